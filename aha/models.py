@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from aha.made_names import moment_name
 from events.metric_sentences import metric_words
 from events.metrics import plain_name
 from reporting.shown_names import shown
@@ -95,7 +96,7 @@ class AhaMoment(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return plain_name(self.name)  # version 0.3 named moments with the backslashes of their specification
+        return moment_name(self.name, self)
 
 
 class Finding(models.Model):

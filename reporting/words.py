@@ -4,7 +4,9 @@
 elsewhere: a refusal is raised by code that doesn't know who asked, and shown by the door that does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,7 @@ class _Bound:
 
 
 _bound = _Bound()
+_in_english: ContextVar[bool] = ContextVar("in_english", default=False)
 
 
 def bind(translate: Callable[[str], str]) -> None:
@@ -27,7 +30,17 @@ def bind(translate: Callable[[str], str]) -> None:
 
 def gettext(text: str) -> str:
     """A text in the language that is active now; `tools.messages` finds it by this name."""
-    return fitted(_bound.translate(text))
+    return text if _in_english.get() else fitted(_bound.translate(text))
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Until the block ends, all words stay English: for what a row keeps, whoever is logged in."""
+    token = _in_english.set(True)
+    try:
+        yield
+    finally:
+        _in_english.reset(token)
 
 
 @dataclass(frozen=True)

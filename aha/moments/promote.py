@@ -7,8 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
 
+from aha import made_names
 from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, write_finding
@@ -59,10 +59,7 @@ def promote_candidate(
             raise Refused("This candidate is an AHA moment already.")
         moment = AhaMoment(
             key=_free_key(f"{behaviour}-{times}-in-{days}"),
-            name=name
-            or gettext("{behaviour} ≥ {times} within {days} days").format(
-                behaviour=plain_name(behaviour), times=times, days=days
-            ),
+            name=name or made_names.new_moment_name(candidate),
             behaviour=behaviour,
             times=times,
             days=days,

@@ -1,12 +1,13 @@
 """The candidates side by side, and what was picked of every behaviour. Pure."""
 
 from aha.report.candidate.jump import step_words
-from aha.report.claim import claim_words, days_words, number_words, times_words
+from aha.report.claim import claim_words, number_words
 from aha.report.marks import mark_words
 from aha.report.past.expected import gain_cell, promise_cell, rests_on
 from aha.report.past.verdict_of_all import summary_words
 from aha.study.result import Judged, Report
 from events.metrics import display_name
+from reporting.counted import days_words, times_words
 from reporting.numbers import difference, number, p_text, percent, share
 from reporting.table import Table
 from reporting.words import gettext, reason_words

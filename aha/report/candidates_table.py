@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from aha.report.candidate.jump import step_words
-from aha.report.claim import Pair, days_words, pair
+from aha.report.claim import Pair, pair
 from aha.report.marks import flag_sentence, flag_words
 from aha.study.cell_metrics import Number
 from aha.study.result import Candidate, Report
 from aha.study.step import StepVerdict
 from events.metrics import display_name
+from reporting.counted import days_words
 from reporting.numbers import Absent, difference, percent, points
 from reporting.words import gettext, reason_words
 from stats.results import computable

@@ -7,6 +7,7 @@ from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate
 from aha.study.step import StepVerdict
 from events.metrics import display_name
+from reporting.counted import days_words, times_words
 from reporting.numbers import count, p_text, percent
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
@@ -130,13 +131,3 @@ def number_words(times: int, days: int) -> str:
     """A cell without its behaviour."""
     text = gettext("{times} within {days}")
     return text.format(times=times_words(times), days=days_words(days))
-
-
-def times_words(times: int) -> str:
-    """How often."""
-    return gettext("once") if times == 1 else gettext("{n} times").format(n=times)
-
-
-def days_words(days: int) -> str:
-    """Within how long."""
-    return gettext("1 day") if days == 1 else gettext("{n} days").format(n=days)

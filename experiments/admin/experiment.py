@@ -109,7 +109,7 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
 
     @display(description=_("experiment"), ordering="name", header=True)  # type: ignore[untyped-decorator]
     def title_and_key(self, row: Experiment) -> tuple[str, str]:
-        return row.name, row.key
+        return row.title, row.key
 
     @display(description=_("status"), ordering="status", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
     def state_shown(self, row: Experiment) -> tuple[str, str]:

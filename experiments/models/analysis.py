@@ -34,4 +34,4 @@ class Analysis(Run):
         indexes = [models.Index(fields=["experiment", "status"], name="analysis_of_experiment")]
 
     def __str__(self) -> str:
-        return f"{self.experiment.name} · {self.pk}"
+        return f"{self.experiment.title} · {self.pk}"

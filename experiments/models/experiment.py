@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from aha import made_names
 from aha.models import AhaMoment
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
@@ -216,6 +217,16 @@ class Experiment(models.Model):
     def clean(self) -> None:
         """Refuse, in every form, to change what the draw depends on once the experiment has started."""
         refuse_frozen(self, FROZEN)
+
+    @property
+    def title(self) -> str:
+        """Its name as this reader is shown it: one that Insight made of the moment comes in the reader's language."""
+        return self.name if self.moment is None else made_names.test_name(self.name, self.moment)
+
+    @property
+    def hypothesis_shown(self) -> str:
+        """Its hypothesis as this reader is shown it, as `title`."""
+        return self.hypothesis if self.moment is None else made_names.hypothesis(self.hypothesis, self.moment)
 
     @property
     def is_frozen(self) -> bool:

@@ -5,12 +5,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext as _
 
+from aha import made_names
 from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
-from events.metrics import plain_name
 from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
@@ -153,9 +152,9 @@ def draft_from_moment(
     with transaction.atomic():
         experiment = create_draft(
             key=key or free_key(f"{moment.key}-test"),
-            name=name_for_test(moment),
+            name=made_names.new_test_name(moment),
             by=by,
-            hypothesis=hypothesis(moment),
+            hypothesis=made_names.new_hypothesis(moment),
             moment=moment,
             value_type=Experiment.ValueType.BOOLEAN,
             default_value=False,
@@ -208,30 +207,6 @@ def free_key(base: str) -> str:
     base = base[:120]
     taken = set(Experiment.objects.filter(key__startswith=base).values_list("key", flat=True))
     return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
-
-
-def name_for_test(moment: AhaMoment) -> str:
-    """What a team would call the experiment that tests a moment: "Friend add 3+ nudge", or by the moment's own name."""
-    parts = {"behaviour": plain_name(moment.behaviour), "times": moment.times, "days": moment.days}
-    name, unnamed = str(moment), "{behaviour} ≥ {times} within {days} days"
-    if name in (_("{behaviour} ≥ {times} within {days} days").format(**parts), unnamed.format(**parts)):
-        words = plain_name(moment.behaviour).replace("_", " ")
-        name = f"{words[:1].upper()}{words[1:]} {moment.times}+"
-    return _("%(moment)s nudge") % {"moment": name}
-
-
-def hypothesis(moment: AhaMoment) -> str:
-    """The claim of a moment as the hypothesis of its test."""
-    text = _(
-        "If we nudge new users to do %(behaviour)s at least %(times)s times within %(days)s days, more of them stay "
-        "(%(retention)s)."
-    )
-    return text % {
-        "behaviour": plain_name(moment.behaviour),
-        "times": moment.times,
-        "days": moment.days,
-        "retention": plain_name(moment.retention),
-    }
 
 
 def _replace(

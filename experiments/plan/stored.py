@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments.claims import promised
+from events.metrics import plain_name
 from experiments.models import Amendment, Experiment, Prediction
 from experiments.plan import derived
 from experiments.plan.derived import History
@@ -65,7 +66,7 @@ def claim_of(moment: AhaMoment) -> Claim:
     raw = promised(moment.evidence).raw
     return Claim(
         key=moment.key,
-        name=str(moment),
+        name=plain_name(moment.name),  # as stored: the plan's hash may not depend on who reads
         behaviour=moment.behaviour,
         times=moment.times,
         days=moment.days,

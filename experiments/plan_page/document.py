@@ -104,7 +104,7 @@ def _question(row: Experiment, _known: Known) -> PlanSection:
 
 
 def _hypothesis(row: Experiment, _known: Known) -> PlanSection:
-    text = row.hypothesis.strip()
+    text = row.hypothesis_shown.strip()
     return PlanSection("hypothesis", _("Hypothesis"), "hypothesis", (text,) if text else ())
 
 
@@ -275,7 +275,7 @@ def _start(row: Experiment, _known: Known) -> PlanSection:
 
 def document_title(row: Experiment) -> str:
     """Name of the document."""
-    return _("Plan: {name}").format(name=row.name)
+    return _("Plan: {name}").format(name=row.title)
 
 
 def facts_line(row: Experiment) -> str:

@@ -83,10 +83,10 @@ def suggestions(row: Experiment) -> list[tuple[str, str]]:
 
 def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
     return [
-        (_("Name"), row.name),
+        (_("Name"), row.title),
         (_("Key"), row.key),
         (_("AHA moment"), str(row.moment) if row.moment else ""),
-        (_("Hypothesis"), row.hypothesis),
+        (_("Hypothesis"), row.hypothesis_shown),
     ]
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from aha.made_names import moment_name
 from aha.report.claim import cell_words
-from events.metrics import display_name
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.result import Readout, State
@@ -144,7 +144,7 @@ def estimand(readout: Readout) -> str:
     )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
-    asked = text.format(claim=display_name(claim.name), behaviour=behaviour, outcome=outcome, clock=from_when)
+    asked = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)
     if plan.placebo is None:
         return asked
     against = gettext("The nudge is compared with the placebo, where that leaves the behaviour alone.")

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from aha.made_names import moment_name
 from events.metric_sentences import metric_words as metric_words
 from events.metric_sentences import sentence
 from events.metrics import display_name, parse_metric
 from experiments.analyse.effects import Report
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.planned import Planned
-from experiments.plan.record import GuardrailRule
+from experiments.plan.record import Claim, GuardrailRule
 from reporting.numbers import effect_text
 from reporting.words import gettext
 from runs.refusals import Refused
@@ -69,13 +70,20 @@ def otherwise_words(otherwise: str) -> str:
     return words[otherwise]
 
 
-def worded(report: Report) -> Report:
-    """The same report with its outcomes in words; where two would be called alike, both keep their text."""
+def worded(report: Report, claim: Claim | None) -> Report:
+    """The same report with its outcomes in words; where two would be called alike, both keep their text.
+
+    Args:
+        report: as it is stored.
+        claim: the plan's, whose name the behaviour bears.
+    """
     names = [metric_words(outcome.name) for outcome in report.outcomes]
     behaviour = report.design.behaviour
+    if behaviour is not None:
+        behaviour = display_name(behaviour) if claim is None else moment_name(behaviour, claim)
     return replace(
         report,
-        design=replace(report.design, behaviour=None if behaviour is None else display_name(behaviour)),
+        design=replace(report.design, behaviour=behaviour),
         outcomes=tuple(
             replace(outcome, name=name if names.count(name) == 1 else display_name(outcome.name))
             for outcome, name in zip(report.outcomes, names, strict=True)

@@ -47,7 +47,7 @@ def sections(readout: Readout) -> tuple[Section, ...]:
     if readout.report is None:
         found += [make(readout) for make in WHILE_LOCKED]
     else:
-        report = worded(readout.report)
+        report = worded(readout.report, readout.plan.claim)
         found += [make(readout, report) for make in ONCE_OPEN]
     return tuple(section for section in found if section.parts or section.lead)
 

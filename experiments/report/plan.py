@@ -1,9 +1,11 @@
 """The plan, and whether it was kept: what was registered, and each amendment with its reason. Pure."""
 
+from aha.made_names import hypothesis
 from events.metrics import display_name
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
+from experiments.plan.planned import Planned
 from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
 from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
@@ -41,7 +43,7 @@ def registered(readout: Readout) -> Table:
         PREDICTED: gettext("adjusted for the outcome that the covariates predict (Lin)"),
     }
     rows: list[Row] = [
-        (gettext("Hypothesis"), found.hypothesis),
+        (gettext("Hypothesis"), _hypothesis(found)),
         (gettext("Nudge"), found.nudge),
         (gettext("Variants, control first"), ", ".join(_variant(readout, name) for name in found.variants)),
         *((gettext("Planned split"), _split(segment, shares)) for segment, shares in found.shares.items()),
@@ -67,6 +69,10 @@ def registered(readout: Readout) -> Table:
     ]
     kept = tuple(row for row in rows if row[1])
     return Table(gettext("The plan"), (gettext("part"), gettext("registered")), kept)
+
+
+def _hypothesis(plan: Planned) -> str:
+    return plan.hypothesis if plan.claim is None else hypothesis(plan.hypothesis, plan.claim)
 
 
 def _days_before(days: int) -> str:

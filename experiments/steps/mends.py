@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
+from aha import made_names
 from events.metrics import display_name
 from experiments.models import Experiment
 from experiments.plan import drafts
@@ -87,9 +88,9 @@ def _words(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggest
     moment = row.moment
     if problem.code == "no_hypothesis":
         text = (
-            drafts.hypothesis(moment)
+            made_names.made_hypothesis(moment)
             if moment is not None
-            else _("If users get “{name}”, more of them are retained, because …").format(name=row.name)
+            else _("If users get “{name}”, more of them are retained, because …").format(name=row.title)
         )
         return [Mend(_("Take a first draft"), {"hypothesis": text})]
     if moment is None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from aha import made_names
 from aha.models import AhaMoment
 from experiments.models import Experiment
 from experiments.plan import drafts
@@ -30,17 +31,21 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
-        initial = {"name": drafts.name_for_test(moment), "hypothesis": drafts.hypothesis(moment), "moment": moment}
+        initial = {
+            "name": made_names.made_test_name(moment),
+            "hypothesis": made_names.made_hypothesis(moment),
+            "moment": moment,
+        }
     form = step_forms.HypothesisForm(mended(request), initial=initial)
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
-            made = _create(form.cleaned_data, person(request), request.GET.dict())
+            made = _create(form.kept(), person(request), request.GET.dict())
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:
             messages.success(
                 request,
-                _("{name} is a draft now. Nothing is shown to anybody until you start it.").format(name=made.name),
+                _("{name} is a draft now. Nothing is shown to anybody until you start it.").format(name=made.title),
             )
             return go(request, made.key, "hypothesis")
     context = {"form": form, "from_moment": moment, "promise": promised_words.promise(moment)}

@@ -30,7 +30,7 @@ def review(request: HttpRequest, row: Experiment) -> HttpResponse:
             refusal = refused.sentence
             row.refresh_from_db()
         else:
-            messages.success(request, _("{name} runs now.").format(name=row.name))
+            messages.success(request, _("{name} runs now.").format(name=row.title))
             return HttpResponseRedirect(reverse("experiments:report", args=[row.key]))
     context |= {"blocking": blocking, "silly": silly, "refusal": "" if blocking else refusal}
     return frame.page(request, row, "review", context, context["known"])

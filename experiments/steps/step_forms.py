@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from aha import made_names
 from aha.models import AhaMoment
 from experiments.forms.plain_widgets import plainly
 from experiments.forms.plan_fields import PercentField, SourcesField, ValueField
@@ -81,6 +82,23 @@ class HypothesisForm(StepForm):
         if experiment is not None:
             del self.fields["key"]
 
+    def begin(self, experiment: Experiment | None) -> dict[str, Any]:
+        """Made texts in the reader's language."""
+        texts = {} if experiment is None else {"name": experiment.title, "hypothesis": experiment.hypothesis_shown}
+        return {**super().begin(experiment), **texts}
+
+    def values(self) -> dict[str, Any]:
+        """Made texts as they are kept: they go on being shown in each reader's language."""
+        return {name: self.kept()[name] for name in self.names}
+
+    def kept(self) -> dict[str, Any]:
+        """All that was typed, with made texts as rows keep them."""
+        given, moment = self.cleaned_data, self.cleaned_data["moment"]
+        if moment is None:
+            return given
+        name = made_names.test_name_to_keep(given["name"], moment)
+        return {**given, "name": name, "hypothesis": made_names.hypothesis_to_keep(given["hypothesis"], moment)}
+
     def clean_key(self) -> str:
         """Empty, or a key that can be one."""
         key: str = self.cleaned_data["key"]
@@ -100,7 +118,7 @@ class HypothesisForm(StepForm):
         if name == "name":
             chosen = self["moment"].value()
             moment = AhaMoment.objects.filter(pk=chosen).first() if chosen else None
-            made = drafts.name_for_test(moment) if moment is not None else gettext("New nudge")
+            made = made_names.made_test_name(moment) if moment is not None else gettext("New nudge")
             return [Mend(gettext("Use {value}").format(value=made), {"name": made})]
         if name == "moment":
             return [Mend(gettext("Test the nudge alone"), {"moment": ""})]

@@ -74,5 +74,5 @@ def _side(row: Experiment, at: overview.Progress) -> dict[str, Any]:
 def _difference(sides: list[dict[str, Any]]) -> str:
     """In words: with its interval, or why there is none."""
     first, second = (side["readout"] for side in sides)
-    names = [side["experiment"].name for side in sides]
+    names = [side["experiment"].title for side in sides]
     return two_experiments.difference_sentence(first, second, names)

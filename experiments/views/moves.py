@@ -74,7 +74,7 @@ def _move(request: HttpRequest, what: Action, rows: list[Experiment], why: str) 
             refusals[row.key] = refusal.sentence
             row.refresh_from_db()
         else:
-            messages.success(request, str(consequences.DONE[what]).format(name=row.name))
+            messages.success(request, str(consequences.DONE[what]).format(name=row.title))
     return refusals
 
 
@@ -85,7 +85,7 @@ def _asked(what: Action, row: Experiment, refusal: str) -> dict[str, Any]:
     cost = closing_cost.cost(row) if what in (Action.CLOSE_ENROLMENT, Action.STOP) else None
     return {
         "row": row,
-        "question": consequences.question(what, row.name),
+        "question": consequences.question(what, row.title),
         "sentences": consequences.sentences(what, overview.standing(row), cost),
         "cost": consequences.early_cost(cost),
         "troubles": troubles,

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from events.metrics import display_name
+from aha.made_names import moment_name
 from experiments.analyse import calibration as calibrating
 from experiments.analyse.analyses import latest_analysis, read_analysis
 from experiments.analyse.decision.decision_record import Ruling
@@ -97,7 +97,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
     whole = page.sections(readout)
     return {
         "readout": readout,
-        "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
+        "claim": "" if readout.plan.claim is None else moment_name(readout.plan.claim.name, readout.plan.claim),
         "opening": first_lines.opening(readout),
         "numbers": headline(figures_of(readout), code),
         "promise": promise,

@@ -79,7 +79,7 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a person has to do: alarms first, then results to read and drafts to start."""
     rows = [
         {
-            "name": row["experiment"].name,
+            "name": row["experiment"].title,
             "status": row["experiment"].status,
             "state": row["experiment"].get_status_display(),
             "words": row["health"]["sentence"],
@@ -94,7 +94,7 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
         draft = one.status == Experiment.Status.DRAFT
         rows.append(
             {
-                "name": one.name,
+                "name": one.title,
                 "status": one.status,
                 "state": one.get_status_display(),
                 "words": "",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from aha.report.axes import WIDTH
 from aha.report.candidate.cell_map import cells_of
-from aha.report.claim import claim_words, days_words, times_words
+from aha.report.claim import claim_words
 from aha.study.result import Candidate, Report
 from reporting.charts import BLUE, INK, ON_MARK, SKY, YELLOW, Drawn, alt, data, share_axis
+from reporting.counted import days_words, times_words
 from reporting.numbers import count, percent
 from reporting.table import Part, Table
 from reporting.words import gettext

@@ -1,11 +1,11 @@
 """Whether retention jumps at a number of times. Pure."""
 
 from aha.report.axes import WIDTH
-from aha.report.claim import days_words, times_words
 from aha.study.drawn_results import Dose, DosePoint
 from aha.study.result import Candidate, Judged, Report
 from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
+from reporting.counted import days_words, times_words
 from reporting.numbers import count, limits, percent, short_count
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words

@@ -3,9 +3,9 @@
 from aha.evidence.aipw import Difference
 from aha.evidence.ladder import RungName
 from aha.report.axes import ROW
-from aha.report.claim import days_words
 from aha.study.result import Candidate
 from reporting.charts import GREY, Drawn, alt, categories, data, forest
+from reporting.counted import days_words
 from reporting.numbers import count, decimal, difference, percent
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words

@@ -78,5 +78,5 @@ def _print(readout: "Readout", out: Console) -> None:
         out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding))}")
     if readout.report is None:
         return
-    for table in text_report.tables(worded(readout.report)):
+    for table in text_report.tables(worded(readout.report, readout.plan.claim)):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -27,6 +27,6 @@ def test_worded__keeps_texts_apart_that_would_be_called_alike() -> None:
     report = make_readout().report
     assert report is not None
     twin = replace(report.outcomes[0], name="week:4")
-    alike = worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)))
+    alike = worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)), None)
 
     assert [outcome.name for outcome in alike.outcomes] == ["window:22-28", "week:4"]

@@ -1,0 +1,140 @@
+"""Names and hypotheses that Insight makes of a claim: kept in English, shown in the reader's language. Pure.
+
+A text that a person wrote is shown as it was written. One that equals what is made of the claim is made again for each
+reader, with the display names of events.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from events.metric_sentences import metric_words
+from events.metrics import display_name, plain_name
+from reporting.counted import days_words, times_words
+from reporting.shown_names import as_sent
+from reporting.words import gettext, in_english
+
+
+class Claimed(Protocol):
+    """What a name is made of: a behaviour, how often, within how many days."""
+
+    @property
+    def behaviour(self) -> str:
+        """Behaviour text."""
+
+    @property
+    def times(self) -> int:
+        """At least so often."""
+
+    @property
+    def days(self) -> int:
+        """Within so many days."""
+
+
+class Named(Claimed, Protocol):
+    """A claim with its stored name and the retention that it speaks of."""
+
+    @property
+    def name(self) -> str:
+        """As it is stored."""
+
+    @property
+    def retention(self) -> str:
+        """Retention text."""
+
+
+def new_moment_name(claim: Claimed) -> str:
+    """What is stored of a moment that nobody named."""
+    return _kept(lambda: _moment(claim))
+
+
+def moment_name(stored: str, claim: Claimed) -> str:
+    """The name of a moment as this reader is shown it."""
+    made = is_made_moment_name(stored, claim)
+    return _moment(claim) if made else plain_name(stored)  # version 0.3 kept the backslashes of specifications
+
+
+def is_made_moment_name(stored: str, claim: Claimed) -> bool:
+    """Nobody wrote this name: it equals what is made of the claim, now or by versions up to 0.5, in either language."""
+    behaviour, times, days = plain_name(claim.behaviour), claim.times, claim.days
+    older = (f"{behaviour} ≥ {times} within {days} days", f"{days}일 이내 {behaviour} ≥ {times}")
+    return plain_name(stored) in (new_moment_name(claim), *older)
+
+
+def new_test_name(moment: Named) -> str:
+    """What is stored as the name of a moment's test, where nobody says another."""
+    return _kept(lambda: made_test_name(moment))
+
+
+def made_test_name(moment: Named) -> str:
+    """What a team would call the test of a moment: "Friend add 3+ nudge", or by the moment's own name."""
+    return gettext("{moment} nudge").format(moment=_in_a_test(moment))
+
+
+def test_name(stored: str, moment: Named) -> str:
+    """The name of a moment's test as this reader is shown it."""
+    older = (f"{_kept(lambda: _in_a_test(moment))} 넛지",)
+    return made_test_name(moment) if stored in (new_test_name(moment), *older) else stored
+
+
+def test_name_to_keep(typed: str, moment: Named) -> str:
+    """What is stored of a name that came back from a form that began with the made one."""
+    return new_test_name(moment) if typed == made_test_name(moment) else typed
+
+
+def new_hypothesis(moment: Named) -> str:
+    """What is stored as the hypothesis of a moment's test, until a person writes one."""
+    return _kept(lambda: made_hypothesis(moment))
+
+
+def made_hypothesis(moment: Named) -> str:
+    """The claim of a moment as the hypothesis of its test."""
+    text = gettext(
+        "If we nudge new users to do {behaviour} at least {times} within {days}, more of them stay ({retention})."
+    )
+    return text.format(
+        behaviour=display_name(moment.behaviour),
+        times=times_words(moment.times),
+        days=days_words(moment.days),
+        retention=metric_words(moment.retention),
+    )
+
+
+def hypothesis(stored: str, moment: Named) -> str:
+    """A hypothesis as this reader is shown it."""
+    given = stored.strip()
+    return made_hypothesis(moment) if given in (new_hypothesis(moment), *_older_hypotheses(moment)) else stored
+
+
+def hypothesis_to_keep(typed: str, moment: Named) -> str:
+    """What is stored of a hypothesis that came back from a form that began with the made one."""
+    return new_hypothesis(moment) if typed.strip() == made_hypothesis(moment) else typed
+
+
+def _older_hypotheses(moment: Named) -> tuple[str, str]:
+    """As versions up to 0.5 wrote it, in the language of whoever made the draft, ending in a specification."""
+    behaviour, times, days = plain_name(moment.behaviour), moment.times, moment.days
+    retention = plain_name(moment.retention)
+    return (
+        f"If we nudge new users to do {behaviour} at least {times} times within {days} days, more of them stay "
+        f"({retention}).",
+        f"신규 사용자가 {days}일 안에 {behaviour} 행동을 {times}번 이상 하도록 유도하면 더 많은 사용자가 남는다"
+        f"({retention}).",
+    )
+
+
+def _moment(claim: Claimed) -> str:
+    text = gettext("{behaviour} ≥ {times} within {days}")
+    return text.format(behaviour=display_name(claim.behaviour), times=claim.times, days=days_words(claim.days))
+
+
+def _in_a_test(moment: Named) -> str:
+    if not is_made_moment_name(moment.name, moment):
+        return plain_name(moment.name)
+    words = display_name(moment.behaviour).replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]} {moment.times}+"
+
+
+def _kept(made: Callable[[], str]) -> str:
+    """As a row keeps it: in English and with events' own names, whoever is logged in."""
+    with in_english(), as_sent():
+        return made()
