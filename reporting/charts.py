@@ -36,9 +36,18 @@ type Drawn = tuple[Any, int]  # a chart of Altair, and how many marks it has
 
 class _Altair:
     def __getattr__(self, name: str) -> Any:
+        _finish_pandas()
         import altair
 
         return getattr(altair, name)
+
+
+def _finish_pandas() -> None:
+    """Altair uses pandas where it is loaded, and fails while another thread loads it for a question to the warehouse.
+
+    This import waits until that one is done.
+    """
+    import pandas as pandas
 
 
 alt: Any = _Altair()

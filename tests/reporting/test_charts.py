@@ -100,3 +100,42 @@ def test_charts__imported__load_no_altair_before_they_draw() -> None:
 
     assert len(names) > 6
     assert done.stdout.strip() == "False"
+
+
+TWO_THREADS = """
+import sys, threading
+from reporting.charts import alt
+
+sys.setswitchinterval(1e-6)
+wrong, both = [], threading.Barrier(2)
+
+
+def load():
+    both.wait()
+    import pandas
+
+
+def draw():
+    both.wait()
+    try:
+        alt.Chart(alt.InlineData(values=[{"x": 1}])).mark_bar().encode(x="x:Q").to_dict()
+    except Exception as error:
+        wrong.append(repr(error))
+
+
+threads = [threading.Thread(target=one) for one in (load, draw)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+print(wrong)
+"""
+
+
+def test_charts__drawn_while_another_thread_loads_pandas__waits_for_it() -> None:
+    """Without the wait: "partially initialized module 'pandas' has no attribute 'Timestamp'", a 500 under runserver."""
+    root = CSS.parent.parent.parent.parent
+
+    done = subprocess.run([sys.executable, "-c", TWO_THREADS], capture_output=True, text=True, check=True, cwd=root)
+
+    assert done.stdout.strip() == "[]"
