@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.i18n import set_language
 
 from insight_site.models import Preference
-from insight_site.pages.preferences import take_up
+from insight_site.pages.preferences import forget_tours, take_up
 
 
 def choose_language(request: HttpRequest) -> HttpResponse:
@@ -31,6 +31,7 @@ class Login(LoginView):
         response = super().form_valid(form)
         preference = Preference.objects.filter(user=form.get_user()).first()
         if preference is None:
+            forget_tours(response)  # of whoever sat here before
             return response
         take_up(response, preference)
         if preference.language:

@@ -55,6 +55,8 @@ def dismiss_tour(request: HttpRequest) -> HttpResponse:
     if route in TOURS:
         seen = sorted({*dismissed(request), route})
         _set(response, TOURS_COOKIE, "|".join(seen))
+        if is_htmx(request):
+            response["HX-Replace-Url"] = _back(request).url  # without `?tour`, or a reload would show it again
         if request.user.is_authenticated:
             Preference.objects.update_or_create(user=request.user, defaults={"tours": seen})
     return response
@@ -64,6 +66,11 @@ def take_up(response: HttpResponse, preference: Preference) -> None:
     """At login: this browser gets what the account chose elsewhere."""
     _set(response, THEME_COOKIE, preference.theme)
     _set(response, TOURS_COOKIE, "|".join(preference.tours))
+
+
+def forget_tours(response: HttpResponse) -> None:
+    """At the login of an account that has dismissed none."""
+    _set(response, TOURS_COOKIE, "")
 
 
 def _set(response: HttpResponse, name: str, value: str) -> None:

@@ -91,3 +91,26 @@ def test_language__account_that_chose_a_theme_alone__keeps_the_browsers(ann: Use
     text = client.get("/glossary/", headers={"accept-language": "ko"}).content.decode()
 
     assert '<html lang="ko" data-theme="dark">' in text
+
+
+def test_tour__dismissed_after_it_was_asked_for__stays_away_on_a_reload(ann: User) -> None:
+    client = Client()
+    log_in(client)
+
+    given = {"route": "aha:studies", "next": "/aha/studies/"}
+    answer = client.post("/tours/dismiss/", given, headers={"hx-request": "true"})
+
+    assert answer.headers["HX-Replace-Url"] == "/aha/studies/"
+    assert answer.content == b""
+
+
+def test_tour__next_person_at_this_browser__gets_it(ann: User) -> None:
+    client = Client()
+    log_in(client)
+    client.post("/tours/dismiss/", {"route": "aha:studies", "next": "/"})
+    client.post("/logout/")
+    User.objects.create_user("bob", password="correct horse")
+
+    client.post("/login/", {"username": "bob", "password": "correct horse"})
+
+    assert 'id="tour"' in client.get("/aha/studies/").content.decode()
