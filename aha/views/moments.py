@@ -129,7 +129,8 @@ def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
     found = kept_reach.last_count(moment)
     if found.weeks is None:
         waits = found.counted_at is None
-        return {"no_reach": found.reason, "waits": waits, "no_worker": waits and not is_alive(last_heard())}
+        no_worker = waits and not is_alive(last_heard())
+        return {"no_reach": found.reason, "waits": waits, "no_worker": no_worker, "few": reach_picture.FEW}
     return {
         "reach_finding": reach_parts.finding(found.weeks),
         "reach_picture": reach_picture.picture(found.weeks, tests),
