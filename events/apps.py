@@ -23,6 +23,7 @@ class EventsConfig(AppConfig):
         PickSource("start", "events.pickers.offered_names.starts"),
         PickSource("property", "events.pickers.offered_names.properties"),
         PickSource("behaviour", "events.pickers.offered_names.behaviours"),
+        PickSource("outcome", "events.pickers.outcomes.outcomes"),
     )
     run_kinds = (
         RunKind(

@@ -1,4 +1,4 @@
-"""The behaviours that a field holds, as chips: their names for people, and how many users do them."""
+"""The behaviours or outcomes that a field holds, as chips: their names for people, and how many users do them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from django.utils.translation import gettext as _
 
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue
-from events.metrics import Behaviour, parse_behaviour
+from events.metric_sentences import sentence
+from events.metrics import Behaviour, parse_behaviour, parse_metric
+from events.pickers.known_names import unknown_in_definition
 from events.pickers.offered_names import event_note
 from runs.refusals import Refused
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One behaviour of a field.
+    """One line of a field.
 
     Attributes:
         value: its line.
         title: how people call it.
-        note: reach and users of its event.
-        wrong: the log doesn't know its event.
+        note: reach and users of its event; the specification of an outcome.
+        wrong: it can't be read, or the log doesn't know its event.
     """
 
     value: str
@@ -29,9 +31,20 @@ class Chip:
     wrong: bool = False
 
 
-def chips_of(lines: Iterable[str]) -> list[Chip]:
-    """A chip for each line."""
-    return [chip_of(line) for line in dict.fromkeys(lines)]
+def chips_of(lines: Iterable[str], kind: str = "behaviour") -> list[Chip]:
+    """A chip for each line, which holds a behaviour or, of the kind ``outcome``, an outcome."""
+    made = outcome_chip if kind == "outcome" else chip_of
+    return [made(line) for line in dict.fromkeys(lines)]
+
+
+def outcome_chip(line: str) -> Chip:
+    """The chip of an outcome: its sentence, and its specification."""
+    try:
+        metric = parse_metric(line)
+    except Refused:
+        return Chip(line, line, _("can't be read"), wrong=True)
+    unknown = unknown_in_definition(metric) is not None
+    return Chip(line, sentence(metric).rstrip("."), _("unknown event") if unknown else str(metric), wrong=unknown)
 
 
 def chip_of(line: str) -> Chip:

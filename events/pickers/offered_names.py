@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue as catalogue
@@ -68,7 +69,7 @@ def behaviours(typed: str, _of: str) -> list[Choice]:
 
 def event_note(entry: "EventEntry") -> str:
     """How many do it."""
-    users = _("%(n)s users") % {"n": short_count(entry.users)}
+    users = ngettext("%(n)s user", "%(n)s users", entry.users) % {"n": short_count(entry.users)}
     if entry.reach is None:
         return users
     return _("%(reach)s of new users · %(users)s") % {"reach": percent(entry.reach), "users": users}
@@ -94,7 +95,7 @@ def _values(entry: "EventEntry", of: "PropertyEntry", typed: str) -> list[Choice
         Choice(
             str(Behaviour(entry.name, (of.name, value))),
             f"{property_label(entry, of)} = {value}",
-            _("%(n)s events") % {"n": short_count(n)} if n else "",
+            ngettext("%(n)s event", "%(n)s events", n) % {"n": short_count(n)} if n else "",
         )
         for value, n in found
     ]

@@ -43,12 +43,13 @@ def options(request: HttpRequest, kind: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def chips(request: HttpRequest) -> HttpResponse:
-    """The chips of a field with many behaviours, from its lines; long ones are posted."""
+    """The chips of a field with many behaviours or outcomes, from its lines; long ones are posted."""
     lines = [
         line.strip()
         for line in (request.POST if request.method == "POST" else request.GET).get("lines", "").splitlines()
     ]
-    return render(request, "pickers/chip_list.html", {"chips": chips_of(filter(None, lines))})
+    kind = request.GET.get("of", "")
+    return render(request, "pickers/chip_list.html", {"chips": chips_of(filter(None, lines), kind)})
 
 
 @login_required

@@ -37,7 +37,7 @@ class Chips(Drawn):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context(name, value, attrs)
         lines = [line.strip() for line in (found["widget"]["value"] or "").splitlines() if line.strip()]
-        return found | {"kind": self.kind, "chips": chips_of(lines)}
+        return found | {"kind": self.kind, "chips": chips_of(lines, self.kind)}
 
 
 class Builder(Drawn):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.fields import MetricField
+from events.pickers.widgets import Chips
 from experiments.forms.guardrail_field import RulesField
 from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
 from experiments.models import Experiment
@@ -45,14 +46,14 @@ class OutcomesForm(StepForm):
     secondary_metrics = MetricsField(
         label=_("Secondary outcomes"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("One a line. They explain the result, and never give the verdict."),
+        widget=Chips("outcome"),
+        help_text=_("They explain the result, and never give the verdict."),
     )
     guardrail_metrics = MetricsField(
         label=_("Guardrails"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("One a line. What must not get worse while the primary outcome improves."),
+        widget=Chips("outcome"),
+        help_text=_("What must not get worse while the primary outcome improves."),
     )
     guardrail_rules = RulesField()
     otherwise = forms.ChoiceField(

@@ -38,6 +38,10 @@ def test_options__of_an_unknown_kind__are_not_there(asker: Client) -> None:
         ("behaviour", "battle[mode=", "", ["battle[mode=pvp]", "battle[mode=solo]"]),
         ("behaviour", "battle[mode=so", "", ["battle[mode=solo]", "battle[mode=so]"]),
         ("behaviour", "no such thing", "", []),
+        ("outcome", "D7", "", ["on_day:7"]),
+        ("outcome", "count:battle:3-9", "", ["count:battle:3-9"]),
+        ("outcome", "battle", "", ["count:battle:0-6", "count:battle:0-13"]),
+        ("outcome", "active_days", "", ["active_days:0-6"]),
     ],
 )
 def test_options__for_what_was_typed(asker: Client, kind: str, typed: str, of: str, offered: list[str]) -> None:
@@ -131,3 +135,13 @@ def test_rate__of_a_window__counts_users_on_fingers(asker: Client) -> None:
 )
 def test_rate__that_cannot_be_told__says_why(asker: Client, asked: dict[str, str], said: str) -> None:
     assert said in rate(asker, **asked)
+
+
+def test_chips__of_outcomes__say_each_in_words_and_what_is_wrong(asker: Client) -> None:
+    lines = "window:14-20\ncount:batle:0-6\nnonsense"
+
+    html = asker.get("/pick/chips/", {"of": "outcome", "lines": lines}).content.decode()
+
+    assert "Retained: active on at least one day from day 14 to day 20" in html
+    assert html.count('class="chip wrong"') == 2
+    assert "unknown event" in html

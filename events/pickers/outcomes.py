@@ -1,0 +1,35 @@
+"""Outcomes of any kind by search as you type: what was typed, usual retentions, how often events happen."""
+
+from contextlib import suppress
+
+from events.catalogue.refresh import ready_catalogue
+from events.metric_sentences import sentence
+from events.metrics import Behaviour, Metric, parse_metric
+from events.pickers.definition_parts import Parts, definition_of
+from events.pickers.offered_names import event_note
+from events.pickers.people_words import read_definition
+from events.pickers.sources import MOST, Choice
+from runs.refusals import Refused
+
+USUAL = ("window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6")
+DAYS = ((0, 6), (0, 13))  # the line can say others
+
+
+def outcomes(typed: str, _of: str) -> list[Choice]:
+    """What the text says itself comes first, then the usual outcomes that fit, then counts of the events that fit."""
+    found = []
+    with suppress(Refused):
+        found.append(_choice(read_definition(typed)))
+    usual = (_choice(parse_metric(line)) for line in USUAL)
+    wanted = typed.casefold()
+    found += [one for one in usual if wanted in f"{one.value} {one.title}".casefold()]
+    for entry in ready_catalogue().search(typed, limit=MOST // len(DAYS)):
+        for first, last in DAYS:
+            parts = Parts("count", first, last, behaviour=str(Behaviour(entry.name)))
+            found.append(_choice(definition_of(parts), event_note(entry)))
+    return list({choice.value: choice for choice in reversed(found)}.values())[::-1]
+
+
+def _choice(metric: Metric, note: str = "") -> Choice:
+    line = str(metric)
+    return Choice(line, sentence(metric).rstrip("."), f"{line} · {note}" if note else line)
