@@ -50,6 +50,7 @@ def said(page: str) -> list[str]:
     return [unescape(one or other) for one, other in found]
 
 
+HANGUL = re.compile(r"[가-힣]")
 # Three wrong inputs in each step: the field, what is typed, and the sentence.
 WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("hypothesis", FIRST, {"hypothesis": ""}, "The plan needs a hypothesis."),
@@ -83,6 +84,31 @@ def test_step__wrong_input__is_said_beside_its_field_with_a_mend(
 
     assert any(sentence in one for one in said(page)), said(page)
     assert 'name="mend"' in unescape(page).rpartition(sentence)[2][:1_500]
+
+
+@pytest.mark.parametrize(("name", "sound", "wrong"), [row[:3] for row in WRONG])
+def test_step__wrong_input__korean__is_said_in_korean_with_a_mend_in_korean(
+    admin_client: Client, inflow: None, name: str, sound: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    row = draft("exp", nudge="A banner")
+    known(row)
+    given, korean = {**sound, **wrong}, {"accept-language": "ko"}
+
+    page = admin_client.post(step(row, name), given, follow=True, headers=korean).content.decode()
+
+    sentences = said(page)
+    assert sentences
+    assert all(HANGUL.search(without_typed(one, given)) for one in sentences), sentences
+    mends = re.findall(r'name="mend"[^>]*>(.*?)</button>', unescape(page).partition(sentences[0])[2], re.DOTALL)
+    assert mends
+    assert all(HANGUL.search(one) for one in mends), mends
+
+
+def without_typed(sentence: str, given: dict[str, Any]) -> str:
+    """A sentence without what the person typed, which may be Korean in any language."""
+    for typed in filter(None, map(str, given.values())):
+        sentence = sentence.replace(typed, "")
+    return sentence
 
 
 @pytest.mark.parametrize(
