@@ -18,6 +18,7 @@ from events.metrics import (
     display_name,
     parse_metric,
 )
+from reporting.counted import days_words, times_words
 from reporting.shown_names import shown
 from reporting.words import gettext
 from runs.refusals import Refused
@@ -35,13 +36,17 @@ def sentence(definition: Metric | Behaviour) -> str:
 def _retention_sentence(definition: Retention) -> str:
     match definition:
         case Survival(gap):
+            if gap == 1:
+                return gettext("Time to churn: days until the first silence of at least one full day.")
             return gettext("Time to churn: days until the first silence of at least {gap} full days.").format(gap=gap)
-        case MinDays(window, days):
+        case MinDays(window, days) if days > 1:
             text = gettext("Retained: active on at least {days} different days from day {first} to day {last}.")
             return text.format(days=days, first=window.start_day, last=window.end_day)
         case MinEvents(event, window, times):
-            text = gettext("Retained: did {event} at least {times} times from day {first} to day {last}.")
-            return text.format(event=shown(event), times=times, first=window.start_day, last=window.end_day)
+            text = gettext("Retained: did {event} at least {times} from day {first} to day {last}.")
+            return text.format(
+                event=shown(event), times=times_words(times), first=window.start_day, last=window.end_day
+            )
     first, last = definition.window.start_day, definition.window.end_day
     if last is None:
         text = gettext("Retained: active on day {first} or any later day. It grows as the data age: for display only.")
@@ -108,16 +113,22 @@ def metric_words(text: str) -> str:
     except Refused:
         return display_name(text)
     if isinstance(definition, MinDays):
-        name = gettext("retention ({n} days of {first}–{last})")
-        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
+        name = gettext("retention ({days} of {first}–{last})")
+        return name.format(
+            days=days_words(definition.days), first=definition.window.start_day, last=definition.window.end_day
+        )
     if isinstance(definition, MinEvents):
         window = definition.window
-        name = gettext("{event} at least {times} times on days {first}–{last}")
+        name = gettext("{event} at least {times} on days {first}–{last}")
         return name.format(
-            event=shown(definition.event), times=definition.times, first=window.start_day, last=window.end_day
+            event=shown(definition.event),
+            times=times_words(definition.times),
+            first=window.start_day,
+            last=window.end_day,
         )
     if isinstance(definition, Survival):
-        return gettext("time until {gap} silent days").format(gap=definition.gap)
+        text = gettext("time until one silent day") if definition.gap == 1 else gettext("time until {gap} silent days")
+        return text.format(gap=definition.gap)
     if not isinstance(definition, Active):
         return display_name(text)
     first, last = definition.window.start_day, definition.window.end_day

@@ -17,6 +17,7 @@ from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import parse_behaviour, parse_retention, plain_name
+from reporting.counted import days_said, times_said
 from runs.key_from_name import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -47,10 +48,10 @@ def promote_candidate(
     candidate = _candidate(study, behaviour, times, days)
     if candidate is None:
         raise Refused(
-            "The study has no candidate {behaviour} at least {times} times within {days} days.",
+            "The study has no candidate {behaviour} at least {times} within {days}.",
             behaviour=plain_name(behaviour),
-            times=times,
-            days=days,
+            times=times_said(times),
+            days=days_said(days),
         )
     inputs, evidence = study.inputs, EVIDENCE.store(candidate)
     with transaction.atomic():

@@ -10,6 +10,7 @@ from aha.questions.defaults import last_days
 from aha.questions.objections import Objection
 from events.metrics import Survival, parse_retention
 from events.pickers.mends import Mend, Mendable
+from reporting.counted import days_words
 
 
 def moment_objections(
@@ -19,9 +20,10 @@ def moment_objections(
     definition = parse_retention(retention)
     most = last_days(definition)
     if not isinstance(definition, Survival) and days > most:
-        fields = {"first": definition.window.start_day, "days": days}
-        text = _("Retention is measured from day %(first)s on, and %(days)s days of behaviour reach into it.") % fields
-        yield "days", Mendable(text, *([Mend(str(most), _("Use %(days)s days") % {"days": most})] if most else []))
+        fields = {"first": definition.window.start_day, "days": days_words(days)}
+        text = _("Retention is measured from day %(first)s on, and %(days)s of behaviour reach into it.") % fields
+        use = Mend(str(most), _("Use %(days)s") % {"days": days_words(most)})
+        yield "days", Mendable(text, *([use] if most else []))
     equal = equal_moment(behaviour=behaviour, times=times, days=days, signup_event=signup_event, retention=retention)
     if equal is not None:
         text = _("“%(name)s” says the same already.") % {"name": equal}

@@ -7,6 +7,7 @@ from aha.questions.preview import StudyPreview
 from aha.study.question import Inputs
 from events.catalogue import labels
 from events.metric_sentences import metric_words
+from reporting.counted import days_words
 from reporting.numbers import count
 
 type Fact = tuple[str, str, str]
@@ -15,13 +16,13 @@ type Fact = tuple[str, str, str]
 def asked_sentence(inputs: Inputs) -> str:
     """The question as somebody would ask it."""
     fields = {
-        "days": max(inputs.days),
+        "days": days_words(max(inputs.days)),
         "retention": metric_words(inputs.retention),
         "event": labels.label(inputs.signup_event),
     }
     if inputs.signup_event == "*":
-        return _("What do users do in their first %(days)s days that goes with %(retention)s?") % fields
-    return _("What do users do in the first %(days)s days after %(event)s that goes with %(retention)s?") % fields
+        return _("What do users do in their first %(days)s that goes with %(retention)s?") % fields
+    return _("What do users do in the first %(days)s after %(event)s that goes with %(retention)s?") % fields
 
 
 def facts(found: StudyPreview) -> list[Fact]:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from events.metrics import display_name
+from aha.report.claim import cell_words
 from experiments.models import Experiment, Variant
 from experiments.plan.choices.cautions import cautions
 from experiments.plan.choices.plan_calendar import calendar_of
@@ -17,6 +17,7 @@ from experiments.plan_page.known_numbers import Known
 from experiments.plan_page.plan_summary import audience_lines, metric_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning.choice_words import caution_words, duration
+from reporting.counted import days_words
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.table import Table
 from reporting.words import reason_words
@@ -96,9 +97,7 @@ def _question(row: Experiment, _known: Known) -> PlanSection:
     if row.moment is None:
         texts = [_("Does being given the nudge change this outcome? {outcome}").format(outcome=outcome)]
     else:
-        claim = _("{behaviour} at least {times} times within {days} days").format(
-            behaviour=display_name(row.moment.behaviour), times=row.moment.times, days=row.moment.days
-        )
+        claim = cell_words(row.moment.behaviour, row.moment.times, row.moment.days)
         texts = [_("Does the behaviour “{claim}” cause this outcome? {outcome}").format(claim=claim, outcome=outcome)]
     return PlanSection("question", _("Question"), "hypothesis", tuple(texts))
 
@@ -153,7 +152,7 @@ def _outcomes(row: Experiment, _known: Known) -> PlanSection:
     if row.covariates:
         lines.append((_("Covariates known before"), ", ".join(row.covariates)))
     if row.active_days_before:
-        said = _("within {n} days").format(n=row.active_days_before)
+        said = _("within {days}").format(days=days_words(row.active_days_before))
         lines.append((_("Active days before the exposure"), said))
     texts = (_("The primary outcome gives the verdict; secondary ones explain it."),) if lines else ()
     return PlanSection("outcomes", _("Outcomes"), "outcomes", texts, tuple(lines))

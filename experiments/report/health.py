@@ -214,7 +214,7 @@ def _of_plan() -> dict[FindingCode, str]:
     """The plan, and what to know about this reading."""
     return {
         "plan_changed": gettext("The plan differs from the one at the start, and no amendment says why."),
-        "amended": gettext("The plan was amended %(n)s times after the start; the amendments stand below."),
+        "amended": gettext("The plan was amended after the start (amendments: %(n)s); they stand below."),
         "window_overlap": gettext(
             "The behaviour counts within %(days)s days, but the outcome %(outcome)s begins on day %(day)s: the two "
             "overlap."

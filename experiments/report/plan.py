@@ -7,6 +7,7 @@ from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
 from experiments.plan.planned import Planned
 from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
+from reporting.counted import days_words, times_words
 from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext
@@ -18,8 +19,8 @@ def section(readout: Readout) -> Section:
     if not plan.intact:
         lead = gettext("The plan was not kept: it differs from the one at the start, and no amendment says why.")
     elif plan.amendments:
-        lead = gettext("The plan was amended {n} times after the start; each change stands below with its reason.")
-        lead = lead.format(n=len(plan.amendments))
+        lead = gettext("The plan was amended {times} after the start; each change stands below with its reason.")
+        lead = lead.format(times=times_words(len(plan.amendments)))
     else:
         lead = gettext("The plan was kept: nothing changed after the start.")
     parts = [Part("registered", gettext("What was registered"), "", registered(readout))]
@@ -76,7 +77,7 @@ def _hypothesis(plan: Planned) -> str:
 
 
 def _days_before(days: int) -> str:
-    return gettext("within {n} days").format(n=days) if days else ""
+    return gettext("within {days}").format(days=days_words(days)) if days else ""
 
 
 def _prediction(found: Predictor | None) -> str:

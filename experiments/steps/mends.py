@@ -20,6 +20,7 @@ from experiments.plan_page.known_numbers import Suggested
 from experiments.report.names import is_share
 from experiments.steps.number_fields import effect_as_typed, share_as_typed
 from experiments.steps.outcome_guess import nearest_outcome, with_event
+from reporting.counted import days_words, times_words
 from runs.key_from_name import key_from
 
 type Changes = Mapping[str, str]
@@ -95,8 +96,10 @@ def _words(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggest
         return [Mend(_("Take a first draft"), {"hypothesis": text})]
     if moment is None:
         return []
-    text = _("A prompt that leads new users to {behaviour}, {times} times within {days} days. Control sees none.")
-    filled = text.format(behaviour=display_name(moment.behaviour), times=moment.times, days=moment.days)
+    text = _("A prompt that leads new users to {behaviour}, {times} within {days}. Control sees none.")
+    filled = text.format(
+        behaviour=display_name(moment.behaviour), times=times_words(moment.times), days=days_words(moment.days)
+    )
     return [Mend(_("Take a first draft"), {"nudge": filled})]
 
 

@@ -27,6 +27,7 @@ from experiments.steps import arms_lines
 from experiments.steps.mends import Mend
 from experiments.steps.number_fields import effect_as_typed
 from experiments.steps.trial import TriedPlan, tried
+from reporting.counted import days_words
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused
@@ -105,7 +106,7 @@ def _calendar_context(
         (
             _("Enrolment ends"),
             _day(calendar.enrolment_ends),
-            _("after {n} days").format(n=count(calendar.enrolment_days)),
+            _("after {days}").format(days=days_words(calendar.enrolment_days)),
         ),
         (
             _("Last outcome known"),

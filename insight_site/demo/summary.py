@@ -22,6 +22,7 @@ from experiments.report.estimates import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
 from insight_site.takeaways.file_report import file_report
+from reporting.counted import days_words, times_words
 from reporting.numbers import between, effect_text
 from runs.payloads import Unreadable
 from stats.results import computable
@@ -127,8 +128,12 @@ class Findings:
 
     def _moment_row(self) -> Row:
         true, found = self.facts["moment"], self.moment
-        text = gettext("{behaviour}, {times} times within {days} days")
-        return gettext("AHA moment"), text.format(**true), text.format(**found), ""
+        text = gettext("{behaviour}, {times} within {days}")
+        said = [
+            text.format(behaviour=one["behaviour"], times=times_words(one["times"]), days=days_words(one["days"]))
+            for one in (true, found)
+        ]
+        return gettext("AHA moment"), said[0], said[1], ""
 
     def _promise_row(self) -> list[Row]:
         claim = self.readout.plan.claim

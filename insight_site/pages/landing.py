@@ -110,7 +110,7 @@ def verdicts() -> list[dict[str, Any]]:
     """The latest verdict of each experiment, the newest first, with its shares, its effect and the interval."""
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
-    rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
+    rows = spoken.light("experiment__moment").filter(pk=Subquery(last)).defer("inputs", "experiment__moment__evidence")
     return [
         {
             "experiment": row.experiment,

@@ -1,6 +1,7 @@
 """A rule in plain words."""
 
 from events import metric_sentences
+from reporting.counted import days_words
 from reporting.words import gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
 
@@ -23,12 +24,12 @@ def sentence(rule: Rule | Condition) -> str:
         words_feature = gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
         return words_feature.format(name=feature_name(subject.name), value=rule.value)
     words_count = (
-        gettext("{behaviour} in the first {days} days at least {times}")
+        gettext("{behaviour} in the first {days} at least {times}")
         if least
-        else gettext("{behaviour} in the first {days} days at most {times}")
+        else gettext("{behaviour} in the first {days} at most {times}")
     )
     what = metric_sentences.sentence(subject.behaviour)
-    return words_count.format(behaviour=what, times=rule.value, days=subject.days)
+    return words_count.format(behaviour=what, times=rule.value, days=days_words(subject.days))
 
 
 def feature_name(name: str) -> str:

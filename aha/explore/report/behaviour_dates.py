@@ -20,6 +20,7 @@ from aha.explore.report.shown import (
     who,
 )
 from reporting.charts import BLUE, ORANGE
+from reporting.counted import days_words
 from reporting.numbers import count, limits
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
@@ -99,11 +100,11 @@ def _finding(question: Question, payload: Payload, rows: list[Point], name: str)
 
 def _said(question: Question) -> str:
     text = gettext(
-        "Active: any event but exposures. New users count on the date of their signup, when their first {days} days "
-        "are complete; they did it when they did it on these days. Hollow points: not complete yet, or fewer "
+        "Active: any event but exposures. New users count on the date of their signup, when they have completed the "
+        "first {days}; they did it when they did it on these days. Hollow points: not complete yet, or fewer "
         "than {tiny} users. A gap in the line: the log holds no event of anybody."
     )
-    return text.format(days=question.days, tiny=TINY)
+    return text.format(days=days_words(question.days), tiny=TINY)
 
 
 # ── Pictures ──────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from aha.explore.report.shown import (
     series_of,
     who,
 )
+from reporting.counted import days_words
 from reporting.numbers import between, count, decimal, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
@@ -24,12 +25,12 @@ def shown(question: Question, payload: Payload) -> Shown:
     """The whole view."""
     steps = [behaviour_name(step) for step in question.parsed_steps]
     text = gettext(
-        "Users count when their first {days} days are complete, and only what they do on these days. Each step must "
+        "Users count when they have completed the first {days}, and only what they do on these days. Each step must "
         "come later than the one before; other events may lie between them."
     )
     return Shown(
         finding=_finding(payload, steps, question.days),
-        notes=(text.format(days=question.days), *who(question, payload)),
+        notes=(text.format(days=days_words(question.days)), *who(question, payload)),
         sheets=(_chart(payload, steps),),
         tables=(_table(payload, steps), *_compared(payload)),
         names=(
@@ -68,9 +69,9 @@ def _everybody(payload: Payload) -> tuple[int, list[int]]:
 def _finding(payload: Payload, steps: list[str], days: int) -> str:
     users, reached = _everybody(payload)
     if not users:
-        return gettext("No user's first {days} days are complete yet.").format(days=days)
-    text = gettext("{share} of {users} users get from signup to {last} within {days} days.")
-    return text.format(share=Ratio(reached[-1], users), users=count(users), last=steps[-1], days=days)
+        return gettext("No user has completed the first {days} yet.").format(days=days_words(days))
+    text = gettext("{share} of {users} users get from signup to {last} within {days}.")
+    return text.format(share=Ratio(reached[-1], users), users=count(users), last=steps[-1], days=days_words(days))
 
 
 def _chart(payload: Payload, steps: list[str]) -> Sheet:

@@ -21,6 +21,7 @@ from aha.explore.report.shown import (
     who,
 )
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only
+from reporting.counted import days_words
 from reporting.numbers import between, count, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
@@ -83,9 +84,9 @@ def _finding(question: Question, everybody: list[Ratio], chosen: int | None, nam
         known = [(name, ratio) for name, ratio in zip(names, everybody, strict=True) if ratio.is_known]
         if not known:
             return gettext("No user's days are complete yet.")
-        text = gettext("After day {day}, {share} of {users} users have not begun a silence of {gap} days.")
+        text = gettext("After day {day}, {share} of {users} users have not begun a silence of {gap}.")
         name, ratio = known[-1]
-        return text.format(day=name, share=ratio, users=count(ratio.whole), gap=question.definition.gap)
+        return text.format(day=name, share=ratio, users=count(ratio.whole), gap=days_words(question.definition.gap))
     ratio = everybody[chosen or 0]
     if not ratio.is_known:
         return gettext("No user has these days complete yet, so there is no retention to show.")

@@ -19,6 +19,7 @@ from aha.explore.report.shown import (
 )
 from aha.report.claim import cell_words
 from reporting.charts import BLUE, LIGHT, ORANGE
+from reporting.counted import days_words, times_words
 from reporting.numbers import between, count, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
@@ -135,9 +136,13 @@ def _finding(question: Question, counts: Counts) -> str:
     return gettext("{share} of {users} users reach {cell}.").format(share=did, users=count(users), cell=cell)
 
 
+def _often(bar: Bar) -> str:
+    return gettext("{n} times").format(n=bar.name) if bar.more else times_words(bar.times)
+
+
 # ── Pictures ──────────────────────────────────────────────────────────────────
 def _axis(sheet: Sheet, bars: Sequence[Bar], question: Question) -> None:
-    title = gettext("times within {days} days").format(days=question.days)
+    title = gettext("times within {days}").format(days=days_words(question.days))
     sheet.x_axis(title, [(place, bar.name) for place, bar in enumerate(bars)])
 
 
@@ -149,8 +154,8 @@ def _histogram(bars: Sequence[Bar], question: Question) -> Sheet:
     users = sum(bar.users for bar in bars)
     for place, bar in enumerate(bars):
         share = Ratio(bar.users, users)
-        title = gettext("{times} times: {users} users, {share}").format(
-            times=bar.name, users=count(bar.users), share=share
+        title = gettext("{times}: {users} users, {share}").format(
+            times=_often(bar), users=count(bar.users), share=share
         )
         colour = BLUE if bar.times >= question.times else LIGHT
         sheet.bar((place - 0.4, place + 0.4), (0.0, float(bar.users)), colour, title)
@@ -167,8 +172,8 @@ def _retention(bars: Sequence[Bar], question: Question) -> Sheet:
     for place, bar, ratio in known:
         low, high = (min(limit, top) for limit in ratio.limits)
         sheet.interval(place, low, high, ORANGE)
-        text = gettext("{times} times: {share} of {users} users retained")
-        title = text.format(times=bar.name, share=ratio, users=count(bar.users))
+        text = gettext("{times}: {share} of {users} users retained")
+        title = text.format(times=_often(bar), share=ratio, users=count(bar.users))
         sheet.dot(place, min(ratio.share, top), ORANGE, title, hollow=ratio.is_tiny)
     return sheet
 
@@ -213,7 +218,7 @@ def _four(counts: Counts, times: int) -> Table:
             limits=between(points(low), points(high)),
         )
     columns = (gettext("group"), gettext("users"), gettext("share of users (95% CI)"))
-    title = gettext("{times} times or more, and staying").format(times=times)
+    title = gettext("{times} or more, and staying").format(times=times_words(times))
     return Table(title, columns, tuple(rows), note)
 
 

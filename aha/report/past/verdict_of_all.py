@@ -102,4 +102,5 @@ def summary_words(found: Summary | None) -> str:
     if found.answer is Answer.NUDGES_DISAGREE:
         return gettext("{n} experiments that disagree").format(n=count(found.experiments))
     effect = effect_cell(found.estimate, share=True)
-    return gettext("{effect} ({n} experiments)").format(effect=effect, n=count(found.experiments))
+    text = gettext("{effect} (one experiment)") if found.experiments == 1 else gettext("{effect} ({n} experiments)")
+    return text.format(effect=effect, n=count(found.experiments))

@@ -129,5 +129,9 @@ def share_left(pooled: Deflation | NotComputable) -> str:
     """What promises have been worth so far, for the report of one experiment; empty where nobody knows."""
     if not computable(pooled):
         return ""
-    text = gettext("Over {n} experiments {share} of what correlations promised was left.")
+    text = (
+        gettext("In one experiment {share} of what correlations promised was left.")
+        if pooled.experiments == 1
+        else gettext("Over {n} experiments {share} of what correlations promised was left.")
+    )
     return text.format(n=pooled.experiments, share=percent(pooled.ratio, 0))

@@ -3,6 +3,7 @@
 from experiments.plan.choices.costs import ChoiceCost
 from experiments.plan.choices.plan_calendar import weeks
 from experiments.plan.cluster_mistakes import Problem
+from reporting.counted import days_words
 from reporting.numbers import count, decimal
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
@@ -48,8 +49,8 @@ def difference(choice: ChoiceCost) -> str:
     more = choice.now - choice.days if choice.chosen else choice.days - choice.now
     if not more:
         return gettext("no difference")
-    text = gettext("{days} days longer") if more > 0 else gettext("{days} days shorter")
-    return text.format(days=count(abs(more)))
+    text = gettext("{days} longer") if more > 0 else gettext("{days} shorter")
+    return text.format(days=days_words(abs(more)))
 
 
 def duration(days: int | NotComputable) -> str:
@@ -58,7 +59,8 @@ def duration(days: int | NotComputable) -> str:
         return reason_words(days)
     if days > 730:
         return gettext("{years} years").format(years=decimal(days / 365.25, 1))
-    return gettext("{weeks} weeks").format(weeks=count(weeks(days)))
+    text = gettext("1 week") if weeks(days) == 1 else gettext("{weeks} weeks")
+    return text.format(weeks=count(weeks(days)))
 
 
 def caution_words(problem: Problem) -> str:

@@ -16,7 +16,7 @@ def test_plan__kept_amended_or_changed__says_so() -> None:
 
     assert lead(make_readout()).startswith("The plan was kept")
     changed = make_readout(amendments=(amended,))
-    assert lead(changed).startswith("The plan was amended 1 times")
+    assert lead(changed).startswith("The plan was amended once")
     registered = next(section for section in page.sections(changed) if section.slug == "plan")
     assert "slow inflow" in str(registered.parts[1].table)
     assert lead(make_readout(intact=False)).startswith("The plan was not kept")

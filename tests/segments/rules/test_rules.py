@@ -78,7 +78,7 @@ def test_sentence__example__plain_words() -> None:
         ({"trait": "a", "exists": True}, "a is known"),
         ({"trait": "a", "at_most": 2.5}, "a at most 2.5"),
         ({"feature": "tenure", "at_most": 3}, "days since the first activity at most 3"),
-        ({"behaviour": "b", "days": 1, "at_most": 0}, "number of b in the first 1 days at most 0"),
+        ({"behaviour": "b", "days": 1, "at_most": 0}, "number of b in the first 1 day at most 0"),
     ],
 )
 def test_sentence__each_kind(condition: dict[str, Any], words: str) -> None:
