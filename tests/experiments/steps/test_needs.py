@@ -99,7 +99,7 @@ def test_step__wrong_input__korean__is_said_in_korean_with_a_mend_in_korean(
     sentences = said(page)
     assert sentences
     assert all(HANGUL.search(without_typed(one, given)) for one in sentences), sentences
-    mend = re.search(r'name="mend"[^>]*>(.*?)</button>', unescape(page).partition(sentences[0])[2][:1_500], re.DOTALL)
+    mend = re.search(r'name="mend"[^>]*>(.*?)</button>', unescape(page).rpartition(sentences[0])[2][:1_500], re.DOTALL)
     assert mend
     assert HANGUL.search(mend[1]), mend[1]
 
