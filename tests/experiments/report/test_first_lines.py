@@ -51,9 +51,9 @@ def test_opening__while_locked__tells_progress_take_up_and_the_day() -> None:
 
     assert (found.code, found.light) == (first_lines.PENDING, "")
     assert "Results unlock when enrolment ends and outcomes are final" in found.sentence
-    assert "4,000 units have met their variant" in found.known[0]
+    assert found.known[0].startswith("4,000 of 20,000 planned users exposed")
     assert found.known[1] == f"As planned it opens on {readout.standing.opens_on}."
-    assert "moves" in found.known[2]
+    assert "changed the share doing it from 20.8% to 44.9%" in found.known[2]
 
 
 def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:
