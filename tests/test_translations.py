@@ -81,7 +81,7 @@ def test_korean__one_term__one_word(term: Term) -> None:
         (r" ~ |\d–\d", "a range has ~ without a blank"),
         (r"[가-힣] \(", "a bracket follows its word"),
         (r"[“”]", "quotation marks are single"),
-        (r"는가[?.]", "a question ends in -나요"),
+        (r"가\?", "a question ends in -나요"),
     ],
 )
 def test_korean__sentences__are_written_in_one_way(wrong: str, why: str) -> None:
