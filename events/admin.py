@@ -57,9 +57,17 @@ class UnitTraitsAdmin(ReadOnly):
     show_full_result_count = False
 
 
+@admin.display(description=_("batch number"), ordering="version")
+def batch_number(row: Flush) -> int:
+    """The field's own name, "number", is the type of a value in Korean."""
+    return row.version
+
+
 @admin.register(Flush)
 class FlushAdmin(ReadOnly):
-    list_display = ["version", "rows", "created_at", "committed_at"]
+    list_display = [batch_number, "rows", "created_at", "committed_at"]
+    fields = [batch_number, "writer", "rows", "created_at", "committed_at"]
+    readonly_fields = [batch_number]
     search_fields = ["=version"]
     empty_text = _("Nothing was written yet. Accepted events reach the store within seconds, in numbered batches.")
 

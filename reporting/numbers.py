@@ -68,6 +68,11 @@ def between(low: str, high: str) -> str:
     return gettext("{low} to {high}").format(low=low, high=high).replace(" ", GLUE)
 
 
+def day_range(first: int, last: int) -> str:
+    """Days where there is little room: ``7–13``, in Korean ``7~13``."""
+    return gettext("{first}–{last}").format(first=first, last=last)
+
+
 def number(value: Limited | float | NotComputable, digits: int = 3) -> str:
     """A number, with its interval when it has one, or the reason why there is none."""
     if isinstance(value, NotComputable):

@@ -63,8 +63,8 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     search_fields = ["name", "key", "version__model__name"]
     empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
-    fields = ["name", "key", "version", "number", "size", "stability", "targetable"]
-    readonly_fields = ["key", "version", "number", "size", "stability", "targetable"]
+    fields = ["name", "key", "version", "group_number", "size", "stability", "targetable"]
+    readonly_fields = ["key", "version", "group_number", "size", "stability", "targetable"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).light("version__model")  # type: ignore[no-any-return]
@@ -72,6 +72,10 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     @admin.display(description=_("page"))
     def page(self, row: Segment) -> str:
         return _open("segments:model", row.version.model.key)
+
+    @admin.display(description=_("group number"))
+    def group_number(self, row: Segment) -> int:
+        return row.number  # whose own name, "number", is the type of a value in Korean
 
     @admin.display(description=_("stability"), ordering="stability")
     def rounded_stability(self, row: Segment) -> str | None:

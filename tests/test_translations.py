@@ -78,6 +78,10 @@ def test_korean__one_term__one_word(term: Term) -> None:
         (r"(?<=[0-9}s)]) %(?![(a-zA-Z])", "no blank before a percent sign"),
         (r"(?:은\(는\)|이\(가\)|을\(를\)|과\(와\))[가-힣]", "a particle is followed by a blank"),
         (r"(?<!\.)[.!?]{2}(?!\.)", "one stop at the end"),
+        (r" ~ |\d–\d", "a range has ~ without a blank"),
+        (r"[가-힣] \(", "a bracket follows its word"),
+        (r"[“”]", "quotation marks are single"),
+        (r"가\?", "a question ends in -나요"),
     ],
 )
 def test_korean__sentences__are_written_in_one_way(wrong: str, why: str) -> None:

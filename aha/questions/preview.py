@@ -15,7 +15,7 @@ from events.catalogue.refresh import ready_catalogue
 from events.counting import queries
 from events.pickers.base_rate import BaseRate, RateQuestion, base_rate
 from events.pickers.mends import Mend, Mendable
-from reporting.numbers import count
+from reporting.numbers import count, day_range
 from stats.results import NotComputable
 
 USUAL_TIMES = 10
@@ -138,7 +138,10 @@ def _cohort(inputs: Inputs) -> tuple[str, date | None, date | None, str]:
 
 def _short(line: str) -> str:
     kind, _colon, days = line.partition(":")
-    return f"D{days}" if kind == "on_day" else _("days %(days)s") % {"days": days.replace("-", "–")}
+    if kind == "on_day":
+        return f"D{days}"
+    first, last = map(int, days.split("-"))
+    return _("days %(days)s") % {"days": day_range(first, last)}
 
 
 def _outside(inputs: Inputs) -> int | None:

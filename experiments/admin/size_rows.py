@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from experiments.plan import size
 from experiments.plan_page.saved_rows import saved_rows
-from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.numbers import between, count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from stats.power.cluster_sizes import ClusterLaw
 from stats.results import NotComputable
@@ -24,7 +24,7 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
     outcome = percent if inflow.sd is None else significant
     effect = partial(effect_text, share=inflow.sd is None, plus=True)
     rows: list[tuple[Any, Any]] = [
-        (gettext("Units that arrived"), f"{count(inflow.units)} ({inflow.first} – {inflow.last})"),
+        (gettext("Units that arrived"), f"{count(inflow.units)} ({between(str(inflow.first), str(inflow.last))})"),
         (gettext("Units a day"), decimal(inflow.per_day, 1)),
         (gettext("Outcome without the nudge"), say(inflow.base, outcome)),
         (gettext("Share of them that is enrolled"), say(found.coverage, percent)),

@@ -155,7 +155,7 @@ def test_studies__empty_then_one__in_both_languages(viewer: Client, language: st
     ("language", "said"),
     [
         ("en", "These are correlations. Only an experiment can tell whether a behaviour is the cause."),
-        ("ko", "상관관계입니다. 행동이 원인인지는 실험만 말해 줄 수 있습니다."),
+        ("ko", "상관관계입니다. 행동이 원인인지는 실험으로만 알 수 있습니다."),
     ],
 )
 def test_study__done__first_the_claim_then_numbers_and_pictures(viewer: Client, language: str, said: str) -> None:

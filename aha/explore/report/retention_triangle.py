@@ -21,7 +21,7 @@ from aha.explore.report.shown import (
     who,
 )
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only
-from reporting.numbers import between, count, percent, points
+from reporting.numbers import between, count, day_range, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
 from reporting.words import gettext
@@ -66,7 +66,7 @@ def column_name(column: list[int | None]) -> str:
     first, last = column[0], column[1]
     if last is None:
         return f"{first}+"
-    return str(first) if first == last else f"{first}–{last}"
+    return str(first) if first == last else day_range(first, last)
 
 
 def _everybody(payload: Payload) -> list[Ratio]:

@@ -8,7 +8,7 @@ from experiments.analyse.result import Readout
 from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import PANEL, POINTS, eligible, panel_title, titled_above
 from reporting.charts import LIGHT, SERIES, Drawn, Mark, alt, data, rule
-from reporting.numbers import between, level_text, points
+from reporting.numbers import between, day_range, level_text, points
 from reporting.table import Part, Table
 from reporting.words import gettext
 from stats.results import computable
@@ -54,7 +54,7 @@ def day_ranges(days: Sequence[int]) -> str:
             runs[-1].append(day)
         else:
             runs.append([day])
-    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return ", ".join(day_range(run[0], run[-1]) if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def table(found: Mapping[str, CurveDifference]) -> Table:
