@@ -144,33 +144,38 @@ def _acts(asked: Prepared, people: Any, event: str) -> Any:
 
 def _activity(asked: Prepared, question: Question, people: Any, sizes: list[Payload]) -> Payload:
     behaviour = question.parsed_behaviour
-    log = queries.since_signup(asked.acts(behaviour), people, asked.basis, distinct=bool(behaviour.distinct))
+    log = queries.since_signup(
+        asked.acts(behaviour), people, asked.basis, distinct=bool(behaviour.distinct), segmented=bool(question.segment)
+    )
     last = asked.newest_date
     places = _places(min(_date(row["first_date"]) for row in sizes), last, question.by)
-    first = places[0][0]
-    with asked.warehouse.kept(queries.user_dates(log, asked.basis, question.by, question.days)) as dates:
-        done = {(_date(row["at"]), row["segment"]): row for row in asked.rows(queries.by_date(dates))}
-        new = asked.rows(queries.new_by_date(people, dates, question.by, question.days))
+    acts = queries.placed(log, asked.basis, places, question.days)
+    with ExitStack() as stack:
+        kept = stack.enter_context(asked.warehouse.kept(acts))
+        events = {(row["place"], row["segment"]): row["events"] for row in asked.rows(queries.events_by_place(kept))}
+        users = stack.enter_context(asked.warehouse.kept(queries.user_places(kept, len(places))))
+        done = {row["segment"]: row for row in asked.rows(queries.users_by_place(people, users, len(places)))}
+        new = asked.rows(queries.new_by_date(people, users, question.by, question.days))
     signed = {(_date(row["at"]), row["segment"]): row for row in new}
     active = {row["segment"]: row for row in asked.rows(queries.active_dates(people, asked.monday, places))}
     rows = []
     for segment in (row["segment"] for row in sizes):
         for k, (at, days) in enumerate(places):
-            did, fresh = done.get((at, segment), {}), signed.get((at, segment), {})
+            fresh = signed.get((at, segment), {})
             rows.append(
                 {
                     "at": at.isoformat(),
                     "segment": segment,
                     "days": days,
-                    "users": int(did.get("users", 0)),
-                    "events": int(did.get("events", 0)),
+                    "users": int(done.get(segment, {}).get(f"u_{k}", 0)),
+                    "events": int(events.get((k, segment), 0)),
                     "active": int(active.get(segment, {}).get(f"a_{k}", 0)),
                     "signups": int(fresh.get("signups", 0)),
                     "ready": int(fresh.get("ready", 0)),
                     "did": int(fresh.get("did", 0)),
                 }
             )
-    return {"rows": rows, "first": first.isoformat(), "last_date": last.isoformat()}
+    return {"rows": rows, "first": places[0][0].isoformat(), "last_date": last.isoformat()}
 
 
 def _places(oldest: date, last: date, by: str) -> list[tuple[date, int]]:
@@ -224,11 +229,12 @@ def _lifecycle(asked: Prepared, _question: Question, people: Any, sizes: list[Pa
 def _funnel(asked: Prepared, question: Question, people: Any, _sizes: list[Payload]) -> Payload:
     steps = question.parsed_steps
     with ExitStack() as stack:
-        table = people.filter(people.complete_days >= question.days).select("user_id", "segment")
+        table = people.filter(people.complete_days >= question.days)
+        table = table.select("user_id", "anchor", "anchor_date", "segment")
         for k, step in enumerate(steps):
-            log = queries.since_signup(asked.acts(step), people, asked.basis)
             asked.stop.check()
-            table = stack.enter_context(asked.warehouse.kept(queries.next_step(table, log, k, days=question.days)))
+            reached = queries.next_step(table, asked.acts(step), k, asked.basis, days=question.days)
+            table = stack.enter_context(asked.warehouse.kept(reached))
         rows = asked.rows(queries.funnel(table, len(steps)))
     found = [
         {

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from aha.explore.retention_columns import Column
 from events.counting import day_bits
-from events.counting.day_index import local_date
+from events.counting.day_index import day_index, local_date
 from events.counting.unit_values import Basis, since_anchor
-from events.counting.user_bits import DATE_DAYS, WEEKS, dates_name
+from events.counting.user_bits import DATE_DAYS, DAY, WEEKS, bits, dates_name
 from events.metrics import MinDays, MinEvents, Retention, Survival
+from events.windows import DayMode
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+type Place = tuple[date, int]  # the first date, and how many days: 1, or 7 from a Monday
 
 
 # ── Who ───────────────────────────────────────────────────────────────────────
@@ -90,8 +93,10 @@ def retained(people: ir.Table, definition: Retention, column: Column, counted: s
         case MinEvents(_, _, times):
             return (people[counted].fill_null(0) >= times) if counted in people.columns else ibis.literal(False)
         case MinDays(_, days):
-            bits = [day_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)]
-            return reduce(lambda left, right: left + right, bits) >= days
+            active = [
+                day_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)
+            ]
+            return reduce(lambda left, right: left + right, active) >= days
     if column.last is None:
         return (people.last_day >= column.first).fill_null(False)
     words = [_inside(people, column.first, column.last, word) for word in _words(people)]
@@ -139,42 +144,97 @@ def often(acts: ir.Table, columns: Sequence[Column]) -> ir.Table:
 
 
 # ── Acts ──────────────────────────────────────────────────────────────────────
-def since_signup(acts: ir.Table, people: ir.Table, basis: Basis, *, distinct: bool = False) -> ir.Table:
-    """Acts of these people from their anchor to the data's end: ``user_id, time, day, segment, anchor_date``.
+def since_signup(
+    acts: ir.Table, people: ir.Table, basis: Basis, *, distinct: bool = False, segmented: bool = True
+) -> ir.Table:
+    """Acts of these people from their anchor to the data's end: ``user_id, time, day, segment, anchor, anchor_date``.
 
     Args:
         acts: of one behaviour.
         people: the population.
         basis: clock and data's end.
         distinct: count each value of a user once, when it is first seen.
+        segmented: False where all people have the segment "": a constant costs less than a text that is joined.
     """
-    log = since_anchor(acts, people, basis, "complete_days", "segment")
+    import ibis
+
+    log = since_anchor(acts, people, basis, "complete_days", *(["segment"] if segmented else []))
+    log = log.mutate(day=_day(log, basis), **({} if segmented else {"segment": ibis.literal("")}))
     if distinct:
         log = log.filter(log.value.notnull())
-        log = log.group_by("user_id", "value", "segment", "anchor_date", "complete_days").aggregate(
+        log = log.group_by("user_id", "value", "segment", "anchor", "anchor_date", "complete_days").aggregate(
             time=log.time.min(), day=log.day.min()
         )
-    return log.select("user_id", "time", "day", "segment", "anchor_date", "complete_days")
+    return log.select("user_id", "time", "day", "segment", "anchor", "anchor_date", "complete_days")
 
 
-def user_dates(log: ir.Table, basis: Basis, by: str, days: int) -> ir.Table:
-    """One row per user and date, or week, on which it happened: ``user_id, at, segment, events, early``.
+def _day(log: ir.Table, basis: Basis) -> ir.IntegerValue:
+    """`day_index` of ``time`` at or after ``anchor``: of rolling days by one division, exact within 90 years."""
+    if basis.clock.mode is DayMode.ROLLING:
+        return log.time.delta(log.anchor, unit="microsecond") // DAY
+    return day_index(log.time, log.anchor, log.anchor_date, basis.clock)
 
-    `early` says whether it happened within `days` days of signup. The answer should be kept in the warehouse: two
-    questions read it.
+
+def _within(log: ir.Table, basis: Basis, days: int) -> ir.BooleanValue:
+    """Whether ``time`` lies on one of the first days from ``anchor``."""
+    if basis.clock.mode is DayMode.ROLLING:
+        return log.time.delta(log.anchor, unit="microsecond") < days * DAY
+    return _day(log, basis) < days
+
+
+def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> ir.Table:
+    """One row per act: ``user_id, segment, place, early``; should be kept in the warehouse, two questions read it.
+
+    Args:
+        log: acts since signup.
+        basis: its clock.
+        places: the dates, or weeks, that are shown: they follow each other without a gap.
+        days: `early` says whether it happened within so many days of signup.
+
+    `place` is the place of its date or week among `places`, -1 for an act before them.
     """
-    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by), early=log.day < days)
-    return log.group_by("user_id", "at", "segment").aggregate(events=log.count(), early=log.early.any())
+    import ibis
+
+    first, size = places[0]
+    since = local_date(log.time, basis.clock).delta(ibis.literal(first), unit="day").cast("int32")
+    place = (since < 0).ifelse(ibis.literal(-1, "int32"), (since - since % size) / size)
+    return log.select("user_id", "segment", place=place.cast("int32"), early=_within(log, basis, days))
 
 
-def by_date(dates: ir.Table) -> ir.Table:
-    """One row per date or week of what happened: ``at, segment, users, events``; from `user_dates`."""
-    return dates.group_by("at", "segment").aggregate(users=dates.count(), events=dates.events.sum())
+def events_by_place(acts: ir.Table) -> ir.Table:
+    """How often it happened: ``place, segment, events``; from `placed`."""
+    import ibis
+
+    return acts.filter(acts.place >= 0).group_by("place", "segment").aggregate(events=ibis._.count())
 
 
-def new_by_date(people: ir.Table, dates: ir.Table, by: str, days: int) -> ir.Table:
+def user_places(acts: ir.Table, number: int) -> ir.Table:
+    """One row per user: ``user_id, early`` and the bits ``at_0 …`` of the places at which it was done.
+
+    Grouped by users alone: one row per user and date would be several times as many groups.
+
+    Args:
+        acts: from `placed`.
+        number: of places.
+    """
+    words = range(day_bits.words_for(number - 1))
+    places = {f"at_{word}": bits(acts.place, word * day_bits.WORD_DAYS, day_bits.WORD_DAYS).bit_or() for word in words}
+    return acts.group_by("user_id").aggregate(early=acts.early.any(), **places)
+
+
+def users_by_place(people: ir.Table, done: ir.Table, number: int) -> ir.Table:
+    """One row per segment: ``segment`` and ``u_k``, users who did it at the k-th place; `done` is `user_places`."""
+    table = people.select("user_id", "segment").join(done, "user_id")
+    users = {}
+    for k in range(number):
+        word, bit = divmod(k, day_bits.WORD_DAYS)
+        users[f"u_{k}"] = ((table[f"at_{word}"] & (1 << bit)) > 0).ifelse(1, 0).sum()
+    return table.group_by("segment").aggregate(**users)
+
+
+def new_by_date(people: ir.Table, done: ir.Table, by: str, days: int) -> ir.Table:
     """One row per date or week of signup: ``at, segment, signups, ready, did`` within `days` days."""
-    early = dates.filter(dates.early).select("user_id").distinct().mutate(did=True)
+    early = done.filter(done.early).select("user_id").mutate(did=True)
     people = people.mutate(at=_bucket(people.anchor_date, by), ready=people.complete_days >= days)
     table = people.left_join(early, "user_id")
     did = table.ready & table.did.fill_null(False)
@@ -187,7 +247,7 @@ def _bucket(day: ir.DateValue, by: str) -> ir.DateValue:
     return (day.truncate("W") if by == "week" else day).cast("date")
 
 
-def active_dates(people: ir.Table, monday: date, places: Sequence[tuple[date, int]]) -> ir.Table:
+def active_dates(people: ir.Table, monday: date, places: Sequence[Place]) -> ir.Table:
     """One row per segment: ``segment`` and ``a_k``, users who were active in the k-th of these dates or weeks.
 
     Args:
@@ -259,20 +319,22 @@ def _active_in(people: ir.Table, monday: date, week: date, shift: int) -> ir.Boo
 
 
 # ── Funnels ───────────────────────────────────────────────────────────────────
-def next_step(table: ir.Table, log: ir.Table, k: int, *, days: int) -> ir.Table:
+def next_step(table: ir.Table, acts: ir.Table, k: int, basis: Basis, *, days: int) -> ir.Table:
     """The users of a funnel with ``at_k``, when they first did step k after step k - 1; null for who didn't.
 
     The answer should be kept in the warehouse before the next step reads it twice.
 
     Args:
-        table: ``user_id, segment, at_0 …`` of the steps before.
-        log: acts of the step since signup.
+        table: ``user_id, anchor, anchor_date, segment, at_0 …`` of the steps before.
+        acts: of the step.
         k: the step's place, from 0.
+        basis: clock and data's end.
         days: "within Y days" of signup; what comes later is no step.
     """
-    log = log.filter(log.day < days).select("user_id", "time")
+    before = table if k == 0 else table.filter(table[f"at_{k - 1}"].notnull())
+    log = since_anchor(acts, before, basis, *([] if k == 0 else [f"at_{k - 1}"]))
+    log = log.filter(_within(log, basis, days))
     if k:
-        log = log.join(table.select("user_id", f"at_{k - 1}"), "user_id")
         log = log.filter(log.time > log[f"at_{k - 1}"])
     reached = log.group_by("user_id").aggregate(**{f"at_{k}": log.time.min()})
     return table.left_join(reached, "user_id").drop("user_id_right")

@@ -14,6 +14,9 @@ from events.windows import Clock, DayMode, offsets
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+type Years = tuple[int, int]
+ALL_YEARS: Years = (1990, 2049)
+
 
 def day_index(
     moment: ir.TimestampValue, anchor: ir.TimestampValue, anchor_date: ir.DateValue, clock: Clock
@@ -27,16 +30,22 @@ def day_index(
     return dates - (moment < anchor + dates.as_interval("D")).ifelse(1, 0)
 
 
-def local_date(moment: ir.TimestampValue, clock: Clock) -> ir.DateValue:
-    """The date that numbers the days of this clock."""
-    return wall_clock(moment, clock.zone).date()
+def local_date(moment: ir.TimestampValue, clock: Clock, years: Years = ALL_YEARS) -> ir.DateValue:
+    """The date that numbers the days of this clock; of moments in these years (UTC)."""
+    return wall_clock(moment, clock.zone, years).date()
 
 
-def wall_clock(moment: ir.TimestampValue, zone: str) -> ir.TimestampValue:
-    """The wall-clock reading of a UTC moment, by the zone's offsets as a CASE, the newest change first."""
+def wall_clock(moment: ir.TimestampValue, zone: str, years: Years = ALL_YEARS) -> ir.TimestampValue:
+    """The wall-clock reading of a UTC moment, by the zone's offsets as a CASE, the newest change first.
+
+    Args:
+        moment: in UTC.
+        zone: its name.
+        years: the first and the last year that moments may lie in: few years make a short CASE.
+    """
     import ibis
 
-    *changes, (_, oldest) = offsets(zone)
+    *changes, (_, oldest) = offsets(zone, first_year=years[0], last_year=years[1] + 1)
     if not changes:
         return moment if oldest == 0 else moment + ibis.interval(seconds=oldest)
     branches = [(moment >= utc(since), moment + ibis.interval(seconds=shift)) for since, shift in changes]

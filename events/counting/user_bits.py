@@ -2,23 +2,26 @@
 
 Two sets of bits: ``days_0 …`` count from the user's own anchor (`events.counting.day_bits`), ``dates_0 …`` are dates of
 the calendar, of which a word holds four weeks from Monday on. Retention of any definition, active users of any date or
-week and the weeks of a user's life follow from this one table, without the log.
+week and the weeks of a user's life follow from this one table, without the log. It is made from the users' active days,
+which don't depend on what starts a clock.
 """
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from events.counting import day_bits, queries
-from events.counting.day_index import local_date
-from events.counting.unit_values import Basis, active_events, since_anchor
+from events.counting import day_bits
+from events.counting.day_index import local_date, utc
+from events.counting.unit_values import EXPOSURE_EVENTS, Basis
+from events.windows import Clock, DayMode
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 WEEKS = 4  # in one word
 DATE_DAYS = 7 * WEEKS
+DAY = 86_400_000_000  # microseconds
 MOST_DAYS = 36 * day_bits.WORD_DAYS  # three years; later days are only known through `last_day`
 
 
@@ -43,13 +46,75 @@ def dates_name(word: int) -> str:
     return f"dates_{word}"
 
 
-def people(events: ir.Table, basis: Basis, *, signup: str, words: int, monday: date, weeks_words: int) -> ir.Table:
-    """One row per user: ``user_id, anchor, anchor_date, complete_days, last_day, days_0 …, dates_0 …``.
+# ── Active days ───────────────────────────────────────────────────────────────
+def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: datetime) -> ir.Table:
+    """The activity of every user by dates: ``user_id, date, local, first, last``; DuckDB only.
+
+    All that people's days ask of a log, in a fraction of its rows, whatever starts their clocks: a rolling day ends at
+    the anchor's time of day, so it is active when the first or the last activity of a date lies on its side.
+
+    Args:
+        events: the log, or a part of it.
+        zone: the project's.
+        oldest, newest: naive UTC times of the log's first and last event.
+
+    ``date`` is UTC's and ``local`` the zone's, both in days since 1970; `first` and `last` are microseconds of the UTC
+    date. No row lies on two dates of either kind. Activity at `newest` itself is in rows of its own, since a log of
+    rolling days ends just before its newest event.
+    """
+    import ibis
+
+    log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
+    years = (oldest.year, newest.year)
+    log = log.mutate(
+        date=_days_since_1970(log.time.date()),
+        local=_days_since_1970(local_date(log.time, Clock(DayMode.CALENDAR, zone), years)),
+        newest=log.time == ibis.literal(newest, "timestamp"),
+    )
+    log = log.mutate(at=_microseconds(log.time, _epoch()) - log.date.cast("int64") * DAY)
+    found = log.group_by("user_id", "date", "local", "newest").aggregate(first=log.at.min(), last=log.at.max())
+    return found.drop("newest")
+
+
+def any_event(events: ir.Table, active: ir.Table) -> ir.Table:
+    """``user_id, time`` of some events, each user's first among them: of activity by its days, and of exposures.
 
     Args:
         events: the log.
-        basis: clock, data's end, activity.
-        signup: the event that starts a user's clock; ``*`` for the first of any kind.
+        active: its `active_days`.
+    """
+    import ibis
+
+    exposures = events.filter(events.event.isin(EXPOSURE_EVENTS))
+    first = _epoch() + (active.date.cast("int64") * DAY + active["first"]).as_interval("us")
+    return ibis.union(
+        exposures.select("user_id", time=exposures.time.cast("timestamp")),
+        active.select("user_id", time=first.cast("timestamp")),
+    )
+
+
+def _days_since_1970(day: ir.DateValue) -> ir.IntegerValue:
+    import ibis
+
+    return day.delta(ibis.date(1970, 1, 1), unit="day").cast("int32")
+
+
+def _microseconds(moment: ir.TimestampValue, since: ir.TimestampValue) -> ir.IntegerValue:
+    return moment.delta(since, unit="microsecond")
+
+
+def _epoch() -> ir.TimestampScalar:
+    return utc(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+# ── People ────────────────────────────────────────────────────────────────────
+def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monday: date, weeks_words: int) -> ir.Table:
+    """One row per user: ``user_id, anchor, anchor_date, complete_days, last_day, days_0 …, dates_0 …``.
+
+    Args:
+        users: with their clocks, from `queries.cohort`.
+        active: their `active_days`, of one log or of several parts of it.
+        basis: clock and data's end.
         words: how many words of days there are.
         monday: the first day of the first word of dates.
         weeks_words: how many words of dates there are.
@@ -57,27 +122,53 @@ def people(events: ir.Table, basis: Basis, *, signup: str, words: int, monday: d
     `last_day` is the day of the last activity up to the data's end, null for none. Only what happens from the anchor on
     is activity.
     """
-    import ibis
 
-    users = queries.cohort(events, signup, basis)
-    log = since_anchor(active_events(events, basis), users, basis)
-    place = local_date(log.time, basis.clock).delta(ibis.literal(monday), unit="day").cast("int64")
-    log = log.mutate(place=place, word=log.day // day_bits.WORD_DAYS)
+    start = users.select(
+        "user_id", start=_microseconds(users.anchor, _epoch()), start_date=_days_since_1970(users.anchor_date)
+    )
+    end = _microseconds(utc(basis.data_end), _epoch())
+    log = active.mutate(zero=active.date.cast("int64") * DAY)
+    log = log.filter(log.zero + log["first"] < end).join(start, "user_id")
+    log = log.filter(log.zero + log["last"] >= log.start)
+    log = _rolling(log) if basis.clock.mode is DayMode.ROLLING else _calendar(log)
+    log = log.mutate(place=log.date - (monday - date(1970, 1, 1)).days)
     found = log.group_by("user_id").aggregate(
-        last_day=log.day.max(), **day_bits.day_bits(log, basis, words), **_date_bits(log, weeks_words)
+        last_day=log.late.ifelse(log.day, log.day - 1).max(),
+        **{day_bits.name_of(word): _day_bits(log, word) for word in range(words)},
+        **{dates_name(word): bits(log.place, word * DATE_DAYS, DATE_DAYS).bit_or() for word in range(weeks_words)},
     )
     names = [*map(day_bits.name_of, range(words)), *map(dates_name, range(weeks_words))]
     joined = users.left_join(found, "user_id").drop("user_id_right")
-    return joined.mutate(**{name: joined[name].fill_null(0) for name in names})
+    # Words hold 31 bits at most: numbers of half the width are read in half the time.
+    return joined.mutate(**{name: joined[name].fill_null(0).cast("int32") for name in names})
 
 
-def _date_bits(log: ir.Table, words: int) -> dict[str, ir.Value]:
+def _rolling(log: ir.Table) -> ir.Table:
+    """With ``day``, and whether the date has activity for it (``late``), and for the day before (``early``)."""
+    clock = log.start - log.start_date.cast("int64") * DAY
+    return log.mutate(day=log.date - log.start_date, early=log["first"] < clock, late=log["last"] >= clock)
+
+
+def _calendar(log: ir.Table) -> ir.Table:
     import ibis
 
-    found: dict[str, ir.Value] = {}
-    for word in range(words):
-        first = word * DATE_DAYS
-        inside = log.place.between(first, first + DATE_DAYS - 1)
-        bit = ibis.literal(1, "int64") << (log.place - first).cast("int32")
-        found[dates_name(word)] = inside.ifelse(bit, ibis.literal(0, "int64")).bit_or()
-    return found
+    return log.mutate(
+        date=log.local, day=log.local - log.start_date, early=ibis.literal(False), late=ibis.literal(True)
+    )
+
+
+def _day_bits(log: ir.Table, word: int) -> ir.Value:
+    import ibis
+
+    first, nothing = word * day_bits.WORD_DAYS, ibis.literal(0, "int64")
+    today = log.late.ifelse(bits(log.day, first, day_bits.WORD_DAYS), nothing)
+    before = log.early.ifelse(bits(log.day - 1, first, day_bits.WORD_DAYS), nothing)
+    return (today | before).bit_or()
+
+
+def bits(place: ir.IntegerValue, first: int, number: int) -> ir.IntegerValue:
+    """The bit of a place in a word that begins with `first` and holds so many places; 0 outside."""
+    import ibis
+
+    bit = ibis.literal(1, "int64") << (place - first).cast("int32")
+    return place.between(first, first + number - 1).ifelse(bit, ibis.literal(0, "int64"))

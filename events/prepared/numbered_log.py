@@ -1,9 +1,9 @@
 """The store's log once more with users as numbers, sorted by event, in Parquet of its own: made once, added to later.
 
-Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts: `log-N`
-holds ``user_id`` (the number), ``event`` and ``time``, `users-N` the new numbers. New files of the store become one
-more part. When a file has left the store (compaction, an erased user) or there are too many parts, everything is made
-anew: so what was erased from the store is gone here too.
+Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts, whose files
+`events.prepared.log_part` describes. New files of the store become one more part. When a file has left the store
+(compaction, an erased user) or there are too many parts, everything is made anew: so what was erased from the store is
+gone here too. The same where the folder was made by a version of Insight that laid it out differently.
 """
 
 import fcntl
@@ -13,29 +13,31 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from events import store
-from events.counting import queries
+from events.prepared.log_part import STEPS, PartFiles, write_part
 from events.warehouse import Warehouse
-from events.windows import Clock
 from runs.progress import Progress
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+# Its number is that of the layout: what an older Insight prepared is not read, and removed once the new is there.
+STATE, OLDER_STATES = "state-2.json", ("state.json",)
 MOST_PARTS = 40
 PART_BYTES = 384 * 1024 * 1024  # of the store's files: about ten million events, which are sorted in memory
 PART_FILES = 200  # where their size isn't known
 LITTLE = 0.01  # share of the store's bytes by which it may have grown without anybody waiting for the newest events
 YOUNG_SECONDS = 600
+WAIT_SECONDS = 0.2
 KEEP_SECONDS = 900  # a question may still read what a newer version has replaced
 
 
@@ -69,13 +71,13 @@ class NumberedLog:
         """Where the parts lie."""
         return folder() / self.generation
 
-    def logs(self) -> list[Path]:
-        """The files with ``user_id, event, time``."""
-        return [self.folder / f"log-{number}.parquet" for number in range(self.parts)]
+    def part(self, number: int) -> PartFiles:
+        """One of the parts, the first being 0."""
+        return PartFiles(self.folder, number)
 
-    def names(self) -> list[Path]:
-        """The files with ``user_id`` as the store has it and ``number``."""
-        return [self.folder / f"users-{number}.parquet" for number in range(self.parts)]
+    def all_parts(self) -> list[PartFiles]:
+        """Every part."""
+        return [self.part(number) for number in range(self.parts)]
 
 
 def folder() -> Path:
@@ -92,7 +94,7 @@ def version_of(files: Sequence[str]) -> str:
 def current() -> NumberedLog | None:
     """What is prepared now, of whatever version; None when nothing is."""
     try:
-        found = json.loads((folder() / "state.json").read_text(encoding="utf-8"))
+        found = json.loads((folder() / STATE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     log = NumberedLog(**{**found, "sources": tuple(found["sources"])})
@@ -110,7 +112,7 @@ def nearly_current(files: Sequence[str]) -> NumberedLog | None:
         return None
     if found.version == version_of(files):
         return found
-    young = time.time() - (folder() / "state.json").stat().st_mtime < YOUNG_SECONDS
+    young = time.time() - (folder() / STATE).stat().st_mtime < YOUNG_SECONDS
     fresh = sum(map(_size, set(files) - set(found.sources)))
     return found if young and fresh <= LITTLE * sum(map(_size, found.sources)) else None
 
@@ -121,19 +123,27 @@ def up_to_date(warehouse: Warehouse, files: Sequence[str], progress: Progress) -
     Args:
         warehouse: a bounded engine.
         files: of the store, at least one.
-        progress: listens, and may end it.
+        progress: listens, and may end it; also while another process is making it.
     """
     version = version_of(files)
     found = current()
     if found is not None and found.version == version:
         return found
-    with _alone():
+    with _alone(lambda: progress("numbering", _share_done(files))):
         before = current()  # another process may have made it meanwhile
         if before is not None and before.version == version:
             return before
         made = _make(warehouse, before, files, progress)
         _sweep(made)
     return made
+
+
+def _share_done(files: Sequence[str]) -> float:
+    """How much of the store's bytes is numbered."""
+    now = current()
+    if now is None or not set(now.sources) <= set(files):
+        return 0.0
+    return sum(map(_size, now.sources)) / (sum(map(_size, files)) or 1)
 
 
 def _make(warehouse: Warehouse, before: NumberedLog | None, files: Sequence[str], progress: Progress) -> NumberedLog:
@@ -144,8 +154,11 @@ def _make(warehouse: Warehouse, before: NumberedLog | None, files: Sequence[str]
     batches = list(_batches(fresh))
     log = before
     for number, batch in enumerate(batches):
-        progress("numbering", number / len(batches))
-        log = _add_part(warehouse, log, batch)
+
+        def step(done: int, number: int = number) -> None:
+            progress("numbering", (number + done / STEPS) / len(batches))
+
+        log = _add_part(warehouse, log, batch, step)
         _remember(log)  # who is ended here goes on from here the next time
     return log
 
@@ -167,33 +180,22 @@ def _size(file: str) -> int:
     return os.stat(file).st_size if os.path.exists(file) else PART_BYTES // PART_FILES
 
 
-def _add_part(warehouse: Warehouse, log: NumberedLog, files: Sequence[str]) -> NumberedLog:
-    import ibis
-
-    grown = NumberedLog(**{**asdict(log), "parts": log.parts + 1})
-    names, part = grown.names()[-1], grown.logs()[-1]
-    events = warehouse.stored(files)
-    new = events.select("user_id").distinct()
-    if log.parts:
-        new = new.anti_join(warehouse.read(log.names()), "user_id")
-    warehouse.write(new.mutate(number=(ibis.row_number() + log.users).cast("int32")), names)
-    users = warehouse.read(grown.names())
-    rows = events.join(users, "user_id").select(user_id="number", event="event", time="time")
-    warehouse.write(rows.order_by("event", "user_id"), part)
-    seen: Any = warehouse.run(queries.extent(warehouse.read([part]), Clock(time_zone=settings.TIME_ZONE))).iloc[0]
-    added = int(warehouse.run(warehouse.read([names]).aggregate(users=ibis._.count())).users[0])
-    oldest, newest = (moment.to_pydatetime().isoformat() for moment in (seen.oldest, seen.newest))
-    return NumberedLog(
-        **{
-            **asdict(grown),
-            "sources": (sources := (*log.sources, *files)),
-            "version": version_of(sources),
-            "users": log.users + added,
-            "events": log.events + int(seen.events),
-            "oldest": min(filter(None, (log.oldest, oldest))),
-            "newest": max(log.newest, newest),
-            "day_grain": log.day_grain and bool(seen.day_grain),
-        }
+def _add_part(warehouse: Warehouse, log: NumberedLog, files: Sequence[str], step: Callable[[int], None]) -> NumberedLog:
+    earlier = [part.users for part in log.all_parts()]
+    part = log.part(log.parts)
+    added = write_part(warehouse, files, part, earlier=earlier, users=log.users, step=step)
+    oldest, newest = added.oldest.isoformat(), added.newest.isoformat()
+    sources = (*log.sources, *files)
+    return replace(
+        log,
+        parts=log.parts + 1,
+        sources=sources,
+        version=version_of(sources),
+        users=log.users + added.users,
+        events=log.events + added.events,
+        oldest=min(filter(None, (log.oldest, oldest))),
+        newest=max(log.newest, newest),
+        day_grain=log.day_grain and added.day_grain,
     )
 
 
@@ -201,7 +203,9 @@ def _remember(log: NumberedLog) -> None:
     text = json.dumps(asdict(log))
     place = folder() / f"state-{uuid.uuid4().hex}.tmp"
     place.write_text(text, encoding="utf-8")
-    place.replace(folder() / "state.json")
+    place.replace(folder() / STATE)
+    for name in OLDER_STATES:
+        (folder() / name).unlink(missing_ok=True)
 
 
 def _sweep(log: NumberedLog) -> None:
@@ -221,14 +225,20 @@ def moment_of(text: str) -> datetime:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """No other process of this machine prepares the same store inside the block."""
+def _alone(waiting: Callable[[], None]) -> Iterator[None]:
+    """No other process of this machine prepares the same store inside the block; `waiting` is called until then."""
     folder().mkdir(parents=True, exist_ok=True)
     with (folder() / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waiting()
+                time.sleep(WAIT_SECONDS)
         yield
 
 
 def numbered(warehouse: Warehouse, log: NumberedLog) -> "ir.Table":
     """``user_id`` (the number), ``event, time`` of every event."""
-    return warehouse.read(log.logs())
+    return warehouse.read([part.log for part in log.all_parts()])

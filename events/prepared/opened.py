@@ -16,7 +16,7 @@ from django.conf import settings
 
 from events.counting import queries
 from events.counting.unit_values import Basis
-from events.counting.user_bits import date_words, day_words, first_monday, people
+from events.counting.user_bits import any_event, date_words, day_words, first_monday, people
 from events.metrics import Behaviour
 from events.outbox import ownership
 from events.outbox.flush import flush_events
@@ -116,12 +116,17 @@ class Prepared:
     @property
     def names(self) -> "ir.Table":
         """``user_id`` as the store has it, and ``number``."""
-        return self.warehouse.read(self.numbers.names())
+        return self.warehouse.read([part.users for part in self.numbers.all_parts()])
+
+    @property
+    def active(self) -> "ir.Table":
+        """The active days of every user: see `events.counting.user_bits.active_days`."""
+        return self.warehouse.read([part.days for part in self.numbers.all_parts()])
 
     def event_names(self) -> list[str]:
         """Names of the log's events, those of most events first."""
-        counted = lambda: self.log.group_by("event").aggregate(events=self.log.count())  # noqa: E731
-        rows = self.rows(self.kept("event names", counted))
+        parts = self.warehouse.read([part.events for part in self.numbers.all_parts()])
+        rows = self.rows(parts.group_by("event").aggregate(events=parts.events.sum()))
         return [row["event"] for row in sorted(rows, key=lambda row: (-row["events"], row["event"]))]
 
     @property
@@ -145,8 +150,13 @@ class Prepared:
         """One row per user with its clock and its active days: see `events.counting.user_bits`."""
         first, last = self._dates
         words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
-        question = lambda: people(self.log, self.basis, signup=signup, monday=self.monday, **words)  # noqa: E731
+        question = lambda: people(self._starts(signup), self.active, self.basis, monday=self.monday, **words)  # noqa: E731
         return self.kept(f"people {signup} {self.basis.clock.mode}", question)
+
+    def _starts(self, signup: str) -> "ir.Table":
+        """Every user's clock."""
+        log = any_event(self.log, self.active) if signup == "*" else self.log
+        return queries.cohort(log, signup, self.basis)
 
     def acts(self, behaviour: Behaviour) -> "ir.Table":
         """Each time that anybody showed a behaviour: ``user_id, time, value``; `value` is null but for ``EVENT#prop``.

@@ -9,8 +9,9 @@ import ibis
 import pandas as pd
 
 from aha.explore import queries
+from events.counting import queries as counting
 from events.counting.unit_values import Basis
-from events.counting.user_bits import date_words, day_words, first_monday, people
+from events.counting.user_bits import active_days, date_words, day_words, first_monday, people
 from events.windows import Clock, DayMode, data_end
 
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
@@ -44,7 +45,10 @@ def people_of(engine: Any, rows: Rows, clock: Clock, signup: str = "signup") -> 
     first, last = min(dates), max(dates)
     monday = first_monday(last, first)
     words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(monday, last)}
-    question = people(table(engine, rows), basis_of(rows, clock), signup=signup, monday=monday, **words)
+    log, basis = table(engine, rows), basis_of(rows, clock)
+    times = [time.replace(tzinfo=None) for *_, time in rows]
+    active = active_days(log, clock.time_zone, oldest=min(times), newest=max(times))
+    question = people(counting.cohort(log, signup, basis), active, basis, monday=monday, **words)
     made = engine.create_table("people", question, temp=True, overwrite=True)
     return queries.population(made, first=None, last=None, members=None)
 

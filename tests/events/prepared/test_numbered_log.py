@@ -1,5 +1,7 @@
 """The numbered log: made once, added to, made anew when something has left the store, and kept small."""
 
+import fcntl
+import json
 import os
 import threading
 import time
@@ -12,6 +14,7 @@ import pytest
 from pytest_django import Settings
 
 from events import store
+from events.outbox import ownership
 from events.outbox.set_aside import to_table
 from events.prepared import numbered_log, opened
 from events.prepared.opened import Prepared, Stop, prepared
@@ -147,7 +150,8 @@ def test_log__ended_in_the_middle__goes_on_from_there(monkeypatch: pytest.Monkey
         pass
     _, log = look()
 
-    assert seen == [0.0, 0.5]
+    assert (seen[0], seen[-1]) == (0.0, 0.5)
+    assert seen == sorted(seen)
     assert (log.parts, log.users) == (2, 2)
 
 
@@ -192,3 +196,58 @@ def _ask_for_an_hour(stop: Stop) -> None:
         one, two, three = (ibis.range(0, 30_000).unnest().name(name).as_table() for name in "nmk")
         pairs = one.cross_join(two).cross_join(three)
         asked.warehouse.run(pairs.aggregate(s=(pairs.n * pairs.m - pairs.k).max()))
+
+
+def test_folder__of_an_older_layout__is_made_anew_and_removed(places: Path) -> None:
+    put(1, "a", "b")
+    put(2, "a", event="play")
+    old = numbered_log.folder() / "0123abcd"
+    old.mkdir(parents=True)
+    for name in ("log-0.parquet", "users-0.parquet"):  # as 0.4 laid it out, without days and events
+        (old / name).write_bytes(b"PAR1")
+    sources = sorted(ownership.files_to_read())
+    state = {"generation": old.name, "version": numbered_log.version_of(sources), "sources": sources, "parts": 1}
+    state |= {"users": 2, "events": 3, "oldest": "2024-03-04T10:00:00", "newest": "2024-03-04T12:00:00"}
+    (numbered_log.folder() / "state.json").write_text(json.dumps(state | {"day_grain": False}))
+    long_ago = time.time() - numbered_log.KEEP_SECONDS - 10
+    os.utime(old, (long_ago, long_ago))
+
+    rows, log = look()
+
+    assert rows == {("a", "signup"), ("b", "signup"), ("a", "play")}
+    assert log.generation != old.name
+    assert not old.exists()
+    assert not (numbered_log.folder() / "state.json").exists()
+
+
+def test_log__another_process_is_making_it__the_question_hears_how_far_and_can_be_ended() -> None:
+    put(1, "a")
+    look()
+    put(2, "b")
+    heard: list[tuple[str, float]] = []
+
+    def listen(stage: str, share: float) -> None:
+        heard.append((stage, share))
+        if len(heard) == 3:
+            raise Cancelled
+
+    place = numbered_log.folder() / "lock"
+    with place.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=listen, newest=True):
+            pass
+
+    assert {stage for stage, _ in heard} == {"numbering"}
+    assert all(0 < share < 1 for _, share in heard)
+
+
+def test_event_names__of_several_parts__are_counted_together() -> None:
+    put(1, "a", "b", event="shop")
+    put(2, "a", "b", "c", event="play")
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent):
+        pass
+    put(3, "a", "b", event="shop")
+
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        assert asked.event_names() == ["shop", "play"]
+        assert asked.numbers.parts == 2
