@@ -1,10 +1,12 @@
-"""The views of Explore over many events: seconds of the first answer, cold and warm, on two cores.
+"""A log for the views of Explore, its preparation, and the answers of one process: `jobs/explore_views.py` runs these.
 
     .venv/bin/python benchmarks/explore.py --users 1000000 --events 50000000 --folder /somewhere/with/20GB
+    .venv/bin/python benchmarks/explore.py --folder /somewhere/with/20GB --view retention
 
-Makes the log by a seed (kept in the folder, so that a second call doesn't make it again). Prints the minutes of the
-preparation from nothing and after one more batch; then, for each view, the first answer of a fresh process (cold: the
-libraries are loaded, nothing about this question is prepared) and another question of the same kind after it (warm).
+The first makes the log by a seed (kept in the folder, so that a second call doesn't make it again) and prepares it from
+nothing; it prints seconds, processor seconds and megabytes. The second prints wall and processor seconds of the first
+question (cold: the libraries are loaded, nothing about this question is prepared), of another one of the same kind
+(warm) and of that again, and the peak memory.
 """
 
 import argparse
@@ -12,7 +14,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -111,7 +112,7 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
 
 
 def bench(folder: Path) -> None:
-    """All figures, each view in a process of its own."""
+    """The numbered log, from nothing."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
@@ -123,23 +124,8 @@ def bench(folder: Path) -> None:
     if log is None:
         raise SystemExit("nothing was prepared")
     size = sum(path.stat().st_size for path in log.folder.rglob("*") if path.is_file()) / 1e6
-    print(f"{log.events:,} events of {log.users:,} users, {os.cpu_count()} cores")
-    print(f"preparation from nothing: {seconds:.1f} s ({cpu:.1f} s of CPU), {size:,.0f} MB, peak {peak_mb():,.0f} MB")
-    for view in VIEWS:
-        for path in log.folder.glob("kept-*"):
-            shutil.rmtree(path)
-        done = subprocess.run(
-            [sys.executable, __file__, "--folder", str(folder), "--view", view],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        cold, warm, again, peak = json.loads(done.stdout.splitlines()[-1])
-        print(
-            f"{view:10} cold {cold[0]:6.2f} s ({cold[1]:5.1f} s of CPU)   warm {warm[0]:6.2f} s ({warm[1]:5.1f} s)   "
-            f"the same again {again[0]:6.2f} s   peak {peak:,.0f} MB",
-            flush=True,
-        )
+    figures = {"s": seconds, "processor s": cpu, "MB": size, "peak MB": peak_mb(), "events": log.events}
+    print(json.dumps({"folder": str(log.folder), **figures}))
 
 
 def prepare() -> None:
