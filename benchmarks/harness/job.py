@@ -66,6 +66,7 @@ class Job:
             one of them isn't run at that size. `rounds` among them overrides the usual number.
         open: sets up what both sides need and gives the sides, ours first; a second one is the alternative.
         aims: held to at full size.
+        process: jobs of the same one run in one process and share what they set up.
     """
 
     name: str
@@ -75,3 +76,4 @@ class Job:
     sizes: Mapping[str, Mapping[str, Any]]
     open: Callable[[Any, Mapping[str, Any]], AbstractContextManager[Sequence[Side]]]
     aims: Sequence[Aim] = field(default_factory=tuple)
+    process: str = ""

@@ -201,7 +201,7 @@ def closed(spec: dict[str, Any], tally: Tally) -> float:
 def open_(spec: dict[str, Any], tally: Tally) -> float:
     """Calls arrive at their moments and wait in line for one of the connections. Returns the seconds that passed."""
     writer, coming, line = Writer(spec["calls"]), deque(spec["arrivals"]), deque[tuple[float, int, str]]()
-    patience = spec.get("patience", GIVE_UP_SECONDS)
+    patience = spec.get("patience", float("inf"))
     with selectors.DefaultSelector() as selector:
         free = [Connection(spec["port"], selector) for _ in range(spec["connections"])]
         busy, begun = 0, time.perf_counter()

@@ -4,15 +4,19 @@
     python -m benchmarks.jobs --size full --only known_unit new_unit --write     # these anew, the others stay
     python -m benchmarks.jobs --size full --only study --set users=200000 rounds=3
 
-`--write` keeps the figures in docs/performance/figures.json and writes docs/performance.md from it. The exit code is 1
-when an aim is missed at full size.
+`--write` keeps the figures in docs/performance/figures.json and writes docs/performance.md from it. Jobs that share
+nothing run in processes of their own, so that none has the memory of another. The exit code is 1 when an aim is missed
+at full size, or when a job failed; the others run nevertheless.
 """
 
 import argparse
 import json
+import subprocess
 import sys
+from collections.abc import Sequence
 
 from benchmarks.harness import runner
+from benchmarks.harness.job import Job
 from benchmarks.harness.page import PAGE, page
 from benchmarks.harness.rounds import judged
 from benchmarks.jobs.all_jobs import JOBS, further_sections
@@ -35,6 +39,9 @@ def main() -> None:
         parser.error("--write shows figures of the sizes as they are: leave --set and tiny out")
     changes = {name: json.loads(value) for name, _, value in (one.partition("=") for one in options.set)}
     chosen = [job for job in JOBS if options.only is None or job.name in options.only]
+    parts = apart([job for job in chosen if options.size in job.sizes])
+    if len(parts) > 1:
+        sys.exit(run_apart(parts, sys.argv[1:]))
     done = runner.run_jobs(chosen, options.size, changes, runner.RECORD if options.write else None)
     if options.write:
         PAGE.write_text(page(JOBS, runner.read_record(), further_sections()), encoding="utf-8")
@@ -47,6 +54,28 @@ def main() -> None:
     if options.json:
         print(json.dumps(done))
     sys.exit(bool(missed) and options.size == "full")
+
+
+def apart(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs by the process that they share, in their order."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        found.setdefault(job.process or job.name, []).append(job)
+    return list(found.values())
+
+
+def run_apart(parts: Sequence[Sequence[Job]], arguments: Sequence[str]) -> int:
+    """Each part in a process of its own; 1 when one of them ended badly."""
+    failed = []
+    for part in parts:
+        only = ["--only", *(job.name for job in part)]  # the last one counts
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.jobs", *arguments, *only], cwd=runner.ROOT, check=False
+        )
+        failed += [job.name for job in part] if done.returncode else []
+    if failed:
+        print(f"failed, or an aim missed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ JOBS = (
         through for repeated ids, written by date, committed, deleted. The bare append has the rows in memory
         already and writes them with deltalake.""",
         "deltalake's append",
-        {"tiny": {"rows": 500, "rounds": 2}, "quick": {"rows": 20_000}, "full": {"rows": 200_000}},
+        {"tiny": {"rows": 500, "rounds": 2}, "quick": {"rows": 20_000, "rounds": 3}, "full": {"rows": 200_000}},
         opened,
         (Aim("rows/s", at_least=150_000, ratio=False),),
     ),

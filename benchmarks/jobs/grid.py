@@ -131,6 +131,7 @@ JOBS = (
         SIZES,
         beside_duckdb,
         (Aim("s", at_most=0.7),),
+        "grid",
     ),
     Job(
         "grid_pandas",
@@ -140,5 +141,6 @@ JOBS = (
         SIZES,
         beside_pandas,
         (Aim("events/s", at_least=15.0),),
+        "grid",
     ),
 )

@@ -73,6 +73,7 @@ JOBS = (
         SIZES,
         partial(opened, busy=False),
         (Aim("answers/s", at_least=1.5), Aim("p99 ms", at_most=1.0)),
+        "doors",
     ),
     Job(
         "known_unit_busy",
@@ -82,5 +83,6 @@ JOBS = (
         SIZES,
         partial(opened, busy=True),
         (Aim("answers/s", at_least=1.0), Aim("p99 ms", at_most=1.0)),
+        "doors",
     ),
 )

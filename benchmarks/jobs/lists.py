@@ -73,7 +73,7 @@ JOBS = (
         client in one process. Shown are the slowest and the median list of each round (a list counts by the median
         of three answers after two that warm it).""",
         "a page without rows",
-        {"tiny": {"runs": 16, "rounds": 2}, "quick": {"runs": 500, "rounds": 3}, "full": {"runs": 500}},
+        {"tiny": {"runs": 16, "rounds": 2}, "full": {"runs": 500}},
         opened,
         (Aim("slowest ms", at_most=150, ratio=False),),
     ),

@@ -40,5 +40,6 @@ JOBS = (
         {"tiny": {"seconds": 0.3, "rounds": 2}, "quick": {"seconds": 2.0}, "full": {"seconds": 3.0, "rounds": 9}},
         opened,
         (Aim("answers/s", at_least=0.6),),
+        "doors",
     ),
 )

@@ -36,7 +36,7 @@ study, run = (model.objects.filter(status="done").latest("pk") for model in (Stu
 print(json.dumps([session.session_key, {
     "analysis ms": f"/experiments/{analysis.experiment.key}/{analysis.pk}/",
     "study ms": f"/aha/studies/{study.pk}/",
-    "segmentation ms": f"/segments/runs/{run.pk}",
+    "segmentation ms": f"/segments/runs/{run.pk}/",
 }]))
 """
 

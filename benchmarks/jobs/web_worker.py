@@ -85,7 +85,7 @@ JOBS = (
         (shared pages included) after calls of an evaluation and of the page to sign in. The bare project has
         Django's usual apps and middlewares, REST framework, one model and one view (`benchmarks/peers/bare_site/`).""",
         "bare Django + REST framework",
-        {"tiny": {"calls": 3, "rounds": 2}, "quick": {"calls": 100}, "full": {"calls": 500, "rounds": 7}},
+        {"tiny": {"calls": 3, "rounds": 2}, "quick": {"calls": 100, "rounds": 3}, "full": {"calls": 500, "rounds": 7}},
         opened,
         (Aim("start s", at_most=2.0), Aim("resident MiB", at_most=2.0)),
     ),
