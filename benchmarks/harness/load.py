@@ -21,7 +21,8 @@ from typing import Any
 
 from benchmarks.harness.machine import ROOT
 
-GIVE_UP_SECONDS = 30
+GIVE_UP_SECONDS = 60
+BROKEN = 599  # no answer came, and nobody knows whether the call was done
 UNIT = "{unit}"  # the place of the unit in path and body
 
 
@@ -92,14 +93,14 @@ class Connection:
         try:
             self.socket.sendall(self._data)
         except OSError:
+            if self._repeated:
+                raise
             self._again()
 
     def _again(self) -> None:
         """The server closed a kept connection before it read the call: the usual race of keep-alive, sent once
         more."""
         self.close()
-        if self._repeated:
-            raise ConnectionError("the server closed two connections without an answer")
         self._repeated = True
         self._write()
 
@@ -111,13 +112,21 @@ class Connection:
         except OSError:
             got = b""
         if not got and not self._got:
+            if self._repeated:  # twice in a row is no race: the server failed
+                self.close()
+                self.call = None
+                return BROKEN, b"the server closed two connections without an answer"
             self._again()
             return None
         self._got += got
         head, split, body = self._got.partition(b"\r\n\r\n")
-        if not split or not _is_whole(head.lower(), body, ended=not got):
+        whole = bool(split) and _is_whole(head.lower(), body, ended=not got)
+        if not whole and got:
             return None
         self.call = None
+        if not whole:
+            self.close()
+            return BROKEN, self._got
         lower = head.lower()
         if b"connection: close" in lower or not got:
             self.close()
@@ -218,8 +227,11 @@ def open_(spec: dict[str, Any], tally: Tally) -> float:
                 connection = free.pop()
                 connection.send(writer.bytes_of(call[1], call[2]), call)
                 busy += 1
-            wait = max(0.0, begun + coming[0][0] - time.perf_counter()) if coming else GIVE_UP_SECONDS
-            for connection, call, answer in _answers(selector, wait if free else GIVE_UP_SECONDS):
+            if not busy:
+                time.sleep(max(0.0, begun + coming[0][0] - time.perf_counter()) if coming else 0.0)
+                continue
+            wait = max(0.0, begun + coming[0][0] - time.perf_counter()) if coming and free else GIVE_UP_SECONDS
+            for connection, call, answer in _answers(selector, min(wait, GIVE_UP_SECONDS)):
                 tally.add(call, answer, begun)
                 free.append(connection)
                 busy -= 1
@@ -229,10 +241,10 @@ def open_(spec: dict[str, Any], tally: Tally) -> float:
 def _answers(
     selector: selectors.BaseSelector, wait: float = GIVE_UP_SECONDS
 ) -> Iterator[tuple[Connection, tuple[float, int, str], tuple[int, bytes]]]:
-    if not selector.get_map():  # nothing is on its way
-        time.sleep(min(wait, 0.05))
-        return
-    for key, _ in selector.select(wait):
+    ready = selector.select(wait)
+    if not ready and wait >= GIVE_UP_SECONDS:
+        raise SystemExit(f"no answer for {GIVE_UP_SECONDS} s")
+    for key, _ in ready:
         connection: Connection = key.data
         call = connection.call
         if call is None:  # the server closed a connection that waits

@@ -1,11 +1,7 @@
 """The jobs in the order of docs/performance.md."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from benchmarks import servers
 from benchmarks.harness import knee_page
-from benchmarks.harness.job import Job
 from benchmarks.jobs import (
     analysis,
     commands,
@@ -14,6 +10,7 @@ from benchmarks.jobs import (
     flush,
     grid,
     importing,
+    ingest,
     known_unit,
     lists,
     new_unit,
@@ -21,17 +18,10 @@ from benchmarks.jobs import (
     web_worker,
 )
 
-
-def _ingest() -> tuple[Job, ...]:
-    """`benchmarks/ingest.py` has `JOBS` of its own."""
-    found: tuple[Job, ...] = getattr(import_module("benchmarks.ingest"), "JOBS", ())
-    return found
-
-
 JOBS = (
     *known_unit.JOBS,
     *new_unit.JOBS,
-    *(_ingest() if find_spec("benchmarks.ingest") else ()),
+    *ingest.JOBS,
     *grid.JOBS,
     *commands.JOBS,
     *analysis.JOBS,

@@ -30,7 +30,6 @@ class Version:
             "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
             "EVENTS_URL": str(folder / "store"),
             "EXPLORE_DIR": str(folder / "explore"),
-            "PROMETHEUS_MULTIPROC_DIR": "",
             "SECRET_KEY": "only-for-benchmarks-" + "0" * 40,
             "DEBUG": "0",
         }

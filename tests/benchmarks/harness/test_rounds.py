@@ -17,9 +17,11 @@ def test_alternate__two_sides__take_turns_in_coming_first() -> None:
     order: list[tuple[str, int]] = []
 
     def side(name: str) -> Side:
-        return Side(
-            name, lambda turn: order.append((name, turn)) or {"s": float(turn)}, lambda turn: order.append(("-", 0))
-        )
+        def run(turn: int) -> dict[str, float]:
+            order.append((name, turn))
+            return {"s": float(turn)}
+
+        return Side(name, run, lambda turn: order.append(("-", 0)))
 
     kept = alternate([side("a"), side("b")], 3, lambda _text: None)
 
