@@ -1,4 +1,4 @@
-"""Peers in folders of their own under var/peers/, never in the lock, the image or CI: made at their first use."""
+"""Peers in folders of their own under .venv-peers/, never in the lock, the image or CI: made at their first use."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.harness.machine import ROOT
 from tests.clients.server import free_port, fresh_database
 
-FOLDER = ROOT / "var" / "peers"
+FOLDER = ROOT / ".venv-peers"  # hidden, as no tool and no test of ours should read it
 OURS = ROOT / "benchmarks" / "peers"  # what we wrote to start them
 UNLEASH = "unleash-server@8.2.0"  # AGPL
 GRANIAN = "granian==2.8.7"
