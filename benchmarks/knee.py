@@ -18,6 +18,7 @@ refused or never sent lies there more than once. The exit code is 1 when one of 
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="docs/performance.md and its picture")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_told: sys.exit(143))  # servers are stopped and databases dropped on the way
     record: dict[str, Any] = {**where_and_when(), "seconds": options.seconds, "kinds": {}}
     for kind in options.only:
         record["kinds"][kind] = measure(kind, options)

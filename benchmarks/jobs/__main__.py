@@ -11,6 +11,7 @@ at full size, or when a job failed; the others run nevertheless.
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="the figures as JSON on the last line")
     parser.add_argument("--list", action="store_true", help="the jobs and their sizes")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_told: sys.exit(143))  # servers are stopped and databases dropped on the way
     if options.list:
         for job in JOBS:
             print(f"{job.name:20} {', '.join(job.sizes):20} {job.title}, beside {job.alternative or 'nothing'}")
