@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START = date(2026, 1, 1)
@@ -99,7 +100,7 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
             FROM range({events}) AS r(i)) WHERE time < TIMESTAMP '{START}' + to_days({days}))
         TO '{folder / "made"}' (FORMAT parquet, PARTITION_BY (event_date), COMPRESSION zstd)"""
     )
-    files = []
+    files: list[NewFile] = []
     with store.staging() as staged:
         for path in sorted((folder / "made").rglob("*.parquet")):
             place = staged / f"{len(files)}.parquet"
@@ -146,8 +147,11 @@ def ask_view(view: str) -> tuple[tuple[float, float], tuple[float, float], tuple
     from runs.progress import silent
 
     def ask(more: dict[str, object]) -> None:
-        dates = {name: date.fromisoformat(str(more[name])) for name in ("first", "last") if name in more}
-        question = Question(view, "signup", **{**more, **dates})  # type: ignore[arg-type]
+        dates: dict[str, Any] = {
+            name: date.fromisoformat(str(more[name])) for name in ("first", "last") if name in more
+        }
+        given: dict[str, Any] = {**more, **dates}
+        question = Question(view, "signup", **given)
         shown = pages.show(question, answer(question, stop=Stop(), progress=silent))
         if not "".join(sheet.markup() for sheet in shown.sheets):
             raise SystemExit(f"{view} shows nothing")

@@ -71,7 +71,8 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
         site.serve()
         reached = capacity(site, calls[KINDS.index(kind)], kind)
         print(f"{kind}: a closed load reaches {reached:,.0f} calls/s", flush=True)
-        steps, first = [], KNOWN
+        steps: list[dict[str, Any]] = []
+        first = KNOWN
         for share in (*options.shares, None):
             rate = reached * share if share is not None else 2 * knee_of(steps)
             arrivals, first = arrivals_of(kind, rate, options.seconds, first, rng)
@@ -150,8 +151,8 @@ def recovery(probes: Iterable[Sequence[Any]], end: float) -> float | None:
 
 def knee_of(steps: Sequence[Mapping[str, Any]]) -> float:
     """The highest offered rate that the site kept up with; the lowest one when it kept up with none."""
-    kept = [one["offered"] for one in steps if keeps_up(one)]
-    return max(kept, default=steps[0]["offered"])
+    kept: list[float] = [one["offered"] for one in steps if keeps_up(one)]
+    return max(kept) if kept else float(steps[0]["offered"])
 
 
 def keeps_up(one: Mapping[str, Any]) -> bool:

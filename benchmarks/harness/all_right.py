@@ -51,7 +51,7 @@ def assignments_wrong(
     """Of assignments: wrong variants; answered units without a row or exposure (lost), or with two (doubled)."""
     answered = {(row[4], json.loads(row[5])["variant"]) for row in asked if row[2] == 200}
     units, kept = {unit for unit, _ in answered}, Counter(unit for unit, _ in rows)
-    stored_variant = dict(rows)
+    stored_variant = {unit: variant for unit, variant in rows}  # noqa: C416 - rows are lists
     return {
         "wrong variants": sum(
             drawn[unit] != variant or stored_variant.get(unit) != variant for unit, variant in answered

@@ -93,18 +93,6 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def processor_seconds(pid: int) -> float:
-    """What a running process and its running descendants have spent so far."""
-    total = 0
-    for one in family(pid):
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
 class BusyCore:
     """Keeps one core spinning while the block runs, as a neighbour on the machine would."""
 

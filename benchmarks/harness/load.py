@@ -78,7 +78,8 @@ class Connection:
     """One connection: sends a call, reads its answer."""
 
     def __init__(self, port: int, selector: selectors.BaseSelector) -> None:
-        self.port, self.selector, self.socket = port, selector, None
+        self.port, self.selector = port, selector
+        self.socket: socket.socket | None = None
         self.call: tuple[float, int, str] | None = None  # since when, which call, which unit
 
     def send(self, data: bytes, call: tuple[float, int, str]) -> None:

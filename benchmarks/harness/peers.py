@@ -51,7 +51,12 @@ def unleash(flag: str = "bench") -> Iterator[Unleash]:
     os.environ["DATABASE_URL"] = postgres_url()
     with tempfile.TemporaryDirectory(prefix="insight-bench-") as name, fresh_database(Path(name)) as url:
         port, log_path = free_port(), Path(name) / "unleash.log"
-        settings = {"port": port, "database": url, "admin": "*:*.bench-admin", "frontend": "*:development.bench-front"}
+        settings: dict[str, Any] = {
+            "port": port,
+            "database": url,
+            "admin": "*:*.bench-admin",
+            "frontend": "*:development.bench-front",
+        }
         with log_path.open("wb") as log:
             process = subprocess.Popen(
                 [node, "start.mjs", json.dumps(settings)], cwd=folder, stdout=log, stderr=log, env=_node_environment()

@@ -67,9 +67,12 @@ def opened(
         if options["old"]:
             versions.append(Version(OLD, *old_version(), folder / "old"))
         words = command(options)
-        yield [
-            Side(one.name, lambda _turn, v=one: v.run(*words), lambda _turn, v=one: v.fresh(made)) for one in versions
-        ]
+        yield [side(one, words, made) for one in versions]
+
+
+def side(version: Version, words: Sequence[str], store: Path | None) -> Side:
+    """A version's command."""
+    return Side(version.name, lambda _turn: version.run(*words), lambda _turn: version.fresh(store))
 
 
 def study(options: Mapping[str, Any]) -> list[str]:

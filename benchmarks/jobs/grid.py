@@ -79,7 +79,7 @@ def pandas_grid(path: Path) -> None:
 
     log = pd.read_parquet(path)
     signup = log[log.event == "signup"].set_index("user_id").time
-    log["day"] = (log.time - log.user_id.map(signup)) // pd.Timedelta(days=1)
+    log["day"] = (log.time - log.user_id.map(signup)).dt.days
     kept = set(log.user_id[log.day.between(14, 20)])
     log = log[(log.event != "signup") & (log.day < max(DAYS))]
     stayed = pd.Series({name: name in kept for name in signup.index})

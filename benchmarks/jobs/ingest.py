@@ -52,7 +52,7 @@ def table(database: Any, ingest: Any) -> bytes:
         return b"".join(bytes(piece) for piece in copy)
 
 
-JOBS = (
+JOBS: tuple[Job, ...] = (
     Job(
         "ingest",
         "ingest over HTTP, batches of 100",

@@ -63,16 +63,16 @@ def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
         key = add_flag(site)
         page = {"method": "GET", "path": "/login/", "headers": {}, "body": ""}
         bare = {**page, "path": BARE}
-        own = {"DATABASE_URL": f"{site.folder / 'bare.sqlite3'}", "PYTHONPATH": str(OURS / "bare_site")}
+        own = {"DATABASE_URL": f"{site.folder / 'bare.sqlite3'}", "PYTHONPATH": str(OURS)}
         plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")} | own
-        migrate = [sys.executable, "-m", "django", "migrate", "-v0", "--settings", "bare_settings"]
+        migrate = [sys.executable, "-m", "django", "migrate", "-v0", "--settings", "bare_site.settings"]
         subprocess.run(migrate, cwd=ROOT, env=plain, check=True)
 
         def ours(_turn: int) -> Figures:
             return measure("insight_site.wsgi", "/healthz", site.environment, [ofrep_call(key), page], options)
 
         def theirs(_turn: int) -> Figures:
-            return measure("bare_wsgi", BARE, plain, [bare], options)
+            return measure("bare_site.wsgi", BARE, plain, [bare], options)
 
         yield Side("Insight", ours), Side("bare Django + REST framework", theirs)
 
