@@ -7,10 +7,10 @@ PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
-.PHONY: help setup clients check lint test test-database fast slow demo serve worker bench lock messages clean
+.PHONY: help setup clients check lint test test-database fast slow demo serve worker bench bench-quick proofs lock messages clean
 
 help:  ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready locale/ko/LC_MESSAGES/django.mo  ## make .venv, install the locks, prepare the database
 	@$(PY) manage.py migrate -v0 && echo "setup: ready ($$($(PY) --version), database migrated)"
@@ -63,12 +63,13 @@ serve: setup  ## the site on localhost and its worker; both end together
 worker: setup  ## the worker alone: requested and scheduled work
 	$(PY) manage.py worker
 
-bench: setup  ## measure events (five million), assignment, segments, discovery, analysis; write the proofs in docs/
-	$(PY) benchmarks/events.py
-	$(PY) benchmarks/assignment.py
-	$(PY) benchmarks/segments.py scale
-	$(PY) benchmarks/discovery.py speed
-	$(PY) benchmarks/analysis.py --exposures 500000 --events 5000000
+bench-quick: setup  ## measure small sizes beside what one would pick instead, at most eight minutes; docs/performance.md
+	$(PY) -m benchmarks.jobs --size quick --write
+
+bench: setup  ## the same at full size, and the open load up to the knee: hours, on a machine without other work
+	$(PY) -m benchmarks.jobs --size full --write; code=$$?; $(PY) -m benchmarks.knee --write && exit $$code
+
+proofs: setup  ## write what our methods find in made-up worlds: verdicts, policy, calibration, peers, audit in docs/
 	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
 	$(PY) benchmarks/causes/policy.py --write docs/policy.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md

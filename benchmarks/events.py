@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +67,7 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     print(f"{'peak memory':28} {peak_mb():8,.0f} MB")
 
 
-def bench_repeats(folder: Path, csv: Path, events: int, options: object) -> None:
+def bench_repeats(folder: Path, csv: Path, events: int, options: Any) -> None:
     """The same log, each hundredth row twice: every date has repeats, the import's worst case. In its own store."""
     import duckdb
     from django.conf import settings

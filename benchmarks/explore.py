@@ -1,4 +1,4 @@
-"""The views of Explore over many events: seconds of the first answer, cold and warm, on two cores.
+"""The views of Explore over many events, cold and warm, on two cores; `jobs/explore_views.py` runs its parts.
 
     .venv/bin/python benchmarks/explore.py --users 1000000 --events 50000000 --folder /somewhere/with/20GB
 
@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START = date(2026, 1, 1)
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--view", choices=VIEWS, help="only this view, in this process")
     parser.add_argument("--keep", action="store_true", help="don't prepare anew")
+    parser.add_argument("--only-log", action="store_true", help="prepare the log and ask nothing")
     options = parser.parse_args()
     _prepare(options.folder)
     if options.view:
@@ -60,7 +62,7 @@ def main() -> None:
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     make_store(options.folder, options.users, options.events, options.days, options.seed)
-    bench(options.folder, keep=options.keep)
+    bench(options.folder, keep=options.keep, only_log=options.only_log)
 
 
 def _prepare(folder: Path) -> None:
@@ -118,7 +120,7 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
     shutil.rmtree(folder / "made")
 
 
-def bench(folder: Path, *, keep: bool) -> None:
+def bench(folder: Path, *, keep: bool, only_log: bool) -> None:
     """All figures, each view in a process of its own; the last line is a record of them."""
     from django.core.management import call_command
 
@@ -144,6 +146,9 @@ def bench(folder: Path, *, keep: bool) -> None:
     }
     print(f"{log.events:,} events of {log.users:,} users, {os.cpu_count()} cores")
     print(f"preparation {seconds:.1f} s ({cpu:.1f} s of CPU), {size:,.0f} MB, peak {peak_mb():,.0f} MB\n")
+    if only_log:
+        print(json.dumps(figures))
+        return
     print(f"{'view':10} {'question':8} {'wall s':>7} {'CPU / 2':>8} {'aim':>5}   missed")
     figures["views"] = {view: bench_view(folder, log.folder, view) for view in VIEWS}
     (folder / "explore.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -194,7 +199,8 @@ def ask_view(view: str) -> tuple[Seconds, Seconds, Seconds, float, Seconds]:
 
     def ask(more: dict[str, object]) -> Seconds:
         dates = {name: date.fromisoformat(str(more[name])) for name in ("first", "last") if name in more}
-        question = Question(view, "signup", **{**more, **dates})  # type: ignore[arg-type]
+        given: dict[str, Any] = {**more, **dates}
+        question = Question(view, "signup", **given)
 
         def job() -> None:
             shown = pages.show(question, answer(question, stop=Stop(), progress=silent))

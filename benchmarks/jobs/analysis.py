@@ -1,28 +1,22 @@
 """Everything an analysis asks the warehouse, beside a bare DuckDB join and aggregate of the same exposures and events.
 
-    .venv/bin/python benchmarks/analysis.py                                       # 10 and 100 million
-    .venv/bin/python benchmarks/analysis.py --exposures 500000 --events 5000000   # a twentieth
-
 The log is made by a seed as Parquet in a temporary folder: half the arms each, five segments, 60 kinds of events that
 thin out over 28 days. Three outcomes: a retention, a count, a sum of a property. The bare query is what an analyst
 would write by hand: one row per exposed unit, joined with the log once, means and variances by variant and segment.
-`gather` answers that and everything else an analysis reads (survival, curve, behaviour, health). Both run in
-turns on the same files; the ratios of the medians of wall clock and processor time are printed (the second hardly
-depends on what else runs on the machine), and the moments of both must agree.
+`gather` answers that and everything else an analysis reads (survival, curve, health). The moments of both must agree.
 """
 
-import argparse
-import os
-import resource
-import statistics
-import sys
-import tempfile
-import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.harness.clock import timed
+from benchmarks.harness.django_store import own_django
+from benchmarks.harness.job import Aim, Figures, Job, Side
+from benchmarks.harness.room import Room
+
 OUTCOMES = ("window:14-20", "count:event_1:0-6", "sum:event_2:coins:0-13")
 END = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -53,32 +47,11 @@ FROM per_unit GROUP BY variant, segment ORDER BY variant, segment
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exposures", type=int, default=10_000_000)
-    parser.add_argument("--events", type=int, default=100_000_000)
-    parser.add_argument("--segments", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=3, help="how often each of the two runs, in turns")
-    parser.add_argument("--behaviour", action="store_true", help="also ask for an AHA moment and its joint moments")
-    parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
-    parser.add_argument("--memory", default="10GB", help="DuckDB's limit, the same for both; the rest spills")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
-    with tempfile.TemporaryDirectory(prefix="insight-bench-", dir=options.folder) as folder:
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "insight_site.settings", "EVENTS_URL": f"{folder}/store"}
-        import django
-
-        django.setup()
-        make_log(Path(folder), options)
-        compare(Path(folder), options)
-
-
-def make_log(folder: Path, options: argparse.Namespace) -> None:
+def make_log(folder: Path, options: Mapping[str, Any]) -> None:
     """Exposures and events in the order of time, as a store keeps them."""
-    started, con = time.perf_counter(), _connection(folder, options)
+    con = _connection(folder, options)
     (folder / "log").mkdir()
-    units, seed = options.exposures, options.seed
+    units, seed = options["exposures"], options["seed"]
     met = f"TIMESTAMP '2026-03-01' + to_microseconds(CAST(hash(u, {seed}) % 2419200000 AS BIGINT) * 1000)"
     parts = 16
     for part in range(parts):
@@ -86,47 +59,20 @@ def make_log(folder: Path, options: argparse.Namespace) -> None:
             f"""COPY (
             SELECT md5(CAST(u AS VARCHAR)) AS user_id, 'Experiment Viewed' AS event, {met} AS time,
                 concat('{{"experiment_id":"x","variation_id":"', ['control', 'nudge'][1 + CAST(u % 2 AS BIGINT)],
-                    '","segment":"segment ', hash(u, 5) % {options.segments}, '"}}') AS properties
+                    '","segment":"segment ', hash(u, 5) % {options["segments"]}, '"}}') AS properties
             FROM range({units * part // parts}, {units * (part + 1) // parts}) AS r(u)
             UNION ALL
             SELECT md5(CAST(u AS VARCHAR)), concat('event_', hash(i, {seed}) % 60),
                 {met} + to_microseconds(CAST(pow((hash(i, 2) % 1000000) / 1e6, 2) * 28 * 86400e6 AS BIGINT)),
                 concat('{{"coins":', hash(i, 3) % 100, ',"level":', hash(i, 4) % 50, '}}')
             FROM (SELECT i, CAST(hash(i, 7) % {units} AS BIGINT) AS u FROM
-                range({options.events * part // parts}, {options.events * (part + 1) // parts}) AS r(i))
+                range({options["events"] * part // parts}, {options["events"] * (part + 1) // parts}) AS r(i))
             ORDER BY time) TO '{folder}/log/{part:02}.parquet' (FORMAT parquet, COMPRESSION zstd)"""
         )
-    size = sum(file.stat().st_size for file in (folder / "log").iterdir())
     con.close()
-    print(
-        f"{units:,} exposures, {options.events:,} events, {size / 1e9:.2f} GB of Parquet "
-        f"made in {time.perf_counter() - started:.0f} s; {os.cpu_count()} cores",
-        flush=True,
-    )
 
 
-def compare(folder: Path, options: argparse.Namespace) -> None:
-    """Alternating runs of both, each with a connection of its own."""
-    wall: dict[str, list[float]] = {"bare": [], "gather": []}
-    work: dict[str, list[float]] = {"bare": [], "gather": []}
-    for run in range(options.runs):
-        pair = [("bare", bare), ("gather", gathered)]
-        answers: dict[str, Any] = {}
-        for name, job in pair if run % 2 == 0 else reversed(pair):
-            started, worked = time.perf_counter(), time.process_time()
-            answers[name] = job(folder, options)
-            wall[name].append(time.perf_counter() - started)
-            work[name].append(time.process_time() - worked)
-            print(f"run {run + 1}  {name:8} {wall[name][-1]:8.1f} s, processor {work[name][-1]:8.1f} s", flush=True)
-        check(answers["bare"], answers["gather"])
-    for title, seconds in (("wall clock", wall), ("processor", work)):
-        middle = {name: statistics.median(values) for name, values in seconds.items()}
-        ratio = middle["gather"] / middle["bare"]
-        print(f"{title:10} bare {middle['bare']:.1f} s, gather {middle['gather']:.1f} s, ratio {ratio:.2f} (at most 2)")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
-
-
-def bare(folder: Path, options: argparse.Namespace) -> list[tuple[Any, ...]]:
+def bare(folder: Path, options: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The query by hand."""
     con = _connection(folder, options)
     con.execute(f"CREATE VIEW log AS SELECT * FROM read_parquet('{folder}/log/*.parquet')")
@@ -135,7 +81,7 @@ def bare(folder: Path, options: argparse.Namespace) -> list[tuple[Any, ...]]:
     return found
 
 
-def gathered(folder: Path, options: argparse.Namespace) -> Any:
+def gathered(folder: Path, options: Mapping[str, Any]) -> Any:
     """Our answers, through the warehouse as an analysis opens it."""
     import ibis
 
@@ -145,30 +91,23 @@ def gathered(folder: Path, options: argparse.Namespace) -> Any:
     from events.windows import Clock
     from experiments.analyse.gather.gather import gather
     from experiments.plan.question import Question
+    from runs.progress import silent
 
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar_print = false")
-    backend.raw_sql(f"SET memory_limit = '{options.memory}'")
+    backend.raw_sql(f"SET memory_limit = '{options['memory']}'")
     backend.raw_sql(f"SET temp_directory = '{folder}/spill'")
     backend.raw_sql(
         "CREATE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, properties, "
         f"NULL::VARCHAR AS message_id, NULL::TIMESTAMP AS received_at FROM read_parquet('{folder}/log/*.parquet')"
     )
     house = Warehouse(backend, backend.table("stored"), "duckdb")
-    behaviour = "event_3" if options.behaviour else None
-    asked = Question("x", ("control", "nudge"), OUTCOMES, behaviour, times=1, days=7)
-    last = [time.perf_counter()]
-
-    def told(stage: str, share: float) -> None:
-        print(f"         {stage:10} {time.perf_counter() - last[0]:6.1f} s", flush=True)
-        last[0] = time.perf_counter()
+    asked = Question("x", ("control", "nudge"), OUTCOMES, None, times=1, days=7)
 
     try:
-        questions = Questions(house, Basis(Clock(), END), options.exposures + options.events)
-        found = gather(questions, asked, primary=OUTCOMES[:1], progress=told)
-        told("rest", 1.0)
-        return found
+        questions = Questions(house, Basis(Clock(), END), options["exposures"] + options["events"])
+        return gather(questions, asked, primary=OUTCOMES[:1], progress=silent)
     finally:
         backend.disconnect()
 
@@ -191,14 +130,50 @@ def check(rows: list[tuple[Any, ...]], answers: Any) -> None:
             raise SystemExit(f"the two disagree about {variant}, {segment}: {same}")
 
 
-def _connection(folder: Path, options: argparse.Namespace) -> Any:
+def _connection(folder: Path, options: Mapping[str, Any]) -> Any:
     import duckdb
 
     con = duckdb.connect()
-    con.execute(f"SET memory_limit = '{options.memory}'")
+    con.execute(f"SET memory_limit = '{options['memory']}'")
     con.execute(f"SET TimeZone = 'UTC'; SET temp_directory = '{folder}/spill'; SET enable_progress_bar = false")
     return con
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
+    """Both over the same files, each round with a connection of its own; their moments are compared in each round."""
+    with own_django() as folder:
+        make_log(folder, options)
+        answers: dict[str, Any] = {}
+
+        def run(name: str, job: Any) -> Figures:
+            figures = timed(lambda: answers.__setitem__(name, job(folder, options)))
+            if len(answers) == 2:
+                check(answers["bare"], answers["ours"])
+                answers.clear()
+            return figures
+
+        yield (
+            Side("everything an analysis asks", lambda _turn: run("ours", gathered)),
+            Side("bare join and aggregate", lambda _turn: run("bare", bare)),
+        )
+
+
+SAME = {"segments": 5, "memory": "10GB", "seed": 1}
+JOBS = (
+    Job(
+        "analysis",
+        "analysis, exposures joined with events",
+        """10 million exposures and 100 million events at full size. Ours answers three outcomes and, beyond the
+        bare query, survival, curve, cells, dates and health; both give the same means and variances, or the run
+        fails. DuckDB is held to 10 GB on both sides, the rest spills.""",
+        "bare DuckDB join and aggregate",
+        {
+            "tiny": {"exposures": 2_000, "events": 20_000, "rounds": 2, **SAME},
+            "quick": {"exposures": 100_000, "events": 1_000_000, **SAME},
+            "full": {"exposures": 10_000_000, "events": 100_000_000, **SAME},
+        },
+        opened,
+        (Aim("s", at_most=1.3),),
+    ),
+)

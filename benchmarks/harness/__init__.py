@@ -1,0 +1,1 @@
+"""One harness for every figure of speed: jobs, alternating rounds, the record, the page (docs/performance.md)."""

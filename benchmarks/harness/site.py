@@ -1,0 +1,91 @@
+"""The site under test, served as in production: gunicorn.conf.py, PostgreSQL with a database of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benchmarks.harness.machine import ROOT
+from benchmarks.harness.peers import granian_folder
+from tests.clients.flags import arms, create, issue
+from tests.clients.server import Site, fresh_database
+
+FLAG = "bench"
+START_SECONDS = 180  # other work on the machine may be heavy
+ENDLESS = 100_000_000  # calls a minute of the key: the limit isn't what is measured
+SERVERS = {  # by what a person would call them; {site}, {port} and {workers} are filled in
+    "gunicorn sync": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers}",
+    "gunicorn gthread": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers} -k gthread --threads {threads}",
+    "granian": "-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers {workers} "
+    "--blocking-threads {threads} {site}:application",
+}
+
+
+def postgres_url() -> str:
+    """The server on which benchmarks make their databases: BENCH_POSTGRES, or the one of this machine."""
+    return os.environ.get("BENCH_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
+
+
+class BenchSite(Site):
+    """A site that any server of `SERVERS` serves; "" is what `gunicorn insight_site.wsgi` does by itself."""
+
+    def serve(self, server: str = "", workers: int = 2, threads: int = 1, wsgi: str = "insight_site.wsgi") -> float:
+        """Serve until `stop`; returns the seconds from the start of the process to the first answer."""
+        plain = "-m gunicorn {site} --bind 127.0.0.1:{port}"
+        text = (SERVERS[server] if server else plain).format(
+            site=wsgi, port=self.port, workers=workers, threads=threads
+        )
+        environment = dict(self.environment)
+        if server == "granian":
+            environment["PYTHONPATH"] = f"{granian_folder()}:{environment.get('PYTHONPATH', '')}"
+        with self.log.open("ab") as log:
+            begun = time.perf_counter()
+            self.process = subprocess.Popen(
+                [sys.executable, *text.split()],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=30):
+                return time.perf_counter() - begun
+            time.sleep(0.01)
+        self.kill()
+        raise SystemExit("the site did not start:\n" + self.log.read_text()[-4000:])
+
+
+@contextmanager
+def bench_site(**environment: str) -> Iterator[BenchSite]:
+    """A migrated site on PostgreSQL that doesn't serve yet; gone afterwards with all that it started."""
+    os.environ["DATABASE_URL"] = postgres_url()
+    with tempfile.TemporaryDirectory(prefix="insight-bench-") as name, fresh_database(Path(name)) as url:
+        site = BenchSite(Path(name), url, LOG_LEVEL="INFO", **environment)
+        site.manage("migrate", "-v0")
+        try:
+            yield site
+        finally:
+            site.stop()
+
+
+def add_flag(site: Site, weights: Sequence[int] = (5_000, 5_000)) -> str:
+    """A running experiment behind the flag `FLAG`; returns a server key that may ask for it."""
+    create(site, {"key": FLAG, "variants": arms(*weights)})
+    return issue(site, ("server", ENDLESS, []))[0]
+
+
+def ofrep_call(key: str) -> dict[str, object]:
+    """The call of a unit for the load driver."""
+    return {
+        "method": "POST",
+        "path": f"/ofrep/v1/evaluate/flags/{FLAG}",
+        "headers": {"X-API-Key": key, "Content-Type": "application/json"},
+        "body": '{"context":{"targetingKey":"{unit}"}}',
+    }

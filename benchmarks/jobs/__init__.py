@@ -1,0 +1,1 @@
+"""The jobs, one a file; `python -m benchmarks.jobs` runs them."""
