@@ -1,13 +1,12 @@
 """Assign: the sticky answer for a unit, its row and its exposure (docs/assignment.md).
 
-A known unit costs one SELECT. A new one costs one transaction: insert-or-ignore, read again, expose. Two racing calls
-therefore agree, and the event exists exactly when the stamp does.
+A known unit costs one SELECT in each process, and then nothing (`remembered`). A new one costs one transaction:
+insert-or-ignore, read again, expose. Two racing calls thus agree, and the event exists exactly when the stamp does.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
@@ -25,8 +24,9 @@ from experiments.draw import evaluation
 from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag
 from experiments.draw.whole_clusters import cluster_id
 from experiments.models import Assignment
-from experiments.serve import config
+from experiments.serve import config, remembered
 from experiments.serve.config import AWAY
+from experiments.serve.remembered import Pair, Stored
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused
@@ -37,19 +37,6 @@ UNITS_AT_A_TIME = 500
 ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])
 UNSTICKY = Counter("insight_assignments_unsticky", "Answers by hash alone, because the database was away.")
 log = structlog.get_logger()
-Pair = tuple[str, int]  # unit, experiment
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What is read of an assignment's row."""
-
-    pk: int
-    variant_id: int
-    segment: str | None
-    bucket: int
-    exposed_at: datetime | None
-    cluster: str | None
 
 
 type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
@@ -143,16 +130,23 @@ def _evaluate(
     """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
     answers: dict[Pair, Evaluation | Failed] = {}
     open_pairs: list[tuple[str, Flag]] = []
+    stamp = config.current().stamp  # before any row is read: what is taken away later raises it
     for unit, context in contexts.items():
         for flag in flags:
             early = _without_asking(flag, unit, context)
+            row = None if early else remembered.recall((unit, flag.pk), stamp)
+            if row and (row.exposed_at or not expose):
+                early = _known(flag, row, sticky=True, detailed=detailed)
             if early is None:
                 open_pairs.append((unit, flag))
             else:
                 answers[unit, flag.pk] = early
     if open_pairs:
         try:
-            answers |= _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
+            found, stored = _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
+            answers |= found
+            if patient:  # a batch of millions would push out those who call
+                remembered.keep(stored, stamp)
         except AWAY as trouble:
             if not patient:
                 raise
@@ -169,7 +163,7 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
         return evaluation.disabled(flag)
     if (arm := flag.overrides.get(unit)) is not None:
         return evaluation.forced(flag, arm, "override")
-    for rule, arm in flag.forced:  # on the context alone: a known unit must cost one SELECT
+    for rule, arm in flag.forced:  # on the context alone: a known unit must ask nothing more
         if matches(rule, traits_with({}, context)):
             return evaluation.forced(flag, arm, "rule")
     return None
@@ -177,7 +171,8 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
 
 def _ask(
     pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool
-) -> dict[Pair, Evaluation | Failed]:
+) -> tuple[dict[Pair, Evaluation | Failed], dict[Pair, Stored]]:
+    """The answers, and the rows behind them."""
     away.refuse_if_silent()  # key or configuration have waited already
     stored = _stored(pairs)
     unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
@@ -204,10 +199,10 @@ def _ask(
             answers[pair] = _known(flag, row, sticky=pair not in drawn, detailed=detailed)
         elif pair in drawn:
             answers[pair] = evaluation.split(flag, drawn[pair].arm or 0, drawn[pair].bucket, sticky=False)
-    return answers
+    return answers, stored
 
 
-def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
+def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
     units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
     # One value is asked for as one: Django builds that statement in much less time than a list of one.
     whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
@@ -216,7 +211,7 @@ def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
         "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
     )
     return {
-        (unit, experiment): _Stored(pk, arm, segment, bucket, at, cluster)
+        (unit, experiment): Stored(pk, arm, segment, bucket, at, cluster)
         for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
     }
 
@@ -244,7 +239,7 @@ def _knows_cluster(flag: Flag, context: Mapping[str, Any]) -> bool:
 
 def _keep(
     fresh: Sequence[tuple[str, Flag]], drawn: Mapping[Pair, Draw], unseen: Sequence[tuple[str, Flag]], *, expose: bool
-) -> dict[Pair, _Stored]:
+) -> dict[Pair, Stored]:
     """Insert or ignore, read again, stamp and expose: one transaction."""
     now = timezone.now()
     rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now) for unit, flag in fresh]
@@ -263,7 +258,7 @@ def _keep(
     return stored
 
 
-def _is_first(row: _Stored, now: datetime) -> bool:
+def _is_first(row: Stored, now: datetime) -> bool:
     """True when this call is the one that exposes: it made the row, or stamps it now."""
     if row.exposed_at is None:
         return bool(Assignment.objects.filter(pk=row.pk, exposed_at=None).update(exposed_at=now))
@@ -283,7 +278,7 @@ def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: da
     )
 
 
-def _exposure(unit: str, flag: Flag, row: _Stored, now: datetime) -> EventRecord:
+def _exposure(unit: str, flag: Flag, row: Stored, now: datetime) -> EventRecord:
     """The event that analysis reads. Its id comes from experiment and unit, so a replay inserts nothing."""
     arm = next(arm for arm in flag.arms if arm.pk == row.variant_id)
     properties = {
@@ -301,7 +296,7 @@ def _exposure(unit: str, flag: Flag, row: _Stored, now: datetime) -> EventRecord
     return EventRecord(user_id=unit, event=EXPOSURE, time=now, properties=text, message_id=digest)
 
 
-def _known(flag: Flag, row: _Stored, *, sticky: bool, detailed: bool) -> Evaluation:
+def _known(flag: Flag, row: Stored, *, sticky: bool, detailed: bool) -> Evaluation:
     arm = next(index for index, arm in enumerate(flag.arms) if arm.pk == row.variant_id)
     private: dict[str, str | int] = {}
     if detailed:
