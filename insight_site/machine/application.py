@@ -1,0 +1,47 @@
+"""The machine doors in front of the site, as WSGI: no handler, resolver or middleware chain of Django is passed.
+
+The site's own middlewares would take longer than the answer. `machine_doors` in `insight_site.machine.dispatch` answers
+the same where there is no such front (tests, ASGI, `runserver`).
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from http.client import responses
+from typing import Any
+
+import structlog
+from django.core.handlers.wsgi import WSGIRequest, get_path_info
+from django.db import close_old_connections
+
+from insight_site.access.permissions import machine_door
+from insight_site.machine.dispatch import answered
+from insight_site.machine.lines import note_soon
+from insight_site.request_lines import ids_of, line_of
+
+type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def with_doors(site: Application) -> Application:
+    """`site`, with the machine doors in front of it; the management API, which people use too, stays behind."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if machine_door(get_path_info(environ)) in (None, "management"):
+            return site(environ, start_response)
+        return _answer(environ, start_response)
+
+    return application
+
+
+def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    began = time.perf_counter()
+    ids = ids_of(environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", ""))
+    close_old_connections()
+    request = WSGIRequest(environ)
+    with structlog.contextvars.bound_contextvars(**ids):
+        response = answered(request)
+    response.headers["X-Request-ID"] = ids["request_id"]
+    close_old_connections()
+    note_soon(line_of(request, response, time.perf_counter() - began), ids)
+    status = response.status_code
+    start_response(f"{status} {responses.get(status, 'Unknown')}", list(response.items()))
+    return [response.content]
