@@ -9,7 +9,7 @@ from events.models import OutboxEvent
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment, ConfigVersion
 from experiments.serve import assign, config, remembered
-from tests.experiments.make import do, running
+from tests.experiments.make import cut_off, do, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,10 +39,10 @@ def test_known_unit__while_the_database_is_away__has_its_stored_arm(monkeypatch:
     remembered.forget()
     assert ask("u1").variant == other.key
 
-    def gone(*args: Any) -> None:
+    def gone(*args: Any, **options: Any) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(assign, "_stored", gone)
+    cut_off(monkeypatch, gone)
 
     assert (ask("u1").variant, ask("u1").metadata["sticky"]) == (other.key, True)
     assert ask("u2").metadata["sticky"] is False  # unknown: by hash
