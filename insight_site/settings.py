@@ -110,6 +110,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", DATABASE_LOCK_SECONDS)
+# Off behind a pooler that hands a connection on between statements and keeps no prepared ones (PgBouncer before 1.21).
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
+if DATABASE_PREPARES and not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {

@@ -7,7 +7,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+import psycopg
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -22,17 +25,21 @@ OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once,
 READ = "id, variant_id, segment_key, bucket, exposed_at, cluster"
 # The row that is there, else the row that is made and its event. A call that loses a race to another sees neither.
 FIRST_CALL = f"""
-    WITH found AS (SELECT {READ} FROM {Assignment._meta.db_table} WHERE unit = %(unit)s AND experiment_id = %(flag)s),
+    WITH found AS (SELECT {READ} FROM {Assignment._meta.db_table}
+        WHERE unit = %(unit)s::varchar AND experiment_id = %(flag)s::bigint),
     made AS (
         INSERT INTO {Assignment._meta.db_table}
             (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster)
-        SELECT %(unit)s, %(flag)s, %(arm)s, %(segment)s, %(bucket)s, %(now)s, %(exposed)s, %(cluster)s
+        SELECT %(unit)s::varchar, %(flag)s::bigint, %(arm)s::bigint, %(segment)s::varchar, %(bucket)s::smallint,
+            %(now)s::timestamptz, %(exposed)s::timestamptz, %(cluster)s::varchar
         WHERE NOT EXISTS (SELECT FROM found)
         ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING {READ}
     ),
     told AS (
         INSERT INTO {OutboxEvent._meta.db_table} (message_id, user_id, event, time, properties, received_at)
-        SELECT %(message)s, %(unit)s, %(event)s, %(now)s, %(properties)s, %(now)s FROM made WHERE exposed_at IS NOT NULL
+        SELECT %(message)s::varchar, %(unit)s::varchar, %(event)s::varchar, %(now)s::timestamptz,
+            %(properties)s::text, %(now)s::timestamptz
+        FROM made WHERE exposed_at IS NOT NULL
         ON CONFLICT (message_id) DO NOTHING
     )
     SELECT {READ}, false FROM found UNION ALL SELECT {READ}, true FROM made
@@ -80,13 +87,22 @@ def keep_first(unit: str, flag: Flag, draw: Draw, *, expose: bool) -> tuple[Stor
         "event": told.event,
         "properties": told.properties,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(FIRST_CALL, given)
-        answer = cursor.fetchone()
+    answer = _prepared(FIRST_CALL, given)
     if answer is None:
         return None
     found = Stored(*answer[:6])
     return None if expose and found.exposed_at is None else (found, answer[6])
+
+
+def _prepared(sql: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement that PostgreSQL plans once a connection: planning it takes as long as doing it.
+
+    Django's own cursors bind in the client and prepare nothing.
+    """
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, given, prepare=settings.DATABASE_PREPARES).fetchone()
 
 
 def keep_draws(

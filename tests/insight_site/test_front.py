@@ -4,12 +4,14 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from insight_site.access import keys
@@ -133,21 +135,23 @@ def test_trouble__inside_a_door__is_answered_in_its_shape(site: Any, monkeypatch
     assert json.loads(body)["code"] == "internal_error"
 
 
-def test_connections__of_this_thread__are_looked_after_before_and_after(
-    site: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("seconds", "trouble", "times"), [(0.0, False, 0), (2.0, False, 1), (0.0, True, 2)])
+def test_connections__of_this_thread__are_looked_after_each_second_and_after_an_error(
+    site: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, trouble: bool, times: int
 ) -> None:
     seen: list[str] = []
 
     def answered(request: HttpRequest) -> HttpResponse:
-        seen.append("answered")
         return HttpResponse()
 
     monkeypatch.setattr(application, "close_old_connections", lambda: seen.append("closed"))
     monkeypatch.setattr(application, "answered", answered)
+    monkeypatch.setattr(application._looked, "at", time.monotonic() - seconds, raising=False)
+    monkeypatch.setattr(connection, "errors_occurred", trouble)
 
     call(application.with_doors(site), "POST", "/v1/batch")
 
-    assert seen == ["closed", "answered", "closed"]
+    assert len(seen) == times
 
 
 def test_line__of_a_door__is_written_soon_with_all_its_fields_and_counted(
