@@ -168,8 +168,8 @@ def _ask(
     """The answers, and the rows behind them."""
     away.refuse_if_silent()  # key or configuration have waited already
     if (first := _at_once(pairs, contexts, expose=expose)) is not None:
-        (unit, flag), (row, is_new) = pairs[0], first
-        return {(unit, flag.pk): _known(flag, row, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): row}
+        (unit, flag), (only, is_new) = pairs[0], first
+        return {(unit, flag.pk): _known(flag, only, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): only}
     stored = stored_rows(pairs)
     unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
     answers: dict[Pair, Evaluation | Failed] = {}

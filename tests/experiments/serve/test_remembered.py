@@ -129,8 +129,8 @@ def test_memory__is_bounded__and_the_oldest_go_first(settings: Any, django_asser
 
     with django_assert_num_queries(0):
         ask("u4"), ask("u3"), ask("u2")
-    with django_assert_num_queries(1):
-        ask("u0")
+    row = Assignment.objects.get(unit="u0")
+    assert remembered.recall(("u0", row.experiment_id), config.current().stamp) is None
 
 
 def test_batch__of_a_command__pushes_nobody_out(settings: Any, django_assert_num_queries: Any) -> None:
