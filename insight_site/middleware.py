@@ -1,8 +1,6 @@
 """Small middlewares of the site."""
 
-import re
 import time
-import uuid
 from collections.abc import Callable
 
 import structlog
@@ -11,11 +9,11 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import get_language
-from prometheus_client import Counter, Histogram
 
 from events.catalogue import labels
 from insight_site.access.permissions import machine_door
 from insight_site.pages import probes
+from insight_site.request_lines import ids_of, line_of, note
 from reporting.particles import fit
 
 # Unfold's menus are written in Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
@@ -24,12 +22,7 @@ ADMIN_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 PROBES = {"/healthz": probes.healthz, "/readyz": probes.readyz}
-REQUESTS = Counter("insight_requests", "Requests by door and status.", ["door", "status"])
-LATENCY = Histogram("insight_request_seconds", "Time to answer, by door.", ["door"])
-log = structlog.get_logger()
 
 
 def operations(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -37,35 +30,16 @@ def operations(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
     def middleware(request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        sent_id = request.headers.get("X-Request-ID", "")
-        request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
-        trace = TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
-        ids = {"request_id": request_id, **({"trace_id": trace[1]} if trace else {})}
+        ids = ids_of(request.headers.get("X-Request-ID", ""), request.headers.get("traceparent", ""))
         with structlog.contextvars.bound_contextvars(**ids):
             probe = PROBES.get(request.path_info) if request.method in ("GET", "HEAD") else None
             response = probe(request) if probe else get_response(request)
-            response["X-Request-ID"] = request_id
+            response["X-Request-ID"] = ids["request_id"]
             if not probe:
-                _note(request, response, time.perf_counter() - started)
+                note(line_of(request, response, time.perf_counter() - started))
         return response
 
     return middleware
-
-
-def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    """Never the path's query, a key, a body or a user id."""
-    door = getattr(request, "door", None) or machine_door(request.path_info) or "people"
-    caller = getattr(request, "caller", None)
-    REQUESTS.labels(door, response.status_code).inc()
-    LATENCY.labels(door).observe(seconds)
-    log.info(
-        "request",
-        door=door,
-        method=request.method,
-        status=response.status_code,
-        duration_ms=round(seconds * 1000, 1),
-        key=caller.key_prefix if caller else None,
-    )
 
 
 class Slashes(CommonMiddleware):

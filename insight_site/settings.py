@@ -110,6 +110,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", DATABASE_LOCK_SECONDS)
+# Off behind a pooler that hands a connection on between statements and keeps no prepared ones (PgBouncer before 1.21).
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
+if DATABASE_PREPARES and not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
@@ -126,6 +130,7 @@ EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
+ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB
 OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # /readyz fails when the oldest row waits longer
 UPLOADS_DIR = Path(env.str("UPLOADS_DIR", default=str(VAR_DIR / "uploads")))  # site and worker must share it
 UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest file that a person may upload

@@ -1,8 +1,12 @@
-"""WSGI entry point for gunicorn."""
+"""WSGI entry point for gunicorn and its like."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
-application = get_wsgi_application()
+_site = get_wsgi_application()  # first: it reads the settings and loads the apps
+
+from insight_site.machine.application import with_doors  # noqa: E402
+
+application = with_doors(_site)

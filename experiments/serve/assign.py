@@ -1,55 +1,35 @@
 """Assign: the sticky answer for a unit, its row and its exposure (docs/assignment.md).
 
-A known unit costs one SELECT. A new one costs one transaction: insert-or-ignore, read again, expose. Two racing calls
-therefore agree, and the event exists exactly when the stamp does.
+A known unit costs one SELECT in each process, and then nothing (`remembered`). A new one costs one transaction:
+insert-or-ignore, read again, expose. Two racing calls thus agree, and the event exists exactly when the stamp does.
 """
 
-import hashlib
-import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
 import structlog
-from django.db import transaction
-from django.utils import timezone
 from prometheus_client import Counter
 
 from events.models import UnitTraits
 from events.outbox import away
-from events.outbox.accept import add_to_outbox
-from events.schema import EXPOSURE, EventRecord
 from experiments.draw import evaluation
 from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag
 from experiments.draw.whole_clusters import cluster_id
-from experiments.models import Assignment
-from experiments.serve import config
+from experiments.serve import config, remembered
 from experiments.serve.config import AWAY
+from experiments.serve.keeping import keep_draws, keep_first, stored_rows
+from experiments.serve.remembered import Pair, Stored
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused
 from segments.published.publish import slugs_of
 
-OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 UNITS_AT_A_TIME = 500
 ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])
 UNSTICKY = Counter("insight_assignments_unsticky", "Answers by hash alone, because the database was away.")
 log = structlog.get_logger()
-Pair = tuple[str, int]  # unit, experiment
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What is read of an assignment's row."""
-
-    pk: int
-    variant_id: int
-    segment: str | None
-    bucket: int
-    exposed_at: datetime | None
-    cluster: str | None
 
 
 type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
@@ -143,16 +123,23 @@ def _evaluate(
     """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
     answers: dict[Pair, Evaluation | Failed] = {}
     open_pairs: list[tuple[str, Flag]] = []
+    stamp = config.current().stamp  # before any row is read: what is taken away later raises it
     for unit, context in contexts.items():
         for flag in flags:
             early = _without_asking(flag, unit, context)
+            row = None if early else remembered.recall((unit, flag.pk), stamp)
+            if row and (row.exposed_at or not expose):
+                early = _known(flag, row, sticky=True, detailed=detailed)
             if early is None:
                 open_pairs.append((unit, flag))
             else:
                 answers[unit, flag.pk] = early
     if open_pairs:
         try:
-            answers |= _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
+            found, stored = _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
+            answers |= found
+            if patient:  # a batch of millions would push out those who call
+                remembered.keep(stored, stamp)
         except AWAY as trouble:
             if not patient:
                 raise
@@ -169,7 +156,7 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
         return evaluation.disabled(flag)
     if (arm := flag.overrides.get(unit)) is not None:
         return evaluation.forced(flag, arm, "override")
-    for rule, arm in flag.forced:  # on the context alone: a known unit must cost one SELECT
+    for rule, arm in flag.forced:  # on the context alone: a known unit must ask nothing more
         if matches(rule, traits_with({}, context)):
             return evaluation.forced(flag, arm, "rule")
     return None
@@ -177,9 +164,13 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
 
 def _ask(
     pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool
-) -> dict[Pair, Evaluation | Failed]:
+) -> tuple[dict[Pair, Evaluation | Failed], dict[Pair, Stored]]:
+    """The answers, and the rows behind them."""
     away.refuse_if_silent()  # key or configuration have waited already
-    stored = _stored(pairs)
+    if (first := _at_once(pairs, contexts, expose=expose)) is not None:
+        (unit, flag), (only, is_new) = pairs[0], first
+        return {(unit, flag.pk): _known(flag, only, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): only}
+    stored = stored_rows(pairs)
     unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
     answers: dict[Pair, Evaluation | Failed] = {}
     drawn: dict[Pair, Draw] = {}
@@ -192,7 +183,7 @@ def _ask(
     unseen = [pair for pair in pairs if expose and (row := stored.get((pair[0], pair[1].pk))) and not row.exposed_at]
     if fresh or unseen:
         try:
-            stored |= _keep(fresh, drawn, unseen, expose=expose)
+            stored |= keep_draws(fresh, drawn, unseen, expose=expose)
         except AWAY as trouble:  # what was read is right; what was drawn will be drawn again
             if not patient:
                 raise
@@ -204,21 +195,25 @@ def _ask(
             answers[pair] = _known(flag, row, sticky=pair not in drawn, detailed=detailed)
         elif pair in drawn:
             answers[pair] = evaluation.split(flag, drawn[pair].arm or 0, drawn[pair].bucket, sticky=False)
-    return answers
+    return answers, stored
 
 
-def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
-    units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
-    # One value is asked for as one: Django builds that statement in much less time than a list of one.
-    whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
-    where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
-    rows = Assignment.objects.filter(**whom, **where).values_list(
-        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
-    )
-    return {
-        (unit, experiment): _Stored(pk, arm, segment, bucket, at, cluster)
-        for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
-    }
+def _at_once(pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool) -> tuple[Stored, bool] | None:
+    """The row of one unit whose arm the hash alone decides, and whether this call made it; None: go the long way."""
+    (unit, flag), *others = pairs
+    if others or flag.needs_look_up or not _knows_cluster(flag, contexts[unit]):
+        return None
+    draw = _by_hash_alone(flag, unit, contexts[unit])
+    if draw.arm is None:
+        return None
+    began = time.monotonic()
+    try:
+        return keep_first(unit, flag, draw, expose=expose)
+    except AWAY as trouble:  # it may still be read
+        away.note(began)
+        away.refuse_if_silent()
+        log.warning("assign.not_kept_at_once", error=type(trouble).__name__)
+        return None
 
 
 def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tuple[str, Flag, Draw]]:
@@ -242,66 +237,7 @@ def _knows_cluster(flag: Flag, context: Mapping[str, Any]) -> bool:
     return not flag.cluster or cluster_id(context.get(flag.cluster)) is not None
 
 
-def _keep(
-    fresh: Sequence[tuple[str, Flag]], drawn: Mapping[Pair, Draw], unseen: Sequence[tuple[str, Flag]], *, expose: bool
-) -> dict[Pair, _Stored]:
-    """Insert or ignore, read again, stamp and expose: one transaction."""
-    now = timezone.now()
-    rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now) for unit, flag in fresh]
-    # In one order everywhere, so that two calls that overlap can't lock each other out.
-    rows.sort(key=lambda row: (row.unit, row.experiment_id))
-    with transaction.atomic():
-        Assignment.objects.bulk_create(rows, ignore_conflicts=True)
-        stored = _stored([*fresh, *unseen])
-        if expose:
-            exposed = [
-                _exposure(unit, flag, row, now)
-                for unit, flag in (*fresh, *unseen)
-                if _is_first(row := stored[unit, flag.pk], now)
-            ]
-            add_to_outbox(exposed, prefix=OUTBOX_PREFIX, received_at=now)
-    return stored
-
-
-def _is_first(row: _Stored, now: datetime) -> bool:
-    """True when this call is the one that exposes: it made the row, or stamps it now."""
-    if row.exposed_at is None:
-        return bool(Assignment.objects.filter(pk=row.pk, exposed_at=None).update(exposed_at=now))
-    return row.exposed_at == now  # a twin of the same microsecond has the same message id, and is ignored
-
-
-def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: datetime) -> Assignment:
-    return Assignment(
-        unit=unit,
-        experiment_id=flag.pk,
-        variant_id=flag.arms[draw.arm or 0].pk,
-        segment_key=draw.segment,
-        bucket=round(draw.bucket * 10_000),
-        assigned_at=now,
-        exposed_at=exposed_at,
-        cluster=draw.cluster,
-    )
-
-
-def _exposure(unit: str, flag: Flag, row: _Stored, now: datetime) -> EventRecord:
-    """The event that analysis reads. Its id comes from experiment and unit, so a replay inserts nothing."""
-    arm = next(arm for arm in flag.arms if arm.pk == row.variant_id)
-    properties = {
-        "experiment_id": flag.key,
-        "variation_id": arm.key,
-        "experiment_name": flag.name,
-        "variation_name": arm.name,
-        **({"segment": row.segment} if row.segment is not None else {}),
-        **({"cluster": row.cluster} if row.cluster is not None else {}),
-        "bucket": row.bucket / 10_000,
-        "source": "ofrep",
-    }
-    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
-    digest = hashlib.sha256(f"{flag.key}\n{unit}".encode()).hexdigest()
-    return EventRecord(user_id=unit, event=EXPOSURE, time=now, properties=text, message_id=digest)
-
-
-def _known(flag: Flag, row: _Stored, *, sticky: bool, detailed: bool) -> Evaluation:
+def _known(flag: Flag, row: Stored, *, sticky: bool, detailed: bool) -> Evaluation:
     arm = next(index for index, arm in enumerate(flag.arms) if arm.pk == row.variant_id)
     private: dict[str, str | int] = {}
     if detailed:
@@ -314,12 +250,17 @@ def _by_hash(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evaluation | 
     """Without the database: the hash gives what a new unit would get, which is what nearly every known one has."""
     if flag.needs_look_up or not _knows_cluster(flag, context):
         return Failed(flag, "the database is away, and this flag needs what is stored about the unit")
-    row = flag.rows[0] if flag.enrolment_open else None
-    cluster = cluster_id(context.get(flag.cluster)) if flag.cluster else None
-    draw = evaluation.draw(flag, unit, is_new=True, row=row, cluster=cluster)
+    draw = _by_hash_alone(flag, unit, context)
     if draw.arm is None:
         return evaluation.excluded(flag, draw.excluded_by or "coverage")
     return evaluation.split(flag, draw.arm, draw.bucket, sticky=False)
+
+
+def _by_hash_alone(flag: Flag, unit: str, context: Mapping[str, Any]) -> Draw:
+    """What a new unit draws of a flag that needs no look-up."""
+    row = flag.rows[0] if flag.enrolment_open else None
+    cluster = cluster_id(context.get(flag.cluster)) if flag.cluster else None
+    return evaluation.draw(flag, unit, is_new=True, row=row, cluster=cluster)
 
 
 def _outcome(answer: Evaluation | Failed) -> str:

@@ -27,6 +27,11 @@ class Config:
     changed_at: datetime
     flags: dict[str, Flag]
 
+    @property
+    def stamp(self) -> tuple[int, datetime]:
+        """What tells this configuration from every other, also from one of a site that was laid anew."""
+        return self.version, self.changed_at
+
 
 @dataclass
 class _Kept:
@@ -52,7 +57,7 @@ def current() -> Config:
         away.refuse_if_silent()
         # The number first: what changes while the rest is being read will be noticed at the next check.
         row = ConfigVersion.objects.filter(pk=1).values_list("version", "changed_at").first() or (0, timezone.now())
-        config = kept.config if kept is not None and kept.config.version == row[0] else _load(*row)
+        config = kept.config if kept is not None and kept.config.stamp == row else _load(*row)
     except AWAY as trouble:
         away.note(now)
         if kept is None:

@@ -5,6 +5,7 @@ from typing import cast
 
 import structlog
 from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.exception import convert_exception_to_response
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
@@ -22,12 +23,11 @@ def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
 
     The management API keeps the whole list, since people use it with their session.
     """
-    answer = SecurityMiddleware(_answer)
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if machine_door(request.path_info) in (None, "management"):
             return get_response(request)
-        return cast("HttpResponse", answer(request))
+        return answered(request)
 
     return middleware
 
@@ -73,3 +73,11 @@ def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         )
         response["Access-Control-Max-Age"] = "7200"
     return response
+
+
+_secured = convert_exception_to_response(SecurityMiddleware(_answer))
+
+
+def answered(request: HttpRequest) -> HttpResponse:
+    """The whole answer of a machine door, with the headers that every answer of this site has."""
+    return cast("HttpResponse", _secured(request))

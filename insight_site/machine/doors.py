@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from events.ingest import ingest
 from experiments.serve import ofrep, sdk
 from insight_site.access.permissions import Rule
-from insight_site.pages.probes import metrics
+from insight_site.machine.lines import write_now
+from insight_site.pages import probes
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Door:
     path: re.Pattern[str]
     rule: Rule
     handler: Callable[..., HttpResponse]
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The metrics of this process with all that it has answered."""
+    write_now()
+    return probes.metrics(request)
 
 
 DOORS = (

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from events.outbox import away
-from experiments.serve import config
+from experiments.serve import config, remembered
 from insight_site.access import keys
 
 
@@ -14,9 +14,11 @@ from insight_site.access import keys
 def _fresh() -> Iterator[None]:
     away.forget()
     config.forget()
+    remembered.forget()
     keys.forget_cached_keys()
     cache.clear()
     yield
     away.forget()
     config.forget()
+    remembered.forget()
     keys.forget_cached_keys()

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
 from experiments.draw.evaluation import Arm, Flag, Row
@@ -11,7 +12,7 @@ from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan, PlannedVariant
-from experiments.serve import config
+from experiments.serve import assign, config
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
@@ -85,3 +86,9 @@ def do(key: str, action: str) -> Experiment:
     moved = moves.move(key=key, action=Action(action))
     config.forget()
     return moved
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, instead: Any) -> None:
+    """Let every question for an assignment's row fail as `instead` does."""
+    monkeypatch.setattr(assign, "stored_rows", instead)
+    monkeypatch.setattr(assign, "keep_first", instead)

@@ -15,9 +15,9 @@ from experiments.draw.bucketing import unit_hash
 from experiments.draw.evaluation import Evaluation, Failed
 from experiments.models import Assignment, ConfigVersion, Experiment, Holdout, Layer
 from experiments.plan import amend
-from experiments.serve import assign, config, overrides
+from experiments.serve import assign, config, keeping, overrides
 from runs.refusals import Refused
-from tests.experiments.make import IOS, do, draft, running
+from tests.experiments.make import IOS, cut_off, do, draft, running
 
 pytestmark = pytest.mark.django_db
 
@@ -230,7 +230,7 @@ def test_database__away__answers_by_hash_where_the_hash_is_enough(monkeypatch: p
     overrides.set_override(key="segment", unit="qa", variant="banner")
     config.forget()
     expected = ask("all").variant
-    monkeypatch.setattr(assign, "_stored", away)
+    cut_off(monkeypatch, away)
     before = assign.UNSTICKY._value.get()
 
     answers = {name: assign.evaluate(name, "u1", {"platform": "ios"}) for name in ("all", "segment", "new", "shut")}
@@ -245,13 +245,14 @@ def test_database__away__answers_by_hash_where_the_hash_is_enough(monkeypatch: p
 
 def test_database__that_cannot_be_written__still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     running()
-    monkeypatch.setattr(assign, "add_to_outbox", away)
+    monkeypatch.setattr(keeping, "add_to_outbox", away)
+    monkeypatch.setattr(assign, "keep_first", away)
 
     answer = ask()
 
     assert (answer.reason, answer.metadata["sticky"]) == ("SPLIT", False)
     assert Assignment.objects.count() == 0  # the row and its exposure are kept together or not at all
-    monkeypatch.setattr(assign, "_keep", away)
+    monkeypatch.setattr(assign, "keep_draws", away)
     with pytest.raises(OperationalError):
         list(assign.assign_units(experiment_key="exp", units=["u1"]))
 
@@ -329,7 +330,7 @@ def test_traits__of_the_context__go_over_stored_ones_and_never_claim_a_segment()
 def test_database__silent_for_the_key__is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     running()
     known = ask(unit="u")
-    monkeypatch.setattr(assign, "_stored", None)  # would be an error if it were called
+    cut_off(monkeypatch, None)  # would be an error if it were called
 
     away_service.note(time.monotonic() - away_service.SLOW_SECONDS)
     silent = ask(unit="u")

@@ -19,7 +19,7 @@ from experiments.plan.mistakes import problems, words
 from experiments.plan.record import PlannedRow, PlannedVariant
 from experiments.serve import assign, config
 from runs.refusals import Refused
-from tests.experiments.make import ARMS, a_plan, a_situation, running
+from tests.experiments.make import ARMS, a_plan, a_situation, cut_off, running
 
 pytestmark = pytest.mark.django_db
 SEED = "9f2c41d07ab3"
@@ -106,7 +106,7 @@ def test_without_the_database__the_context_is_enough_and_a_trait_is_not(monkeypa
     def silent(*_: Any, **__: Any) -> Any:
         raise config.AWAY[0]
 
-    monkeypatch.setattr(assign, "_stored", silent)
+    cut_off(monkeypatch, silent)
     told, asked = assign.evaluate("exp", "u1", {"guild": "g1"}), assign.evaluate("exp", "u1", {})
 
     assert isinstance(told, Evaluation)

@@ -11,7 +11,7 @@ from events.models import OutboxEvent, Source
 from experiments.models import Assignment
 from experiments.serve import assign, config, overrides
 from insight_site.access.keys import issue_key
-from tests.experiments.make import IOS, do, running
+from tests.experiments.make import IOS, cut_off, do, running
 
 pytestmark = pytest.mark.django_db
 BULK = "/ofrep/v1/evaluate/flags"
@@ -239,7 +239,7 @@ def test_database__away__is_500_in_the_shape_of_ofrep_and_an_entry_in_bulk(monke
     def away(*_: Any, **__: Any) -> Any:
         raise OperationalError
 
-    monkeypatch.setattr(assign, "_stored", away)
+    cut_off(monkeypatch, away)
     single, bulk = post(f"{BULK}/b", unit(), key), post(BULK, unit(), key)
 
     assert (single.status_code, single.json()["errorCode"]) == (500, "GENERAL")

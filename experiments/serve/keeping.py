@@ -1,0 +1,164 @@
+"""How a draw becomes a row and its exposure, in one transaction (docs/assignment.md, "Exactly one row").
+
+On PostgreSQL the usual first call is one statement, `keep_first`; everything else is insert-or-ignore, read, expose.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from events.models import OutboxEvent
+from events.outbox.accept import add_to_outbox
+from events.schema import EXPOSURE, EventRecord
+from experiments.draw.evaluation import Draw, Flag
+from experiments.models import Assignment
+from experiments.serve.remembered import Pair, Stored
+
+OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
+READ = "id, variant_id, segment_key, bucket, exposed_at, cluster"
+# The row that is there, else the row that is made and its event. A call that loses a race to another sees neither.
+FIRST_CALL = f"""
+    WITH found AS (SELECT {READ} FROM {Assignment._meta.db_table}
+        WHERE unit = %(unit)s::varchar AND experiment_id = %(flag)s::bigint),
+    made AS (
+        INSERT INTO {Assignment._meta.db_table}
+            (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster)
+        SELECT %(unit)s::varchar, %(flag)s::bigint, %(arm)s::bigint, %(segment)s::varchar, %(bucket)s::smallint,
+            %(now)s::timestamptz, %(exposed)s::timestamptz, %(cluster)s::varchar
+        WHERE NOT EXISTS (SELECT FROM found)
+        ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING {READ}
+    ),
+    told AS (
+        INSERT INTO {OutboxEvent._meta.db_table} (message_id, user_id, event, time, properties, received_at)
+        SELECT %(message)s::varchar, %(unit)s::varchar, %(event)s::varchar, %(now)s::timestamptz,
+            %(properties)s::text, %(now)s::timestamptz
+        FROM made WHERE exposed_at IS NOT NULL
+        ON CONFLICT (message_id) DO NOTHING
+    )
+    SELECT {READ}, false FROM found UNION ALL SELECT {READ}, true FROM made
+"""  # noqa: S608 - names of our own tables
+
+
+def stored_rows(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
+    """The rows of these units in these experiments."""
+    units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
+    # One value is asked for as one: Django builds that statement in much less time than a list of one.
+    whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
+    where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
+    rows = Assignment.objects.filter(**whom, **where).values_list(
+        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
+    )
+    return {
+        (unit, experiment): Stored(pk, arm, segment, bucket, at, cluster)
+        for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
+    }
+
+
+def keep_first(unit: str, flag: Flag, draw: Draw, *, expose: bool) -> tuple[Stored, bool] | None:
+    """The stored row of this unit, made with its exposure when there was none; one round trip to PostgreSQL.
+
+    Returns:
+        The row, and whether this call made it. None where the long way must be gone: on another database, after a lost
+        race, and for a row that this call must still expose.
+    """
+    if connection.vendor != "postgresql":
+        return None
+    now = timezone.now()
+    arm, bucket = flag.arms[draw.arm or 0].pk, round(draw.bucket * 10_000)
+    row = Stored(0, arm, draw.segment, bucket, now if expose else None, draw.cluster)
+    told = _exposure(unit, flag, row, now)
+    given = {
+        "unit": unit,
+        "flag": flag.pk,
+        "arm": row.variant_id,
+        "segment": row.segment,
+        "bucket": row.bucket,
+        "now": now,
+        "exposed": row.exposed_at,
+        "cluster": row.cluster,
+        "message": f"{OUTBOX_PREFIX}:{told.message_id}",
+        "event": told.event,
+        "properties": told.properties,
+    }
+    answer = _prepared(FIRST_CALL, given)
+    if answer is None:
+        return None
+    found = Stored(*answer[:6])
+    return None if expose and found.exposed_at is None else (found, answer[6])
+
+
+def _prepared(sql: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement that PostgreSQL plans once a connection: planning it takes as long as doing it.
+
+    Django's own cursors bind in the client and prepare nothing.
+    """
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, given, prepare=settings.DATABASE_PREPARES).fetchone()
+
+
+def keep_draws(
+    fresh: Sequence[tuple[str, Flag]], drawn: Mapping[Pair, Draw], unseen: Sequence[tuple[str, Flag]], *, expose: bool
+) -> dict[Pair, Stored]:
+    """Insert or ignore, read again, stamp and expose: one transaction."""
+    now = timezone.now()
+    rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now) for unit, flag in fresh]
+    # In one order everywhere, so that two calls that overlap can't lock each other out.
+    rows.sort(key=lambda row: (row.unit, row.experiment_id))
+    with transaction.atomic():
+        Assignment.objects.bulk_create(rows, ignore_conflicts=True)
+        stored = stored_rows([*fresh, *unseen])
+        if expose:
+            exposed = [
+                _exposure(unit, flag, row, now)
+                for unit, flag in (*fresh, *unseen)
+                if _is_first(row := stored[unit, flag.pk], now)
+            ]
+            add_to_outbox(exposed, prefix=OUTBOX_PREFIX, received_at=now)
+    return stored
+
+
+def _is_first(row: Stored, now: datetime) -> bool:
+    """True when this call is the one that exposes: it made the row, or stamps it now."""
+    if row.exposed_at is None:
+        return bool(Assignment.objects.filter(pk=row.pk, exposed_at=None).update(exposed_at=now))
+    return row.exposed_at == now  # a twin of the same microsecond has the same message id, and is ignored
+
+
+def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: datetime) -> Assignment:
+    return Assignment(
+        unit=unit,
+        experiment_id=flag.pk,
+        variant_id=flag.arms[draw.arm or 0].pk,
+        segment_key=draw.segment,
+        bucket=round(draw.bucket * 10_000),
+        assigned_at=now,
+        exposed_at=exposed_at,
+        cluster=draw.cluster,
+    )
+
+
+def _exposure(unit: str, flag: Flag, row: Stored, now: datetime) -> EventRecord:
+    """The event that analysis reads. Its id comes from experiment and unit, so a replay inserts nothing."""
+    arm = next(arm for arm in flag.arms if arm.pk == row.variant_id)
+    properties = {
+        "experiment_id": flag.key,
+        "variation_id": arm.key,
+        "experiment_name": flag.name,
+        "variation_name": arm.name,
+        **({"segment": row.segment} if row.segment is not None else {}),
+        **({"cluster": row.cluster} if row.cluster is not None else {}),
+        "bucket": row.bucket / 10_000,
+        "source": "ofrep",
+    }
+    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(f"{flag.key}\n{unit}".encode()).hexdigest()
+    return EventRecord(user_id=unit, event=EXPOSURE, time=now, properties=text, message_id=digest)

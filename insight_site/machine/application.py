@@ -1,0 +1,62 @@
+"""The machine doors in front of the site, as WSGI: no handler, resolver or middleware chain of Django is passed.
+
+The site's own middlewares would take longer than the answer. `machine_doors` in `insight_site.machine.dispatch` answers
+the same where there is no such front (tests, ASGI, `runserver`).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from http.client import responses
+from typing import Any
+
+import structlog
+from django.core.handlers.wsgi import WSGIRequest, get_path_info
+from django.db import close_old_connections, connections
+
+from insight_site.access.permissions import machine_door
+from insight_site.machine.dispatch import answered
+from insight_site.machine.lines import note_soon
+from insight_site.request_lines import ids_of, line_of
+
+LOOK_SECONDS = 1.0
+_looked = threading.local()  # as connections are
+type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def with_doors(site: Application) -> Application:
+    """`site`, with the machine doors in front of it; the management API, which people use too, stays behind."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if machine_door(get_path_info(environ)) in (None, "management"):
+            return site(environ, start_response)
+        return _answer(environ, start_response)
+
+    return application
+
+
+def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    began = time.perf_counter()
+    ids = ids_of(environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", ""))
+    _look_after_connections()
+    request = WSGIRequest(environ)
+    with structlog.contextvars.bound_contextvars(**ids):
+        response = answered(request)
+    response.headers["X-Request-ID"] = ids["request_id"]
+    _look_after_connections()
+    note_soon(line_of(request, response, time.perf_counter() - began), ids)
+    status = response.status_code
+    start_response(f"{status} {responses.get(status, 'Unknown')}", list(response.items()))
+    return [response.content]
+
+
+def _look_after_connections() -> None:
+    """What Django does around each request, where there is a reason: an error, or a second that has passed.
+
+    It makes the next query ask first whether the connection lives, which would double the way to the database.
+    """
+    now = time.monotonic()
+    trouble = any(one.errors_occurred for one in connections.all(initialized_only=True))
+    if trouble or now - getattr(_looked, "at", -LOOK_SECONDS) >= LOOK_SECONDS:
+        _looked.at = now
+        close_old_connections()
