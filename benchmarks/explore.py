@@ -108,7 +108,7 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
             FROM range({events}) AS r(i)) WHERE time < TIMESTAMP '{START}' + to_days({days}))
         TO '{folder / "made"}' (FORMAT parquet, PARTITION_BY (event_date), COMPRESSION zstd)"""
     )
-    files = []
+    files: list[Any] = []
     with store.staging() as staged:
         for path in sorted((folder / "made").rglob("*.parquet")):
             place = staged / f"{len(files)}.parquet"
@@ -198,7 +198,9 @@ def ask_view(view: str) -> tuple[Seconds, Seconds, Seconds, float, Seconds]:
     from runs.progress import silent
 
     def ask(more: dict[str, object]) -> Seconds:
-        dates = {name: date.fromisoformat(str(more[name])) for name in ("first", "last") if name in more}
+        dates: dict[str, Any] = {
+            name: date.fromisoformat(str(more[name])) for name in ("first", "last") if name in more
+        }
         given: dict[str, Any] = {**more, **dates}
         question = Question(view, "signup", **given)
 

@@ -110,6 +110,8 @@ def _page(
 def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
     rule, signup = state.rule, request.POST.get("signup_event", "")
     blocking = [each for each in state.mistakes(known) if each.blocks]
+    if state.is_fresh:
+        return {"waiting": True}
     if rule is None or blocking:
         return {"errors": mistakes_in_words(state, blocking)}
     try:

@@ -67,6 +67,15 @@ def test_preview_rule__not_whole__says_what_is_missing_where(pm: Client, fields:
     assert "all[" not in page
 
 
+def test_preview_rule__nothing_picked_yet__says_what_to_do_and_calls_nothing_wrong(pm: Client) -> None:
+    fresh = posted(pm.get("/segments/rules/new/").content.decode())
+
+    page = pm.post("/segments/rules/preview/", fresh, headers=HTMX).content.decode()
+
+    assert "the number of users appears here" in page
+    assert "errorlist" not in page
+
+
 def test_preview_rule__without_htmx__the_page_keeps_what_was_picked(pm: Client) -> None:
     platforms("ios", "web")
 

@@ -65,7 +65,7 @@ def shown(question: Question, payload: Payload) -> Shown:
 def column_name(column: list[int | None]) -> str:
     """The days of a column where there is little room."""
     first, last = column[0], column[1]
-    if last is None:
+    if last is None or first is None:
         return f"{first}+"
     return str(first) if first == last else day_range(first, last)
 

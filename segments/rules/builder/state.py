@@ -45,6 +45,14 @@ class State:
     said: Message | None = None
 
     @property
+    def is_fresh(self) -> bool:
+        """True while nobody has picked anything: then nothing is missing yet."""
+        match self.rows.parts:
+            case (TypedCondition(name="", typed="", values=()),):
+                return self.mode == ROWS
+        return False
+
+    @property
     def checked(self) -> Checked:
         """The rule, or what is missing; only of ``rows``."""
         return check(self.rows)

@@ -1,5 +1,7 @@
 """Name and hypothesis that Insight makes of a moment: each reader gets their language, also in forms."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.utils import translation
@@ -24,7 +26,7 @@ def moment() -> AhaMoment:
 
 def draft_by(client: Client, language: str) -> Experiment:
     """A person opens the first step from a moment, changes nothing, and stores it."""
-    asked = {"headers": {"accept-language": language}}
+    asked: dict[str, Any] = {"headers": {"accept-language": language}}
     path = f"/experiments/-/new/?moment={moment().key}"
     form = client.get(path, **asked).context["form"]
     given = {name: form[name].value() for name in ("name", "hypothesis")}
