@@ -70,13 +70,13 @@ def made_test_name(moment: Named) -> str:
     return gettext("{moment} nudge").format(moment=_in_a_test(moment))
 
 
-def test_name(stored: str, moment: Named) -> str:
+def name_of_test(stored: str, moment: Named) -> str:
     """The name of a moment's test as this reader is shown it."""
     older = (f"{_kept(lambda: _in_a_test(moment))} 넛지",)
     return made_test_name(moment) if stored in (new_test_name(moment), *older) else stored
 
 
-def test_name_to_keep(typed: str, moment: Named) -> str:
+def kept_name_of_test(typed: str, moment: Named) -> str:
     """What is stored of a name that came back from a form that began with the made one."""
     return new_test_name(moment) if typed == made_test_name(moment) else typed
 

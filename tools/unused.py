@@ -43,6 +43,7 @@ KEPT = {
     "anderson_rubin:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",
+    "remembered:forget": "every test begins as a new process does",
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
     "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
     "endpoints:KeyScheme": "drf-spectacular finds it by its base class",

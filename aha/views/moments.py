@@ -16,7 +16,7 @@ from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
 from aha.forms import MomentForm
 from aha.headline import stored_evidence
-from aha.made_names import test_name
+from aha.made_names import name_of_test
 from aha.models import AhaMoment
 from aha.moments import kept_reach
 from aha.moments import promote as moments
@@ -115,7 +115,7 @@ def _tests(moment: AhaMoment) -> list[ExperimentDays]:
     rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")
     return [
         ExperimentDays(
-            test_name(row["name"], moment),
+            name_of_test(row["name"], moment),
             reverse("experiments:report", args=[row["key"]]),
             localtime(row["started_at"]).date(),
             None if row["stopped_at"] is None else localtime(row["stopped_at"]).date(),

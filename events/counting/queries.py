@@ -45,11 +45,6 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
     )
 
 
-def extent(events: ir.Table, clock: Clock) -> ir.Table:
-    """`span` without ``users``, whose number costs far more than all the others."""
-    return span(events, clock).drop("users")
-
-
 def strangers(events: ir.Table, prefix: str) -> ir.Table:
     """One row ``events``: how many belong to users whose id doesn't begin with the prefix."""
     other = events.filter(~events.user_id.startswith(prefix))

@@ -221,7 +221,7 @@ class Experiment(models.Model):
     @property
     def title(self) -> str:
         """Its name as this reader is shown it: one that Insight made of the moment comes in the reader's language."""
-        return self.name if self.moment is None else made_names.test_name(self.name, self.moment)
+        return self.name if self.moment is None else made_names.name_of_test(self.name, self.moment)
 
     @property
     def hypothesis_shown(self) -> str:

@@ -96,7 +96,7 @@ class HypothesisForm(StepForm):
         given, moment = self.cleaned_data, self.cleaned_data["moment"]
         if moment is None:
             return given
-        name = made_names.test_name_to_keep(given["name"], moment)
+        name = made_names.kept_name_of_test(given["name"], moment)
         return {**given, "name": name, "hypothesis": made_names.hypothesis_to_keep(given["hypothesis"], moment)}
 
     def clean_key(self) -> str:

@@ -8,10 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from http.client import responses
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from django.core.handlers.wsgi import WSGIRequest, get_path_info
 from django.db import close_old_connections, connections
 
 from insight_site.access.permissions import machine_door
@@ -24,22 +23,21 @@ _looked = threading.local()  # as connections are
 type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def with_doors(site: Application) -> Application:
-    """`site`, with the machine doors in front of it; the management API, which people use too, stays behind."""
+def with_doors(site: Any) -> Application:
+    """Django's application behind the machine doors; the management API, which people use too, stays with it."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if machine_door(get_path_info(environ)) in (None, "management"):
-            return site(environ, start_response)
-        return _answer(environ, start_response)
+        if machine_door(environ.get("PATH_INFO", "/")) in (None, "management"):
+            return cast("Iterable[bytes]", site(environ, start_response))
+        return _answer(site.request_class(environ), environ, start_response)
 
     return application
 
 
-def _answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _answer(request: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     began = time.perf_counter()
     ids = ids_of(environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", ""))
     _look_after_connections()
-    request = WSGIRequest(environ)
     with structlog.contextvars.bound_contextvars(**ids):
         response = answered(request)
     response.headers["X-Request-ID"] = ids["request_id"]

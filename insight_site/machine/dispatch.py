@@ -5,7 +5,6 @@ from typing import cast
 
 import structlog
 from django.core.exceptions import SuspiciousOperation
-from django.core.handlers.exception import convert_exception_to_response
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
@@ -75,9 +74,15 @@ def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-_secured = convert_exception_to_response(SecurityMiddleware(_answer))
+_secured = SecurityMiddleware(_answer)
 
 
 def answered(request: HttpRequest) -> HttpResponse:
     """The whole answer of a machine door, with the headers that every answer of this site has."""
-    return cast("HttpResponse", _secured(request))
+    try:
+        return cast("HttpResponse", _secured(request))
+    except SuspiciousOperation as refused:
+        return probes.bad_request(request, refused)
+    except Exception:
+        log.exception("machine.failed")
+        return probes.server_error(request)

@@ -75,12 +75,12 @@ def test_test_name__made__follows_the_reader_and_comes_back_from_a_form(
     kept = made_names.new_test_name(moment)
 
     with translation.override("ko"):
-        shown = made_names.test_name(kept, moment)
-        back = made_names.test_name_to_keep(shown, moment)
-        own = made_names.test_name_to_keep("내 실험", moment)
+        shown = made_names.name_of_test(kept, moment)
+        back = made_names.kept_name_of_test(shown, moment)
+        own = made_names.kept_name_of_test("내 실험", moment)
 
     assert (kept, shown, back, own) == (english, korean, english, "내 실험")
-    assert made_names.test_name(korean, moment) == english
+    assert made_names.name_of_test(korean, moment) == english
 
 
 OLD = (
