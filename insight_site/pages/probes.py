@@ -51,6 +51,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         log.warning("metrics.database_away")
         return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
     Gauge("insight_outbox_rows", "Accepted events that are not yet in the store.", registry=outbox).set(state.rows)
+    Gauge("insight_outbox_rows_limit", "With more of them the ingest door answers 429.", registry=outbox).set(
+        settings.OUTBOX_ROWS
+    )
     Gauge("insight_outbox_lag_seconds", "Age of the oldest of them.", registry=outbox).set(state.lag_seconds)
     return HttpResponse(generate_latest(registry) + generate_latest(outbox), content_type=CONTENT_TYPE_LATEST)
 
