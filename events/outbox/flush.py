@@ -23,6 +23,7 @@ from events import store
 from events.inflow import arrivals
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
 from events.outbox import ownership, set_aside
+from events.outbox.set_aside import table_of
 
 FLUSH_ROWS = 25_000  # a commit of the store costs as much as writing 10,000 rows
 FLUSH_CHARS = 25_000_000  # of properties in so many rows; when they have more,
@@ -127,8 +128,8 @@ def _seal() -> tuple[Flush | None, bool]:
 
 def _rows_at_a_time() -> int:
     """How many of the rows that wait one process can hold."""
-    first = OutboxEvent.objects.filter(flush__isnull=True).order_by("id").values("id")[:FLUSH_ROWS]
-    chars = OutboxEvent.objects.filter(id__in=first).aggregate(sum=Sum(Length("properties")))["sum"] or 0
+    waiting = OutboxEvent.objects.filter(flush__isnull=True).annotate(chars=Length("properties"))
+    chars = waiting.order_by("id").values("chars")[:FLUSH_ROWS].aggregate(sum=Sum("chars"))["sum"] or 0
     return FLUSH_ROWS if chars <= FLUSH_CHARS else min(FLUSH_ROWS, LARGE_ROWS)
 
 
@@ -162,7 +163,7 @@ def write_batch(batch: Flush) -> pa.Table:
         if found := ownership.trouble_in_writing(ours, seen):
             raise ownership.StoreRefused(found)
 
-    table = set_aside.table_of(OutboxEvent.objects.filter(flush=batch))
+    table = table_of(OutboxEvent.objects.filter(flush=batch))
     try:
         wrote = store.append(
             table, app_id=batch.writer, version=batch.version, owner=ownership.owner_mark(batch.writer), check=check

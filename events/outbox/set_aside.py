@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import BinaryField, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -18,28 +18,26 @@ from django.utils import timezone
 from events import store
 from events.models import Flush, OutboxEvent, Rejected, Source
 from events.outbox import ownership
-from events.outbox.copied import COLUMNS, copied_table
 from events.senders import sender_of
 
 TRIES = 3
 CODE = "not_storable"
-FIELDS = pa.schema([field for field in store.SCHEMA if field.name != store.PARTITION])
+COLUMNS = ("user_id", "event", "time", "properties", "message_id", "received_at")
 TEXTS = ("user_id", "event", "properties", "message_id")
 log = structlog.get_logger()
 
 
 def table_of(rows: QuerySet[OutboxEvent]) -> pa.Table:
     """Rows of the outbox, in the order in which they came, as the store's columns."""
-    if connection.vendor == "postgresql":
-        return copied_table(rows, FIELDS)
     return to_table(rows.order_by("id").values_list(*COLUMNS))
 
 
 def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
     """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
-    columns = list(zip(*rows, strict=True)) or [() for _ in FIELDS]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, FIELDS, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=FIELDS)
+    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
+    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
+    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def set_aside(batch: Flush) -> int:
