@@ -100,7 +100,7 @@ def one_round(site: "Site", key: str, events: int, number: int) -> dict[str, flo
         parts = [b"".join(lines[at : at + BATCH]) for at in range(0, events, BATCH)]
         for name, pieces in (("COPY, a commit for each batch", parts), ("COPY", [b"".join(lines)])):
             empty(database)
-            found[name] = events / timed(lambda pieces=pieces: copy_in(database, pieces))  # type: ignore[misc]
+            found[name] = events / timed(lambda pieces=pieces: copy_in(database, pieces))
     found["flush"] = events / timed(lambda: check(flush.flush_events(), events))
     return found
 

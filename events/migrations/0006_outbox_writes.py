@@ -25,7 +25,7 @@ def lighten(apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
     editor.execute(f"ALTER TABLE {TABLE} SET (fillfactor = 60)")
 
 
-def restore(apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+def restore(apps: Any, editor: Any) -> None:
     """As Django makes it."""
     if editor.connection.vendor != "postgresql":
         return

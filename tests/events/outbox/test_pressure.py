@@ -57,7 +57,7 @@ def test_disk__with_less_room_than_asked_for__refuses(
     free: int, found: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DISK_FREE_MB = 1_000
-    monkeypatch.setattr(pressure.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr("events.outbox.pressure.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
 
     assert pressure.look() is found
 
@@ -72,7 +72,7 @@ def test_pressure__seen_a_moment_ago__is_remembered_for_a_second(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(pressure.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("events.outbox.pressure.time.monotonic", lambda: clock[0])
     settings.OUTBOX_ROWS = 1
     wait(*"abc")
     assert pressure.pressure() is pressure.FULL
