@@ -42,6 +42,7 @@ KEPT = {
     "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
     "anderson_rubin:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",
+    "pressure:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
     "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events.inflow import store_health
 from events.models import Flush, OutboxEvent
 from events.outbox import accept, pressure
 from events.schema import EventRecord
@@ -80,7 +81,10 @@ def test_pressure__seen_a_moment_ago__is_remembered_for_a_second(
 
     clock[0] += 0.9
     remembered = pressure.pressure()
+    shown = store_health.store_health().refuses
     clock[0] += 0.2
 
     assert remembered is pressure.FULL
+    assert shown == "outbox_full"
     assert pressure.pressure() is None
+    assert store_health.store_health().refuses == ""
