@@ -1,6 +1,6 @@
 """Events over HTTP into PostgreSQL beside a bare COPY of the same rows into the same table; then their flush.
 
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres .venv/bin/python benchmarks/ingest.py
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres .venv/bin/python benchmarks/doors/ingest.py
 
 gunicorn runs with the project's configuration on a database of its own; batches of 100 come over 8 connections that are
 kept as long as the server keeps them. Each round empties the table, takes the batches over HTTP, reads the rows back,
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.clients.server import Site
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 CONNECTIONS = 8
 BATCH = 100
