@@ -12,8 +12,9 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils import timezone
 
-from events.outbox import accept
-from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection, load_json
+from events.json_body import read_body
+from events.outbox import accept, pressure
+from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection
 
 REPORTED = 100
 RETRY_SECONDS = 5
@@ -21,11 +22,12 @@ log = structlog.get_logger()
 
 
 class RefusedRequestError(Exception):
-    """A request that can't be read: status, code and one sentence."""
+    """A request that can't be read or taken: status, code, one sentence, and when to come again, in seconds."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
 
 
 def ingest(request: HttpRequest, kind: str) -> HttpResponse:
@@ -34,7 +36,8 @@ def ingest(request: HttpRequest, kind: str) -> HttpResponse:
     try:
         return _take(request, kind, received_at)
     except RefusedRequestError as refusal:
-        return JsonResponse({"code": refusal.code, "message": refusal.message}, status=refusal.status)
+        answer = {"code": refusal.code, "message": refusal.message}
+        return JsonResponse(answer, status=refusal.status, headers=refusal.headers)
     except (DatabaseError, InterfaceError) as trouble:
         log.error("ingest.database_away", error=type(trouble).__name__)
         answer = {"code": "unavailable", "message": "the events could not be stored; send them again"}
@@ -45,20 +48,25 @@ def ingest(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
+    caller: Caller | None = getattr(request, "caller", None)
+    if caller is not None:
+        _refuse_under_pressure()  # before the work of reading
     body = _decoded(_body(request), request.headers.get("Content-Encoding", ""))
     try:
-        data = load_json(body)
+        read = read_body(body)
     except ValueError:
         raise RefusedRequestError(400, "bad_json", "the body must be JSON in UTF-8, not nested too deeply") from None
-    caller: Caller | None = getattr(request, "caller", None)
+    data = read.data
     if caller is None:
         key = data.get("writeKey") if isinstance(data, dict) else None
         answer: Caller | HttpResponse = request.identify(key if isinstance(key, str) else None)  # type: ignore[attr-defined]
         if isinstance(answer, HttpResponse):
             return answer
         caller = answer
-    options: dict[str, Any] = {"kind": None if kind in ("batch", "import") else kind, "historical": kind == "import"}
-    if options["kind"] is None:
+        _refuse_under_pressure()
+    many = kind in ("batch", "import")
+    options: dict[str, Any] = {"kind": None if many else kind, "historical": kind == "import", "plain": read.plain}
+    if many:
         events = _batch(data)
         options |= {"context": data.get("context"), "sent_at": data.get("sentAt")}
     else:
@@ -75,6 +83,13 @@ def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
             "rejected": [_shown(item) for item in receipt.rejected[:REPORTED]],
         }
     )
+
+
+def _refuse_under_pressure() -> None:
+    """Only who may send is told how things stand."""
+    if found := pressure.pressure():
+        pressure.count_refused(found)
+        raise RefusedRequestError(429, found.code, found.message, found.retry_seconds)
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -132,6 +132,9 @@ EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated messa
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
 ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB
 OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # /readyz fails when the oldest row waits longer
+# The ingest door answers 429 beyond as many waiting rows (about 4 GB), or with less room on a disk of this machine.
+OUTBOX_ROWS = env.int("OUTBOX_ROWS", default=5_000_000)
+DISK_FREE_MB = env.int("DISK_FREE_MB", default=1_000)
 UPLOADS_DIR = Path(env.str("UPLOADS_DIR", default=str(VAR_DIR / "uploads")))  # site and worker must share it
 UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest file that a person may upload
 UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # files that may lie there at once, for all people

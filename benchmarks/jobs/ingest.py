@@ -12,7 +12,7 @@ from benchmarks.harness.job import Aim, Figures, Job, Side
 from benchmarks.harness.room import Room
 from benchmarks.harness.site import postgres_url
 
-MODULE = "benchmarks.ingest"  # sends, counts and copies; it runs alone as well
+MODULE = "benchmarks.doors.ingest"  # sends, counts and copies; it runs alone as well
 
 
 @contextmanager

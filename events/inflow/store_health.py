@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from events import store
 from events.models import Flush
-from events.outbox import flush, ownership
+from events.outbox import flush, ownership, pressure
 from runs.pulse import is_alive, last_heard
 from runs.refusals import Refused
 
@@ -28,6 +28,7 @@ class Health:
         worker_heard: when a worker gave its last sign.
         worker_alive: whether that is at most half a minute ago.
         trouble: why the store isn't used, in the reader's language; "" when it is whole.
+        refuses: why senders are told to come later: ``outbox_full`` or ``disk_full``; "" when they aren't.
         place: address of the store, without secrets.
     """
 
@@ -38,6 +39,7 @@ class Health:
     worker_heard: datetime | None
     worker_alive: bool
     trouble: str
+    refuses: str
     place: str
 
     @property
@@ -58,6 +60,7 @@ def store_health() -> Health:
         worker_heard=heard,
         worker_alive=is_alive(heard),
         trouble=_trouble(),
+        refuses=refused.code if (refused := pressure.pressure()) else "",
         place=store.shown_url(),
     )
 

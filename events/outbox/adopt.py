@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.outbox import flush, ownership
+from events.outbox import flush, ownership, set_aside
 
 
 def adopt_store() -> int:
@@ -34,7 +34,7 @@ def _close(batch: Flush) -> None:
     """Settle the open batch when the store has it; otherwise let its events wait again."""
     seen = ownership.look(batch.writer)
     if seen and seen.number == batch.version and seen.digest in (None, ownership.digest_of(batch.version)):
-        flush.settle(batch)
+        flush.settle(batch, set_aside.table_of(OutboxEvent.objects.filter(flush=batch)))
         return
     with transaction.atomic():
         OutboxEvent.objects.filter(flush=batch).update(flush=None)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,7 +14,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views import defaults
 from django_q.models import OrmQ
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
 
 from events.outbox import flush
 from insight_site.access.permissions import error, machine_door
@@ -44,15 +46,31 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    outbox = CollectorRegistry()
     try:
         state = flush.outbox_state()
     except (DatabaseError, InterfaceError):  # the rest is needed most when the database is away
         log.warning("metrics.database_away")
         return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-    Gauge("insight_outbox_rows", "Accepted events that are not yet in the store.", registry=outbox).set(state.rows)
-    Gauge("insight_outbox_lag_seconds", "Age of the oldest of them.", registry=outbox).set(state.lag_seconds)
+    outbox = CollectorRegistry()
+    outbox.register(_Outbox(state))
     return HttpResponse(generate_latest(registry) + generate_latest(outbox), content_type=CONTENT_TYPE_LATEST)
+
+
+@dataclass(frozen=True)
+class _Outbox:
+    """Read from the database, the same for all processes: a gauge would also be listed once for each of them."""
+
+    state: flush.OutboxState
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """For prometheus_client."""
+        return [
+            GaugeMetricFamily("insight_outbox_rows", "Accepted events that are not yet in the store.", self.state.rows),
+            GaugeMetricFamily(
+                "insight_outbox_rows_limit", "With more of them the ingest door answers 429.", settings.OUTBOX_ROWS
+            ),
+            GaugeMetricFamily("insight_outbox_lag_seconds", "Age of the oldest of them.", self.state.lag_seconds),
+        ]
 
 
 def _database() -> str:

@@ -186,3 +186,15 @@ def test_forget__of_a_user_with_waiting_events__leaves_nothing() -> None:
 
     assert flush.forget_user(user_id="gone") == 1
     assert plain_ids() == {"b": 1}
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_flush__of_large_events__takes_fewer_rows_at_a_time_and_moves_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush, "FLUSH_CHARS", 7)  # each has "{}"
+    monkeypatch.setattr(flush, "LARGE_ROWS", 2)
+    accept_some(*"abcdefg")
+
+    assert flush.flush_events() == 7
+    assert plain_ids() == dict.fromkeys("abcdefg", 1)
+    assert sorted(Flush.objects.values_list("rows", flat=True)) == [2, 2, 3]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import schema
+from events import json_body, schema
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 GOOD = {"type": "track", "userId": "u1", "event": "invite"}
@@ -182,18 +182,18 @@ def test_traits__in_any_order_of_arrival__end_as_the_latest_said(order: list[tup
 
 @pytest.mark.parametrize(("body", "number"), [(b"9223372036854775807", 2**63 - 1), (b"-9223372036854775808", -(2**63))])
 def test_json__with_the_largest_integers__keeps_them(body: bytes, number: int) -> None:
-    assert schema.load_json(body) == number
+    assert json_body.load_json(body) == number
 
 
 @pytest.mark.parametrize("body", [b"9223372036854775808", b"-9223372036854775809", b"1" * 9_000, b"NaN", b"-Infinity"])
 def test_json__with_a_number_that_does_not_fit__is_readable_but_not_finite(body: bytes) -> None:
-    assert not math.isfinite(schema.load_json(body))
+    assert not math.isfinite(json_body.load_json(body))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 200_000, b'{"a":' * 90_000])
 def test_json__that_can_not_be_read__raises_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):
-        schema.load_json(body)
+        json_body.load_json(body)
 
 
 JSON = st.recursive(

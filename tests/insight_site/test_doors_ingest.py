@@ -13,9 +13,10 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from events.models import OutboxEvent, Rejected, Source, UnitTraits
-from events.outbox import accept
+from events.outbox import accept, pressure
 from insight_site.access import keys, permissions
 from insight_site.models import ApiKey
 
@@ -26,11 +27,11 @@ KINDS = ("batch", "import", "track", "identify", "page", "screen", "group", "ali
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    keys.forget_cached_keys()
-    cache.clear()
+    for forget in (keys.forget_cached_keys, cache.clear, pressure.forget):
+        forget()
     yield
-    keys.forget_cached_keys()
-    cache.clear()
+    for forget in (keys.forget_cached_keys, cache.clear, pressure.forget):
+        forget()
 
 
 def make_key(**options: Any) -> tuple[ApiKey, str]:
@@ -246,6 +247,39 @@ def test_database__away__answers_503_and_never_401(monkeypatch: pytest.MonkeyPat
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 
 
+@pytest.mark.parametrize(
+    ("setting", "limit", "code", "seconds"),
+    [("OUTBOX_ROWS", 0, "outbox_full", "30"), ("DISK_FREE_MB", 10**9, "disk_full", "60")],
+)
+def test_site__that_can_take_no_more__answers_429_until_it_can(
+    setting: str, limit: int, code: str, seconds: str, settings: Any
+) -> None:
+    _, key = make_key()
+    assert post({"batch": [EVENT]}, key).status_code == 200
+    before = refused(code)
+    pressure.forget()
+    settings.OUTBOX_ROWS, settings.DISK_FREE_MB = {"OUTBOX_ROWS": (limit, 0), "DISK_FREE_MB": (9, limit)}[setting]
+    more = {"batch": [{**EVENT, "messageId": "m2"}]}
+
+    answers = [post(more, key), post({**more, "writeKey": key}), post(EVENT, key, "/v1/track")]
+    stranger = post(more, "sk_bad")
+    pressure.forget()
+    settings.OUTBOX_ROWS, settings.DISK_FREE_MB = 9, 0
+    again = post(more, key)
+
+    assert [(answer.status_code, answer["Retry-After"], answer.json()["code"]) for answer in answers] == [
+        (429, seconds, code)
+    ] * 3
+    assert stranger.status_code == 401
+    assert refused(code) - before == 3
+    assert again.json()["accepted"] == 1
+    assert OutboxEvent.objects.count() == 2
+
+
+def refused(code: str) -> float:
+    return REGISTRY.get_sample_value("insight_ingest_refused_total", {"reason": code}) or 0.0
+
+
 def test_plain_http__in_production__is_refused_and_not_redirected(settings: Any) -> None:
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = True
     answer = post({"batch": []})
@@ -270,7 +304,13 @@ def test_metrics__from_outside__needs_a_key() -> None:
 
     assert Client(REMOTE_ADDR="203.0.113.9").get("/metrics").status_code == 401
     assert Client(REMOTE_ADDR="203.0.113.9").get("/metrics", headers={"X-API-Key": key}).status_code == 200
-    assert b"insight_outbox_rows" in Client(REMOTE_ADDR="127.0.0.1").get("/metrics").content
+    lines = Client(REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode().splitlines()
+    assert [line for line in lines if line.startswith(("insight_outbox_rows", "# TYPE insight_outbox_rows"))] == [
+        "# TYPE insight_outbox_rows gauge",
+        "insight_outbox_rows 0.0",
+        "# TYPE insight_outbox_rows_limit gauge",
+        "insight_outbox_rows_limit 5e+06",
+    ]
 
 
 def test_routes__of_the_site__all_have_a_rule() -> None:
