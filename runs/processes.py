@@ -1,0 +1,119 @@
+"""Functions that hold the interpreter, computed in other processes: UMAP and t-SNE would let no thread beside them run.
+
+The processes are our own interpreters behind two pipes, not `multiprocessing`: the queue's workers are daemons, which
+may have no such children. They start fresh, so they hold no connection to the database; they read until their pipe
+ends, so none outlives its parent by more than the call it is computing.
+"""
+
+import atexit
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from runs import parallel
+
+_idle: list["_Child"] = []
+_alive: set["_Child"] = set()
+_lock = threading.Lock()
+_peaks: dict[int, float] = {}
+
+
+class ChildEndedError(RuntimeError):
+    """The process that computed a part ended before its answer: killed, or out of memory."""
+
+
+def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
+    """What the function gives, computed in another process where there is more than one worker.
+
+    Args:
+        function: of a module, so that the other process finds it by its name.
+        args, options: what it takes; they and the result are copied, so they should be small.
+
+    Raises:
+        Exception: what the function raised, or `ChildEndedError`.
+    """
+    if parallel.workers() == 1:
+        return function(*args, **options)
+    child = _take()
+    try:
+        found, trouble, peak = child.ask((function, args, options))
+    except BaseException:  # Ctrl-C among them: its answer would come to the next who asks
+        child.end()
+        raise
+    with _lock:
+        _peaks[child.process.pid] = peak
+        _idle.append(child)
+    if trouble is not None:
+        raise trouble
+    answer: R = found
+    return answer
+
+
+def close() -> None:
+    """End the processes; the next call starts others."""
+    with _lock:
+        ended, _idle[:] = list(_alive), []
+    for child in ended:
+        child.end()
+
+
+def take_peaks() -> float:
+    """Megabytes that the processes of this computation held at most, all together; forgotten afterwards."""
+    with _lock:
+        found = sum(_peaks.values())
+        _peaks.clear()
+    return found
+
+
+class _Child:
+    """One other process."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(  # our own interpreter
+            [sys.executable, "-m", "runs.process_main"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # Ctrl-C on a terminal reaches the parent alone, which ends its children
+        )
+
+    def ask(self, call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> tuple[Any, Any, float]:
+        assert self.process.stdin is not None and self.process.stdout is not None  # noqa: S101, PT018 - pipes
+        try:
+            pickle.dump(call, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            self.process.stdin.flush()
+            answer: tuple[Any, Any, float] = pickle.load(self.process.stdout)  # noqa: S301 - our own process wrote it
+        except (EOFError, OSError, pickle.UnpicklingError) as trouble:
+            raise ChildEndedError("a process that computed a part ended before its answer") from trouble
+        return answer
+
+    def end(self) -> None:
+        _alive.discard(self)
+        self.process.kill()
+        self.process.communicate()
+
+
+def _take() -> _Child:
+    with _lock:
+        if _idle:
+            return _idle.pop()
+    child = _Child()
+    _alive.add(child)
+    return child
+
+
+def _forget_children() -> None:
+    """A forked process doesn't speak with its parent's."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    _idle.clear()
+    _alive.clear()
+    _peaks.clear()
+
+
+os.register_at_fork(after_in_child=_forget_children)
+atexit.register(close)
