@@ -19,6 +19,7 @@ from runs.progress import Cancelled, Progress, silent
 SECONDS_BETWEEN_NOTES = 0.5
 MOST_BY_ITSELF = 8
 
+stoppers: list[Callable[[], None]] = []  # called where a computation stops before its end: nobody waits for the rest
 _chosen: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
@@ -85,6 +86,8 @@ class _Work[P, R]:
             running = self.wait(running)
         if self.trouble is not None:
             raise self.trouble
+        if self.stage:
+            self.note()
         return [self.results[place] for place in range(len(self.results))]
 
     def work(self) -> None:
@@ -104,6 +107,8 @@ class _Work[P, R]:
     def fail(self, trouble: BaseException) -> None:
         with self.lock:
             self.trouble = self.trouble or trouble
+        for stop in stoppers:
+            stop()
 
     def listener(self, place: int) -> Progress:
         """The progress of one part: other threads leave a note, since a listener may write to its own database."""

@@ -4,6 +4,7 @@ import os
 import pickle
 import resource
 import sys
+import time
 
 
 def main() -> None:
@@ -16,24 +17,24 @@ def main() -> None:
             function, args, options = pickle.load(calls)  # noqa: S301 - our own parent wrote it
         except EOFError:
             return
-        found, trouble = None, None
+        found, trouble, begun = None, None, time.process_time()
         try:
             found = function(*args, **options)
         except Exception as error:
             trouble = error
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
         try:
-            answers.write(_packed(found, trouble, peak))
+            answers.write(_packed(found, trouble, (peak, time.process_time() - begun)))
             answers.flush()
         except BrokenPipeError:
             return
 
 
-def _packed(found: object, trouble: Exception | None, peak: float) -> bytes:
+def _packed(found: object, trouble: Exception | None, spent: tuple[float, float]) -> bytes:
     try:
-        return pickle.dumps((found, trouble, peak), protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((found, trouble, spent), protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
-        return pickle.dumps((None, RuntimeError(f"{trouble or error!r}"), peak))
+        return pickle.dumps((None, RuntimeError(f"{trouble or error!r}"), spent))
 
 
 if __name__ == "__main__":

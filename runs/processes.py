@@ -12,14 +12,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from runs import parallel
 
+type Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+type Answer = tuple[Any, Any, tuple[float, float]]  # what came of it, or its error; megabytes and seconds so far
+
 _idle: list["_Child"] = []
 _alive: set["_Child"] = set()
 _lock = threading.Lock()
-_peaks: dict[int, float] = {}
+_spent: dict[int, tuple[float, float]] = {}  # megabytes at most, and seconds of processor, by process
 
 
 class ChildEndedError(RuntimeError):
@@ -40,17 +44,33 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
         return function(*args, **options)
     child = _take()
     try:
-        found, trouble, peak = child.ask((function, args, options))
+        found, trouble, (peak, seconds) = child.ask((function, args, options))
     except BaseException:  # Ctrl-C among them: its answer would come to the next who asks
         child.end()
         raise
     with _lock:
-        _peaks[child.process.pid] = peak
-        _idle.append(child)
+        _spent[child.process.pid] = peak, seconds + _spent.get(child.process.pid, (0.0, 0.0))[1]
+        if child in _alive:
+            _idle.append(child)
     if trouble is not None:
         raise trouble
     answer: R = found
     return answer
+
+
+def alone(function: Callable[..., Any], *args: Any) -> None:
+    """Call the function in a process of its own, which ends with the call.
+
+    Raises:
+        Exception: what the function raised, or `ChildEndedError`.
+    """
+    child = _start()
+    try:
+        _, trouble, _ = child.ask((function, args, {}))
+    finally:
+        child.end()
+    if trouble is not None:
+        raise trouble
 
 
 def close() -> None:
@@ -61,11 +81,11 @@ def close() -> None:
         child.end()
 
 
-def take_peaks() -> float:
-    """Megabytes that the processes of this computation held at most, all together; forgotten afterwards."""
+def take_spent() -> tuple[float, float]:
+    """Megabytes that the processes held at most, all together, and their seconds of processor; forgotten afterwards."""
     with _lock:
-        found = sum(_peaks.values())
-        _peaks.clear()
+        found = sum(peak for peak, _ in _spent.values()), sum(seconds for _, seconds in _spent.values())
+        _spent.clear()
     return found
 
 
@@ -81,28 +101,40 @@ class _Child:
             start_new_session=True,  # Ctrl-C on a terminal reaches the parent alone, which ends its children
         )
 
-    def ask(self, call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> tuple[Any, Any, float]:
+    def ask(self, call: Call) -> Answer:
         assert self.process.stdin is not None and self.process.stdout is not None  # noqa: S101, PT018 - pipes
         try:
             pickle.dump(call, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self.process.stdin.flush()
-            answer: tuple[Any, Any, float] = pickle.load(self.process.stdout)  # noqa: S301 - our own process wrote it
-        except (EOFError, OSError, pickle.UnpicklingError) as trouble:
+            answer: Answer = pickle.load(self.process.stdout)  # noqa: S301 - our own process wrote it
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as trouble:  # ended, or ended by `close`
             raise ChildEndedError("a process that computed a part ended before its answer") from trouble
         return answer
 
     def end(self) -> None:
-        _alive.discard(self)
+        with _lock:
+            if self not in _alive:  # the one who computed and the one who stops all may both come here
+                return
+            _alive.discard(self)
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError, ValueError):
+                assert pipe is not None  # noqa: S101 - both are pipes
+                pipe.close()
 
 
 def _take() -> _Child:
     with _lock:
         if _idle:
             return _idle.pop()
+    return _start()
+
+
+def _start() -> _Child:
     child = _Child()
-    _alive.add(child)
+    with _lock:
+        _alive.add(child)
     return child
 
 
@@ -112,8 +144,9 @@ def _forget_children() -> None:
     _lock = threading.Lock()
     _idle.clear()
     _alive.clear()
-    _peaks.clear()
+    _spent.clear()
 
 
 os.register_at_fork(after_in_child=_forget_children)
 atexit.register(close)
+parallel.stoppers.append(close)

@@ -20,7 +20,7 @@ from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000
 BLOCK = 200
-SHUFFLES_AT_ONCE = 50  # held by each worker, for every kind of strata: 40 MB of 200,000 units
+SHUFFLES_AT_ONCE = 100  # held by each worker: 160 MB with 200,000 units
 LEAST_UNITS, LEAST_PER_OUTCOME = 200, 50
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from runs import processes
 from runs.parallel import each, use_workers, workers
-from runs.processes import ChildEndedError, close, elsewhere, take_peaks
+from runs.processes import ChildEndedError, close, elsewhere, take_spent
+from runs.progress import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,10 @@ def test_elsewhere__several_workers__another_process_answers_and_is_used_again()
 
     assert first == second != os.getpid()
     assert elsewhere(np.add, np.arange(3), 1).tolist() == [1, 2, 3]
-    assert take_peaks() > 5
-    assert take_peaks() == 0
+    peak, seconds = take_spent()
+    assert peak > 5
+    assert seconds < 1
+    assert take_spent() == (0, 0)
 
 
 def test_elsewhere__one_worker__stays_in_this_process() -> None:
@@ -61,6 +64,19 @@ def test_elsewhere__a_process_that_is_killed__is_said_and_replaced() -> None:
 def test_elsewhere__what_a_library_prints__does_not_come_between_the_answers() -> None:
     assert elsewhere(print, "printed there") is None
     assert elsewhere(divmod, 7, 2) == (3, 1)
+
+
+def test_elsewhere__another_part_fails__nobody_waits_for_the_answer() -> None:
+    def job(part: int, progress: Progress) -> None:
+        if part:
+            elsewhere(time.sleep, 60)
+        time.sleep(1)
+        raise LookupError("the first")
+
+    begun = time.monotonic()
+    with pytest.raises(LookupError, match="the first"):
+        each(range(2), job)
+    assert time.monotonic() - begun < 30
 
 
 def test_close__ends_the_processes() -> None:

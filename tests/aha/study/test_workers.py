@@ -1,6 +1,7 @@
 """A study is the same, to the last digit, with any number of workers."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,9 @@ from tests.aha.answers import INPUTS, SMALL, answers_of
 
 
 @pytest.fixture(autouse=True)
-def _one_worker_afterwards(request: pytest.FixtureRequest) -> None:
-    request.addfinalizer(lambda: use_workers(1))
+def _one_worker_afterwards() -> Iterator[None]:
+    yield
+    use_workers(1)
 
 
 def test_study__one_two_or_four_workers__gives_the_same_report() -> None:
