@@ -22,6 +22,8 @@ type Answer = tuple[Any, Any, tuple[float, float]]  # what came of it, or its er
 
 _idle: list["_Child"] = []
 _alive: set["_Child"] = set()
+MOST = 3  # each holds half a gigabyte once it has fitted a UMAP
+_seats = threading.BoundedSemaphore(MOST)
 _lock = threading.Lock()
 _spent: dict[int, tuple[float, float]] = {}  # megabytes at most, and seconds of processor, by process
 
@@ -42,16 +44,17 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
     """
     if parallel.workers() == 1:
         return function(*args, **options)
-    child = _take()
-    try:
-        found, trouble, (peak, seconds) = child.ask((function, args, options))
-    except BaseException:  # Ctrl-C among them: its answer would come to the next who asks
-        child.end()
-        raise
-    with _lock:
-        _spent[child.process.pid] = peak, seconds + _spent.get(child.process.pid, (0.0, 0.0))[1]
-        if child in _alive:
-            _idle.append(child)
+    with _seats:
+        child = _take()
+        try:
+            found, trouble, (peak, seconds) = child.ask((function, args, options))
+        except BaseException:  # Ctrl-C among them: its answer would come to the next who asks
+            child.end()
+            raise
+        with _lock:
+            _spent[child.process.pid] = peak, seconds + _spent.get(child.process.pid, (0.0, 0.0))[1]
+            if child in _alive:
+                _idle.append(child)
     if trouble is not None:
         raise trouble
     answer: R = found
@@ -140,8 +143,8 @@ def _start() -> _Child:
 
 def _forget_children() -> None:
     """A forked process doesn't speak with its parent's."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
+    global _lock, _seats
+    _lock, _seats = threading.Lock(), threading.BoundedSemaphore(MOST)
     _idle.clear()
     _alive.clear()
     _spent.clear()

@@ -24,7 +24,8 @@ def write_members(version: int, rows: Iterable[tuple[str, int | None, str]]) -> 
         whole = [(version, *row) for row in batch]
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                asked = cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
+                with connection.wrap_database_errors, asked as copy:
                     for one in whole:
                         copy.write_row(one)
             else:

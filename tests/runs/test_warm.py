@@ -1,9 +1,9 @@
 """What a worker compiles when it starts lies on disk, and is not compiled again."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from runs import warm
 
@@ -11,7 +11,7 @@ from runs import warm
 @pytest.mark.slow
 @pytest.mark.once
 def test_in_background__first_worker_of_a_site__compiles_and_the_next_does_not(
-    tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.COMPILED_DIR = str(tmp_path)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # the other process inherits it
