@@ -49,7 +49,7 @@ def reader(client: Client) -> Client:
 @pytest.fixture
 def researcher(client: Client) -> Client:
     bob = User.objects.create_user("bob")
-    for run in (Study, SegmentationRun, ChurnRun, ComparisonRun, Analysis):
+    for run in (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis):
         app, codename = kind_of(run()).permission.split(".")
         bob.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     client.force_login(bob)

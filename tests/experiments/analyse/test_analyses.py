@@ -313,7 +313,7 @@ def test_command__for_people__says_the_verdict_first(world: Simulation, language
 
     call_command("analyze", "aha-nudge", "--language", language, stdout=out, stderr=StringIO())
 
-    assert ("locked" if language == "en" else "공개됩니다") in out.getvalue()
+    assert ("Results unlock" if language == "en" else "공개됩니다") in out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,8 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     assert "Effect of the nudge on everyone, against the placebo" in labels
     note = promise(readout)
     assert note is not None
-    assert "% with the placebo. The placebo moves" in note.note
+    assert "% with the placebo to " in note.note
+    assert "The placebo changed the share doing it from " in note.note
     looked = next(one for one in sections(readout) if one.slug == "path").parts[0].table
     assert looked is not None
     assert [(cells[1], bool(cells[9])) for cells in looked.rows] == [("nudge", True), ("placebo", False)]

@@ -27,7 +27,7 @@ def test_opening__of_a_final_gain__says_verdict_and_estimand_without_alarms() ->
 def test_opening__without_a_moment__asks_about_the_nudge() -> None:
     found = opening(make_readout(claim=None))
 
-    assert "being given nudge rather than control" in found.estimand
+    assert "does nudge rather than control change retention" in found.estimand
 
 
 def test_opening__of_a_peek__alarms_before_the_verdict() -> None:
@@ -50,10 +50,10 @@ def test_opening__while_locked__tells_progress_take_up_and_the_day() -> None:
     found = opening(readout)
 
     assert (found.code, found.light) == (first_lines.PENDING, "")
-    assert "The outcome is locked" in found.sentence
-    assert "4,000 units have met their variant" in found.known[0]
+    assert "Results unlock when enrolment ends and outcomes are final" in found.sentence
+    assert found.known[0].startswith("4,000 of 20,000 planned users exposed")
     assert found.known[1] == f"As planned it opens on {readout.standing.opens_on}."
-    assert "moves" in found.known[2]
+    assert "changed the share doing it from 20.8% to 44.9%" in found.known[2]
 
 
 def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:

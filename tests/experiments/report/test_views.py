@@ -130,7 +130,7 @@ def test_report__while_locked__shows_no_number_of_the_outcome(analyst: Client) -
     text = page(analyst, "exp/")
 
     assert "No verdict yet" in text
-    assert "The outcome is locked" in text
+    assert "Results unlock when enrolment ends and outcomes are final" in text
     assert "Take-up so far" in text
     assert "Take-up: the first stage" in text
     assert "As treated" not in text
