@@ -154,25 +154,22 @@ def study(
     times = thresholds(table, inputs.max_times)
     grid = levels(table, times)
     exact = _exact(answers, grid, table, times)
-    floor = enough(table.retained)
-    flags = _flags(answers, inputs, table)
-    kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
-    parts, asked = split(table), kept.only(()) if floor else kept
-    # Each has a seed of its own; the longest come first.
-    (model, used), judged, active, luck = calls(
+    floor, flags = enough(table.retained), _flags(answers, inputs, table)
+    kept, parts = _kept(table, flags), split(table)
+    asked = kept.only(()) if floor else kept
+    (model, used), judged, (active, luck) = calls(  # each has seeds of its own; the longest come first
         lambda inner: _model(kept, answers.attributes, floor, seeds, effort, inner),
         lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, inner),
-        lambda inner: _null(table, grid, seeds, effort, inner, by_activity=True),
-        lambda inner: _null(table, grid, seeds, effort, inner, by_activity=False),
+        lambda inner: _nulls(table, grid, seeds, effort, inner),
         progress=part(progress, 0.05, 0.60),
     )
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
-    shown = (answers.attributes, parts, exact, columns, flags)
-    seed_of, most = seeds["evidence"], effort.ladder_units
-    evidence = Evidence(table, *shown, seed_of, most, answers.unit_days, past, inputs.retention)
+    shown = (answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
+    evidence = Evidence(table, *shown, answers.unit_days, past, inputs.retention)
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.60, 0.98))
-    report = Report(
+    progress("report", 1.0)
+    return Report(
         asked=_asked(answers, inputs, times, table),
         population=_population(answers),
         floor=floor,
@@ -193,8 +190,11 @@ def study(
         seeds={"study": seed, **seeds},
         versions={name: version(name) for name in LIBRARIES},
     )
-    progress("report", 1.0)
-    return report
+
+
+def _kept(table: CountTable, flags: tuple[Flagged, ...]) -> CountTable:
+    aside = {row.behaviour for row in flags if row.flag in SET_ASIDE}
+    return table.only([name for name in table.behaviours if name not in aside])
 
 
 def _flags(answers: Answers, inputs: Inputs, table: CountTable) -> tuple[Flagged, ...]:
@@ -243,15 +243,20 @@ def _exact(answers: Answers, grid: Levels, table: CountTable, times: tuple[tuple
     )
 
 
-def _null(
-    table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress, *, by_activity: bool
-) -> Null | NotComputable:
-    return grid_null(
-        table,
-        grid,
-        rng=np.random.default_rng(seeds["active" if by_activity else "luck"]),
-        by_activity=by_activity,
-        permutations=effort.permutations,
+def _nulls(
+    table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
+) -> list[Null | NotComputable]:
+    """That of equally active users, then that of luck."""
+    return each(
+        ("active", "luck"),
+        lambda name, inner: grid_null(
+            table,
+            grid,
+            rng=np.random.default_rng(seeds[name]),
+            by_activity=name == "active",
+            permutations=effort.permutations,
+            progress=inner,
+        ),
         progress=progress,
     )
 
@@ -315,9 +320,11 @@ def _judge(
     )
     by_name = {step.behaviour: step for step in steps}
     codes = flags_of(flags)
-    return tuple(
-        _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen) for name in kept.behaviours
+    judged = each(
+        kept.behaviours,
+        lambda name, _: _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen),
     )
+    return tuple(judged)
 
 
 def _judged(
