@@ -1,6 +1,7 @@
 """Settings, read from the environment and from `.env` (see `.env.example`). One file, for every kind of machine."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -140,6 +141,15 @@ UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest fil
 UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # files that may lie there at once, for all people
 WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
 WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
+
+# ── Long computations ─────────────────────────────────────────────────────────
+# Parts of one study or segmentation at once; 0 takes a core each, at most 8. More cost memory, and change no number.
+COMPUTE_WORKERS = env.int("COMPUTE_WORKERS", default=0)
+# What Numba compiles for UMAP, once for all processes: a copy, which may be deleted at any time.
+COMPILED_DIR = env.str("COMPILED_DIR", default=str(VAR_DIR / "compiled"))
+os.environ.setdefault("NUMBA_CACHE_DIR", COMPILED_DIR)
+# NumPy's libraries would sum in another order with other numbers of threads. They read this when they are loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # ── People and language ───────────────────────────────────────────────────────
 AUTH_PASSWORD_VALIDATORS = [

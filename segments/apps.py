@@ -26,6 +26,7 @@ class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Segments")
     default_auto_field = "django.db.models.BigAutoField"
+    warm_up = ("segments.search.reduction.compile_all",)
     pick_sources = (PickSource("segment", "segments.pickers.segments"),)
     run_kinds = (
         RunKind(

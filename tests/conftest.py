@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
+from runs.parallel import use_workers
+
+# Several tests run at once, each with its own computations; those that are about workers set their number themselves.
+os.environ.setdefault("COMPUTE_WORKERS", "1")
+use_workers(1)
+
 REQUIRED = os.environ.get("CI_REQUIRE_ALL") == "1"
 
 

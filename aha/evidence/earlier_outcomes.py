@@ -13,7 +13,8 @@ from aha.evidence.aipw import Difference
 from aha.evidence.daily_trials import Trials
 from aha.evidence.ladder import RungName, Units, daily_rung, full_rung
 from aha.evidence.nuisance import Codes
-from runs.progress import Progress, part, silent
+from runs.parallel import each
+from runs.progress import Progress, silent
 from stats.results import NotComputable, computable
 
 MOST_OUTCOMES = 3
@@ -64,20 +65,16 @@ def earlier_outcomes(
     Source: Lipsitch, Tchetgen Tchetgen, Cohen 2010.
     """
     chosen = _columns(units, names)
-    found = []
-    for number, column in enumerate(chosen):
+
+    def compare(column: int, inner: Progress) -> EarlierOutcome:
         kept = [place for place, name in enumerate(names) if _property(name) != _property(names[column])]
         rest = replace(units, before=units.before[:, kept])
-        options = {
-            "seed": seed,
-            "alpha": alpha / len(chosen),
-            "max_units": max_units,
-            "progress": part(progress, number / len(chosen), (number + 1) / len(chosen)),
-        }
+        options = {"seed": seed, "alpha": alpha / len(chosen), "max_units": max_units, "progress": inner}
         outcome = units.before[:, column]
         rung = full_rung(rest, outcome, **options) if trials is None else daily_rung(rest, trials, outcome, **options)
-        found.append(EarlierOutcome(names[column], rung.name, rung.difference, rung.units))
-    return tuple(found)
+        return EarlierOutcome(names[column], rung.name, rung.difference, rung.units)
+
+    return tuple(each(chosen, compare, progress=progress))
 
 
 def shows_confounding(found: Sequence[EarlierOutcome]) -> tuple[EarlierOutcome, ...]:

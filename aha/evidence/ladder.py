@@ -15,7 +15,8 @@ import numpy as np
 from aha.evidence.aipw import MAX_UNITS, Adjusted, Difference, adjust
 from aha.evidence.daily_trials import Trials
 from aha.evidence.nuisance import Codes, Flags, Floats, dummies
-from runs.progress import Progress, part, silent
+from runs.parallel import calls
+from runs.progress import Progress, silent
 from stats.compare import newcombe_interval
 from stats.results import NotComputable, Reason, computable
 from stats.stratified import risk_difference
@@ -147,17 +148,20 @@ def climb(
     stratified = stratified_difference(units.retained, units.did, strata, alpha=alpha)
     outcome = units.retained.astype(np.float64)
     options: dict[str, Any] = {"seed": seed, "alpha": alpha, "max_units": max_units}
-    ends = (1 / 3, 2 / 3) if trials is not None else (1 / 2, 1)
-    base = adjust(outcome, units.did, known_at_signup(units), progress=part(progress, 0, ends[0]), **options)
-    full = full_rung(units, outcome, progress=part(progress, *ends), **options)
-    rungs: tuple[Rung, ...] = (
+    models = [
+        lambda inner: adjust(outcome, units.did, known_at_signup(units), progress=inner, **options),
+        lambda inner: full_rung(units, outcome, progress=inner, **options),
+    ]
+    if trials is not None:
+        models.append(lambda inner: daily_rung(units, trials, outcome, progress=inner, **options))
+    base, full, *daily = calls(*models, progress=progress)
+    rungs = (
         Rung(RungName.RAW, raw, len(outcome)),
         Rung(RungName.STRATIFIED, stratified, _units_compared(units.did, strata), same_window=True),
         _model_rung(RungName.BASE, base, same_window=False),
         full,
+        *daily,
     )
-    if trials is not None:
-        rungs += (daily_rung(units, trials, outcome, progress=part(progress, ends[1], 1), **options),)
     return Ladder(rungs, surviving_share(raw, full.difference), seed, days)
 
 

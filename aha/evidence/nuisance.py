@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runs.progress import Progress, part, silent
+from runs.parallel import each
+from runs.progress import Progress, silent
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
@@ -58,10 +59,7 @@ def fit_nuisance(
     fold = _folds(did, seed) if unit is None else _folds_of_units(did, unit, seed)
     everyone = np.ones(len(did), dtype=np.bool_)
     tasks = ((did.astype(np.float64), everyone), (outcome, did), (outcome, ~did))
-    chosen: list[tuple[str, Floats]] = []
-    for number, (target, rows) in enumerate(tasks):
-        inner = part(progress, number / 3, (number + 1) / 3)
-        chosen.append(_best(covariates, target, rows, fold, seed, inner))
+    chosen = each(tasks, lambda task, inner: _best(covariates, *task, fold, seed, inner), progress=progress)
     (first, propensity), (second, mean_with), (third, mean_without) = chosen
     return Nuisance(propensity, mean_with, mean_without, (first, second, third))
 
@@ -86,13 +84,15 @@ def _best(
     covariates: Floats, target: Floats, rows: Flags, fold: Codes, seed: int, progress: Progress
 ) -> tuple[str, Floats]:
     """Name and out-of-fold predictions, for everyone, of the model that predicts best among `rows`."""
-    predictions: dict[str, Floats] = {}
-    for number, (name, fit) in enumerate((("linear", _fit_linear), ("boosted", _fit_boosted))):
-        predictions[name] = np.empty(len(target))
-        for out in range(FOLDS):
-            progress("adjustment", (number * FOLDS + out) / (2 * FOLDS))
-            inside, held_out = rows & (fold != out), fold == out
-            predictions[name][held_out] = fit(covariates[inside], target[inside], seed)(covariates[held_out])
+    predictions = {name: np.empty(len(target)) for name in MODELS}
+
+    def predict(which: tuple[str, int], inner: Progress) -> None:
+        inner("adjustment", 0.0)
+        name, out = which
+        inside, held_out = rows & (fold != out), fold == out
+        predictions[name][held_out] = MODELS[name](covariates[inside], target[inside], seed)(covariates[held_out])
+
+    each([(name, out) for name in MODELS for out in range(FOLDS)], predict, progress=progress)
     progress("adjustment", 1.0)
     best = min(predictions, key=lambda name: _loss(target[rows], predictions[name][rows]))
     return best, predictions[best]
@@ -144,4 +144,7 @@ def _fit_boosted(covariates: Floats, target: Floats, seed: int) -> Predict:
     parameters = {**BOOSTING, "objective": objective, "seed": seed % 2**31, "deterministic": True}
     parameters["force_row_wise"] = True
     model = lightgbm.train(parameters, lightgbm.Dataset(covariates, target), num_boost_round=ROUNDS)
-    return lambda rows: np.asarray(model.predict(rows), dtype=np.float64)
+    return lambda rows: np.asarray(model.predict(rows, num_threads=1), dtype=np.float64)
+
+
+MODELS = {"linear": _fit_linear, "boosted": _fit_boosted}

@@ -8,7 +8,7 @@ from aha.report.past.documents import summary_document
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
 from events.metric_sentences import sentence
-from reporting.document import chosen, outward
+from reporting.document import chosen, dump, outward
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason, computable
 
@@ -35,6 +35,7 @@ def document(report: Report) -> dict[str, Any]:
         "ranking": _ranking(report),
         "cells": [*_cells(report), *_invalid(report)],
         "candidates": ([_candidate(row) for row in report.candidates] if untested is None else untested),
+        "spent": None if report.spent is None else dump(report.spent),
     }
     written: dict[str, Any] = outward(found)
     return written

@@ -27,6 +27,7 @@ from aha.study.report_columns import week_cells
 from aha.study.result import Candidate, Control, Controls, Grid, Judged
 from aha.study.step import Step, StepVerdict
 from aha.study.window_guard import Flag, Flagged
+from runs.parallel import each
 from runs.progress import Progress, part, silent
 from stats.results import NotComputable, Reason, computable
 
@@ -155,13 +156,14 @@ def _others(evidence: Evidence, behaviour: str) -> list[int]:
 
 def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Progress = silent) -> Controls:
     """The last rung of every negative control, and their empirical null."""
-    rows = []
-    inert = [row for row in judged if Flag.INERT in row.flags]
-    for number, row in enumerate(inert):
-        if computable(row.chosen):
-            inner = part(progress, number / len(inert), (number + 1) / len(inert))
-            ladder = ladder_of(evidence, row.behaviour, row.chosen, progress=inner)
-            rows.append(Control(row.behaviour, row.chosen.days, row.chosen.times, ladder.full.difference))
+    chosen = [(row.behaviour, row.chosen) for row in judged if Flag.INERT in row.flags and computable(row.chosen)]
+
+    def control(one: tuple[str, Pick], inner: Progress) -> Control:
+        name, pick = one
+        difference = ladder_of(evidence, name, pick, progress=inner).full.difference
+        return Control(name, pick.days, pick.times, difference)
+
+    rows = each(chosen, control, progress=progress)
     return Controls(tuple(rows), empirical_null([row.adjusted for row in rows if computable(row.adjusted)]))
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from aha.study.cell_metrics import RECOMMENDED_REACH, Numbers, jaccard, phi, risk_difference, youden
 from aha.study.grid import Cells, CountTable, Floats, Ints, Levels, count_cells
+from runs.parallel import each
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 from stats.shares import share
@@ -217,15 +218,13 @@ def _bootstrap(
     table: CountTable, grid: Levels, replicates: int, rng: np.random.Generator, progress: Progress
 ) -> Replicates:
     """A, B, C, O of every cell in every replicate: cells × replicates."""
-    did: list[npt.NDArray[np.floating]] = []
-    stayed: list[npt.NDArray[np.floating]] = []
-    retained: list[Floats] = []
-    for weights in resample(table.strata(), replicates, rng):
-        progress("choice", sum(block.shape[1] for block in did) / replicates)
+
+    def count(weights: npt.NDArray[np.float32], inner: Progress) -> tuple[npt.NDArray[np.floating], ...]:
+        inner("choice", 0.0)
         kept = weights * table.retained[:, None].astype(np.float32)
-        did.append(grid.sums(weights))
-        stayed.append(grid.sums(kept))
-        retained.append(kept.sum(axis=0, dtype=np.float64))
+        return grid.sums(weights), grid.sums(kept), kept.sum(axis=0, dtype=np.float64)
+
+    blocks = each(resample(table.strata(), replicates, rng), count, of=-(-replicates // BLOCK), progress=progress)
     progress("choice", 1.0)
-    m, b, r = np.concatenate(did, axis=1), np.concatenate(stayed, axis=1), np.concatenate(retained)
+    m, b, r = (np.concatenate(part, axis=-1) for part in zip(*blocks, strict=True))
     return r - b, b.astype(np.float64), (m - b).astype(np.float64), table.n - m - (r - b)

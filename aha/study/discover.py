@@ -44,6 +44,7 @@ from aha.study.step import REPLICATES as STEP_REPLICATES
 from aha.study.step import Step, step_evidence
 from aha.study.window_guard import Flag, Flagged, Windows, flag_behaviours, may_be_candidates, not_yet_available
 from events.metrics import Behaviour
+from runs.parallel import calls, each
 from runs.progress import Progress, part, silent
 from segments.search.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
@@ -153,20 +154,22 @@ def study(
     times = thresholds(table, inputs.max_times)
     grid = levels(table, times)
     exact = _exact(answers, grid, table, times)
-    floor = enough(table.retained)
-    flags = _flags(answers, inputs, table)
-    luck, active = _nulls(table, grid, seeds, effort, part(progress, 0.05, 0.25))
+    floor, flags = enough(table.retained), _flags(answers, inputs, table)
+    kept, parts = _kept(table, flags), split(table)
+    asked = kept.only(()) if floor else kept
+    (model, used), judged, (active, luck) = calls(  # each has seeds of its own; the longest come first
+        lambda inner: _model(kept, answers.attributes, floor, seeds, effort, inner),
+        lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, inner),
+        lambda inner: _nulls(table, grid, seeds, effort, inner),
+        progress=part(progress, 0.05, 0.60),
+    )
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
-    kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
-    model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
-    parts, asked = split(table), kept.only(()) if floor else kept
-    judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
-    shown = (answers.attributes, parts, exact, columns, flags)
-    seed_of, most = seeds["evidence"], effort.ladder_units
-    evidence = Evidence(table, *shown, seed_of, most, answers.unit_days, past, inputs.retention)
+    shown = (answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
+    evidence = Evidence(table, *shown, answers.unit_days, past, inputs.retention)
     found = () if floor else tuple(qualifying(judged, evidence))
-    controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
-    report = Report(
+    controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.60, 0.98))
+    progress("report", 1.0)
+    return Report(
         asked=_asked(answers, inputs, times, table),
         population=_population(answers),
         floor=floor,
@@ -187,8 +190,11 @@ def study(
         seeds={"study": seed, **seeds},
         versions={name: version(name) for name in LIBRARIES},
     )
-    progress("report", 1.0)
-    return report
+
+
+def _kept(table: CountTable, flags: tuple[Flagged, ...]) -> CountTable:
+    aside = {row.behaviour for row in flags if row.flag in SET_ASIDE}
+    return table.only([name for name in table.behaviours if name not in aside])
 
 
 def _flags(answers: Answers, inputs: Inputs, table: CountTable) -> tuple[Flagged, ...]:
@@ -239,19 +245,20 @@ def _exact(answers: Answers, grid: Levels, table: CountTable, times: tuple[tuple
 
 def _nulls(
     table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
-) -> tuple[Null | NotComputable, Null | NotComputable]:
-    found = [
-        grid_null(
+) -> list[Null | NotComputable]:
+    """That of equally active users, then that of luck."""
+    return each(
+        ("active", "luck"),
+        lambda name, inner: grid_null(
             table,
             grid,
             rng=np.random.default_rng(seeds[name]),
             by_activity=name == "active",
             permutations=effort.permutations,
-            progress=part(progress, place / 2, (place + 1) / 2),
-        )
-        for place, name in enumerate(("luck", "active"))
-    ]
-    return found[0], found[1]
+            progress=inner,
+        ),
+        progress=progress,
+    )
 
 
 def _model(
@@ -292,27 +299,32 @@ def _judge(
         return ()
     times = dict(zip(table.behaviours, all_times, strict=True))
     train = kept.take(parts.train)
-    choices = choose(
-        train,
-        levels(train, [times[name] for name in kept.behaviours]),
-        rng=np.random.default_rng(seeds["choice"]),
-        choosing=Choosing(Rule(inputs.choose)),
-        replicates=effort.replicates,
-        progress=part(progress, 0, 0.3),
-    )
     unseen = kept.only(may_be_candidates(kept, flags)).take(parts.for_steps)
-    steps = step_evidence(
-        unseen,
-        [times[name] for name in unseen.behaviours],
-        rng=np.random.default_rng(seeds["steps"]),
-        replicates=effort.step_replicates,
-        progress=part(progress, 0.3, 1),
+    steps, choices = calls(
+        lambda inner: step_evidence(
+            unseen,
+            [times[name] for name in unseen.behaviours],
+            rng=np.random.default_rng(seeds["steps"]),
+            replicates=effort.step_replicates,
+            progress=inner,
+        ),
+        lambda inner: choose(
+            train,
+            levels(train, [times[name] for name in kept.behaviours]),
+            rng=np.random.default_rng(seeds["choice"]),
+            choosing=Choosing(Rule(inputs.choose)),
+            replicates=effort.replicates,
+            progress=inner,
+        ),
+        progress=progress,
     )
     by_name = {step.behaviour: step for step in steps}
     codes = flags_of(flags)
-    return tuple(
-        _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen) for name in kept.behaviours
+    judged = each(
+        kept.behaviours,
+        lambda name, _: _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen),
     )
+    return tuple(judged)
 
 
 def _judged(
@@ -339,14 +351,12 @@ def _follow(
     if floor:
         return Controls((), empirical_null([])), ()
     controls = control_group(judged, evidence, progress=part(progress, 0, 0.3))
-    followed = found[: effort.followed]
-    share = 0.7 / max(len(followed), 1)
-    return controls, ranked(
-        [
-            follow(row, evidence, controls, progress=part(progress, 0.3 + number * share, 0.3 + (number + 1) * share))
-            for number, row in enumerate(followed)
-        ]
+    followed = each(
+        found[: effort.followed],
+        lambda row, inner: follow(row, evidence, controls, progress=inner),
+        progress=part(progress, 0.3, 1.0),
     )
+    return controls, ranked(followed)
 
 
 def _asked(answers: Answers, inputs: Inputs, times: tuple[tuple[int, ...], ...], table: CountTable) -> Asked:

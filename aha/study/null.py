@@ -14,11 +14,13 @@ from scipy import sparse
 
 from aha.study.cell_metrics import NULL_REACH
 from aha.study.grid import CountTable, Flags, Floats, Ints, Levels
+from runs.parallel import each
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000
 BLOCK = 200
+SHUFFLES_AT_ONCE = 100  # held by each worker: 160 MB with 200,000 units
 LEAST_UNITS, LEAST_PER_OUTCOME = 200, 50
 
 
@@ -92,14 +94,7 @@ def grid_null(
     tested = sum(int(test.places.size) for test in tests)
     if not tested:
         return NotComputable(Reason.NO_CELL_TO_TEST)
-    maxima = np.concatenate(
-        [
-            np.max([_largest(test, one) for test, one in zip(tests, shuffled, strict=True)], axis=0)
-            for shuffled in _shuffles(
-                table.retained, [test.moments.strata for test in tests], permutations, rng, progress
-            )
-        ]
-    )
+    maxima = _maxima(table.retained, tests, permutations, rng, progress)
     z = np.full(grid.times.size, np.nan)
     for test in tests:
         z[test.among] = np.where(test.moments.enters, test.moments.z, np.nan)
@@ -180,26 +175,31 @@ def _sums_by_block(grid: Levels, member: sparse.csr_array) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _shuffles(
-    retained: Flags, strata: list[Ints], permutations: int, rng: np.random.Generator, progress: Progress
-) -> Iterator[list[npt.NDArray[np.float32]]]:
-    """Units × shuffles in blocks, one for each kind of strata: who stayed, shuffled inside each stratum.
+def _maxima(
+    retained: Flags, tests: list[_Together], permutations: int, rng: np.random.Generator, progress: Progress
+) -> Floats:
+    """Per shuffle the largest |z| of all cells.
 
-    One random order of the units serves all kinds: in each stratum its first units stay, as many as did. So every kind
-    is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
+    One random order of the units serves all kinds of strata: in each stratum its first units stay, as many as did. So
+    every kind is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
     """
-    n, kinds = retained.size, [_Kind.of(retained, one) for one in strata]
-    for start in range(0, permutations, BLOCK):
-        progress("null", start / permutations)
-        width = min(BLOCK, permutations - start)
-        values = [np.empty((n, width), dtype=np.float32) for _ in kinds]
-        for column in range(width):
-            order = rng.permutation(n)
-            for kind, into in zip(kinds, values, strict=True):
-                # A stable sort of small whole numbers takes linear time.
-                into[order[np.argsort(kind.code[order], kind="stable")], column] = kind.stays
-        yield values
+    kinds = [_Kind.of(retained, test.moments.strata) for test in tests]
+
+    def largest(orders: list[npt.NDArray[np.int32]], inner: Progress) -> Floats:
+        inner("null", 0.0)
+        found = [_largest(test, kind.shuffled(orders)) for test, kind in zip(tests, kinds, strict=True)]
+        return np.asarray(np.max(found, axis=0))
+
+    blocks = -(-permutations // SHUFFLES_AT_ONCE)
+    found = each(_orders(retained.size, permutations, rng), largest, of=blocks, progress=progress)
     progress("null", 1.0)
+    return np.concatenate(found)
+
+
+def _orders(n: int, permutations: int, rng: np.random.Generator) -> Iterator[list[npt.NDArray[np.int32]]]:
+    for start in range(0, permutations, SHUFFLES_AT_ONCE):
+        width = min(SHUFFLES_AT_ONCE, permutations - start)
+        yield [rng.permutation(n).astype(np.int32) for _ in range(width)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,3 +218,11 @@ class _Kind:
         small = size.size <= np.iinfo(np.uint16).max
         code = strata.astype(np.uint16) if small else strata
         return cls(code, (rank < np.repeat(kept, size)).astype(np.float32))
+
+    def shuffled(self, orders: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
+        """Units × shuffles: who stays when the units stand in each of these orders."""
+        values = np.empty((self.code.size, len(orders)), dtype=np.float32)
+        for column, order in enumerate(orders):
+            # A stable sort of small whole numbers takes linear time.
+            values[order[np.argsort(self.code[order], kind="stable")], column] = self.stays
+        return values

@@ -22,6 +22,7 @@ from aha.study.hold_out import Honesty
 from aha.study.question import Inputs
 from aha.study.step import SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flagged
+from runs.spent import Spent
 from segments.search.learning import Skill
 from stats.results import NotComputable, Reason, computable
 
@@ -337,6 +338,7 @@ class Report:
         samples: how many units each computation used.
         seeds: of each computation, all drawn from the study's seed.
         versions: of the libraries that computed.
+        spent: what the computation took; None in studies of earlier versions.
     """
 
     asked: Asked
@@ -359,6 +361,7 @@ class Report:
     seeds: dict[str, int]
     versions: dict[str, str]
     version: int = VERSION
+    spent: Spent | None = None
 
     @property
     def untested(self) -> NotComputable | None:

@@ -50,7 +50,9 @@ def dose_curve(table: CountTable, behaviour: str, days: int) -> Dose:
 
 def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
     """Per unit the chance of staying under the smooth model; None where it can't be fitted."""
-    import statsmodels.api as sm
+    # Not statsmodels.api, which loads all of the library: seconds of every study.
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     if smooth_terms(counts) is None or table.retained.all() or not table.retained.any():
         return None
@@ -60,6 +62,6 @@ def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
     stayed = np.bincount(pattern, weights=table.retained)
     # The pseudo-inverse of IRLS also takes designs whose columns repeat each other.
     with np.errstate(all="ignore"):
-        model = sm.GLM(np.column_stack([stayed, units - stayed]), columns, family=sm.families.Binomial())
+        model = GLM(np.column_stack([stayed, units - stayed]), columns, family=Binomial())
         fitted = np.asarray(model.fit(maxiter=50).fittedvalues, dtype=np.float64)
     return fitted[pattern] if np.isfinite(fitted).all() else None

@@ -4,9 +4,15 @@ A spline of few knots can't follow a jump between two neighbouring counts, yet f
 fixed cubic could not: with enough units every law that isn't a cubic was taken for a jump.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
 from scipy.special import expit, logit
 
+from aha.study.cell_metrics import NULL_REACH
 from aha.study.grid import CountTable, Floats, Ints
 
 # Fewest units and number of knots, the largest first (METHODS 2.10).
@@ -20,6 +26,20 @@ PLACES = {
     5: (0.05, 0.275, 0.50, 0.725, 0.95),
     7: (0.025, 0.1833, 0.3417, 0.50, 0.6583, 0.8167, 0.975),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """One behaviour within one window, by pattern: the smooth part, the steps, and which unit has which pattern."""
+
+    days: int
+    times: Ints
+    reach: Floats  # of each time
+    smooth: Floats  # patterns × terms
+    steps: Floats  # times × patterns
+    counts: Ints  # the count of each pattern
+    member: sparse.csr_array  # patterns × units
+    pattern: Ints  # per unit
 
 
 def knots(counts: Ints) -> Floats:
@@ -114,3 +134,56 @@ def information(x: Floats, weight: Floats) -> Floats:
 
 def _cube(x: Floats) -> Floats:
     return np.asarray(np.maximum(x, 0.0) ** 3)
+
+
+def design_of(table: CountTable, place: int, column: int, times: Sequence[int]) -> Design | None:
+    """None when the counts have too few different values for the smooth part, or no threshold can be tested."""
+    counts = table.counts[:, place, column].astype(np.int64)
+    reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
+    usable = (np.asarray(times) >= 2) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
+    if not usable.any() or smooth_terms(counts) is None:
+        return None
+    patterns, pattern = patterns_of(table, counts, table.days[column])
+    member = sparse.csr_array(
+        (np.ones(table.n, dtype=np.float32), (pattern, np.arange(table.n))), shape=(len(patterns), table.n)
+    )
+    size = np.bincount(pattern).astype(np.float64)
+    wanted = np.asarray(times, dtype=np.int64)[usable]
+    steps = (patterns[:, 0][None, :] >= wanted[:, None]).astype(np.float64)
+    smooth = _orthonormal(design(patterns, knots(counts)), size)
+    return Design(table.days[column], wanted, reach[usable], smooth, steps, patterns[:, 0], member, pattern)
+
+
+def _orthonormal(columns: Floats, size: Floats) -> Floats:
+    """The smooth part with columns that are orthonormal over units, repeats left out."""
+    weighted = columns * np.sqrt(size)[:, None]
+    left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
+    kept = left[:, values > 1e-7 * values[0]]
+    return np.asarray(kept * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
+
+
+def pattern_sums(design: Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Per pattern its units, and patterns × columns of those retained."""
+    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
+    return size, np.asarray(design.member @ retained, dtype=np.float64)
+
+
+def largest_score(design: Design, sums: tuple[Floats, Floats], start: Floats) -> Floats:
+    """Per replicate the largest score statistic over the times of one window, the null model fitted anew."""
+    beta = fit(design.smooth, *sums, start=start)
+    return np.asarray(score_statistics(design, *sums, beta)[0].max(axis=0))
+
+
+def score_statistics(design: Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[Floats, Floats]:
+    """Score statistics U²/V and one-step slopes U/V: times × replicates."""
+    x, g = design.smooth, design.steps
+    rate = expit(np.clip(x @ beta, -30, 30))
+    weight = n * rate * (1 - rate)
+    u = g @ (stayed - n * rate)
+    cross = np.stack([g @ (weight * x[:, [term]]) for term in range(x.shape[1])])  # terms × times × replicates
+    solved = np.linalg.solve(information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
+    alone = g @ weight
+    v = alone - np.einsum("rtz,tzr->zr", solved, cross)
+    told = v > 1e-6 * np.maximum(alone, 1.0)
+    slope = np.divide(u, v, out=np.zeros_like(u), where=told)
+    return slope * u, slope

@@ -8,21 +8,21 @@ bootstrap.
 A smooth confounder can't make a jump; a product rule that fires at Z, such as a badge or an unlock, can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import stats
 from scipy.special import expit, logit
 
-from aha.study.cell_metrics import NULL_REACH, RECOMMENDED_REACH, Interval
+from aha.study.cell_metrics import RECOMMENDED_REACH, Interval
 from aha.study.choice import resample
 from aha.study.grid import CountTable, Flags, Floats, Ints
-from aha.study.smooth import design as smooth_design
-from aha.study.smooth import fit, information, knots, patterns_of, smooth_terms
-from runs.progress import Progress, silent
+from aha.study.smooth import Design, design_of, fit, largest_score, pattern_sums, score_statistics
+from runs.parallel import each
+from runs.progress import Progress, part, silent
 from stats.compare import newcombe_interval
 from stats.multiplicity import holm
 from stats.results import NotComputable, Reason
@@ -93,24 +93,10 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class _Design:
-    """One behaviour within one window, by pattern: the smooth part, the steps, and which unit has which pattern."""
-
-    days: int
-    times: Ints
-    reach: Floats  # of each time
-    smooth: Floats  # patterns × terms
-    steps: Floats  # times × patterns
-    counts: Ints  # the count of each pattern
-    member: sparse.csr_array  # patterns × units
-    pattern: Ints  # per unit
-
-
-@dataclass(frozen=True, eq=False)
 class _Tested:
     """A behaviour before the second stage."""
 
-    designs: tuple[_Design, ...]
+    designs: tuple[Design, ...]
     rates: tuple[Floats, ...]  # fitted under the null, per design and pattern
     design: int
     place: int
@@ -147,19 +133,22 @@ def step_evidence(
     Source: Davies 1987 (a maximum of score statistics under a smooth null); Holm 1979.
     """
     coins = rng.random((table.n, replicates), dtype=np.float32)
-    weights = np.concatenate(list(resample(table.strata(), replicates, rng)), axis=1)
-    tested: list[_Tested | NotComputable] = []
-    for place in range(len(table.behaviours)):
-        progress("steps", 0.8 * place / len(table.behaviours))
-        tested.append(_test(table, place, times[place], coins, alpha))
+    weights = np.empty((table.n, replicates), dtype=np.float32)
+    for start, block in zip(range(0, replicates, BLOCK), resample(table.strata(), replicates, rng), strict=True):
+        weights[:, start : start + BLOCK] = block
+
+    def test(place: int, inner: Progress) -> _Tested | NotComputable:
+        inner("steps", 0.0)
+        return _test(table, place, times[place], coins, alpha)
+
+    tested = each(range(len(table.behaviours)), test, progress=part(progress, 0.0, 0.8))
     adjusted = holm([found.p_value for found in tested if isinstance(found, _Tested)])
-    result = []
-    for place, found in enumerate(tested):
-        progress("steps", 0.8 + 0.2 * place / len(table.behaviours))
-        if isinstance(found, NotComputable):
-            result.append(_untested(table, place, found))
-        else:
-            result.append(_conclude(table, place, found, adjusted.pop(0), weights, rng, jump, alpha))
+    result = each(
+        _with_draws(tested, adjusted, replicates, rng, jump, alpha),
+        lambda one, _: _conclude(table, one, weights, alpha),
+        of=len(tested),
+        progress=part(progress, 0.8, 1.0),
+    )
     progress("steps", 1.0)
     return tuple(result)
 
@@ -168,7 +157,7 @@ def _test(
     table: CountTable, place: int, times: Sequence[int], coins: npt.NDArray[np.float32], alpha: float
 ) -> _Tested | NotComputable:
     designs = tuple(
-        design for column in range(len(table.days)) if (design := _design(table, place, column, times)) is not None
+        design for column in range(len(table.days)) if (design := design_of(table, place, column, times)) is not None
     )
     if not designs:
         return NotComputable(Reason.TOO_FEW_DIFFERENT_COUNTS)
@@ -176,30 +165,52 @@ def _test(
     maxima = np.zeros(coins.shape[1])
     rates = []
     for number, design in enumerate(designs):
-        n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
+        n, stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))
         beta = fit(design.smooth, n, stayed)
         rate = expit(design.smooth @ beta)[:, 0]
         rates.append(rate)
-        scores, slopes = _scores(design, n, stayed, beta)
+        scores, slopes = score_statistics(design, n, stayed, beta)
         highest = int(np.argmax(scores[:, 0]))
         if scores[highest, 0] > best[0]:
             best = (float(scores[highest, 0]), number, highest, float(slopes[highest, 0]))
         # The same coins for every window: a unit lucky in one is lucky in all, as one unit's retention is.
-        maxima = np.maximum(maxima, _largest(design, _toss(design, rate, coins), beta))
+        maxima = np.maximum(maxima, largest_score(design, _toss(design, rate, coins), beta))
     p = float((1 + (maxima >= best[0] * (1 - 1e-9)).sum()) / (maxima.size + 1))
     return _Tested(designs, tuple(rates), best[1], best[2], best[0], best[3], p, float(np.quantile(maxima, 1 - alpha)))
 
 
-def _conclude(
-    table: CountTable,
-    place: int,
-    found: _Tested,
-    adjusted: float,
-    weights: npt.NDArray[np.float32],
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A behaviour before its verdict, with what is drawn for it: nothing where a jump may be said."""
+
+    place: int
+    found: _Tested | NotComputable
+    adjusted: float
+    stayed: tuple[Ints, ...]  # per time patterns × replicates, with the registered jump there
+
+
+def _with_draws(
+    tested: Sequence[_Tested | NotComputable],
+    adjusted: list[float],
+    replicates: int,
     rng: np.random.Generator,
     jump: float,
     alpha: float,
-) -> Step:
+) -> Iterator[_Drawn]:
+    """One stream of random numbers for all behaviours, in their order."""
+    for place, found in enumerate(tested):
+        if isinstance(found, NotComputable):
+            yield _Drawn(place, found, 1.0, ())
+            continue
+        p = adjusted.pop(0)
+        needed = p > alpha and found.p_value > alpha
+        yield _Drawn(place, found, p, _with_jump(found, replicates, rng, jump) if needed else ())
+
+
+def _conclude(table: CountTable, drawn: _Drawn, weights: npt.NDArray[np.float32], alpha: float) -> Step:
+    place, found, adjusted = drawn.place, drawn.found, drawn.adjusted
+    if isinstance(found, NotComputable):
+        return _untested(table, place, found)
     design = found.designs[found.design]
     at = int(design.times[found.place])
     settled: tuple[int, ...] = ()
@@ -212,8 +223,8 @@ def _conclude(
         bend = _beside_a_bend(table, found)
         if found.log_odds > 0 and close and at in settled and bend >= float(stats.norm.isf(alpha / 2)):
             verdict = StepVerdict.JUMP
-    elif found.p_value > alpha:
-        shares = _detection(found, weights.shape[1], rng, jump)
+    elif drawn.stayed:
+        shares = _detection(found, drawn.stayed)
         detection, smooth_range = float(shares[found.place]), _range(design, shares >= DETECTION)
         if smooth_range is not None:
             verdict = StepVerdict.SMOOTH
@@ -240,38 +251,7 @@ def _untested(table: CountTable, place: int, reason: NotComputable) -> Step:
     return Step(name, StepVerdict.CANNOT_TELL, 0, 0, reason, reason, reason, reason, (), None, ever, reason)
 
 
-def _design(table: CountTable, place: int, column: int, times: Sequence[int]) -> _Design | None:
-    """None when the counts have too few different values for the smooth part, or no threshold can be tested."""
-    counts = table.counts[:, place, column].astype(np.int64)
-    reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
-    usable = (np.asarray(times) >= 2) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
-    if not usable.any() or smooth_terms(counts) is None:
-        return None
-    patterns, pattern = patterns_of(table, counts, table.days[column])
-    member = sparse.csr_array(
-        (np.ones(table.n, dtype=np.float32), (pattern, np.arange(table.n))), shape=(len(patterns), table.n)
-    )
-    size = np.bincount(pattern).astype(np.float64)
-    wanted = np.asarray(times, dtype=np.int64)[usable]
-    steps = (patterns[:, 0][None, :] >= wanted[:, None]).astype(np.float64)
-    smooth = _orthonormal(smooth_design(patterns, knots(counts)), size)
-    return _Design(table.days[column], wanted, reach[usable], smooth, steps, patterns[:, 0], member, pattern)
-
-
-def _orthonormal(columns: Floats, size: Floats) -> Floats:
-    """The smooth part with columns that are orthonormal over units, repeats left out."""
-    weighted = columns * np.sqrt(size)[:, None]
-    left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
-    kept = left[:, values > 1e-7 * values[0]]
-    return np.asarray(kept * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
-
-
-def _sums(design: _Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
-    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
-    return size, np.asarray(design.member @ retained, dtype=np.float64)
-
-
-def _toss(design: _Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
+def _toss(design: Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Patterns × replicates: how many of each pattern stay when everyone's retention is drawn from the model."""
     per_unit = rate[design.pattern].astype(np.float32)[:, None]
     blocks = [
@@ -282,27 +262,6 @@ def _toss(design: _Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tupl
     return size, np.concatenate(blocks, axis=1).astype(np.float64)
 
 
-def _largest(design: _Design, sums: tuple[Floats, Floats], start: Floats) -> Floats:
-    """Per replicate the largest score statistic over the times of one window, the null model fitted anew."""
-    beta = fit(design.smooth, *sums, start=start)
-    return np.asarray(_scores(design, *sums, beta)[0].max(axis=0))
-
-
-def _scores(design: _Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[Floats, Floats]:
-    """Score statistics U²/V and one-step slopes U/V: times × replicates."""
-    x, g = design.smooth, design.steps
-    rate = expit(np.clip(x @ beta, -30, 30))
-    weight = n * rate * (1 - rate)
-    u = g @ (stayed - n * rate)
-    cross = np.stack([g @ (weight * x[:, [term]]) for term in range(x.shape[1])])  # terms × times × replicates
-    solved = np.linalg.solve(information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
-    alone = g @ weight
-    v = alone - np.einsum("rtz,tzr->zr", solved, cross)
-    told = v > 1e-6 * np.maximum(alone, 1.0)
-    slope = np.divide(u, v, out=np.zeros_like(u), where=told)
-    return slope * u, slope
-
-
 def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
     """The smallest set of times that holds 90 % of the places of the maximum in resampled users, ascending."""
     best = np.full(weights.shape[1], -1.0)
@@ -311,7 +270,7 @@ def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]
     for design, rate in zip(found.designs, found.rates, strict=True):
         n, stayed = (np.asarray(design.member @ part, dtype=np.float64) for part in (weights, kept))
         start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
-        scores, _ = _scores(design, n, stayed, fit(design.smooth, n, stayed, start))
+        scores, _ = score_statistics(design, n, stayed, fit(design.smooth, n, stayed, start))
         highest = np.argmax(scores, axis=0)
         value = scores[highest, np.arange(highest.size)]
         better = value > best
@@ -322,28 +281,36 @@ def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]
     return tuple(sorted(int(z) for z in times[order[:enough]]))
 
 
-def _detection(found: _Tested, replicates: int, rng: np.random.Generator, jump: float) -> Floats:
-    """For every time of the window: share of replicates with the registered jump there in which the test finds it.
+def _with_jump(found: _Tested, replicates: int, rng: np.random.Generator, jump: float) -> tuple[Ints, ...]:
+    """For every time of the window patterns × replicates: how many stay with the registered jump there.
 
-    The window alone is looked at; the others could only add to it, so "smooth" is said rather too seldom. Sums over a
-    pattern are binomial, so they are drawn at once instead of unit by unit.
+    Sums over a pattern are binomial, so they are drawn at once instead of unit by unit.
     """
     design, rate = found.designs[found.design], found.rates[found.design]
     size = np.asarray(design.member.sum(axis=1), dtype=np.int64)
-    start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
-    shares = []
+    drawn = []
     for step, z in zip(design.steps, design.times, strict=True):
         before = design.counts == z - 1
         rows = before if before.any() else design.counts < z
         p = float((rate * size)[rows].sum() / size[rows].sum())
         chance = expit(logit(rate) + step * jump / (p * (1 - p)))
-        stayed = rng.binomial(size[:, None], chance[:, None], (size.size, replicates)).astype(np.float64)
-        largest = _largest(design, (size[:, None].astype(np.float64), stayed), start)
-        shares.append(float((largest > found.critical).mean()))
-    return np.asarray(shares)
+        drawn.append(rng.binomial(size[:, None], chance[:, None], (size.size, replicates)))
+    return tuple(drawn)
 
 
-def _range(design: _Design, powered: Flags) -> SmoothRange | None:
+def _detection(found: _Tested, drawn: tuple[Ints, ...]) -> Floats:
+    """For every time of the window: share of replicates with the registered jump there in which the test finds it.
+
+    The window alone is looked at; the others could only add to it, so "smooth" is said rather too seldom.
+    """
+    design, rate = found.designs[found.design], found.rates[found.design]
+    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
+    start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
+    largest = [largest_score(design, (size, stayed.astype(np.float64)), start) for stayed in drawn]
+    return np.asarray([float((row > found.critical).mean()) for row in largest])
+
+
+def _range(design: Design, powered: Flags) -> SmoothRange | None:
     """First and last of the longest run of tested times with power.
 
     None when it is a single time, or leaves out a time that could be recommended: "smooth" would then be said of a

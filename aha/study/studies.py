@@ -1,5 +1,6 @@
 """Services of studies: check the question, store the run, compute it."""
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -23,6 +24,7 @@ from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
+from runs.spent import measured
 
 TASK = "aha.tasks.run_study"
 GATHERED = 0.15  # share of a study that the questions take
@@ -77,14 +79,20 @@ def read_report(study: Study) -> Report | Unreadable | None:
 
 def _compute(study: Study, progress: Progress) -> dict[str, Any]:
     inputs = load(Inputs, study.inputs)
+    with measured() as spent:
+        report = _report(study, inputs, progress)
+        report = replace(report, spent=spent())
+    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
+    return payload_versions.STUDY.store(report)
+
+
+def _report(study: Study, inputs: Inputs, progress: Progress) -> Report:
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
         answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
     known = knowledge(all_findings())
-    report = compute(answers, inputs, seed=study.seed, past=known, progress=part(progress, GATHERED, 1))
-    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
-    return payload_versions.STUDY.store(report)
+    return compute(answers, inputs, seed=study.seed, past=known, progress=part(progress, GATHERED, 1))
 
 
 def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> None:

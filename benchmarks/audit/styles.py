@@ -74,7 +74,7 @@ def shape_found(world: str, seed: int) -> Shape:
         names = preparation.behaviours
         place = [head.behaviours.index(name) for name in names]
         activity = [head.active_days, head.sessions, head.tenure, head.recency]
-        drawn = clustering.copula_draw(np.column_stack([head.counts[:, place], *activity]), rng)
+        drawn = clustering.copula(np.column_stack([head.counts[:, place], *activity]))(rng)
         null = UnitTable(head.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
         again: np.ndarray = (
             relearn(

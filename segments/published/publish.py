@@ -24,6 +24,7 @@ from segments.published.measure_retention import measure_retention
 from segments.published.payload_versions import BASELINE, DRIFT
 from segments.published.rule_members import rule_places
 from segments.published.run_results import DriftResult
+from segments.published.write_members import write_members
 from segments.search.gather import read_units
 from segments.search.payload_versions import FITTED, PROFILE, SEGMENTATION
 from segments.search.placement import FittedModel
@@ -121,6 +122,9 @@ def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]
     gone = {
         unit: (segment, place) for unit, segment, place in version.members.values_list("unit", "segment_id", "place")
     }
+    if not gone:
+        write_members(version.pk, rows)
+        return
     changed = [
         Membership(version=version, unit=unit, segment_id=segment, place=place)
         for unit, segment, place in rows

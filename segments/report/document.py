@@ -59,6 +59,7 @@ def document(report: Report) -> dict[str, Any]:
         "tiers": dump(report.tiers),
         "fidelity": report.fidelity,
         "seed": report.seed,
+        "spent": None if report.spent is None else dump(report.spent),
     }
     answer: dict[str, Any] = outward(found)
     return answer

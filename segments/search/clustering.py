@@ -1,11 +1,12 @@
 """K-means, how many clusters, how stable they are, and whether there are any at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from runs.parallel import each
 from runs.progress import Progress, silent
 from segments.search.features import Floats, Ints
 from segments.search.reduction import Method, embed_umap, fit_pca, squared_distances
@@ -173,12 +174,14 @@ def gap_statistic(
     centred = space - space.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
     low, high = (centred @ axes.T).min(axis=0), (centred @ axes.T).max(axis=0)
-    logs = {k: np.log(kmeans(space, k, seed=seed).inertia) for k in ks}
-    reference: dict[int, list[float]] = {k: [] for k in ks}
-    for draw in range(draws):
-        box = rng.uniform(low, high, size=space.shape)
-        for k in ks:
-            reference[k].append(float(np.log(kmeans(box, k, seed=seed + draw, starts=REFIT_STARTS).inertia)))
+
+    def spreads(drawn: tuple[int, Floats], _: Progress) -> list[float]:
+        number, box = drawn
+        return [float(np.log(kmeans(box, k, seed=seed + number, starts=REFIT_STARTS).inertia)) for k in ks]
+
+    boxes = ((number, rng.uniform(low, high, size=space.shape)) for number in range(draws))
+    reference = dict(zip(ks, zip(*each(boxes, spreads, of=draws), strict=True), strict=True))
+    logs = dict(zip(ks, each(ks, lambda k, _: np.log(kmeans(space, k, seed=seed).inertia)), strict=True))
     spread = np.sqrt(1 + 1 / draws)
     return {k: (float(np.mean(reference[k]) - logs[k]), float(np.std(reference[k]) * spread)) for k in ks}
 
@@ -204,11 +207,10 @@ def bootstrap(
     the resample; repeated rows at distance 0 would make islands of their own.
     """
     rng = np.random.default_rng(seed)
-    ari: dict[int, list[float]] = {k: [] for k in ks}
-    jaccard: dict[int, list[Floats]] = {k: [] for k in ks}
-    for number in range(resamples):
-        progress("stability", number / resamples)
-        rows = rng.integers(0, len(values), len(values))
+
+    def refit(drawn: tuple[int, Ints], inner: Progress) -> list[tuple[float, Floats]]:
+        inner("stability", 0.0)
+        number, rows = drawn
         if method is Method.PCA:
             space = fit_pca(values[rows]).project(values)
             seen = np.arange(len(values))
@@ -217,11 +219,18 @@ def bootstrap(
             embedding = embed_umap(values[rows], seed=seed + number)
             space = np.zeros((len(values), embedding.shape[1]))
             space[rows] = embedding
+        found = []
         for k in ks:
             labels = kmeans(space[rows], k, seed=seed + number, starts=REFIT_STARTS).predict(space[seen])
-            ari[k].append(agreement(base[k][seen], labels))
-            jaccard[k].append(best_jaccard(base[k][seen], labels, k))
-    return {k: Stability(tuple(ari[k]), tuple(map(float, np.mean(jaccard[k], axis=0)))) for k in ks}
+            found.append((agreement(base[k][seen], labels), best_jaccard(base[k][seen], labels, k)))
+        return found
+
+    draws = ((number, rng.integers(0, len(values), len(values))) for number in range(resamples))
+    refits = each(draws, refit, of=resamples, progress=progress)
+    return {
+        k: Stability(tuple(of_k[0] for of_k in found), tuple(map(float, np.mean([of_k[1] for of_k in found], axis=0))))
+        for k, found in zip(ks, zip(*refits, strict=True), strict=True)
+    }
 
 
 def best_jaccard(original: Ints, new: Ints, k: int) -> Floats:
@@ -282,8 +291,11 @@ def choose_k(scores: Sequence[KScore], gap_k: int | None, *, given: int | None =
     return KChoice(None, KReason.NONE_ADMISSIBLE, gap_k, votes)
 
 
-def copula_draw(columns: Floats, rng: np.random.Generator) -> Floats:
-    """Rows from a Gaussian copula with the same margins and rank correlations: as tied together, but in one lump."""
+def copula(columns: Floats) -> Callable[[np.random.Generator], Floats]:
+    """Draws of as many rows with the same margins and rank correlations: as tied together, but in one lump.
+
+    What it gives takes the random numbers of one draw from a Gaussian copula.
+    """
     from scipy.stats import norm, rankdata
 
     rows = len(columns)
@@ -291,9 +303,14 @@ def copula_draw(columns: Floats, rng: np.random.Generator) -> Floats:
     spread = scores.std(axis=0)
     scores = (scores - scores.mean(axis=0)) / np.where(spread == 0, 1.0, spread)
     values, vectors = np.linalg.eigh(scores.T @ scores / rows)
-    normal = rng.standard_normal(columns.shape) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    place = np.minimum((norm.cdf(normal) * rows).astype(np.int64), rows - 1)
-    return np.take_along_axis(np.sort(columns, axis=0), place, axis=0)
+    root, ordered = (vectors * np.sqrt(np.maximum(values, 0.0))).T, np.sort(columns, axis=0)
+
+    def draw(rng: np.random.Generator) -> Floats:
+        normal = rng.standard_normal(columns.shape) @ root
+        place = np.minimum((norm.cdf(normal) * rows).astype(np.int64), rows - 1)
+        return np.take_along_axis(ordered, place, axis=0)
+
+    return draw
 
 
 def compare_with_null(
@@ -319,12 +336,19 @@ def compare_with_null(
     """
     if draws < 19:
         raise ValueError(f"a null needs at least 19 draws, not {draws}")
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(draws):
-        progress("null", number / draws)
-        values = redraw(rng)
+
+    def one(drawn: tuple[int, Floats], inner: Progress) -> float:
+        inner("null", 0.0)
+        number, values = drawn
         clusters = kmeans(embed(values, method, seed=seed + number), k, seed=seed + number)
-        found.append(silhouette(values, clusters.labels))
+        return silhouette(values, clusters.labels)
+
+    found = each(_drawn(redraw, draws, seed), one, of=draws, progress=progress)
     larger = sum(value >= observed for value in found)
     return Null(observed, tuple(found), (1 + larger) / (draws + 1), 1 - larger / draws)
+
+
+def _drawn(redraw: Callable[[np.random.Generator], Floats], draws: int, seed: int) -> Iterator[tuple[int, Floats]]:
+    rng = np.random.default_rng(seed)
+    for number in range(draws):
+        yield number, redraw(rng)

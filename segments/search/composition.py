@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from runs.parallel import calls
 from runs.progress import Progress, part, silent
 from segments.search import clustering
-from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
+from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable, columns_of
 from segments.search.importance import FeatureGroup
 from segments.search.leaving import Share, leaving, rate, share
 from segments.search.profiles import Profiles, describe, profile_clusters, suggest_name
@@ -75,9 +76,11 @@ def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silen
     if isinstance(found, NotComputable):
         return found
     progress("profiles", 0.75)
-    profiles = _profiles(play, found)
-    progress("drivers", 0.85)
-    tiers = _tiers(play, found.model.preparation.behaviours, seed, part(progress, 0.85, 1.0))
+    tiers, profiles = calls(
+        lambda inner: _tiers(play, found.model.preparation.behaviours, seed, inner),
+        lambda _: _profiles(play, found),
+        progress=part(progress, 0.75, 1.0),
+    )
     return Composed(_report(play, inputs, found, profiles, tiers), found)
 
 
@@ -141,7 +144,7 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
     rows = np.sort(np.random.default_rng(found.seed).permutation(len(play.whole))[:PROFILE_ROWS])
     names = found.model.preparation.behaviours
     second = play.second_half.take(rows)
-    counts = second.counts[:, _columns(second, names)]
+    counts = second.counts[:, columns_of(second, names)]
     rates = counts / np.maximum(second.active_days, 1)[:, None]
     half_labels = _half_labels(play.first_half.take(rows), found)
     half_labels[second.active_days == 0] = -1  # nothing to test on
@@ -161,7 +164,7 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
 
 def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[str, ...]) -> Profiles:
     """Descriptions without p-values, where nobody has two active days: the same days formed the groups."""
-    rates = whole.counts[:, _columns(whole, names)] / np.maximum(whole.active_days, 1)[:, None]
+    rates = whole.counts[:, columns_of(whole, names)] / np.maximum(whole.active_days, 1)[:, None]
     described = describe(labels, rates, names=names)
     no_test = NotComputable(Reason.NO_HALVES)
     clusters = []
@@ -275,7 +278,7 @@ def find_drivers(
     rows = np.random.default_rng(seed).permutation(members)[:DRIVER_ROWS]
     sample = table.take(rows)
     found = separate(
-        sample.counts[:, _columns(sample, names)].astype(np.int64),
+        sample.counts[:, columns_of(sample, names)].astype(np.int64),
         sample.active_days.astype(np.int64),
         first=first[rows],
         second=second[rows],
@@ -306,8 +309,3 @@ def find_drivers(
 
 def _by_delta(row: Contrast) -> float:
     return -abs(row.delta.estimate) if isinstance(row.delta, Delta) else 0.0
-
-
-def _columns(table: UnitTable, names: tuple[str, ...]) -> list[int]:
-    place = {name: index for index, name in enumerate(table.behaviours)}
-    return [place[name] for name in names]

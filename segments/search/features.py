@@ -92,7 +92,8 @@ def unit_table(
 
     Args:
         activity: one row per unit.
-        pattern: at most two rows per unit, with ``n_0, n_1, …`` in the order of `behaviours`.
+        pattern: at most two rows per unit, one for each ``half``, with ``n_0, n_1, …`` in the order of `behaviours`; or
+            one row per unit for both (`whole_pattern`).
         behaviours: the behaviours' text forms.
         half: only this half of each unit's active days, with its own number of active days; None takes both. Sessions,
             tenure and recency are always those of the whole window.
@@ -101,12 +102,13 @@ def unit_table(
 
     activity = activity.sort_values("user_id")
     ids = activity["user_id"].to_numpy(dtype=object)
-    chosen = pattern if half is None else pattern[pattern["half"] == half]
-    rows = activity.set_index("user_id").index.get_indexer(pd.Index(chosen["user_id"]))
     counts, days = np.zeros((len(ids), len(behaviours))), np.zeros(len(ids))
-    np.add.at(days, rows, chosen["active_days"].to_numpy(dtype=np.float64))
-    for index in range(len(behaviours)):
-        np.add.at(counts[:, index], rows, chosen[f"n_{index}"].to_numpy(dtype=np.float64))
+    columns, index = [f"n_{place}" for place in range(len(behaviours))], pd.Index(ids)
+    halves = [part for number, part in pattern.groupby("half") if half in (None, number)] if "half" in pattern else None
+    for part in [pattern] if halves is None else halves:
+        rows = index.get_indexer(pd.Index(part["user_id"]))
+        days[rows] += part["active_days"].to_numpy(dtype=np.float64)
+        counts[rows] += part[columns].to_numpy(dtype=np.float64)
     rest = (activity[name].to_numpy(dtype=np.float64) for name in ("sessions", "tenure", "recency"))
     return UnitTable(ids, tuple(behaviours), counts, days, *rest)
 
@@ -229,7 +231,7 @@ def relearn(
     table: UnitTable, behaviours: tuple[str, ...], *, activity_weight: float, prior_days: float, min_active_days: int
 ) -> Preparation:
     """The constants for a fixed choice of behaviours, from these units: what a null draw needs as well."""
-    columns = _columns(table, behaviours)
+    columns = columns_of(table, behaviours)
     rates = table.counts[:, columns].sum(axis=0) / table.active_days.sum()
     raw = _raw(table, behaviours, rates, prior_days=prior_days, activity=activity_weight > 0)
     caps = np.quantile(raw, WINSOR_QUANTILE, axis=0)
@@ -272,7 +274,7 @@ def _near_duplicates(table: UnitTable, names: Sequence[str]) -> dict[str, str]:
     if not names:
         return {}
     table = table.take(np.arange(len(table)) < CORRELATION_ROWS)
-    counts = table.counts[:, _columns(table, names)]
+    counts = table.counts[:, columns_of(table, names)]
     days = table.active_days
     ranks = rankdata(np.column_stack([counts / days[:, None], counts, days]), axis=0)
     ranks -= ranks.mean(axis=0)
@@ -289,7 +291,8 @@ def _near_duplicates(table: UnitTable, names: Sequence[str]) -> dict[str, str]:
     return repeats
 
 
-def _columns(table: UnitTable, names: Sequence[str]) -> list[int]:
+def columns_of(table: UnitTable, names: Sequence[str]) -> list[int]:
+    """Places of these behaviours among the table's."""
     place = {name: index for index, name in enumerate(table.behaviours)}
     return [place[name] for name in names]
 
@@ -299,7 +302,7 @@ def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: f
     days = table.active_days + prior_days
     columns = [
         (table.counts[:, index] + prior_days * rate) / days
-        for index, rate in zip(_columns(table, names), rates, strict=True)
+        for index, rate in zip(columns_of(table, names), rates, strict=True)
     ]
     total = np.zeros(len(table))
     for column in columns:

@@ -67,8 +67,8 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
     activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
-    halves = asked.run(own.pattern(asked.log, users, asked.basis, inputs.window, chosen))
-    return unit_table(activity, halves, [str(behaviour) for behaviour in chosen])
+    pattern = asked.run(own.whole_pattern(asked.log, users, asked.basis, inputs.window, chosen))
+    return unit_table(activity, pattern, [str(behaviour) for behaviour in chosen])
 
 
 def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:

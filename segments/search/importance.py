@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from runs.parallel import calls, each
 from runs.progress import Progress, part, silent
-from segments.search.learning import FOLDS, OutOfFold, Skill, boosted, check_matrix, logistic, skill, too_small
+from segments.search.learning import FOLDS, THREADS, OutOfFold, Skill, boosted, check_matrix, logistic, skill, too_small
 from segments.search.ranks import Flags, Floats, Ints, spearman
 from stats.results import NotComputable, Reason
 
@@ -110,15 +111,9 @@ def explain(booster: Any, values: Floats) -> tuple[float, Floats]:
 
     Source: Lundberg et al. 2020.
     """
-    import shap
-
-    explainer = shap.TreeExplainer(booster)
-    found = explainer(values, check_additivity=False)
-    array = np.asarray(found.values, dtype=np.float64)
-    # Some versions answer once per class; the second is that of the outcome.
-    array = array[..., 1] if array.ndim == 3 else array
-    base = float(np.asarray(found.base_values, dtype=np.float64).reshape(len(values), -1)[0, -1])
-    return base, array
+    # What shap's TreeExplainer asks LightGBM for too, without its copy of every tree in Python.
+    found = np.asarray(booster.predict(values, pred_contrib=True, num_threads=THREADS), dtype=np.float64)
+    return float(found[0, -1]), found[:, :-1]
 
 
 def group_features(values: Floats) -> Ints:
@@ -181,11 +176,12 @@ def rank_features(
     if missing is not None:
         return missing
     seeds = [int(number) for number in rng.integers(2**31 - FOLDS, size=repeats)]
-    fits = [
-        boosted(x, y, seed=s, progress=part(progress, 0.6 * i / repeats, 0.6 * (i + 1) / repeats))
-        for i, s in enumerate(seeds)
-    ]
-    trees, linear = skill(fits, y), skill([logistic(x, y, seed=seeds[0])], y)
+    fits, simple = calls(
+        lambda inner: each(seeds, lambda s, one: boosted(x, y, seed=s, progress=one), progress=inner),
+        lambda _: logistic(x, y, seed=seeds[0]),
+        progress=part(progress, 0.0, 0.6),
+    )
+    trees, linear = skill(fits, y), skill([simple], y)
     if not trees.beats_base_rate:
         return Importance(trees, linear, NotComputable(Reason.NO_SKILL, {"auc": trees.auc.estimate}), seed)
     chosen = _sample(np.arange(len(rows)), max_explained, rng)
@@ -199,13 +195,13 @@ def rank_features(
 
 def _explain(fits: Sequence[OutOfFold], values: Floats, chosen: Ints, rows: Ints) -> tuple[list[Floats], Explained]:
     """SHAP values of the chosen units by each fit, and their averages over the fits."""
-    each = [_out_of_fold_shap(fit, values, chosen) for fit in fits]
-    shap = [of_fit for _, of_fit in each]
+    found = each(fits, lambda fit, _: _out_of_fold_shap(fit, values, chosen))
+    shap = [of_fit for _, of_fit in found]
     return shap, Explained(
         rows=rows[chosen],
         values=values[chosen],
         shap=np.mean(shap, axis=0),
-        base=np.mean([base for base, _ in each], axis=0),
+        base=np.mean([base for base, _ in found], axis=0),
         margin=np.mean([fit.margin[chosen] for fit in fits], axis=0),
     )
 
@@ -217,27 +213,30 @@ def _sample(rows: Ints, most: int, rng: np.random.Generator) -> Ints:
 def _out_of_fold_shap(fit: OutOfFold, values: Floats, rows: Ints) -> tuple[Floats, Floats]:
     """Base and SHAP values of the rows, each from the model that never saw it."""
     base, shap = np.empty(len(rows)), np.empty((len(rows), values.shape[1]))
-    for number, model in enumerate(fit.models):
+
+    def of_fold(number: int, _: Progress) -> None:
         mine = fit.fold[rows] == number
         if mine.any():
-            base[mine], shap[mine] = explain(model, values[rows[mine]])
+            base[mine], shap[mine] = explain(fit.models[number], values[rows[mine]])
+
+    each(range(len(fit.models)), of_fold)
     return base, shap
 
 
 def _ranking(
     group: Ints,
-    each: Sequence[Floats],
+    by_fit: Sequence[Floats],
     explained: Explained,
     names: Sequence[str],
     replicates: int,
     rng: np.random.Generator,
 ) -> Ranking:
     membership = (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
-    sizes = [np.abs(shap @ membership) for shap in each]
+    sizes = [np.abs(shap @ membership) for shap in by_fit]
     importance = np.mean([size.mean(axis=0) for size in sizes], axis=0)
     order = np.argsort(-importance, kind="stable")
     low, high = np.quantile(_resampled_ranks(sizes, replicates, rng), [0.025, 0.975], axis=0, method="nearest")
-    single = np.mean([np.abs(shap).mean(axis=0) for shap in each], axis=0)
+    single = np.mean([np.abs(shap).mean(axis=0) for shap in by_fit], axis=0)
     position = {int(number): place for place, number in enumerate(order)}
     features = tuple(
         RankedFeature(name, position[int(group[j])], float(single[j]), _direction(explained, j))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from runs.parallel import each
 from runs.progress import Progress, silent
 from segments.search.ranks import Auc, Flags, Floats, Ints, auc
 from stats.results import NotComputable, Reason
@@ -131,12 +132,17 @@ def margin(booster: Any, values: Floats) -> Floats:
 def boosted(values: Floats, outcome: Flags, *, seed: int, progress: Progress = silent) -> OutOfFold:
     """A five-fold cross-fit of boosted trees."""
     fold = stratified_folds(outcome, FOLDS, np.random.default_rng(seed))
-    result, models = np.empty(len(outcome)), []
-    for number in range(FOLDS):
+    result = np.empty(len(outcome))
+
+    def fit(number: int, inner: Progress) -> Any:
+        inner("model", 0.0)
         mine = fold == number
-        models.append(fit_boosting(values[~mine], outcome[~mine], seed=seed + number))
-        result[mine] = margin(models[-1], values[mine])
-        progress("model", (number + 1) / FOLDS)
+        model = fit_boosting(values[~mine], outcome[~mine], seed=seed + number)
+        result[mine] = margin(model, values[mine])
+        return model
+
+    models = each(range(FOLDS), fit, progress=progress)
+    progress("model", 1.0)
     return OutOfFold(fold, result, _base_rates(outcome, fold), tuple(models))
 
 
@@ -151,13 +157,15 @@ def logistic(values: Floats, outcome: Flags, *, seed: int) -> OutOfFold:
 
     fold = stratified_folds(outcome, FOLDS, np.random.default_rng(seed))
     logs = np.sign(values) * np.log1p(np.abs(values))
-    result, models = np.empty(len(outcome)), []
-    for number in range(FOLDS):
+    result = np.empty(len(outcome))
+
+    def fit(number: int, _: Progress) -> Any:
         mine = fold == number
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        models.append(model.fit(logs[~mine], outcome[~mine]))
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(logs[~mine], outcome[~mine])
         result[mine] = model.decision_function(logs[mine])
-    return OutOfFold(fold, result, _base_rates(outcome, fold), tuple(models))
+        return model
+
+    return OutOfFold(fold, result, _base_rates(outcome, fold), tuple(each(range(FOLDS), fit)))
 
 
 def _base_rates(outcome: Flags, fold: Ints) -> Floats:

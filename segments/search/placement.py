@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from segments.search.clustering import Clusters
+from runs.parallel import each
+from runs.progress import Progress
+from segments.search.clustering import Clusters, Stability, embed, kmeans
 from segments.search.features import Flags, Floats, Ints, Preparation, UnitTable
-from segments.search.reduction import Method, Pca, exact_product, squared_distances
+from segments.search.reduction import Method, Pca, exact_product, fit_pca, squared_distances
 
 type Rows = tuple[tuple[float, ...], ...]
 
@@ -104,6 +106,26 @@ class FittedModel:
         return lightgbm.Booster(model_str=self.classifier)
 
 
+def fit_model(preparation: Preparation, values: Floats, method: Method, k: int, *, seed: int) -> FittedModel:
+    """Clusters of these training rows under a reduction, as a model that places units."""
+    if method is Method.PCA:
+        pca = fit_pca(values)
+        return by_projection(preparation, values, pca, kmeans(pca.project(values), k, seed=seed))
+    clusters = kmeans(embed(values, method, seed=seed), k, seed=seed)
+    return by_classifier(preparation, values, clusters.labels, seed=seed)
+
+
+def in_order_of(model: FittedModel, values: Floats, labels: Ints, stability: Stability) -> Stability:
+    """The per-cluster stability of clusters of these rows, in the order of the model's labels (Hungarian matching)."""
+    from scipy.optimize import linear_sum_assignment
+
+    table = np.zeros((len(model.centres), len(stability.jaccard)))
+    np.add.at(table, (model.labels_of(values), labels), 1)
+    ours, theirs = linear_sum_assignment(-table)
+    place = dict(zip(ours.tolist(), theirs.tolist(), strict=True))
+    return Stability(stability.ari, tuple(stability.jaccard[place[label]] for label in sorted(place)))
+
+
 def by_projection(preparation: Preparation, values: Floats, pca: Pca, clusters: Clusters) -> FittedModel:
     """The model of clusters found on PCA coordinates; `values` are the training rows."""
     centres, cutoff = _centres(values, clusters.labels)
@@ -125,11 +147,15 @@ def by_classifier(preparation: Preparation, values: Floats, labels: Ints, *, see
     options = BOOSTER | {"num_class": int(labels.max()) + 1, "seed": seed}
     fold = np.random.default_rng(seed).permutation(len(labels)) % FOLDS
     agreed = np.zeros(len(labels), dtype=bool)
-    for number in range(FOLDS):
+
+    def fit(number: int, _: Progress) -> Any:
         train, test = fold != number, fold == number
         booster = lightgbm.train(options, lightgbm.Dataset(values[train], labels[train]), num_boost_round=ROUNDS)
-        agreed[test] = np.asarray(booster.predict(values[test], num_threads=1)).argmax(axis=1) == labels[test]
-    booster = lightgbm.train(options, lightgbm.Dataset(values, labels), num_boost_round=ROUNDS)
+        if test.any():
+            agreed[test] = np.asarray(booster.predict(values[test], num_threads=1)).argmax(axis=1) == labels[test]
+        return booster
+
+    *_, booster = each(range(FOLDS + 1), fit)  # the last one leaves nobody out, and judges nobody
     centres, cutoff = _centres(values, labels)
     return FittedModel(
         preparation, Method.UMAP, centres, cutoff, classifier=booster.model_to_string(), fidelity=float(agreed.mean())

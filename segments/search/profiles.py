@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
+from runs.parallel import each
 from segments.search.leaving import Association, Curve, Residual, Share, curve, leaving, share
 from segments.search.ranks import Flags, Floats, Ints, standardised_difference
 from stats.multiplicity import benjamini_hochberg
@@ -187,7 +188,8 @@ def describe(
         if smaller < 2:
             found[number] = NotComputable(Reason.TOO_FEW_UNITS, {"n": smaller, "needed": 2})
         else:
-            raw.append((number, [_contrast(name, mine[:, j], rest[:, j]) for j, name in enumerate(names)]))
+            columns = list(zip(names, mine.T, rest.T, strict=True))
+            raw.append((number, each(columns, lambda column, _: _contrast(*column))))
     tested = [c.p_value for _, contrasts in raw for c in contrasts if not isinstance(c.p_value, NotComputable)]
     family = iter(benjamini_hochberg(tested))
     for number, contrasts in raw:

@@ -89,20 +89,42 @@ def pattern(
     Both halves together are the whole window. Events on days that hold no activity (when the project names which events
     are) are not counted: they have no active day to be a rate of.
     """
+    return _spread(
+        events, users, basis, window, behaviours, halves(events, users, basis, window, seed=seed), ["user_id", "half"]
+    )
+
+
+def whole_pattern(
+    events: ir.Table, users: ir.Table, basis: Basis, window: Window, behaviours: Sequence[Behaviour]
+) -> ir.Table:
+    """The same for both halves together, without parting them: one row per unit, ``user_id, active_days, n_0, …``."""
+    days = activity_days(events, users, basis, window).select("user_id", "day")
+    return _spread(events, users, basis, window, behaviours, days, ["user_id"])
+
+
+def _spread(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    window: Window,
+    behaviours: Sequence[Behaviour],
+    days: ir.Table,
+    by: list[str],
+) -> ir.Table:
+    """Counts on these active days, a column for each behaviour."""
     if window.end_day is None:
         raise ValueError("a play pattern needs a window with an end")
-    split = halves(events, users, basis, window, seed=seed)
     long = counts(events, users, basis, days=window.end_day + 1, first_day=window.start_day, behaviours=behaviours)
-    long = long.join(split, ["user_id", "day"])
+    long = long.join(days, ["user_id", "day"])
     # Small first: one row per unit, half and behaviour; only then is it spread over columns (a wide scan is slow).
-    long = long.group_by("user_id", "half", "behaviour").aggregate(n=long.n.sum())
-    wide = long.group_by("user_id", "half").aggregate(
+    long = long.group_by(*by, "behaviour").aggregate(n=long.n.sum())
+    wide = long.group_by(*by).aggregate(
         **{f"n_{index}": long.n.sum(where=long.behaviour == str(name)) for index, name in enumerate(behaviours)}
     )
-    base = split.group_by("user_id", "half").aggregate(active_days=split.count())
-    table = base.left_join(wide, ["user_id", "half"])
+    base = days.group_by(*by).aggregate(active_days=days.count())
+    table = base.left_join(wide, by)
     numbers = {f"n_{index}": table[f"n_{index}"].fill_null(0).cast("int64") for index, _ in enumerate(behaviours)}
-    return table.select("user_id", "half", active_days=table.active_days.cast("int64"), **numbers)
+    return table.select(*by, active_days=table.active_days.cast("int64"), **numbers)
 
 
 def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:

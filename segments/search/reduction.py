@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from segments.search.features import Floats
+from runs.parallel import calls
+from runs.processes import elsewhere
+from segments.search.features import Floats, Ints
 
 VARIANCE_SHARE = 0.90
 NEIGHBOURS = 15
@@ -13,6 +17,7 @@ UMAP_NEIGHBOURS = 30
 UMAP_COMPONENTS = 10
 PARALLEL_DRAWS = 20
 DISTANCE_PAIRS = 20_000
+SMALL_UMAP = 4_096
 STABILITY_TIE = 0.05
 USEFULNESS_TIE = 0.01
 
@@ -60,6 +65,14 @@ class Faithfulness:
     continuity: float
     overlap: float
     distances: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Coordinates for the eye. `rows` are indices into the units of the run, `points` is rows x 2."""
+
+    rows: Ints
+    points: Floats
 
 
 @dataclass(frozen=True)
@@ -142,34 +155,75 @@ def embed_umap(
 ) -> Floats:
     """A UMAP embedding: for clustering by default, for a picture with 2 components and some `min_dist`.
 
-    A seed forces one thread, else results can't be repeated. Initialised by PCA, since "keeps the global structure" is
-    largely an effect of initialisation (Kobak and Linderman 2021). Source: McInnes, Healy, Melville 2018.
+    A seed forces one thread, else results can't be repeated; where there are more workers, another process fits.
+    Initialised by PCA, since "keeps the global structure" is largely an effect of initialisation (Kobak and Linderman
+    2021). Source: McInnes, Healy, Melville 2018.
     """
+    wanted = min(UMAP_COMPONENTS, values.shape[1]) if components is None else components
+    return elsewhere(
+        _fit_umap,
+        values,
+        n_neighbors=min(neighbours, len(values) - 1),
+        min_dist=min_dist,
+        n_components=min(wanted, len(values) - 2),
+        random_state=seed,
+    )
+
+
+def compile_all() -> None:
+    """Fit once what UMAP compiles, so that it lies on disk: half a minute that no later process has to wait."""
+    draws = np.random.default_rng(1)
+    for rows in (SMALL_UMAP - 1, SMALL_UMAP + 1):  # UMAP looks for neighbours in another way from here on
+        _fit_umap(draws.standard_normal((rows, 5)), n_neighbors=15, min_dist=0.0, n_components=3, random_state=1)
+
+
+def _fit_umap(values: Floats, **options: Any) -> Floats:
     import warnings
 
-    import umap
-
-    wanted = min(UMAP_COMPONENTS, values.shape[1]) if components is None else components
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UMAP warns about what was asked for: one thread
-        model = umap.UMAP(
-            n_neighbors=min(neighbours, len(values) - 1),
-            min_dist=min_dist,
-            n_components=min(wanted, len(values) - 2),
-            init="pca",
-            random_state=seed,
-            n_jobs=1,
-        )
+        model = _umap().UMAP(init="pca", n_jobs=1, **options)
         return np.asarray(model.fit_transform(values), dtype=np.float64)
+
+
+@cache
+def _umap() -> Any:
+    """The library, told to keep on disk what it compiles (`NUMBA_CACHE_DIR`): it does so for little of it by itself."""
+    import umap
+    from numba.core.registry import CPUDispatcher
+
+    for module in (umap.layouts, umap.umap_, umap.utils, umap.distances, umap.spectral):
+        for found in vars(module).values():
+            if isinstance(found, CPUDispatcher) and not found.signatures:
+                try:
+                    found.enable_caching()
+                except RuntimeError:  # no folder that may be written: compile for this process alone
+                    return umap
+    return umap
 
 
 def embed_tsne(values: Floats, *, seed: int) -> Floats:
     """A t-SNE picture, two columns: for the eye only, distances between groups mean nothing."""
+    return elsewhere(_fit_tsne, values, seed=seed)
+
+
+def _fit_tsne(values: Floats, *, seed: int) -> Floats:
     from openTSNE import TSNE
 
     perplexity = min(30.0, (len(values) - 1) / 3)
     model = TSNE(perplexity=perplexity, initialization="pca", random_state=seed, n_jobs=1)
     return np.asarray(model.fit(values), dtype=np.float64)
+
+
+def draw(values: Floats, units: Ints, *, seed: int) -> dict[str, Picture]:
+    """Pictures of these rows; `units` says which units they are, in the same order, and perhaps more."""
+    points = calls(
+        lambda _: fit_pca(values).project(values)[:, :2],
+        lambda _: embed_umap(values, seed=seed, components=2, min_dist=0.1),
+        lambda _: embed_tsne(values, seed=seed),
+    )
+    rows = units[: len(values)]
+    return {name: Picture(rows, found) for name, found in zip(("pca", "umap", "tsne"), points, strict=True)}
 
 
 def faithfulness(values: Floats, embedding: Floats, *, rng: np.random.Generator) -> Faithfulness:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runs.spent import Spent
 from segments.search.clustering import KChoice, KScore, Null, Standing
 from segments.search.features import Dropped
 from segments.search.gaps import Gap, Shape
@@ -142,6 +143,7 @@ class Report:
         rows: how many units each sample held.
         gaps: the test of each pair of neighbours; empty where no clusters were found.
         shape: groups, styles of a continuum, or none; None in runs of version 0.3, which didn't test for gaps.
+        spent: what the computation took; None in runs of earlier versions.
     """
 
     inputs: Inputs
@@ -168,3 +170,4 @@ class Report:
     rows: dict[str, int]
     gaps: tuple[Gap, ...] = ()
     shape: Shape | None = None
+    spent: Spent | None = None

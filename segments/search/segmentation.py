@@ -6,15 +6,17 @@ first 1,500 of them); pictures show 3,000. Every unit gets its label from the fi
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
 
+from runs.parallel import calls, each
 from runs.progress import Progress, part, silent
 from segments.search import clustering, placement, reduction
-from segments.search.clustering import Clusters, KChoice, KScore, Null, Stability, Standing
+from segments.search.clustering import KChoice, KScore, Null, Stability, Standing
 from segments.search.features import (
     MIN_ACTIVE_DAYS,
     Dropped,
@@ -24,15 +26,17 @@ from segments.search.features import (
     Ints,
     Preparation,
     UnitTable,
+    columns_of,
     learn_features,
     relearn,
 )
 from segments.search.gaps import Gap, Shape, find_gaps, shape_of
 from segments.search.placement import FittedModel
-from segments.search.reduction import Method, ScorecardRow
+from segments.search.reduction import Method, Picture, ScorecardRow
 from stats.results import NotComputable, Reason
 
 MIN_UNITS = 100
+METHODS = (Method.PCA, Method.UMAP)
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba", "openTSNE", "lightgbm")
 
 
@@ -68,14 +72,6 @@ class Options:
     resamples: tuple[int, int] = (50, 20)
     null_draws: tuple[int, int] = (50, 19)
     seeds: int = 5
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Coordinates for the eye. `rows` are indices into the units of the run, `points` is rows x 2."""
-
-    rows: Ints
-    points: Floats
 
 
 @dataclass(frozen=True)
@@ -157,10 +153,7 @@ class _Sample:
     def redraw(self, rng: np.random.Generator) -> Floats:
         """Counts and activity from a copula, then the same preparation learnt anew: the same pipeline."""
         names, table, learnt = self.preparation.behaviours, self.table, self.preparation
-        place = {name: index for index, name in enumerate(table.behaviours)}
-        counts = table.counts[:, [place[name] for name in names]]
-        activity = [table.active_days, table.sessions, table.tenure, table.recency]
-        drawn = clustering.copula_draw(np.column_stack([counts, *activity]), rng)
+        drawn = self._copula(rng)
         null = UnitTable(table.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
         again = relearn(
             null,
@@ -170,6 +163,13 @@ class _Sample:
             min_active_days=learnt.min_active_days,
         )
         return again.apply(null).values
+
+    @cached_property
+    def _copula(self) -> Callable[[np.random.Generator], Floats]:
+        table = self.table
+        counts = table.counts[:, columns_of(table, self.preparation.behaviours)]
+        activity = [table.active_days, table.sessions, table.tenure, table.recency]
+        return clustering.copula(np.column_stack([counts, *activity]))
 
 
 @dataclass(frozen=True)
@@ -224,29 +224,31 @@ def _segment(
     reference = min(options.reference_rows, int(0.7 * len(train)))
     held = slice(reference, min(len(train), 2 * reference))
     sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
-    found = _choose_k(sample, Method.PCA, options, part(progress, 0.02, 0.2))
-    held_outcome = None if outcome is None else outcome[train[held]]
-    rows = tuple(
-        _scorecard_row(sample, method, found.k, values[held], held_outcome, options)
-        for method in (Method.PCA, Method.UMAP)
+    spaces, pictures, found = calls(
+        lambda inner: each(METHODS, lambda method, _: _spaces(sample, method, options), progress=inner),
+        lambda _: reduction.draw(values[: options.picture_rows], train, seed=options.seed),
+        lambda inner: _choose_k(sample, Method.PCA, options, inner),
+        progress=part(progress, 0.02, 0.35),
+    )
+    judged = (values[held], None if outcome is None else outcome[train[held]])
+    progress("scorecard", 0.35)
+    rows = each(
+        tuple(zip(METHODS, spaces, strict=True)), lambda one, _: _scorecard_row(sample, *one, found.k, *judged, options)
     )
     progress("scorecard", 0.4)
     method, why, sample, found, model = _fit(sample, found, rows, values, options, part(progress, 0.4, 0.6))
     progress("model", 0.65)
-    observed, draws = clustering.silhouette(sample.values, found.labels), options.null_draws[method is Method.UMAP]
-    null = clustering.compare_with_null(
-        observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=part(progress, 0.65, 0.9)
+    null, placed, pca = calls(
+        lambda inner: _null(sample, method, found, options, inner),
+        lambda _: model.place(table),
+        lambda _: reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed)),
+        progress=part(progress, 0.65, 0.9),
     )
-    stability = _in_order_of(model, sample.values, found)
-    clusters_found = (
-        found.choice.k is not None
-        and null.p_value <= clustering.NULL_LEVEL
-        and stability.mean_ari >= clustering.STABLE_ARI
-    )
+    stability = placement.in_order_of(model, sample.values, found.labels, found.stability)
+    clusters_found = found.choice.k is not None and null.p_value <= clustering.NULL_LEVEL
+    clusters_found &= stability.mean_ari >= clustering.STABLE_ARI
     gaps = _gaps(table.take(train), values, model) if clusters_found else ()
-    pca = reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed))
     progress("pictures", 0.9)
-    placed = model.place(table)
     return Segmentation(
         unit_ids=table.unit_ids,
         labels=placed.labels,
@@ -266,7 +268,7 @@ def _segment(
         standings=tuple(map(clustering.standing, stability.jaccard)),
         null=null,
         clusters_found=clusters_found,
-        pictures=_pictures(values, train, options),
+        pictures=pictures,
         model=model,
         seed=options.seed,
         rows={"units": len(table), "train": len(train), "reference": len(sample.table)},
@@ -289,19 +291,28 @@ def _fit(
     if method is Method.UMAP:
         smaller = sample.head(options.refit_rows)
         found_umap = _choose_k(smaller, method, options, progress)
-        model = _model(sample.preparation, values, method, found_umap.k, options)
+        model = placement.fit_model(
+            sample.preparation, values[: options.umap_rows], method, found_umap.k, seed=options.seed
+        )
         if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
             return method, why, smaller, found_umap, model
         # A segment nobody can be placed into can't be published; PCA's clusters can.
         why = "fidelity"
-    return Method.PCA, why, sample, found, _model(sample.preparation, values, Method.PCA, found.k, options)
+    model = placement.fit_model(sample.preparation, values, Method.PCA, found.k, seed=options.seed)
+    return Method.PCA, why, sample, found, model
 
 
 def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ...]:
     """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
-    place = {name: index for index, name in enumerate(table.behaviours)}
-    events = table.counts[:, [place[name] for name in model.preparation.behaviours]].sum(axis=1)
+    events = table.counts[:, columns_of(table, model.preparation.behaviours)].sum(axis=1)
     return find_gaps(values, model.labels_of(values), events)
+
+
+def _null(sample: _Sample, method: Method, found: _GroupCount, options: Options, progress: Progress) -> Null:
+    observed, draws = clustering.silhouette(sample.values, found.labels), options.null_draws[method is Method.UMAP]
+    return clustering.compare_with_null(
+        observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=progress
+    )
 
 
 def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progress) -> _GroupCount:
@@ -311,7 +322,7 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
     space = clustering.embed(values, method, seed=seed)
     wanted = clustering.K_RANGE if options.clusters is None else (*clustering.K_RANGE, options.clusters)
     ks = sorted({k for k in wanted if k * 10 <= len(values)})
-    base = {k: clustering.kmeans(space, k, seed=seed).labels for k in ks}
+    base = dict(zip(ks, each(ks, lambda k, _: clustering.kmeans(space, k, seed=seed).labels), strict=True))
     gaps = clustering.gap_statistic(space, [1, *ks], seed=seed)
     resamples = options.resamples[method is Method.UMAP]
     stability = clustering.bootstrap(
@@ -323,17 +334,34 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
     return _GroupCount(scores, choice, k, base[k], stability[k])
 
 
+def _spaces(sample: _Sample, method: Method, options: Options) -> tuple[list[Floats], float]:
+    """The sample under a reduction, once per seed; and the shortest seconds of a fit, as others are computed beside."""
+
+    def embed(seed: int, _: Progress) -> tuple[Floats, float]:
+        started = time.perf_counter()
+        space = clustering.embed(sample.values, method, seed=seed)
+        return space, time.perf_counter() - started
+
+    if method is Method.PCA:  # it draws nothing
+        space, seconds = embed(options.seed, silent)
+        return [space] * options.seeds, seconds
+    found = each(range(options.seed, options.seed + options.seeds), embed)
+    return [space for space, _ in found], min(seconds for _, seconds in found)
+
+
 def _scorecard_row(
-    sample: _Sample, method: Method, k: int, held: Floats, outcome: Floats | None, options: Options
+    sample: _Sample,
+    method: Method,
+    fits: tuple[list[Floats], float],
+    k: int,
+    held: Floats,
+    outcome: Floats | None,
+    options: Options,
 ) -> ScorecardRow:
-    """Fit the sample once per seed, and measure the first."""
+    """Cluster the sample once per seed, and measure the first."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    spaces = []
-    for seed in range(options.seed, options.seed + options.seeds):
-        started = time.perf_counter()  # of the last fit: the first UMAP of a process compiles for half a minute
-        spaces.append(clustering.embed(sample.values, method, seed=seed))
-        seconds = time.perf_counter() - started
+    spaces, seconds = fits
     labels = [clustering.kmeans(space, k, seed=options.seed + place).labels for place, space in enumerate(spaces)]
     pairs = [(a, b) for b in range(len(labels)) for a in range(b)]
     rows = slice(0, options.measure_rows)
@@ -355,36 +383,3 @@ def _scorecard_row(
 
 def _with_stability(row: ScorecardRow, method: Method, stability: Stability) -> ScorecardRow:
     return replace(row, stability=stability.mean_ari) if row.method is method else row
-
-
-def _model(preparation: Preparation, values: Floats, method: Method, k: int, options: Options) -> FittedModel:
-    """The model of all training rows (UMAP: of as many as one fit may hold)."""
-    if method is Method.PCA:
-        pca = reduction.fit_pca(values)
-        return placement.by_projection(
-            preparation, values, pca, clustering.kmeans(pca.project(values), k, seed=options.seed)
-        )
-    values = values[: options.umap_rows]
-    clusters: Clusters = clustering.kmeans(clustering.embed(values, method, seed=options.seed), k, seed=options.seed)
-    return placement.by_classifier(preparation, values, clusters.labels, seed=options.seed)
-
-
-def _in_order_of(model: FittedModel, values: Floats, found: _GroupCount) -> Stability:
-    """The per-cluster stability of the sample's clusters, in the order of the model's labels (Hungarian matching)."""
-    from scipy.optimize import linear_sum_assignment
-
-    table = np.zeros((len(model.centres), found.k))
-    np.add.at(table, (model.labels_of(values), found.labels), 1)
-    ours, theirs = linear_sum_assignment(-table)
-    place = dict(zip(ours.tolist(), theirs.tolist(), strict=True))
-    return Stability(found.stability.ari, tuple(found.stability.jaccard[place[label]] for label in sorted(place)))
-
-
-def _pictures(values: Floats, train: Ints, options: Options) -> dict[str, Picture]:
-    rows, values = train[: options.picture_rows], values[: options.picture_rows]
-    points = {
-        "pca": reduction.fit_pca(values).project(values)[:, :2],
-        "umap": reduction.embed_umap(values, seed=options.seed, components=2, min_dist=0.1),
-        "tsne": reduction.embed_tsne(values, seed=options.seed),
-    }
-    return {name: Picture(rows, found) for name, found in points.items()}

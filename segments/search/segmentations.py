@@ -1,5 +1,6 @@
 """Services that start and compute a segmentation, for the page, the command and the API."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from reporting.words import reason_words
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
+from runs.spent import measured
 from segments.models import SegmentationRun
 from segments.search.composition import compose
 from segments.search.gather import choose_behaviours, read_play
@@ -66,12 +68,14 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
 def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
     inputs = load(Inputs, run.inputs)
     progress("counts", 0.0)
-    with questions(day_mode=inputs.day_mode) as asked:
-        play = read_play(asked, inputs, seed=run.seed)
-        as_of = asked.basis.data_end
-    composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
-    if isinstance(composed, NotComputable):
-        raise Refused(reason_words(composed))
+    with measured() as spent:
+        with questions(day_mode=inputs.day_mode) as asked:
+            play = read_play(asked, inputs, seed=run.seed)
+            as_of = asked.basis.data_end
+        composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
+        if isinstance(composed, NotComputable):
+            raise Refused(reason_words(composed))
+        report = replace(composed.report, spent=spent())
     model = FITTED.store(composed.segmentation.model)
     SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
-    return SEGMENTATION.store(composed.report)
+    return SEGMENTATION.store(report)

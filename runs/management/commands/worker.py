@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 from django_q.cluster import Cluster
 
+from runs import warm
 from runs.pulse import beating
 
 
@@ -19,5 +20,6 @@ class Command(BaseCommand):
         connections.close_all()  # the cluster forks: no process may inherit an open connection
         cluster = Cluster()
         cluster.start()
+        warm.in_background()  # after the cluster forked: it has no thread then
         with beating():
             cluster.sentinel.join()

@@ -350,4 +350,5 @@ EXPECTED_KEYS = [
             "past_experiments.effect.not_computable",
         )
     ),
+    ".spent",
 ]

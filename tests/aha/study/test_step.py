@@ -10,8 +10,8 @@ from scipy.special import expit
 from aha.study.choice import Choice, choose
 from aha.study.grid import CountTable, build_table, levels, thresholds
 from aha.study.hold_out import split
-from aha.study.smooth import fit, knots, spline
-from aha.study.step import Step, StepVerdict, _Design, _design, _scores, _sums, _test, _Tested, step_evidence
+from aha.study.smooth import Design, design_of, fit, knots, pattern_sums, score_statistics, spline
+from aha.study.step import Step, StepVerdict, _test, _Tested, step_evidence
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import NEGATIVE_CONTROLS
 from stats.results import NotComputable, Reason
@@ -42,8 +42,8 @@ def evidence(table: CountTable, seed: int = 1, **options: Any) -> Step:
     return step_evidence(table, [TIMES] * len(table.behaviours), rng=np.random.default_rng(seed), **options)[0]
 
 
-def design_of(table: CountTable) -> _Design:
-    design = _design(table, 0, 0, TIMES)
+def the_design(table: CountTable) -> Design:
+    design = design_of(table, 0, 0, TIMES)
     assert design is not None
     return design
 
@@ -52,8 +52,8 @@ def test_null_model__patterns__give_the_fit_of_statsmodels() -> None:
     import statsmodels.api as sm
 
     table = curved(3000, 1)
-    design = design_of(table)
-    n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
+    design = the_design(table)
+    n, stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))
 
     rate = expit(design.smooth @ fit(design.smooth, n, stayed))[design.pattern, 0]
 
@@ -68,10 +68,10 @@ def test_score_statistic__small_jump__is_near_the_likelihood_ratio() -> None:
     import statsmodels.api as sm
 
     table = curved(8000, 2, 0.3)
-    design = design_of(table)
-    n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
+    design = the_design(table)
+    n, stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))
 
-    scores, slopes = _scores(design, n, stayed, fit(design.smooth, n, stayed))
+    scores, slopes = score_statistics(design, n, stayed, fit(design.smooth, n, stayed))
 
     smooth, outcome = design.smooth[design.pattern], table.retained.astype(float)
     null = sm.Logit(outcome, smooth).fit(disp=0)
@@ -83,16 +83,16 @@ def test_score_statistic__small_jump__is_near_the_likelihood_ratio() -> None:
 
 def test_scores__many_replicates_at_once__are_those_of_one_at_a_time() -> None:
     table = curved(1500, 3)
-    design = design_of(table)
+    design = the_design(table)
     rng = np.random.default_rng(4)
     outcomes = (rng.random((1500, 5)) < 0.5).astype(np.float32)
-    n, stayed = _sums(design, outcomes)
+    n, stayed = pattern_sums(design, outcomes)
 
-    together, _ = _scores(design, n, stayed, fit(design.smooth, n, stayed))
+    together, _ = score_statistics(design, n, stayed, fit(design.smooth, n, stayed))
 
     for place in range(5):
         one = stayed[:, [place]]
-        alone, _ = _scores(design, n, one, fit(design.smooth, n, one))
+        alone, _ = score_statistics(design, n, one, fit(design.smooth, n, one))
         np.testing.assert_allclose(together[:, place], alone[:, 0], rtol=1e-5, atol=1e-7)
 
 

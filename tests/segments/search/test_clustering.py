@@ -115,7 +115,7 @@ def test_copula__draw__keeps_margins_and_rank_correlation() -> None:
     first = rng.gamma(2.0, 1.0, 4_000)
     columns = np.column_stack([first, rng.poisson(first), rng.standard_normal(4_000)])
 
-    drawn = clustering.copula_draw(columns, np.random.default_rng(2))
+    drawn = clustering.copula(columns)(np.random.default_rng(2))
 
     assert drawn.mean(axis=0) == pytest.approx(columns.mean(axis=0), abs=0.1)
     assert set(np.unique(drawn[:, 1])) <= set(np.unique(columns[:, 1]))

@@ -176,15 +176,18 @@ def test_rank_features__shapes_that_differ__raise() -> None:
         rank_features(values, outcome.astype(float), names=NAMES, seed=1)
 
 
-def test_explain__any_booster__base_plus_sum_is_the_margin_and_lightgbms_own() -> None:
+def test_explain__any_booster__base_plus_sum_is_the_margin_and_shap_gives_the_same() -> None:
+    import shap as library
+
     values, outcome = planted(2000, 9)
     booster = fit_boosting(values, outcome, seed=1)
 
     base, shap = explain(booster, values)
 
-    own = booster.predict(values, pred_contrib=True)
+    own = library.TreeExplainer(booster)(values, check_additivity=False)
     assert np.abs(base + shap.sum(axis=1) - margin(booster, values)).max() < 1e-4
-    assert np.allclose(np.column_stack([shap, np.full(len(values), base)]), own)
+    assert np.allclose(shap, own.values)
+    assert np.allclose(base, own.base_values)
 
 
 def test_boosted__every_unit__is_predicted_by_the_model_of_its_fold() -> None:

@@ -1,0 +1,41 @@
+"""The other end of `runs.processes`: reads calls from its input, writes what came of them, ends with its input."""
+
+import os
+import pickle
+import resource
+import sys
+import time
+
+
+def main() -> None:
+    """Answer until the parent closes the pipe or is gone."""
+    calls = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    while True:
+        try:
+            function, args, options = pickle.load(calls)  # noqa: S301 - our own parent wrote it
+        except EOFError:
+            return
+        found, trouble, begun = None, None, time.process_time()
+        try:
+            found = function(*args, **options)
+        except Exception as error:
+            trouble = error
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+        try:
+            answers.write(_packed(found, trouble, (peak, time.process_time() - begun)))
+            answers.flush()
+        except BrokenPipeError:
+            return
+
+
+def _packed(found: object, trouble: Exception | None, spent: tuple[float, float]) -> bytes:
+    try:
+        return pickle.dumps((found, trouble, spent), protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        return pickle.dumps((None, RuntimeError(f"{trouble or error!r}"), spent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Functions in other processes: their answers and errors, and that no process stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runs import processes
+from runs.parallel import each, use_workers, workers
+from runs.processes import ChildEndedError, close, elsewhere, take_spent
+from runs.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def _two_workers() -> Iterator[None]:
+    before = workers()
+    use_workers(2)
+    yield
+    close()
+    use_workers(before)
+
+
+def test_elsewhere__several_workers__another_process_answers_and_is_used_again() -> None:
+    first, second = elsewhere(os.getpid), elsewhere(os.getpid)
+
+    assert first == second != os.getpid()
+    assert elsewhere(np.add, np.arange(3), 1).tolist() == [1, 2, 3]
+    peak, seconds = take_spent()
+    assert peak > 5
+    assert seconds < 1
+    assert take_spent() == (0, 0)
+
+
+def test_elsewhere__one_worker__stays_in_this_process() -> None:
+    use_workers(1)
+
+    assert elsewhere(os.getpid) == os.getpid()
+
+
+def test_elsewhere__two_threads__two_processes() -> None:
+    found = each(range(4), lambda _part, _progress: (elsewhere(time.sleep, 0.2), elsewhere(os.getpid))[1])
+
+    assert len(set(found)) == 2
+
+
+def test_elsewhere__an_error_there__is_raised_here_and_the_process_goes_on() -> None:
+    with pytest.raises(ZeroDivisionError):
+        elsewhere(divmod, 1, 0)
+    assert elsewhere(divmod, 7, 2) == (3, 1)
+
+
+def test_elsewhere__a_process_that_is_killed__is_said_and_replaced() -> None:
+    with pytest.raises(ChildEndedError):
+        elsewhere(os._exit, 3)
+    assert elsewhere(divmod, 7, 2) == (3, 1)
+
+
+def test_elsewhere__what_a_library_prints__does_not_come_between_the_answers() -> None:
+    assert elsewhere(print, "printed there") is None
+    assert elsewhere(divmod, 7, 2) == (3, 1)
+
+
+def test_elsewhere__another_part_fails__nobody_waits_for_the_answer() -> None:
+    def job(part: int, progress: Progress) -> None:
+        if part:
+            elsewhere(time.sleep, 60)
+        time.sleep(1)
+        raise LookupError("the first")
+
+    begun = time.monotonic()
+    with pytest.raises(LookupError, match="the first"):
+        each(range(2), job)
+    assert time.monotonic() - begun < 30
+
+
+def test_close__ends_the_processes() -> None:
+    there = elsewhere(os.getpid)
+
+    close()
+
+    assert not Path(f"/proc/{there}").exists()
+    assert processes._alive == set()
+
+
+SCRIPT = """
+import os, time
+from runs.parallel import use_workers
+from runs.processes import elsewhere
+use_workers(2)
+print(elsewhere(os.getpid), flush=True)
+elsewhere(time.sleep, 30)
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
+def test_elsewhere__the_parent_is_interrupted_or_killed__no_process_stays(by: signal.Signals) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(0.3)
+
+    parent.send_signal(by)
+    parent.communicate(timeout=10)
+
+    if by is signal.SIGINT:  # at once; a killed parent can't, and its child ends after the call that it computes
+        assert not Path(f"/proc/{child}").exists()
+    else:
+        os.kill(child, 0)
+        os.kill(child, signal.SIGKILL)
