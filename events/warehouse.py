@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from events import object_store, store
 from events.outbox import ownership
 from runs.refusals import Refused
 
@@ -157,6 +158,8 @@ def _embedded() -> Any:
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar_print = false")
+    backend.raw_sql("SET autoinstall_known_extensions = false")  # nothing is downloaded while the site runs
+    object_store.attach(store.url(), backend.raw_sql)
     return backend
 
 
