@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from events import object_store, store
+from events import object_store, spark, store
 from events.outbox import ownership
 from runs.refusals import Refused
 
@@ -36,7 +36,6 @@ REQUIRED = ("user_id", "event", "time")
 UTC_COMMANDS = {
     "postgres": "SET TIME ZONE 'UTC'",
     "snowflake": "ALTER SESSION SET TIMEZONE = 'UTC'",
-    "pyspark": "SET spark.sql.session.timeZone = UTC",
     "databricks": "SET TIME ZONE 'UTC'",
     "trino": "SET TIME ZONE 'UTC'",
 }
@@ -116,7 +115,8 @@ def connect() -> Iterator[Warehouse]:
         table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, ownership.files_to_read())
         yield Warehouse(backend, table, str(backend.name))
     finally:
-        backend.disconnect()
+        if backend.name != "pyspark":  # its session is the process's
+            backend.disconnect()
 
 
 @contextmanager
@@ -167,7 +167,9 @@ def _remote(address: str) -> Any:
     import ibis
 
     try:
-        backend = ibis.connect(address)
+        backend = spark.connect(address) if address.startswith("pyspark:") else ibis.connect(address)
+    except Refused:
+        raise
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
         raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
     command = UTC_COMMANDS.get(str(backend.name))

@@ -15,6 +15,9 @@ from tests.conftest import missing
 SERVER = Path(__file__).resolve().parents[1] / ".venv-clients/bin/moto_server"
 
 
+START_SECONDS = 240  # two on a quiet machine
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """Its address inside the block; every bucket is gone at the end."""
@@ -28,15 +31,21 @@ def server() -> Iterator[str]:
         [SERVER, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        for _ in range(300):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{address}/moto-api/", timeout=5).close()
-                break
+        until = time.monotonic() + START_SECONDS
+        while not _answers(address):
+            assert time.monotonic() < until, "moto doesn't start"
             time.sleep(0.1)
         yield address
     finally:
         process.terminate()
         process.wait()
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(f"{address}/moto-api/", timeout=5).close()
+        return True
+    return False
 
 
 def new_bucket(address: str, setenv: Callable[[str, str], None]) -> str:

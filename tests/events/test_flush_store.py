@@ -4,11 +4,15 @@ import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from events import store
+from events.disk import NewFile
 from tests.events.conftest import asked, file_uris, stored_ids
 
 pytestmark = pytest.mark.usefixtures("any_store")
@@ -145,3 +149,28 @@ def test_append__without_a_column__names_it() -> None:
     with pytest.raises(ValueError, match="message_id"):
         store.append(rows("a").drop_columns(["message_id"]), app_id="w", version=1)
     assert not store.exists()
+
+
+class AnswerLost:
+    """A table whose commit is kept by the server, while the answer never arrives and the second try meets the first."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.handle, name)
+
+    def create_write_transaction(self, *arguments: Any, **options: Any) -> None:
+        self.handle.create_write_transaction(*arguments, **options)
+        raise CommitFailedError("the name is taken")
+
+
+def test_add__commit_that_went_through_and_was_reported_as_lost__keeps_its_files(tmp_path: Path) -> None:
+    path = tmp_path / "import-x.parquet"
+    pq.write_table(rows("a"), path)
+    moment = MOMENT.isoformat()
+    file = NewFile(path, MOMENT.date(), 1, path.stat().st_size, moment, moment)
+
+    store.Snapshot(AnswerLost(store.snapshot().handle)).add([file], app_id="import")
+
+    assert stored_ids() == {"a": 1}

@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
     "Q_CLUSTER": {"timeout": 10, "retry": 11},
     "RATES": {"ingest": 1},
     "REDIS_URL": "",
-    "EVENTS_URL": "s3://bucket/events",
+    "EVENTS_URL": "/var/events",
 }
 
 
@@ -42,7 +42,7 @@ def test_checks__store_in_s3_without_the_package__is_named(
 ) -> None:
     monkeypatch.setattr("events.object_store.PACKAGE", "no_such_package")
 
-    assert check() == ["insight.E007"]
+    assert check(EVENTS_URL="s3://bucket/events") == ["insight.E007"]
     assert check(EVENTS_URL="/var/events") == []
 
 
