@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import ibis
 import pytest
 from django.test import override_settings
+from ibis.common.exceptions import OperationNotDefinedError
 
 from events import warehouse
 from events.counting.unit_values import Basis
@@ -32,7 +33,12 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
     monkeypatch.setattr("ibis.backends.sql.compilers.pyspark.options", spark)
-    for name, question in questions.asked(LOG, Basis(CLOCKS[1], END, dialect=dialect)).items():
+    asked = questions.asked(LOG, Basis(CLOCKS[1], END, dialect=dialect))
+    for name, question in asked.items():
+        if dialect == "trino" and name in questions.WITH_A_HASH:
+            with pytest.raises(OperationNotDefinedError, match="Hash"):
+                ibis.to_sql(question, dialect=dialect)
+            continue
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 
 
