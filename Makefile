@@ -3,11 +3,13 @@ SHELL := /bin/sh
 VENV := .venv
 # Two test workers on two cores: the spinning threads of OpenMP would only stand in each other's way.
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal -q --durations=25
+# Spark 4.1 runs on Java 17 and 21; where there are several, 17 is taken.
+JAVA_17 = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/openjdk-17)))
 PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
-.PHONY: help setup clients check lint test test-database fast slow demo serve worker bench bench-quick proofs lock messages clean
+.PHONY: help setup clients engines check lint test test-database test-engines fast slow demo serve worker bench bench-quick proofs lock messages clean
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +25,9 @@ locale/ko/LC_MESSAGES/django.mo: locale/ko/LC_MESSAGES/django.po $(VENV)/.ready
 
 clients: setup  ## install the published clients that tests/clients drives
 	@sh tools/clients.sh
+
+engines: setup  ## make .venv-spark, with Spark, for test-engines
+	@sh tools/engines.sh
 
 check: setup lint fast  ## lint, types, import contracts, fast tests with coverage: each commit passes this
 
@@ -48,6 +53,9 @@ test: clients  ## the whole test suite; PART=browser or PART=rest for one half o
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
 	$(PYTEST) -m "django_db and not once"
+
+test-engines: engines clients  ## the tests on Spark (two processes, Java 17) and on a store in S3
+	OMP_NUM_THREADS=1 JAVA_HOME="$(JAVA_17)" .venv-spark/bin/python -m pytest -q --durations=25 -m engines
 
 slow: clients  ## only the slow tests
 	$(PYTEST) -m slow
@@ -82,7 +90,9 @@ messages: setup  ## bring the Korean catalogue up to date with the code
 lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-s3.in -o requirements-s3.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/clients/requirements.in -o tests/clients/requirements.txt
 
 clean:  ## remove what setup and the demo made
-	rm -rf $(VENV) .venv-clients tests/clients/node_modules var static_root
+	rm -rf $(VENV) .venv-clients .venv-spark tests/clients/node_modules var static_root

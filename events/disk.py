@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,6 +37,16 @@ def force(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def place(root: Path, files: Sequence[tuple[Path, str]]) -> None:
+    """Move files to their names below the table's folder, and force files and names to the disk."""
+    for path, name in files:
+        (root / name).parent.mkdir(exist_ok=True)
+        path.rename(root / name)
+    moved = [root / name for _, name in files]
+    for path in {*moved, *(path.parent for path in moved), root}:
+        force(path)
 
 
 def force_commit(root: Path, version: int) -> None:

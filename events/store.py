@@ -28,7 +28,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction
 from django.conf import settings
 
-from events import disk
+from events import disk, object_store
 from runs.refusals import Refused
 
 SCHEMA = pa.schema(
@@ -131,9 +131,13 @@ def exists() -> bool:
 
 
 def url() -> str:
-    """Where the table lies: a folder or an object-store address (EVENTS_URL)."""
+    """Where the table lies: a folder or an object-store address (EVENTS_URL).
+
+    Raises:
+        Refused: when an address can't be used, which `object_store.checked` says.
+    """
     place = str(settings.EVENTS_URL)
-    return place.removeprefix("file://") if place.startswith("file://") else place
+    return object_store.checked(place) if object_store.is_remote(place) else place.removeprefix("file://")
 
 
 def append(
@@ -217,36 +221,40 @@ class Snapshot:
         """
         if not files:
             return
-        root = Path(url())
-        placed = [_place(root, file) for file in files]
-        for path in {*placed, *(path.parent for path in placed), root}:
-            disk.force(path)  # the commit may only name files that the disk has
         version = int(self.handle.transaction_version(app_id) or 0) + 1
+        commit = CommitProperties(app_transactions=[Transaction(app_id, version)])
+        placed = [(file.path, f"{PARTITION}={file.day.isoformat()}/{file.path.name}") for file in files]
+        actions = [_action(name, file) for (_, name), file in zip(placed, files, strict=True)]
+        _place(placed)
         try:
             self.handle.create_write_transaction(
-                [_action(root, path, file) for path, file in zip(placed, files, strict=True)],
-                "append",
-                self.handle.schema(),
-                [PARTITION],
-                commit_properties=CommitProperties(app_transactions=[Transaction(app_id, version)]),
+                actions, "append", self.handle.schema(), [PARTITION], commit_properties=commit
             )
         except CommitFailedError as error:
-            for path in placed:
-                path.unlink(missing_ok=True)
+            if _names_of(DeltaTable(url())) >= {path.name for path, _ in placed}:
+                return  # an object store kept the commit, and its answer was lost on the way
+            _discard(placed)
             raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
-        disk.force(root / "_delta_log")
-        disk.force(root / "_delta_log" / f"{self.handle.version():020d}.json")
+        if _is_local():
+            disk.force(Path(url()) / "_delta_log")
+            disk.force(Path(url()) / "_delta_log" / f"{self.handle.version():020d}.json")
+
+
+def _names_of(handle: Any) -> set[str]:
+    return {str(uri).rpartition("/")[2] for uri in handle.file_uris()}
 
 
 @contextmanager
 def staging() -> Iterator[Path]:
-    """A folder on the store's disk for files to come; readers don't see it, and at the end of the block it is gone.
+    """A folder for files to come; readers don't see it, and at the end of the block it is gone.
 
-    Raises:
-        Refused: when the store lies in an object store, where nothing can be renamed.
+    It lies on the store's disk, so that a rename puts the files in their place; for an object store, where nothing can
+    be renamed, in the machine's temporary folder (TMPDIR).
     """
     if not _is_local():
-        raise Refused("EVENTS_URL is an object store; import_events writes to a folder. Import there, then copy.")
+        with tempfile.TemporaryDirectory(prefix="insight-import-") as folder:
+            yield Path(folder)
+        return
     Path(url()).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="_import-", dir=url()) as folder:  # Delta ignores names with an underscore
         yield Path(folder)
@@ -349,7 +357,7 @@ def shown_url() -> str:
 
 
 def _is_local() -> bool:
-    return urlsplit(url()).scheme in ("", "file")
+    return not object_store.is_remote(url())
 
 
 def _sync_commit(version: int) -> None:
@@ -364,14 +372,24 @@ def _sync_everything() -> None:
         os.sync()
 
 
-def _place(root: Path, file: disk.NewFile) -> Path:
-    folder = root / f"{PARTITION}={file.day.isoformat()}"
-    folder.mkdir(exist_ok=True)
-    return file.path.rename(folder / file.path.name)
+def _place(files: Sequence[tuple[Path, str]]) -> None:
+    """Put files where a commit may name them: that is only of files which the disk, or the object store, has."""
+    if _is_local():
+        disk.place(Path(url()), files)
+    else:
+        object_store.place(url(), files)
 
 
-def _action(root: Path, path: Path, file: disk.NewFile) -> AddAction:
+def _discard(files: Sequence[tuple[Path, str]]) -> None:
+    for _, name in files:
+        if _is_local():
+            (Path(url()) / name).unlink(missing_ok=True)
+        else:
+            object_store.remove(url(), name)
+
+
+def _action(name: str, file: disk.NewFile) -> AddAction:
     """The file as Delta's log wants it."""
     stats = {"numRecords": file.rows, "minValues": {"time": file.oldest}, "maxValues": {"time": file.newest}}
-    place, day = path.relative_to(root).as_posix(), file.day.isoformat()
-    return AddAction(place, file.size, {PARTITION: day}, int(time.time() * 1000), True, json.dumps(stats))
+    day = {PARTITION: file.day.isoformat()}
+    return AddAction(name, file.size, day, int(time.time() * 1000), True, json.dumps(stats))

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from events import object_store, spark, store
 from events.outbox import ownership
 from runs.refusals import Refused
 
@@ -39,7 +40,6 @@ NO_TEXTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 UTC_COMMANDS = {
     "postgres": "SET TIME ZONE 'UTC'",
     "snowflake": "ALTER SESSION SET TIMEZONE = 'UTC'",
-    "pyspark": "SET spark.sql.session.timeZone = UTC",
     "databricks": "SET TIME ZONE 'UTC'",
     "trino": "SET TIME ZONE 'UTC'",
 }
@@ -139,7 +139,8 @@ def connect() -> Iterator[Warehouse]:
         table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, ownership.files_to_read())
         yield Warehouse(backend, table, str(backend.name))
     finally:
-        backend.disconnect()
+        if backend.name != "pyspark":  # its session is the process's
+            backend.disconnect()
 
 
 @contextmanager
@@ -181,6 +182,8 @@ def _embedded() -> Any:
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar_print = false")
+    backend.raw_sql("SET autoinstall_known_extensions = false")  # nothing is downloaded while the site runs
+    object_store.attach(store.url(), backend.raw_sql)
     return backend
 
 
@@ -188,7 +191,9 @@ def _remote(address: str) -> Any:
     import ibis
 
     try:
-        backend = ibis.connect(address)
+        backend = spark.connect(address) if address.startswith("pyspark:") else ibis.connect(address)
+    except Refused:
+        raise
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
         raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
     command = UTC_COMMANDS.get(str(backend.name))

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from events import object_store
+
 PEPPER_CHARS = 32
 
 
@@ -28,6 +30,9 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(Error(text, id="insight.E004"))
     if settings.REDIS_URL and importlib.util.find_spec("redis") is None:
         found.append(Error("REDIS_URL is set, but the package redis is not installed.", id="insight.E005"))
+    if object_store.is_remote(str(settings.EVENTS_URL)) and not object_store.is_readable():
+        text = "EVENTS_URL is in S3, and the package duckdb-extension-httpfs is not installed: see docs/events.md."
+        found.append(Error(text, id="insight.E007"))
     if any(rate < 1 for rate in settings.RATES.values()):
         found.append(Error("RATE_… settings must be 1 or more calls a minute.", id="insight.E006"))
     return found

@@ -129,6 +129,7 @@ EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, for 
 EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # at once in one web process
 EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables, the least used go first
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
+SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that asks a Spark cluster
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
 ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB

@@ -23,6 +23,32 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `engines` run only where that name asks for them: `-m engines`, as in `make test-engines`."""
+    if "engines" in str(config.getoption("-m")):
+        return
+    left = [item for item in items if item.get_closest_marker("engines")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if not item.get_closest_marker("engines")]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 of this test session."""
+    from tests import object_store  # which needs `missing`
+
+    with object_store.server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket of one test; this process and those that it starts have the keys."""
+    from tests import object_store
+
+    return object_store.new_bucket(s3_server, monkeypatch.setenv)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _database_that_may_not_be_asked() -> Iterator[None]:
     """A test without a database works on a store of its own, of which no database knows anything."""

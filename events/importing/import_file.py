@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from events import store
+from events import object_store, store
 from events.importing.bad_rows import REJECTED
 from events.importing.import_report import BadRow, ImportReport
 from events.importing.options import ImportOptions
@@ -51,6 +51,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     started, show = time.monotonic(), progress or _silent
     ownership.check_to_write()
     with store.staging() as folder, scratch(folder) as connection:
+        object_store.attach(store.url(), connection.execute)
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [
             open_source(path, connection, separator=options.separator, columns=options.columns, header=options.header)

@@ -1,13 +1,11 @@
 """What the store's log alone can tell: its version, how many events it holds, and which came last."""
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from events import store
+from events import object_store, store
 
 LATEST_FILES = 12
 COLUMNS = [name for name in store.SCHEMA.names if name != store.PARTITION]
@@ -29,19 +27,19 @@ def row_count() -> int | None:
 
 
 def latest_rows(most: int) -> list[dict[str, Any]]:
-    """About the last `most` rows that arrived, from the newest files; none where the store is no folder.
+    """About the last `most` rows that arrived, from the newest files.
 
     A compaction makes new files of old rows: then the last row groups of those are read, and no more than
     `LATEST_FILES` files in any case.
     """
-    seen = store.look("") if store.local_folder() else None
+    seen = store.look("")
     if seen is None:
         return []
     actions = pa.table(seen.handle.get_add_actions(flatten=True)).sort_by([("modification_time", "descending")])
     rows: list[dict[str, Any]] = []
     for path in actions.column("path").to_pylist()[:LATEST_FILES]:
         try:
-            file = parquet.ParquetFile(Path(store.url()) / unquote(path))
+            file = parquet.ParquetFile(object_store.opened(store.url(), path))
         except FileNotFoundError:  # a vacuum came in between
             continue
         found = file.read_row_group(file.num_row_groups - 1, columns=COLUMNS).sort_by([("received_at", "descending")])

@@ -72,7 +72,8 @@ def halves(events: ir.Table, users: ir.Table, basis: Basis, window: Window, *, s
     slim = users.select("user_id", "anchor")
     days = days.join(slim, "user_id")
     moment = days.anchor
-    since = moment.day_of_year() * 86_400 + moment.hour() * 3_600 + moment.minute() * 60 + moment.second()
+    second = moment.second().cast("float64").floor()  # Spark's has a fraction, which Ibis takes for a whole number
+    since = moment.day_of_year() * 86_400 + moment.hour() * 3_600 + moment.minute() * 60 + second
     unit = (since.cast("int64") * STEP + seed * STEP) % PRIME
     step = days.day.cast("int64") + 1
     key = (unit * step + (unit + STEP) % PRIME * step % PRIME * step) % PRIME

@@ -1,14 +1,18 @@
 """A store of one test, and how to read it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
 import pytest
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector
 from pytest_django import Settings
 
-from events import store
+from events import object_store, store
 from events.counting import queries
 from events.counting.unit_values import Basis
 
@@ -18,6 +22,28 @@ def event_store(tmp_path: Path, settings: Settings) -> Path:
     """The folder of an event store that doesn't exist yet."""
     settings.EVENTS_URL = str(tmp_path / "events")
     return tmp_path / "events"
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.engines)])
+def any_store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> str:
+    """The address of an event store that doesn't exist yet: once a folder, once in S3."""
+    settings.EVENTS_URL = request.getfixturevalue("bucket") if request.param == "s3" else str(tmp_path / "events")
+    return str(settings.EVENTS_URL)
+
+
+def asked(sql: str, files: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows that an SQL question to these files of the store gives; it names them as ``$files``."""
+    with duckdb.connect() as connection:
+        object_store.attach(store.url(), connection.execute)
+        return connection.execute(sql, {"files": files}).fetchall()
+
+
+def files_there() -> list[str]:
+    """Every Parquet file below the store's address, whether a commit names it or not."""
+    if not object_store.is_remote(store.url()):
+        return [str(path) for path in Path(store.url()).rglob("*.parquet")]
+    found = DeltaStorageHandler(store.url()).get_file_info_selector(FileSelector("", recursive=True))
+    return [file.path for file in found if file.path.endswith(".parquet")]
 
 
 def first_exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
@@ -38,5 +64,4 @@ def stored_ids() -> Counter[str]:
     files = file_uris()
     if not files:
         return Counter()
-    rows = duckdb.sql("SELECT message_id FROM read_parquet($files)", params={"files": files}).fetchall()
-    return Counter(row[0] for row in rows)
+    return Counter(row[0] for row in asked("SELECT message_id FROM read_parquet($files)", files))

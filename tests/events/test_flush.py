@@ -36,7 +36,7 @@ def plain_ids() -> dict[str, int]:
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 def test_flush__of_what_was_accepted__moves_it_once_and_keeps_only_the_ids() -> None:
     first = accept_some("a", "b", "b")
     moved = flush.flush_events()
@@ -51,7 +51,7 @@ def test_flush__of_what_was_accepted__moves_it_once_and_keeps_only_the_ids() -> 
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flush, "FLUSH_ROWS", 3)
     accept_some(*"abcdefgh")
@@ -62,7 +62,7 @@ def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatc
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_is_adopted() -> None:
     accept_some("a")
     flush.flush_events()
@@ -81,7 +81,7 @@ def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_i
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 def test_flush__by_four_at_once__moves_each_event_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flush, "FLUSH_ROWS", 5)
     ids = [f"m{number}" for number in range(40)]
@@ -136,7 +136,7 @@ STEPS = [
 @DB
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, event_store: Path) -> None:
+def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, any_store: str) -> None:
     accept_some("a", "b", "c")
     database = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite":
@@ -145,7 +145,7 @@ def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, event_sto
         url = f"sqlite:///{database}"
     else:
         url = f"postgres://{connection.settings_dict['USER']}@{connection.settings_dict['HOST']}:5432/{database}"
-    environment = {**os.environ, "DATABASE_URL": url, "EVENTS_URL": str(event_store)}
+    environment = {**os.environ, "DATABASE_URL": url, "EVENTS_URL": any_store}
 
     done = subprocess.run(
         [sys.executable, "-c", KILLED, step],
@@ -165,7 +165,7 @@ def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, event_sto
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 @pytest.mark.parametrize(("age", "dropped"), [(timedelta(days=7, minutes=1), 2), (timedelta(days=6, hours=23), 0)])
 def test_message_ids__after_a_week__are_dropped_and_not_earlier(age: timedelta, dropped: int) -> None:
     accept_some("a", "b")
@@ -179,7 +179,7 @@ def test_message_ids__after_a_week__are_dropped_and_not_earlier(age: timedelta, 
 
 
 @DB
-@pytest.mark.usefixtures("event_store")
+@pytest.mark.usefixtures("any_store")
 def test_forget__of_a_user_with_waiting_events__leaves_nothing() -> None:
     accept_some("a", user="gone")
     accept_some("b", user="stays")

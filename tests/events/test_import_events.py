@@ -19,14 +19,10 @@ from events import store, warehouse
 from events.importing import import_file, parquet_files
 from events.importing.scratch import scratch
 from events.importing.source_files import lines_at_bytes, open_source
-from tests.events.conftest import file_uris
+from tests.events.conftest import file_uris, files_there
 
+pytestmark = pytest.mark.usefixtures("any_store")
 BASE = ["--user", "user", "--event", "event", "--time", "time"]
-
-
-@pytest.fixture(autouse=True)
-def own_store(settings: Any, tmp_path: Path) -> None:
-    settings.EVENTS_URL = str(tmp_path / "store")
 
 
 @pytest.fixture
@@ -243,10 +239,7 @@ def test_import__option_that_makes_no_sense__is_refused_in_one_line(
 
 
 def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file(
-    capsys: pytest.CaptureFixture[str],
-    write: Callable[[str, str], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write("a.csv", "user,event,time\nu,a,2024-03-01\nv,a,2024-03-02\n")
     store.snapshot()  # the table is there before either import
@@ -262,8 +255,7 @@ def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file
 
     assert refused.value.returncode == 2
     assert [row[0] for row in stored()] == ["u", "v"]
-    assert len(list((tmp_path / "store").rglob("*.parquet"))) == 2
-    assert list((tmp_path / "store").glob("_import-*")) == []
+    assert len(files_there()) == 2
 
 
 def test_import__row_once_in_one_file_and_thrice_in_another__is_kept_thrice(

@@ -1,15 +1,20 @@
 """The warehouse that the settings name: the empty store, a table elsewhere with other column names, and refusals."""
 
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import ibis
+import pyarrow as pa
 import pytest
 
 from events import warehouse
 from events.counting import queries
 from events.windows import Clock
 from runs.refusals import Refused
+from tests.postgres import hits_table
 
 
 @pytest.fixture
@@ -54,3 +59,20 @@ def test_connect__setting_that_fits_nothing__is_refused_by_name(
 
     with pytest.raises(Refused, match=words), warehouse.connect():
         pass
+
+
+def test_postgres__20_000_users__are_brought_in_within_seconds_and_joined(settings: Any) -> None:
+    days, seconds = pa.timestamp("us"), 20
+    users = pa.table({"user_id": [f"u{i}" for i in range(20_000)], "unit": pa.array(range(20_000), pa.int32())})
+    users = users.append_column("anchor", pa.array([datetime(2026, 1, 1)] * 20_000, days))  # noqa: DTZ001
+    with hits_table(settings, "user_id text, event text, time timestamptz", "") as connection:
+        rows = "SELECT 'u' || i, 'play', '2026-01-02Z' FROM generate_series(1, 30000) AS i"
+        connection.execute(f"INSERT INTO {settings.WAREHOUSE_TABLE} {rows}")
+        began = time.monotonic()
+        with warehouse.connect() as house:
+            brought = ibis.memtable(users)
+            joined = house.events.join(brought, "user_id").filter(lambda table: table.time > table.anchor)
+            found = house.run(joined.aggregate(n=joined.count(), last=joined.unit.max()))
+
+    assert (int(found.n[0]), int(found["last"][0])) == (19_999, 19_999)
+    assert time.monotonic() - began < seconds

@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "Q_CLUSTER": {"timeout": 10, "retry": 11},
     "RATES": {"ingest": 1},
     "REDIS_URL": "",
+    "EVENTS_URL": "/var/events",
 }
 
 
@@ -34,6 +35,15 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
         return [message.id for message in check_settings(None)]
 
     return ids
+
+
+def test_checks__store_in_s3_without_the_package__is_named(
+    check: Callable[..., list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.object_store.PACKAGE", "no_such_package")
+
+    assert check(EVENTS_URL="s3://bucket/events") == ["insight.E007"]
+    assert check(EVENTS_URL="/var/events") == []
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

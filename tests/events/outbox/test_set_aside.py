@@ -11,7 +11,7 @@ from events.models import Flush, OutboxEvent, Rejected
 from events.outbox import flush, set_aside
 from tests.events.test_flush import accept_some, plain_ids
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("event_store")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("any_store")]
 
 
 def break_row(name: str, column: str = "user_id", value: str = "X'C328'") -> None:

@@ -1,0 +1,142 @@
+"""A store in Amazon's S3, or in what speaks its language (MinIO, Ceph, R2): keys, bytes, and DuckDB's way to it.
+
+Delta's own client reads the usual environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
+AWS_ENDPOINT_URL, AWS_ALLOW_HTTP); DuckDB is given the same. A commit is a PUT that the server refuses when the name is
+taken (If-None-Match), so two commits never get one number. `AWS_S3_ALLOW_UNSAFE_RENAME` would give that up.
+
+DuckDB's extension comes as a wheel that fits exactly one DuckDB, and is loaded by its path: nothing is downloaded.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from runs.refusals import Refused
+
+PACKAGE = "duckdb_extension_httpfs"
+PIECE = 8 * 1024 * 1024  # bytes handed on at once
+AT_ONCE = 4
+# Delta writes other characters once or twice percent-encoded, and every reader decodes them its own way.
+PLAIN = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9._~/=-]+)?")
+
+
+def is_remote(place: str) -> bool:
+    """True for an address, False for a folder."""
+    return urlsplit(place).scheme not in ("", "file")
+
+
+def checked(place: str) -> str:
+    """The address of a store, without a slash at its end.
+
+    Raises:
+        Refused: when it is of a kind that can't be read here, or keys are missing.
+    """
+    place = place.rstrip("/")
+    if not PLAIN.fullmatch(place):
+        raise Refused(
+            "EVENTS_URL is a folder, or s3://bucket/path of letters without accents, digits and the characters "
+            "- . _ ~ =, not {place}.",
+            place=f"{urlsplit(place).scheme}://…",
+        )
+    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
+    if missing:
+        raise Refused(
+            "EVENTS_URL is an address of S3, and its keys are missing: set {names}.", names=" and ".join(missing)
+        )
+    return place
+
+
+def is_readable() -> bool:
+    """True when DuckDB's extension is installed."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+def attach(place: str, execute: Callable[[str], Any]) -> None:
+    """Let a DuckDB connection read the files of this store; nothing to do for a folder.
+
+    Args:
+        place: the store's address, checked.
+        execute: runs one statement.
+
+    Raises:
+        Refused: when the extension isn't installed.
+    """
+    if not is_remote(place):
+        return
+    spec = importlib.util.find_spec(PACKAGE)
+    found = sorted(Path(str(spec.origin)).parent.rglob("httpfs.duckdb_extension")) if spec else []
+    if not found:
+        raise Refused("Events in S3 need one more package: pip install --require-hashes -r requirements-s3.txt.")
+    execute(f"LOAD {_quoted(str(found[-1]))}")
+    execute(f"CREATE OR REPLACE TEMPORARY SECRET insight_store ({', '.join(_secret())})")
+
+
+def _secret() -> Iterator[str]:
+    given = os.environ.get
+    yield "TYPE s3"
+    yield f"KEY_ID {_quoted(given('AWS_ACCESS_KEY_ID', ''))}"
+    yield f"SECRET {_quoted(given('AWS_SECRET_ACCESS_KEY', ''))}"
+    yield f"REGION {_quoted(given('AWS_REGION') or given('AWS_DEFAULT_REGION') or 'us-east-1')}"
+    if token := given("AWS_SESSION_TOKEN"):
+        yield f"SESSION_TOKEN {_quoted(token)}"
+    if endpoint := given("AWS_ENDPOINT_URL"):
+        parts = urlsplit(endpoint)
+        yield f"ENDPOINT {_quoted(parts.netloc + parts.path.rstrip('/'))}"
+        yield f"USE_SSL {str(parts.scheme == 'https').lower()}"
+        yield "URL_STYLE 'path'"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def place(place: str, files: Sequence[tuple[Path, str]]) -> None:
+    """Copy files into the store, each to its name below the address; when one fails, none stays."""
+    client = _client(place)
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda file: _send(client, *file), files))
+    except BaseException:
+        for _, name in files:
+            remove(place, name)
+        raise
+
+
+def _send(client: Any, path: Path, name: str) -> None:
+    target = client.open_output_stream(name, None)
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, target, PIECE)
+    target.close()
+
+
+def remove(place: str, name: str) -> None:
+    """Delete a file that no commit names."""
+    with suppress(OSError):  # never written, or the store is away: then nobody reads it either
+        _client(place).delete_file(name)
+
+
+def opened(place: str, name: str) -> Any:
+    """One file of a store, in a folder or not, as what pyarrow reads from.
+
+    Args:
+        place: the store's address, checked, or its folder.
+        name: of the file below it, as Delta's log has it.
+
+    Raises:
+        FileNotFoundError: when a vacuum has deleted it.
+    """
+    return _client(place).open_input_file(unquote(name)) if is_remote(place) else Path(place) / unquote(name)
+
+
+def _client(place: str) -> Any:
+    from deltalake.fs import DeltaStorageHandler
+
+    # The handler under pyarrow's: pyarrow hands its buffers on as they are, and the writer below takes bytes only.
+    return DeltaStorageHandler(place)._handler

@@ -1,0 +1,108 @@
+"""All that the site asks an engine of one made-up world: the documents that come out, and every answer on the way."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pandas as pd
+from django.core.management import call_command
+from django.db import transaction
+
+from aha.moments.reach import weekly_reach
+from aha.moments.retention_now import retention_now
+from events.catalogue import listing, refresh
+from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, draw_arms, simulate
+from events.warehouse import Warehouse
+from experiments.models import Experiment
+from reporting.document import dump
+from tests.aha.store import discover
+from tests.experiments.stored import stored_experiment
+
+UNITS = 1_200
+CLOCK = ("--signup-event", "signup")
+STUDY = (*CLOCK, "--days", 1, 3, 7, "--max-times", 4, "--retention", "window:21-27", "--json")
+BEHAVIOURS = ("--behaviours", "friend_add", "chat", "browse", "battle", "signup#country")
+GROUPS = (*CLOCK, "--window", "0", "13", "--retention", "window:21-27", "--json")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came out of one job.
+
+    Attributes:
+        document: as JSON has it.
+        answers: each answer that left the warehouse, in the order of the questions.
+    """
+
+    document: Any
+    answers: list[pd.DataFrame]
+
+
+def world() -> Simulation:
+    """An experiment of the world with a step, whose users all had their whole windows."""
+    return simulate(WORLDS["step"], UNITS, 3, draw_arms(WORLDS["step"], UNITS, 3))
+
+
+def do(job: str, made: Simulation) -> Done:
+    """One of `JOBS` on the engine that the settings name. The database stays as it was."""
+    with transaction.atomic():
+        experiment = stored_experiment(made)
+        with answers() as heard:
+            found = JOBS[job](experiment)
+        transaction.set_rollback(True)
+    return Done(json.loads(found) if isinstance(found, str) else found, heard)
+
+
+def reach(experiment: Experiment) -> Any:
+    """The weekly reach of the experiment's moment."""
+    assert experiment.moment is not None
+    return dump(weekly_reach(experiment.moment))
+
+
+def printed(*command: Any) -> str:
+    """What a command prints."""
+    out = StringIO()
+    call_command(*command, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def catalogue() -> Any:
+    """The list of events, as it is kept."""
+    assert refresh.make_catalogue()
+    found = dump(listing.catalogue())
+    return {name: value for name, value in found.items() if name not in ("made_at", "seconds")}
+
+
+@contextmanager
+def answers() -> Iterator[list[pd.DataFrame]]:
+    """Every answer that leaves a warehouse inside the block."""
+    heard: list[pd.DataFrame] = []
+    run, arrow = Warehouse.run, Warehouse.arrow
+
+    def heard_run(self: Warehouse, question: Any) -> pd.DataFrame:
+        heard.append(run(self, question))
+        return heard[-1]
+
+    def heard_arrow(self: Warehouse, question: Any) -> Any:
+        table = arrow(self, question)
+        heard.append(table.to_pandas())
+        return table
+
+    Warehouse.run, Warehouse.arrow = heard_run, heard_arrow  # type: ignore[method-assign]
+    try:
+        yield heard
+    finally:
+        Warehouse.run, Warehouse.arrow = run, arrow  # type: ignore[method-assign]
+
+
+JOBS: dict[str, Callable[[Experiment], Any]] = {
+    "catalogue": lambda _: catalogue(),
+    "retention": lambda _: dump(retention_now("signup")),
+    "reach": reach,
+    "analysis": lambda _: printed("analyze", EXPERIMENT_KEY, "--json"),
+    "study": lambda _: discover(*STUDY, *BEHAVIOURS),
+    "groups": lambda _: printed("segment_units", *GROUPS),
+}

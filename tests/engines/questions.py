@@ -1,0 +1,201 @@
+"""Every question of the queries modules that a warehouse may be asked, on one log.
+
+Explore's own (`aha/explore/queries.py`) are not among them, nor the few that read its users by number: it prepares the
+site's event store and refuses any other warehouse.
+"""
+
+import inspect
+from datetime import UTC, datetime
+from typing import Any
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from aha.study import queries as study
+from events.catalogue import queries as catalogue
+from events.counting import queries as counting
+from events.counting.known_before import level_counts
+from events.counting.unit_values import Basis
+from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.simulation import EXPERIMENT_KEY
+from events.windows import Window
+from experiments.analyse.gather import over_time_queries as over_time
+from experiments.analyse.gather import quantile_queries as quantiles
+from experiments.analyse.gather import queries as gather
+from experiments.plan.question import Question
+from segments.search import queries as search
+
+MODULES = (study, catalogue, counting, gather, over_time, quantiles, search)
+ON_NUMBERS_ONLY = {"search.one_in", "search.named", "search.acts_within"}
+# The list of events samples users by the engine's own hash, which Ibis can't write for Trino.
+WITH_A_HASH = {f"catalogue.{name}" for name in ("sampled", "sample_sizes")}
+BEHAVIOURS = [parse_behaviour(text) for text in ("friend_add", "chat", "signup[platform=ios]", "signup#country")]
+METRICS = {
+    "a": "window:21-27",
+    "b": "count:chat:0-6",
+    "c": "min_days:7-20:3",
+    "d": "active_days:0-13",
+    "e": "capped:3.5:count:chat:0-6",
+    "f": "unbounded:14",
+}
+PLAN = Question(
+    EXPERIMENT_KEY,
+    ("control", "nudge"),
+    ("window:21-27", "count:chat:0-6", "count:shop:0-13 / active_days:0-13", "on_day:1"),
+    "friend_add",
+    3,
+    7,
+    ("platform", "channel"),
+    active_days_before=2,
+)
+SINCE = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def asked(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    """Each question by the name of its function, in the order in which they build on each other."""
+    return (
+        _counted(log, basis) | _listed(log, basis) | _studied(log, basis) | _grouped(log, basis) | _gathered(log, basis)
+    )
+
+
+def functions() -> set[str]:
+    """The functions that give a question, by the same names."""
+    return {
+        f"{module.__name__.split('.')[-1] if module in (over_time, quantiles) else _short(module)}.{name}"
+        for module in MODULES
+        for name, found in vars(module).items()
+        if inspect.isfunction(found)
+        and found.__module__ == module.__name__
+        and not name.startswith("_")
+        and found.__annotations__.get("return") in (ir.Table, "ir.Table")
+    }
+
+
+def _short(module: Any) -> str:
+    return str(module.__name__.split(".")[-2])
+
+
+def _users(log: ir.Table, basis: Basis) -> ir.Table:
+    return counting.cohort(log, "signup", basis)
+
+
+def _counted(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    users, window = _users(log, basis), Window(0, 6)
+    exposed = counting.exposure_log(log, EXPERIMENT_KEY, basis)
+    met = exposed.group_by("user_id").aggregate(anchor=exposed.time.min(), variant=exposed.variant.max())
+    clocked = counting.with_clock(met, basis)
+    return {
+        "counting.span": counting.span(log, basis.clock),
+        "counting.extent": counting.extent(log, basis.clock),
+        "counting.strangers": counting.strangers(log, "u00"),
+        "counting.event_names": counting.event_names(log),
+        "counting.cohort": users,
+        "counting.exposure_log": exposed,
+        "counting.first_and_last": counting.first_and_last(log, SINCE),
+        "counting.with_clock": clocked,
+        "counting.activity_days": counting.activity_days(log, users, basis, window),
+        "counting.activity_since_anchor": counting.activity_since_anchor(log, users, basis, window),
+        "counting.counts": counting.counts(log, users, basis, days=7, behaviours=BEHAVIOURS),
+        "counting.occurrences": counting.occurrences(log, users, basis, days=7, behaviours=BEHAVIOURS),
+        "counting.matching": counting.matching(log, BEHAVIOURS, basis),
+        "counting.outcomes": counting.outcomes(
+            log, clocked, basis, {name: parse_metric(text) for name, text in METRICS.items()}, keep=("variant",)
+        ),
+        "counting.retention": counting.retention(log, users, basis, parse_retention("window:21-27")),
+        "counting.survival_times": counting.survival_times(log, users, basis, 7),
+        "counting.retention_curve": counting.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),
+        "counting.in_dates": counting.in_dates(users, SINCE.date(), None),
+    }
+
+
+def _listed(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    names = ["signup", "chat", "friend_add"]
+    pairs = catalogue.pairs(log, names, 1)
+    sample = catalogue.sampled(log, {"signup": 1, "chat": 1})
+    found = {
+        "catalogue.names": catalogue.names(log, 5),
+        "catalogue.number_of_names": catalogue.number_of_names(log),
+        "catalogue.weeks": catalogue.weeks(log, names, SINCE),
+        "catalogue.days": catalogue.days(log, "chat"),
+        "catalogue.pairs": pairs,
+        "catalogue.names_of_pairs": catalogue.names_of_pairs(pairs),
+        "catalogue.reach": catalogue.reach(pairs, "signup"),
+        "catalogue.sampled": sample,
+        "catalogue.sample_sizes": catalogue.sample_sizes(sample),
+    }
+    if basis.dialect not in catalogue.KEYS:  # properties aren't listed there
+        return found
+    members = catalogue.members(sample, basis.dialect)
+    return found | {
+        "catalogue.members": members,
+        "catalogue.properties": catalogue.properties(members, 10),
+        "catalogue.values": catalogue.values(members, 3),
+    }
+
+
+def _studied(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    import ibis
+
+    units = study.units(log, basis, signup="signup", definition=parse_retention("window:21-27"))
+    number = ibis.row_number().over(ibis.window(order_by="user_id")).cast("int32")
+    users = units.filter(units.mature).mutate(unit=number)
+    return {
+        "study.units": units,
+        "study.unit_counts": study.unit_counts(log, users, basis, days=[1, 3, 7], behaviours=BEHAVIOURS),
+        "study.histogram": study.histogram(log, users, basis, days=[1, 7], cap=4),
+        "study.active_days": study.active_days(log, users, basis, days=[1, 7]),
+        "study.daily_counts": study.daily_counts(log, users, basis, days=3, behaviours=BEHAVIOURS),
+        "study.days_active": study.days_active(log, users, basis, days=7),
+        "study.first_times": study.first_times(log, basis, BEHAVIOURS),
+        "study.first_sessions": study.first_sessions(log, users, basis, BEHAVIOURS, days=7),
+        "study.signup_properties": study.signup_properties(log, users, "signup"),
+        "study.reached_by_week": study.reached_by_week(log, users, basis, BEHAVIOURS[0], days=7, times=3),
+    }
+
+
+def _grouped(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    window = Window(0, 13)
+    users = search.eligible(_users(log, basis), window, Window(21, 27))
+    return {
+        "search.eligible": users,
+        "search.activity": search.activity(log, users, basis, window),
+        "search.halves": search.halves(log, users, basis, window),
+        "search.pattern": search.pattern(log, users, basis, window, BEHAVIOURS),
+        "search.life": search.life(log, users, basis),
+        "search.counts_within": search.counts_within(log, users, basis, [(BEHAVIOURS[0], 3), (BEHAVIOURS[1], 7)]),
+        "search.names_among": search.names_among(log, ["chat", "nothing"]),
+        "search.active_on": search.active_on(log, users, basis, window, 3),
+    }
+
+
+def _gathered(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    exposures = gather.exposures(log, PLAN, basis)
+    wrong = pa.table({"user_id": ["u0000001"], "variant": ["nudge"], "cluster": [""]})
+    met = gather.met(gather.admitted(exposures, [1], wrong))
+    units = gather.units(log, met, PLAN, basis)
+    values = gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90)
+    return {
+        "gather.exposures": exposures,
+        "gather.heard": gather.heard(exposures),
+        "gather.claims": gather.claims(exposures, [1]),
+        "gather.admitted": gather.admitted(exposures, [1], wrong),
+        "gather.met": met,
+        "gather.met_counts": gather.met_counts(met),
+        "gather.units": units,
+        "gather.span": gather.span(units),
+        "gather.unit_values": values,
+        "gather.known_events": gather.known_events(log, "chat"),
+        "gather.cells": gather.cells(values, PLAN, [["ios"], ["ad"], ["0"]]),
+        "gather.times": gather.times(values, 20),
+        "gather.bins": gather.bins(values, PLAN, 1),
+        "gather.late": gather.late(log, basis, SINCE),
+        "known_before.level_counts": level_counts(values, "c_0", 10),
+        "over_time_queries.exposures_by_day": over_time.exposures_by_day(values),
+        "over_time_queries.durations": over_time.durations(values, 7, 3),
+        "over_time_queries.long_durations": over_time.long_durations(log, units, basis, 40),
+        "over_time_queries.complete_days": over_time.complete_days(values),
+        "over_time_queries.curve": over_time.curve(values, 40),
+        "quantile_queries.arm_sizes": quantiles.arm_sizes(values, 1),
+        "quantile_queries.arm_quantiles": quantiles.arm_quantiles(values, 1, 0.9, {0: 0.01, 1: 0.02}),
+        "quantile_queries.below_quantiles": quantiles.below_quantiles(values, {1: [2.0, 3.0]}),
+    }

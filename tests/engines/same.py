@@ -1,0 +1,73 @@
+"""Two engines' answers to the same questions, side by side."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.engines.everything import Done
+
+DIGITS = {"rel": 1e-9, "abs": 1e-12}  # sums of floating-point numbers depend on their order
+
+
+def assert_same(found: Done, right: Done) -> None:
+    """Every answer cell by cell, then the documents value by value.
+
+    Raises:
+        AssertionError: with the places of the differences.
+    """
+    assert len(found.answers) == len(right.answers), "another number of questions"
+    for place, (ours, theirs) in enumerate(zip(found.answers, right.answers, strict=True)):
+        assert_same_cells(ours, theirs, f"question {place}")
+    ours_flat, theirs_flat = dict(leaves(found.document)), dict(leaves(right.document))
+    assert ours_flat.keys() == theirs_flat.keys()
+    differ = [path for path, value in theirs_flat.items() if not equal(ours_flat[path], value)]
+    assert {path: (ours_flat[path], theirs_flat[path]) for path in differ} == {}
+
+
+def assert_same_cells(ours: pd.DataFrame, theirs: pd.DataFrame, where: str) -> None:
+    """Two answers row by row, in whatever order the engines gave them."""
+    assert sorted(ours.columns) == sorted(theirs.columns), where
+    assert len(ours) == len(theirs), where
+    left, right = in_order(ours), in_order(theirs)
+    for column in right.columns:
+        for row, (one, other) in enumerate(zip(left[column], right[column], strict=True)):
+            assert equal(one, other), f"{where}: row {row} of {column} is {one!r} and not {other!r}"
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows sorted by their exact columns, then by their rounded ones."""
+    exact = [name for name in sorted(frame.columns) if not pd.api.types.is_float_dtype(frame[name])]
+    rounded = [name for name in sorted(frame.columns) if name not in exact]
+    keys = {name: frame[name].map(plain) for name in exact} | {name: frame[name].round(6) for name in rounded}
+    order = pd.DataFrame(keys).sort_values(list(keys), kind="stable").index if keys else frame.index
+    return frame.loc[order, exact + rounded].reset_index(drop=True)
+
+
+def plain(value: Any) -> str:
+    """A cell as a text that sorts alike for every engine's types."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, (bool, int, float)):
+        return f"{float(value):030.6f}"
+    return str(pd.Timestamp(value)) if hasattr(value, "year") else str(value)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """The same value; floating-point numbers but for their last digits."""
+    if isinstance(other, float) and isinstance(one, (int, float)):
+        return bool(one == pytest.approx(other, nan_ok=True, **DIGITS))
+    return plain(one) == plain(other)
+
+
+def leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value of a document with its path."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from leaves(value, f"{path}.{key}")
+    elif isinstance(document, (list, tuple)):
+        for place, value in enumerate(document):
+            yield from leaves(value, f"{path}[{place}]")
+    else:
+        yield path, document

@@ -1,0 +1,48 @@
+"""What is set on Spark before its first question, by us."""
+
+import os
+import sys
+
+import pytest
+from django.test import override_settings
+
+from events import spark, warehouse
+
+
+def test_conf__of_an_address__has_ours_and_its_own_and_always_utc() -> None:
+    with override_settings(SPARK_DRIVER_MEMORY="3g"):
+        found = spark.conf(
+            "pyspark:///lake/tables?spark.master=spark://host:7077&spark.sql.session.timeZone=Asia/Seoul"
+        )
+
+    assert found["spark.master"] == "spark://host:7077"
+    assert found["spark.sql.warehouse.dir"] == "/lake/tables"
+    assert found["spark.driver.memory"] == "3g"
+    assert found["spark.sql.session.timeZone"] == "UTC"
+    assert spark.conf("pyspark://?spark.driver.memory=9g")["spark.driver.memory"] == "9g"
+    assert "spark.sql.warehouse.dir" not in spark.conf("pyspark://")
+
+
+@pytest.mark.engines
+@pytest.mark.django_db
+def test_session__as_a_person_starts_it__is_ours(spark_address: str) -> None:
+    import ibis
+
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"):
+        with warehouse.connect() as house:
+            session = house.backend._session
+            executors = session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1  # without the driver
+            asked = {name: session.sparkContext.getConf().get(name) for name in spark.OURS}
+            listed = ibis.memtable({"name": ["a", "b"], "one_in": [1, 2]})
+            kept_names = []
+            with house.kept(listed.mutate(more=listed.one_in + 1)) as kept:
+                kept_names = kept.get_name()
+                assert sorted(house.run(kept).more) == [2, 3]
+            assert kept_names not in house.backend.list_tables()
+        with warehouse.connect() as again:
+            assert again.backend._session is session  # one for the process
+
+    assert executors == 2
+    assert asked == spark.OURS
+    assert os.environ["PYSPARK_PYTHON"] == os.environ["PYSPARK_DRIVER_PYTHON"] == sys.executable
+    assert session.conf.get("spark.sql.session.timeZone") == "UTC"
