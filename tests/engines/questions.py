@@ -79,6 +79,11 @@ def _users(log: ir.Table, basis: Basis) -> ir.Table:
     return counting.cohort(log, "signup", basis)
 
 
+def _metrics() -> dict[str, Any]:
+    """Those of `METRICS`, none of which is a ratio or a quantile."""
+    return {name: parse_metric(text) for name, text in METRICS.items()}
+
+
 def _counted(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     users, window = _users(log, basis), Window(0, 6)
     exposed = counting.exposure_log(log, EXPERIMENT_KEY, basis)
@@ -86,7 +91,6 @@ def _counted(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     clocked = counting.with_clock(met, basis)
     return {
         "counting.span": counting.span(log, basis.clock),
-        "counting.extent": counting.extent(log, basis.clock),
         "counting.strangers": counting.strangers(log, "u00"),
         "counting.event_names": counting.event_names(log),
         "counting.cohort": users,
@@ -98,9 +102,7 @@ def _counted(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
         "counting.counts": counting.counts(log, users, basis, days=7, behaviours=BEHAVIOURS),
         "counting.occurrences": counting.occurrences(log, users, basis, days=7, behaviours=BEHAVIOURS),
         "counting.matching": counting.matching(log, BEHAVIOURS, basis),
-        "counting.outcomes": counting.outcomes(
-            log, clocked, basis, {name: parse_metric(text) for name, text in METRICS.items()}, keep=("variant",)
-        ),
+        "counting.outcomes": counting.outcomes(log, clocked, basis, _metrics(), keep=("variant",)),
         "counting.retention": counting.retention(log, users, basis, parse_retention("window:21-27")),
         "counting.survival_times": counting.survival_times(log, users, basis, 7),
         "counting.retention_curve": counting.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),
@@ -164,6 +166,7 @@ def _grouped(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
         "search.life": search.life(log, users, basis),
         "search.counts_within": search.counts_within(log, users, basis, [(BEHAVIOURS[0], 3), (BEHAVIOURS[1], 7)]),
         "search.names_among": search.names_among(log, ["chat", "nothing"]),
+        "search.whole_pattern": search.whole_pattern(log, users, basis, window, BEHAVIOURS),
         "search.active_on": search.active_on(log, users, basis, window, 3),
     }
 
