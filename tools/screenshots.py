@@ -27,6 +27,7 @@ WIDTH = 1200  # pixels of the stored picture
 ADMIN_WIDTH = 1320  # from 1280 on the admin shows its menu
 HEIGHT = 1500  # pixels of page that are shown; the rest is cut off
 MOST_BYTES = 150_000
+MOST_WAIT = 60_000  # milliseconds
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -217,11 +218,14 @@ def _photograph(page: Any, path: str, file: Path, height: int) -> int:
     for place in range(page.locator("img[loading=lazy]").count()):
         page.locator("img[loading=lazy]").nth(place).scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
+    page.locator("[aria-busy=true]").first.wait_for(state="detached", timeout=MOST_WAIT)  # what is still being counted
+    page.evaluate(UNSTICK)  # it would lie across the picture
     page.evaluate("window.scrollTo(0, 0)")
     file.write_bytes(_small(page, page.screenshot(full_page=True), height))
     return file.stat().st_size
 
 
+UNSTICK = "document.querySelectorAll('.actions.sticky').forEach(bar => { bar.style.position = 'static' })"
 PIXELS = """async ([content, height]) => {
   const blob = await (await fetch("data:image/png;base64," + content)).blob();
   const image = await createImageBitmap(blob);
