@@ -10,7 +10,7 @@ from runs.models import Run
 class Analysis(Run):
     """One analysis of an experiment. Its payload is `experiments.analyse.result.Readout` as JSON."""
 
-    NAMED_BY = ("experiment",)
+    NAMED_BY = ("experiment__moment",)
     experiment = models.ForeignKey(
         Experiment, on_delete=models.PROTECT, related_name="analyses", verbose_name=_("experiment")
     )

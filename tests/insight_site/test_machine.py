@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 
 from events.models import Source
+from events.outbox import pressure
 from experiments.serve import config
 from insight_site.access import keys
 from insight_site.machine import dispatch
@@ -88,10 +90,11 @@ def unit(name: str) -> dict[str, Any]:
 # One more query here is one more for each batch and each evaluation of the services that use this site.
 FLAGS = "/ofrep/v1/evaluate/flags"
 QUERIES: dict[str, tuple[str, str, dict[str, Any], int]] = {
-    "one event": ("POST", "/v1/batch", events(1), 4),
-    "fifty events": ("POST", "/v1/batch", events(50), 4),
+    "one event": ("POST", "/v1/batch", events(1), 1),
+    "fifty events": ("POST", "/v1/batch", events(50), 1),
     "a flag of a known unit": ("POST", f"{FLAGS}/exp0", unit("known"), 1),
-    "a flag of a new unit": ("POST", f"{FLAGS}/exp0", unit("new"), 6),
+    # PostgreSQL is asked once, past the cursors that Django counts.
+    "a flag of a new unit": ("POST", f"{FLAGS}/exp0", unit("new"), 0 if connection.vendor == "postgresql" else 6),
     "all flags of a known unit": ("POST", FLAGS, unit("known"), 1),
     "remote evaluation": ("POST", "/api/eval/{key}", unit("known"), 1),
     "configuration": ("GET", "/api/features/{key}", {}, 0),
@@ -104,12 +107,14 @@ def test_door__called_before__asks_no_more_queries(
 ) -> None:
     monkeypatch.setattr(keys, "FRESH_SECONDS", 1e9)  # on a slow machine the key and the flags would be read again
     monkeypatch.setattr(config, "CHECK_SECONDS", 1e9)
+    monkeypatch.setattr(pressure, "LOOK_SECONDS", 1e9)
     source, scopes = Source.objects.create(name="app"), ["events:write", "assign:read", "config:read"]
     key = keys.issue_key(name="k", source=source, kind="client", scopes=scopes)[1]
     for number in range(3):
         running(f"exp{number}")
     for before in (FLAGS, f"{FLAGS}/exp0"):
         Client().post(before, unit("known"), content_type="application/json", headers={"X-API-Key": key})
+    Client().post("/v1/batch", events(2), content_type="application/json", headers={"X-API-Key": key})
     Client().get(f"/api/features/{key}")  # who asks for which flag is noted every 20 seconds
     method, path, body, queries = QUERIES[what]
 

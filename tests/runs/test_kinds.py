@@ -37,7 +37,12 @@ def test_kind__each_name__leads_to_something(kind: RunKind) -> None:
         get_template(kind.template)
     assert bool(kind.body) == bool(kind.template) == bool(kind.document)
     assert kind.read or not (kind.draw or kind.document)
-    assert all(kind.run_class._meta.get_field(name).is_relation for name in kind.run_class.NAMED_BY)
+    for path in kind.run_class.NAMED_BY:
+        model: Any = kind.run_class
+        for name in path.split("__"):
+            field = model._meta.get_field(name)
+            assert field.is_relation
+            model = field.related_model
 
 
 @pytest.mark.django_db

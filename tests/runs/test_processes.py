@@ -88,8 +88,10 @@ def test_close__ends_the_processes() -> None:
     assert processes._alive == set()
 
 
+# A shell that starts tests in the background has them ignore Ctrl-C, and a program inherits that.
 SCRIPT = """
-import os, time
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from runs.parallel import use_workers
 from runs.processes import elsewhere
 use_workers(2)

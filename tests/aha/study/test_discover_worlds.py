@@ -37,8 +37,8 @@ def test_step_world__discover__the_jump_at_three_friends_in_seven_days_comes_fir
     text = discover(*WORLD)
     again = discover(*WORLD)
 
-    assert again == text
     found = json.loads(text)
+    assert {**json.loads(again), "spent": found["spent"]} == found  # seconds and megabytes are of the run
     best = found["candidates"][0]
     assert (best["behaviour"], best["times"], best["days"], best["step"]) == ("friend_add", 3, 7, "jump")
     assert [row["step"] for row in found["candidates"][1:]].count("jump") == 0
@@ -47,7 +47,8 @@ def test_step_world__discover__the_jump_at_three_friends_in_seven_days_comes_fir
     assert full["low"] < 0.1036 < full["high"]  # the true average effect; raw is four times as large
     assert raw["low"] > 3 * full["high"]
     assert abs(best["hold_out_j"] - best["j"]) < 0.03
-    one = {**found, "cells": found["cells"][:1], "candidates": [best]}
+    assert set(found["spent"]) == {"seconds", "processor_seconds", "peak_mb", "workers"}
+    one = {**found, "spent": None, "cells": found["cells"][:1], "candidates": [best]}
     assert keys_of(one) == sorted(EXPECTED_KEYS)
     marked = {row["behaviour"]: row["flags"] for row in found["candidates"]}
     inert = {"settings_open", "error_seen", "rotate", "mute", "help_open", "ad_seen", "screenshot"}

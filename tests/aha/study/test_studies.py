@@ -102,7 +102,10 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     found = json.loads(text)
     assert text.count("\n") == 1
     some = {name: found[name][:1] for name in ("cells", "candidates")}
-    assert set(keys_of({**found, **some})) - set(EXPECTED_KEYS) == {".candidates[].later_cohort_j.not_computable"}
+    assert set(keys_of({**found, **some})) - set(EXPECTED_KEYS) == {
+        ".candidates[].later_cohort_j.not_computable",
+        *(f".spent.{name}" for name in ("seconds", "processor_seconds", "peak_mb", "workers")),
+    }
     assert found["units"] == {"eligible": UNITS, "excluded": {"too_young": 0}}
     study = Study.objects.get()
     assert (study.status, study.seed, study.inputs["days"]) == ("done", 4, [3, 7])

@@ -63,7 +63,9 @@ def test_disk__with_less_room_than_asked_for__refuses(
     assert pressure.look() is found
 
 
-def test_disk__of_a_store_in_an_object_store__is_not_asked_for(settings: Any) -> None:
+def test_disk__of_a_store_in_an_object_store__is_not_asked_for(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
     settings.EVENTS_URL, settings.DISK_FREE_MB = "s3://bucket/events", 0
 
     assert pressure.look() is None
