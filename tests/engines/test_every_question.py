@@ -14,7 +14,6 @@ from tests.engines import questions
 from tests.engines.conftest import World
 from tests.engines.same import assert_same_cells
 from tests.events.test_queries import DIALECTS
-from tests.marks import first_is_fast
 
 CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "America/New_York")]
 END = questions.SINCE.replace(month=4)
@@ -28,7 +27,8 @@ def test_list__of_questions__forgets_none() -> None:
     assert questions.functions() - listed == questions.ON_NUMBERS_ONLY
 
 
-@pytest.mark.parametrize("dialect", first_is_fast(DIALECTS))
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))

@@ -13,6 +13,7 @@ from events.counting import queries as counting
 from events.metrics import MinEvents, Survival, parse_behaviour, parse_retention
 from events.windows import Clock
 from tests.aha.explore.small_logs import CLOCKS, acts_of, basis_of, monday_of, people_of, random_rows, records
+from tests.marks import first_is_fast
 
 DEFINITIONS = [
     "on_day:0",
@@ -41,7 +42,7 @@ def engine() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", first_is_fast([1, 2]))
 def test_triangle__every_definition__counts_as_retention_does(engine: Any, clock: Clock, seed: int) -> None:
     rows = random_rows(seed)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)

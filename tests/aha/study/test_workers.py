@@ -19,6 +19,7 @@ def _one_worker_afterwards() -> Iterator[None]:
     use_workers(1)
 
 
+@pytest.mark.slow
 def test_study__one_two_or_four_workers__gives_the_same_report() -> None:
     inputs = replace(INPUTS, inert=("mute", "rotate", "ad_seen", "help_open", "screenshot"))
     answers = answers_of(simulate(WORLDS["step"], 2_500, 5), inputs, by_group=True)

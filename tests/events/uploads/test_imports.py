@@ -219,6 +219,7 @@ def test_mapping__one_column__says_so_at_the_separator(client: Client, send: Cal
     assert "disabled" in page
 
 
+@pytest.mark.slow
 def test_mapping__5000_columns__is_refused_with_a_sentence(client: Client, send: Callable[..., Any]) -> None:
     content = ",".join(f"c{i}" for i in range(5_000)).encode() + b"\n" + b",".join([b"x"] * 5_000) + b"\n"
 

@@ -38,6 +38,7 @@ def numbers(found: Segmentation) -> list[Any]:
     return [found.labels.tolist(), rows, found.k_scores, found.null, found.stability, found.model, found.gaps, pictures]
 
 
+@pytest.mark.slow
 def test_segment__one_two_or_four_workers__gives_the_same_groups() -> None:
     table, simulation = world_table("planted_groups", seed=1, units=1_500)
     outcome = 1.0 - simulation.retained.astype(np.float64)
