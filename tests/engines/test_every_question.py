@@ -58,4 +58,5 @@ def test_questions__on_spark__give_the_cells_of_duckdb(world: World, spark_addre
         assert found.keys() == right.keys()
         for name, question in found.items():
             assert_same_cells(house.run(question), right[name], name)
-    assert all(len(frame) for frame in right.values())
+    # Nobody claims an arm or speaks of one in this world: these two are compared as empty tables.
+    assert [name for name, frame in right.items() if not len(frame)] == ["gather.heard", "gather.claims"]
