@@ -54,7 +54,7 @@ def moment_name(stored: str, claim: Claimed) -> str:
 
 
 def is_made_moment_name(stored: str, claim: Claimed) -> bool:
-    """Nobody wrote this name: it equals what is made of the claim, now or by versions up to 0.5, in either language."""
+    """Nobody wrote this name: it equals what is made of the claim, now or by earlier versions, in either language."""
     behaviour, times, days = plain_name(claim.behaviour), claim.times, claim.days
     older = (f"{behaviour} ≥ {times} within {days} days", f"{days}일 이내 {behaviour} ≥ {times}")
     return plain_name(stored) in (new_moment_name(claim), *older)
@@ -111,7 +111,7 @@ def hypothesis_to_keep(typed: str, moment: Named) -> str:
 
 
 def _older_hypotheses(moment: Named) -> tuple[str, str]:
-    """As versions up to 0.5 wrote it, in the language of whoever made the draft, ending in a specification."""
+    """As earlier versions wrote it, in the language of whoever made the draft, ending in a specification."""
     behaviour, times, days = plain_name(moment.behaviour), moment.times, moment.days
     retention = plain_name(moment.retention)
     return (

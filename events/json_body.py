@@ -1,6 +1,6 @@
 """The JSON of a request: read by orjson, and by Python's own reader where orjson would change or refuse a value. Pure.
 
-orjson reads a batch in a fifth of the time, but refuses NaN, Infinity, lone surrogates and numbers beyond a double, and
+orjson reads a batch in much less time, but refuses NaN, Infinity, lone surrogates and numbers beyond a double, and
 turns integers beyond 64 bits into floats without a word. A body that may hold one of these is read the slow way, where
 the value fails its event alone.
 """

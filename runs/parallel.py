@@ -140,7 +140,7 @@ class _Work[P, R]:
 
 
 def _threads() -> ThreadPoolExecutor:
-    global _pool  # noqa: PLW0603
+    global _pool  # noqa: PLW0603 - the threads of this process
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(max(workers() - 1, 1), thread_name_prefix="part")

@@ -1,7 +1,7 @@
 """Log lines and counters of the machine doors, off the way of the answer: one thread writes them a moment later.
 
-Written one by one they would cost a third of an assignment. A process that is killed loses the last `EVERY` seconds of
-them; one that ends, or is asked for its metrics, writes them first.
+Written one by one they would make each answer wait for the stream. A process that is killed loses the last `EVERY`
+seconds of them; one that ends, or is asked for its metrics, writes them first.
 """
 
 import atexit
