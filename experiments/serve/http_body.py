@@ -27,7 +27,7 @@ def read_json(request: HttpRequest) -> Any:
         BadBodyError: without a length (a chunked body would read as an empty one), over the limit, cut, or no JSON.
     """
     length = request.META.get("CONTENT_LENGTH") or ""
-    if not length.isdigit() or request.headers.get("Transfer-Encoding"):
+    if not length.isdigit() or request.META.get("HTTP_TRANSFER_ENCODING"):
         raise BadBodyError(411, "send a Content-Length; chunked bodies are not taken")
     if int(length) > BODY_BYTES:
         raise BadBodyError(413, f"the body may have at most {BODY_BYTES} bytes")
@@ -47,7 +47,7 @@ def parse(body: bytes) -> Any:
         BadBodyError: for what JSON in UTF-8, 64-bit integers, finite numbers or PostgreSQL's text can't hold.
     """
     try:
-        data = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
+        data = _DECODER.decode(body.decode("utf-8-sig"))
         if b"\\u" in body:  # NUL and lone surrogates can only come in escaped
             bad = any(BAD_TEXT.search(text) for text in _texts(data))
             if bad:
@@ -84,3 +84,6 @@ def _texts(data: Any) -> Iterator[str]:
     elif isinstance(data, list):
         for value in data:
             yield from _texts(value)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer, parse_float=_finite)

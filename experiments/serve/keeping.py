@@ -1,14 +1,16 @@
 """How a draw becomes a row and its exposure, in one transaction (docs/assignment.md, "Exactly one row").
 
-On PostgreSQL the usual first call is one statement, `keep_first`; everything else is insert-or-ignore, read, expose.
+On PostgreSQL the usual first call is one statement, `keep_first`, which all threads that come meanwhile share;
+everything else is insert-or-ignore, read, expose.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,30 +22,52 @@ from events.schema import EXPOSURE, EventRecord
 from experiments.draw.evaluation import Draw, Flag
 from experiments.models import Assignment
 from experiments.serve.remembered import Pair, Stored
+from experiments.serve.together import Together
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 READ = "id, variant_id, segment_key, bucket, exposed_at, cluster"
-# The row that is there, else the row that is made and its event. A call that loses a race to another sees neither.
-FIRST_CALL = f"""
-    WITH found AS (SELECT {READ} FROM {Assignment._meta.db_table}
-        WHERE unit = %(unit)s::varchar AND experiment_id = %(flag)s::bigint),
+# Of each unit the row that is there, else the row that is made and its event. A call that loses a race to another
+# process sees neither. In the order of units: two statements that overlap can't lock each other out.
+FIRST_CALLS = f"""
+    WITH given AS (SELECT * FROM unnest(
+        %(unit)s::varchar[], %(flag)s::bigint[], %(arm)s::bigint[], %(segment)s::varchar[], %(bucket)s::smallint[],
+        %(now)s::timestamptz[], %(exposed)s::timestamptz[], %(cluster)s::varchar[], %(message)s::varchar[],
+        %(properties)s::text[])
+        AS one (unit, flag, arm, segment, bucket, now, exposed, cluster, message, properties)),
+    found AS (SELECT stored.* FROM given CROSS JOIN LATERAL (
+        SELECT unit, experiment_id, {READ} FROM {Assignment._meta.db_table} AS row
+        WHERE row.unit = given.unit AND experiment_id = flag OFFSET 0) AS stored),
     made AS (
         INSERT INTO {Assignment._meta.db_table}
             (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster)
-        SELECT %(unit)s::varchar, %(flag)s::bigint, %(arm)s::bigint, %(segment)s::varchar, %(bucket)s::smallint,
-            %(now)s::timestamptz, %(exposed)s::timestamptz, %(cluster)s::varchar
-        WHERE NOT EXISTS (SELECT FROM found)
-        ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING {READ}
+        SELECT unit, flag, arm, segment, bucket, now, exposed, cluster FROM given
+        WHERE NOT EXISTS (SELECT FROM found WHERE found.unit = given.unit AND experiment_id = flag)
+        ORDER BY unit, flag
+        ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING unit, experiment_id, {READ}
     ),
     told AS (
         INSERT INTO {OutboxEvent._meta.db_table} (message_id, user_id, event, time, properties, received_at)
-        SELECT %(message)s::varchar, %(unit)s::varchar, %(event)s::varchar, %(now)s::timestamptz,
-            %(properties)s::text, %(now)s::timestamptz
-        FROM made WHERE exposed_at IS NOT NULL
+        SELECT message, given.unit, %(event)s::varchar, now, properties, now
+        FROM given JOIN made ON made.unit = given.unit AND experiment_id = flag WHERE exposed IS NOT NULL
         ON CONFLICT (message_id) DO NOTHING
     )
-    SELECT {READ}, false FROM found UNION ALL SELECT {READ}, true FROM made
+    SELECT unit, experiment_id, {READ}, false FROM found UNION ALL SELECT unit, experiment_id, {READ}, true FROM made
 """  # noqa: S608 - names of our own tables
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """What a first call would keep."""
+
+    unit: str
+    flag: Flag
+    row: Stored
+    now: datetime
+    told: EventRecord
+
+    @property
+    def pair(self) -> Pair:
+        return self.unit, self.flag.pk
 
 
 def stored_rows(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
@@ -73,36 +97,55 @@ def keep_first(unit: str, flag: Flag, draw: Draw, *, expose: bool) -> tuple[Stor
     now = timezone.now()
     arm, bucket = flag.arms[draw.arm or 0].pk, round(draw.bucket * 10_000)
     row = Stored(0, arm, draw.segment, bucket, now if expose else None, draw.cluster)
-    told = _exposure(unit, flag, row, now)
-    given = {
-        "unit": unit,
-        "flag": flag.pk,
-        "arm": row.variant_id,
-        "segment": row.segment,
-        "bucket": row.bucket,
-        "now": now,
-        "exposed": row.exposed_at,
-        "cluster": row.cluster,
-        "message": f"{OUTBOX_PREFIX}:{told.message_id}",
-        "event": told.event,
-        "properties": told.properties,
-    }
-    answer = _prepared(FIRST_CALL, given)
-    if answer is None:
-        return None
-    found = Stored(*answer[:6])
-    return None if expose and found.exposed_at is None else (found, answer[6])
+    first = _First(unit, flag, row, now, _exposure(unit, flag, row, now))
+    # Another thread's connection knows nothing of a transaction that is open here.
+    kept = _keep([first])[0] if connection.in_atomic_block else _together(first)
+    return None if kept is None or (expose and kept[0].exposed_at is None) else kept
 
 
-def _prepared(sql: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row of a statement that PostgreSQL plans once a connection: planning it takes as long as doing it.
+def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
+    """The row of each call and whether the call made it; None for a lost race."""
+    by_pair: dict[Pair, _First] = {}
+    for call in calls:
+        by_pair.setdefault(call.pair, call)
+    firsts = list(by_pair.values())
+    answer = _prepared(
+        FIRST_CALLS,
+        {
+            "unit": [first.unit for first in firsts],
+            "flag": [first.flag.pk for first in firsts],
+            "arm": [first.row.variant_id for first in firsts],
+            "segment": [first.row.segment for first in firsts],
+            "bucket": [first.row.bucket for first in firsts],
+            "now": [first.now for first in firsts],
+            "exposed": [first.row.exposed_at for first in firsts],
+            "cluster": [first.row.cluster for first in firsts],
+            "message": [f"{OUTBOX_PREFIX}:{first.told.message_id}" for first in firsts],
+            "properties": [first.told.properties for first in firsts],
+            "event": EXPOSURE,
+        },
+    )
+    kept = {(unit, flag): (Stored(*row), made) for unit, flag, *row, made in answer}
+    results = []
+    for call in calls:
+        result = kept.get(call.pair)
+        is_first = by_pair[call.pair] is call  # two calls of one unit side by side: one of them has made the row
+        results.append(result and (result[0], result[1] and is_first))
+    return results
+
+
+_together = Together(_keep)
+
+
+def _prepared(sql: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a statement that PostgreSQL plans once a connection: planning it takes as long as doing it.
 
     Django's own cursors bind in the client and prepare nothing.
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, given, prepare=settings.DATABASE_PREPARES).fetchone()
+        return cursor.execute(sql, given, prepare=settings.DATABASE_PREPARES).fetchall()
 
 
 def keep_draws(
@@ -159,6 +202,6 @@ def _exposure(unit: str, flag: Flag, row: Stored, now: datetime) -> EventRecord:
         "bucket": row.bucket / 10_000,
         "source": "ofrep",
     }
-    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+    text = orjson.dumps(properties).decode()
     digest = hashlib.sha256(f"{flag.key}\n{unit}".encode()).hexdigest()
     return EventRecord(user_id=unit, event=EXPOSURE, time=now, properties=text, message_id=digest)

@@ -8,6 +8,7 @@ import hashlib
 import json
 from typing import Any
 
+import orjson
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -62,7 +63,15 @@ def _single(key: str, unit: str, context: dict[str, Any], *, expose: bool, detai
         return _error(404, key, "FLAG_NOT_FOUND", "there is no started experiment under this flag key")
     if isinstance(answer, Failed):
         return _error(500, key, "GENERAL", answer.message)
-    return JsonResponse(answer.document())
+    return _json(answer.document())
+
+
+def _json(document: dict[str, Any]) -> HttpResponse:
+    try:
+        body = orjson.dumps(document)
+    except TypeError:  # a value with a number of more than 64 bits
+        return JsonResponse(document)
+    return HttpResponse(body, content_type="application/json")
 
 
 def _bulk(request: HttpRequest, answers: list[Evaluation | Failed]) -> HttpResponse:
@@ -71,7 +80,7 @@ def _bulk(request: HttpRequest, answers: list[Evaluation | Failed]) -> HttpRespo
     if _matches(request.headers.get("If-None-Match", ""), tag):
         response = HttpResponse(status=304)
     else:
-        response = JsonResponse({"flags": flags, "metadata": {}})
+        response = _json({"flags": flags, "metadata": {}})
     response["ETag"] = tag
     return response
 
@@ -119,7 +128,8 @@ def _detailed(request: HttpRequest) -> bool:
 def _exposes(request: HttpRequest) -> bool:
     """Neither the call nor its key says that the service logs exposures itself."""
     caller = _caller(request)
-    return request.GET.get("exposure") != "0" and (caller is None or caller.log_exposures)
+    asked = request.GET.get("exposure") if request.META.get("QUERY_STRING") else None
+    return asked != "0" and (caller is None or caller.log_exposures)
 
 
 def _caller(request: HttpRequest) -> Caller | None:

@@ -4,7 +4,6 @@ A key has 256 random bits, so one HMAC is as good as a slow password hash, which
 process remembers a key for `FRESH_SECONDS`: a revoked key works no longer than that anywhere.
 """
 
-import hashlib
 import hmac
 import secrets
 import time
@@ -152,7 +151,7 @@ def forget_cached_keys() -> None:
 
 def digest(key: str) -> str:
     """What is stored of a key, and stands for it in counters."""
-    return _digests(key)[0]
+    return _digest(settings.API_KEY_PEPPERS[0], key)
 
 
 def _load(key: str, now: float) -> _Entry:
@@ -188,4 +187,8 @@ def _note_use(row: ApiKey) -> None:
 
 def _digests(key: str) -> list[str]:
     """One for each pepper: the first is for new keys, the others let old keys live while the pepper is changed."""
-    return [hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest() for pepper in settings.API_KEY_PEPPERS]
+    return [_digest(pepper, key) for pepper in settings.API_KEY_PEPPERS]
+
+
+def _digest(pepper: str, key: str) -> str:
+    return hmac.digest(pepper.encode(), key.encode(), "sha256").hex()

@@ -14,7 +14,7 @@ import structlog
 from django.db import close_old_connections, connections
 
 from insight_site.access.permissions import machine_door
-from insight_site.machine.dispatch import answered
+from insight_site.machine.dispatch import answered, constant_headers
 from insight_site.machine.lines import note_soon
 from insight_site.request_lines import ids_of, line_of
 
@@ -40,16 +40,16 @@ def _answer(request: Any, environ: dict[str, Any], start_response: Callable[...,
     _look_after_connections()
     with structlog.contextvars.bound_contextvars(**ids):
         response = answered(request)
-    response.headers["X-Request-ID"] = ids["request_id"]
-    _look_after_connections()
     note_soon(line_of(request, response, time.perf_counter() - began), ids)
-    status = response.status_code
-    start_response(f"{status} {responses.get(status, 'Unknown')}", list(response.items()))
-    return [response.content]
+    status, body = response.status_code, response.content
+    headers = [*response.items(), *constant_headers(secure=request.is_secure())]
+    headers += [("X-Request-ID", ids["request_id"]), ("Content-Length", str(len(body)))]
+    start_response(f"{status} {responses.get(status, 'Unknown')}", headers)
+    return [body]
 
 
 def _look_after_connections() -> None:
-    """What Django does around each request, where there is a reason: an error, or a second that has passed.
+    """What Django does around each request, where there is a reason: an error before, or a second that has passed.
 
     It makes the next query ask first whether the connection lives, which would double the way to the database.
     """

@@ -1,6 +1,7 @@
 """From a request to the machine door that answers it."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import cast
 
 import structlog
@@ -26,15 +27,13 @@ def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
     def middleware(request: HttpRequest) -> HttpResponse:
         if machine_door(request.path_info) in (None, "management"):
             return get_response(request)
-        return answered(request)
+        response = answered(request)
+        for name, value in constant_headers(secure=request.is_secure()):
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        return response
 
     return middleware
-
-
-def _answer(request: HttpRequest) -> HttpResponse:
-    response = _with_cors(request, as_machine(request, _dispatch))
-    response.headers.setdefault("Content-Length", str(len(response.content)))
-    return response
 
 
 def _dispatch(request: HttpRequest) -> HttpResponse:
@@ -56,7 +55,7 @@ def _dispatch(request: HttpRequest) -> HttpResponse:
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too."""
-    origin = request.headers.get("Origin")
+    origin = request.META.get("HTTP_ORIGIN")  # `headers` would read all of them
     if origin is None:
         return response
     caller: Caller | None = getattr(request, "caller", None)
@@ -74,15 +73,26 @@ def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-_secured = SecurityMiddleware(_answer)
-
-
 def answered(request: HttpRequest) -> HttpResponse:
-    """The whole answer of a machine door, with the headers that every answer of this site has."""
+    """The answer of a machine door, without `constant_headers` and length."""
     try:
-        return cast("HttpResponse", _secured(request))
+        return _with_cors(request, as_machine(request, _dispatch))
     except SuspiciousOperation as refused:
         return probes.bad_request(request, refused)
     except Exception:
         log.exception("machine.failed")
         return probes.server_error(request)
+
+
+@cache
+def constant_headers(*, secure: bool) -> tuple[tuple[str, str], ...]:
+    """The headers that every answer of this site has, as Django's own middleware gives them.
+
+    Args:
+        secure: whether the request came by HTTPS.
+    """
+    request = HttpRequest()
+    request.is_secure = lambda: secure  # type: ignore[method-assign]
+    empty = HttpResponse()
+    del empty["Content-Type"]
+    return tuple(cast("HttpResponse", SecurityMiddleware(lambda _: empty)(request)).items())

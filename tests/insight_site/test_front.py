@@ -135,7 +135,7 @@ def test_trouble__inside_a_door__is_answered_in_its_shape(site: Any, monkeypatch
     assert json.loads(body)["code"] == "internal_error"
 
 
-@pytest.mark.parametrize(("seconds", "trouble", "times"), [(0.0, False, 0), (2.0, False, 1), (0.0, True, 2)])
+@pytest.mark.parametrize(("seconds", "trouble", "times"), [(0.0, False, 0), (2.0, False, 1), (0.0, True, 1)])
 def test_connections__of_this_thread__are_looked_after_each_second_and_after_an_error(
     site: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, trouble: bool, times: int
 ) -> None:

@@ -122,4 +122,4 @@ def test_statement__names_the_columns_of_both_tables() -> None:
         field.column for field in OutboxEvent._meta.fields if field.column != "flush_id"
     }
 
-    assert all(str(column) in keeping.FIRST_CALL for column in columns)
+    assert all(str(column) in keeping.FIRST_CALLS for column in columns)
