@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "insight_site.machine.worker.StayingWorker"
+threads = int(os.environ.get("WEB_THREADS", "4"))  # in each worker; each has a connection to the database
 timeout = 30
 graceful_timeout = 30
 keepalive = 5

@@ -45,6 +45,8 @@ KEPT = {
     "pressure:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",
     "remembered:forget": "every test begins as a new process does",
+    "worker:StayingWorker.init_process": "gunicorn calls it",
+    "worker:StayingWorker.enqueue_req": "gunicorn calls it",
     "probes:_Outbox.collect": "prometheus_client calls it of what is registered",
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
     "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",

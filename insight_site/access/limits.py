@@ -49,12 +49,6 @@ def passes(name: str, limit: int) -> bool:
     return True
 
 
-def forget() -> None:
-    """Forget the blocks that this process holds."""
-    with _lock:
-        _held.clear()
-
-
 def _taken(key: str, block: int) -> int:
     """Take a block; how many calls were taken before it."""
     try:

@@ -34,7 +34,6 @@ def served(folder: Path) -> Iterator[int]:
     """
     port = _free_port()
     log = folder / "gunicorn.log"
-    # gthread: unlike the sync worker it keeps connections open, as a proxy in front would.
     command = [
         sys.executable,
         "-m",
@@ -44,8 +43,6 @@ def served(folder: Path) -> Iterator[int]:
         f"127.0.0.1:{port}",
         "--workers",
         str(WORKERS),
-        "--worker-class",
-        "gthread",
         "--threads",
         "2",
     ]

@@ -14,10 +14,10 @@ from insight_site.access import limits
 @pytest.fixture(autouse=True)
 def empty() -> Iterator[None]:
     cache.clear()
-    limits.forget()
+    limits._held.clear()
     yield
     cache.clear()
-    limits.forget()
+    limits._held.clear()
 
 
 @pytest.mark.parametrize("limit", [1, 20, 60, 151, 1_000])
