@@ -20,6 +20,7 @@ class NewFile:
         size: bytes.
         oldest: the first event's time, ISO 8601 in UTC.
         newest: the last event's time.
+        numbered: True when each row has its user's number.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class NewFile:
     size: int
     oldest: str
     newest: str
+    numbered: bool = False
 
 
 def force(path: Path) -> None:

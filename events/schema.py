@@ -30,12 +30,14 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 EXPOSURE = "Experiment Viewed"
 EXPOSURE_ALIASES = (EXPOSURE, "experiment_viewed")
+RESERVED = ("$user", "$joined")  # of the dictionary of users (`events.user_numbers.dictionary`)
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
     "not_an_object": say("an event must be a JSON object"),
     "unknown_type": say("type must be one of {names}", names=", ".join(KINDS)),
     "missing_identity": say("userId or anonymousId is required"),
     "missing_event_name": say("a track event needs a name in `event`"),
+    "reserved_name": say("the event names {names} are the event store's own", names=", ".join(RESERVED)),
     "event_too_large": say(
         "an event may have at most {bytes} bytes and {levels} levels", bytes=EVENT_BYTES, levels=MAX_DEPTH
     ),
@@ -254,6 +256,8 @@ def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str,
             raise BadEventError("missing_event_name")
         if len(name) > NAME_CHARS:
             raise BadEventError("bad_text")
+        if name in RESERVED:
+            raise BadEventError("reserved_name")
         return (EXPOSURE, _exposure(properties)) if name in EXPOSURE_ALIASES else (name, properties)
     for field in ("name", "category") if kind in ("page", "screen") else ():
         if isinstance(raw.get(field), str):

@@ -3,6 +3,7 @@
 from events.catalogue import refresh
 from events.outbox import flush
 from events.uploads import files, imports
+from events.user_numbers.older_store import number_and_maintain
 
 
 def flush_events() -> int:
@@ -11,8 +12,8 @@ def flush_events() -> int:
 
 
 def maintain_store() -> dict[str, int]:
-    """Each night: compaction, vacuum, old message ids."""
-    return flush.maintain_store()
+    """Each night: numbers for the users of an older store, compaction, vacuum, old message ids."""
+    return number_and_maintain()
 
 
 def run_import(pk: int) -> None:

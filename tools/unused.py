@@ -36,6 +36,11 @@ PLAIN_HOOKS = re.compile(r"__\w+|process_\w+")
 KEPT = {
     "flush:forget_user": "issue 18 gives it its doors: command, REST, admin",
     "store:forget": "issue 18, through forget_user",
+    "joining:join_users": "issue 19 gives it its door",
+    "joining:_entries": "alike",
+    "snapshot:add_to_dictionary": "alike",
+    "dictionary:texts_of": "alike",
+    "dictionary:join_entries": "alike",
     "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
     "fields:PropertyField": "issue 16, for forms that ask for one property; the sentence of an outcome has its own gap",
     "pickers:MomentField": "issue 16, for forms that ask for a moment",

@@ -27,6 +27,7 @@ def reason_words(reason: str, value: str = "") -> str:
         "missing_user": gettext("there is no user id"),
         "missing_event": gettext("there is no event name"),
         "bad_text": gettext("the user id or the event name is longer than 256 characters, or holds a NUL character"),
+        "reserved_event": gettext("the event's name is one that the event store itself uses"),
         "missing_time": gettext("there is no time"),
         "bad_time": gettext("the time can't be read: {value}") if value else gettext("the time can't be read"),
         "time_out_of_range": gettext("the time lies outside 1900 to 2199: {value}")

@@ -22,6 +22,7 @@ from events.importing.signup import make_signups
 from events.importing.source_files import SourceFile, estimated_rows, lines_at_bytes, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
+from events.user_numbers.in_files import add_numbered
 from events.warehouse import literal
 from reporting.words import say
 from runs.refusals import Refused
@@ -72,7 +73,8 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
             made = make_signups(job, options.signup, sources, good, [path for _, path in known], received)
         connection.execute("SET TimeZone = 'UTC'")
         files = settle(job, [*good, *made], known)
-        snapshot.add([file.as_new() for file in files], app_id=APP_ID)
+        if not add_numbered(job, [str(file.path) for file in files], snapshot, app_id=APP_ID):
+            raise Refused("Another import wrote to the event store meanwhile; run this one again.")
     signups = sum(file.rows for file in made)
     imported = sum(file.rows for file in files) - signups
     already = sum(file.rows for file in good) - imported

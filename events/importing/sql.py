@@ -6,6 +6,7 @@ only.
 
 from events.importing.options import NUMBER, ImportOptions
 from events.importing.source_files import SourceFile
+from events.schema import RESERVED
 from events.warehouse import literal
 
 UNIX = {"unix_s": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
@@ -70,6 +71,7 @@ def _bad(source: SourceFile, options: ImportOptions) -> str:
         WHEN {_empty("user_id")} THEN 'missing_user'
         WHEN {_empty("event")} THEN 'missing_event'
         WHEN {_unkept("user_id")} OR {_unkept("event")} THEN 'bad_text'
+        WHEN event IN ({", ".join(map(literal, RESERVED))}) THEN 'reserved_event'
         WHEN {_empty("raw_time")} THEN 'missing_time'
         WHEN us IS NULL THEN 'bad_time' WHEN us < {EARLIEST} OR us >= {LATEST} THEN 'time_out_of_range'
         {nameless} END"""

@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from events import object_store, store
+from events.user_numbers import dictionary
 
 LATEST_FILES = 12
 COLUMNS = [name for name in store.SCHEMA.names if name != store.PARTITION]
@@ -22,8 +23,14 @@ def row_count() -> int | None:
     seen = store.look("")
     if seen is None:
         return 0
-    rows = pa.table(seen.handle.get_add_actions(flatten=True)).column("num_records").to_pylist()
+    rows = _event_files(seen).column("num_records").to_pylist()
     return None if None in rows else sum(rows)
+
+
+def _event_files(seen: store.Seen) -> pa.Table:
+    """What the log says of each file, but for the dictionary's, which hold no events."""
+    actions = pa.table(seen.handle.get_add_actions(flatten=True))
+    return actions.filter([not dictionary.is_dictionary(path) for path in actions.column("path").to_pylist()])
 
 
 def latest_rows(most: int) -> list[dict[str, Any]]:
@@ -35,7 +42,7 @@ def latest_rows(most: int) -> list[dict[str, Any]]:
     seen = store.look("")
     if seen is None:
         return []
-    actions = pa.table(seen.handle.get_add_actions(flatten=True)).sort_by([("modification_time", "descending")])
+    actions = _event_files(seen).sort_by([("modification_time", "descending")])
     rows: list[dict[str, Any]] = []
     for path in actions.column("path").to_pylist()[:LATEST_FILES]:
         try:

@@ -115,6 +115,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
 import django; django.setup()
 from events import store
 from events.outbox import flush
+from events.delta import place
 def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
 def after(module, name):
     real = getattr(module, name)
@@ -122,13 +123,13 @@ def after(module, name):
         real(*a, **k); die()
     setattr(module, name, wrapper)
 where, name = sys.argv[1].split(":")
-module = store if name in ("append", "write_deltalake", "_sync_commit") else flush
+module = {"append": store, "write_deltalake": store, "sync_commit": place}.get(name, flush)
 setattr(module, name, die) if where == "before" else after(module, name)
 flush.flush_events()
 """
 STEPS = [
     f"{when}:{step}"
-    for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "settle")
+    for step in ("_take_rows", "_seal", "append", "write_deltalake", "sync_commit", "settle")
     for when in ("before", "after")
 ]
 

@@ -43,6 +43,8 @@ def nested(levels: int) -> Any:
         ({**GOOD, "event": 7}, "missing_event_name"),
         ({**GOOD, "event": "x" * 257}, "bad_text"),
         ({**GOOD, "userId": "x" * 257}, "bad_text"),
+        ({**GOOD, "event": "$user"}, "reserved_name"),
+        ({**GOOD, "event": "$joined"}, "reserved_name"),
         ({**GOOD, "messageId": "x" * 100}, "bad_message_id"),
         ({**GOOD, "messageId": 7}, "bad_message_id"),
         ({**GOOD, "timestamp": "yesterday"}, "bad_timestamp"),

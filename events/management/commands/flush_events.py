@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from events.outbox import flush
+from events.user_numbers.older_store import number_and_maintain
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         try:
             result: dict[str, int] = {"moved": flush.flush_events()}
             if options["maintain"]:
-                result |= flush.maintain_store()
+                result |= number_and_maintain()
         except Refused as refusal:
             refuse(refusal)
         if options["json"]:

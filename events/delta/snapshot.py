@@ -1,0 +1,259 @@
+"""The table at one version: which files it has, what is a number's in it, and one commit of files to it.
+
+Beside `events.store`, only this module knows Delta.
+"""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction, RemoveAction
+
+from events import disk, object_store
+from events.delta import place
+from events.delta.place import url
+from events.user_numbers import dictionary
+from runs.refusals import Refused
+
+SCHEMA = pa.schema(
+    [
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("event", pa.string(), nullable=False),
+        pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("properties", pa.string()),  # JSON text, as it was sent
+        pa.field("message_id", pa.string()),
+        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("event_date", pa.date32(), nullable=False),  # the UTC date of `time`: the partition
+    ]
+)
+TABLE = SCHEMA.append(pa.field(dictionary.COLUMN, pa.int64()))  # null in rows that were written before version 0.6
+PARTITION = "event_date"
+ATTEMPTS = 20
+KEEP_REMOVED_HOURS = 7 * 24
+COUNTED = {"delta.dataSkippingStatsColumns": f"user_id,event,time,{dictionary.COLUMN}"}
+CONFIGURATION = {**COUNTED, "delta.deletedFileRetentionDuration": f"interval {KEEP_REMOVED_HOURS} hours"}
+RESERVES = "insight.reserves"
+COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided with other writers"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The table at one version, open for one commit of files that are written already.
+
+    Who reads the known ids and commits through the same snapshot and application id can't be overtaken: when another
+    writer of that id commits in between, Delta refuses this commit.
+    """
+
+    handle: Any
+
+    def files(self) -> list[tuple[date, str]]:
+        """The date (UTC) and the path of every Parquet file of this version that holds events."""
+        marker = f"{PARTITION}="
+        found = [str(uri) for uri in self.handle.file_uris()]
+        return [
+            (date.fromisoformat(next(p for p in uri.split("/") if p.startswith(marker))[len(marker) :]), uri)
+            for uri in found
+            if not dictionary.is_dictionary(uri)
+        ]
+
+    def dictionary(self) -> list[str]:
+        """The Parquet files of the dictionary of users."""
+        return [str(uri) for uri in self.handle.file_uris() if dictionary.is_dictionary(str(uri))]
+
+    def opened_dictionary(self, *, joins: bool = False) -> Iterator[Any]:
+        """The same, as pyarrow opens them; with `joins` only those that may join users."""
+        actions = self._actions()
+        lowest = actions.column("min.event").to_pylist() if "min.event" in actions.column_names else []
+        for row, path in enumerate(actions.column("path").to_pylist()):
+            if dictionary.is_dictionary(path) and not (joins and lowest and lowest[row] == dictionary.HAS_NUMBER):
+                yield object_store.opened(url(), path)
+
+    def highest(self) -> int:
+        """The highest number that was ever given to a user; 0 before the first."""
+        return int(self.handle.transaction_version(dictionary.USERS) or 0)
+
+    def last(self, app_id: str) -> int:
+        """The number of this writer's last commit; 0 before its first."""
+        return int(self.handle.transaction_version(app_id) or 0)
+
+    def unnumbered(self) -> list[str]:
+        """Paths, below the table's address, of files with events whose users have no number yet.
+
+        A file says so itself, in the log: a mark of the whole table would be wrong as soon as an older version of
+        Insight, which knows no numbers, had written to it.
+        """
+        actions = self._actions()
+        paths = actions.column("path").to_pylist()
+        name = f"null_count.{dictionary.COLUMN}"
+        nulls = actions.column(name).to_pylist() if name in actions.column_names else [None] * len(paths)
+        return [
+            path for path, count in zip(paths, nulls, strict=True) if count != 0 and not dictionary.is_dictionary(path)
+        ]
+
+    def _actions(self) -> pa.Table:
+        return pa.table(self.handle.get_add_actions(flatten=True))
+
+    def add(
+        self,
+        files: Sequence[disk.NewFile],
+        *,
+        app_id: str,
+        removed: Sequence[str] = (),
+        highest: int | None = None,
+        still: Callable[["Snapshot"], bool] | None = None,
+    ) -> bool:
+        """Move files into the table and commit them together.
+
+        Args:
+            files: the files.
+            app_id: who writes.
+            removed: paths, below the table's address, of the files that these replace.
+            highest: for files with numbers, the highest one that they may hold.
+            still: for files with numbers, whether these are still right in a newer version.
+
+        Returns:
+            False when the numbers, or the removed files, aren't right any more; the files are gone then.
+
+        Raises:
+            Refused: when another writer with this application id committed meanwhile; the files are gone then.
+        """
+        if not files:
+            return True
+        placed = [(file.path, f"{PARTITION}={file.day.isoformat()}/{file.path.name}") for file in files]
+        actions = [_action(name, file) for (_, name), file in zip(placed, files, strict=True)]
+        place.place(placed)
+        at = self
+        for _ in range(ATTEMPTS):
+            try:
+                at.commit([*actions, *_removals(removed)], app_id=app_id, highest=highest)
+                return True
+            except CommitFailedError as error:
+                at = Snapshot(DeltaTable(url()))
+                if _names_of(at.handle) >= {path.name for path, _ in placed}:
+                    return True  # an object store kept the commit, and its answer was lost on the way
+                if still is None or at.last(app_id) != self.last(app_id):
+                    place.discard(placed)
+                    raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
+                if not at.has(removed) or not still(at):
+                    break
+        place.discard(placed)
+        return False
+
+    def commit(self, actions: Sequence[Any], *, app_id: str, highest: int | None) -> None:
+        """Commit files that are in their places, under this writer's next number."""
+        marks = [Transaction(app_id, self.last(app_id) + 1)]
+        marks += [Transaction(dictionary.USERS, max(highest, self.highest()))] if highest is not None else []
+        self.handle.create_write_transaction(
+            list(actions),
+            "append",
+            self.handle.schema(),
+            [PARTITION],
+            commit_properties=CommitProperties(app_transactions=marks),
+        )
+        if place.is_local():
+            disk.force(Path(url()) / "_delta_log")
+            disk.force(Path(url()) / "_delta_log" / f"{self.handle.version():020d}.json")
+
+    def has(self, paths: Collection[str]) -> bool:
+        """True when the table consists of these files, among others."""
+        return not paths or set(paths) <= set(self._actions().column("path").to_pylist())
+
+
+def _names_of(handle: Any) -> set[str]:
+    return {str(uri).rpartition("/")[2] for uri in handle.file_uris()}
+
+
+def _removals(paths: Sequence[str]) -> list[RemoveAction]:
+    now = int(time.time() * 1000)
+    return [RemoveAction(path, True, now, partition_values={PARTITION: _day_of(path)}) for path in paths]
+
+
+def _day_of(path: str) -> str:
+    return path.partition("/")[0].removeprefix(f"{PARTITION}=")
+
+
+def snapshot() -> Snapshot:
+    """Open the table for one commit, and make it, or its column of numbers, when it isn't there."""
+    for _ in range(ATTEMPTS):
+        try:
+            return Snapshot(with_numbers(open_or_create()))
+        except (CommitFailedError, DeltaError):  # another process added the column at this moment
+            continue
+    raise OSError("the event store could not be opened")
+
+
+def reserve(count: int) -> int:
+    """Set numbers for users aside that nobody else will give; the number before the first of them."""
+    for _ in range(ATTEMPTS):
+        at = snapshot()
+        before = at.highest()
+        try:
+            at.commit([], app_id=RESERVES, highest=before + count)
+        except CommitFailedError:
+            continue
+        return before
+    raise OSError(COLLIDED)
+
+
+def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
+    """Commit the entries that `make` reads out of the newest version; False when it wants none."""
+    for _ in range(ATTEMPTS):
+        at = snapshot()
+        made = make(at)
+        if made is None:
+            return False
+        commit = CommitProperties(app_transactions=[Transaction(dictionary.USERS, at.highest())])
+        try:
+            write_deltalake(at.handle, made.select(TABLE.names).cast(TABLE), mode="append", commit_properties=commit)
+        except CommitFailedError:
+            continue
+        place.sync_commit(int(at.handle.version()))
+        return True
+    raise OSError(COLLIDED)
+
+
+def with_numbers(handle: Any) -> Any:
+    """The table with the column of numbers; version 0.5 and older made it without."""
+    if any(field.name == dictionary.COLUMN for field in handle.schema().fields):
+        return handle
+    handle.alter.set_table_properties(COUNTED)
+    handle = DeltaTable(url())
+    handle.alter.add_columns([Field(dictionary.COLUMN, PrimitiveType("long"), nullable=True)])
+    return DeltaTable(url())
+
+
+def open_or_create() -> Any:
+    """The table, made when it isn't there."""
+    for _ in range(ATTEMPTS):
+        try:
+            return DeltaTable(url())
+        except TableNotFoundError:
+            if place.is_local():
+                Path(url()).mkdir(parents=True, exist_ok=True)
+            try:
+                DeltaTable.create(
+                    url(), TABLE, partition_by=[PARTITION], mode="ignore", name="events", configuration=CONFIGURATION
+                )
+            except (CommitFailedError, DeltaError):  # two processes made it at once; the loser opens it
+                continue
+    raise OSError("the event store could not be made")
+
+
+def _action(name: str, file: disk.NewFile) -> AddAction:
+    """The file as Delta's log wants it."""
+    low, high = {"time": file.oldest}, {"time": file.newest}
+    if file.day == dictionary.DAY:
+        low["event"] = high["event"] = dictionary.HAS_NUMBER
+    stats: dict[str, Any] = {"numRecords": file.rows, "minValues": low, "maxValues": high}
+    if file.numbered:
+        stats["nullCount"] = {dictionary.COLUMN: 0}
+    day = {PARTITION: file.day.isoformat()}
+    return AddAction(name, file.size, day, int(time.time() * 1000), True, json.dumps(stats))

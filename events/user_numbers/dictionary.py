@@ -1,0 +1,155 @@
+"""The dictionary of users: rows of the event store that say which number a user has. It knows no table format.
+
+Each event carries the number of its user in the column `user`, so that no join compares texts. The dictionary's rows
+lie in the same table, in a partition of their own that no reader of events opens: `$user` says that `user_id` has the
+number `user` since `time`; `$joined` says that the number `user` counts as another one, the `into` of its properties.
+So one commit holds events and the numbers that are new in them; erasing, compaction and backup treat both alike.
+
+A number is given once: the highest one lies in the table's log, beside each commit that gives some, and two commits
+that give, erase or rewrite numbers never both succeed from the same version (`events.store`).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from events.schema import RESERVED
+
+USERS = "insight.users"  # the application id under which the highest number lies in the log
+HAS_NUMBER, JOINED = RESERVED
+DAY = date(1, 1, 1)
+COLUMN = "user"
+BATCH_ROWS = 131_072
+STAMP = pa.timestamp("us", tz="UTC")
+
+Numbers = NDArray[np.int64]
+
+
+def is_dictionary(path: str) -> bool:
+    """True for a file of the dictionary, by its path."""
+    return f"event_date={DAY.isoformat()}/" in path
+
+
+def numbered(
+    rows: pa.Table, sources: Iterable[Any], highest: int, now: datetime | None = None
+) -> tuple[pa.Table, pa.Table, int]:
+    """Give each row its user's number.
+
+    Args:
+        rows: have ``user_id``.
+        sources: files of the dictionary, as pyarrow opens them.
+        highest: the highest number that was ever given.
+        now: the moment of the new entries; the present one by default.
+
+    Returns:
+        The rows with the column `user`; the new entries, in the store's columns; the highest number now.
+    """
+    encoded = rows.column("user_id").combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):  # what pyarrow makes of a column without rows
+        encoded = encoded.combine_chunks()
+    texts = encoded.dictionary
+    numbers = numbers_of(texts, sources)
+    new = np.flatnonzero(numbers == 0)
+    numbers[new] = highest + 1 + np.arange(new.size)
+    column = pa.array(numbers[encoded.indices.to_numpy(zero_copy_only=False)], pa.int64())
+    made = entries(texts.take(pa.array(new)), numbers[new], now or datetime.now(UTC))
+    return rows.append_column(COLUMN, column), made, highest + int(new.size)
+
+
+def numbers_of(texts: pa.Array, sources: Iterable[Any]) -> Numbers:
+    """The number of each of these different texts, 0 where the dictionary has none; reads a bounded part at a time."""
+    numbers = np.zeros(len(texts), dtype=np.int64)
+    if not len(texts):
+        return numbers
+    for source in sources:
+        for batch in _parts(source, ["user_id", "event", COLUMN]):
+            place = pc.index_in(batch.column(0), value_set=texts)
+            known = pc.and_(pc.is_valid(place), pc.equal(batch.column(1), HAS_NUMBER))
+            found = pc.filter(batch.column(2), known)
+            numbers[pc.filter(place, known).to_numpy()] = found.to_numpy()
+    return numbers
+
+
+def texts_of(numbers: Sequence[int], sources: Iterable[Any]) -> dict[int, str]:
+    """The ids of the users with these numbers."""
+    wanted, found = pa.array(numbers, pa.int64()), dict[int, str]()
+    for source in sources:
+        for batch in _parts(source, ["user_id", "event", COLUMN]):
+            known = pc.and_(pc.is_in(batch.column(2), value_set=wanted), pc.equal(batch.column(1), HAS_NUMBER))
+            rows = batch.filter(known)
+            found |= dict(zip(rows.column(2).to_pylist(), rows.column(0).to_pylist(), strict=True))
+    return found
+
+
+def joins_of(sources: Iterable[Any]) -> dict[int, int]:
+    """Which numbers count as which others; the last word counts."""
+    found: list[tuple[datetime, int, int]] = []
+    for source in sources:
+        for batch in _parts(source, ["event", COLUMN, "properties", "received_at"]):
+            rows = batch.filter(pc.equal(batch.column(0), JOINED)).to_pylist()
+            found += [(row["received_at"], row[COLUMN], json.loads(row["properties"])["into"]) for row in rows]
+    return {number: into for _, number, into in sorted(found)}
+
+
+def entries_of(texts: Sequence[str], sources: Iterable[Any]) -> tuple[int, list[int]]:
+    """How many entries are about these users, those that join others to them included, and the users' numbers."""
+    own: list[dict[str, Any]] = []
+    joins: list[str] = []
+    for source in sources:
+        for batch in _parts(source, ["user_id", "event", COLUMN, "properties"]):
+            theirs = pc.is_in(batch.column(0), value_set=pa.array(texts, pa.string()))
+            own += batch.filter(theirs).to_pylist()
+            others = batch.filter(pc.and_(pc.invert(theirs), pc.equal(batch.column(1), JOINED)))
+            joins += others.column(3).to_pylist()
+    numbers = [row[COLUMN] for row in own if row["event"] == HAS_NUMBER]
+    wanted = {into_text(number) for number in numbers}
+    return len(own) + sum(text in wanted for text in joins), numbers
+
+
+def _parts(source: Any, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """A bounded part of a file at a time, in that order of columns; texts as one type, whoever wrote the file."""
+    with parquet.ParquetFile(source) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            arrays = [batch.column(name) for name in columns]
+            plain = [array.cast(pa.string()) if array.type == pa.string_view() else array for array in arrays]
+            yield pa.RecordBatch.from_arrays(plain, names=columns)
+
+
+def entries(texts: pa.Array, numbers: Numbers, now: datetime) -> pa.Table:
+    """Entries that give these users these numbers."""
+    return _rows(texts, numbers, HAS_NUMBER, pa.nulls(len(texts), pa.string()), now)
+
+
+def join_entries(texts: Sequence[str], numbers: Sequence[int], into: int, now: datetime) -> pa.Table:
+    """Entries that let these users count as the one with the number `into`."""
+    properties = pa.array([into_text(into)] * len(texts), pa.string())
+    return _rows(pa.array(texts, pa.string()), np.asarray(numbers, dtype=np.int64), JOINED, properties, now)
+
+
+def into_text(number: int) -> str:
+    """The properties of an entry that joins a user to the one with this number."""
+    return f'{{"into": {number}}}'
+
+
+def _rows(texts: pa.Array, numbers: Numbers, event: str, properties: pa.Array, now: datetime) -> pa.Table:
+    count = len(texts)
+    moment = pa.array([now] * count, STAMP)
+    return pa.table(
+        {
+            "user_id": texts,
+            "event": pa.array([event] * count, pa.string()),
+            "time": moment,
+            "properties": properties,
+            "message_id": pa.nulls(count, pa.string()),
+            "received_at": moment,
+            "event_date": pa.array([DAY] * count, pa.date32()),
+            COLUMN: pa.array(numbers, pa.int64()),
+        }
+    )

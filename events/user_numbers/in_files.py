@@ -1,0 +1,103 @@
+"""Numbers for the users of files that an import, or the upgrade of an older store, has written beside the table."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from events import store
+from events.delta.snapshot import Snapshot, reserve
+from events.importing.parquet_files import COLUMNS, Job, Staged, read_parquet
+from events.user_numbers.dictionary import COLUMN, DAY, HAS_NUMBER
+from events.warehouse import literal
+
+TRIES = 5
+STEP = "store"
+
+
+def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str, removed: Sequence[str] = ()) -> bool:
+    """Commit the events of these files with their users' numbers, and the numbers that are new.
+
+    Args:
+        job: what writes them.
+        files: paths of Parquet files with the columns of the store but the date.
+        since: what `files` rest on; another writer with this application id may not have committed since.
+        app_id: who writes.
+        removed: paths of the files, below the table's address, that these replace.
+
+    Returns:
+        False when another writer with this application id committed meanwhile, or `removed` has left the table; nothing
+        is written then.
+    """
+    if not files:
+        return True
+    # Without their folders, which aren't the same for all: the date is in the time.
+    rows = f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
+    job.run(f"CREATE OR REPLACE TEMP TABLE people AS SELECT DISTINCT user_id FROM {rows}", STEP)
+    for number in range(TRIES):
+        at = store.snapshot()
+        if at.last(app_id) != since.last(app_id) or not at.has(removed):
+            break
+        highest, files_read = _give(job, at), sorted(at.dictionary())
+        written = _write(job, rows, f"numbered-{number}")
+
+        def still(newer: Snapshot, read: list[str] = files_read) -> bool:
+            return sorted(newer.dictionary()) == read or _agrees(job, newer)
+
+        newest = store.snapshot()
+        if newest.last(app_id) == since.last(app_id) and newest.has(removed) and still(newest):
+            new = [replace(file.as_new(), numbered=True) for file in written]
+            if newest.add(new, app_id=app_id, removed=removed, highest=highest, still=still):
+                return True
+    return False
+
+
+def _give(job: Job, at: Snapshot) -> int:
+    """Make the table `numbers` of everybody: ``user_id, number, new``; the highest number in it."""
+    job.run(
+        f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, number, number IS NULL AS new FROM people "
+        f"LEFT JOIN ({_known(at)}) USING (user_id)",
+        STEP,
+    )
+    count = job.run("SELECT count(*) FROM numbers WHERE new", STEP)[0][0]
+    if count:
+        before = reserve(count)
+        job.run(
+            "CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, coalesce(number, "
+            f"{before} + row_number() OVER (ORDER BY new DESC, user_id)) AS number, new FROM numbers",
+            STEP,
+        )
+    return int(job.run("SELECT coalesce(max(number), 0) FROM numbers", STEP)[0][0])
+
+
+def _known(at: Snapshot) -> str:
+    """SQL for ``user_id, number`` of those of `people` whom the dictionary knows."""
+    files = at.dictionary()
+    if not files:
+        return "SELECT NULL::VARCHAR AS user_id, NULL::BIGINT AS number WHERE false"
+    return (
+        f'SELECT user_id, "{COLUMN}" AS number FROM {read_parquet(files)} SEMI JOIN people USING (user_id) '
+        f"WHERE event = {literal(HAS_NUMBER)}"
+    )
+
+
+def _agrees(job: Job, newer: Snapshot) -> bool:
+    """True when nobody of `numbers` was given a number, or lost one, since they were made."""
+    return not job.run(
+        f"SELECT 1 FROM numbers LEFT JOIN ({_known(newer)}) AS now USING (user_id) "
+        "WHERE now.number IS DISTINCT FROM CASE WHEN NOT new THEN numbers.number END LIMIT 1",
+        STEP,
+    )
+
+
+def _write(job: Job, rows: str, name: str) -> list[Staged]:
+    columns = COLUMNS.replace("event_date", 'CAST(make_timestamp(epoch_us("time")) AS DATE) AS event_date')
+    events = job.write(f'SELECT {columns}, number AS "{COLUMN}" FROM {rows} JOIN numbers USING (user_id)', name, STEP)
+    moment = f"make_timestamptz({time.time_ns() // 1000})"
+    made = job.write(
+        f"""SELECT user_id, {literal(HAS_NUMBER)} AS event, {moment} AS "time", NULL::VARCHAR AS properties,
+        NULL::VARCHAR AS message_id, {moment} AS received_at, DATE {literal(DAY.isoformat())} AS event_date,
+        number AS "{COLUMN}" FROM numbers WHERE new ORDER BY number""",
+        f"{name}-new",
+        STEP,
+    )
+    return [*events, *made]

@@ -1,0 +1,180 @@
+"""Each user has one number, each number one user, whoever writes, and no number is given twice."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pyarrow as pa
+import pytest
+from django.core.management import CommandError, call_command
+
+from events import store
+from events.user_numbers import in_files
+from events.user_numbers.dictionary import numbers_of
+from tests.events.conftest import asked, file_uris
+from tests.events.user_numbers.conftest import in_events, numbers, rows
+
+pytestmark = [pytest.mark.usefixtures("any_store"), pytest.mark.django_db(transaction=True)]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_append__users_known_and_new__one_commit_brings_events_and_numbers() -> None:
+    store.append(rows(["a", "b", "a"], "x"), app_id="w", version=1)
+    before = store.snapshot().handle.version()
+    store.append(rows(["c", "b"], "y"), app_id="w", version=2)
+
+    assert store.snapshot().handle.version() == before + 1
+    assert numbers() == {"a": 1, "b": 2, "c": 3}
+    assert in_events() == {("a", 1), ("b", 2), ("c", 3)}
+    assert store.snapshot().unnumbered() == []
+
+
+def test_append__without_rows__gives_no_number() -> None:
+    store.append(store.SCHEMA.empty_table(), app_id="w", version=1)
+
+    assert (numbers(), store.snapshot().highest()) == ({}, 0)
+
+
+def test_files__of_events__are_never_the_dictionarys() -> None:
+    store.append(rows(["a"], "x"), app_id="w", version=1)
+
+    assert asked("SELECT DISTINCT event FROM read_parquet($files)", file_uris()) == [("e",)]
+    assert [path for _, path in store.snapshot().files()] == file_uris()
+
+
+def test_forget__then_seen_again__is_a_new_user_with_a_new_number() -> None:
+    store.append(rows(["a", "b"], "x"), app_id="w", version=1)
+
+    assert store.forget(["b"]) == 1
+    assert numbers() == {"a": 1}
+    store.compact()
+    store.append(rows(["c", "b"], "y"), app_id="w", version=2)
+
+    assert numbers() == {"a": 1, "c": 3, "b": 4}
+    assert in_events() == {("a", 1), ("c", 3), ("b", 4)}
+
+
+def test_forget__while_a_batch_is_on_its_way__the_batch_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append(rows(["a", "b"], "x"), app_id="w", version=1)
+    write = deltalake.write_deltalake
+
+    def overtaken(*arguments: Any, **options: Any) -> None:
+        monkeypatch.setattr(store, "write_deltalake", write)
+        store.forget(["a"])
+        write(*arguments, **options)
+
+    monkeypatch.setattr(store, "write_deltalake", overtaken)
+    store.append(rows(["a"], "y"), app_id="w", version=2)
+
+    assert numbers() == {"b": 2, "a": 3}
+    assert in_events() == {("b", 2), ("a", 3)}
+
+
+def test_append__by_several_writers_at_once__each_user_has_one_number() -> None:
+    barrier = threading.Barrier(3)
+
+    def write(writer: int) -> None:
+        barrier.wait()
+        for version in range(1, 6):
+            users = [f"u{(writer + version * step) % 17}" for step in range(12)] + [f"own{writer}-{version}"]
+            store.append(rows(users, f"{writer}-{version}"), app_id=f"w{writer}", version=version)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(numbers().items()) == in_events()
+    assert len(numbers()) == 17 + 15
+    assert store.snapshot().highest() == 32
+
+
+WRITER = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
+import django; django.setup()
+from events import store
+from tests.events.user_numbers.conftest import rows
+writer = sys.argv[1]
+for version in range(1, 5):
+    users = [f"u{place}" for place in range(version * 5)] + [f"own{writer}-{version}"]
+    store.append(rows(users, f"{writer}-{version}"), app_id=writer, version=version)
+"""
+
+
+@pytest.mark.slow
+def test_append__by_two_processes_at_once__each_user_has_one_number(any_store: str) -> None:
+    environment = {**os.environ, "EVENTS_URL": any_store}
+    running = [
+        subprocess.Popen([sys.executable, "-c", WRITER, name], cwd=ROOT, env=environment) for name in ("one", "two")
+    ]
+
+    assert [process.wait(120) for process in running] == [0, 0]
+    assert set(numbers().items()) == in_events()
+    assert len(numbers()) == 20 + 8
+
+
+def imported(tmp_path: Path, *users: str) -> None:
+    file = tmp_path / f"{'-'.join(users)}.csv"
+    file.write_text("user,event,time\n" + "".join(f"{user},{user}-does,2024-03-01\n" for user in users))
+    call_command("import_events", str(file), "--user", "user", "--event", "event", "--time", "time")
+
+
+def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None:
+    store.append(rows(["b", "x"], "x"), app_id="w", version=1)
+
+    imported(tmp_path, "a", "b", "c")
+
+    assert numbers() == {"b": 1, "x": 2, "a": 3, "c": 4}
+    assert in_events() == {("a", 3), ("b", 1), ("c", 4), ("x", 2)}
+    assert store.snapshot().unnumbered() == []
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "expected"),
+    [
+        (lambda: store.append(rows(["other"], "y"), app_id="w", version=2), {"old", "other", "a"}),
+        (lambda: store.append(rows(["a"], "y"), app_id="w", version=2), {"old", "a"}),
+        (lambda: store.forget(["old"]), {"old", "a"}),
+    ],
+    ids=["another user", "the same user", "a user is erased"],
+)
+def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Any], expected: set[str]
+) -> None:
+    store.append(rows(["old"], "x"), app_id="w", version=1)
+    write = in_files._write
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(in_files, "_write", write)
+        written = write(*arguments)
+        meanwhile()
+        return written
+
+    monkeypatch.setattr(in_files, "_write", overtaken)
+    imported(tmp_path, "a", "old")
+
+    assert set(numbers()) == expected
+    assert in_events() == set(numbers().items())
+
+
+def test_import__of_a_reserved_name__is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("user,event,time\nu,$user,2024-03-01\n")
+
+    with pytest.raises(CommandError, match="itself uses"):
+        call_command("import_events", str(file), "--user", "user", "--event", "event", "--time", "time")
+
+
+def test_numbers_of__a_reader_of_the_dictionary__knows_no_joined_entry_for_a_number() -> None:
+    store.append(rows(["a"], "x"), app_id="w", version=1)
+
+    found = numbers_of(pa.array(["nobody", "a"]), store.snapshot().opened_dictionary())
+
+    assert found.tolist() == [0, 1]
