@@ -43,6 +43,10 @@ class Questions:
         """The answer to a question."""
         return self.warehouse.run(question)
 
+    def units(self, question: "ir.Table") -> "pd.DataFrame":
+        """The answer to a question with rows of units; ``user_id`` is their id."""
+        return self.warehouse.run(self.warehouse.named(question))
+
     def need_event(self, name: str, option: str = "", *, where: str | Message = "") -> None:
         """Refuse an event name that the log doesn't have, with names that it has.
 

@@ -18,6 +18,9 @@ from django.conf import settings
 
 from events import object_store, spark, store
 from events.outbox import ownership
+from events.schema import RESERVED
+from events.user_numbers import dictionary
+from events.user_numbers.naming import TEXT, Users
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ REQUIRED = ("user_id", "event", "time")
 # The second format packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
 PARQUET = {"compression": "zstd", "parquet_version": "v2"}
 NO_TEXTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+JOINED = ' LEFT JOIN joined_users ON "user" = number'
 UTC_COMMANDS = {
     "postgres": "SET TIME ZONE 'UTC'",
     "snowflake": "ALTER SESSION SET TIMEZONE = 'UTC'",
@@ -51,13 +55,30 @@ class Warehouse:
 
     Attributes:
         backend: the Ibis backend; for this module and for temporary tables of tests only.
-        events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC.
+        events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC. In the embedded
+            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id.
         dialect: the engine's name, for `unit_values.Basis`.
+        users: the dictionary of those numbers; None where `user_id` is the id.
     """
 
     backend: Any
     events: "ir.Table"
     dialect: str
+    users: Users | None = None
+
+    def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
+        """A table of units as it leaves the warehouse: ``user_id`` is the id, whatever it is inside.
+
+        Args:
+            units: one row per unit, or a few.
+            key: a further column with what ``user_id`` was, for what goes back in.
+        """
+        units = units.mutate(**{key: units.user_id}) if key else units
+        return units if self.users is None else self.users.named(units)
+
+    def keyed(self, units: "ir.Table") -> "ir.Table":
+        """A table from outside, with ids in ``user_id``, with what joins with the events there; unknown users go."""
+        return units if self.users is None else self.users.keyed(units)
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
         """Run a question and bring its answer, which must be an aggregate or one row per unit, never raw events."""
@@ -136,8 +157,8 @@ def connect() -> Iterator[Warehouse]:
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
     try:
-        table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, ownership.files_to_read())
-        yield Warehouse(backend, table, str(backend.name))
+        table, users = (_mapped(backend), None) if settings.WAREHOUSE_URL else _whole_store(backend)
+        yield Warehouse(backend, table, str(backend.name), users)
     finally:
         if backend.name != "pyspark":  # its session is the process's
             backend.disconnect()
@@ -204,18 +225,54 @@ def _remote(address: str) -> Any:
     return backend
 
 
+def _whole_store(backend: Any) -> "tuple[ir.Table, Users | None]":
+    """The store's events, with numbers for users when all have theirs."""
+    seen = ownership.seen_to_read()
+    files = seen.files() if seen else []
+    if seen is None or not files:
+        return _stored(backend, files), None
+    at = store.Snapshot(seen.handle)
+    if at.unnumbered():
+        return _stored(backend, files), None
+    joins = dictionary.joins_of(at.opened_dictionary(joins=True))
+    texts = dictionary.texts_of(sorted(set(joins.values())), at.opened_dictionary()) if joins else {}
+    known = f'SELECT user_id AS known_id, "user" AS known_number, true AS known_own FROM {_parquet(at.dictionary())} '
+    known += f"WHERE event = {literal(dictionary.HAS_NUMBER)}"
+    if joins:
+        rows = ", ".join(f"({number}, {into}, {literal(texts[into])})" for number, into in joins.items())
+        backend.raw_sql(f"CREATE TEMP TABLE joined_users AS FROM (VALUES {rows}) AS t(number, stays, name)")
+        known = (
+            "SELECT known_id, coalesce(stays, known_number) AS known_number, stays IS NULL AS known_own "
+            f"FROM ({known}) LEFT JOIN joined_users ON number = known_number"
+        )
+    backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW known_users AS {known}")
+    if joins:
+        events = _view(backend, files, 'coalesce(stays, "user")', "coalesce(name, user_id)", JOINED)
+    else:
+        events = _view(backend, files, '"user"', "user_id")
+    return events, Users(backend.table("known_users"), bool(joins))
+
+
 def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
     import ibis
 
-    if not files:
-        return ibis.memtable([], schema=COLUMNS)
-    paths = [os.fspath(file) for file in files]
+    return _view(backend, files, "user_id") if files else ibis.memtable([], schema=COLUMNS)
+
+
+def _view(backend: Any, files: Sequence[str], user: str, text: str = "", joined: str = "") -> "ir.Table":
+    text = f", {text} AS {TEXT}" if text else ""
     backend.raw_sql(
-        "CREATE OR REPLACE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, "
-        "properties, message_id, make_timestamp(epoch_us(received_at)) AS received_at FROM read_parquet("
-        f"[{', '.join(literal(path) for path in paths)}], hive_partitioning = true)"
+        f"CREATE OR REPLACE TEMP VIEW stored AS SELECT {user} AS user_id, event, "
+        "make_timestamp(epoch_us(time)) AS time, properties, message_id, "
+        f"make_timestamp(epoch_us(received_at)) AS received_at{text} "
+        f"FROM {_parquet(files)}{joined}"
     )
     return backend.table("stored")
+
+
+def _parquet(files: Sequence[str]) -> str:
+    """What stands after FROM for files of the store."""
+    return f"read_parquet([{', '.join(literal(os.fspath(file)) for file in files)}], hive_partitioning = true)"
 
 
 def _mapped(backend: Any) -> "ir.Table":
@@ -236,7 +293,9 @@ def _mapped(backend: Any) -> "ir.Table":
             missing=", ".join(missing),
             names=", ".join(table.columns),
         )
-    return table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
+    events = table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
+    # Where the table is a store of Insight's, its dictionary of users lies among the events.
+    return events.filter(~events.event.isin(RESERVED).fill_null(False))
 
 
 def _column(table: "ir.Table", name: str, kind: str) -> Any:

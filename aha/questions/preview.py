@@ -152,7 +152,8 @@ def _outside(inputs: Inputs) -> int | None:
     first, last = inputs.dates
     with questions(day_mode=inputs.day_mode) as asked:
         users = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
-        known = asked.warehouse.arrow(users.filter(queries.mature(users, inputs.window)).select("user_id"))
+        mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
+        known = asked.warehouse.arrow(asked.warehouse.named(mature))
     return sum(unit not in members for unit in known["user_id"].to_pylist())
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_UNITS = 200_000
 CURVE_DAYS = 60
+KEY = "user_key"  # what a unit is inside the warehouse, beside the id that samples are drawn by
 
 
 def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
@@ -118,7 +119,7 @@ def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
     asked = queries.units(
         questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
     )
-    return questions.warehouse.arrow(asked).sort_by("user_id")
+    return questions.warehouse.arrow(questions.warehouse.named(asked, key=KEY)).sort_by("user_id")
 
 
 def _eligible(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, Any, dict[str, int]]:
@@ -154,7 +155,7 @@ def _users(rows: pa.Table, names: Any) -> ir.Table:
     """Units as a table of the warehouse; an Arrow table, since a pandas frame would lose the type of dates."""
     import ibis
 
-    columns = {name: rows[name] for name in ("user_id", "anchor", "anchor_date", "complete_days")}
+    columns = {"user_id": rows[KEY]} | {name: rows[name] for name in ("anchor", "anchor_date", "complete_days")}
     columns["unit"] = pa.array(np.arange(rows.num_rows, dtype=np.int32))
     columns["retained"] = pa.array((np.asarray(rows["retained"]) > 0).astype(np.int32))
     columns["segment"] = pa.array([""] * rows.num_rows if names is None else [str(name) for name in names])
@@ -174,7 +175,7 @@ def _histogram(
 def _attributes(questions: Questions, users: ir.Table, signup: str, picked: pa.Table) -> Attributes:
     found = questions.warehouse.arrow(queries.signup_properties(questions.log, users, signup))
     texts = dict(zip(found["user_id"].to_pylist(), found["properties"].to_pylist(), strict=True))
-    return attributes_of([_properties(texts.get(unit)) for unit in picked["user_id"].to_pylist()])
+    return attributes_of([_properties(texts.get(unit)) for unit in picked[KEY].to_pylist()])
 
 
 def _properties(text: str | None) -> dict[str, object]:
@@ -190,7 +191,7 @@ def _properties(text: str | None) -> dict[str, object]:
 def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, days: list[int]) -> Any:
     """Units × days: active days within each Y, 0 for a unit without a row."""
     found = questions.run(queries.active_days(questions.log, users, questions.basis, days=days))
-    numbers = found.set_index("user_id").reindex(picked["user_id"].to_pylist(), fill_value=0)
+    numbers = found.set_index("user_id").reindex(picked[KEY].to_pylist(), fill_value=0)
     return numbers[[f"active_{y}" for y in days]].to_numpy(dtype=np.int64)
 
 
@@ -250,7 +251,7 @@ def check_population(questions: Questions, inputs: Inputs, restriction: Restrict
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
     users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
-    _eligible(questions.warehouse.arrow(users), restriction)
+    _eligible(questions.warehouse.arrow(questions.warehouse.named(users)), restriction)
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

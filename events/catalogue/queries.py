@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from events.counting.day_index import utc
 from events.counting.properties import READERS
+from events.user_numbers.naming import text_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -52,7 +53,7 @@ def pairs(events: ir.Table, listed: Sequence[str], one_in: int) -> ir.Table:
     """One row per user and name: ``user_id, event, times, first_time, last_time``; of one in so many users."""
     log = _only(events, listed)
     if one_in > 1:
-        log = log.filter(log.user_id.hash() % one_in == 0)
+        log = log.filter(text_of(log).hash() % one_in == 0)
     return log.group_by("user_id", "event").aggregate(
         times=log.count(), first_time=log.time.min(), last_time=log.time.max()
     )
@@ -106,8 +107,8 @@ def sampled(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
     import ibis
 
     listed = ibis.memtable({"event": list(one_in), "one_in": list(one_in.values())})
-    log = events.select("event", "user_id", "properties").join(listed, "event")
-    return log.filter(log.user_id.hash() % log.one_in == 0).drop("one_in")
+    log = events.select("event", "user_id", "properties", sampled_by=text_of(events)).join(listed, "event")
+    return log.filter(log.sampled_by.hash() % log.one_in == 0).drop("one_in", "sampled_by")
 
 
 def sample_sizes(sample: ir.Table) -> ir.Table:

@@ -27,6 +27,7 @@ from events.counting.unit_values import (
 )
 from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
 from events.senders import BY_CLIENT
+from events.user_numbers.naming import text_of
 from events.windows import Clock, Window
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
 
 def strangers(events: ir.Table, prefix: str) -> ir.Table:
     """One row ``events``: how many belong to users whose id doesn't begin with the prefix."""
-    other = events.filter(~events.user_id.startswith(prefix))
+    other = events.filter(~text_of(events).startswith(prefix))
     return other.aggregate(events=other.count())
 
 

@@ -134,7 +134,17 @@ def digest_of(version: int) -> int:
 
 
 def files_to_read() -> list[str]:
-    """The Parquet files of the store; empty when nothing was ever put into it.
+    """The Parquet files with the store's events; empty when nothing was ever put into it.
+
+    Raises:
+        StoreRefused: when the store is missing, older than the database, or another's.
+    """
+    seen = seen_to_read()
+    return seen.files() if seen else []
+
+
+def seen_to_read() -> store.Seen | None:
+    """The store at its newest version; None when nothing was ever put into it.
 
     Raises:
         StoreRefused: when the store is missing, older than the database, or another's.
@@ -143,7 +153,7 @@ def files_to_read() -> list[str]:
     seen = look(ours.writer)
     if found := trouble_in_reading(ours, seen):
         raise StoreRefused(found)
-    return seen.files() if seen else []
+    return seen
 
 
 def words(trouble: Trouble) -> str:

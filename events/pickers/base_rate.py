@@ -19,6 +19,7 @@ from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only
 from events.outbox import ownership
 from events.prepared import numbered_log
 from events.prepared.opened import Stop, prepared
+from events.user_numbers.naming import text_of
 from events.windows import DayMode
 from runs.progress import silent
 from runs.refusals import Refused
@@ -133,7 +134,7 @@ def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvent
     """From the log itself, of a sample of users where it is long."""
     with questions(day_mode=question.day_mode) as asked:
         one_in = max(1, round(asked.events / ASKED_EVENTS))
-        log = asked.log if one_in == 1 else asked.log.filter(asked.log.user_id.hash().abs() % one_in == 0)
+        log = asked.log if one_in == 1 else asked.log.filter(text_of(asked.log).hash().abs() % one_in == 0)
         cohort = queries.cohort(
             log, question.signup_event, asked.basis, first=question.first_date, last=question.last_date
         )

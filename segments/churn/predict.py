@@ -99,7 +99,7 @@ def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
         table = table.take(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
         users = queries.cohort(asked.log, inputs.signup_event, asked.basis)
         outcome = queries.retention(asked.log, users, asked.basis, parse_retention(run.inputs["retention"]))
-        frame = asked.run(outcome.select("user_id", "retained")).set_index("user_id")
+        frame = asked.units(outcome.select("user_id", "retained")).set_index("user_id")
     return table, frame.retained.reindex(table.unit_ids).to_numpy(dtype=np.float64)
 
 

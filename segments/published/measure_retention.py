@@ -30,7 +30,7 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
             users = queries.cohort(asked.log, version.inputs.get("signup_event", "signup"), asked.basis)
             if not isinstance(definition, Survival):
                 users = users.filter(queries.mature(users, outcome_window(definition)))
-            frame = asked.run(queries.retention(asked.log, users, asked.basis, definition))
+            frame = asked.units(queries.retention(asked.log, users, asked.basis, definition))
     except Refused:
         return {}
     found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}

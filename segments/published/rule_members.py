@@ -116,10 +116,10 @@ def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> Non
     need_events(asked, [count.behaviour.event for count in counts])
     users = queries.cohort(asked.log, facts.signup_event, asked.basis)
     if any(isinstance(subject, Feature) for subject in missing):
-        frame = asked.run(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()
+        frame = asked.units(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()
         facts.counted |= {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in FEATURES}
     else:
-        frame = asked.run(users.select("user_id")).set_index("user_id").sort_index()
+        frame = asked.units(users.select("user_id")).set_index("user_id").sort_index()
     units = [str(unit) for unit in frame.index]
     if facts.units is not None and facts.units != units:
         facts.start_anew()  # users came in between: counts of two moments don't fit together
@@ -127,7 +127,7 @@ def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> Non
     facts.units = units
     if counts:
         pairs = [(count.behaviour, count.days) for count in counts]
-        counted = asked.run(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
+        counted = asked.units(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
         counted = counted.reindex(frame.index).fillna(0)
         facts.counted |= {count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
     return None

@@ -40,7 +40,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     if definition is not None and isinstance(definition, Survival):
         users = users.filter(users.complete_days > definition.gap)
     behaviours = choose_behaviours(asked, inputs)
-    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
+    activity = asked.units(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:
         raise Refused(
             "none of {count:,} users has completed the window {window} and the outcome.",
@@ -48,7 +48,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
             window=inputs.window,
             at="window",
         )
-    halves = asked.run(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
+    halves = asked.units(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
     names = [str(behaviour) for behaviour in behaviours]
     whole = unit_table(activity, halves, names)
     first_half, second_half = (_half(unit_table(activity, halves, names, half=half), whole) for half in (0, 1))
@@ -66,8 +66,8 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
     """
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
-    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
-    pattern = asked.run(own.whole_pattern(asked.log, users, asked.basis, inputs.window, chosen))
+    activity = asked.units(own.activity(asked.log, users, asked.basis, inputs.window))
+    pattern = asked.units(own.whole_pattern(asked.log, users, asked.basis, inputs.window, chosen))
     return unit_table(activity, pattern, [str(behaviour) for behaviour in chosen])
 
 
@@ -98,11 +98,11 @@ def _outcome(asked: Questions, users: Any, inputs: Inputs, unit_ids: Any) -> tup
     definition = inputs.definition
     if definition is None:
         return None, None
-    frame = asked.run(queries.retention(asked.log, users, asked.basis, definition)).set_index("user_id")
+    frame = asked.units(queries.retention(asked.log, users, asked.basis, definition)).set_index("user_id")
     retained = frame.retained.reindex(unit_ids).to_numpy(dtype=np.float64)
     if isinstance(definition, Active | Survival):
         gap = definition.gap if isinstance(definition, Survival) else 7
-        times = asked.run(queries.survival_times(asked.log, users, asked.basis, gap)).set_index("user_id")
+        times = asked.units(queries.survival_times(asked.log, users, asked.basis, gap)).set_index("user_id")
         times = times.reindex(unit_ids)
         if not times.duration.isna().any():
             return retained, (times.duration.to_numpy(dtype=np.float64), times.churned.to_numpy(dtype=np.bool_))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from django.core.management import call_command
 from django.db import transaction
+from pandas.api.types import is_integer_dtype
 
 from aha.moments.reach import weekly_reach
 from aha.moments.retention_now import retention_now
@@ -83,13 +84,23 @@ def answers() -> Iterator[list[pd.DataFrame]]:
     run, arrow = Warehouse.run, Warehouse.arrow
 
     def heard_run(self: Warehouse, question: Any) -> pd.DataFrame:
-        heard.append(run(self, question))
-        return heard[-1]
+        frame = run(self, question)
+        heard.append(with_ids(self, frame))
+        return frame
 
     def heard_arrow(self: Warehouse, question: Any) -> Any:
         table = arrow(self, question)
-        heard.append(table.to_pandas())
+        heard.append(with_ids(self, table.to_pandas()))
         return table
+
+    def with_ids(house: Warehouse, frame: pd.DataFrame) -> pd.DataFrame:
+        """With ids where this engine has numbers for users and the other has none."""
+        numbers = [name for name in ("user_id", "user_key") if name in frame and is_integer_dtype(frame[name])]
+        if house.users is None or not numbers:
+            return frame
+        known = run(house, house.users.known)
+        ids = dict(zip(known.known_number, known.known_id, strict=True))
+        return frame.assign(**{name: frame[name].map(ids) for name in numbers})
 
     Warehouse.run, Warehouse.arrow = heard_run, heard_arrow  # type: ignore[method-assign]
     try:

@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import ibis
+import ibis.expr.types as ir
 import pytest
 from django.test import override_settings
 from ibis.common.exceptions import OperationNotDefinedError
 
 from events import warehouse
 from events.counting.unit_values import Basis
+from events.user_numbers.naming import text_of
 from events.windows import Clock, DayMode
 from tests.engines import questions
 from tests.engines.conftest import World
@@ -42,17 +44,22 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 
 
+def by_id(house: warehouse.Warehouse) -> ir.Table:
+    """The events with the users' ids, as other engines have them; `test_same_answers` asks by number."""
+    return house.events.mutate(user_id=text_of(house.events))
+
+
 @pytest.mark.engines
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.usefixtures("db")
 def test_questions__on_spark__give_the_cells_of_duckdb(world: World, spark_address: str, clock: Clock) -> None:
     with world.stored(str(world.folder / "store")), warehouse.connect() as house:
-        few = house.events.filter(house.events.user_id < FEW)
+        few = by_id(house).filter(ibis._.user_id < FEW)
         asked = questions.asked(few, Basis(clock, END, dialect=house.dialect))
         right = {name: house.run(question) for name, question in asked.items()}
 
     with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), warehouse.connect() as house:
-        few = house.events.filter(house.events.user_id < FEW)
+        few = by_id(house).filter(ibis._.user_id < FEW)
         found = questions.asked(few, Basis(clock, END, dialect=house.dialect))
         assert house.dialect == "pyspark"
         assert found.keys() == right.keys()

@@ -39,7 +39,7 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 def stored() -> list[tuple[str, str, str, str]]:
     """Every event as (user, event, UTC time, properties), sorted."""
     with warehouse.connect() as house:
-        frame = house.run(house.events)
+        frame = house.run(house.named(house.events))
     times = [pd.Timestamp(moment).isoformat() for moment in frame.time]
     return sorted(zip(frame.user_id, frame.event, times, frame.properties, strict=True))
 

@@ -111,7 +111,7 @@ def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zero
         b = ground(house, Clock())
         users = queries.cohort(house.events, "buy", b)
         asked = {name: parse_metric(text) for name, text in texts.items()}
-        frame = house.run(queries.outcomes(house.events, users, b, asked))  # type: ignore[arg-type]
+        frame = house.run(house.named(queries.outcomes(house.events, users, b, asked)))  # type: ignore[arg-type]
         events = house.run(queries.event_names(house.events)).iloc[0]
 
     assert (events.events, events.users) == (69659, 23570)

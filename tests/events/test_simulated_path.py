@@ -62,7 +62,8 @@ def with_arms(house: warehouse.Warehouse, basis: Basis) -> Any:
 def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
     house: warehouse.Warehouse, world: Simulation
 ) -> None:
-    frame = house.run(queries.cohort(house.events, "signup", Basis(Clock(), END))).set_index("user_id").sort_index()
+    everybody = queries.cohort(house.events, "signup", Basis(Clock(), END))
+    frame = house.run(house.named(everybody)).set_index("user_id").sort_index()
 
     users = drawn(world)
     assert frame.index.tolist() == users.index.tolist()
@@ -75,7 +76,7 @@ def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
     basis = Basis(Clock(), END)
     units = queries.retention(house.events, with_arms(house, basis), basis, parse_retention("window:21-27"))
 
-    frame = house.run(units).set_index("user_id")
+    frame = house.run(house.named(units)).set_index("user_id")
 
     truth = drawn(world)[world.exposed]
     assert frame.mature.all()
@@ -91,7 +92,7 @@ def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
     users = queries.cohort(house.events, "signup", basis)
     asked = queries.counts(house.events, users, basis, days=7, behaviours=[parse_behaviour("friend_add")])
 
-    counts = house.run(asked).groupby("user_id").n.sum()
+    counts = house.run(house.named(asked)).groupby("user_id").n.sum()
 
     truth = drawn(world).friends
     assert counts.reindex(truth.index, fill_value=0).tolist() == truth.tolist()
@@ -105,7 +106,7 @@ def test_simulated_world__two_outcomes_at_once__equal_the_drawn_truth(
     definitions: Any = {"r": parse_retention("window:21-27"), "f": parse_metric("count:friend_add:0-6")}
     values = queries.outcomes(house.events, with_arms(house, basis), basis, definitions)
 
-    frame = house.run(values).set_index("user_id").sort_index()
+    frame = house.run(house.named(values)).set_index("user_id").sort_index()
 
     truth = drawn(world)[world.exposed]
     assert frame.variant.tolist() == truth.arm.tolist()
@@ -140,7 +141,7 @@ def test_postgresql__retention_and_counts_by_arm__equal_the_drawn_truth(
     with warehouse.connect() as house:
         basis = Basis(Clock(), END, dialect=house.dialect)
         values = queries.outcomes(house.events, with_arms(house, basis), basis, definitions)
-        frame = house.run(values).set_index("user_id").sort_index()
+        frame = house.run(house.named(values)).set_index("user_id").sort_index()
 
     truth = drawn(small)[small.exposed]
     assert house.dialect == "postgres"

@@ -20,6 +20,8 @@ from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+KEY = "user_key"  # what a unit is inside the warehouse: rows and draws know its id
+
 
 def admitted(
     questions: Questions, exposures: ir.Table, rule: AdmissionRule | None, *, clustered: bool = False
@@ -49,7 +51,9 @@ def admitted(
             if some.num_rows:
                 events, units = int(pc.sum(some["exposures"]).as_py()), len(some["user_id"].unique())
                 aside.append(SetAside(_name(rule, source), reason, events, units))
-    pairs = None if wrong is None or not wrong.num_rows else wrong.select(["user_id", "variant", "cluster"])
+    pairs = None
+    if wrong is not None and wrong.num_rows:
+        pairs = wrong.select([KEY, "variant", "cluster"]).rename_columns(["user_id", "variant", "cluster"])
     return queries.admitted(exposures, own, pairs), tuple(aside)
 
 
@@ -57,7 +61,7 @@ def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sourc
     """Of what client keys of these sources say, the pairs of unit and arm that aren't true; None when nobody spoke."""
     if not sources:
         return None
-    said: pa.Table = questions.warehouse.arrow(queries.claims(exposures, sources))
+    said: pa.Table = questions.warehouse.arrow(questions.warehouse.named(queries.claims(exposures, sources), key=KEY))
     true = rule.owed(*(said[name].to_pylist() for name in ("user_id", "variant", "cluster")))
     return said.filter(pa.array(~true))
 

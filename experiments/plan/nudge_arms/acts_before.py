@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
-from events.asking import questions
+from events.asking import Questions, questions
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.windows import first_days
 from experiments.plan.caps import ANY_EVENT
@@ -91,7 +91,7 @@ def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> d
         wanted: dict[str, Any] = {"outcome": definition, "times": Count(behaviour, first_days(subject.days))}
         signup = subject.signup_event if subject.new_only else None
         table = outcomes_of_four_weeks(asked, complete, signup, wanted)
-        frame = asked.run(_by_times(table, members, max(MOST_TIMES, subject.times + 2)))
+        frame = asked.run(_by_times(asked, table, members, max(MOST_TIMES, subject.times + 2)))
         last = asked.basis.clock.local_date(complete)
     if not len(frame):
         raise Refused("Nobody arrived in the four weeks of which the outcome is known.")
@@ -106,13 +106,14 @@ def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> d
     return found | {name: _before([row for row in rows if row[0] == name], known, mean_per_unit) for name in names}
 
 
-def _by_times(table: Any, members: Mapping[str, str] | None, most: int) -> Any:
+def _by_times(asked: Questions, table: Any, members: Mapping[str, str] | None, most: int) -> Any:
     """Units, mean and mean square of the outcome, by segment and number of acts."""
     import ibis
 
     table = table.filter(table.outcome.notnull())
     if members:
-        inside = ibis.memtable({"user_id": list(members), "inside": list(members.values())})
+        named = ibis.memtable({"user_id": list(members), "inside": list(members.values())})
+        inside = asked.warehouse.keyed(named)
         table = table.left_join(inside, "user_id").drop("user_id_right")
         table = table.mutate(segment=table.inside.fill_null(""))
     else:

@@ -90,7 +90,7 @@ def test_log__a_behaviour_by_date__is_counted_as_by_hand(
     signup, event = names
     with questions(day_mode=mode) as asked:
         basis = asked.basis
-        frame = asked.run(asked.log.select("user_id", "event", "time"))
+        frame = asked.units(asked.log.select("user_id", "event", "time"))
     start: dict[str, Any] = {}
     acts: list[dict[Any, Any]] = frame.sort_values("time").to_dict("records")
     for act in acts:

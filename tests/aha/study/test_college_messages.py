@@ -44,8 +44,11 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
         span = house.run(log_queries.span(house.events, Clock())).iloc[0]
         basis = Basis(Clock(), data_end(span.newest.to_pydatetime(), Clock()), dialect=house.dialect)
         definition = parse_retention("window:14-34")
-        answer = house.arrow(queries.units(house.events, basis, signup="message", definition=definition))
+        units = queries.units(house.events, basis, signup="message", definition=definition)
+        answer = house.arrow(house.named(units, key="user_key"))
         answer = answer.filter(answer["mature"])
+        ids = answer["user_id"].to_pylist()
+        answer = answer.drop_columns(["user_id"]).rename_columns({"user_key": "user_id"})
         answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
         users = ibis.memtable(answer.select(list(UNIT_COLUMNS)))
         counts = house.run(queries.unit_counts(house.events, users, basis, days=[7], behaviours=listed))
@@ -53,7 +56,7 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
     table = build_table(
         behaviours=names,
         days=[7],
-        unit_ids=answer["user_id"].to_pylist(),
+        unit_ids=ids,
         retained=answer["retained"].to_numpy(),
         week=np.zeros(answer.num_rows),
         active_days=active.reindex(answer["user_id"].to_pylist()).fillna(0),

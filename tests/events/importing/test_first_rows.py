@@ -181,7 +181,7 @@ def test_import__any_cells_and_types__come_back_as_they_were(
     with override_settings(EVENTS_URL=str(folder / "store")):
         import_files([folder / "a.csv"], options_of(mapping, reading, sample))
         with warehouse.connect() as house:
-            frame = house.run(house.events)
+            frame = house.run(house.named(house.events))
 
     kept = {user: json.loads(text) for user, text in zip(frame.user_id, frame.properties, strict=True)}
     for number, row in enumerate(rows):

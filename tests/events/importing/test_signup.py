@@ -39,7 +39,7 @@ def stored(event: str = "signup") -> list[tuple[str, str, str]]:
     if not store.exists():
         return []
     with warehouse.connect() as house:
-        frame = house.run(house.events)
+        frame = house.run(house.named(house.events))
     rows = zip(frame.user_id, frame.event, frame.time, frame.properties, strict=True)
     return sorted(
         (user, f"{time:%m-%d}", json.loads(text).get("made_from", ""))

@@ -24,7 +24,7 @@ def stored() -> list[tuple[str, str]]:
     if not store.exists():
         return []
     with warehouse.connect() as house:
-        frame = house.run(house.events)
+        frame = house.run(house.named(house.events))
     return sorted(zip(frame.user_id, frame.event, strict=True))
 
 
