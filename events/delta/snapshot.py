@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         pa.field("event_date", pa.date32(), nullable=False),  # the UTC date of `time`: the partition
     ]
 )
-TABLE = SCHEMA.append(pa.field(dictionary.COLUMN, pa.int64()))  # null in rows that were written before version 0.6
+TABLE = SCHEMA.append(pa.field(dictionary.COLUMN, pa.int64()))  # null in rows of an older version
 PARTITION = "event_date"
 ATTEMPTS = 20
 KEEP_REMOVED_HOURS = 7 * 24
@@ -221,7 +221,7 @@ def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
 
 
 def with_numbers(handle: Any) -> Any:
-    """The table with the column of numbers; version 0.5 and older made it without."""
+    """The table with the column of numbers; older versions made it without."""
     if any(field.name == dictionary.COLUMN for field in handle.schema().fields):
         return handle
     handle.alter.set_table_properties(COUNTED)

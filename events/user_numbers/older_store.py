@@ -1,4 +1,4 @@
-"""Numbers for the users of a store that version 0.5 or an older one has written, some days of it at a time.
+"""Numbers for the users of a store that an older version has written, some files of it at a time.
 
 Each commit replaces whole files and brings the numbers that are new in them, so whoever is killed in between goes on
 where they were. Until the last file has its numbers, questions join by text as they did before.
