@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from events import disk, object_store
 from events.delta import place
 from events.delta.place import url
 from events.user_numbers import dictionary
+from events.user_numbers.dictionary import EntryFile
 from runs.refusals import Refused
 
 SCHEMA = pa.schema(
@@ -68,13 +70,13 @@ class Snapshot:
         """The Parquet files of the dictionary of users."""
         return [str(uri) for uri in self.handle.file_uris() if dictionary.is_dictionary(str(uri))]
 
-    def opened_dictionary(self, *, joins: bool = False) -> Iterator[Any]:
-        """The same, as pyarrow opens them; with `joins` only those that may join users."""
+    def opened_dictionary(self, *, joins: bool = False) -> Iterator[EntryFile]:
+        """The same, for `dictionary`; with `joins` only those that may join users."""
         actions = self._actions()
         lowest = actions.column("min.event").to_pylist() if "min.event" in actions.column_names else []
         for row, path in enumerate(actions.column("path").to_pylist()):
             if dictionary.is_dictionary(path) and not (joins and lowest and lowest[row] == dictionary.HAS_NUMBER):
-                yield object_store.opened(url(), path)
+                yield EntryFile(f"{url()}/{path}", partial(object_store.opened, url(), path))
 
     def highest(self) -> int:
         """The highest number that was ever given to a user; 0 before the first."""

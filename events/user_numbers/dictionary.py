@@ -10,7 +10,10 @@ that give, erase or rewrite numbers never both succeed from the same version (`e
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -29,7 +32,22 @@ COLUMN = "user"
 BATCH_ROWS = 131_072
 STAMP = pa.timestamp("us", tz="UTC")
 
+KEPT_BYTES = 64 * 1024 * 1024  # of ids and numbers in memory: about two million users
+
 Numbers = NDArray[np.int64]
+Pair = tuple[pa.Array, pa.Array]
+
+
+@dataclass(frozen=True)
+class EntryFile:
+    """A file of the dictionary: its address, under which no other file ever lies, and how to open it."""
+
+    name: str
+    open: Callable[[], Any]
+
+
+_kept: OrderedDict[str, list[Pair]] = OrderedDict()
+_keeping = threading.Lock()
 
 
 def is_dictionary(path: str) -> bool:
@@ -38,13 +56,13 @@ def is_dictionary(path: str) -> bool:
 
 
 def numbered(
-    rows: pa.Table, sources: Iterable[Any], highest: int, now: datetime | None = None
+    rows: pa.Table, sources: Iterable[EntryFile], highest: int, now: datetime | None = None
 ) -> tuple[pa.Table, pa.Table, int]:
     """Give each row its user's number.
 
     Args:
         rows: have ``user_id``.
-        sources: files of the dictionary, as pyarrow opens them.
+        sources: files of the dictionary.
         highest: the highest number that was ever given.
         now: the moment of the new entries; the present one by default.
 
@@ -63,21 +81,20 @@ def numbered(
     return rows.append_column(COLUMN, column), made, highest + int(new.size)
 
 
-def numbers_of(texts: pa.Array, sources: Iterable[Any]) -> Numbers:
+def numbers_of(texts: pa.Array, sources: Iterable[EntryFile]) -> Numbers:
     """The number of each of these different texts, 0 where the dictionary has none; reads a bounded part at a time."""
     numbers = np.zeros(len(texts), dtype=np.int64)
     if not len(texts):
         return numbers
     for source in sources:
-        for batch in _parts(source, ["user_id", "event", COLUMN]):
-            place = pc.index_in(batch.column(0), value_set=texts)
-            known = pc.and_(pc.is_valid(place), pc.equal(batch.column(1), HAS_NUMBER))
-            found = pc.filter(batch.column(2), known)
-            numbers[pc.filter(place, known).to_numpy()] = found.to_numpy()
+        for ids, given in _pairs(source):  # an entry that joins a user names the user's own number too
+            place = pc.index_in(ids, value_set=texts)
+            known = pc.is_valid(place)
+            numbers[pc.filter(place, known).to_numpy()] = pc.filter(given, known).to_numpy()
     return numbers
 
 
-def texts_of(numbers: Sequence[int], sources: Iterable[Any]) -> dict[int, str]:
+def texts_of(numbers: Sequence[int], sources: Iterable[EntryFile]) -> dict[int, str]:
     """The ids of the users with these numbers."""
     wanted, found = pa.array(numbers, pa.int64()), dict[int, str]()
     for source in sources:
@@ -88,7 +105,7 @@ def texts_of(numbers: Sequence[int], sources: Iterable[Any]) -> dict[int, str]:
     return found
 
 
-def joins_of(sources: Iterable[Any]) -> dict[int, int]:
+def joins_of(sources: Iterable[EntryFile]) -> dict[int, int]:
     """Which numbers count as which others; the last word counts."""
     found: list[tuple[datetime, int, int]] = []
     for source in sources:
@@ -98,7 +115,7 @@ def joins_of(sources: Iterable[Any]) -> dict[int, int]:
     return {number: into for _, number, into in sorted(found)}
 
 
-def entries_of(texts: Sequence[str], sources: Iterable[Any]) -> tuple[int, list[int]]:
+def entries_of(texts: Sequence[str], sources: Iterable[EntryFile]) -> tuple[int, list[int]]:
     """How many entries are about these users, those that join others to them included, and the users' numbers."""
     own: list[dict[str, Any]] = []
     joins: list[str] = []
@@ -113,9 +130,38 @@ def entries_of(texts: Sequence[str], sources: Iterable[Any]) -> tuple[int, list[
     return len(own) + sum(text in wanted for text in joins), numbers
 
 
-def _parts(source: Any, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _pairs(source: EntryFile) -> Iterator[Pair]:
+    """Ids and their numbers, a part at a time. What was read lately is kept: each flush asks for all of it again."""
+    with _keeping:
+        kept = _kept.get(source.name)
+        if kept is not None:
+            _kept.move_to_end(source.name)
+    if kept is not None:
+        yield from kept
+        return
+    read: list[Pair] = []
+    size = 0
+    for batch in _parts(source, ["user_id", COLUMN]):
+        size += batch.nbytes
+        if size <= KEPT_BYTES:
+            read.append((batch.column(0), batch.column(1)))
+        yield batch.column(0), batch.column(1)
+    if size <= KEPT_BYTES:
+        _keep(source.name, read)
+
+
+def _keep(name: str, read: list[Pair]) -> None:
+    with _keeping:
+        _kept[name] = read
+        sizes = {name: sum(part.nbytes for pair in pairs for part in pair) for name, pairs in _kept.items()}
+        while sum(sizes.values()) > KEPT_BYTES:
+            oldest, _ = _kept.popitem(last=False)
+            del sizes[oldest]
+
+
+def _parts(source: EntryFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """A bounded part of a file at a time, in that order of columns; texts as one type, whoever wrote the file."""
-    with parquet.ParquetFile(source) as file:
+    with parquet.ParquetFile(source.open()) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             arrays = [batch.column(name) for name in columns]
             plain = [array.cast(pa.string()) if array.type == pa.string_view() else array for array in arrays]
