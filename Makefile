@@ -6,6 +6,8 @@ PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal -q 
 # Spark 4.1 runs on Java 17 and 21; where there are several, 17 is taken.
 JAVA_17 = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/openjdk-17)))
 PY := $(VENV)/bin/python
+# Sandboxes of agents set it. Without bytecode each process that a test starts compiles a thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
@@ -31,13 +33,14 @@ engines: setup  ## make .venv-spark, with Spark, for test-engines
 
 check: setup lint fast  ## lint, types, import contracts, fast tests with coverage: each commit passes this
 
+# mypy takes a minute on one core when its cache is cold; the others have the second core meanwhile. Both are heard out.
 lint: setup  ## ruff, mypy strict, import contracts, nothing unused
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/lint-imports --no-cache
-	$(VENV)/bin/vulture
-	$(PY) -m tools.unused
-	$(VENV)/bin/mypy .
+	@types=$$(mktemp); trap 'rm -f $$types' EXIT; $(VENV)/bin/mypy . >$$types 2>&1 & mypy=$$!; \
+	echo "$(VENV)/bin/lint-imports, vulture, tools.unused; beside them mypy"; \
+	$(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/vulture && $(PY) -m tools.unused; others=$$?; \
+	wait $$mypy; found=$$?; cat $$types; exit $$((others | found))
 
 fast: setup  ## the fast tests, with coverage of the pure modules
 	$(PYTEST) -m "not slow" --cov --cov-report=

@@ -8,9 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aha.models import AhaMoment, Study
-from aha.moments import promote as moments
-from aha.payload_versions import EVIDENCE, FINDING, STUDY
-from aha.study import studies
 from aha.study.question import FIELD_OF, RULES, Inputs
 from runs.perform import request_cancel
 from runs.web import person
@@ -79,6 +76,8 @@ class StudyDetailSerializer(StudySerializer):
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
         """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
+        from aha.payload_versions import STUDY
+
         return None if study.payload is None else STUDY.outward(study.payload)
 
 
@@ -116,10 +115,14 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
 
     def get_intact(self, moment: AhaMoment) -> bool:
         """True when nobody changed the evidence."""
+        from aha.moments import promote as moments
+
         return moments.is_intact(moment)
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
         """Missing numbers of the evidence in words."""
+        from aha.payload_versions import EVIDENCE, FINDING
+
         found = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):
             if found[name]:
@@ -146,6 +149,8 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @extend_schema(request=NewStudySerializer, responses={202: StudySerializer})
     def create(self, request: Request) -> Response:
         """Start a study; it is computed by the workers."""
+        from aha.study import studies
+
         asked = NewStudySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
@@ -166,6 +171,8 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, pk: str) -> Response:
         """Make an AHA moment of a candidate, with its evidence frozen."""
+        from aha.moments import promote as moments
+
         asked = PromoteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         moment = moments.promote_candidate(study=self.get_object(), by=person(request), **asked.validated_data)

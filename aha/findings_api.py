@@ -8,9 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aha.evidence.past.past_experiments import pool_behaviour
 from aha.models import Finding
-from aha.report.past.documents import document
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
@@ -48,6 +46,9 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @action(detail=False, pagination_class=None)
     def pool(self, request: Request) -> Response:
         """What all finished experiments say of a behaviour: `python manage.py pool --json`."""
+        from aha.evidence.past.past_experiments import pool_behaviour
+        from aha.report.past.documents import document
+
         asked = PoolSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         return Response(document(pool_behaviour(**asked.validated_data)))

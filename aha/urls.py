@@ -1,11 +1,12 @@
 from django.urls import path
 
-from aha import views
-from aha.comparing.views import compare
-from aha.questions import views as questions
+from runs.later import views_of
 from runs.web import cancel, progress
 
 STUDY = {"label": "aha.Study"}
+views = views_of("aha.views")
+comparing = views_of("aha.comparing.views")
+questions = views_of("aha.questions.views")
 
 app_name = "aha"
 urlpatterns = [
@@ -18,7 +19,7 @@ urlpatterns = [
     path("studies/<int:pk>/candidates/<int:place>/", views.candidate_page, name="candidate"),
     path("studies/<int:pk>/candidates/<int:place>/promote/", views.promote, name="promote"),
     path("studies/<int:pk>/venn/", views.venn_page, name="venn"),
-    path("compare/", compare, name="compare"),
+    path("compare/", comparing.compare, name="compare"),
     path("moments/", views.moment_list, name="moments"),
     path("moments/new/", views.new_moment, name="new_moment"),
     path("past/", views.past_csv, name="past"),

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 
 from benchmarks.calibration_worlds import Floats, Rng
-from experiments.plan.earlier.prediction import Earlier, Predictor, fit_predictor
+from experiments.plan.earlier.prediction import Earlier, fit_predictor
+from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.record import Plan, PlannedVariant
 from stats.cells import pool_cells
 from stats.ratios import linearised, ratio_point

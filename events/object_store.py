@@ -32,6 +32,11 @@ def is_remote(place: str) -> bool:
     return urlsplit(place).scheme not in ("", "file")
 
 
+def local_folder(place: str) -> Path | None:
+    """The folder of a store on this machine; None when it lies in an object store."""
+    return None if is_remote(place) else Path(place.removeprefix("file://")).resolve()
+
+
 def checked(place: str) -> str:
     """The address of a store, without a slash at its end.
 

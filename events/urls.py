@@ -1,10 +1,14 @@
 from django.urls import path
 
-from events.uploads import views as uploads
-from events.views import event_list, event_page, live, overview
+from runs.later import views_of
 from runs.web import cancel, progress
 
 IMPORT = {"label": "events.FileImport"}
+uploads = views_of("events.uploads.views")
+event_list = views_of("events.views.event_list")
+event_page = views_of("events.views.event_page")
+live = views_of("events.views.live")
+overview = views_of("events.views.overview")
 
 app_name = "events"
 urlpatterns = [

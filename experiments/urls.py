@@ -1,12 +1,22 @@
 from django.urls import path
 
-from experiments.plan_page import views as plan_page
-from experiments.steps import new_plan, search_page
-from experiments.steps import views as steps
-from experiments.views import calibration, changes, compare, listing, moves, results, setup, tabs
+from runs.later import views_of
 from runs.web import cancel, progress
 
 ANALYSIS = {"label": "experiments.Analysis"}
+
+plan_page = views_of("experiments.plan_page.views")
+steps = views_of("experiments.steps.views")
+new_plan = views_of("experiments.steps.new_plan")
+search_page = views_of("experiments.steps.search_page")
+calibration = views_of("experiments.views.calibration")
+changes = views_of("experiments.views.changes")
+compare = views_of("experiments.views.compare")
+listing = views_of("experiments.views.listing")
+moves = views_of("experiments.views.moves")
+results = views_of("experiments.views.results")
+setup = views_of("experiments.views.setup")
+tabs = views_of("experiments.views.tabs")
 
 app_name = "experiments"
 urlpatterns = [

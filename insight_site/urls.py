@@ -10,9 +10,11 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from insight_site.pages import preferences, probes
-from insight_site.pages import views as pages
 from insight_site.pages.language import Login, choose_language
-from insight_site.takeaways import downloads
+from runs.later import views_of
+
+pages = views_of("insight_site.pages.views")
+downloads = views_of("insight_site.takeaways.downloads")
 
 urlpatterns = [
     path("", pages.home, name="home"),

@@ -5,18 +5,21 @@ Stored, a missing number keeps its reason as a code, so that a page can say it i
 """
 
 from functools import cache
-from typing import Any
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 NOT_COMPUTABLE_KEYS = {"reason", "details"}
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: type) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 

@@ -12,7 +12,6 @@ from unfold.admin import ModelAdmin
 from events.admin import ReadOnly
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published import publish
 
 
 @admin.register(SegmentModel)
@@ -88,6 +87,8 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        from segments.published import publish
+
         try:
             publish.rename(segment=obj, name=obj.name)
         except Refused as refusal:

@@ -16,9 +16,7 @@ from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published import publish
-from segments.search import segmentations
-from segments.search.payload_versions import PROFILE, SEGMENTATION
+from segments.published.look_up import segments_of
 from segments.search.question import FIELD_OF, Inputs, check_inputs
 
 
@@ -54,6 +52,8 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
         """The report; a number that is missing has its reason in words, a report that can't be read says so."""
+        from segments.search.payload_versions import SEGMENTATION
+
         found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
         return found
 
@@ -101,6 +101,8 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
     @extend_schema(request=SegmentationInputsSerializer, responses={202: SegmentationSerializer})
     def create(self, request: Request) -> Response:
         """Start a search; it waits for the worker."""
+        from segments.search import segmentations
+
         question = SegmentationInputsSerializer(data=request.data)
         question.is_valid(raise_exception=True)
         run = segmentations.start_segmentation(**question.validated_data, by=person(request))
@@ -144,6 +146,8 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What stands out; empty for a rule."""
+        from segments.search.payload_versions import PROFILE
+
         found: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
         return found
 
@@ -185,6 +189,8 @@ class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segm
 
     def perform_update(self, serializer: serializers.BaseSerializer[Segment]) -> None:
         """Rename through the service, which may refuse."""
+        from segments.published import publish
+
         if "name" in serializer.validated_data:
             serializer.instance = publish.rename(segment=self.get_object(), name=serializer.validated_data["name"])
 
@@ -241,4 +247,4 @@ class UnitSegments(generics.ListAPIView[Segment]):
     def get_queryset(self) -> Any:
         """From the current version of every model."""
         may_see_members(self.request)
-        return publish.segments_of(self.kwargs["unit"])
+        return segments_of(self.kwargs["unit"])

@@ -1,9 +1,10 @@
 from django.urls import path
 
+from runs.later import views_of
 from runs.web import cancel, progress
-from segments import views
 
 SEARCH, CHURN, COMPARISON = ({"label": f"segments.{name}"} for name in ("SegmentationRun", "ChurnRun", "ComparisonRun"))
+views = views_of("segments.views")
 
 app_name = "segments"
 urlpatterns = [

@@ -179,14 +179,24 @@ def sources(root: Path) -> Iterator[Path]:
 
 
 def _imported(nodes: Sequence[ast.stmt | ast.AST]) -> dict[str, str]:
-    """What each imported name stands for, as "module:name"."""
-    return {
+    """What each imported name stands for, as "module:name", whether it is imported now or by `runs.later.views_of`."""
+    later = dict(pair for node in nodes for part in ast.walk(node) for pair in _views_of(part))
+    return later | {
         alias.asname or alias.name: f"{part.module}:{alias.name}"
         for node in nodes
         for part in ast.walk(node)
         if isinstance(part, ast.ImportFrom) and part.module and not part.level
         for alias in part.names
     }
+
+
+def _views_of(node: ast.AST) -> Iterator[tuple[str, str]]:
+    match node:
+        case ast.Assign(
+            targets=[ast.Name(id=name)],
+            value=ast.Call(func=ast.Name(id="views_of"), args=[ast.Constant(value=str(module))]),
+        ):
+            yield name, ":".join(module.rsplit(".", 1))
 
 
 def _passed_on(read: str, modules: dict[str, Module]) -> Iterator[str]:

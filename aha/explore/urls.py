@@ -1,7 +1,9 @@
 from django.urls import path
 
-from aha.explore import views
 from aha.explore.question import RETENTION
+from runs.later import views_of
+
+views = views_of("aha.explore.views")
 
 app_name = "explore"
 urlpatterns = [

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
-from typing import Any, get_type_hints
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from reporting.document import dump
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def read_finding(document: Mapping[str, Any]) -> ExperimentFinding:
 
 
 def _read(kind: Any, value: Any) -> Any:
+    from pydantic import ValidationError
+
     try:
         return None if value is None else _adapter(kind).validate_python(value)
     except ValidationError:
@@ -148,5 +151,7 @@ def _read(kind: Any, value: Any) -> Any:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from aha.study.window_guard import valid_windows
 from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
 from events.windows import DayMode, Window
 from runs.refusals import Refused
@@ -103,6 +102,8 @@ def check_inputs(inputs: Inputs) -> Inputs:
     Raises:
         Refused: with one sentence that names the option.
     """
+    from aha.study.window_guard import valid_windows
+
     if not inputs.signup_event:
         raise Refused("name the start event (day 0), or * for each user's first event.", at="signup-event")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):

@@ -30,7 +30,7 @@ print(len(ids) / (time.process_time() - started))
 def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
     """The same flag of three arms on both sides."""
     with own_django():
-        from experiments.draw.bucketing import choose_all, read_units, unit_hashes
+        from experiments.draw.bucketing_many import choose_all, read_units, unit_hashes
         from experiments.draw.evaluation import Arm, Flag, Row, draw
         from experiments.serve.payload import features
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from events.models import Arrivals
 from events.senders import sender_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KEPT = timedelta(days=8)
 LATE = timedelta(days=1)
@@ -44,8 +46,11 @@ def counted(rows: Iterable[tuple[str, datetime, datetime]]) -> dict[tuple[int, d
     return found
 
 
-def counted_in(table: pa.Table) -> dict[tuple[int, datetime], Came]:
+def counted_in(table: "pa.Table") -> dict[tuple[int, datetime], Came]:
     """The same of a table with these columns, as the store has them: a batch has too many rows to look at each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     received, time = (table.column(name).cast(pa.int64()) for name in ("received_at", "time"))
     # As events.senders.sender_of reads it.
     source = pc.struct_field(pc.extract_regex(table.column("message_id"), "^(?P<source>[0-9]{1,18}):"), "source")
@@ -70,7 +75,7 @@ def _moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def note(table: pa.Table) -> None:
+def note(table: "pa.Table") -> None:
     """Add a batch that is in the store; call it in the transaction that settles it, so that it counts once."""
     for (source, began), came in counted_in(table).items():
         row, made = Arrivals.objects.get_or_create(

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.cache import cache
 
-from events.inflow import newest_files
 from events.models import Flush, OutboxEvent, Rejected, Source
 from events.schema import ERRORS
 from events.senders import sender_of
@@ -100,6 +99,8 @@ def masked(text: str) -> str:
 
 def _stored(most: int) -> Sequence[Mapping[str, Any]]:
     """The newest rows of the store; kept until the next flush, since reading the store's log takes a second."""
+    from events.inflow import newest_files
+
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").values_list("version", flat=True)
     key = f"events.live_tail:{last.first()}:{most}"
     rows: Sequence[Mapping[str, Any]] | None = cache.get(key)

@@ -11,19 +11,22 @@ the same open flush: Delta lets one of them write it. `version` is unique, so th
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from events import store
 from events.inflow import arrivals
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
-from events.outbox import ownership, set_aside
-from events.outbox.set_aside import table_of
+from events.outbox import ownership
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from events import store
 
 FLUSH_ROWS = 25_000  # a commit of the store costs as much as writing 10,000 rows
 FLUSH_CHARS = 25_000_000  # of properties in so many rows; when they have more,
@@ -78,6 +81,8 @@ def maintain_store() -> dict[str, int]:
     Raises:
         ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
     """
+    from events import store
+
     dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
     arrivals.drop_old_arrivals()
     ownership.check_to_write()
@@ -104,6 +109,8 @@ def forget_user(*, user_id: str) -> int:
     The outbox is flushed first, so that no row is left behind that would bring the user back. The bytes leave the disk
     with the first vacuum a week later. Events that arrive afterwards are a new user's.
     """
+    from events import store
+
     flush_events()
     removed = store.forget([user_id])
     UnitTraits.objects.filter(user_id=user_id).delete()
@@ -143,8 +150,10 @@ def _take_rows(version: int, writer: str, most: int) -> Flush | None:
     return batch
 
 
-def _write_or_set_aside(batch: Flush) -> pa.Table:
+def _write_or_set_aside(batch: Flush) -> "pa.Table":
     """Write the batch and give back its rows; those that can't be written at all are set aside, the others go in."""
+    from events.outbox import set_aside
+
     try:
         return write_batch(batch)
     except ownership.StoreRefused:
@@ -155,11 +164,14 @@ def _write_or_set_aside(batch: Flush) -> pa.Table:
         return write_batch(batch)
 
 
-def write_batch(batch: Flush) -> pa.Table:
+def write_batch(batch: Flush) -> "pa.Table":
     """Put the batch into the store, unless it is there; its rows. A store not whole or not ours is never written."""
+    from events import store
+    from events.outbox.set_aside import table_of
+
     ours = replace(ownership.known(), writer=batch.writer)
 
-    def check(seen: store.Seen | None) -> None:
+    def check(seen: "store.Seen | None") -> None:
         if found := ownership.trouble_in_writing(ours, seen):
             raise ownership.StoreRefused(found)
 
@@ -181,7 +193,7 @@ def _is_open(batch: Flush) -> bool:
     return Flush.objects.filter(pk=batch.pk, committed_at=None).exists()
 
 
-def settle(batch: Flush, table: pa.Table) -> int:
+def settle(batch: Flush, table: "pa.Table") -> int:
     """Mark the batch, and forget all of its rows (as in `table`) but the ids; 0 when another process has done it."""
     with transaction.atomic():
         mine = Flush.objects.filter(pk=batch.pk, committed_at=None).update(committed_at=timezone.now())
@@ -202,5 +214,7 @@ def store_state() -> str:
     Raises:
         ownership.StoreRefused: when it must not be used.
     """
+    from events import store
+
     ownership.check_to_write()
     return "ok" if store.exists() else "ok: no event has been flushed yet"

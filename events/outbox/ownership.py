@@ -9,13 +9,16 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext
 
-from events import store
 from events.models import Flush, OutboxEvent
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from events import store
 
 
 class Trouble(StrEnum):
@@ -67,10 +70,12 @@ def known() -> Known:
 
 def owner_mark(writer: str) -> int:
     """The number by which a store names its owner: where the database lies, and who numbers its batches."""
+    from events import store
+
     return store.number_of(f"{_place()}|{writer}")
 
 
-def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
+def trouble_in_reading(ours: Known, seen: "store.Seen | None") -> Trouble | None:
     """What is wrong for a reader, or None. A database that has put nothing into a store may read another's."""
     if not ours.committed:
         return None
@@ -79,21 +84,23 @@ def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
     return _stranger(ours, seen) or (Trouble.BEHIND if seen.number < ours.committed else None)
 
 
-def trouble_in_writing(ours: Known, seen: store.Seen | None) -> Trouble | None:
+def trouble_in_writing(ours: Known, seen: "store.Seen | None") -> Trouble | None:
     """What is wrong for a writer, or None. `ours` must be read before the store is looked at."""
     return trouble_in_reading(ours, seen) or (_stranger(ours, seen) if seen else None)
 
 
-def _stranger(ours: Known, seen: store.Seen) -> Trouble | None:
+def _stranger(ours: Known, seen: "store.Seen") -> Trouble | None:
     return Trouble.FOREIGN if seen.owner is not None and seen.owner != owner_mark(ours.writer) else None
 
 
-def look(writer: str) -> store.Seen | None:
+def look(writer: str) -> "store.Seen | None":
     """The store as it is now, None when there is none.
 
     Raises:
         StoreRefused: when its log can't be read.
     """
+    from events import store
+
     try:
         return store.look(writer)
     except store.UnreadableLog as error:
@@ -120,7 +127,7 @@ def check_to_write() -> Known:
         return after
 
 
-def _is_ahead(ours: Known, seen: store.Seen) -> bool:
+def _is_ahead(ours: Known, seen: "store.Seen") -> bool:
     """True when the store has a batch that this database hasn't made."""
     if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
         return seen.digest not in (None, digest_of(ours.last))
@@ -129,6 +136,8 @@ def _is_ahead(ours: Known, seen: store.Seen) -> bool:
 
 def digest_of(version: int) -> int:
     """The number of a batch's events, as its commit carries it; the batch must not be pruned."""
+    from events import store
+
     rows = OutboxEvent.objects.filter(flush__version=version).order_by("id")
     return store.digest_of(rows.values_list("message_id", flat=True))
 
@@ -186,6 +195,8 @@ def words(trouble: Trouble) -> str:
 
 def _place() -> str:
     """Where this database lies, so that its copy elsewhere is another one: the same for web, worker and commands."""
+    from events import store
+
     if connection.vendor == "postgresql":
         return _postgres_place()
     name = str(connection.settings_dict["NAME"])
@@ -211,4 +222,6 @@ def _postgres_place() -> str:
 
 def place() -> str:
     """Where the store lies, without the secrets of its address."""
+    from events import store
+
     return store.shown_url()

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 from prometheus_client import Counter
 
-from events import store
 from events.models import OutboxEvent
+from events.object_store import local_folder
 
 LOOK_SECONDS = 1.0
 SHARE = 0.05  # of a process's time, at most, for looking
@@ -100,7 +100,7 @@ def _is_full(most: int) -> bool:
 
 def _folders() -> set[Path]:
     """Where events are written on this machine; the disk of a PostgreSQL server is not seen from here."""
-    found = {store.local_folder()}
+    found = {local_folder(str(settings.EVENTS_URL))}
     if connection.vendor == "sqlite":
         name = str(connection.settings_dict["NAME"])
         found.add(None if name == ":memory:" or name.startswith("file:") else Path(name).resolve().parent)

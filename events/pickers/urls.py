@@ -1,6 +1,8 @@
 from django.urls import path
 
-from events.pickers import views
+from runs.later import views_of
+
+views = views_of("events.pickers.views")
 
 app_name = "pick"
 urlpatterns = [

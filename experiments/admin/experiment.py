@@ -23,14 +23,11 @@ from unfold.decorators import display
 from experiments.admin import forms as shapes
 from experiments.admin.inlines import ROWS, AudienceInline, OverrideInline, VariantInline, kept, save_overrides
 from experiments.admin.layers import Saying
-from experiments.admin.size_rows import size_rows
 from experiments.forms.judged_fields import JUDGED_FIELDS
 from experiments.forms.plan_form import DraftForm
 from experiments.models import Experiment, Override
-from experiments.plan import audience, drafts, size
 from experiments.plan.lifecycle import Action, Status
-from experiments.plan_page import plan_summary
-from experiments.standing import consequences, health_light, overview
+from experiments.standing import consequences
 from runs.refusals import Refused
 from runs.web import person
 
@@ -118,6 +115,8 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     @display(description=_("end"), ordering="planned_end")  # type: ignore[untyped-decorator]
     def ends(self, row: Experiment) -> str:
         """As every page says it."""
+        from experiments.standing import overview
+
         return overview.until(row).said
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
@@ -141,6 +140,10 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        from experiments.plan import audience
+        from experiments.plan_page import plan_summary
+        from experiments.standing import health_light, overview
+
         row = (
             Experiment.objects.select_related("moment").filter(pk=object_id).first() if object_id.isdecimal() else None
         )
@@ -187,6 +190,8 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
         """Nothing yet: `save_related` hands the plan and its rows to the service together."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        from experiments.plan import drafts
+
         obj, by = form.instance, person(request)
         rows: dict[str, Any] = {}
         for formset in formsets:
@@ -228,6 +233,8 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
 
     @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        from experiments.plan import drafts
+
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
@@ -243,6 +250,9 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     @detail(_("Size"), "view", "straighten")
     def size(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """How many units it needs; asking changes nothing."""
+        from experiments.admin.size_rows import size_rows
+        from experiments.plan import size
+
         row = get_object_or_404(Experiment, pk=object_id)
         context = {**self.admin_site.each_context(request), "title": _("Size"), "experiment": row, "opts": self.opts}
         try:

@@ -10,14 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from experiments.analyse import calibration as calibrating
-from experiments.analyse.analyses import latest_analysis, read_analysis, request_analysis
 from experiments.analyse.latest_findings import history_of
 from experiments.api import analysis_serializers as shapes
 from experiments.api.base import Newest, asked
 from experiments.models import Analysis, Experiment
 from experiments.plan.mistakes import KEY
-from experiments.report.stored_document import document
 from reporting.document import dump, outward
 from runs.payloads import Unreadable
 from runs.web import person
@@ -32,6 +29,9 @@ def experiment_of(key: str) -> Experiment:
 
 def whole(run: Analysis) -> Response:
     """One analysis with its document, in English."""
+    from experiments.analyse.analyses import read_analysis
+    from experiments.report.stored_document import document
+
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):
         found: Any = {"unreadable": readout.sentence()}
@@ -60,6 +60,8 @@ class AnalysesView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Ask for an analysis; a worker computes it. `peek` shows the outcome of a fixed plan before its time."""
+        from experiments.analyse.analyses import request_analysis
+
         experiment = experiment_of(key)
         made = request_analysis(experiment=experiment, by=person(request), **asked(shapes.AskSerializer, request))
         return Response(shapes.AnalysisSerializer(made).data, status=status.HTTP_202_ACCEPTED)
@@ -73,6 +75,8 @@ class LatestAnalysisView(APIView):
     @extend_schema(operation_id="experiments_analyses_latest", responses=shapes.WholeAnalysisSerializer)
     def get(self, request: Request, key: str) -> Response:
         """The last good analysis with its document; a failed one never takes its place."""
+        from experiments.analyse.analyses import latest_analysis
+
         run = latest_analysis(experiment_of(key))
         if run is None:
             raise Http404
@@ -98,6 +102,8 @@ class CalibrationView(APIView):
     @extend_schema(operation_id="calibration", responses=shapes.CalibrationSerializer)
     def get(self, request: Request) -> Response:
         """Every experiment that tested a measured promise, and the pooled ratio of finding to promise."""
+        from experiments.analyse import calibration as calibrating
+
         found = calibrating.calibrate()
         answer: dict[str, Any] = {
             "trials": [dump(row) for row in found.trials],

@@ -22,11 +22,8 @@ from experiments.api import sizing_serializers
 from experiments.api.arms_serializers import SuggestionWithArmsSerializer
 from experiments.api.base import Newest, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
-from experiments.plan import amend, drafts, moves, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.mistakes import KEY
-from experiments.plan.nudge_arms.arms_of_plan import arms_of
-from experiments.plan.planned_power import WhatIf
 from experiments.serve import overrides
 from reporting.document import dump, outward
 from runs.web import person
@@ -91,12 +88,16 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @extend_schema(request=shapes.ExperimentSerializer, responses={201: shapes.ExperimentSerializer})
     def create(self, request: Request) -> Response:
         """Make a draft."""
+        from experiments.plan import drafts
+
         made = drafts.create_draft(by=person(request), **asked(shapes.ExperimentSerializer, request))
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.DraftSerializer, responses=shapes.ExperimentSerializer)
     def partial_update(self, request: Request, key: str) -> Response:
         """Change a draft; what has started is amended instead."""
+        from experiments.plan import drafts
+
         change = shapes.DraftSerializer(self.get_object(), data=request.data, partial=True)
         change.is_valid(raise_exception=True)
         drafts.update_draft(key=key, by=person(request), **change.validated_data)
@@ -141,6 +142,8 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @action(detail=True, methods=["post"])
     def amend(self, request: Request, key: str) -> Response:
         """Change a started plan, with a reason; it is logged and stands on the report."""
+        from experiments.plan import amend
+
         self.get_object()
         values = asked(shapes.AmendSerializer, request)
         made = amend.amend(key=key, why=values["why"], by=person(request), **values["changes"])
@@ -150,6 +153,8 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @action(detail=True, methods=["post"], url_path="raise-coverage")
     def raise_coverage(self, request: Request, key: str) -> Response:
         """Let more units of one row of the audience in; nobody is moved."""
+        from experiments.plan import amend
+
         self.get_object()
         made = amend.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
         return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
@@ -158,6 +163,8 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @action(detail=True, methods=["post"])
     def clone(self, request: Request, key: str) -> Response:
         """A new draft with the same plan and a new draw."""
+        from experiments.plan import drafts
+
         values = asked(shapes.CloneSerializer, request)
         made = drafts.clone(experiment=self.get_object(), by=person(request), key=values["key"])
         return self._whole(made.key, status.HTTP_201_CREATED)
@@ -173,6 +180,10 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @action(detail=True, methods=["get"])
     def power(self, request: Request, key: str) -> Response:
         """Planned size and end, by the units of four weeks and the outcome they had; other values may be tried."""
+        from experiments.plan import size
+        from experiments.plan.nudge_arms.arms_of_plan import arms_of
+        from experiments.plan.planned_power import WhatIf
+
         signup = request.query_params.get("signup_event") or None
         what_if = sizing_serializers.WhatIfSerializer(data=request.query_params)
         what_if.is_valid(raise_exception=True)
@@ -229,6 +240,8 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _move(self, request: Request, what: Action) -> Response:
+        from experiments.plan import moves
+
         key = self.get_object().key
         moves.move(key=key, action=what, by=person(request), why=asked(shapes.WhySerializer, request)["why"])
         return self._whole(key)
@@ -253,6 +266,8 @@ class MomentExperimentsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Draft the experiment that tests this moment, sized by head-room and expected take-up."""
+        from experiments.plan import drafts
+
         moment = get_object_or_404(AhaMoment, key=key)
         values = asked(shapes.FromMomentSerializer, request)
         made = drafts.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from experiments.draw.bucketing import bucket_ranges, choose, choose_all, read_units, unit_hash, unit_hashes
+from experiments.draw.bucketing import bucket_ranges, choose, unit_hash
+from experiments.draw.bucketing_many import choose_all, read_units, unit_hashes
 from experiments.draw.evaluation import Flag, Row
 from experiments.draw.whole_clusters import Saturation, saturation_ranges, within_seed, within_weights
 

@@ -14,7 +14,7 @@ from typing import Any
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
 from experiments.draw.whole_clusters import Saturation
 from experiments.plan.design import Covariate, Design
-from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
+from experiments.plan.earlier.predictor import UNADJUSTED, Predictor
 from experiments.plan.planned import Amended, Planned
 from experiments.plan.question import Question
 from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice

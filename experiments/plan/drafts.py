@@ -17,7 +17,7 @@ from experiments.plan.record import COPIED, WHOLE
 from experiments.plan.size import base_rate_and_inflow, sized
 from experiments.plan.writing import locked, save_plan
 from runs.refusals import Refused
-from segments.published.publish import find_segment
+from segments.published.look_up import find_segment
 from stats.results import computable
 
 VARIANTS = (

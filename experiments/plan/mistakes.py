@@ -14,7 +14,7 @@ from typing import Any
 from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
-from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED, UNADJUSTED
+from experiments.plan.earlier.predictor import ADJUSTMENTS, PREDICTED, UNADJUSTED
 from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused

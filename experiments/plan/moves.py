@@ -9,7 +9,7 @@ from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
 from experiments.plan.caps import measured_caps, use_caps
 from experiments.plan.earlier.earlier_users import predictor_for
-from experiments.plan.earlier.prediction import Predictor
+from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of

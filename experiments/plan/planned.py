@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from experiments.draw.whole_clusters import Saturation
-from experiments.plan.earlier.prediction import Predictor
+from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.record import Claim, GuardrailRule
 
 

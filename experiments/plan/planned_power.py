@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
 
-from experiments.plan.earlier.prediction import UNADJUSTED, Explained
+from experiments.plan.earlier.predictor import UNADJUSTED, Explained
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size

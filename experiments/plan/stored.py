@@ -12,7 +12,7 @@ from events.metrics import plain_name
 from experiments.models import Amendment, Experiment, Prediction
 from experiments.plan import derived
 from experiments.plan.derived import History
-from experiments.plan.earlier.prediction import PREDICTED, Predictor
+from experiments.plan.earlier.predictor import PREDICTED, Predictor
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.mistakes import Situation
 from experiments.plan.planned import Amended, Planned

@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from experiments.models import Experiment
 from experiments.plan.earlier.earlier_users import worth_of
-from experiments.plan.earlier.prediction import LIN, Explained
+from experiments.plan.earlier.predictor import LIN, Explained
 from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.record import Plan
 from experiments.plan.size import Suggestion, inflow_of

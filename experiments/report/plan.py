@@ -4,7 +4,7 @@ from aha.made_names import hypothesis
 from events.metrics import display_name
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
-from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
+from experiments.plan.earlier.predictor import LIN, PREDICTED, UNADJUSTED, Predictor
 from experiments.plan.planned import Planned
 from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
 from reporting.counted import days_words, times_words

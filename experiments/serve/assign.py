@@ -24,7 +24,7 @@ from experiments.serve.remembered import Pair, Stored
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.published.publish import slugs_of
+from segments.published.look_up import slugs_of
 
 UNITS_AT_A_TIME = 500
 ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])

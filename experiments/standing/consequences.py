@@ -1,16 +1,17 @@
 """What an action will do, in plain words, before a person confirms it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experiments.analyse.closing import Cost
 from experiments.models import Experiment
 from experiments.plan.lifecycle import MOVES, Action, Status
-from experiments.plan_page.document import at_start
-from experiments.standing.overview import Progress
 from reporting.numbers import percent
+
+if TYPE_CHECKING:
+    from experiments.analyse.closing import Cost
+    from experiments.standing.overview import Progress
 
 ACTIONS = {
     Action.START: gettext_lazy("Start"),
@@ -66,8 +67,10 @@ def question(action: Action, name: str) -> str:
     return questions[action].format(name=name)
 
 
-def sentences(action: Action, standing: Progress, cost: Cost | None = None) -> list[str]:
+def sentences(action: Action, standing: "Progress", cost: "Cost | None" = None) -> list[str]:
     """What will happen, who is affected, what the last look may still spend, and what can't be undone."""
+    from experiments.plan_page.document import at_start
+
     row = standing.experiment
     counts = {"assigned": f"{standing.assigned:,}", "exposed": f"{standing.exposed:,}"}
     match action:
@@ -114,7 +117,7 @@ def sentences(action: Action, standing: Progress, cost: Cost | None = None) -> l
     return [_("It leaves the lists of work, and services don't find its flag any more. Its report stays.")]
 
 
-def _short_of(standing: Progress) -> list[str]:
+def _short_of(standing: "Progress") -> list[str]:
     """Stopping before the plan is done weakens the verdict: said before, not after."""
     if standing.planned is None or standing.exposed >= standing.planned:
         return []
@@ -122,7 +125,7 @@ def _short_of(standing: Progress) -> list[str]:
     return [text.format(planned=f"{standing.planned:,}")]
 
 
-def _last_look(cost: Cost | None) -> list[str]:
+def _last_look(cost: "Cost | None") -> list[str]:
     """What the last look may spend when enrolment ends today, where that costs nothing (METHODS 4.8)."""
     if cost is None:
         return []
@@ -140,7 +143,7 @@ def _last_look(cost: Cost | None) -> list[str]:
     return found
 
 
-def early_cost(cost: Cost | None) -> str:
+def early_cost(cost: "Cost | None") -> str:
     """What ending enrolment after a look costs the result, which nobody may overlook; "" where it costs nothing."""
     if cost is None or cost.rule.value != "early":
         return ""
@@ -152,7 +155,7 @@ def early_cost(cost: Cost | None) -> str:
     )
 
 
-def _early(cost: Cost) -> str:
+def _early(cost: "Cost") -> str:
     if cost.critical is None or cost.whole is None:
         return _(
             "This costs the result: an outcome was shown (last on {day}), and neither the planned units nor the "

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django_q.tasks import async_task
 
-from events.inflow import newest_files
 from events.models import CatalogueSnapshot, OutboxEvent
 from runs.refusals import Refused
 
@@ -15,6 +14,8 @@ ASKED_SECONDS = 120
 
 def is_possible() -> bool:
     """True on a site without any event, whose store is its own: real and made-up users must never mix."""
+    from events.inflow import newest_files
+
     if settings.WAREHOUSE_URL or OutboxEvent.objects.exists() or CatalogueSnapshot.objects.exists():
         return False
     return newest_files.row_count() == 0

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from insight_site.connect import views
+from runs.later import views_of
+
+views = views_of("insight_site.connect.views")
 
 app_name = "connect"
 urlpatterns = [

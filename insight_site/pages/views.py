@@ -19,7 +19,6 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from insight_site.glossary import entries, find_terms
 from insight_site.help import method_pages
 from insight_site.models import Picture
-from insight_site.pages import landing
 from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
@@ -44,6 +43,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """What runs, what was found lately and what to do next; to strangers, what Insight is."""
     if not request.user.is_authenticated:
         return render(request, "insight_site/welcome.html")
+    from insight_site.pages import landing  # with all that computes; a stranger needs none of it
+
     return render(request, "insight_site/home.html", landing.landing(request.user))
 
 

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import batched
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from events.asking import questions
@@ -16,7 +15,7 @@ from events.metrics import plain_name
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.published.drift import match_centroids
 from segments.published.fitted_model import fitted_of
 from segments.published.measure_drift import baseline, measure_drift
@@ -178,40 +177,6 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
         risk = "" if row.risk is None else f"{row.risk:.4f}"
         more = (risk, plain_name("; ".join(row.reasons or []))) if scored else ()
         yield [row.unit, str(segment), *more]
-
-
-def slugs_of(unit: str) -> frozenset[str]:
-    """Every published segment that the unit belongs to, old versions included: one indexed look-up of four columns."""
-    rows = Membership.objects.filter(unit=unit, segment__isnull=False).values_list(
-        "version__model__key", "version__model__kind", "version__number", "segment__key"
-    )
-    return frozenset(slug_of(*row) for row in rows)
-
-
-def find_segment(slug: str) -> Segment | None:
-    """The published segment of this slug."""
-    model, _, rest = slug.partition(".v")
-    number = rest.partition(".")[0]
-    if not number.isdecimal():
-        return None
-    rows = Segment.objects.published().filter(version__model__key=model, version__number=number)
-    return next((row for row in rows if row.slug == slug), None)
-
-
-def segments_of(unit: str) -> list[Segment]:
-    """The published segments that a unit belongs to now, one per model."""
-    rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current(), segment__isnull=False)
-    return [
-        row.segment
-        for row in rows.light("segment__version__model", keep=("segment__profile",))
-        if row.segment is not None
-    ]
-
-
-def models_with_current() -> Any:
-    """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
-    current = SegmentVersion.objects.light().current().prefetch_related(Prefetch("segments", Segment.objects.light()))
-    return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
 
 
 def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:

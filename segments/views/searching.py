@@ -21,7 +21,7 @@ from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.published import compare_segments, publish
+from segments.published import compare_segments, look_up, publish
 from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
 from segments.search import payload_versions, segmentations
@@ -41,7 +41,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    for model in publish.models_with_current():
+    for model in look_up.models_with_current():
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             segments = list(version.segments.all())

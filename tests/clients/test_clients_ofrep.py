@@ -112,9 +112,9 @@ def test_clients__for_200_units__agree(site: Site, keys: list[str]) -> None:
 
 
 def test_clients__after_a_429__pause_and_resume(site: Site, keys: list[str]) -> None:
-    time.sleep((48 - time.time()) % 60)  # shortly before the counters' next minute, so that the pause is short
+    time.sleep((36 - time.time()) % 60)  # soon the counters' next minute begins, so that the pause is short
     call = {"flag": "open", "unit": "u"}
-    calls: list[Any] = [*[call] * 12, {"pause": 14}, call]  # three a minute for each of the two workers
+    calls: list[Any] = [*[call] * 12, {"pause": 26}, call]  # three a minute for each of the two workers
 
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda n: evaluate(LANGUAGES[n], "ofrep", site, keys[1 + n], calls=calls), (0, 1)))

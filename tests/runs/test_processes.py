@@ -33,7 +33,7 @@ def test_elsewhere__several_workers__another_process_answers_and_is_used_again()
     assert elsewhere(np.add, np.arange(3), 1).tolist() == [1, 2, 3]
     peak, seconds = take_spent()
     assert peak > 5
-    assert seconds < 1
+    assert seconds < 10
     assert take_spent() == (0, 0)
 
 
@@ -69,14 +69,14 @@ def test_elsewhere__what_a_library_prints__does_not_come_between_the_answers() -
 def test_elsewhere__another_part_fails__nobody_waits_for_the_answer() -> None:
     def job(part: int, progress: Progress) -> None:
         if part:
-            elsewhere(time.sleep, 60)
+            elsewhere(time.sleep, 900)
         time.sleep(1)
         raise LookupError("the first")
 
     begun = time.monotonic()
     with pytest.raises(LookupError, match="the first"):
         each(range(2), job)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 300
 
 
 def test_close__ends_the_processes() -> None:
@@ -96,7 +96,7 @@ from runs.parallel import use_workers
 from runs.processes import elsewhere
 use_workers(2)
 print(elsewhere(os.getpid), flush=True)
-elsewhere(time.sleep, 30)
+elsewhere(time.sleep, 300)
 """
 
 
@@ -108,7 +108,7 @@ def test_elsewhere__the_parent_is_interrupted_or_killed__no_process_stays(by: si
     time.sleep(0.3)
 
     parent.send_signal(by)
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=100)
 
     if by is signal.SIGINT:  # at once; a killed parent can't, and its child ends after the call that it computes
         assert not Path(f"/proc/{child}").exists()

@@ -20,7 +20,7 @@ from runs.pulse import ALIVE, FORGOTTEN, is_alive, last_heard, sign
 from segments.models import SegmentationRun
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 40
+SECONDS = 180
 
 
 def heard(ago: timedelta) -> None:

@@ -12,7 +12,7 @@ from experiments.analyse.comparison.warehouse_cells import CellPair, Counts
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import Cells
 from experiments.plan.design import Kind, kind_of
-from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
+from experiments.plan.earlier.predictor import UNADJUSTED, Predictor
 from experiments.plan.record import DAYS_BEFORE
 from stats.summaries import Array
 from stats.trait_cells import TraitColumns

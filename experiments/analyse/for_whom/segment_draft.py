@@ -14,7 +14,7 @@ from experiments.models import Analysis, Experiment
 from experiments.plan.stored import plan_of
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from segments.published.publish import find_segment
+from segments.published.look_up import find_segment
 from stats.policy.conditions import TraitCondition
 from stats.policy.held_out import Policy
 from stats.results import computable

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from experiments.draw.bucketing import read_units, unit_hashes
+from experiments.draw.bucketing_many import read_units, unit_hashes
 from experiments.draw.evaluation import Flag
 from experiments.draw.many_units import arms_drawn
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from experiments.plan.earlier.prediction import LIN, UNADJUSTED, Explained
+from experiments.plan.earlier.predictor import LIN, UNADJUSTED, Explained
 from experiments.plan.planned_power import Inflow, effect_and_units, power_plan
 from experiments.plan.record import WHOLE, Plan, PlannedRow, PlannedVariant
 from stats.power.sample_size import days_needed

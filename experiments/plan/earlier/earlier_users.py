@@ -12,15 +12,8 @@ from events.counting import queries
 from events.counting.day_index import utc
 from events.counting.known_before import MOST_LEVELS, level_counts, pooled, with_active_days, with_signup
 from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
-from experiments.plan.earlier.prediction import (
-    PREDICTED,
-    UNADJUSTED,
-    Earlier,
-    Explained,
-    Predictor,
-    explained,
-    fit_predictor,
-)
+from experiments.plan.earlier.prediction import Earlier, explained, fit_predictor
+from experiments.plan.earlier.predictor import PREDICTED, UNADJUSTED, Explained, Predictor
 from experiments.plan.record import DAYS_BEFORE, Plan
 from reporting.words import reason_words
 from runs.refusals import Refused

@@ -4,7 +4,6 @@ New users have no past of their own, so that one number takes its place: what us
 did before the experiment began. Source: METHODS 4.5; Tang et al. 2020 (control using predictions as covariates).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import atanh, sqrt, tanh
@@ -12,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.plan.earlier.predictor import Explained, Predictor
 from experiments.plan.record import DAYS_BEFORE, Plan
 from stats.cells import pool_cells
 from stats.results import NotComputable, Reason
 from stats.summaries import Array
 
-UNADJUSTED, LIN, PREDICTED = ADJUSTMENTS = ("unadjusted", "lin", "lin_predicted")
-OTHER = "other"  # what the warehouse calls the levels that are too rare for one of their own
 LEVEL = 1.96
 # Ours: with fewer, ten levels of a covariate have some thirty users each, and R2 is known to hardly a tenth.
 LEAST_LEARNED, LEAST_JUDGED = 1_000, 300
@@ -46,61 +44,6 @@ class Earlier:
     share: bool
     first: date
     last: date
-
-
-@dataclass(frozen=True)
-class Explained:
-    """R2 on the newest earlier users of what the others taught.
-
-    Attributes:
-        r_squared: squared correlation of prediction and outcome, 0 to 1; 0 where the prediction points the wrong way.
-        low, high: its 95 % interval, by Fisher's z.
-        learned, judged: users that taught and that judged.
-    """
-
-    r_squared: float
-    low: float
-    high: float
-    learned: int
-    judged: int
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """A fitted model, all of it text and numbers.
-
-    Attributes:
-        outcome: metric text of what it predicts; `signup_event` carries the covariates.
-        link: `logit` for a share, else `identity`.
-        intercept: added to the weights of a user's levels.
-        weights: by covariate, by level.
-        explained: what it is worth.
-        units: users it was fitted on, the judges among them; `first`, `last` local dates between which they came.
-    """
-
-    outcome: str
-    signup_event: str
-    link: str
-    intercept: float
-    weights: Mapping[str, Mapping[str, float]]
-    explained: Explained
-    units: int
-    first: date
-    last: date
-
-    def predicts(self, plan: Plan) -> bool:
-        """True when it is about this plan's first outcome and covariates."""
-        asked = (plan.primary[:1], tuple(plan.covariates), plan.signup_event or "signup")
-        return ((self.outcome,), tuple(self.weights), self.signup_event) == asked
-
-    def score(self, names: Sequence[str], labels: Sequence[Sequence[str]]) -> Array:
-        """The predicted outcome of each row of levels; a level that nobody had before counts as a rare one."""
-        found = np.full(len(labels), self.intercept)
-        for place, name in enumerate(names):
-            weights = self.weights.get(name, {})
-            rare = weights.get(OTHER, 0.0)
-            found += [weights.get(row[place], rare) for row in labels]
-        return np.asarray(1 / (1 + np.exp(-found)) if self.link == "logit" else found)
 
 
 def explained(earlier: Earlier) -> Explained | NotComputable:

@@ -8,7 +8,7 @@ from experiments.models import Experiment
 from experiments.plan.caps import ANY_EVENT
 from experiments.plan.derived import share_left
 from experiments.plan.earlier.earlier_users import worth_of
-from experiments.plan.earlier.prediction import Explained
+from experiments.plan.earlier.predictor import Explained
 from experiments.plan.nudge_arms.acts_before import Subject
 from experiments.plan.nudge_arms.arms_of_plan import subject_of
 from experiments.plan.search.design_options import EVERYONE, PastTakeUp, SearchInputs

@@ -9,8 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from events.catalogue import refresh
-from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
+from tests.events.catalogue.conftest import Line, _lists, lister, write  # noqa: F401 - the fixtures
 
 USERS = 30
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -33,12 +32,11 @@ def log() -> list[Line]:
 
 
 @pytest.fixture
-def listed(db: None, write: Callable[[list[Line]], None], settings: Settings, tmp_path: object) -> None:  # noqa: F811
+def listed(lister: Callable[[list[Line]], None], settings: Settings, tmp_path: object) -> None:  # noqa: F811
     """The log in a store of this test, and its list made."""
     settings.EXPLORE_DIR = f"{tmp_path}/explore"
     cache.clear()
-    write(log())
-    assert refresh.make_catalogue()
+    lister(log())
 
 
 @pytest.fixture

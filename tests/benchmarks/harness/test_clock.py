@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.harness.clock import memory_of, resident_of, timed, timed_command
 
-HELD = "x = bytearray(80_000_000); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(1.2)"
+HELD = "x = bytearray(80_000_000); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(2.4)"
 
 
 def test_timed_command__a_child_of_the_command__counts_too(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_timed_command__a_child_of_the_command__counts_too(tmp_path: Path) -> No
 
     found = timed_command([sys.executable, "-c", code], cwd=tmp_path, environment=os.environ, log=tmp_path / "log")
 
-    assert found["s"] >= 1.2
+    assert found["s"] >= 2.4
     assert found["processor s"] > 0
     assert 80e6 / 2**30 < found["peak GiB"] < 0.3
 

@@ -7,8 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.catalogue import refresh
-from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
+from tests.events.catalogue.conftest import Line, _lists, lister, write  # noqa: F401 - the fixtures
 
 USERS = ("ann", "bob", "cat", "dan")
 LOG: list[Line] = [
@@ -23,10 +22,9 @@ LOG: list[Line] = [
 
 
 @pytest.fixture
-def listed(db: None, write: Callable[[list[Line]], None]) -> None:  # noqa: F811 - the fixture
+def listed(lister: Callable[[list[Line]], None]) -> None:  # noqa: F811 - the fixture
     """The log in a store of this test, and its list made."""
-    write(LOG)
-    assert refresh.make_catalogue()
+    lister(LOG)
 
 
 @pytest.fixture

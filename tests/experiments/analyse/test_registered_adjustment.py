@@ -16,7 +16,7 @@ from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, Outcome, Units
-from experiments.plan.earlier.prediction import Explained, Predictor
+from experiments.plan.earlier.predictor import Explained, Predictor
 from experiments.plan.planned import Planned
 from experiments.plan.record import DAYS_BEFORE
 from reporting.document import dump, load

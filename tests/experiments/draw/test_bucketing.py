@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.draw.bucketing import bucket_ranges, choose, choose_all, read_units, unit_hash, unit_hashes
+from experiments.draw.bucketing import bucket_ranges, choose, unit_hash
+from experiments.draw.bucketing_many import choose_all, read_units, unit_hashes
 
 MILLION = 1_000_000
 SHAPES = {

@@ -12,7 +12,7 @@ from experiments.analyse.outcome_lock import looks_of
 from experiments.analyse.result import Standing, State
 from experiments.plan import derived
 from experiments.plan.derived import History, Serving
-from experiments.plan.earlier.prediction import Explained
+from experiments.plan.earlier.predictor import Explained
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
 from experiments.plan.record import COPIED, LOCKS, Claim, GuardrailRule, Plan, PlannedRow, PlannedVariant, Slice
 from reporting.document import dump

@@ -23,7 +23,7 @@ from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, publish_rule, rule_count
+from segments.published import compare_segments, look_up, publish, publish_rule, rule_count
 from segments.search import gather, placement, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
@@ -113,7 +113,7 @@ def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store
     assert {row[0] for row in rows[1:]} == truth(world)
     assert segment.size == len(truth(world))
     assert version.members.count() == version.units == UNITS
-    assert publish.segments_of(next(iter(truth(world)))) == [segment]
+    assert look_up.segments_of(next(iter(truth(world)))) == [segment]
 
 
 def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: None) -> None:
@@ -155,7 +155,7 @@ def test_version_without_members__is_neither_current_nor_found_and_keeps_its_num
 
     assert third.number == 3
     assert first.model.current == third
-    assert (publish.find_segment("social.v2"), publish.find_segment("social.v1")) == (None, first.segments.get())
+    assert (look_up.find_segment("social.v2"), look_up.find_segment("social.v1")) == (None, first.segments.get())
 
 
 def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from experiments.plan.choices.costs import ChoiceCost, costs, equally, needed_days
 from experiments.plan.choices.trade_off import DAYS, effect_within, trade_off
-from experiments.plan.earlier.prediction import Explained
+from experiments.plan.earlier.predictor import Explained
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import Claim, Plan, PlannedRow, PlannedVariant
 from stats.power.with_guardrails import Watched

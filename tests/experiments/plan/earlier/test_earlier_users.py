@@ -15,7 +15,7 @@ from events.schema import EventRecord
 from experiments.models import Experiment, Prediction
 from experiments.plan import amend, size
 from experiments.plan.earlier.earlier_users import earlier_users, worth_of
-from experiments.plan.earlier.prediction import Explained
+from experiments.plan.earlier.predictor import Explained
 from experiments.plan.stored import plan_of, planned_of
 from experiments.serve import config
 from runs.refusals import Refused
