@@ -13,13 +13,16 @@ graceful_timeout = 30
 keepalive = 5
 control_socket_disable = True  # two servers of one user would share its path
 limit_request_field_size = 8190
+# Workers share the memory of what the master has loaded, and one that is replaced answers at once. New code takes a
+# restart: SIGHUP starts workers anew with the old.
+preload_app = True
 
-
-def on_starting(server: Any) -> None:
-    """Counters of the last life would be added to those of this one."""
-    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        shutil.rmtree(folder, ignore_errors=True)
-        Path(folder).mkdir(parents=True)
+# Counters of the last life would be added to those of this one. Here and not in `on_starting`: the application, which
+# is loaded before that, opens files there. Once in a master's life: SIGHUP reads this file again, beside live workers.
+if (_folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and os.environ.get("METRICS_CLEARED_BY") != str(os.getpid()):
+    os.environ["METRICS_CLEARED_BY"] = str(os.getpid())
+    shutil.rmtree(_folder, ignore_errors=True)
+    Path(_folder).mkdir(parents=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -187,20 +187,68 @@ def test_functions__at_most_60_lines() -> None:
     assert long == []
 
 
-# A page that reads an uploaded file needs the engine, which the process must not load at its start.
-READS_FILES = "events/uploads/imports.py"
+# What a web worker loads with the first call that needs it, and not when it starts: `test_start` says what that saves.
+LOADED_LATER = (
+    "aha/api.py",
+    "aha/findings_api.py",
+    "aha/study/question.py",
+    "events/inflow/live_tail.py",
+    "events/outbox/flush.py",
+    "events/outbox/ownership.py",
+    "events/uploads/imports.py",
+    "experiments/admin/experiment.py",
+    "experiments/api/analyses.py",
+    "experiments/api/experiments.py",
+    "experiments/standing/consequences.py",
+    "insight_site/connect/sample.py",
+    "insight_site/pages/views.py",
+    "segments/admin.py",
+    "segments/api.py",
+)
 
 
 def test_imports__of_our_own_modules__stand_on_top() -> None:
     hidden = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in SOURCES
-        if path.name != "tasks.py" and "commands" not in path.parts and path != ROOT / READS_FILES
+        if path.name != "tasks.py" and "commands" not in path.parts and str(path.relative_to(ROOT)) not in LOADED_LATER
         for module in _imports_in_functions(_parsed(path), is_apps=path.name == "apps.py")
         if module.split(".")[0] in PACKAGES
     ]
 
     assert hidden == []
+
+
+def test_imports__in_functions__hide_no_circle_and_are_needed() -> None:
+    whole = {_dotted(path): path for path in SOURCES}
+    imports = {name: {one for one in _own_imports(_parsed(path), whole) if one != name} for name, path in whole.items()}
+
+    def reached(name: str) -> set[str]:
+        found, waiting = set[str](), [name]
+        while waiting:
+            if (one := waiting.pop()) not in found:
+                found.add(one)
+                waiting += imports.get(one, ())
+        return found
+
+    for file in LOADED_LATER:
+        functions = [node for node in ast.walk(_parsed(ROOT / file)) if isinstance(node, FUNCTIONS)]
+        later = {one for node in functions for one in _own_imports(node, whole)}
+        assert later, f"{file} imports nothing in a function"
+        assert [one for one in later if _dotted(ROOT / file) in reached(one)] == []
+
+
+def _dotted(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _own_imports(tree: ast.AST, whole: Mapping[str, Path]) -> Iterator[str]:
+    """The modules of this project that are imported anywhere in `tree`; for types alone too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from [one for one in (name if name in whole else node.module,) if one in whole]
 
 
 def _parsed(path: Path) -> ast.Module:
