@@ -177,7 +177,7 @@ def bench_compaction(commits: int, rows: int) -> None:
     import duckdb
 
     from events import store
-    from events.outbox.set_aside import to_table
+    from events.outbox.rows import to_table
     from tests.events.conftest import file_uris
 
     def fill() -> None:

@@ -27,7 +27,8 @@ class Source(models.Model):
 class Flush(models.Model):
     """One batch on its way from the outbox to the store. Its rows are fixed before anything is written.
 
-    At most one is open: batches are numbered, and a higher number in the store closes the door for a lower one.
+    At most one is open: batches are numbered, and a higher number in the store closes the door for a lower one. So the
+    rows of the outbox are those of the open batch and those that no batch has.
     """
 
     version = models.PositiveBigIntegerField(_("number"), unique=True)
@@ -37,6 +38,8 @@ class Flush(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     committed_at = models.DateTimeField(_("in the store since"), null=True, blank=True, db_index=True)
     rows = models.PositiveIntegerField(_("events"), default=0)
+    # Which rows of the outbox, as [first id, last id] each: exactly those that were seen. Null: `FormerOutboxEvent`.
+    ranges = models.JSONField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("flush")
@@ -48,11 +51,39 @@ class Flush(models.Model):
 
 
 class OutboxEvent(models.Model):
-    """An accepted event. After its flush only the message id stays, to recognise what is sent again."""
+    """An accepted event that waits for the store; gone as soon as it is in."""
 
-    message_id = models.CharField(
-        max_length=140, unique=True
-    )  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
+    message_id = models.CharField(max_length=140)  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
+    user_id = models.CharField(max_length=256)
+    event = models.CharField(max_length=256)
+    time = models.DateTimeField()
+    properties = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events_outbox"
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
+class MessageId(models.Model):
+    """An id that was accepted, to recognise what is sent again: its digest, which costs half of what the text would."""
+
+    key = models.UUIDField(primary_key=True)  # events/outbox/message_ids.py
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class FormerOutboxEvent(models.Model):
+    """The outbox of releases before 0.4, which a web worker of theirs may still write to.
+
+    Its events are moved before others; its ids are known until they are old. Goes with the release after 0.4.
+    """
+
+    message_id = models.CharField(max_length=140, unique=True)
     user_id = models.CharField(max_length=256)
     event = models.CharField(max_length=256)
     time = models.DateTimeField()
@@ -61,6 +92,7 @@ class OutboxEvent(models.Model):
     flush = models.ForeignKey(Flush, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
+        db_table = "events_outboxevent"
         indexes = [models.Index(fields=["id"], name="outbox_waiting", condition=models.Q(flush__isnull=True))]
 
     def __str__(self) -> str:

@@ -1,10 +1,10 @@
-"""Events over HTTP into PostgreSQL beside a bare COPY of the same rows into the same table; then their flush.
+"""Events over HTTP into PostgreSQL beside a bare COPY of the same rows into the same tables; then their flush.
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres .venv/bin/python benchmarks/doors/ingest.py
 
 gunicorn runs with the project's configuration on a database of its own; batches of 100 come over 8 connections that are
-kept as long as the server keeps them. Each round empties the table, takes the batches over HTTP, reads the rows back,
-empties the table, copies the rows in one COPY and commit for each batch (as a door must that answers after the commit),
+kept as long as the server keeps them. Each round empties the tables, takes the batches over HTTP, reads the rows back,
+empties them, copies the rows in one COPY and commit for each batch (as a door must that answers after the commit),
 then in one COPY, and moves them to the store. The rounds alternate, so that other work hits all alike. Senders, workers
 and PostgreSQL share the machine's cores; the processor time of the last two is shown for each event.
 """
@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 CONNECTIONS = 8
 BATCH = 100
-TABLE = "events_outboxevent"
-COLUMNS = "message_id, user_id, event, time, properties, received_at"
+TABLE, IDS = "events_outbox", "events_messageid"
+COLUMNS, KEYS = "message_id, user_id, event, time, properties, received_at", "key, received_at"
 # What segment-analytics-python sends for one call: 330 bytes, and the library's context with each event.
 EVENT = (
     '{"integrations":{},"anonymousId":null,"timestamp":"%s","context":{"library":{"name":"segment-analytics-python",'
@@ -93,12 +93,12 @@ def one_round(site: "Site", key: str, events: int, number: int) -> dict[str, flo
         after = processor(site, database)
         for name in before:
             found[f"µs {name}"] = (after[name] - before[name]) / events * 1e6
-        with database.cursor().copy(f"COPY (SELECT {COLUMNS} FROM {TABLE} ORDER BY id) TO STDOUT") as copy:
-            lines = b"".join(bytes(piece) for piece in copy).splitlines(keepends=True)
-        if len(lines) != events:
-            raise SystemExit(f"{len(lines)} rows for {events} events")
-        parts = [b"".join(lines[at : at + BATCH]) for at in range(0, events, BATCH)]
-        for name, pieces in (("COPY, a commit for each batch", parts), ("COPY", [b"".join(lines)])):
+        lines, ids = copied_out(database)
+        if not len(lines) == len(ids) == events:
+            raise SystemExit(f"{len(lines)} rows and {len(ids)} ids for {events} events")
+        parts = [(b"".join(lines[at : at + BATCH]), b"".join(ids[at : at + BATCH])) for at in range(0, events, BATCH)]
+        whole = [(b"".join(lines), b"".join(ids))]
+        for name, pieces in (("COPY, a commit for each batch", parts), ("COPY", whole)):
             empty(database)
             found[name] = events / timed(lambda pieces=pieces: copy_in(database, pieces))
     found["flush"] = events / timed(lambda: check(flush.flush_events(), events))
@@ -144,15 +144,27 @@ def post_all(port: int, key: str, bodies: list[bytes]) -> float:
     return time.perf_counter() - started
 
 
-def copy_in(database: Any, pieces: list[bytes]) -> None:
-    for piece in pieces:
-        with database.cursor().copy(f"COPY {TABLE} ({COLUMNS}) FROM STDIN") as copy:
-            copy.write(piece)
+def copy_in(database: Any, pieces: list[tuple[bytes, bytes]]) -> None:
+    """The rows and the digests of their ids, into both tables that a request writes."""
+    for rows, ids in pieces:
+        with database.transaction(), database.cursor() as cursor:
+            for table, columns, data in ((TABLE, COLUMNS, rows), (IDS, KEYS, ids)):
+                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                    copy.write(data)
+
+
+def copied_out(database: Any) -> tuple[list[bytes], list[bytes]]:
+    """The lines of both tables as COPY gives them, the rows in their order, the digests in any."""
+    found = []
+    for asked in (f"SELECT {COLUMNS} FROM {TABLE} ORDER BY id", f"SELECT {KEYS} FROM {IDS} ORDER BY md5(key::text)"):
+        with database.cursor().copy(f"COPY ({asked}) TO STDOUT") as copy:
+            found.append(b"".join(bytes(piece) for piece in copy).splitlines(keepends=True))
+    return found[0], found[1]
 
 
 def empty(database: Any) -> None:
-    """The table as new, with nothing that PostgreSQL still has to write for the step before."""
-    database.execute(f"TRUNCATE {TABLE}")
+    """The tables as new, with nothing that PostgreSQL still has to write for the step before."""
+    database.execute(f"TRUNCATE {TABLE}, {IDS}")
     database.execute("CHECKPOINT")
 
 

@@ -113,4 +113,4 @@ def _has_events() -> bool:
 
 
 def _waiting() -> int:
-    return OutboxEvent.objects.filter(flush__isnull=True).count()
+    return OutboxEvent.objects.count()

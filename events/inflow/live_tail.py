@@ -61,14 +61,14 @@ class Refusal:
 def arrivals(most: int = SHOWN) -> list[Arrival]:
     """The last events that arrived, the newest first."""
     names = {source.pk: source.name for source in Source.objects.all()}
-    waiting = OutboxEvent.objects.exclude(event="").order_by("-pk")
+    waiting = OutboxEvent.objects.order_by("-pk")
     columns = ("received_at", "time", "message_id", "user_id", "event", "properties")
     rows = [
         _arrival(dict(zip(columns, row, strict=True)), names, waits=True)
         for row in waiting.values_list(*columns)[:most]
     ]
     if len(rows) < most:
-        rows += [_arrival(row, names, waits=False) for row in _stored(most)]
+        rows += [_arrival(row, names, waits=False) for row in stored(most)]
     return sorted(rows, key=lambda row: row.received_at, reverse=True)[:most]
 
 
@@ -97,7 +97,7 @@ def masked(text: str) -> str:
     return KEYS.sub(r"\1…", text)
 
 
-def _stored(most: int) -> Sequence[Mapping[str, Any]]:
+def stored(most: int) -> Sequence[Mapping[str, Any]]:
     """The newest rows of the store; kept until the next flush, since reading the store's log takes a second."""
     from events.inflow import newest_files
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 
 from events.inflow.arrivals import COLUMNS, Came, counted
@@ -100,6 +100,6 @@ def _came(now: datetime) -> Iterator[tuple[int, datetime, Came]]:
     """What is in the store, by ten minutes, and what waits."""
     for row in Arrivals.objects.filter(began__gte=now - WEEK):
         yield row.source, row.began, Came(row.events, row.late, row.last)
-    waiting = OutboxEvent.objects.filter(Q(flush__isnull=True) | Q(flush__committed_at=None)).order_by("-pk")
+    waiting = OutboxEvent.objects.order_by("-pk")
     for (source, began), came in counted(waiting.values_list(*COLUMNS)[:MOST_WAITING]).items():
         yield source, began, came

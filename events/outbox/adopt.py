@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import store
-from events.models import Flush, OutboxEvent
-from events.outbox import flush, ownership, set_aside
+from events.models import Flush, FormerOutboxEvent
+from events.outbox import flush, ownership, rows
 
 
 def adopt_store() -> int:
@@ -27,15 +27,15 @@ def adopt_store() -> int:
     # The store first: killed in between, this database is a stranger to the store, and the command is run again.
     store.append(store.SCHEMA.empty_table(), app_id=writer, version=version, owner=ownership.owner_mark(writer))
     Flush.objects.create(version=version, writer=writer, committed_at=timezone.now())
-    return OutboxEvent.objects.filter(flush__isnull=True).count()
+    return flush.outbox_state().rows
 
 
 def _close(batch: Flush) -> None:
     """Settle the open batch when the store has it; otherwise let its events wait again."""
     seen = ownership.look(batch.writer)
     if seen and seen.number == batch.version and seen.digest in (None, ownership.digest_of(batch.version)):
-        flush.settle(batch, set_aside.table_of(OutboxEvent.objects.filter(flush=batch)))
+        flush.settle(batch, rows.table_of_batch(batch))
         return
     with transaction.atomic():
-        OutboxEvent.objects.filter(flush=batch).update(flush=None)
+        FormerOutboxEvent.objects.filter(flush=batch).update(flush=None)
         batch.delete()

@@ -1,37 +1,37 @@
 """Move accepted events from the outbox to the store, each exactly once, whatever is killed and when.
 
-1. *Seal* (one transaction): a new `Flush` with the next number takes up to `FLUSH_ROWS` waiting rows.
+1. *Seal*: a new `Flush` with the next number names up to `FLUSH_ROWS` waiting rows by their ids.
 2. *Write*: one Delta commit that carries the number. A batch that is in already is not written again.
-3. *Settle* (one transaction): the flush is marked, its rows keep only their message ids.
+3. *Settle* (one transaction): the flush is marked, its rows are deleted. Their message ids stay known.
 
 Dying after 1 or 2 leaves an open flush, which the next call takes up before it seals another. Two calls at once work on
-the same open flush: Delta lets one of them write it. `version` is unique, so that two can't seal at once either.
+the same open flush: Delta lets one of them write it. `version` is unique, so that two can't seal at once either. Who
+reads the rows of a batch while another settles it sees all or none; so it looks afterwards whether the batch is open.
 """
 
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
-from django.db.models.functions import Length
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from events.inflow import arrivals
-from events.models import Flush, OutboxEvent, Rejected, UnitTraits
-from events.outbox import ownership
+from events.models import Flush, FormerOutboxEvent, OutboxEvent, Rejected, UnitTraits
+from events.outbox import message_ids, ownership
+from events.outbox.batches import rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from events import store
 
-FLUSH_ROWS = 25_000  # a commit of the store costs as much as writing 10,000 rows
-FLUSH_CHARS = 25_000_000  # of properties in so many rows; when they have more,
-LARGE_ROWS = 5_000  # as many rows at a time: at 32 KiB an event, 160 MB in memory at the worst
-PRUNE_ROWS = 5_000
+FLUSH_ROWS = 100_000  # a commit of the store costs as much as writing 10,000 rows
+FLUSH_CHARS = 30_000_000  # of properties in them: what one process can hold
+FORMER_ROWS = 25_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def flush_events() -> int:
     Raises:
         ownership.StoreRefused: when the store is not whole or not this database's; the events wait in the outbox.
     """
-    if not ownership.known().last and not OutboxEvent.objects.exists():
+    if not ownership.known().last and not any(part.exists() for part in _waiting()):
         return 0  # a database that only reads
     moved = 0
     while True:
@@ -63,16 +63,22 @@ def flush_events() -> int:
 
 def outbox_state() -> OutboxState:
     """Rows that wait for the store and the age of the oldest."""
-    # Two questions: as one with OR it would be answered by reading the ids of a whole week.
-    parts = [
-        OutboxEvent.objects.filter(flush__in=Flush.objects.filter(committed_at=None)),
-        OutboxEvent.objects.filter(flush__isnull=True),
-    ]
+    parts = _waiting()
     oldest: list[datetime] = [
         row for part in parts if (row := part.order_by("id").values_list("received_at", flat=True).first())
     ]
     lag = (timezone.now() - min(oldest)).total_seconds() if oldest else 0.0
     return OutboxState(sum(part.count() for part in parts), lag)
+
+
+def _waiting() -> list[QuerySet[Any]]:
+    """What isn't in the store, by table; the old one's in two, so that its week of ids isn't read."""
+    former = FormerOutboxEvent.objects
+    return [
+        OutboxEvent.objects.all(),
+        former.filter(flush__in=Flush.objects.filter(committed_at=None)),
+        former.filter(flush__isnull=True),
+    ]
 
 
 def maintain_store() -> dict[str, int]:
@@ -91,12 +97,9 @@ def maintain_store() -> dict[str, int]:
 
 
 def drop_old_message_ids() -> int:
-    """Forget message ids whose flush is older than EVENT_ID_DAYS; a repeat after that counts as a new event."""
+    """Forget message ids that came over EVENT_ID_DAYS ago; a repeat after that counts as a new event."""
+    dropped = message_ids.drop_old()
     before = timezone.now() - timedelta(days=settings.EVENT_ID_DAYS)
-    old = OutboxEvent.objects.filter(flush__committed_at__lt=before)
-    dropped = 0
-    while ids := list(old.values_list("id", flat=True)[:PRUNE_ROWS]):
-        dropped += OutboxEvent.objects.filter(id__in=ids).delete()[0]
     # The last one in the store stays, and what came after it: the numbering goes on, and the store must have it.
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
     Flush.objects.filter(committed_at__lt=before).exclude(version=last.version if last else 0).delete()
@@ -126,32 +129,37 @@ def _seal() -> tuple[Flush | None, bool]:
             return Flush.objects.get(version=ours.last), False
         try:
             with transaction.atomic():
-                most = _rows_at_a_time()
-                batch = _take_rows(ours.last + 1, ours.writer or uuid.uuid4().hex, most)
-                return batch, batch is not None and batch.rows < most
+                return _take_rows(ours.last + 1, ours.writer or uuid.uuid4().hex)
         except IntegrityError:  # another process sealed this number: look again
             continue
 
 
-def _rows_at_a_time() -> int:
-    """How many of the rows that wait one process can hold."""
-    waiting = OutboxEvent.objects.filter(flush__isnull=True).annotate(chars=Length("properties"))
-    chars = waiting.order_by("id").values("chars")[:FLUSH_ROWS].aggregate(sum=Sum("chars"))["sum"] or 0
-    return FLUSH_ROWS if chars <= FLUSH_CHARS else min(FLUSH_ROWS, LARGE_ROWS)
+def _take_rows(version: int, writer: str) -> tuple[Flush | None, bool]:
+    """A new batch of the first rows that wait, the old table's before all others; and whether it has them all."""
+    from events.outbox import rows
+
+    if former := _take_former(version, writer):
+        return former, False
+    ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
+    if not len(ids):
+        return None, True
+    batch = Flush.objects.create(version=version, writer=writer, rows=len(ids), ranges=rows.ranges_of(ids))
+    return batch, took_all
 
 
-def _take_rows(version: int, writer: str, most: int) -> Flush | None:
-    if not OutboxEvent.objects.filter(flush__isnull=True).exists():
+def _take_former(version: int, writer: str) -> Flush | None:
+    waiting = FormerOutboxEvent.objects.filter(flush__isnull=True)
+    if not waiting.exists():
         return None
     batch = Flush.objects.create(version=version, writer=writer)
-    waiting = OutboxEvent.objects.filter(flush__isnull=True).order_by("id").values("id")[:most]
-    batch.rows = OutboxEvent.objects.filter(id__in=waiting).update(flush=batch)
+    first = waiting.order_by("id").values("id")[:FORMER_ROWS]
+    batch.rows = FormerOutboxEvent.objects.filter(id__in=first).update(flush=batch)
     batch.save(update_fields=["rows"])
     return batch
 
 
-def _write_or_set_aside(batch: Flush) -> "pa.Table":
-    """Write the batch and give back its rows; those that can't be written at all are set aside, the others go in."""
+def _write_or_set_aside(batch: Flush) -> "pa.Table | None":
+    """Write the batch and give back its rows, as `write_batch` does; rows that can't be written are set aside first."""
     from events.outbox import set_aside
 
     try:
@@ -164,10 +172,13 @@ def _write_or_set_aside(batch: Flush) -> "pa.Table":
         return write_batch(batch)
 
 
-def write_batch(batch: Flush) -> "pa.Table":
-    """Put the batch into the store, unless it is there; its rows. A store not whole or not ours is never written."""
+def write_batch(batch: Flush) -> "pa.Table | None":
+    """Put the batch into the store, unless it is there; its rows, or None when another process has settled it.
+
+    A store that is not whole or not ours is never written.
+    """
     from events import store
-    from events.outbox.set_aside import table_of
+    from events.outbox import rows
 
     ours = replace(ownership.known(), writer=batch.writer)
 
@@ -175,7 +186,9 @@ def write_batch(batch: Flush) -> "pa.Table":
         if found := ownership.trouble_in_writing(ours, seen):
             raise ownership.StoreRefused(found)
 
-    table = table_of(OutboxEvent.objects.filter(flush=batch))
+    table = rows.table_of_batch(batch)
+    if not _is_open(batch):  # its rows may have been deleted before they were read
+        return None
     try:
         wrote = store.append(
             table, app_id=batch.writer, version=batch.version, owner=ownership.owner_mark(batch.writer), check=check
@@ -193,13 +206,18 @@ def _is_open(batch: Flush) -> bool:
     return Flush.objects.filter(pk=batch.pk, committed_at=None).exists()
 
 
-def settle(batch: Flush, table: "pa.Table") -> int:
-    """Mark the batch, and forget all of its rows (as in `table`) but the ids; 0 when another process has done it."""
+def settle(batch: Flush, table: "pa.Table | None") -> int:
+    """Mark the batch and delete its rows, which are those of `table`; 0 when another process has done it."""
     with transaction.atomic():
-        mine = Flush.objects.filter(pk=batch.pk, committed_at=None).update(committed_at=timezone.now())
+        mine = table is not None and Flush.objects.filter(pk=batch.pk, committed_at=None).update(
+            committed_at=timezone.now()
+        )
         if mine:
             arrivals.note(table)
-            OutboxEvent.objects.filter(flush=batch).update(user_id="", event="", properties="")
+            if batch.ranges is None:  # there the ids are what is known of a row
+                rows_of(batch).update(user_id="", event="", properties="")
+            else:
+                rows_of(batch).delete()
     return batch.rows if mine else 0
 
 

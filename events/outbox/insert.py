@@ -1,9 +1,10 @@
 """Rows into the outbox: one statement for a whole batch, which also tells new message ids from known ones.
 
 It is written by hand because the ORM can't say it: its `bulk_create` with `ignore_conflicts` tells neither how many
-rows are new nor whether version 0.3 kept an id, and makes a VALUES list of six parameters a row. PostgreSQL gets one
-array for each column, SQLite one JSON text; both take them in less than half the processor time of such a list. COPY
-can't skip a known id; COPY into a temporary table and on from there took half as long again as the arrays.
+rows are new nor which, and makes a VALUES list of six parameters a row. PostgreSQL gets one array for each column and
+answers in one statement: the ids that it takes are those whose events it keeps. SQLite gets one JSON text, and two
+statements in a transaction, which nobody else can write between. COPY can't skip a known id; COPY into a temporary
+table and on from there took half as long again as the arrays.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,34 +13,54 @@ from typing import Any
 
 import orjson
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
-from events.models import OutboxEvent
+from events.models import FormerOutboxEvent, MessageId, OutboxEvent
+from events.outbox.message_ids import keys_of
 from events.schema import EventRecord
 from events.senders import LETTERS
 
-# In one order everywhere: two requests that repeat each other's ids would otherwise lock each other out.
-INSERT = (
-    "INSERT INTO {table} (message_id, user_id, event, time, properties, received_at) "
-    "SELECT n.id, n.person, n.event, n.moment, n.said, %s FROM {rows} WHERE {is_new} ORDER BY {order} "
-    "ON CONFLICT (message_id) DO NOTHING"
-)
-# A scalar, which PostgreSQL looks up row by row; NOT EXISTS it may answer by reading the whole outbox.
+NAMES = {
+    "events": OutboxEvent._meta.db_table,
+    "ids": MessageId._meta.db_table,
+    "former": FormerOutboxEvent._meta.db_table,
+    "kinds": ", ".join(f"'{letter}:'" for letter in sorted(set(LETTERS.values()))),
+}
+# A scalar, which PostgreSQL looks up row by row; NOT EXISTS it may answer by reading the whole table. The first EXISTS
+# is asked once: nearly always the old table is empty.
+NEW_TO_FORMER = "(NOT EXISTS (SELECT 1 FROM {former}) OR ({unknown}))"
+UNKNOWN = "(SELECT 1 FROM {former} o WHERE o.message_id = n.id) IS NULL"
 UNKNOWN_TO_03 = (
     "(substr(n.id, %s, 2) IN ({kinds}) OR "
-    "(SELECT 1 FROM {table} o WHERE o.message_id = %s || substr(n.id, %s)) IS NULL)"
+    "(SELECT 1 FROM {former} o WHERE o.message_id = %s || substr(n.id, %s)) IS NULL)"
 )
-ARRAYS = (
-    "unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[]) AS n (id, person, event, moment, said)"
-)
-JSON = (
-    "(SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS person, json_extract(value, '$[2]') "
-    "AS event, json_extract(value, '$[3]') AS moment, json_extract(value, '$[4]') AS said FROM json_each(%s)) AS n"
-)
+# In one order everywhere: two requests that repeat each other's ids would otherwise lock each other out.
+ARRAYS = """
+    WITH n AS MATERIALIZED (
+        SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+        AS n (key, id, person, event, moment, said)),
+    made AS (
+        INSERT INTO {ids} (key, received_at) SELECT n.key, %s FROM n WHERE {is_new} ORDER BY n.key
+        ON CONFLICT (key) DO NOTHING RETURNING key)
+    INSERT INTO {events} (message_id, user_id, event, time, properties, received_at)
+    SELECT n.id, n.person, n.event, n.moment, n.said, %s FROM n JOIN made USING (key)
+"""
+JSON_EVENTS = """
+    INSERT INTO {events} (message_id, user_id, event, time, properties, received_at)
+    SELECT n.id, n.person, n.event, n.moment, n.said, %s FROM (
+        SELECT json_extract(value, '$[0]') AS key, json_extract(value, '$[1]') AS id,
+            json_extract(value, '$[2]') AS person, json_extract(value, '$[3]') AS event,
+            json_extract(value, '$[4]') AS moment, json_extract(value, '$[5]') AS said FROM json_each(%s)) AS n
+    WHERE NOT EXISTS (SELECT 1 FROM {ids} i WHERE i.key = n.key) AND {is_new} ORDER BY n.id
+"""
+JSON_IDS = """
+    INSERT INTO {ids} (key, received_at) SELECT json_extract(value, '$[0]'), %s FROM json_each(%s)
+    WHERE true ON CONFLICT DO NOTHING
+"""
 
 
 def insert(rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: str, source: int | None) -> int:
-    """Insert the events whose ids aren't there yet; how many those are.
+    """Insert the events whose ids aren't known; how many those are.
 
     Args:
         rows: events by their whole message id.
@@ -51,28 +72,25 @@ def insert(rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: st
     """
     if not rows:
         return 0
-    is_postgresql = connection.vendor == "postgresql"
-    table, kinds = OutboxEvent._meta.db_table, ", ".join(f"'{letter}:'" for letter in sorted(set(LETTERS.values())))
     begins = len(prefix) + 2  # SQL counts from 1
-    known = [] if source is None else [begins, f"{source}:", begins]
-    sql = INSERT.format(
-        table=table,
-        rows=ARRAYS if is_postgresql else JSON,
-        is_new=UNKNOWN_TO_03.format(kinds=kinds, table=table) if known else "true",
-        order='n.id COLLATE "C"' if is_postgresql else "n.id",
-    )
-    values = _arrays(rows) if is_postgresql else [_json(rows)]
-    with connection.cursor() as cursor:
-        return _run(cursor, sql, [connection.ops.adapt_datetimefield_value(received_at), *values, *known])
+    known: list[Any] = [] if source is None else [begins, f"{source}:", begins]
+    unknown = f"{UNKNOWN} AND {UNKNOWN_TO_03}" if known else UNKNOWN
+    names = {**NAMES, "is_new": NEW_TO_FORMER.format(unknown=unknown.format(**NAMES), **NAMES)}
+    at, keys = connection.ops.adapt_datetimefield_value(received_at), keys_of(rows)
+    if connection.vendor == "postgresql":
+        return _run_bare(ARRAYS.format(**names), [f"{{{','.join(keys)}}}", *_arrays(rows), at, *known, at])
+    listed = _json(rows, keys)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(JSON_EVENTS.format(**names), [at, listed, *known])
+        new = int(cursor.rowcount)
+        cursor.execute(JSON_IDS.format(**names), [at, listed])
+    return new
 
 
-def _run(cursor: Any, sql: str, values: list[Any]) -> int:
+def _run_bare(sql: str, values: list[Any]) -> int:
     """The number of rows that the statement made."""
-    if connection.vendor != "postgresql":
-        cursor.execute(sql, values)
-        return int(cursor.rowcount)
     # Django writes values into the statement's text; sent beside it, PostgreSQL needs not read 30 kB of SQL.
-    with connection.wrap_database_errors, psycopg.Cursor(cursor.connection) as bare:
+    with connection.cursor() as cursor, connection.wrap_database_errors, psycopg.Cursor(cursor.connection) as bare:
         bare.execute(sql, values)
         return bare.rowcount
 
@@ -92,10 +110,11 @@ def _array(texts: Iterable[str]) -> str:
     return '{"' + '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]) + '"}'
 
 
-def _json(rows: Mapping[str, EventRecord]) -> str:
+def _json(rows: Mapping[str, EventRecord], keys: Iterable[str]) -> str:
     """All rows as SQLite reads them."""
     moment = connection.ops.adapt_datetimefield_value
     listed: list[list[Any]] = [
-        [key, record.user_id, record.event, moment(record.time), record.properties] for key, record in rows.items()
+        [key, name, record.user_id, record.event, moment(record.time), record.properties]
+        for key, (name, record) in zip(keys, rows.items(), strict=True)
     ]
     return orjson.dumps(listed).decode()

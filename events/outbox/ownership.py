@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext
 
-from events.models import Flush, OutboxEvent
+from events.models import Flush
+from events.outbox.batches import rows_of
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -130,16 +131,19 @@ def check_to_write() -> Known:
 def _is_ahead(ours: Known, seen: "store.Seen") -> bool:
     """True when the store has a batch that this database hasn't made."""
     if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
-        return seen.digest not in (None, digest_of(ours.last))
+        foreign = seen.digest not in (None, digest_of(ours.last))
+        # Settled since: then its rows were gone.
+        return foreign and Flush.objects.filter(version=ours.last, committed_at=None).exists()
     return seen.number > ours.last
 
 
 def digest_of(version: int) -> int:
-    """The number of a batch's events, as its commit carries it; the batch must not be pruned."""
+    """The number of a batch's events, as its commit carries it; the batch must be open."""
     from events import store
 
-    rows = OutboxEvent.objects.filter(flush__version=version).order_by("id")
-    return store.digest_of(rows.values_list("message_id", flat=True))
+    batch = Flush.objects.filter(version=version).first()
+    names = rows_of(batch).order_by("id").values_list("message_id", flat=True) if batch else []
+    return store.digest_of(names)
 
 
 def files_to_read() -> list[str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models import Sum
 from prometheus_client import Counter
 
-from events.models import OutboxEvent
+from events.models import Flush, OutboxEvent
 from events.object_store import local_folder
 
 LOOK_SECONDS = 1.0
@@ -91,11 +92,12 @@ def look() -> Pressure | None:
 
 def _is_full(most: int) -> bool:
     """True when more rows wait than `most`. The ends of their numbers say no at once; counting them takes a second."""
-    waiting = OutboxEvent.objects.filter(flush__isnull=True).order_by("id").values_list("id", flat=True)
+    waiting = OutboxEvent.objects.order_by("id").values_list("id", flat=True)
     first, last = waiting.first(), waiting.last()
-    if first is None or last is None or last - first < most:  # repeats use up numbers too
+    if first is None or last is None or last - first < most:  # numbers are left out too
         return False
-    return waiting[: most + 1].count() > most
+    leaving = Flush.objects.filter(committed_at=None).aggregate(rows=Sum("rows"))["rows"] or 0
+    return waiting[: most + leaving + 1].count() > most + leaving
 
 
 def _folders() -> set[Path]:

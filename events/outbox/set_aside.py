@@ -6,9 +6,9 @@ batch fails on the same rows, so nobody can have written them.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-import pyarrow as pa
 import structlog
 from django.db import transaction
 from django.db.models import BinaryField, QuerySet
@@ -16,28 +16,16 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from events import store
-from events.models import Flush, OutboxEvent, Rejected, Source
+from events.models import Flush, Rejected, Source
 from events.outbox import ownership
+from events.outbox import rows as outbox_rows
+from events.outbox.batches import rows_of
 from events.senders import sender_of
 
 TRIES = 3
 CODE = "not_storable"
-COLUMNS = ("user_id", "event", "time", "properties", "message_id", "received_at")
-TEXTS = ("user_id", "event", "properties", "message_id")
+Rows = QuerySet[Any]
 log = structlog.get_logger()
-
-
-def table_of(rows: QuerySet[OutboxEvent]) -> pa.Table:
-    """Rows of the outbox, in the order in which they came, as the store's columns."""
-    return to_table(rows.order_by("id").values_list(*COLUMNS))
-
-
-def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
-    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
-    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def set_aside(batch: Flush) -> int:
@@ -49,38 +37,40 @@ def set_aside(batch: Flush) -> int:
     seen = ownership.look(batch.writer)
     if seen and seen.number >= batch.version:
         return 0
-    found = _bad(list(OutboxEvent.objects.filter(flush=batch).order_by("id").values_list("id", flat=True)))
-    refused = [(row, _quarantined(row, reason)) for row, reason in found.items()]
+    rows = rows_of(batch)
+    found = _bad(rows, list(rows.order_by("id").values_list("id", flat=True)))
+    refused = [(row, _quarantined(rows.filter(pk=row), reason)) for row, reason in found.items()]
     with transaction.atomic():
         for row, rejected in refused:
-            if OutboxEvent.objects.filter(pk=row, flush=batch).delete()[0]:  # no other process has done it
+            if rows.filter(pk=row).delete()[0]:  # no other process has done it
                 rejected.save()
-        Flush.objects.filter(pk=batch.pk).update(rows=OutboxEvent.objects.filter(flush=batch).count())
+        Flush.objects.filter(pk=batch.pk, committed_at=None).update(rows=rows.count())
     batch.refresh_from_db()
     if found:
         log.error("flush.rows_set_aside", flush=batch.version, rows=len(found))
     return len(found)
 
 
-def _bad(rows: Sequence[int]) -> dict[int, str]:
-    """Those of the rows that can't be written, each with the reason."""
-    trouble = _trouble(rows)
+def _bad(batch: Rows, ids: Sequence[int]) -> dict[int, str]:
+    """Those of the rows that can't be written, each with the reason; `ids` are some of the batch's that follow."""
+    trouble = _trouble(batch, ids)
     if trouble is None:
         return {}
-    if len(rows) > 1:
-        middle = len(rows) // 2
-        return _bad(rows[:middle]) | _bad(rows[middle:])
-    if any(_trouble(rows) is None for _ in range(TRIES - 1)):
+    if len(ids) > 1:
+        middle = len(ids) // 2
+        return _bad(batch, ids[:middle]) | _bad(batch, ids[middle:])
+    if any(_trouble(batch, ids) is None for _ in range(TRIES - 1)):
         return {}
-    if other := _trouble([]):  # without any row it fails too
+    if other := _trouble(batch, []):  # without any row it fails too
         raise other
-    return {row: type(trouble).__name__ for row in rows}
+    return {row: type(trouble).__name__ for row in ids}
 
 
-def _trouble(rows: Sequence[int]) -> Exception | None:
+def _trouble(batch: Rows, ids: Sequence[int]) -> Exception | None:
     """What keeps these rows from being read and written."""
     try:
-        store.rehearse(table_of(OutboxEvent.objects.filter(pk__in=rows)))
+        rows = batch.filter(id__range=(ids[0], ids[-1])) if ids else batch.none()
+        store.rehearse(outbox_rows.table_of(rows))
     except MemoryError:
         raise
     except Exception as error:  # every part of the way has its own
@@ -88,9 +78,9 @@ def _trouble(rows: Sequence[int]) -> Exception | None:
     return None
 
 
-def _quarantined(row: int, reason: str) -> Rejected:
+def _quarantined(row: Rows, reason: str) -> Rejected:
     """The row as a person can read it, each column as far as it can be read."""
-    texts = {name: _readable(row, name) for name in TEXTS}
+    texts = {name: _readable(row, name) for name in outbox_rows.TEXTS}
     sender = sender_of(texts["message_id"])
     return Rejected(
         source=Source.objects.filter(pk=sender.source).first() if sender.source else None,
@@ -102,18 +92,14 @@ def _quarantined(row: int, reason: str) -> Rejected:
     )
 
 
-def _readable(row: int, name: str) -> str | None:
+def _readable(row: Rows, name: str) -> str | None:
     try:
         with transaction.atomic():
-            return str(OutboxEvent.objects.filter(pk=row).values_list(name, flat=True).get())
+            return str(row.values_list(name, flat=True).get())
     except Exception:  # as bytes, then
         try:
             with transaction.atomic():
-                raw = (
-                    OutboxEvent.objects.annotate(raw=Cast(name, BinaryField()))
-                    .values_list("raw", flat=True)
-                    .get(pk=row)
-                )
+                raw = row.annotate(raw=Cast(name, BinaryField())).values_list("raw", flat=True).get()
                 return bytes(raw).decode(errors="backslashreplace")
         except Exception:
             return None

@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from events.models import OutboxEvent
+from events.models import FormerOutboxEvent, MessageId, OutboxEvent
 from events.outbox.accept import add_to_outbox
+from events.outbox.message_ids import keys_of
 from events.schema import EXPOSURE, EventRecord
 from experiments.draw.evaluation import Draw, Flag
 from experiments.models import Assignment
@@ -32,8 +33,8 @@ FIRST_CALLS = f"""
     WITH given AS (SELECT * FROM unnest(
         %(unit)s::varchar[], %(flag)s::bigint[], %(arm)s::bigint[], %(segment)s::varchar[], %(bucket)s::smallint[],
         %(now)s::timestamptz[], %(exposed)s::timestamptz[], %(cluster)s::varchar[], %(message)s::varchar[],
-        %(properties)s::text[])
-        AS one (unit, flag, arm, segment, bucket, now, exposed, cluster, message, properties)),
+        %(key)s::uuid[], %(properties)s::text[])
+        AS one (unit, flag, arm, segment, bucket, now, exposed, cluster, message, key, properties)),
     found AS (SELECT stored.* FROM given CROSS JOIN LATERAL (
         SELECT unit, experiment_id, {READ} FROM {Assignment._meta.db_table} AS row
         WHERE row.unit = given.unit AND experiment_id = flag OFFSET 0) AS stored),
@@ -45,11 +46,17 @@ FIRST_CALLS = f"""
         ORDER BY unit, flag
         ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING unit, experiment_id, {READ}
     ),
+    known AS (
+        INSERT INTO {MessageId._meta.db_table} (key, received_at)
+        SELECT given.key, now FROM given JOIN made ON made.unit = given.unit AND experiment_id = flag
+        WHERE exposed IS NOT NULL
+            AND (SELECT 1 FROM {FormerOutboxEvent._meta.db_table} o WHERE o.message_id = message) IS NULL
+        ORDER BY given.key
+        ON CONFLICT (key) DO NOTHING RETURNING key
+    ),
     told AS (
         INSERT INTO {OutboxEvent._meta.db_table} (message_id, user_id, event, time, properties, received_at)
-        SELECT message, given.unit, %(event)s::varchar, now, properties, now
-        FROM given JOIN made ON made.unit = given.unit AND experiment_id = flag WHERE exposed IS NOT NULL
-        ON CONFLICT (message_id) DO NOTHING
+        SELECT message, unit, %(event)s::varchar, now, properties, now FROM given JOIN known USING (key)
     )
     SELECT unit, experiment_id, {READ}, false FROM found UNION ALL SELECT unit, experiment_id, {READ}, true FROM made
 """  # noqa: S608 - names of our own tables
@@ -109,6 +116,7 @@ def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
     for call in calls:
         by_pair.setdefault(call.pair, call)
     firsts = list(by_pair.values())
+    messages = [f"{OUTBOX_PREFIX}:{first.told.message_id}" for first in firsts]
     answer = _prepared(
         FIRST_CALLS,
         {
@@ -120,7 +128,8 @@ def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
             "now": [first.now for first in firsts],
             "exposed": [first.row.exposed_at for first in firsts],
             "cluster": [first.row.cluster for first in firsts],
-            "message": [f"{OUTBOX_PREFIX}:{first.told.message_id}" for first in firsts],
+            "message": messages,
+            "key": keys_of(messages),
             "properties": [first.told.properties for first in firsts],
             "event": EXPOSURE,
         },

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.inflow.live_tail import shortened
-from events.models import OutboxEvent, Rejected, Source
+from events.inflow.live_tail import shortened, stored
+from events.models import Flush, OutboxEvent, Rejected, Source
 from events.schema import ERRORS
+from events.senders import sender_of
 
 MOST = 1_000
 
@@ -17,8 +18,8 @@ class Received:
 
     Attributes:
         number: events, at most `MOST`.
-        names: event names with their numbers, the most frequent first; without those that are in the store already.
-        user: the first event's user, shortened; "" when it is in the store already.
+        names: event names with their numbers, the most frequent first.
+        user: the first event's user, shortened; "" before it came.
         at: when the first one arrived.
         refused: how many were refused.
         reason: why the last of those was, in the reader's language.
@@ -37,10 +38,22 @@ def mark() -> int:
     return OutboxEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
+def _stored(source: Source, since: datetime) -> list[tuple[str, str, datetime]]:
+    """What of it a flush has put into the store since; the store is read only after one."""
+    if not Flush.objects.filter(committed_at__gte=since).exists():
+        return []
+    return [
+        (row["event"], row["user_id"], row["received_at"])
+        for row in stored(MOST)
+        if sender_of(row["message_id"]).source == source.pk and row["received_at"] >= since
+    ]
+
+
 def received(source: Source, *, after: int, since: datetime) -> Received:
     """Events of the source after a `mark`, and what of it was refused since a moment."""
-    rows = OutboxEvent.objects.filter(pk__gt=after, message_id__startswith=f"{source.pk}:").order_by("pk")
-    found = list(rows.values_list("event", "user_id", "received_at")[:MOST])
+    waiting = OutboxEvent.objects.filter(pk__gt=after, message_id__startswith=f"{source.pk}:").order_by("pk")
+    rows = list(waiting.values_list("event", "user_id", "received_at")[:MOST])
+    found = sorted([*_stored(source, since), *rows], key=lambda row: row[2])[:MOST]
     refused = Rejected.objects.filter(source=source, received_at__gte=since)
     last = refused.order_by("-pk").first()
     return Received(

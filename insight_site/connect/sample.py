@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django_q.tasks import async_task
 
-from events.models import CatalogueSnapshot, OutboxEvent
+from events.models import CatalogueSnapshot, Flush, OutboxEvent
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.write_sample"
@@ -16,7 +16,7 @@ def is_possible() -> bool:
     """True on a site without any event, whose store is its own: real and made-up users must never mix."""
     from events.inflow import newest_files
 
-    if settings.WAREHOUSE_URL or OutboxEvent.objects.exists() or CatalogueSnapshot.objects.exists():
+    if settings.WAREHOUSE_URL or any(m.objects.exists() for m in (OutboxEvent, Flush, CatalogueSnapshot)):
         return False
     return newest_files.row_count() == 0
 

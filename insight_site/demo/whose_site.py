@@ -15,7 +15,7 @@ from aha.models import AhaMoment, Finding, Study
 from events import store
 from events.asking import questions
 from events.counting import queries
-from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
+from events.models import Flush, FormerOutboxEvent, MessageId, OutboxEvent, Rejected, Source, UnitTraits
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.access.keys import forget_cached_keys, issue_key
 from insight_site.demo.earlier_tests import NAMES
@@ -110,7 +110,7 @@ def _strange() -> str:
 
 
 def _strange_events() -> int:
-    if not store.exists() and not OutboxEvent.objects.filter(flush=None).exists():
+    if not store.exists() and not OutboxEvent.objects.exists():
         return 0
     with questions() as asked:
         return int(asked.run(queries.strangers(asked.log, OURS)).events.iloc[0])
@@ -138,6 +138,8 @@ def _clear() -> None:
         SegmentModel,
         SegmentationRun,
         OutboxEvent,
+        MessageId,
+        FormerOutboxEvent,
         Flush,
         UnitTraits,
         Rejected,

@@ -14,7 +14,7 @@ from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.report import moment_page, reach_picture
 from events.catalogue.listing import catalogue
-from events.models import OutboxEvent
+from events.models import Flush, OutboxEvent
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview
@@ -125,10 +125,14 @@ def verdicts() -> list[dict[str, Any]]:
     ]
 
 
+def _came() -> bool:
+    return OutboxEvent.objects.exists() or Flush.objects.exists()
+
+
 def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
     """The loop from events to a verdict: what was done, and what this person may do next."""
     study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
-    events = study is not None or not catalogue().is_empty or OutboxEvent.objects.exists() or _has_figures()
+    events = study is not None or not catalogue().is_empty or _came() or _has_figures()
     add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
     new_plan = reverse("experiments:new_plan")
     return (

@@ -105,7 +105,7 @@ def test_list__search_and_rename__shows_the_new_name_everywhere(
     assert page.locator("h1").inner_text() == "Purchase"
     page.goto("/data/live/")
     assert "Purchase" in page.locator("#tail").inner_text()
-    assert OutboxEvent.objects.filter(event="").count() == 3  # the tail reads them from the store
+    assert not OutboxEvent.objects.exists()  # the tail reads them from the store
     assert EventLabel.objects.get().name_en == "Purchase"
 
 

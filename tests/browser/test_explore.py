@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from events import store
 from events.catalogue import refresh
-from events.outbox.set_aside import to_table
+from events.outbox.rows import to_table
 from tests.aha.explore.small_logs import at, random_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]

@@ -15,7 +15,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from events.models import OutboxEvent, Rejected, Source, UnitTraits
+from events.models import FormerOutboxEvent, OutboxEvent, Rejected, Source, UnitTraits
 from events.outbox import accept, pressure
 from insight_site.access import keys, permissions
 from insight_site.models import ApiKey
@@ -216,7 +216,7 @@ def test_id_of_a_purchase__taken_first_with_a_public_key__keeps_the_servers_even
 def test_id_that_version_03_accepted__of_either_kind__is_a_repeat(kind: str) -> None:
     row, key = make_key(kind=kind)
     moment = timezone.now()
-    OutboxEvent.objects.create(
+    FormerOutboxEvent.objects.create(
         message_id=f"{row.source_id}:m1", user_id="u1", event="invite", time=moment, properties="{}", received_at=moment
     )
 

@@ -123,7 +123,7 @@ def sealed_then_overtaken(folder: Path) -> Counter[str]:
 
     from events import store
     from events.outbox import flush
-    from events.outbox.set_aside import to_table
+    from events.outbox.rows import to_table
 
     batch, _ = flush._seal()
     if batch is None:
@@ -191,7 +191,7 @@ def poison(good_a_minute: int) -> dict[str, Any]:
         send(*[f"good{minute}-{n}" for n in range(good_a_minute)], f"damaged{minute}")
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE events_outboxevent SET user_id = CAST(X'C328' AS TEXT) WHERE message_id LIKE %s",
+                "UPDATE events_outbox SET user_id = CAST(X'C328' AS TEXT) WHERE message_id LIKE %s",
                 [f"%:damaged{minute}"],
             )
         begun = time.perf_counter()

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from aha.explore import patience
 from events import store
-from events.outbox.set_aside import to_table
+from events.outbox.rows import to_table
 from tests.aha.explore.small_logs import Rows, at
 
 # Monday the 4th: a, b, e; Monday the 11th: c; Monday the 18th: d. The data end on the 20th at 10:00.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from events.models import OutboxEvent, Rejected, Source, UnitTraits
+from events.models import FormerOutboxEvent, OutboxEvent, Rejected, Source, UnitTraits
 from events.outbox import accept
 from events.schema import EventRecord
 
@@ -48,10 +48,10 @@ def test_rows__with_every_kind_of_text__are_kept_as_they_are() -> None:
 
     assert new == len(NASTY)
     kept = {
-        row.message_id: (row.user_id, row.event, row.time, row.properties, row.received_at, row.flush_id)
+        row.message_id: (row.user_id, row.event, row.time, row.properties, row.received_at)
         for row in OutboxEvent.objects.all()
     }
-    assert kept == {f"1:s:{row.message_id}": (*row[:4], NOW, None) for row in records}
+    assert kept == {f"1:s:{row.message_id}": (*row[:4], NOW) for row in records}
 
 
 @pytest.mark.django_db
@@ -86,7 +86,9 @@ def test_rows__of_none__make_no_statement(django_assert_num_queries: Any) -> Non
     ],
 )
 def test_id__beside_one_that_is_there__is_known_or_new(kept: str, sent: str, new: int) -> None:
-    OutboxEvent.objects.create(message_id=kept, user_id="u", event="e", time=NOW, properties="{}", received_at=NOW)
+    FormerOutboxEvent.objects.create(
+        message_id=kept, user_id="u", event="e", time=NOW, properties="{}", received_at=NOW
+    )
 
     assert accept.add_to_outbox([record(1, "x", sent)], prefix="7:s", received_at=NOW, source=7) == new
 

@@ -48,7 +48,7 @@ def test_outbox__of_few_rows_far_apart__is_counted_before_it_refuses(settings: A
 def test_outbox__of_rows_on_their_way_to_the_store__has_room(settings: Any) -> None:
     settings.OUTBOX_ROWS = 3
     wait(*"abcd")
-    OutboxEvent.objects.update(flush=Flush.objects.create(version=1, writer="w"))
+    Flush.objects.create(version=1, writer="w", rows=1, ranges=[])
 
     assert pressure.look() is None
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from events import store
 from events.outbox import ownership
-from events.outbox.set_aside import to_table
+from events.outbox.rows import to_table
 from events.prepared import numbered_log, opened
 from events.prepared.opened import Prepared, Stop, prepared
 from runs.progress import Cancelled, silent

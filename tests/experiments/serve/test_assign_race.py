@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from events.models import OutboxEvent
+from events.models import MessageId, OutboxEvent
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment
 from experiments.serve import assign, remembered
@@ -43,6 +43,7 @@ def test_first_calls__of_32_threads_at_once__agree_on_one_row_one_exposure_one_v
     for _ in range(5):
         Assignment.objects.all().delete()
         OutboxEvent.objects.all().delete()
+        MessageId.objects.all().delete()
         remembered.forget()
         with ThreadPoolExecutor(CALLS) as pool:
             variants = list(pool.map(call, range(CALLS)))

@@ -1,0 +1,125 @@
+"""Rows of the outbox: which of them a batch takes, and the batch as the store's columns.
+
+A batch names its rows by ranges of ids, so that sealing it writes one row and not each of them. The ranges hold the ids
+that were *seen*: a request with a lower id may be committed later, and its events then belong to no batch until the
+next one sees them.
+
+On PostgreSQL each column comes as one value, all texts after one another and their lengths; Arrow uses these bytes as
+they are. Row by row through Python took four times as long.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+
+from events import store
+from events.models import Flush, OutboxEvent
+from events.outbox.batches import rows_of
+
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+COLUMNS = ("user_id", "event", "time", "properties", "message_id", "received_at")
+TEXTS = ("user_id", "event", "properties", "message_id")
+MOMENTS = ("time", "received_at")
+MOST_RANGES = 400  # SQLite takes no more than 1,000 conditions
+EPOCH = 946_684_800_000_000  # PostgreSQL counts microseconds since 2000
+WAITING = (
+    "SELECT string_agg(int8send(id), ''), string_agg(int4send(octet_length(properties)), '') "
+    "FROM (SELECT id, properties FROM {table} ORDER BY id LIMIT %s) AS taken"
+)
+WHOLE = "SELECT {columns} FROM (SELECT * FROM {table} WHERE id BETWEEN %s AND %s ORDER BY id) AS taken"
+TEXT = "convert_to(string_agg({name}, ''), 'UTF8'), string_agg(int4send(octet_length({name})), '')"
+MOMENT = "string_agg(timestamptz_send({name}), '')"
+PARTS = ["string_agg(int8send(id), '')", *(TEXT.format(name=name) for name in TEXTS)]
+PARTS += [MOMENT.format(name=name) for name in MOMENTS]
+
+
+def waiting(most: int, chars: int) -> tuple[Ids, bool]:
+    """The ids of the first rows, and whether these are all that wait.
+
+    Args:
+        most: rows at most.
+        chars: characters of their properties at most (on PostgreSQL bytes); one row is taken in any case.
+    """
+    if connection.vendor == "postgresql":
+        found = _one(WAITING, [most])
+        ids, lengths = _numbers(found[0], ">i8"), _numbers(found[1], ">i4")
+    else:
+        rows = list(OutboxEvent.objects.order_by("id").values_list("id", Length("properties"))[:most])
+        ids, lengths = (np.array([row[part] for row in rows], np.int64) for part in (0, 1))
+    kept = max(1, int(np.searchsorted(np.cumsum(lengths), chars, side="right")))
+    starts = np.flatnonzero(np.diff(ids[:kept]) != 1) + 1
+    taken = ids[: int(starts[MOST_RANGES - 1]) if len(starts) >= MOST_RANGES else kept]
+    return taken, len(taken) == len(ids) < most
+
+
+def ranges_of(ids: Ids) -> list[list[int]]:
+    """Ascending ids as [first, last] of each run without a gap."""
+    if not len(ids):
+        return []
+    breaks = np.flatnonzero(np.diff(ids) != 1)
+    firsts, lasts = ids[np.append(0, breaks + 1)], ids[np.append(breaks, len(ids) - 1)]
+    return [[int(first), int(last)] for first, last in zip(firsts, lasts, strict=True)]
+
+
+def table_of_batch(batch: Flush) -> pa.Table:
+    """The rows of a batch in the order in which they came, as the store's columns."""
+    if batch.ranges and connection.vendor == "postgresql":
+        return _columns(batch.ranges)
+    return table_of(rows_of(batch))
+
+
+def table_of(rows: QuerySet[Any]) -> pa.Table:
+    """Rows of either outbox, in the order in which they came, as the store's columns."""
+    return to_table(rows.order_by("id").values_list(*COLUMNS))
+
+
+def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
+    """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
+    fields = _fields()
+    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
+    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _fields() -> list[pa.Field]:
+    return [field for field in store.SCHEMA if field.name != store.PARTITION]
+
+
+def _columns(ranges: list[list[int]]) -> pa.Table:
+    found = list(_one(WHOLE, [ranges[0][0], ranges[-1][1]]))
+    ids = _numbers(found.pop(0), ">i8")
+    made: dict[str, pa.Array] = {}
+    for name in TEXTS:
+        text, lengths = found.pop(0) or b"", _numbers(found.pop(0), ">i4")
+        offsets = np.append(0, np.cumsum(lengths)).astype(np.int32)
+        made[name] = pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(text))
+    for name in MOMENTS:
+        made[name] = _arrow(_numbers(found.pop(0), ">i8") + EPOCH, pa.timestamp("us", tz="UTC"))
+    table = pa.Table.from_arrays([made[field.name] for field in _fields()], schema=pa.schema(_fields()))
+    firsts, lasts = np.array(ranges, np.int64).T
+    ours = ids <= lasts[np.searchsorted(firsts, ids, side="right") - 1]  # not what was committed since, in a gap
+    places = np.flatnonzero(ours)[np.argsort(ids[ours], kind="stable")]
+    return table if len(places) == len(ids) and (np.diff(places) > 0).all() else table.take(_arrow(places, pa.int64()))
+
+
+def _arrow(numbers: Ids, kind: pa.DataType) -> pa.Array:
+    """The numbers as they lie in memory; `pa.array` of NumPy's loads pandas, which takes longer than a flush."""
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int64))])
+
+
+def _numbers(value: bytes | None, kind: str) -> Ids:
+    return np.frombuffer(value or b"", dtype=kind).astype(np.int64)
+
+
+def _one(sql: str, values: list[Any]) -> tuple[Any, ...]:
+    """The one row of a statement about the outbox, its columns as PostgreSQL has them."""
+    sql = sql.format(table=OutboxEvent._meta.db_table, columns=", ".join(PARTS))
+    with connection.cursor() as cursor, connection.wrap_database_errors, psycopg.Cursor(cursor.connection) as bare:
+        found: tuple[Any, ...] = bare.execute(sql, values, binary=True).fetchall()[0]
+        return found
