@@ -69,7 +69,7 @@ def fit_nuisance(
     """
     fold = _folds(did, seed) if unit is None else _folds_of_units(did, unit, seed)
     everyone = np.ones(len(did), dtype=np.bool_)
-    design = Design.of(covariates, seed)
+    design = ReadyCovariates.of(covariates, seed)
     tasks = ((did.astype(np.float64), everyone), (outcome, did), (outcome, ~did))
     chosen = each(tasks, lambda task, inner: _best(design, *task, fold, inner), progress=progress)
     (first, propensity), (second, mean_with), (third, mean_without) = chosen
@@ -92,7 +92,9 @@ def _folds_of_units(did: Flags, unit: Codes, seed: int) -> Codes:
     return _folds(np.asarray(ever), seed)[place]
 
 
-def _best(design: "Design", target: Floats, rows: Flags, fold: Codes, progress: Progress) -> tuple[str, Floats]:
+def _best(
+    design: "ReadyCovariates", target: Floats, rows: Flags, fold: Codes, progress: Progress
+) -> tuple[str, Floats]:
     """Name and out-of-fold predictions, for everyone, of the model that predicts best among `rows`."""
     predictions = {name: np.empty(len(target)) for name in MODELS}
     judges = min(FOLDS, -(-JUDGED_ROWS * FOLDS // len(target)))
@@ -112,7 +114,7 @@ def _best(design: "Design", target: Floats, rows: Flags, fold: Codes, progress: 
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class ReadyCovariates:
     """Covariates, made ready once for all folds and targets; nothing of any target enters it.
 
     Attributes:
@@ -126,7 +128,7 @@ class Design:
     seed: int
 
     @classmethod
-    def of(cls, covariates: Floats, seed: int) -> "Design":
+    def of(cls, covariates: Floats, seed: int) -> "ReadyCovariates":
         """Scaled by every row's covariates, also of those that a fold predicts: their targets aren't seen."""
         deviation = covariates.std(axis=0)
         scaled = (covariates - covariates.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
@@ -144,7 +146,7 @@ def _loss(target: Floats, prediction: Floats) -> float:
     return float(-(target * np.log(safe) + (1 - target) * np.log1p(-safe)).mean())
 
 
-def _fit(name: str, design: Design, target: Floats, inside: Codes) -> Predict:
+def _fit(name: str, design: ReadyCovariates, target: Floats, inside: Codes) -> Predict:
     """A model of the rows `inside`; the mean where nothing varies, since libraries refuse such data."""
     if design.covariates.shape[1] and np.ptp(target[inside]) > 0:
         return MODELS[name](design, target[inside], inside)
@@ -152,7 +154,7 @@ def _fit(name: str, design: Design, target: Floats, inside: Codes) -> Predict:
     return lambda rows: np.full(int(rows.sum()), mean)
 
 
-def _fit_linear(design: Design, target: Floats, inside: Codes) -> Predict:
+def _fit_linear(design: ReadyCovariates, target: Floats, inside: Codes) -> Predict:
     """Logistic regression of a 0/1 target, ridge regression of another, on the standardised columns."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -164,7 +166,7 @@ def _fit_linear(design: Design, target: Floats, inside: Codes) -> Predict:
     return lambda rows: np.asarray(ridge.predict(scaled[rows].astype(np.float64)), dtype=np.float64)
 
 
-def _fit_boosted(design: Design, target: Floats, inside: Codes) -> Predict:
+def _fit_boosted(design: ReadyCovariates, target: Floats, inside: Codes) -> Predict:
     """A small LightGBM model: 50 trees of 7 leaves, one thread so that sums don't depend on the machine."""
     import lightgbm
 
@@ -175,4 +177,7 @@ def _fit_boosted(design: Design, target: Floats, inside: Codes) -> Predict:
     return lambda rows: np.asarray(model.predict(design.covariates[rows], num_threads=1), dtype=np.float64)
 
 
-MODELS: dict[str, Callable[[Design, Floats, Codes], Predict]] = {"linear": _fit_linear, "boosted": _fit_boosted}
+MODELS: dict[str, Callable[[ReadyCovariates, Floats, Codes], Predict]] = {
+    "linear": _fit_linear,
+    "boosted": _fit_boosted,
+}

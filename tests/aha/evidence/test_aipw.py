@@ -119,7 +119,7 @@ def test_nuisance__own_outcome_turned__own_prediction_unmoved() -> None:
     outcome, did, covariates = confounded(600, seed=6)
     turned = outcome.copy()
     turned[0] = 1 - turned[0]
-    design, fold = models.Design.of(covariates, 1), models._folds(did, 1)
+    design, fold = models.ReadyCovariates.of(covariates, 1), models._folds(did, 1)
 
     before, after = (
         models._best(design, target, np.ones(600, dtype=bool), fold, lambda stage, share: None)
