@@ -25,6 +25,7 @@ class AhaConfig(AppConfig):
     name = "aha"
     verbose_name = _("AHA discovery")
     default_auto_field = "django.db.models.BigAutoField"
+    warm_up = ("stats.flag_sums.compile_all",)
     pick_sources = (PickSource("moment", "aha.pickers.moments"),)
     run_kinds = (
         RunKind(

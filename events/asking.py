@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -39,6 +40,11 @@ class Questions:
         """The event log."""
         return self.warehouse.events
 
+    @cached_property
+    def names(self) -> list[str]:
+        """Every event name of the log, asked once: a study of fifty behaviours would read the log fifty times."""
+        return [str(row) for row in self.run(queries.event_names(self.log)).event]
+
     def run(self, question: "ir.Table") -> "pd.DataFrame":
         """The answer to a question."""
         return self.warehouse.run(question)
@@ -58,9 +64,8 @@ class Questions:
         Raises:
             Refused: naming the option or the place, and up to eight names of the log.
         """
-        names = [str(row) for row in self.run(queries.event_names(self.log)).event]
-        if name != "*" and name not in names:
-            what = say("there is no event {event!r}; the log has {names}.", event=name, names=_some(names))
+        if name != "*" and name not in self.names:
+            what = say("there is no event {event!r}; the log has {names}.", event=name, names=_some(self.names))
             raise Refused("{where}: {what}", where=where, what=what) if where else Refused(what, at=option)
 
 

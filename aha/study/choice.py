@@ -7,6 +7,7 @@ cell too. That question belongs to `aha.study.step`.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -219,10 +220,11 @@ def _bootstrap(
 ) -> Replicates:
     """A, B, C, O of every cell in every replicate: cells × replicates."""
 
-    def count(weights: npt.NDArray[np.float32], inner: Progress) -> tuple[npt.NDArray[np.floating], ...]:
+    def count(weights: npt.NDArray[np.float32], inner: Progress) -> tuple[npt.NDArray[Any], ...]:
         inner("choice", 0.0)
-        kept = weights * table.retained[:, None].astype(np.float32)
-        return grid.sums(weights), grid.sums(kept), kept.sum(axis=0, dtype=np.float64)
+        drawn = weights.astype(np.uint8)
+        kept = drawn * table.retained[:, None]
+        return grid.counts(drawn), grid.counts(kept), kept.sum(axis=0, dtype=np.float64)
 
     blocks = each(resample(table.strata(), replicates, rng), count, of=-(-replicates // BLOCK), progress=progress)
     progress("choice", 1.0)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from stats.flag_sums import sums_over_groups
+
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -96,7 +98,13 @@ class CountTable:
     def strata(self, *, active_within: int | None = None) -> Ints:
         """Number of each unit's stratum, 0 upwards: signup week × segment, and × active days within a Y where asked."""
         columns = [self.week, self.segment, *([] if active_within is None else [self.active_within(active_within)])]
-        return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return np.unique(joint(*columns), return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def joint(*codes: Ints) -> Ints:
+    """One number for each combination of codes, in the order of the combinations: sorted faster than rows are."""
+    ranks = [np.unique(code, return_inverse=True)[1].reshape(-1) for code in codes]
+    return np.asarray(np.ravel_multi_index(ranks, [1 + int(rank.max(initial=0)) for rank in ranks]), dtype=np.int64)
 
 
 def build_table(
@@ -247,7 +255,13 @@ class Levels:
 
     def sums(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Sums of each column over the doers of each cell: units × k becomes cells × k."""
-        result = np.asarray(self.exact @ values)
+        return self._from_the_top(np.asarray(self.exact @ values))
+
+    def counts(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        """The same of whole numbers from 0 to 255, several times as fast: shuffles come by the hundred."""
+        return self._from_the_top(sums_over_groups(self.exact.indptr, self.exact.indices, values))
+
+    def _from_the_top[N: np.generic](self, result: npt.NDArray[N]) -> npt.NDArray[N]:
         for start, end in zip(self.blocks, (*self.blocks[1:], len(result)), strict=True):
             result[start:end] = np.cumsum(result[start:end][::-1], axis=0)[::-1]
         return result

@@ -16,11 +16,12 @@ from aha.study.cell_metrics import NULL_REACH
 from aha.study.grid import CountTable, Flags, Floats, Ints, Levels
 from runs.parallel import each
 from runs.progress import Progress, silent
+from stats.flag_sums import first_of_each_stratum
 from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000
 BLOCK = 200
-SHUFFLES_AT_ONCE = 100  # held by each worker: 160 MB with 200,000 units
+SHUFFLES_AT_ONCE = 128  # held by each worker: 150 MB with 200,000 units
 LEAST_UNITS, LEAST_PER_OUTCOME = 200, 50
 
 
@@ -129,12 +130,14 @@ def _tests(table: CountTable, grid: Levels, *, by_activity: bool) -> list[_Toget
     return found
 
 
-def _largest(test: _Together, shuffled: npt.NDArray[np.float32]) -> Floats:
-    """Per shuffle the largest |z| of these cells; 0 when none is tested."""
+def _largest(test: _Together, retained: Flags, orders: npt.NDArray[np.int32]) -> Floats:
+    """Per order of the units the largest |z| of these cells; 0 when none is tested."""
     if not test.places.size:
-        return np.zeros(shuffled.shape[1])
+        return np.zeros(len(orders))
+    strata = test.moments.strata
+    shuffled = first_of_each_stratum(orders, strata, np.bincount(strata, weights=retained).astype(np.int64))
     expected, sd = test.moments.expected[test.places, None], test.moments.sd[test.places, None]
-    return np.asarray(np.abs((test.grid.sums(shuffled)[test.places] - expected) / sd).max(axis=0))
+    return np.asarray(np.abs((test.grid.counts(shuffled)[test.places] - expected) / sd).max(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +186,10 @@ def _maxima(
     One random order of the units serves all kinds of strata: in each stratum its first units stay, as many as did. So
     every kind is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
     """
-    kinds = [_Kind.of(retained, test.moments.strata) for test in tests]
 
-    def largest(orders: list[npt.NDArray[np.int32]], inner: Progress) -> Floats:
+    def largest(orders: npt.NDArray[np.int32], inner: Progress) -> Floats:
         inner("null", 0.0)
-        found = [_largest(test, kind.shuffled(orders)) for test, kind in zip(tests, kinds, strict=True)]
-        return np.asarray(np.max(found, axis=0))
+        return np.asarray(np.max([_largest(test, retained, orders) for test in tests], axis=0))
 
     blocks = -(-permutations // SHUFFLES_AT_ONCE)
     found = each(_orders(retained.size, permutations, rng), largest, of=blocks, progress=progress)
@@ -196,33 +197,7 @@ def _maxima(
     return np.concatenate(found)
 
 
-def _orders(n: int, permutations: int, rng: np.random.Generator) -> Iterator[list[npt.NDArray[np.int32]]]:
+def _orders(n: int, permutations: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int32]]:
     for start in range(0, permutations, SHUFFLES_AT_ONCE):
         width = min(SHUFFLES_AT_ONCE, permutations - start)
-        yield [rng.permutation(n).astype(np.int32) for _ in range(width)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Kind:
-    """Strata of one kind: each unit's stratum as a small number, and who stays when units stand sorted by stratum."""
-
-    code: npt.NDArray[np.uint16] | Ints
-    stays: npt.NDArray[np.float32]
-
-    @classmethod
-    def of(cls, retained: Flags, strata: Ints) -> "_Kind":
-        size = np.bincount(strata)
-        kept = np.bincount(strata, weights=retained).astype(np.int64)
-        first = np.cumsum(size) - size
-        rank = np.arange(strata.size) - np.repeat(first, size)
-        small = size.size <= np.iinfo(np.uint16).max
-        code = strata.astype(np.uint16) if small else strata
-        return cls(code, (rank < np.repeat(kept, size)).astype(np.float32))
-
-    def shuffled(self, orders: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
-        """Units × shuffles: who stays when the units stand in each of these orders."""
-        values = np.empty((self.code.size, len(orders)), dtype=np.float32)
-        for column, order in enumerate(orders):
-            # A stable sort of small whole numbers takes linear time.
-            values[order[np.argsort(self.code[order], kind="stable")], column] = self.stays
-        return values
+        yield np.array([rng.permutation(n) for _ in range(width)], dtype=np.int32)

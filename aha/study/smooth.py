@@ -83,9 +83,11 @@ def smooth_terms(counts: Ints) -> int | None:
 
 def patterns_of(table: CountTable, counts: Ints, days: int) -> tuple[Ints, Ints]:
     """The different (count, active days within the window, segment), and which of them each unit has."""
-    keys = np.stack([counts, table.active_within(days), table.segment], axis=1)
-    patterns, pattern = np.unique(keys, axis=0, return_inverse=True)
-    return patterns, pattern.reshape(-1)
+    keys = counts, table.active_within(days), table.segment
+    sizes = tuple(1 + int(key.max(initial=0)) for key in keys)
+    # One number in place of three is sorted many times faster, and in the same order.
+    found, pattern = np.unique(np.ravel_multi_index(keys, sizes), return_inverse=True)
+    return np.stack(np.unravel_index(found, sizes), axis=1).astype(np.int64), pattern.reshape(-1)
 
 
 def design(patterns: Ints, at: Floats) -> Floats:

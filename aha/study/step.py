@@ -24,6 +24,7 @@ from aha.study.smooth import Design, design_of, fit, largest_score, pattern_sums
 from runs.parallel import each
 from runs.progress import Progress, part, silent
 from stats.compare import newcombe_interval
+from stats.flag_sums import tosses_by_group
 from stats.multiplicity import holm
 from stats.results import NotComputable, Reason
 from stats.summaries import Mean
@@ -253,13 +254,9 @@ def _untested(table: CountTable, place: int, reason: NotComputable) -> Step:
 
 def _toss(design: Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Patterns × replicates: how many of each pattern stay when everyone's retention is drawn from the model."""
-    per_unit = rate[design.pattern].astype(np.float32)[:, None]
-    blocks = [
-        design.member @ (coins[:, start : start + BLOCK] < per_unit).astype(np.float32)
-        for start in range(0, coins.shape[1], BLOCK)
-    ]
+    stayed = tosses_by_group(coins, rate.astype(np.float32), design.pattern, rate.size)
     size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
-    return size, np.concatenate(blocks, axis=1).astype(np.float64)
+    return size, stayed.astype(np.float64)
 
 
 def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The warehouse that the settings name: the empty store, a table elsewhere with other column names, and refusals."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 
 from events import warehouse
+from events.asking import Questions
 from events.counting import queries
+from events.counting.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
 from tests.postgres import hits_table
@@ -76,3 +78,21 @@ def test_postgres__20_000_users__are_brought_in_within_seconds_and_joined(settin
 
     assert (int(found.n[0]), int(found["last"][0])) == (19_999, 19_999)
     assert time.monotonic() - began < seconds
+
+
+def test_need_event__several_names__the_log_is_read_once(elsewhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, read = warehouse.Warehouse.run, []
+
+    def counted(house: warehouse.Warehouse, question: Any) -> Any:
+        read.append(question)
+        return run(house, question)
+
+    monkeypatch.setattr(warehouse.Warehouse, "run", counted)
+    with warehouse.connect() as house:
+        asked = Questions(house, Basis(Clock(), datetime(2024, 4, 1, tzinfo=UTC), None, house.dialect), 1)
+        for name in ("play", "*", "play"):
+            asked.need_event(name)
+        with pytest.raises(Refused, match="no event 'sell'"):
+            asked.need_event("sell")
+
+    assert len(read) == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,10 +119,10 @@ def test_nuisance__own_outcome_turned__own_prediction_unmoved() -> None:
     outcome, did, covariates = confounded(600, seed=6)
     turned = outcome.copy()
     turned[0] = 1 - turned[0]
-    fold = models._folds(did, 1)
+    design, fold = models.ReadyCovariates.of(covariates, 1), models._folds(did, 1)
 
     before, after = (
-        models._best(covariates, target, np.ones(600, dtype=bool), fold, 1, lambda stage, share: None)
+        models._best(design, target, np.ones(600, dtype=bool), fold, lambda stage, share: None)
         for target in (outcome, turned)
     )
 
@@ -286,3 +287,34 @@ def test_adjust__many_samples__intervals_cover_the_truth() -> None:
     errors = np.array([each.difference.standard_error for each in found])
     assert abs(estimates.mean() - truth) < 4 * estimates.std(ddof=1) / samples**0.5
     assert errors.mean() == pytest.approx(estimates.std(ddof=1), rel=0.2)
+
+
+def straight(n: int, seed: int) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """A world in which both models are logistic."""
+    rng = np.random.default_rng(seed)
+    covariates = rng.normal(size=(n, 3))
+    chance = 1 / (1 + np.exp(-covariates @ [0.5, -0.5, 0.2]))
+    did, stays = (rng.random((2, n)) < chance).astype(bool)
+    return stays.astype(np.float64), did, covariates
+
+
+def test_nuisance__many_rows__judged_on_the_first_fold_and_predicted_out_of_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outcome, did, covariates = straight(25_000, seed=7)
+    fitted: list[str] = []
+
+    def counted(name: str, fit: Any) -> Any:
+        def one(*given: Any) -> Any:
+            fitted.append(name)
+            return fit(*given)
+
+        return one
+
+    for name, fit in models.MODELS.items():
+        monkeypatch.setitem(models.MODELS, name, counted(name, fit))
+
+    chosen = fit_nuisance(outcome, did, covariates, seed=1).models
+
+    assert chosen == ("linear", "linear", "linear")
+    assert (fitted.count("linear"), fitted.count("boosted")) == (15, 3)
