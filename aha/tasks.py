@@ -4,7 +4,7 @@ from aha.study import studies
 
 
 def run_study(pk: int) -> None:
-    studies.run_study(pk)
+    studies.run_study(pk, watched=True)
 
 
 def count_reach(pk: int) -> None:

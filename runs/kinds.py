@@ -13,13 +13,17 @@ from django.apps import apps
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from pydantic import ValidationError
 
 from runs.payloads import Unreadable
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from reporting.growing import Growing
     from runs.models import Run
+
+PARTS, COUNT = "parts", "count"  # in the column `early`: documents by name, and how often one has come
 
 type Address = tuple[str, ...]  # a route, then the attributes of a run that are its arguments
 
@@ -40,6 +44,8 @@ class RunKind:
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
         template: the page's body; it is rendered with ``standalone`` and `run`.
         document: the report to the JSON document.
+        early: the parts that a running one has told so far, as documents by name, to a `reporting.growing.Growing`, or
+            None while there is nothing to show; "" for a kind whose page says how far it is, and nothing else.
         may_read: what a person needs to read the page, or "" when every account may.
     """
 
@@ -53,6 +59,7 @@ class RunKind:
     body: str = ""
     template: str = ""
     document: str = ""
+    early: str = ""
     may_read: str = ""
 
     @property
@@ -82,6 +89,17 @@ class RunKind:
     def report(self, run: "Run") -> Any:
         """What a done run found, read from its payload; `runs.payloads.Unreadable` when it can't be."""
         return import_string(self.read)(run.payload)
+
+    def growing(self, run: "Run") -> "Growing | None":
+        """What a running one shows before its end; None for most, and for parts that another version wrote."""
+        documents = (run.early or {}).get(PARTS) if self.early and run.is_open else None
+        if not documents:
+            return None
+        try:
+            found: Growing | None = import_string(self.early)(documents)
+        except ValidationError:  # a worker of another version computes it: the page then says how far it is
+            return None
+        return found
 
     def drawings(self, run: "Run", slug: str = "") -> tuple[Any, ...]:
         """The charts of a done run, or one of them, with words in the active language, not yet rendered."""

@@ -17,7 +17,7 @@ class Run(models.Model):
     what they show of a result is a column of its own.
     """
 
-    HEAVY: tuple[str, ...] = ("payload",)
+    HEAVY: tuple[str, ...] = ("payload", "early")
     NAMED_BY: tuple[str, ...] = ()  # relations that its name is made of, for lists to join
 
     class Status(models.TextChoices):
@@ -35,6 +35,9 @@ class Run(models.Model):
     share = models.FloatField(_("share done"), default=0.0)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     payload = models.JSONField(_("result"), null=True, blank=True)
+    early = models.JSONField(
+        null=True, blank=True, editable=False
+    )  # parts shown before the end: see `runs.shown_early`
     reason = models.TextField(_("reason"), blank=True)  # in English
     refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be worded for whoever reads it
     versions = models.JSONField(_("library versions"), default=dict, blank=True)

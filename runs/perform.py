@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 from runs.models import Run
 from runs.progress import Cancelled, Progress, silent
 from runs.refusals import Refused
+from runs.shown_early import EarlyParts
 
 log = structlog.get_logger()
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
@@ -38,7 +39,12 @@ def enqueue(run: Run, task: str) -> None:
 
 
 def perform(
-    run: Run, compute: Compute, *, listen: Progress = silent, then: Callable[[dict[str, Any]], None] | None = None
+    run: Run,
+    compute: Compute,
+    *,
+    listen: Progress = silent,
+    early: EarlyParts | None = None,
+    then: Callable[[dict[str, Any]], None] | None = None,
 ) -> bool:
     """Compute a run and store what came of it.
 
@@ -46,6 +52,7 @@ def perform(
         run: a saved row; only a queued one is taken, so that a repeated task does no harm.
         compute: gives the payload, a JSON object; it calls the progress it is given between its steps.
         listen: a further listener, for example a bar on the terminal.
+        early: where the computation leaves parts to show before its end; the row keeps none of them afterwards.
         then: the consequences of the payload, in one transaction with "done": a process that dies in between leaves
             neither, and whoever sees the run done sees them too. It may still refuse.
 
@@ -58,7 +65,7 @@ def perform(
         run.refresh_from_db()
         return False
     try:
-        payload = compute(_notes(run, listen))
+        payload = compute(_notes(run, listen, early))
         with transaction.atomic():
             if then is not None:
                 then(payload)
@@ -112,7 +119,7 @@ def close_lost(model: type[Run]) -> int:
     Without this a killed worker leaves a page that says "running" for ever.
     """
     lost = model._default_manager.filter(status=Run.Status.RUNNING, heard_at__lt=timezone.now() - LOST_AFTER)
-    return lost.update(status=Run.Status.FAILED, reason=LOST, finished_at=timezone.now())
+    return lost.update(status=Run.Status.FAILED, reason=LOST, early=None, finished_at=timezone.now())
 
 
 def _rows(run: Run) -> Any:
@@ -122,10 +129,10 @@ def _rows(run: Run) -> Any:
 def _close(run: Run, status: str, **values: Any) -> bool:
     """False when somebody else has ended it: one that was given up as lost isn't done after all, others have begun."""
     open_row = _rows(run).filter(status=Run.Status.RUNNING)
-    return bool(open_row.update(status=status, finished_at=timezone.now(), **values))
+    return bool(open_row.update(status=status, finished_at=timezone.now(), early=None, **values))
 
 
-def _notes(run: Run, listen: Progress) -> Progress:
+def _notes(run: Run, listen: Progress, early: EarlyParts | None) -> Progress:
     last = 0.0
 
     def note(stage: str, share: float) -> None:
@@ -135,6 +142,8 @@ def _notes(run: Run, listen: Progress) -> Progress:
         if now - last < SECONDS_BETWEEN_NOTES:
             return
         last = now
+        if early is not None:
+            early.write()
         _rows(run).update(stage=stage, share=share, heard_at=timezone.now())
         if _rows(run).filter(cancel_requested=True).exists():
             raise Cancelled

@@ -6,6 +6,8 @@ Pure code calls `progress(stage, share)` between its steps and knows nothing of 
 from collections.abc import Callable
 
 type Progress = Callable[[str, float], None]
+type Early = Callable[[str, object], None]  # a part's name and its record, told as soon as it is known
+type Listeners = tuple[Progress, Early]
 
 
 class Cancelled(Exception):  # noqa: N818 - a person asked for it; nothing went wrong
@@ -14,6 +16,10 @@ class Cancelled(Exception):  # noqa: N818 - a person asked for it; nothing went 
 
 def silent(stage: str, share: float) -> None:
     """Listen to nothing."""
+
+
+def unseen(name: str, record: object) -> None:
+    """Show nothing early: nobody looks."""
 
 
 def part(progress: Progress, low: float, high: float) -> Progress:

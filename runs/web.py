@@ -21,6 +21,7 @@ from runs.models import Run
 from runs.perform import request_cancel
 from runs.pulse import is_alive, last_heard
 from runs.refusals import Refused
+from runs.shown_early import number_told
 
 PATIENCE = timedelta(seconds=4)  # a worker looks into the queue about once a second
 
@@ -48,6 +49,7 @@ def may[View: Callable[..., HttpResponseBase]](permission: str) -> Callable[[Vie
 def progress_of(run: Run) -> dict[str, Any]:
     """What `components/progress.html` needs beside the run."""
     kind = kind_of(run)
+    growing = kind.growing(run)
     waits = run.status == Run.Status.QUEUED and timezone.now() - run.created_at > PATIENCE
     return {
         "waits": waits,
@@ -55,6 +57,9 @@ def progress_of(run: Run) -> dict[str, Any]:
         "progress_url": kind.url(run, "progress"),
         "cancel_url": kind.url(run, "cancel"),
         "stage_words": kind.stage_words(run),
+        "growing": growing,
+        "told": number_told(run) if growing is not None else 0,
+        "hopeful": bool(kind.early) and growing is None,
     }
 
 
@@ -72,7 +77,11 @@ def progress(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
     kind, run = _find(label, lookup)
     if not is_htmx(request):
         return redirect(kind.home_url(run))
-    response = render(request, "components/progress.html", {"run": run, **progress_of(run)})
+    known = request.GET.get("told", "")
+    context = {"run": run, **progress_of(run), "swaps": True, "whole": not known}
+    if str(context["told"]) == known:  # the page has it all: nothing is swapped
+        del context["growing"]
+    response = render(request, "components/progress.html", context)
     if not run.is_open:
         response["HX-Refresh"] = "true"
     return response

@@ -39,6 +39,7 @@ class SegmentsConfig(AppConfig):
             body="segments.views.report_body",
             template="segments/run_body.html",
             document="segments.report.document.document",
+            early="segments.report.early.page.page",
         ),
         RunKind(
             model="segments.ChurnRun",

@@ -15,7 +15,7 @@ from runs.models import Run
 class SegmentationRun(Run):
     """One search for play patterns. Its payload is `segments.search.result.Report` as JSON."""
 
-    HEAVY = ("payload", "model")
+    HEAVY = ("payload", "early", "model")
     title = models.CharField(_("title"), max_length=100, blank=True)
     model = models.JSONField(_("fitted model"), null=True, blank=True)  # how new units are placed; big, so apart
 
@@ -216,7 +216,7 @@ class Membership(models.Model):
 class ChurnRun(Run):
     """One model of leaving for one segment: its payload is `segments.published.run_results.ChurnResult` as JSON."""
 
-    HEAVY = ("payload", "model")
+    HEAVY = ("payload", "early", "model")
     NAMED_BY = ("segment",)
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="churn_runs", verbose_name=_("segment"))
     model = models.JSONField(_("fitted model"), null=True, blank=True)

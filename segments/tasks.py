@@ -6,7 +6,7 @@ from segments.search import segmentations
 
 
 def run_segmentation(pk: int) -> bool:
-    return segmentations.compute_segmentation(pk)
+    return segmentations.compute_segmentation(pk, watched=True)
 
 
 def run_churn(pk: int) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from aha.evidence.retention_curve import Curve, Point
 from aha.report.axes import WIDTH
-from aha.study.result import Report
+from aha.study.result import Population, Report
 from reporting.charts import DASHES, INK, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import count, limits, percent, share
 from reporting.table import Part, Row, Table
@@ -101,20 +101,25 @@ def _plateau(found: Curve) -> list[Any]:
 
 def flow(report: Report) -> Table:
     """From signups to retained units; the numbers add up."""
-    found = report.population
+    return flow_of(report.population, report.parts)
+
+
+def flow_of(found: Population, parts: dict[str, int], *, sampled: bool = False) -> Table:
+    """The same of a study whose parts may not be known yet, nor whether more than a `sampled` few were retained."""
     rows: list[Row] = [(gettext("signed up in the cohort"), count(found.signups))]
     for code, n in found.excluded.items():
         why = exclusion_words(code)
         rows.append((gettext("left out: {why}").format(why=why), count(n)))
     rows.append((gettext("eligible"), count(found.eligible)))
-    rows.append((gettext("of the eligible: retained"), f"{count(found.retained)}, {share(found.rate)}"))
-    if report.parts:
+    label = gettext("of those counted so far: retained") if sampled else gettext("of the eligible: retained")
+    rows.append((label, f"{count(found.retained)}, {share(found.rate)}"))
+    if parts:
         names = {
             "train": gettext("of the eligible: choose the rule's number, judge that of a jump"),
             "hold_out": gettext("of the eligible: judge the rule's number, show whether retention jumps"),
             "later": gettext("of the eligible: later cohorts, to see whether it lasts"),
         }
-        rows += [(names[name], count(n)) for name, n in report.parts.items()]
+        rows += [(names[name], count(n)) for name, n in parts.items()]
     note = ""
     if found.first_signup is not None:
         note = gettext("Signed up from {first} to {last}. Who is too young is left out, never counted as gone.")

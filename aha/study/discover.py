@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from aha.evidence.sensitivity import empirical_null
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, ranked, take_cell
 from aha.study.choice import REPLICATES, Choice, Choosing, Rule, choose
 from aha.study.drawn_results import SegmentCurve
+from aha.study.early.parts import ACTIVE, LUCK
+from aha.study.early.telling import Telling, begin
 from aha.study.grid import (
     Cells,
     CountTable,
@@ -37,7 +40,7 @@ from aha.study.hold_out import Parts, split
 from aha.study.null import PERMUTATIONS, Null, enough, grid_null
 from aha.study.question import Inputs
 from aha.study.ranking import Attributes, judge_model
-from aha.study.report_columns import Dates, grid_columns, mondays, null_picture, weeks, wilson_interval
+from aha.study.report_columns import Dates, curve_of_all, grid_columns, mondays, null_picture, weeks, who_counts
 from aha.study.result import Asked, Candidate, Controls, InvalidDays, Judged, Model, Population, Report
 from aha.study.retention_by_count import dose_curve
 from aha.study.step import REPLICATES as STEP_REPLICATES
@@ -45,7 +48,7 @@ from aha.study.step import Step, step_evidence
 from aha.study.window_guard import Flag, Flagged, Windows, flag_behaviours, may_be_candidates, not_yet_available
 from events.metrics import Behaviour
 from runs.parallel import calls, each
-from runs.progress import Progress, part, silent
+from runs.progress import Early, Progress, part, silent, unseen
 from segments.search.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
 
@@ -138,6 +141,7 @@ def study(
     effort: Effort = Effort(),
     past: PastKnowledge = NOTHING_KNOWN,
     progress: Progress = silent,
+    early: Early = unseen,
 ) -> Report:
     """Compute a study.
 
@@ -148,6 +152,7 @@ def study(
         effort: how much is computed.
         past: what finished experiments have shown: it prices the candidates' promises.
         progress: told the stage and the share done.
+        early: told the parts of `aha.study.early.parts` as they come, from any thread.
     """
     seeds = dict(zip(SEEDS, map(int, np.random.SeedSequence(seed).generate_state(len(SEEDS))), strict=True))
     table = _table(answers)
@@ -156,22 +161,23 @@ def study(
     exact = _exact(answers, grid, table, times)
     floor, flags = enough(table.retained), _flags(answers, inputs, table)
     kept, parts = _kept(table, flags), split(table)
+    population = who_counts(answers.signups, answers.excluded, answers.retained, answers.dates)
+    telling = begin(early, exact, population, flags, rule=inputs.choose, seed=seed)
     asked = kept.only(()) if floor else kept
     (model, used), judged, (active, luck) = calls(  # each has seeds of its own; the longest come first
-        lambda inner: _model(kept, answers.attributes, floor, seeds, effort, inner),
-        lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, inner),
-        lambda inner: _nulls(table, grid, seeds, effort, inner),
+        lambda inner: _model(kept, answers.attributes, floor, seeds, effort, telling, inner),
+        lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, telling, inner),
+        lambda inner: _nulls(table, grid, seeds, effort, telling, inner),
         progress=part(progress, 0.05, 0.60),
     )
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
     shown = (answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
     evidence = Evidence(table, *shown, answers.unit_days, past, inputs.retention)
     found = () if floor else tuple(qualifying(judged, evidence))
-    controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.60, 0.98))
+    controls, candidates = _follow(judged, found, evidence, floor, effort, telling, part(progress, 0.60, 0.98))
     progress("report", 1.0)
     return Report(
         asked=_asked(answers, inputs, times, table),
-        population=_population(answers),
         floor=floor,
         model=model,
         grid=columns,
@@ -182,14 +188,22 @@ def study(
         candidates=candidates,
         more_candidates=len(found) - len(candidates),
         controls=controls,
-        weeks=weeks(mondays(answers.dates), answers.retained),
-        curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
-        segment_curves=_segment_curves(answers, seeds["curve"]),
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
         samples=_samples(answers, table) | used,
         seeds={"study": seed, **seeds},
-        versions={name: version(name) for name in LIBRARIES},
+        **_of_everybody(answers, population, seeds["curve"]),
     )
+
+
+def _of_everybody(answers: Answers, population: Population, seed: int) -> dict[str, Any]:
+    """The fields of the report that need no more than the answers."""
+    return {
+        "population": population,
+        "weeks": weeks(mondays(answers.dates), answers.retained),
+        "curve": retention_curve(curve_of_all(answers.curve), seed=seed),
+        "segment_curves": _segment_curves(answers, seed),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
 
 
 def _kept(table: CountTable, flags: tuple[Flagged, ...]) -> CountTable:
@@ -244,21 +258,19 @@ def _exact(answers: Answers, grid: Levels, table: CountTable, times: tuple[tuple
 
 
 def _nulls(
-    table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
+    table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, telling: Telling, progress: Progress
 ) -> list[Null | NotComputable]:
     """That of equally active users, then that of luck."""
-    return each(
-        ("active", "luck"),
-        lambda name, inner: grid_null(
-            table,
-            grid,
-            rng=np.random.default_rng(seeds[name]),
-            by_activity=name == "active",
-            permutations=effort.permutations,
-            progress=inner,
-        ),
-        progress=progress,
-    )
+
+    def compute(name: str, inner: Progress) -> Null | NotComputable:
+        rng = np.random.default_rng(seeds[name])
+        found = grid_null(
+            table, grid, rng=rng, by_activity=name == ACTIVE, permutations=effort.permutations, progress=inner
+        )
+        telling.null(name, found)
+        return found
+
+    return each((ACTIVE, LUCK), compute, progress=progress)
 
 
 def _model(
@@ -267,11 +279,14 @@ def _model(
     floor: NotComputable | None,
     seeds: Mapping[str, int],
     effort: Effort,
+    telling: Telling,
     progress: Progress,
 ) -> tuple[Model | NotComputable, dict[str, int]]:
     if floor or not kept.behaviours:
-        return floor or NotComputable(Reason.NO_DATA), {}
-    return judge_model(
+        missing = floor or NotComputable(Reason.NO_DATA)
+        telling.model(missing)
+        return missing, {}
+    model, used = judge_model(
         kept,
         attributes,
         seed=seeds["model"],
@@ -280,6 +295,8 @@ def _model(
         max_explained=effort.max_explained,
         progress=progress,
     )
+    telling.model(model)
+    return model, used
 
 
 def _judge(
@@ -292,6 +309,7 @@ def _judge(
     inputs: Inputs,
     seeds: Mapping[str, int],
     effort: Effort,
+    telling: Telling,
     progress: Progress,
 ) -> tuple[Judged, ...]:
     """Choice of every behaviour that isn't set aside, and the step test of those that may be candidates."""
@@ -324,6 +342,7 @@ def _judge(
         kept.behaviours,
         lambda name, _: _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen),
     )
+    telling.judged(tuple(judged))
     return tuple(judged)
 
 
@@ -346,16 +365,20 @@ def _follow(
     evidence: Evidence,
     floor: NotComputable | None,
     effort: Effort,
+    telling: Telling,
     progress: Progress,
 ) -> tuple[Controls, tuple[Candidate, ...]]:
     if floor:
         return Controls((), empirical_null([])), ()
+    telling.following(found[: effort.followed])
     controls = control_group(judged, evidence, progress=part(progress, 0, 0.3))
-    followed = each(
-        found[: effort.followed],
-        lambda row, inner: follow(row, evidence, controls, progress=inner),
-        progress=part(progress, 0.3, 1.0),
-    )
+
+    def look(row: Judged, inner: Progress) -> Candidate:
+        candidate = follow(row, evidence, controls, progress=inner)
+        telling.left(candidate)
+        return candidate
+
+    followed = each(found[: effort.followed], look, progress=part(progress, 0.3, 1.0))
     return controls, ranked(followed)
 
 
@@ -371,26 +394,3 @@ def _asked(answers: Answers, inputs: Inputs, times: tuple[tuple[int, ...], ...],
         time_zone=answers.time_zone,
         segments=() if answers.segment is None else table.segments,
     )
-
-
-def _population(answers: Answers) -> Population:
-    eligible, retained = answers.retained.size, int(answers.retained.sum())
-    return Population(
-        signups=answers.signups,
-        eligible=eligible,
-        excluded=answers.excluded,
-        retained=retained,
-        rate=wilson_interval(retained, eligible) if eligible else NotComputable(Reason.NO_DATA),
-        first_signup=str(answers.dates.min()) if eligible else None,
-        last_signup=str(answers.dates.max()) if eligible else None,
-    )
-
-
-def _total(curve: Mapping[str, tuple[DayCount, ...]]) -> tuple[DayCount, ...]:
-    """All segments together: their units are different ones."""
-    days: dict[int, tuple[int, int]] = {}
-    for rows in curve.values():
-        for row in rows:
-            active, units = days.get(row.day, (0, 0))
-            days[row.day] = (active + row.active, units + row.units)
-    return tuple(DayCount(day, *days[day]) for day in sorted(days))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,37 +14,41 @@ from aha.evidence.daily_trials import UnitDays, unit_days
 from aha.evidence.retention_curve import DayCount
 from aha.study import queries
 from aha.study.discover import Answers
+from aha.study.early.first_counts import first_counts, histogram, naive_counts
+from aha.study.early.parts import COUNTED
+from aha.study.early.units import KEY, eligible_units, users_table
 from aha.study.grid import codes
 from aha.study.hold_out import hashes, sample
 from aha.study.population import Restriction
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
+from aha.study.report_columns import Dates, who_counts
 from aha.study.window_guard import Windows, valid_windows
 from events.asking import Questions
 from events.counting import queries as events_queries
 from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Behaviour, parse_behaviour
 from events.windows import Window
-from reporting.words import say
-from runs.progress import Progress, silent
-from runs.refusals import Refused
+from runs.progress import Early, Progress, silent, unseen
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 MOST_UNITS = 200_000
 CURVE_DAYS = 60
-KEY = "user_key"  # what a unit is inside the warehouse, beside the id that samples are drawn by
 
 
 def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
     """What to count, and how many event names are left out: those that the fewest units did."""
     if inputs.behaviours:
         return inputs.listed, 0
-    names = questions.run(events_queries.event_names(questions.log)).sort_values(
-        ["users", "event"], ascending=[False, True]
-    )
-    found = [Behaviour(str(name)) for name in names.event if name not in EXPOSURE_EVENTS]
+    names = events_queries.event_names(questions.log)
+    known = {str(name) for name in questions.run(names.select("event")).event} - set(EXPOSURE_EVENTS)
+    if len(known) > MAX_BEHAVIOURS:  # users are counted only where some must be left out: that takes longest
+        ordered = questions.run(names).sort_values(["users", "event"], ascending=[False, True])
+        found = [Behaviour(str(name)) for name in ordered.event if name in known]
+    else:
+        found = [Behaviour(name) for name in known]
     shown = tuple(sorted(found[:MAX_BEHAVIOURS], key=str))
     extra = tuple(b for b in map(parse_behaviour, inputs.inert) if b not in shown)
     return (*shown, *extra), max(len(found) - MAX_BEHAVIOURS, 0)
@@ -59,6 +62,7 @@ def gather(
     seed: int,
     most_units: int = MOST_UNITS,
     progress: Progress = silent,
+    early: Early = unseen,
 ) -> Answers:
     """Ask everything.
 
@@ -67,27 +71,29 @@ def gather(
         restriction: the segment, if one was named.
         seed, most_units: of the sample when there are more units, and its size.
         progress: told how far it is.
+        early: told the counts as soon as they are known.
 
     Raises:
         Refused: when no unit is eligible.
     """
     windows, basis = valid_windows(inputs.days, inputs.definition, gap=inputs.gap), questions.basis
+    behaviours, left_out = behaviours_of(questions, inputs)
+    if early is not unseen and questions.events > most_units:  # users are no more than events
+        first_counts(questions, inputs, restriction, behaviours, windows, seed=seed, above=most_units, early=early)
     everyone = _everyone(questions, inputs)
     progress("units", 0.2)
-    eligible, names, excluded = _eligible(everyone, restriction)
+    eligible, names, excluded = eligible_units(everyone, restriction)
     ids = np.asarray(eligible["user_id"].to_pylist(), dtype=np.object_)
     chosen = sample(ids, f"study {seed}".encode(), most=most_units)
     picked = eligible.take(pa.array(chosen))
-    behaviours, left_out = behaviours_of(questions, inputs)
-    users, some = (_users(rows, None) for rows in (eligible, picked))
-    days = list(windows.valid)
-    counted = questions.run(queries.unit_counts(questions.log, some, basis, days=days, behaviours=behaviours))
-    progress("counts", 0.5)
-    histogram = None if chosen.size == ids.size else _histogram(questions, inputs, users, windows, behaviours)
-    progress("histogram", 0.6)
-    active_days = _active_days(questions, some, picked, days)
-    attributes = _attributes(questions, some, inputs.signup_event, picked)
-    progress("attributes", 0.7)
+    users = users_table(eligible, None)
+    retained, sampled = np.asarray(eligible["retained"]) > 0, chosen.size < ids.size
+    rows = None
+    if sampled or early is not unseen:  # also without a sample it is answered much sooner than the rows of units
+        rows = histogram(questions, inputs, users, windows, behaviours)
+        population = who_counts(everyone.num_rows, excluded, retained, _dates(eligible))
+        early(COUNTED, naive_counts(rows, inputs, behaviours, windows, population, users=ids.size, seed=seed))
+    progress("histogram", 0.3)
     return Answers(
         behaviours=behaviours,
         left_out=left_out,
@@ -97,20 +103,45 @@ def gather(
         signups=everyone.num_rows,
         excluded=excluded,
         unit_ids=ids,
-        retained=np.asarray(eligible["retained"]) > 0,
-        dates=np.asarray(eligible["anchor_date"]).astype("datetime64[D]"),
+        retained=retained,
+        dates=_dates(eligible),
         segment=names,
         sample=chosen,
-        anchors=np.asarray(picked["anchor"]).astype("datetime64[us]"),
-        rows=(counted.unit.to_numpy(), counted.behaviour.to_numpy(), counted[[f"n_{y}" for y in days]].to_numpy()),
-        active_days=active_days,
-        unit_days=_unit_days(questions, picked, active_days[:, -1], behaviours, windows.landmark, seed),
-        attributes=attributes,
         first_times=_first_times(questions, behaviours),
-        first_sessions=_first_sessions(questions, some, behaviours, windows.landmark),
-        histogram=histogram,
-        curve=_curve(questions, _users(eligible, names), inputs.window, names, progress),
+        histogram=rows if sampled else None,
+        **_of_sample(questions, inputs, picked, behaviours, windows, seed, progress),
+        curve=_curve(questions, users_table(eligible, names), inputs.window, names, progress),
     )
+
+
+def _of_sample(
+    questions: Questions,
+    inputs: Inputs,
+    picked: pa.Table,
+    behaviours: tuple[Behaviour, ...],
+    windows: Windows,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """The answers about the sampled units alone."""
+    some, days, basis = users_table(picked, None), list(windows.valid), questions.basis
+    counted = questions.run(queries.unit_counts(questions.log, some, basis, days=days, behaviours=behaviours))
+    progress("counts", 0.6)
+    active_days = _active_days(questions, some, picked, days)
+    attributes = _attributes(questions, some, inputs.signup_event, picked)
+    progress("attributes", 0.7)
+    return {
+        "anchors": np.asarray(picked["anchor"]).astype("datetime64[us]"),
+        "rows": (counted.unit.to_numpy(), counted.behaviour.to_numpy(), counted[[f"n_{y}" for y in days]].to_numpy()),
+        "active_days": active_days,
+        "attributes": attributes,
+        "unit_days": _unit_days(questions, picked, active_days[:, -1], behaviours, windows.landmark, seed),
+        "first_sessions": _first_sessions(questions, some, behaviours, windows.landmark),
+    }
+
+
+def _dates(rows: pa.Table) -> Dates:
+    return np.asarray(rows["anchor_date"]).astype("datetime64[D]")
 
 
 def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
@@ -120,56 +151,6 @@ def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
         questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
     )
     return questions.warehouse.arrow(questions.warehouse.named(asked, key=KEY)).sort_by("user_id")
-
-
-def _eligible(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, Any, dict[str, int]]:
-    """Eligible rows, their segment names, and the number excluded by reason; they add up to all signups.
-
-    Raises:
-        Refused: when no unit is eligible.
-    """
-    kept = np.asarray(everyone["mature"].to_pylist(), dtype=np.bool_)
-    excluded, names = {"too_young": int((~kept).sum())}, None
-    if restriction.members is not None:
-        ids = everyone["user_id"].to_pylist()
-        inside = np.fromiter((unit in restriction.members for unit in ids), dtype=np.bool_, count=len(ids))
-        excluded["outside_segment"] = int((kept & ~inside).sum())
-        kept &= inside
-        if restriction.compare:
-            names = np.asarray([restriction.members[ids[place]] for place in np.flatnonzero(kept)], dtype=np.object_)
-    if not kept.any():
-        raise _nobody(excluded)
-    return everyone.filter(pa.array(kept)), names, excluded
-
-
-def _nobody(excluded: dict[str, int]) -> Refused:
-    if excluded.get("outside_segment"):
-        return Refused("none of its units is in the cohort with a complete retention window.", at="segment")
-    if excluded["too_young"]:
-        text = say("none of the {count:,} signups has completed the retention window yet.", count=excluded["too_young"])
-        return Refused(text, at="retention")
-    return Refused("nobody signed up in these dates.", at="from to")
-
-
-def _users(rows: pa.Table, names: Any) -> ir.Table:
-    """Units as a table of the warehouse; an Arrow table, since a pandas frame would lose the type of dates."""
-    import ibis
-
-    columns = {"user_id": rows[KEY]} | {name: rows[name] for name in ("anchor", "anchor_date", "complete_days")}
-    columns["unit"] = pa.array(np.arange(rows.num_rows, dtype=np.int32))
-    columns["retained"] = pa.array((np.asarray(rows["retained"]) > 0).astype(np.int32))
-    columns["segment"] = pa.array([""] * rows.num_rows if names is None else [str(name) for name in names])
-    return ibis.memtable(pa.table(columns))
-
-
-def _histogram(
-    questions: Questions, inputs: Inputs, users: ir.Table, windows: Windows, behaviours: tuple[Behaviour, ...]
-) -> Mapping[str, Any]:
-    asked = queries.histogram(
-        questions.log, users, questions.basis, days=windows.valid, cap=inputs.largest_times, behaviours=behaviours
-    )
-    found = questions.run(asked)
-    return {name: found[name].to_numpy() for name in found.columns}
 
 
 def _attributes(questions: Questions, users: ir.Table, signup: str, picked: pa.Table) -> Attributes:
@@ -202,7 +183,7 @@ def _unit_days(
     ids = np.asarray(picked["user_id"].to_pylist(), dtype=np.object_)
     order = np.argsort(hashes(ids, f"trials {seed}".encode()), kind="stable")
     chosen = np.sort(order[np.cumsum(active_days[order]) <= MAX_UNITS])
-    users = _users(picked.take(pa.array(chosen)), None)
+    users = users_table(picked.take(pa.array(chosen)), None)
     counts = questions.warehouse.arrow(
         queries.daily_counts(questions.log, users, questions.basis, days=days, behaviours=behaviours)
     )
@@ -251,7 +232,7 @@ def check_population(questions: Questions, inputs: Inputs, restriction: Restrict
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
     users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
-    _eligible(questions.warehouse.arrow(questions.warehouse.named(users)), restriction)
+    eligible_units(questions.warehouse.arrow(questions.warehouse.named(users)), restriction)
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

@@ -162,11 +162,12 @@ def build_table(
 def codes(names: npt.NDArray[np.generic], listed: Sequence[str]) -> Ints:
     """The place of each name in the list."""
     place = {name: number for number, name in enumerate(listed)}
-    different, inverse = np.unique(names.astype(np.object_), return_inverse=True)
-    missing = [name for name in different if name not in place]
-    if missing:
-        raise ValueError(f"not listed: {', '.join(map(str, missing))}")
-    return np.asarray([place[name] for name in different], dtype=np.int64)[inverse.reshape(-1)]
+    found = names.tolist()  # looked up one by one: sorting millions of texts takes many times longer
+    try:
+        return np.fromiter(map(place.__getitem__, found), dtype=np.int64, count=len(found))
+    except KeyError:
+        missing = sorted({str(name) for name in found if name not in place})
+        raise ValueError(f"not listed: {', '.join(missing)}") from None
 
 
 def thresholds(table: CountTable, max_times: int | None = None) -> tuple[tuple[int, ...], ...]:
@@ -175,22 +176,20 @@ def thresholds(table: CountTable, max_times: int | None = None) -> tuple[tuple[i
     Without `max_times`, 1 to 10; for a behaviour that a tenth of its doers do more than ten times, 1 and the rounded
     deciles of the doers' counts before the landmark.
     """
+    return tuple(times_of(table.counts[:, place, -1], max_times) for place in range(len(table.behaviours)))
+
+
+def times_of(counts: npt.NDArray[np.signedinteger], max_times: int | None = None) -> tuple[int, ...]:
+    """The same of one behaviour, from its counts within the longest Y; counts of 0 may be missing."""
     if max_times is not None:
         if max_times < 1:
             raise ValueError(f"max_times must be 1 or more, not {max_times}")
-        return (tuple(range(1, max_times + 1)),) * len(table.behaviours)
-    chosen = []
-    for place in range(len(table.behaviours)):
-        counts = table.counts[:, place, -1]
-        done = counts[counts > 0]
-        deciles = np.quantile(done, np.arange(1, 10) / 10) if done.size else np.zeros(1)
-        often = deciles[-1] > DEFAULT_TIMES
-        chosen.append(
-            tuple(sorted({1, *(round(float(value)) for value in deciles)}))
-            if often
-            else tuple(range(1, DEFAULT_TIMES + 1))
-        )
-    return tuple(chosen)
+        return tuple(range(1, max_times + 1))
+    done = counts[counts > 0]
+    deciles = np.quantile(done, np.arange(1, 10) / 10) if done.size else np.zeros(1)
+    if deciles[-1] > DEFAULT_TIMES:
+        return tuple(sorted({1, *(round(float(value)) for value in deciles)}))
+    return tuple(range(1, DEFAULT_TIMES + 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,17 @@
 """The counts of a study as the columns, weeks and histograms that its report keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from aha.evidence.retention_curve import DayCount
 from aha.study.cell_metrics import Interval, jaccard, phi, phi_limits, risk_difference, youden
 from aha.study.drawn_results import NullPicture, Week, WeekCell
 from aha.study.grid import Cells, Flags, Floats, Ints
 from aha.study.null import Null
-from aha.study.result import Column, Grid
-from stats.results import NotComputable, computable
+from aha.study.result import Column, Grid, Population
+from stats.results import NotComputable, Reason, computable
 from stats.shares import newcombe_limits, share, wilson_limits
 
 type Dates = npt.NDArray[np.datetime64]
@@ -101,6 +102,30 @@ def wilson_interval(part: int, whole: int) -> Interval:
     """A share of a whole above 0 with its interval."""
     low, high = wilson_limits(part, whole)
     return Interval(float(part) / float(whole), float(low), float(high))
+
+
+def who_counts(signups: int, excluded: dict[str, int], retained: Flags, dates: Dates) -> Population:
+    """Who counts; `retained` and `dates` (of signup, local) have one entry per eligible unit."""
+    eligible, stayed = retained.size, int(retained.sum())
+    return Population(
+        signups=signups,
+        eligible=eligible,
+        excluded=excluded,
+        retained=stayed,
+        rate=wilson_interval(stayed, eligible) if eligible else NotComputable(Reason.NO_DATA),
+        first_signup=str(dates.min()) if eligible else None,
+        last_signup=str(dates.max()) if eligible else None,
+    )
+
+
+def curve_of_all(curve: Mapping[str, tuple[DayCount, ...]]) -> tuple[DayCount, ...]:
+    """All segments together: their units are different ones."""
+    days: dict[int, tuple[int, int]] = {}
+    for rows in curve.values():
+        for row in rows:
+            active, units = days.get(row.day, (0, 0))
+            days[row.day] = (active + row.active, units + row.units)
+    return tuple(DayCount(day, *days[day]) for day in sorted(days))
 
 
 def _column(values: Floats | Sequence[float]) -> Column:

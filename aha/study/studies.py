@@ -22,8 +22,9 @@ from events.pickers.in_the_log import never_done
 from reporting.document import dump, load
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
-from runs.progress import Progress, part, silent
+from runs.progress import Early, Progress, part, silent, unseen
 from runs.refusals import Refused
+from runs.shown_early import EarlyParts
 from runs.spent import measured
 
 TASK = "aha.tasks.run_study"
@@ -66,10 +67,20 @@ def start_study(
     return study
 
 
-def run_study(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a waiting study; True when it is done. A study that is gone or taken is left alone."""
+def run_study(pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
+    """Compute a waiting study; True when it is done. A study that is gone or taken is left alone.
+
+    Args:
+        pk: of the study.
+        listen: a further listener.
+        watched: its page shows parts before the end, the first counts before all else; the result is the same.
+    """
     study = Study.objects.filter(pk=pk).first()
-    return study is not None and perform(study, lambda progress: _compute(study, progress), listen=listen)
+    if study is None:
+        return False
+    early = EarlyParts(study) if watched else None
+    tell = early.tell if early is not None else unseen
+    return perform(study, lambda progress: _compute(study, progress, tell), listen=listen, early=early)
 
 
 def read_report(study: Study) -> Report | Unreadable | None:
@@ -77,22 +88,24 @@ def read_report(study: Study) -> Report | Unreadable | None:
     return None if study.payload is None else payload_versions.read(study.payload)
 
 
-def _compute(study: Study, progress: Progress) -> dict[str, Any]:
+def _compute(study: Study, progress: Progress, early: Early) -> dict[str, Any]:
     inputs = load(Inputs, study.inputs)
     with measured() as spent:
-        report = _report(study, inputs, progress)
+        report = _report(study, inputs, progress, early)
         report = replace(report, spent=spent())
     Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
     return payload_versions.STUDY.store(report)
 
 
-def _report(study: Study, inputs: Inputs, progress: Progress) -> Report:
+def _report(study: Study, inputs: Inputs, progress: Progress, early: Early) -> Report:
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
-        answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
+        so_far = part(progress, 0, GATHERED)
+        answers = gather(asked, inputs, restriction, seed=study.seed, progress=so_far, early=early)
     known = knowledge(all_findings())
-    return compute(answers, inputs, seed=study.seed, past=known, progress=part(progress, GATHERED, 1))
+    rest = part(progress, GATHERED, 1)
+    return compute(answers, inputs, seed=study.seed, past=known, progress=rest, early=early)
 
 
 def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> None:

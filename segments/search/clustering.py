@@ -119,6 +119,17 @@ class KChoice:
 
 
 @dataclass(frozen=True)
+class FoundGroups:
+    """The choice of K on one reduction: the table of K, what it recommends, and labels and stability at `k`."""
+
+    scores: tuple[KScore, ...]
+    choice: KChoice
+    k: int
+    labels: Ints
+    stability: Stability
+
+
+@dataclass(frozen=True)
 class Null:
     """Silhouette against data with the same margins and rank correlations but no clusters.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from runs.parallel import calls
-from runs.progress import Progress, part, silent
+from runs.progress import Early, Progress, part, silent, unseen
 from segments.search import clustering
 from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable, columns_of
 from segments.search.importance import FeatureGroup
@@ -15,6 +15,7 @@ from segments.search.question import Inputs
 from segments.search.reduction import Method
 from segments.search.result import Cluster, Drivers, Points, Report, Tier, Tiers, Units
 from segments.search.segmentation import Options, Segmentation, segment
+from segments.search.so_far.told import SIZES, Sizes
 from segments.search.tiers import HIGH, MID, Contrast, Delta, assign_tiers, find_cuts, separate
 from stats.results import NotComputable, Reason
 
@@ -52,7 +53,9 @@ class Composed:
     segmentation: Segmentation
 
 
-def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silent) -> Composed | NotComputable:
+def compose(
+    play: Play, inputs: Inputs, *, seed: int, progress: Progress = silent, early: Early = unseen
+) -> Composed | NotComputable:
     """Find the groups and describe them.
 
     Args:
@@ -60,6 +63,7 @@ def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silen
         inputs: the question.
         seed: of every draw.
         progress: listener; the stages of `segmentation.segment`, then ``profiles`` and ``drivers``.
+        early: told the parts of `segments.search.so_far.told` as they come. They change nothing here.
 
     Returns:
         Report and segmentation, or the reason why nothing can be looked at.
@@ -68,13 +72,14 @@ def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silen
         clusters=inputs.clusters,
         activity_weight=inputs.activity_weight,
         outcome_event=inputs.outcome_event,
-        min_active_days=min(MIN_ACTIVE_DAYS, len(inputs.window)),
+        min_active_days=least_days(inputs),
         seed=seed,
     )
     left = None if play.retained is None else 1.0 - play.retained
-    found = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75))
+    found = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75), early=early)
     if isinstance(found, NotComputable):
         return found
+    early(SIZES, Sizes(found.sizes))
     progress("profiles", 0.75)
     tiers, profiles = calls(
         lambda inner: _tiers(play, found.model.preparation.behaviours, seed, inner),
@@ -82,6 +87,11 @@ def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silen
         progress=part(progress, 0.75, 1.0),
     )
     return Composed(_report(play, inputs, found, profiles, tiers), found)
+
+
+def least_days(inputs: Inputs) -> int:
+    """Active days without which a unit has no pattern: a window shorter than three days can't ask for three."""
+    return min(MIN_ACTIVE_DAYS, len(inputs.window))
 
 
 def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles, tiers: Tiers) -> Report:

@@ -9,22 +9,26 @@ from events.asking import Questions
 from events.counting import queries
 from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
+from runs.progress import Early, unseen
 from runs.refusals import Refused
 from segments.search import queries as own
 from segments.search.composition import Play
 from segments.search.features import UnitTable, unit_table
 from segments.search.question import Inputs
+from segments.search.so_far.first_activity import first_counts, tiers_of
+from segments.search.so_far.told import TIERS
 
 MAX_BEHAVIOURS = 60  # by number of users; more would make a wide, noisy matrix (docs/segments.md)
 
 
-def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
+def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = unseen) -> Play:
     """Counts, activity, halves and outcome of the eligible units.
 
     Args:
         asked: the open warehouse.
         inputs: the question.
         seed: of the split of each unit's active days into halves.
+        early: told who counts and how active they are, as soon as it is known.
 
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
@@ -39,6 +43,8 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     users = own.eligible(everybody, inputs.window, outcome)
     if definition is not None and isinstance(definition, Survival):
         users = users.filter(users.complete_days > definition.gap)
+    if early is not unseen:
+        first_counts(asked, inputs, users, signed_up=signed_up, seed=seed, early=early)
     behaviours = choose_behaviours(asked, inputs)
     activity = asked.units(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:
@@ -48,6 +54,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
             window=inputs.window,
             at="window",
         )
+    early(TIERS, tiers_of(activity.active_days.to_numpy(), inputs, eligible=len(activity), seed=seed))
     halves = asked.units(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
     names = [str(behaviour) for behaviour in behaviours]
     whole = unit_table(activity, halves, names)

@@ -14,9 +14,9 @@ from importlib.metadata import version
 import numpy as np
 
 from runs.parallel import calls, each
-from runs.progress import Progress, part, silent
+from runs.progress import Early, Listeners, Progress, part, silent, unseen
 from segments.search import clustering, placement, reduction
-from segments.search.clustering import KChoice, KScore, Null, Stability, Standing
+from segments.search.clustering import FoundGroups, KChoice, KScore, Null, Stability, Standing
 from segments.search.features import (
     MIN_ACTIVE_DAYS,
     Dropped,
@@ -33,6 +33,7 @@ from segments.search.features import (
 from segments.search.gaps import Gap, Shape, find_gaps, shape_of
 from segments.search.placement import FittedModel
 from segments.search.reduction import Method, Picture, ScorecardRow
+from segments.search.so_far import told as shown
 from stats.results import NotComputable, Reason
 
 MIN_UNITS = 100
@@ -172,19 +173,13 @@ class _Sample:
         return clustering.copula(np.column_stack([counts, *activity]))
 
 
-@dataclass(frozen=True)
-class _GroupCount:
-    """The choice of K on one reduction."""
-
-    scores: tuple[KScore, ...]
-    choice: KChoice
-    k: int
-    labels: Ints
-    stability: Stability
-
-
 def segment(
-    table: UnitTable, *, outcome: Floats | None = None, options: Options | None = None, progress: Progress = silent
+    table: UnitTable,
+    *,
+    outcome: Floats | None = None,
+    options: Options | None = None,
+    progress: Progress = silent,
+    early: Early = unseen,
 ) -> Segmentation | NotComputable:
     """Find the play patterns of units, and say whether they are more than a cloud.
 
@@ -194,6 +189,7 @@ def segment(
             outside the fit.
         options: see `Options`.
         progress: listener; stages ``features``, ``k``, ``scorecard``, ``model``, ``null``, ``pictures``.
+        early: told the parts of `segments.search.so_far.told` as they come. They change nothing here.
 
     Returns:
         The record, whose `clusters_found` may be False, or the reason why nothing can be looked at.
@@ -213,12 +209,14 @@ def segment(
     )
     if isinstance(learnt, NotComputable):
         return learnt
-    return _segment(table, outcome, chosen, train, learnt, progress)
+    early(shown.FEATURES, shown.Compared(len(learnt.preparation.names), len(learnt.dropped)))
+    return _segment(table, outcome, chosen, train, learnt, (progress, early))
 
 
 def _segment(
-    table: UnitTable, outcome: Floats | None, options: Options, train: Ints, learnt: Features, progress: Progress
+    table: UnitTable, outcome: Floats | None, options: Options, train: Ints, learnt: Features, heard: Listeners
 ) -> Segmentation:
+    progress, early = heard
     preparation = learnt.preparation
     values = preparation.apply(table.take(train)).values
     reference = min(options.reference_rows, int(0.7 * len(train)))
@@ -227,19 +225,18 @@ def _segment(
     spaces, pictures, found = calls(
         lambda inner: each(METHODS, lambda method, _: _spaces(sample, method, options), progress=inner),
         lambda _: reduction.draw(values[: options.picture_rows], train, seed=options.seed),
-        lambda inner: _choose_k(sample, Method.PCA, options, inner),
+        lambda inner: _choose_k(sample, Method.PCA, options, inner, early),
         progress=part(progress, 0.02, 0.35),
     )
     judged = (values[held], None if outcome is None else outcome[train[held]])
     progress("scorecard", 0.35)
-    rows = each(
-        tuple(zip(METHODS, spaces, strict=True)), lambda one, _: _scorecard_row(sample, *one, found.k, *judged, options)
-    )
+    both = tuple(zip(METHODS, spaces, strict=True))
+    rows = each(both, lambda one, _: _scorecard_row(sample, *one, found.k, *judged, options))
     progress("scorecard", 0.4)
-    method, why, sample, found, model = _fit(sample, found, rows, values, options, part(progress, 0.4, 0.6))
+    method, why, sample, found, model = _fit(sample, found, rows, values, options, part(progress, 0.4, 0.6), early)
     progress("model", 0.65)
     null, placed, pca = calls(
-        lambda inner: _null(sample, method, found, options, inner),
+        lambda inner: _null(sample, method, found, options, inner, early),
         lambda _: model.place(table),
         lambda _: reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed)),
         progress=part(progress, 0.65, 0.9),
@@ -247,7 +244,7 @@ def _segment(
     stability = placement.in_order_of(model, sample.values, found.labels, found.stability)
     clusters_found = found.choice.k is not None and null.p_value <= clustering.NULL_LEVEL
     clusters_found &= stability.mean_ari >= clustering.STABLE_ARI
-    gaps = _gaps(table.take(train), values, model) if clusters_found else ()
+    gaps, shape = _gaps(table.take(train), values, model, early, clusters_found=clusters_found)
     progress("pictures", 0.9)
     return Segmentation(
         unit_ids=table.unit_ids,
@@ -274,48 +271,62 @@ def _segment(
         rows={"units": len(table), "train": len(train), "reference": len(sample.table)},
         versions={name: version(name) for name in LIBRARIES},
         gaps=gaps,
-        shape=shape_of(gaps, clusters_found=clusters_found),
+        shape=shape,
     )
 
 
 def _fit(
     sample: _Sample,
-    found: _GroupCount,
+    found: FoundGroups,
     rows: Sequence[ScorecardRow],
     values: Floats,
     options: Options,
     progress: Progress,
-) -> tuple[Method, str, _Sample, _GroupCount, FittedModel]:
+    early: Early,
+) -> tuple[Method, str, _Sample, FoundGroups, FittedModel]:
     """The method that is used and why, its sample, number of groups and model; `sample` and `found` are PCA's."""
     method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
     if method is Method.UMAP:
         smaller = sample.head(options.refit_rows)
-        found_umap = _choose_k(smaller, method, options, progress)
+        found_umap = _choose_k(smaller, method, options, progress, early)
         model = placement.fit_model(
             sample.preparation, values[: options.umap_rows], method, found_umap.k, seed=options.seed
         )
         if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
+            early(shown.METHOD, shown.Chosen(method, shown.group_count(found_umap)))
             return method, why, smaller, found_umap, model
         # A segment nobody can be placed into can't be published; PCA's clusters can.
         why = "fidelity"
     model = placement.fit_model(sample.preparation, values, Method.PCA, found.k, seed=options.seed)
+    early(shown.METHOD, shown.Chosen(Method.PCA, shown.group_count(found)))
     return Method.PCA, why, sample, found, model
 
 
-def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ...]:
+def _gaps(
+    table: UnitTable, values: Floats, model: FittedModel, early: Early, *, clusters_found: bool
+) -> tuple[tuple[Gap, ...], Shape]:
     """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
-    events = table.counts[:, columns_of(table, model.preparation.behaviours)].sum(axis=1)
-    return find_gaps(values, model.labels_of(values), events)
+    gaps: tuple[Gap, ...] = ()
+    if clusters_found:
+        events = table.counts[:, columns_of(table, model.preparation.behaviours)].sum(axis=1)
+        gaps = find_gaps(values, model.labels_of(values), events)
+    shape = shape_of(gaps, clusters_found=clusters_found)
+    early(shown.GAPS, shown.neighbours_of(gaps, shape))
+    return gaps, shape
 
 
-def _null(sample: _Sample, method: Method, found: _GroupCount, options: Options, progress: Progress) -> Null:
+def _null(
+    sample: _Sample, method: Method, found: FoundGroups, options: Options, progress: Progress, early: Early
+) -> Null:
     observed, draws = clustering.silhouette(sample.values, found.labels), options.null_draws[method is Method.UMAP]
-    return clustering.compare_with_null(
+    null = clustering.compare_with_null(
         observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=progress
     )
+    early(shown.CHANCE, shown.chance_of(null))
+    return null
 
 
-def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progress) -> _GroupCount:
+def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progress, early: Early) -> FoundGroups:
     """The table of K on the sample, and the K it recommends."""
     progress("k", 0.0)
     values, seed = sample.values, options.seed
@@ -331,7 +342,9 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
     scores = clustering.score_ks(values, base, stability, gaps)
     choice = clustering.choose_k(scores, clustering.gap_choice(gaps), given=options.clusters)
     k = choice.votes["stability"] if choice.k is None else choice.k
-    return _GroupCount(scores, choice, k, base[k], stability[k])
+    found = FoundGroups(scores, choice, k, base[k], stability[k])
+    early(shown.GROUPS, shown.group_count(found))
+    return found
 
 
 def _spaces(sample: _Sample, method: Method, options: Options) -> tuple[list[Floats], float]:

@@ -10,8 +10,9 @@ from events.asking import questions
 from reporting.document import dump, load
 from reporting.words import reason_words
 from runs.perform import enqueue, perform
-from runs.progress import Progress, part, silent
+from runs.progress import Early, Progress, part, silent, unseen
 from runs.refusals import Refused
+from runs.shown_early import EarlyParts
 from runs.spent import measured
 from segments.models import SegmentationRun
 from segments.search.composition import compose
@@ -51,10 +52,20 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
     return run
 
 
-def compute_segmentation(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a queued segmentation; False when it failed, was cancelled, or isn't there any more."""
+def compute_segmentation(pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
+    """Compute a queued segmentation; False when it failed, was cancelled, or isn't there any more.
+
+    Args:
+        pk: of the run.
+        listen: a further listener.
+        watched: its page shows parts before the end; the result is the same.
+    """
     run = SegmentationRun.objects.filter(pk=pk).first()
-    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
+    if run is None:
+        return False
+    early = EarlyParts(run) if watched else None
+    tell = early.tell if early is not None else unseen
+    return perform(run, lambda progress: _compute(run, progress, tell), listen=listen, early=early)
 
 
 def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> SegmentationRun:
@@ -65,14 +76,14 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
     return run
 
 
-def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
+def _compute(run: SegmentationRun, progress: Progress, early: Early) -> dict[str, Any]:
     inputs = load(Inputs, run.inputs)
     progress("counts", 0.0)
     with measured() as spent:
         with questions(day_mode=inputs.day_mode) as asked:
-            play = read_play(asked, inputs, seed=run.seed)
+            play = read_play(asked, inputs, seed=run.seed, early=early)
             as_of = asked.basis.data_end
-        composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
+        composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0), early=early)
         if isinstance(composed, NotComputable):
             raise Refused(reason_words(composed))
         report = replace(composed.report, spent=spent())

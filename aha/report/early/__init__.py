@@ -1,0 +1,1 @@
+"""The page of a study that is still being computed. Pure."""

@@ -1,0 +1,1 @@
+"""What a study shows of itself before its end. Pure."""

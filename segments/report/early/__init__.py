@@ -1,0 +1,1 @@
+"""The page of a segmentation that is still being computed. Pure."""

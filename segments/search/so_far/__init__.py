@@ -1,0 +1,1 @@
+"""What a segmentation shows of itself before its end. Pure."""

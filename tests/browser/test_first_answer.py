@@ -1,0 +1,82 @@
+"""A study watched while a real worker computes it: counts first, evidence in its place, the report at the end."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from aha.models import Study
+from aha.study.question import Inputs
+from aha.study.studies import start_study
+from events.simulation import WORLDS, draw_arms, simulate
+from tests.aha.store import store_of
+from tests.aha.study.early.make_parts import RUNNING, running_study
+from tests.browser.worker import worker
+
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+BEHAVIOURS = ("friend_add", "chat")
+UNITS = 2_000
+# Sum of all layout shifts that no click caused, as the browser itself counts them.
+COUNT_SHIFTS = """() => { window.shifted = 0; new PerformanceObserver(list => {
+  for (const one of list.getEntries()) { if (!one.hadRecentInput) window.shifted += one.value; }
+}).observe({type: 'layout-shift', buffered: false}); }"""
+
+
+@pytest.fixture
+def small_world(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    world = WORLDS["step"]
+    with store_of(simulate(world, UNITS, 3, draw_arms(world, UNITS, 3)), tmp_path / "small"):
+        yield
+
+
+@pytest.mark.usefixtures("small_world")
+@pytest.mark.parametrize(
+    ("language", "waiting", "counted"), [("en", "not yet", "Counted on all"), ("ko", "아직", "명 전체를 집계했습니다")]
+)
+def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
+    open_page: Callable[..., Any], pm: User, tmp_path: Path, language: str, waiting: str, counted: str
+) -> None:
+    cache.clear()
+    study = start_study(inputs=Inputs("signup", (3,), "window:14-20", behaviours=BEHAVIOURS), by=pm)
+    page = open_page(language, pm)
+    page.set_default_timeout(400_000)
+
+    page.goto(f"/aha/studies/{study.pk}/")
+    assert page.locator("#early table").count() == 0
+    with worker(tmp_path):
+        page.locator("#early table.many tbody tr").first.wait_for()
+        page.evaluate(COUNT_SHIFTS)
+        table = page.locator("#early table.many")
+        rows = table.locator("tbody tr").count()
+        assert counted in page.locator("#early-counted").inner_text()
+        assert waiting in table.inner_text()
+        assert Study.objects.values_list("payload", flat=True).get() is None
+        assert "A" in table.locator("thead").inner_text()
+        page.wait_for_function("text => document.querySelectorAll('#early .soft').length < text", arg=7 * rows)
+        assert table.locator("tbody tr").count() == rows
+        assert page.evaluate("window.shifted") == 0
+        page.locator("#curve-first").wait_for()
+
+    assert page.locator("#early").count() == 0
+    study.refresh_from_db()
+    assert (study.status, study.early) == ("done", None)
+
+
+def test_study__without_script__shows_the_same_by_reload(chromium: Any, live_server: Any, pm: User) -> None:
+    study = running_study()
+    context = chromium.new_context(java_script_enabled=False, base_url=live_server.url, locale="en-US")
+    page = context.new_page()
+    page.goto("/login/")
+    page.fill("#id_username", "pm")
+    page.fill("#id_password", "correct horse")
+    page.locator("main button[type=submit]").click()
+
+    page.goto(f"/aha/studies/{study.pk}/")
+    assert page.locator("#early table.many").inner_text().count("not yet") > 0
+    Study.objects.filter(pk=study.pk).update(early=RUNNING)
+    page.reload()
+    assert "Evidence that has come: marks, comparison with luck." in (page.locator("#early-news").text_content() or "")
+    context.close()
