@@ -5,6 +5,8 @@ The database knows the number of the last batch that it has put into the store. 
 store that is gone, older than the database, or written by another database is told from an empty one.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,7 +78,7 @@ def owner_mark(writer: str) -> int:
     return store.number_of(f"{_place()}|{writer}")
 
 
-def trouble_in_reading(ours: Known, seen: "store.Seen | None") -> Trouble | None:
+def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
     """What is wrong for a reader, or None. A database that has put nothing into a store may read another's."""
     if not ours.committed:
         return None
@@ -85,16 +87,16 @@ def trouble_in_reading(ours: Known, seen: "store.Seen | None") -> Trouble | None
     return _stranger(ours, seen) or (Trouble.BEHIND if seen.number < ours.committed else None)
 
 
-def trouble_in_writing(ours: Known, seen: "store.Seen | None") -> Trouble | None:
+def trouble_in_writing(ours: Known, seen: store.Seen | None) -> Trouble | None:
     """What is wrong for a writer, or None. `ours` must be read before the store is looked at."""
     return trouble_in_reading(ours, seen) or (_stranger(ours, seen) if seen else None)
 
 
-def _stranger(ours: Known, seen: "store.Seen") -> Trouble | None:
+def _stranger(ours: Known, seen: store.Seen) -> Trouble | None:
     return Trouble.FOREIGN if seen.owner is not None and seen.owner != owner_mark(ours.writer) else None
 
 
-def look(writer: str) -> "store.Seen | None":
+def look(writer: str) -> store.Seen | None:
     """The store as it is now, None when there is none.
 
     Raises:
@@ -128,7 +130,7 @@ def check_to_write() -> Known:
         return after
 
 
-def _is_ahead(ours: Known, seen: "store.Seen") -> bool:
+def _is_ahead(ours: Known, seen: store.Seen) -> bool:
     """True when the store has a batch that this database hasn't made."""
     if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
         foreign = seen.digest not in (None, digest_of(ours.last))
