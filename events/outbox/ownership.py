@@ -158,7 +158,7 @@ def files_to_read() -> list[str]:
     return seen.files() if seen else []
 
 
-def seen_to_read() -> "store.Seen | None":
+def seen_to_read() -> store.Seen | None:
     """The store at its newest version; None when nothing was ever put into it.
 
     Raises:
