@@ -12,7 +12,9 @@ APPS = ("insight_site", "experiments", "aha", "segments", "events", "runs", "rep
 FOLDERS = (*APPS, "docs", "templates", "tests")
 FILES = [*ROOT.iterdir(), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.*"))]
 NAMES = {path.name for path in FILES}
-TESTS = set(re.findall(r"def (test_\w+)", "".join(p.read_text("utf-8") for p in FILES if p.name.startswith("test_"))))
+TESTS = set(
+    re.findall(r"def (test_\w+)", "".join(p.read_text("utf-8") for p in FILES if re.fullmatch(r"test_\w+\.py", p.name)))
+)
 QUOTED = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w./-]+\.(?:py|md|html|toml|m?js)\b")
 PAGES = pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))

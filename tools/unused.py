@@ -39,7 +39,6 @@ KEPT = {
     "joining:join_users": "issue 19 gives it its door",
     "joining:_entries": "alike",
     "snapshot:add_to_dictionary": "alike",
-    "dictionary:texts_of": "alike",
     "dictionary:join_entries": "alike",
     "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
     "fields:PropertyField": "issue 16, for forms that ask for one property; the sentence of an outcome has its own gap",

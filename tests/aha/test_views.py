@@ -192,7 +192,7 @@ def test_study__not_done__shows_how_far_or_why(viewer: Client, status: str, said
     text = page(viewer, f"/aha/studies/{row.pk}/")
 
     assert said in text
-    assert ('hx-trigger="every 2s"' in text) is (status == "queued")
+    assert ('hx-trigger="every 1s"' in text) is (status == "queued")
 
 
 def test_progress__htmx__fragment_and_refresh_when_it_ended(viewer: Client) -> None:

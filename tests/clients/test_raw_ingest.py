@@ -40,7 +40,7 @@ def talk(site: Site, head: str, body: bytes = b"", *, pieces: bool = False) -> A
     Raises:
         OSError: when the site resets the connection, so that its answer is lost.
     """
-    lines = [head, "Host: 127.0.0.1"]
+    lines = [head, "Host: 127.0.0.1", "Connection: close"]
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
         step = 65_536 if pieces else max(1, len(body))

@@ -17,7 +17,11 @@ DOCUMENTS = ("analyze", "analyze_file", "discover", "segment_units")
 # Of the run and not of the data: its time, number and seconds; and sentences, whose wording may become better.
 CELL = ("behaviour", "times", "days")
 # Pictures that are not linear are laid out by sums whose order depends on the processor: another machine, other digits.
+# UMAP takes 200 epochs in place of 500 since issue 17.
 BY_MACHINE = re.compile(r"\.reductions\[[1-9]\]\.")
+# Adjusted by models that are fitted with fewer trees of larger steps since issue 17: far below the intervals' width.
+BY_MODEL = re.compile(r"\.candidates\[.*\]\.(ladder\[[23]\]\.|surviving|expected|robust|promise|rank_by)")
+E_VALUE = re.compile(r"\.candidates\[.*\]\.e_value")  # of the same models; a ratio of two risks, so it moves more
 OTHER = {"created_at", "version", "made", "id", "seconds"}
 # Of an experiment planned on the day of the run: the day itself, and the digest of a plan that ends on one.
 OF_THE_DAY = {"planned_end", "definition", "shown"}
@@ -48,7 +52,7 @@ def test_new_run__of_the_same_world__gives_the_numbers_of_then(computed: dict[st
     moved = {
         place: (value, now[place])
         for place, value in then.items()
-        if place in now and not same(value, now[place], by_machine=BY_MACHINE.match(place) is not None)
+        if place in now and not same(value, now[place], within=_within(place))
     }
 
     assert len(then) > 20
@@ -75,9 +79,14 @@ def places(rows: list[Any]) -> list[Any]:
     return cells if known else list(range(len(rows)))
 
 
-def same(then: Any, now: Any, *, by_machine: bool = False) -> bool:
+def _within(place: str) -> float:
+    bounds = {BY_MACHINE: 0.1, BY_MODEL: 0.003, E_VALUE: 0.03}
+    return next((bound for pattern, bound in bounds.items() if pattern.match(place)), 0.0)
+
+
+def same(then: Any, now: Any, *, within: float = 0.0) -> bool:
     if isinstance(then, float) and isinstance(now, int | float):
-        if by_machine:
-            return bool(then == pytest.approx(now, abs=0.02))
+        if within:
+            return bool(then == pytest.approx(now, abs=within))
         return bool(then == pytest.approx(now, rel=1e-9, abs=1e-12))
     return bool(then == now)
