@@ -75,7 +75,7 @@ def _decisive() -> Iterator[Analysis]:
     """Of each experiment of an AHA moment the final analysis, or else the last good one; by the experiment's name."""
     done = Analysis.objects.filter(status=Analysis.Status.DONE)
     best = done.filter(experiment=OuterRef("experiment")).order_by("-final", "-pk").values("pk")[:1]
-    rows = done.filter(experiment__moment__isnull=False, pk=Subquery(best)).select_related("experiment")
+    rows = done.filter(experiment__moment__isnull=False, pk=Subquery(best)).select_related("experiment").defer("early")
     return rows.order_by("experiment__name", "experiment__pk").iterator(chunk_size=READ_AT_ONCE)
 
 

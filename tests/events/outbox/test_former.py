@@ -69,8 +69,6 @@ def test_ids__of_the_old_table__are_dropped_when_they_are_old(former: Callable[.
 
 
 def test_old_door__of_an_id_that_todays_has_taken__keeps_nothing(former: Callable[..., None]) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no digest, and no two releases run on one file")
     accept_some("a")
 
     with connection.cursor() as cursor:
@@ -81,4 +79,5 @@ def test_old_door__of_an_id_that_todays_has_taken__keeps_nothing(former: Callabl
         )
 
     former("b")
-    assert FormerOutboxEvent.objects.count() == 1
+    # SQLite has no digest and so no trigger: no two releases run on one file.
+    assert FormerOutboxEvent.objects.count() == (1 if connection.vendor == "postgresql" else 3)
