@@ -74,7 +74,7 @@ def test_old_door__of_an_id_that_todays_has_taken__keeps_nothing(former: Callabl
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO events_outboxevent (message_id, user_id, event, time, properties, received_at) "
-            "SELECT message_id, user_id, event, time, properties, received_at FROM events_outbox "
+            "SELECT message_id, user_id, event, time, properties, received_at FROM events_outbox WHERE true "
             "ON CONFLICT (message_id) DO NOTHING"
         )
 
