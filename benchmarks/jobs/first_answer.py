@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -104,12 +105,12 @@ class Person:
         return urllib.request.Request(self.site.url + path, data=data, headers=headers)
 
 
-def first_answer(person: Person, kind: str, seed: int) -> Figures:
+def first_answer(person: Person, kind: str, turn: int) -> Figures:
     """Seconds until the run's page is there, and until it shows counts."""
     path, own = FORMS[kind]
     one(person.site.url + path, person.cookie)  # the form is open before anybody clicks
     begun = time.perf_counter()
-    page = person.start(path, {**FIELDS, **own, "seed": str(seed)})
+    page = person.start(path, {**FIELDS, **own, "seed": str(turn + 1)})
     started = time.perf_counter() - begun
     while 'id="early"' not in person.poll(page):
         if time.perf_counter() - begun > MOST_SECONDS:
@@ -154,10 +155,7 @@ def opened_in(folder: Path, users: int) -> Iterator[Sequence[Side]]:
         site.serve()
         try:
             with waiting_worker(site, Path(name)):
-                yield [
-                    Side(kind, lambda turn, kind=kind: first_answer(person, kind, turn + 1))  # type: ignore[misc]
-                    for kind in FORMS
-                ]
+                yield [Side(kind, partial(first_answer, person, kind)) for kind in FORMS]
         finally:
             site.stop()
 
