@@ -33,6 +33,14 @@ def test_next_minute__begins_anew() -> None:
         assert limits.passes("k", 1)
 
 
+def test_next_minute__takes_nothing_over_of_a_block_that_was_not_spent() -> None:
+    limit = 2 * limits.BLOCKS
+    with patch("insight_site.access.limits.time.time", return_value=659.0):
+        assert limits.passes("k", limit)  # one call of a block of two
+    with patch("insight_site.access.limits.time.time", return_value=660.0):
+        assert sum(limits.passes("k", limit) for _ in range(limit + 5)) == limit
+
+
 def test_names__are_counted_apart() -> None:
     assert limits.passes("a", 1)
     assert limits.passes("b", 1)
