@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
 from runs.kinds import RunKind
+from runs.queue.registry import QUICK, Task
 
 STAGES = {
     "units": _("finding who counts"),
@@ -27,12 +28,19 @@ class AhaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     warm_up = ("stats.flag_sums.compile_all",)
     pick_sources = (PickSource("moment", "aha.pickers.moments"),)
+    tasks = (
+        Task("aha.tasks.run_study"),
+        Task("aha.tasks.count_reach"),
+        Task("aha.tasks.count_all_reaches"),
+        Task("aha.tasks.prepare_explore", QUICK),
+    )
     run_kinds = (
         RunKind(
             model="aha.Study",
             page=("aha:study", "pk"),
             permission="aha.add_study",
             stages=STAGES,
+            task="aha.tasks.run_study",
             read="aha.payload_versions.read",
             draw="aha.report.page.draw",
             body="aha.views.report_body",

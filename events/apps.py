@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
 from runs.kinds import RunKind
+from runs.queue.registry import QUICK, STORE, Task
 
 STAGES = {
     "prepare": _("reading the file"),
@@ -25,12 +26,20 @@ class EventsConfig(AppConfig):
         PickSource("behaviour", "events.pickers.offered_names.behaviours"),
         PickSource("outcome", "events.pickers.outcomes.outcomes"),
     )
+    tasks = (
+        Task("events.tasks.flush_events", STORE, seconds=1800),
+        Task("events.tasks.maintain_store", seconds=4 * 3600),
+        Task("events.tasks.run_import", seconds=4 * 3600),
+        Task("events.tasks.remove_old_uploads", QUICK),
+        Task("events.tasks.refresh_catalogue", QUICK),
+    )
     run_kinds = (
         RunKind(
             model="events.FileImport",
             page=("events:import_run", "pk"),
             permission="events.add_fileimport",
             stages=STAGES,
+            task="events.tasks.run_import",
             read="events.payload_versions.read",
         ),
     )

@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from runs.kinds import RunKind
+from runs.queue.registry import QUICK, Task
 
 STAGES = {
     "events": _("opening the events"),
@@ -21,12 +22,18 @@ class ExperimentsConfig(AppConfig):
     name = "experiments"
     verbose_name = _("Experiments")
     default_auto_field = "django.db.models.BigAutoField"
+    tasks = (
+        Task("experiments.tasks.run_analysis"),
+        Task("experiments.tasks.request_analyses"),
+        Task("experiments.tasks.deliver_webhooks", QUICK, seconds=1200),
+    )
     run_kinds = (
         RunKind(
             model="experiments.Analysis",
             page=("experiments:analysis", "experiment.key", "pk"),
             permission="experiments.add_analysis",
             stages=STAGES,
+            task="experiments.tasks.run_analysis",
             home=("experiments:report", "experiment.key"),
             read="experiments.analyse.payload_versions.read",
             draw="experiments.report.page.draw",

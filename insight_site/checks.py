@@ -15,10 +15,9 @@ PEPPER_CHARS = 32
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """All checks, each with its own id."""
     found: list[CheckMessage] = []
-    queue, database = settings.Q_CLUSTER, settings.DATABASES["default"]
-    if queue["retry"] <= queue["timeout"]:
-        text = "Q_CLUSTER: retry must be larger than timeout, or a running task is started a second time."
-        found.append(Error(text, id="insight.E001"))
+    database = settings.DATABASES["default"]
+    if settings.WORKERS < 1:
+        found.append(Error("WORKERS must be at least 1: studies and analyses would wait for ever.", id="insight.E001"))
     if database["ENGINE"].endswith("sqlite3") and database.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE":
         text = "DATABASES: SQLite needs transaction_mode IMMEDIATE, since select_for_update does nothing there."
         found.append(Error(text, id="insight.E002"))

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 
 from events.catalogue import labels
 from insight_site.access.permissions import machine_door
-from insight_site.pages import probes
+from insight_site.operation import probes
 from insight_site.request_lines import ids_of, line_of, note
 from reporting.particles import fit
 

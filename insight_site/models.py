@@ -147,3 +147,12 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class WriteProbe(models.Model):
+    """One row that `/readyz` writes: a database that only reads must not get events."""
+
+    written_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.written_at.isoformat()

@@ -7,11 +7,11 @@ from typing import Any
 from django.apps import apps as installed
 from django.utils import timezone
 
-MINUTES, HOURLY, DAILY = "I", "H", "D"  # codes of django_q.models.Schedule
+MINUTES, HOURLY, DAILY = "I", "H", "D"  # codes of runs.models.Schedule
 
 
 @dataclass(frozen=True)
-class Job:
+class Recurring:
     """One task that comes again and again.
 
     Attributes:
@@ -36,19 +36,20 @@ class Job:
         return tomorrow.replace(hour=self.at.hour, minute=self.at.minute, second=0, microsecond=0)
 
 
-JOBS = (
-    Job("events: flush", "events.tasks.flush_events", MINUTES, 1),
-    Job("events: catalogue", "events.tasks.refresh_catalogue", MINUTES, 1),
-    Job("events: maintain store", "events.tasks.maintain_store", DAILY),
-    Job("aha: prepare explore", "aha.tasks.prepare_explore", MINUTES, 5),
-    Job("aha: weekly reach", "aha.tasks.count_all_reaches", DAILY, at=time(3, 15)),
-    Job("site: home figures", "insight_site.tasks.count_home_figures", DAILY, at=time(3, 20)),
-    Job("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),
-    Job("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),
-    Job("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
-    Job("segments: refresh", "segments.tasks.refresh_segments", HOURLY),
-    Job("site: close lost runs", "insight_site.tasks.close_lost_runs", MINUTES, 15),
-    Job("site: forget old calls", "insight_site.tasks.forget_old_calls", DAILY, at=time(3, 45)),
+RECURRING = (
+    Recurring("events: flush", "events.tasks.flush_events", MINUTES, 1),
+    Recurring("events: catalogue", "events.tasks.refresh_catalogue", MINUTES, 1),
+    Recurring("events: maintain store", "events.tasks.maintain_store", DAILY),
+    Recurring("aha: prepare explore", "aha.tasks.prepare_explore", MINUTES, 5),
+    Recurring("aha: weekly reach", "aha.tasks.count_all_reaches", DAILY, at=time(3, 15)),
+    Recurring("site: home figures", "insight_site.tasks.count_home_figures", DAILY, at=time(3, 20)),
+    Recurring("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),
+    Recurring("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),
+    Recurring("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
+    Recurring("segments: refresh", "segments.tasks.refresh_segments", HOURLY),
+    Recurring("site: close lost runs", "insight_site.tasks.close_lost_runs", MINUTES, 15),
+    Recurring("site: forget old calls", "insight_site.tasks.forget_old_calls", DAILY, at=time(3, 45)),
+    Recurring("runs: forget old jobs", "runs.tasks.forget_old_jobs", DAILY, at=time(3, 50)),
 )
 
 
@@ -62,17 +63,10 @@ def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any
         apps: the registry of the migration state, or Django's own.
     """
     try:
-        rows = apps.get_model("django_q", "Schedule").objects.using(using)
+        rows = apps.get_model("runs", "Schedule").objects.using(using)
     except LookupError:  # migrated to a state without the queue's tables
         return
-    for job in JOBS:
-        if not rows.filter(name=job.name).exists():
-            rows.create(
-                name=job.name,
-                func=job.task,
-                schedule_type=job.every,
-                minutes=job.minutes,
-                repeats=-1,
-                next_run=job.first_run(),
-            )
-        rows.filter(name=job.name).exclude(func=job.task).update(func=job.task)
+    for one in RECURRING:
+        if not rows.filter(name=one.name).exists():
+            rows.create(name=one.name, task=one.task, every=one.every, minutes=one.minutes, next_run=one.first_run())
+        rows.filter(name=one.name).exclude(task=one.task).update(task=one.task)

@@ -42,7 +42,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_q",
     "simple_history",
     "rest_framework",
     "django_filters",
@@ -133,7 +132,7 @@ SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the pro
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
 ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB
-OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # /readyz fails when the oldest row waits longer
+OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # the outbox has failed when a row waits longer
 # The ingest door answers 429 beyond as many waiting rows (about 4 GB), or with less room on a disk of this machine.
 OUTBOX_ROWS = env.int("OUTBOX_ROWS", default=5_000_000)
 DISK_FREE_MB = env.int("DISK_FREE_MB", default=1_000)
@@ -187,7 +186,7 @@ SECURE_CSP = {
 SECURE_SSL_REDIRECT = HTTPS
 # Machines must never be redirected: a redirected POST loses its body. insight_site.access.permissions answers them
 # with 403.
-SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz", r"^readyz$", r"^metrics$"]
 # The first pepper makes new keys; further ones keep older keys alive while it is being changed.
 API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
     hashlib.sha256(f"api-key-pepper:{SECRET_KEY}".encode()).hexdigest()
@@ -287,17 +286,11 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Background work ───────────────────────────────────────────────────────────
-# django-q2 repeats a running task when retry <= timeout, so retry is always the larger.
-Q_CLUSTER = {
-    "name": "insight",
-    "orm": "default",
-    "workers": env.int("WORKERS", default=2),
-    "timeout": 3600,
-    "retry": 4000,
-    "max_attempts": 3,
-    "save_limit": 1000,
-    "catch_up": False,
-}
+# Processes of one worker for what may take minutes; two more move events to the store and do what takes seconds.
+WORKERS = env.int("WORKERS", default=2)
+WORKER_MB = env.int("WORKER_MB", default=3_000)  # a process that has grown larger is replaced after its job
+# How long a worker that is told to end lets its jobs go on; what isn't done then is stopped, and begun anew by another.
+WORKER_GRACE_SECONDS = env.int("WORKER_GRACE_SECONDS", default=30)
 
 # ── Logs: one JSON object a line ──────────────────────────────────────────────
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

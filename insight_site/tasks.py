@@ -3,7 +3,7 @@
 from insight_site.pages import retention_tiles
 from insight_site.rest import idempotency
 from runs.kinds import all_kinds
-from runs.perform import close_lost
+from runs.queue.lost import close_lost
 
 
 def draw_pictures(label: str, pk: int) -> int:

@@ -9,7 +9,8 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from insight_site.pages import preferences, probes
+from insight_site.operation import probes
+from insight_site.pages import preferences
 from insight_site.pages.language import Login, choose_language
 from runs.later import views_of
 
@@ -50,7 +51,7 @@ urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]
-handler400 = "insight_site.pages.probes.bad_request"
-handler403 = "insight_site.pages.probes.permission_denied"
-handler404 = "insight_site.pages.probes.not_found"
-handler500 = "insight_site.pages.probes.server_error"
+handler400 = "insight_site.pages.error_pages.bad_request"
+handler403 = "insight_site.pages.error_pages.permission_denied"
+handler404 = "insight_site.pages.error_pages.not_found"
+handler500 = "insight_site.pages.error_pages.server_error"

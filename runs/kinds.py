@@ -37,6 +37,7 @@ class RunKind:
         page: the page of a run; its fragment and its cancelling are the same route with "_progress" and "_cancel".
         permission: what a person needs who cancels one.
         stages: what a run is doing, by the stage that its computation names.
+        task: the background task that computes a run, by its name; its argument is the run's id.
         home: the page to return to after cancelling; empty: the run's own.
         read: payload to report; "" while no page but the run's own reads it.
         draw: the report, and the slug of one picture or "" for all, to a tuple of `reporting.charts.Drawing`; "" for
@@ -53,6 +54,7 @@ class RunKind:
     page: Address
     permission: str
     stages: Mapping[str, str | Promise]
+    task: str
     home: Address = ()
     read: str = ""
     draw: str = ""

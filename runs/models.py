@@ -1,7 +1,10 @@
 """What every long computation's row holds. Abstract: each app's own run adds what it is about."""
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -99,3 +102,87 @@ class WorkerPulse(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Job(models.Model):
+    """Background work that was asked for: a task's name and its arguments, and how far it is. `runs.queue` moves it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    task = models.CharField(_("task"), max_length=200)
+    queue = models.CharField(_("queue"), max_length=20)
+    arguments = models.JSONField(_("arguments"), default=list)
+    schedule = models.CharField(_("schedule"), max_length=100, blank=True)  # that asked for it
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    due_at = models.DateTimeField(_("not before"), null=True, blank=True)  # None: at once, whatever a clock says
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    owner = models.CharField(_("process"), max_length=200, blank=True)
+    owned_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("background task")
+        verbose_name_plural = _("background tasks")
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["queue", "id"], condition=models.Q(state="waiting"), name="runs_job_waiting"),
+            models.Index(fields=["owner"], condition=models.Q(state="running"), name="runs_job_running"),
+            models.Index(fields=["state", "ended_at"], name="runs_job_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.pk}"
+
+
+class Schedule(models.Model):
+    """A task that comes again and again, when it is due next and how it went. `runs.queue.clock` moves it."""
+
+    class Every(models.TextChoices):
+        MINUTES = "I", _("every … minutes")
+        HOUR = "H", _("each hour")
+        DAY = "D", _("each day")
+
+    name = models.CharField(_("name"), max_length=100, primary_key=True)
+    task = models.CharField(_("task"), max_length=200)
+    every = models.CharField(_("how often"), max_length=1, choices=Every.choices)
+    minutes = models.PositiveIntegerField(_("minutes"), null=True, blank=True)
+    next_run = models.DateTimeField(_("next"))
+    last_started_at = models.DateTimeField(_("last started"), null=True, blank=True)
+    last_ended_at = models.DateTimeField(_("last ended"), null=True, blank=True)
+    last_success_at = models.DateTimeField(_("last success"), null=True, blank=True)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+
+    class Meta:
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def period(self) -> timedelta:
+        """The time from one run to the next."""
+        hours = {self.Every.HOUR: 1, self.Every.DAY: 24}
+        return timedelta(hours=hours.get(self.Every(self.every), 0), minutes=self._minutes)
+
+    def after(self, now: datetime) -> datetime:
+        """The first time after `now` at which it is due; each day at the same local time, also when clocks change."""
+        if self.every == self.Every.DAY:
+            at, today = timezone.localtime(self.next_run), timezone.localtime(now)
+            due = today.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0, fold=0)
+            return due if due > now else due + timedelta(days=1)  # the same wall time: aware times add so
+        passed = max(now - self.next_run, timedelta()) if self.next_run <= now else timedelta()
+        start = min(self.next_run, now)
+        return start + (passed // self.period + 1) * self.period
+
+    @property
+    def _minutes(self) -> int:
+        return (self.minutes or 1) if self.every == self.Every.MINUTES else 0

@@ -2,27 +2,24 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
-from django_q.tasks import async_task
 
+from runs.kinds import kind_of
 from runs.models import Run
 from runs.progress import Cancelled, Progress, silent
+from runs.queue.lost import CANCELLED
+from runs.queue.put import put
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts
 
 log = structlog.get_logger()
+PICTURES = "insight_site.tasks.draw_pictures"
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
-# Whole sentences are stored in English: who reads them is known on the page alone, which translates them.
-CANCELLED = gettext_noop("A person cancelled this run.")
-LOST = gettext_noop("The process that computed this run stopped in the middle. Start it again.")
-LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a sign of life
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
 
 
@@ -33,9 +30,9 @@ class _GivenUpError(Exception):
 type Compute = Callable[[Progress], dict[str, Any]]
 
 
-def enqueue(run: Run, task: str) -> None:
-    """Hand a saved run to the queue's workers, by the dotted name of a task that takes its id."""
-    transaction.on_commit(lambda: async_task(task, run.pk))
+def enqueue(run: Run) -> None:
+    """Hand a saved run to the queue's workers."""
+    put(kind_of(run).task, run.pk)
 
 
 def perform(
@@ -92,7 +89,7 @@ def perform(
         )
         _close(run, Run.Status.FAILED, reason=failed.english, refusal=failed.record())
     else:
-        async_task("insight_site.tasks.draw_pictures", run._meta.label, run.pk)
+        put(PICTURES, run._meta.label, run.pk)
     run.refresh_from_db()
     return run.status == Run.Status.DONE
 
@@ -111,15 +108,6 @@ def request_cancel(run: Run) -> None:
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
         raise Refused("This run has ended already, so there is nothing to cancel.")
-
-
-def close_lost(model: type[Run]) -> int:
-    """End the runs whose process died in the middle; returns how many.
-
-    Without this a killed worker leaves a page that says "running" for ever.
-    """
-    lost = model._default_manager.filter(status=Run.Status.RUNNING, heard_at__lt=timezone.now() - LOST_AFTER)
-    return lost.update(status=Run.Status.FAILED, reason=LOST, early=None, finished_at=timezone.now())
 
 
 def _rows(run: Run) -> Any:

@@ -1,8 +1,8 @@
 """Functions that hold the interpreter, computed in other processes: UMAP and t-SNE would let no thread beside them run.
 
-The processes are our own interpreters behind two pipes, not `multiprocessing`: the queue's workers are daemons, which
-may have no such children. They start fresh, so they hold no connection to the database; they read until their pipe
-ends, so none outlives its parent by more than the call it is computing.
+The processes are our own interpreters behind two pipes, not `multiprocessing`: its fork would copy a process that has
+threads, and its other ways run the caller's main module again. They start fresh, so they hold no connection to the
+database; they read until their pipe ends, so none outlives its parent by more than the call it is computing.
 """
 
 import atexit
@@ -59,21 +59,6 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
         raise trouble
     answer: R = found
     return answer
-
-
-def alone(function: Callable[..., Any], *args: Any) -> None:
-    """Call the function in a process of its own, which ends with the call.
-
-    Raises:
-        Exception: what the function raised, or `ChildEndedError`.
-    """
-    child = _start()
-    try:
-        _, trouble, _ = child.ask((function, args, {}))
-    finally:
-        child.end()
-    if trouble is not None:
-        raise trouble
 
 
 def close() -> None:

@@ -19,7 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from runs.kinds import RunKind, find_kind, kind_of
 from runs.models import Run
 from runs.perform import request_cancel
-from runs.pulse import is_alive, last_heard
+from runs.queue.pulse import is_alive, last_heard
 from runs.refusals import Refused
 from runs.shown_early import number_told
 

@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
 from runs.kinds import RunKind
+from runs.queue.registry import Task
 
 STAGES = {
     "counts": _("counting who did what"),
@@ -28,12 +29,19 @@ class SegmentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     warm_up = ("segments.search.reduction.compile_all",)
     pick_sources = (PickSource("segment", "segments.pickers.segments"),)
+    tasks = (
+        Task("segments.tasks.run_segmentation"),
+        Task("segments.tasks.run_churn"),
+        Task("segments.tasks.run_comparison"),
+        Task("segments.tasks.refresh_segments"),
+    )
     run_kinds = (
         RunKind(
             model="segments.SegmentationRun",
             page=("segments:run", "pk"),
             permission="segments.add_segmentationrun",
             stages=STAGES,
+            task="segments.tasks.run_segmentation",
             read="segments.search.payload_versions.read",
             draw="segments.report.page.draw",
             body="segments.views.report_body",
@@ -46,6 +54,7 @@ class SegmentsConfig(AppConfig):
             page=("segments:churn", "pk"),
             permission="segments.add_churnrun",
             stages=STAGES,
+            task="segments.tasks.run_churn",
             read="segments.churn.payload_versions.read_quality",
             draw="segments.report.churn_page.draw",
         ),
@@ -54,5 +63,6 @@ class SegmentsConfig(AppConfig):
             page=("segments:comparison", "pk"),
             permission="segments.add_comparisonrun",
             stages=STAGES,
+            task="segments.tasks.run_comparison",
         ),
     )

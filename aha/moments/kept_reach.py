@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
-from django_q.tasks import async_task
 
 from aha.models import AhaMoment, KeptReach
 from aha.moments import reach
 from aha.moments.reached import WeeklyReach
 from runs.payloads import Schema, Unreadable
+from runs.queue.put import put
 from runs.refusals import Refused
 
 TASK = "aha.tasks.count_reach"
@@ -37,7 +36,7 @@ def ask_for_count(moment: AhaMoment) -> None:
     """Let a worker count it; a moment that has waited already isn't asked for twice."""
     _row, made = KeptReach.objects.get_or_create(moment=moment)
     if made:
-        transaction.on_commit(lambda: async_task(TASK, moment.pk))
+        put(TASK, moment.pk)
 
 
 def last_count(moment: AhaMoment) -> LastCount:

@@ -27,7 +27,6 @@ from runs.refusals import Refused
 from runs.shown_early import EarlyParts
 from runs.spent import measured
 
-TASK = "aha.tasks.run_study"
 GATHERED = 0.15  # share of a study that the questions take
 
 
@@ -63,7 +62,7 @@ def start_study(
 ) -> Study:
     """Keep a study and hand it to the workers; arguments and refusals are those of `create_study`."""
     study = create_study(inputs=inputs, title=title, seed=seed, by=by, changed_from=changed_from)
-    enqueue(study, TASK)
+    enqueue(study)
     return study
 
 

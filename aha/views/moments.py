@@ -29,7 +29,7 @@ from aha.report.reach_picture import ExperimentDays
 from aha.views.past import past_context
 from events.pickers.mends import mended
 from runs.payloads import Unreadable
-from runs.pulse import is_alive, last_heard
+from runs.queue.pulse import is_alive, last_heard
 from runs.refusals import Refused
 from runs.web import may, person
 

@@ -73,10 +73,10 @@ def _fault(folder: Path, name: str) -> Figure:
     return Figure(
         FAULTS[name],
         "refused, nothing written, nothing lost, each event once after the repair",
-        f"{seen['refused']} of {seen['doors']} doors refused, /readyz {seen['ready']}; {seen['waiting']} of "
+        f"{seen['refused']} of {seen['doors']} doors refused, the store's probe {seen['probe']}; {seen['waiting']} of "
         f"{seen['sent_late']} events kept, {seen['written']} files written meanwhile; {stored}",
         seen["refused"] == seen["doors"]
-        and seen["ready"] == 503
+        and seen["probe"] == 503
         and seen["waiting"] == seen["sent_late"]
         and not seen["written"]
         and seen["once"]

@@ -48,9 +48,10 @@ print(json.dumps(session.session_key))
 """
 IDLE = """
 import json
-from django_q.models import OrmQ
+from runs.models import Job
 from events.models import CatalogueSnapshot
-print(json.dumps(CatalogueSnapshot.objects.made().exists() and not OrmQ.objects.exists()))
+open = Job.objects.filter(state__in=("waiting", "running"))
+print(json.dumps(CatalogueSnapshot.objects.made().exists() and not open.exists()))
 """
 
 

@@ -9,10 +9,10 @@ from contextvars import ContextVar
 
 from django.db import DatabaseError, transaction
 from django.utils.translation import get_language
-from django_q.tasks import async_task
 
 from events.models import EventLabel
 from reporting import shown_names
+from runs.queue.put import put
 
 FORGET_PICTURES = "insight_site.tasks.forget_pictures"  # by name: pictures belong to the site
 type Table = Mapping[tuple[str, str], EventLabel]
@@ -64,7 +64,7 @@ def save_label(row: EventLabel, *, renamed: bool) -> None:
         elif row.pk:
             row.delete()
         if renamed:
-            transaction.on_commit(lambda: async_task(FORGET_PICTURES))
+            put(FORGET_PICTURES)
     kept = _here.get()
     if kept is not None:
         kept.clear()

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
 from django.utils import timezone
-from django_q.tasks import async_task
 
 from events import store
 from events.asking import questions
@@ -19,6 +17,7 @@ from events.inflow import newest_files
 from events.models import CatalogueSnapshot, OutboxEvent
 from events.outbox.flush import flush_events
 from events.outbox.ownership import StoreRefused
+from runs.queue.put import put
 from runs.refusals import Refused
 
 TASK = "events.tasks.refresh_catalogue"
@@ -52,7 +51,7 @@ def request_catalogue() -> None:
     Each minute one comes by itself; asking only makes it sooner.
     """
     if cache.add("events.catalogue.asked", True, ASKED_SECONDS):
-        transaction.on_commit(lambda: async_task(TASK))
+        put(TASK)
 
 
 def refresh_if_due() -> bool:

@@ -28,7 +28,6 @@ from runs.progress import Progress, silent
 from runs.refusals import Refused
 
 # The engine is imported where a file is read: web processes must start without it.
-TASK = "events.tasks.run_import"
 BLOCK = 1 << 20
 # Share of an import that is done when a step begins, and when it ends.
 STEPS = {"read": (0.05, 0.7), "bad": (0.7, 0.75), "compare": (0.75, 0.85), "signup": (0.85, 0.9), "store": (0.9, 1.0)}
@@ -143,7 +142,7 @@ def start_import(*, upload: Upload, mapping: Mapping, reading: Reading, by: User
     )
     row.full_clean()
     row.save()
-    enqueue(row, TASK)
+    enqueue(row)
     return row
 
 

@@ -38,7 +38,6 @@ from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from stats.results import computable
 
-TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
 RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
 log = structlog.get_logger()
@@ -59,7 +58,7 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
         Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
     """
     analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
-    enqueue(analysis, TASK)
+    enqueue(analysis)
     return analysis
 
 

@@ -6,6 +6,5 @@ from django.db import migrations
 class Migration(migrations.Migration):
     dependencies = [
         ("experiments", "0002_webhookendpoint_experiment_moment_and_more"),
-        ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
     ]
     operations = []

@@ -108,6 +108,7 @@ MACHINE_DOORS = {
     "/api/eval/": "evaluation",
     "/api/v1/": "management",
     "/metrics": "metrics",
+    "/healthz/parts": "metrics",
 }
 OFREP_FLAG = "/ofrep/v1/evaluate/flags/"
 

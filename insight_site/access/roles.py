@@ -79,9 +79,8 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     "experiments.layer": ALL,
     "events.rejected": ALL,
     "experiments.webhookendpoint": ALL,
-    "django_q.schedule": READ,
-    "django_q.success": READ,
-    "django_q.failure": READ,
+    "runs.schedule": READ,
+    "runs.job": READ,
 }
 ROLES: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "Analyst": (EVERYBODY, RESEARCH),

@@ -1,24 +1,67 @@
-"""The queue's own rows in the look of the rest: what is scheduled, what was done, what failed."""
+"""The queue in the admin: what waits, runs, was done and failed, and what the clock asks for. Nobody writes a row here.
 
-from django.contrib import admin
-from django_q.admin import FailAdmin, ScheduleAdmin, TaskAdmin
-from django_q.models import Failure, Schedule, Success
+A schedule or a task that could be typed in would be a door from a guessed password to any function of the worker.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
-for model in (Schedule, Success, Failure):
-    admin.site.unregister(model)
+from runs.models import Job, Schedule
+from runs.queue import leases
+
+COLOURS = {"waiting": "info", "running": "warning", "done": "success", "failed": "danger"}
+TIMES = ("asked_at", "started_at", "ended_at")
+
+
+class ReadOnly(ModelAdmin):
+    """Looked at, never written."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly):
+    list_display = ("pk", "task", "shown_arguments", "shown_state", "attempts", *TIMES, "error")
+    list_filter = ("state", "queue", "task")
+    search_fields = ("task", "schedule", "error")
+    exclude = ("owned_until",)
+    actions = ("run_again",)
+
+    @display(description=_("state"), label=COLOURS, ordering="state")  # type: ignore[untyped-decorator]
+    def shown_state(self, job: Job) -> tuple[str, str]:
+        return job.state, job.get_state_display()
+
+    @admin.display(description=_("arguments"))
+    def shown_arguments(self, job: Job) -> str:
+        return ", ".join(map(str, job.arguments))
+
+    @admin.action(description=_("Run failed ones again"), permissions=("run",))
+    def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        number = leases.run_again(queryset)
+        text = ngettext("{n} task waits again.", "{n} tasks wait again.", number).format(n=number)
+        self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Whoever may only look may not make anything run."""
+        return bool(request.user.has_perm("runs.change_job"))
 
 
 @admin.register(Schedule)
-class SiteScheduleAdmin(ScheduleAdmin, ModelAdmin):
-    pass
-
-
-@admin.register(Success)
-class SiteSuccessAdmin(TaskAdmin, ModelAdmin):
-    pass
-
-
-@admin.register(Failure)
-class SiteFailureAdmin(FailAdmin, ModelAdmin):
-    pass
+class ScheduleAdmin(ReadOnly):
+    list_display = ("name", "task", "every", "minutes", "next_run", "last_started_at", "last_success_at", "failures")
+    list_filter = ("every",)
+    search_fields = ("name", "task")

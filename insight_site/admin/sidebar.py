@@ -128,7 +128,8 @@ def _logs() -> dict[str, Any]:
                 "segments.view_membership",
             ),
             item(_("Flushes to the store"), "database", "admin:events_flush_changelist", "events.view_flush"),
-            item(_("Failed tasks"), "error", "admin:django_q_failure_changelist", "django_q.view_failure"),
+            item(_("Background tasks"), "pending_actions", "admin:runs_job_changelist", "runs.view_job"),
+            item(_("Schedules"), "schedule", "admin:runs_schedule_changelist", "runs.view_schedule"),
         ],
     }
 

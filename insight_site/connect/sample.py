@@ -2,9 +2,9 @@
 
 from django.conf import settings
 from django.core.cache import cache
-from django_q.tasks import async_task
 
 from events.models import CatalogueSnapshot, Flush, OutboxEvent
+from runs.queue.put import put
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.write_sample"
@@ -30,4 +30,4 @@ def request_sample() -> None:
     if not is_possible():
         raise Refused("This site has events already; made-up data are for an empty one.")
     if cache.add(ASKED, True, ASKED_SECONDS):
-        async_task(TASK)
+        put(TASK)

@@ -13,7 +13,7 @@ from django.middleware.security import SecurityMiddleware
 from events.schema import Caller
 from insight_site.access.permissions import as_machine, machine_door, refusal
 from insight_site.machine.doors import DOORS
-from insight_site.pages import probes
+from insight_site.pages import error_pages
 
 log = structlog.get_logger()
 
@@ -45,12 +45,12 @@ def _dispatch(request: HttpRequest) -> HttpResponse:
                 arguments = found.groupdict()
                 return refusal(request, door.rule, arguments) or door.handler(request, **arguments)
     except SuspiciousOperation as refused:
-        return probes.bad_request(request, refused)
+        return error_pages.bad_request(request, refused)
     except Exception:
         log.exception("machine.failed")
         got_request_exception.send(sender=None, request=request)
-        return probes.server_error(request)
-    return probes.not_found(request, Http404())
+        return error_pages.server_error(request)
+    return error_pages.not_found(request, Http404())
 
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -78,10 +78,10 @@ def answered(request: HttpRequest) -> HttpResponse:
     try:
         return _with_cors(request, as_machine(request, _dispatch))
     except SuspiciousOperation as refused:
-        return probes.bad_request(request, refused)
+        return error_pages.bad_request(request, refused)
     except Exception:
         log.exception("machine.failed")
-        return probes.server_error(request)
+        return error_pages.server_error(request)
 
 
 @cache

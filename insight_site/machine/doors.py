@@ -13,7 +13,7 @@ from events.ingest import ingest
 from experiments.serve import ofrep, sdk
 from insight_site.access.permissions import Rule
 from insight_site.machine.lines import write_now
-from insight_site.pages import probes
+from insight_site.operation import probes
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,9 @@ DOORS = (
         sdk.remote_eval,
     ),
     Door(re.compile(r"/metrics"), Rule("metrics", "metrics:read", ("GET",), internal=True), metrics),
+    Door(
+        re.compile(r"/healthz/parts(?:/(?P<name>[a-z]+))?/?"),
+        Rule("metrics", "metrics:read", ("GET", "HEAD"), internal=True),
+        probes.part,
+    ),
 )

@@ -24,7 +24,7 @@ from insight_site.models import Snapshot
 from insight_site.pages import retention_tiles
 from runs.listing import open_runs
 from runs.models import Run
-from runs.pulse import is_alive, last_heard
+from runs.queue.pulse import is_alive, last_heard
 from segments.models import SegmentModel
 
 SHOWN = 5

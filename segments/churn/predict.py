@@ -25,7 +25,6 @@ from segments.search.gather import read_units
 from segments.search.question import Inputs
 from stats.results import NotComputable
 
-TASK = "segments.tasks.run_churn"
 BATCH = 5_000
 
 
@@ -53,7 +52,7 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
         )
     with transaction.atomic():
         run = ChurnRun.objects.create(segment=segment, inputs={"retention": retention}, seed=seed, created_by=by)
-        enqueue(run, TASK)
+        enqueue(run)
     return run
 
 

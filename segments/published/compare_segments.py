@@ -22,7 +22,6 @@ from segments.search.composition import find_drivers
 from segments.search.gather import read_units
 from segments.search.question import Inputs
 
-TASK = "segments.tasks.run_comparison"
 MOST = 20
 
 
@@ -42,7 +41,7 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
         raise Refused("Choose two different segments.")
     with transaction.atomic():
         run = ComparisonRun.objects.create(first=first, second=second, seed=seed, created_by=by)
-        enqueue(run, TASK)
+        enqueue(run)
     return run
 
 

@@ -21,8 +21,6 @@ from segments.search.payload_versions import FITTED, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
 from stats.results import NotComputable
 
-TASK = "segments.tasks.run_segmentation"
-
 
 def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> SegmentationRun:
     """Queue a segmentation.
@@ -32,7 +30,7 @@ def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: Us
     """
     with transaction.atomic():
         run = _create(inputs, title, seed, by)
-        enqueue(run, TASK)
+        enqueue(run)
     return run
 
 

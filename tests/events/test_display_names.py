@@ -1,7 +1,5 @@
 """Display names in behaviours, metrics and their sentences: where a page is built, and nowhere else."""
 
-from typing import Any
-
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -14,6 +12,7 @@ from events.metrics import display_name, parse_behaviour, parse_metric, plain_na
 from events.models import EventLabel
 from insight_site.middleware import event_names
 from reporting.shown_names import as_sent, names_from, shown
+from runs.models import Job
 
 NAMES = {("buy", ""): "Purchase", ("buy", "amt"): "amount", ("a:b", ""): "Colon", ("count", ""): "Counting"}
 
@@ -87,16 +86,11 @@ def test_requests__of_people_lend_names__of_machines_do_not() -> None:
 
 
 @pytest.mark.django_db
-def test_label__renamed__lets_pictures_be_drawn_anew(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
-) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(labels, "async_task", asked.append)
+def test_label__renamed__lets_pictures_be_drawn_anew() -> None:
+    labels.save_label(EventLabel(event="buy", name_en="Purchase"), renamed=True)
+    labels.save_label(EventLabel(event="pay", hidden=True), renamed=False)
+    labels.save_label(EventLabel(event="empty"), renamed=False)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        labels.save_label(EventLabel(event="buy", name_en="Purchase"), renamed=True)
-        labels.save_label(EventLabel(event="pay", hidden=True), renamed=False)
-        labels.save_label(EventLabel(event="empty"), renamed=False)
-
-    assert (EventLabel.objects.count(), asked) == (2, [labels.FORGET_PICTURES])
+    assert EventLabel.objects.count() == 2
+    assert [job.task for job in Job.objects.all()] == [labels.FORGET_PICTURES]
     assert callable(import_string(labels.FORGET_PICTURES))

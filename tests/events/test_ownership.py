@@ -21,6 +21,7 @@ from events.outbox import adopt, flush, ownership
 from events.outbox.batches import rows_of
 from events.outbox.ownership import Known, StoreRefused, Trouble
 from events.outbox.rows import to_table
+from insight_site.operation import signs
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
 
@@ -34,8 +35,9 @@ def readers_count() -> int:
 
 
 def ready() -> Any:
-    answer = Client().get("/readyz")
-    return answer.status_code, answer.json()["event_store"]
+    signs.forget()
+    answer = Client().get("/healthz/parts/store")
+    return answer.status_code, answer.json()["store"]
 
 
 def refuse_everything(trouble: Trouble, tmp_path: Path, *, reading: bool = True) -> None:

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.conf import settings as live
 
 from insight_site.checks import check_settings
 
@@ -19,7 +18,7 @@ GOOD: dict[str, Any] = {
     "DATABASES": SQLITE,
     "API_KEY_PEPPERS": ["p" * 32],
     "EVENT_ID_DAYS": 7,
-    "Q_CLUSTER": {"timeout": 10, "retry": 11},
+    "WORKERS": 1,
     "RATES": {"ingest": 1},
     "REDIS_URL": "",
     "EVENTS_URL": "/var/events",
@@ -63,7 +62,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     ("changed", "ids"),
     [
         ({}, []),
-        ({"Q_CLUSTER": {"timeout": 10, "retry": 10}}, ["insight.E001"]),
+        ({"WORKERS": 0}, ["insight.E001"]),
         ({"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}}}, ["insight.E002"]),
         ({"DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}}}, []),
         ({"API_KEY_PEPPERS": []}, ["insight.E003"]),
@@ -91,7 +90,6 @@ def test_check__of_redis__needs_its_package(
 
 def test_check__of_the_default_settings__finds_nothing() -> None:
     assert check_settings(None) == []
-    assert live.Q_CLUSTER["retry"] > live.Q_CLUSTER["timeout"]
 
 
 def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) -> None:

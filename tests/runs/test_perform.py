@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from runs.models import Run
-from runs.perform import close_lost, perform, request_cancel
+from runs.perform import perform, request_cancel
 from runs.progress import Progress, part
+from runs.queue.lost import close_lost
 from runs.refusals import Refused
 from segments.models import SegmentationRun
 

@@ -10,8 +10,9 @@ from aha.models import Study
 from events.models import FileImport
 from runs.kinds import all_kinds
 from runs.models import Run
-from runs.perform import close_lost, perform
+from runs.perform import perform
 from runs.progress import Cancelled, Progress
+from runs.queue.lost import close_lost
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts, number_told
 

@@ -150,7 +150,7 @@ def size_of(folder: Path) -> int:
 
 
 def knock(folder: Path) -> dict[str, int]:
-    """At each door, and at /readyz."""
+    """At each door, and at the store's probe."""
     from django.test import Client
 
     from events.asking import questions
@@ -174,7 +174,7 @@ def knock(folder: Path) -> dict[str, int]:
             door()
         except StoreRefused:
             refused += 1
-    return {"doors": len(doors), "refused": refused, "ready": Client().get("/readyz").status_code}
+    return {"doors": len(doors), "refused": refused, "probe": Client().get("/healthz/parts/store").status_code}
 
 
 def poison(good_a_minute: int) -> dict[str, Any]:

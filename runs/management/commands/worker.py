@@ -3,23 +3,15 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connections
-from django_q.cluster import Cluster
 
-from runs import warm
-from runs.pulse import beating
+from runs.queue.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    """Django-Q's cluster, with a sign of life that the pages read."""
+    """Our queue's worker (docs/adr/0007-a-queue-of-our-own.md)."""
 
     help = "Compute requested and scheduled work until SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start the cluster, sign while it lives, and end with it."""
-        connections.close_all()  # the cluster forks: no process may inherit an open connection
-        cluster = Cluster()
-        cluster.start()
-        warm.in_background()  # after the cluster forked: it has no thread then
-        with beating():
-            cluster.sentinel.join()
+        """Work, and end with exit code 0 when told to."""
+        Supervisor().run()

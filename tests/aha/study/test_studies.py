@@ -26,6 +26,7 @@ from aha.study.question import Inputs
 from aha.study.result import Report
 from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
+from runs.models import Job
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.aha.answers import SMALL, keys_of
@@ -136,16 +137,11 @@ def test_task__gone_or_taken__does_nothing() -> None:
     assert study.status == "running"
 
 
-def test_start__a_study__waits_and_is_handed_to_the_workers(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
-) -> None:
-    sent: list[tuple[str, int]] = []
-    monkeypatch.setattr("runs.perform.async_task", lambda task, pk: sent.append((task, pk)))
+def test_start__a_study__waits_and_is_handed_to_the_workers() -> None:
+    study = studies.start_study(inputs=INPUTS, title="friends", seed=2)
 
-    with django_capture_on_commit_callbacks(execute=True):
-        study = studies.start_study(inputs=INPUTS, title="friends", seed=2)
-
-    assert sent == [("aha.tasks.run_study", study.pk)]
+    job = Job.objects.get()
+    assert (job.task, job.arguments, job.state) == ("aha.tasks.run_study", [study.pk], "waiting")
     assert (study.status, study.title) == ("queued", "friends")
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from django_q.models import Schedule
 
 from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
@@ -23,6 +22,7 @@ from experiments.from_file.analyze import analyze_file
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
 from experiments.plan.stored import is_intact, planned_of
+from runs.models import Schedule
 from runs.refusals import Refused
 from stats.results import computable
 from tests.aha.store import store_of
@@ -212,7 +212,7 @@ def test_nightly__asks_for_every_started_experiment_once(world: Simulation) -> N
 
     assert tasks.request_analyses() == 1
     assert tasks.request_analyses() == 0  # the first one still waits
-    assert Schedule.objects.get(func="experiments.tasks.request_analyses").schedule_type == "D"
+    assert Schedule.objects.get(task="experiments.tasks.request_analyses").every == "D"
 
 
 def test_assignments__that_are_not_the_draws__are_found(world: Simulation) -> None:

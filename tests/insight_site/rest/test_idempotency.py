@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from django_q.models import Schedule
 
 from experiments.models import Experiment
 from experiments.plan import drafts
 from insight_site import tasks
 from insight_site.models import IdempotentCall
 from insight_site.rest.idempotency import KEPT, LOST
+from runs.models import Schedule
 from tests.experiments.api.make import PLAN, Api
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +106,7 @@ def test_forget_old_calls__each_night__deletes_those_that_count_no_longer(by: ti
     forgotten = tasks.forget_old_calls()
 
     assert (forgotten, IdempotentCall.objects.count()) == (1 - left, left)
-    assert Schedule.objects.get(func="insight_site.tasks.forget_old_calls").schedule_type == "D"
+    assert Schedule.objects.get(task="insight_site.tasks.forget_old_calls").every == "D"
 
 
 def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

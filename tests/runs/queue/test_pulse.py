@@ -16,10 +16,10 @@ from django.test import Client
 from django.utils import timezone
 
 from runs.models import WorkerPulse
-from runs.pulse import ALIVE, FORGOTTEN, is_alive, last_heard, sign
+from runs.queue.pulse import ALIVE, FORGOTTEN, is_alive, last_heard, sign
 from segments.models import SegmentationRun
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 180
 
 

@@ -1,0 +1,42 @@
+"""Doors for monitoring: alive, ready, how the parts are, metrics."""
+
+import os
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+
+from insight_site.access.permissions import error
+from insight_site.operation import gauges, readiness, signs
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is touched."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """May this process get requests? One line for each thing that it needs; 503 when one of them fails."""
+    report = readiness.report()
+    ready = all(line == "ok" for line in report.values())
+    return JsonResponse({"status": "ready" if ready else "not ready", **report}, status=200 if ready else 503)
+
+
+def part(request: HttpRequest, name: str | None = None) -> HttpResponse:
+    """How one part of the site is, or all of them; 503 when somebody should look."""
+    if name is not None and name not in signs.SIGNS:
+        return error(request, 404, "not_found", f"there is no such part; there are {', '.join(signs.SIGNS)}")
+    found = {one: signs.look(one) for one in ([name] if name else signs.SIGNS)}
+    ok = all(sign.ok for sign in found.values())
+    lines = {one: sign.line for one, sign in found.items()}
+    return JsonResponse({"status": "ok" if ok else "failed", **lines}, status=200 if ok else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text: this process, or all processes under PROMETHEUS_MULTIPROC_DIR, and the site's parts."""
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    parts = CollectorRegistry()
+    parts.register(gauges.Parts())
+    return HttpResponse(generate_latest(registry) + generate_latest(parts), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,36 @@
+"""The error pages of the whole site: JSON in the shape of the door for machines, Django's page for people."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+from insight_site.access.permissions import error, machine_door
+
+
+def bad_request(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
+    """400 for the whole site: JSON for machines, Django's page for people."""
+    if machine_door(request.path_info):
+        return error(request, 400, "bad_request", "the request can't be read")
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
+    """403, alike."""
+    if machine_door(request.path_info):
+        return error(request, 403, "forbidden", "this is not allowed")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
+    """404, alike."""
+    if machine_door(request.path_info):
+        return error(request, 404, "not_found", "there is no such path")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
+    """500, alike."""
+    if machine_door(request.path_info):
+        return error(request, 500, "internal_error", "our fault; try again")
+    return defaults.server_error(request)

@@ -1,0 +1,162 @@
+"""Who has a job: one process at a time, as long as it says so again and again.
+
+A process takes a job by one conditional update, so that two never have it. It then owns the row for `LEASE`, and says
+every few seconds that it lives. Two things free a job whose process is gone: its supervisor sees the process end, at
+once; any other worker sees the lease run out and stay so while it watches (a database that was away for a minute keeps
+everybody from prolonging, and kills nothing).
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from runs.models import Job, Schedule
+from runs.queue import lost
+from runs.queue.registry import UnknownTaskError, find_task
+
+log = structlog.get_logger()
+LEASE = timedelta(seconds=60)
+AHEAD = timedelta(minutes=10)  # a lease that ends later was written by a clock that was wrong
+WATCHED_SECONDS = 30.0
+PAUSES = (timedelta(minutes=1), timedelta(minutes=5))  # before the second and every further try
+AT_ONCE = 5  # looked at in one go: another process may take the first
+DONE_KEPT, FAILED_KEPT = timedelta(days=2), timedelta(days=30)
+ERROR_CHARS = 500
+ENDED = "Its process ended in the middle."
+
+
+def take(queue: str, owner: str) -> Job | None:
+    """The first job of a queue that may begin, now this owner's; None when there is none."""
+    now = timezone.now()
+    due = Q(due_at=None) | Q(due_at__lte=now)
+    waiting = Job.objects.filter(due, queue=queue, state=Job.State.WAITING).order_by("pk")
+    for pk in waiting.values_list("pk", flat=True)[:AT_ONCE]:
+        mine = Job.objects.filter(pk=pk, state=Job.State.WAITING).update(
+            state=Job.State.RUNNING, owner=owner, owned_until=now + LEASE, started_at=now, attempts=F("attempts") + 1
+        )
+        if mine:
+            job = Job.objects.get(pk=pk)
+            Schedule.objects.filter(name=job.schedule).update(last_started_at=now)
+            return job
+    return None
+
+
+def prolong(job: Job) -> bool:
+    """Own it for another while; False when somebody else has it by now."""
+    return bool(_owned(job).update(owned_until=timezone.now() + LEASE))
+
+
+def finish(job: Job) -> bool:
+    """It was done; False when it isn't this owner's any more."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not _owned(job).update(state=Job.State.DONE, ended_at=now, owner="", owned_until=None, error=""):
+            return False
+        Schedule.objects.filter(name=job.schedule).update(last_ended_at=now, last_success_at=now, failures=0)
+    return True
+
+
+def fail(job: Job, error: str) -> bool:
+    """It failed: try again after a pause, unless it has been tried often enough; False when it isn't this owner's."""
+    if not job.schedule and job.attempts < _tries(job):  # what the clock asks for comes again by itself
+        return _again(job, error)
+    with transaction.atomic():
+        return _give_up(job, error)
+
+
+def free(owner: str, *, counted: bool = True) -> int:
+    """The process of this owner is gone: what it had begun waits again, or is given up; how many those are.
+
+    Args:
+        owner: a name that no process has any more.
+        counted: that it was begun counts as a try. Not when we ended the process ourselves.
+    """
+    return _free(Job.objects.filter(state=Job.State.RUNNING, owner=owner), counted=counted)
+
+
+def free_expired(seen: dict[int, float]) -> int:
+    """Free the jobs whose lease has run out and stayed so for WATCHED_SECONDS; how many those are.
+
+    Args:
+        seen: when each was first seen so, in seconds of this process's own clock; kept by the caller between calls.
+    """
+    now, here = timezone.now(), time.monotonic()
+    gone = Q(owned_until__lt=now) | Q(owned_until__gt=now + AHEAD)
+    expired = set(Job.objects.filter(gone, state=Job.State.RUNNING).values_list("pk", flat=True))
+    for pk in seen.keys() - expired:
+        del seen[pk]
+    for pk in expired:
+        seen.setdefault(pk, here)
+    ripe = [pk for pk in expired if here - seen[pk] >= WATCHED_SECONDS]
+    return _free(Job.objects.filter(gone, pk__in=ripe, state=Job.State.RUNNING), counted=True) if ripe else 0
+
+
+def run_again(jobs: Iterable[Job]) -> int:
+    """Put failed jobs back, with all their tries; how many of them were failed."""
+    return sum(
+        Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
+            state=Job.State.WAITING, attempts=0, due_at=None, ended_at=None, error=""
+        )
+        for job in jobs
+    )
+
+
+def forget_old() -> int:
+    """Delete jobs that were done two days ago, or failed a month ago; how many."""
+    now = timezone.now()
+    old = Q(state=Job.State.DONE, ended_at__lt=now - DONE_KEPT) | Q(
+        state=Job.State.FAILED, ended_at__lt=now - FAILED_KEPT
+    )
+    return Job.objects.filter(old).delete()[0]
+
+
+def _free(jobs: QuerySet[Job], *, counted: bool) -> int:
+    freed = 0
+    for job in jobs:
+        again = not counted or (not job.schedule and job.attempts < _tries(job))
+        with transaction.atomic():
+            if not (_again(job, ENDED, counted=counted) if again else _give_up(job, ENDED)):
+                continue
+            lost.process_gone(job.task, job.arguments, again=again)
+        log.warning("job.process_gone", job=job.pk, task=job.task, attempts=job.attempts, again=again)
+        freed += 1
+    return freed
+
+
+def _owned(job: Job) -> QuerySet[Job]:
+    return Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, owner=job.owner)
+
+
+def _tries(job: Job) -> int:
+    try:
+        return find_task(job.task).tries
+    except UnknownTaskError:  # of another version
+        return 1
+
+
+def _again(job: Job, error: str, *, counted: bool = True) -> bool:
+    pause = PAUSES[min(job.attempts, len(PAUSES)) - 1] if error != ENDED else timedelta()
+    return bool(
+        _owned(job).update(
+            state=Job.State.WAITING,
+            owner="",
+            owned_until=None,
+            due_at=timezone.now() + pause,
+            attempts=job.attempts if counted else job.attempts - 1,
+            error=error[:ERROR_CHARS],
+        )
+    )
+
+
+def _give_up(job: Job, error: str) -> bool:
+    now, error = timezone.now(), error[:ERROR_CHARS]
+    if not _owned(job).update(state=Job.State.FAILED, owner="", owned_until=None, ended_at=now, error=error):
+        return False
+    Schedule.objects.filter(name=job.schedule).update(last_ended_at=now, failures=F("failures") + 1)
+    log.error("job.given_up", job=job.pk, task=job.task, attempts=job.attempts, error=error)
+    return True

@@ -1,0 +1,30 @@
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def sleep(seconds: int) -> None:
+    time.sleep(seconds)
+
+
+def sleep_in_quick(seconds: int) -> None:
+    time.sleep(seconds)
+
+
+def never_ends(file: str) -> None:
+    """And has a process of its own, which must end with it."""
+    if not os.fork():
+        time.sleep(600)
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def die() -> None:
+    """As the kernel ends a process that took too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def note(file: str) -> None:
+    with Path(file).open("a") as lines:
+        lines.write("x")

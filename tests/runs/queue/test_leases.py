@@ -1,0 +1,204 @@
+"""One process has a job; what becomes of it when the process, the job or the clock fails."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from runs.models import Job, Schedule
+from runs.queue import leases, slot
+from runs.queue.put import put
+from runs.queue.registry import LONG, QUICK, Task, UnknownTaskError, all_tasks, find_task
+from segments.models import SegmentationRun
+
+pytestmark = pytest.mark.django_db
+PICTURES, FLUSH = "insight_site.tasks.draw_pictures", "events.tasks.flush_events"
+RUN = "segments.tasks.run_segmentation"
+
+
+def test_all_tasks__each__is_a_function_of_its_own_app() -> None:
+    from django.utils.module_loading import import_string
+
+    names = [task.name for task in all_tasks()]
+
+    assert len(names) == len(set(names))
+    assert all(callable(import_string(name)) for name in names)
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "django.core.management.call_command", "aha.tasks.studies.run_study", ""]
+)
+def test_put__a_function_that_no_app_lists__is_refused(name: str) -> None:
+    with pytest.raises(UnknownTaskError):
+        put(name, "id > /tmp/x")
+
+    assert not Job.objects.exists()
+
+
+def test_perform__a_row_that_somebody_wrote_with_another_function__runs_nothing() -> None:
+    job = Job.objects.create(task="os.getpid", queue=QUICK)
+
+    assert slot.perform(job) == "This version of Insight knows no such task."
+
+
+def test_take__two_processes__one_of_them_gets_it() -> None:
+    put(PICTURES, "aha.Study", 1)
+
+    first, second = leases.take(LONG, "a"), leases.take(LONG, "b")
+
+    assert first is not None
+    assert (first.owner, first.attempts, first.arguments) == ("a", 1, ["aha.Study", 1])
+    assert second is None
+
+
+def test_take__another_queue__has_nothing() -> None:
+    put(PICTURES, "aha.Study", 1)
+
+    assert leases.take(QUICK, "a") is None
+
+
+def test_finish__by_one_who_has_lost_it__changes_nothing() -> None:
+    put(PICTURES, "aha.Study", 1)
+    job = leases.take(LONG, "a")
+    assert job is not None
+    leases.free("a")
+    again = leases.take(LONG, "b")
+
+    assert not leases.finish(job)
+    assert not leases.prolong(job)
+    assert again is not None
+    assert leases.prolong(again)
+    assert Job.objects.get().owner == "b"
+
+
+def test_fail__three_times__is_given_up_with_pauses_between() -> None:
+    put(PICTURES, "aha.Study", 1)
+    seen = []
+    for _ in range(3):
+        Job.objects.update(due_at=None)
+        job = leases.take(LONG, "a")
+        assert job is not None
+        leases.fail(job, "ValueError")
+        now = Job.objects.get()
+        seen.append((now.state, now.due_at and round((now.due_at - timezone.now()).total_seconds() / 60)))
+
+    assert [state for state, _ in seen] == ["waiting", "waiting", "failed"]
+    assert [minutes for _, minutes in seen[:2]] == [1, 5]
+    assert leases.take(LONG, "a") is None
+
+
+def test_fail__of_a_scheduled_one__is_counted_and_not_tried_again() -> None:
+    for _ in range(2):
+        put(FLUSH, schedule="events: flush")
+        job = leases.take("store", "a")
+        assert job is not None
+        leases.fail(job, "OSError")
+
+    row = Schedule.objects.get(name="events: flush")
+    assert (row.failures, row.last_success_at) == (2, None)
+    put(FLUSH, schedule="events: flush")
+    job = leases.take("store", "a")
+    assert job is not None
+    assert leases.finish(job)
+    row.refresh_from_db()
+    assert row.failures == 0
+    assert row.last_success_at is not None
+
+
+def running(**fields: Any) -> SegmentationRun:
+    run = SegmentationRun.objects.create(status="running", heard_at=timezone.now(), **fields)
+    put(RUN, run.pk)
+    return run
+
+
+def test_free__a_process_that_was_killed__begins_its_run_anew_and_gives_it_up_after_the_third() -> None:
+    run, states = running(stage="clusters", share=0.9), []
+    for _ in range(3):
+        SegmentationRun.objects.update(status="running")
+        assert leases.take(LONG, "a") is not None
+        assert leases.free("a") == 1
+        run.refresh_from_db()
+        states.append((Job.objects.get().state, run.status, run.share if run.status == "queued" else None))
+
+    assert states == [("waiting", "queued", 0.0), ("waiting", "queued", 0.0), ("failed", "failed", None)]
+    assert "stopped in the middle" in run.reason
+
+
+def test_free__of_a_run_that_a_person_cancelled__ends_it() -> None:
+    run = running(cancel_requested=True)
+    leases.take(LONG, "a")
+
+    leases.free("a")
+
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+
+
+def test_free__stopped_by_ourselves__is_no_try() -> None:
+    running()
+    for _ in range(5):
+        assert leases.take(LONG, "a") is not None
+        assert leases.free("a", counted=False) == 1
+
+    job = Job.objects.get()
+    assert (job.state, job.attempts) == ("waiting", 0)
+
+
+@pytest.mark.parametrize("ends", [timedelta(seconds=-1), timedelta(days=2)], ids=["run out", "written by a fast clock"])
+def test_free_expired__while_somebody_watches_long_enough__frees_it(
+    ends: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(PICTURES, "aha.Study", 1)
+    leases.take(LONG, "another machine")
+    Job.objects.update(owned_until=timezone.now() + ends)
+    seen: dict[int, float] = {}
+    times = iter((100.0, 129.0, 131.0))
+    monkeypatch.setattr("runs.queue.leases.time.monotonic", lambda: next(times))
+
+    freed = [leases.free_expired(seen) for _ in range(3)]
+
+    assert freed == [0, 0, 1]
+    assert Job.objects.get().state == "waiting"
+
+
+def test_free_expired__prolonged_in_between__stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(PICTURES, "aha.Study", 1)
+    job = leases.take(LONG, "a")
+    assert job is not None
+    Job.objects.update(owned_until=timezone.now() - timedelta(seconds=1))
+    seen: dict[int, float] = {}
+    times = iter((100.0, 110.0, 131.0))
+    monkeypatch.setattr("runs.queue.leases.time.monotonic", lambda: next(times))
+    leases.free_expired(seen)
+    leases.prolong(job)
+    leases.free_expired(seen)
+    Job.objects.update(owned_until=timezone.now() - timedelta(seconds=1))
+
+    assert leases.free_expired(seen) == 0
+    assert Job.objects.get().state == "running"
+
+
+def test_forget_old__beyond_two_days_and_a_month__go() -> None:
+    now = timezone.now()
+    for state, days in (("done", 1.9), ("done", 2.1), ("failed", 29), ("failed", 31), ("waiting", 99)):
+        Job.objects.create(task=PICTURES, queue=LONG, state=state, ended_at=now - timedelta(days=days))
+
+    assert leases.forget_old() == 2
+    assert sorted(Job.objects.values_list("state", flat=True)) == ["done", "failed", "waiting"]
+
+
+def test_run_again__a_failed_one__waits_with_all_its_tries() -> None:
+    job = Job.objects.create(task=PICTURES, queue=LONG, state="failed", attempts=3, ended_at=timezone.now())
+    done = Job.objects.create(task=PICTURES, queue=LONG, state="done", attempts=1)
+
+    assert leases.run_again([job, done]) == 1
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == ("waiting", 0)
+
+
+def test_find_task__of_the_flush__has_a_queue_of_its_own() -> None:
+    alone = [task.name for task in all_tasks() if task.queue == find_task(FLUSH).queue]
+
+    assert alone == [FLUSH]
+    assert isinstance(find_task(FLUSH), Task)
