@@ -227,7 +227,7 @@ def _drop_old_rejected() -> int:
 
 
 def store_state() -> str:
-    """What /readyz says of the store.
+    """What the probe says of a store that may be used.
 
     Raises:
         ownership.StoreRefused: when it must not be used.
@@ -235,4 +235,4 @@ def store_state() -> str:
     from events import store
 
     ownership.check_to_write()
-    return "ok" if store.exists() else "ok: no event has been flushed yet"
+    return "whole" if store.exists() else "no event has been flushed yet"

@@ -1,4 +1,4 @@
-"""Whether the store is whole and this database's own: asked before each write, each reading and by /readyz.
+"""Whether the store is whole and this database's own: asked before each write, each reading and by its probe.
 
 The database knows the number of the last batch that it has put into the store. Each batch's commit says whose it is
 (the owner mark: where the database lies, and who numbers its batches) and which events it holds (the digest). So a

@@ -35,18 +35,18 @@ class ReadOnly(ModelAdmin):
 
 @admin.register(Job)
 class JobAdmin(ReadOnly):
-    list_display = ("pk", "task", "shown_arguments", "shown_state", "attempts", *TIMES, "error")
+    list_display = ("pk", "task", "arguments_shown", "state_shown", "attempts", *TIMES, "error")
     list_filter = ("state", "queue", "task")
     search_fields = ("task", "schedule", "error")
     exclude = ("owned_until",)
     actions = ("run_again",)
 
     @display(description=_("state"), label=COLOURS, ordering="state")  # type: ignore[untyped-decorator]
-    def shown_state(self, job: Job) -> tuple[str, str]:
+    def state_shown(self, job: Job) -> tuple[str, str]:
         return job.state, job.get_state_display()
 
     @admin.display(description=_("arguments"))
-    def shown_arguments(self, job: Job) -> str:
+    def arguments_shown(self, job: Job) -> str:
         return ", ".join(map(str, job.arguments))
 
     @admin.action(description=_("Run failed ones again"), permissions=("run",))

@@ -72,7 +72,7 @@ def test_store__of_its_own_database__is_used() -> None:
     flushed("a")
     flushed("b")
 
-    assert ready() == (200, "ok")
+    assert ready() == (200, "ok: whole")
     assert readers_count() == 2
 
 
@@ -88,7 +88,7 @@ def test_store__without_its_log__is_refused_and_goes_on_after_the_repair(event_s
 
     assert flush.flush_events() == 1
     assert plain_ids() == {"a": 1, "b": 1}
-    assert ready() == (200, "ok")
+    assert ready() == (200, "ok: whole")
 
 
 def test_store__that_vanishes_while_a_batch_is_open__is_not_begun_anew(event_store: Path) -> None:
@@ -252,7 +252,7 @@ def test_adoption__with_a_batch_on_its_way__loses_and_doubles_nothing(written: b
     flush.flush_events()
 
     assert plain_ids() == {"a": 1, "b": 1}
-    assert ready() == (200, "ok")
+    assert ready() == (200, "ok: whole")
 
 
 def test_adopt_command__says_what_is_wrong_and_acts_only_when_told(event_store: Path) -> None:

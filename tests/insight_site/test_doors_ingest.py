@@ -306,10 +306,10 @@ def test_metrics__from_outside__needs_a_key() -> None:
     assert Client(REMOTE_ADDR="203.0.113.9").get("/metrics", headers={"X-API-Key": key}).status_code == 200
     lines = Client(REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode().splitlines()
     assert [line for line in lines if line.startswith(("insight_outbox_rows", "# TYPE insight_outbox_rows"))] == [
-        "# TYPE insight_outbox_rows gauge",
-        "insight_outbox_rows 0.0",
         "# TYPE insight_outbox_rows_limit gauge",
         "insight_outbox_rows_limit 5e+06",
+        "# TYPE insight_outbox_rows gauge",
+        "insight_outbox_rows 0.0",
     ]
 
 
