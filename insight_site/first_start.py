@@ -14,7 +14,7 @@ import environ
 
 def prepare(base: Path) -> None:
     """Make `var` below this folder, and its key unless the environment or `.env` has one."""
-    (base / "var").mkdir(exist_ok=True)
+    (base / "var").mkdir(mode=0o700, exist_ok=True)  # the database, events and uploads below it are nobody else's
     environ.Env.read_env(base / ".env")
     if not os.environ.get("SECRET_KEY"):
         make_key(base / "var" / "secret_key")

@@ -35,7 +35,7 @@ class ReadOnly(ModelAdmin):
 
 @admin.register(Job)
 class JobAdmin(ReadOnly):
-    list_display = ("pk", "task", "arguments_shown", "state_shown", "attempts", *TIMES, "error")
+    list_display = ("id", "task", "arguments_shown", "state_shown", "attempts", *TIMES, "error")
     list_filter = ("state", "queue", "task")
     search_fields = ("task", "schedule", "error")
     exclude = ("owned_until",)
@@ -62,6 +62,14 @@ class JobAdmin(ReadOnly):
 
 @admin.register(Schedule)
 class ScheduleAdmin(ReadOnly):
-    list_display = ("name", "task", "every", "minutes", "next_run", "last_started_at", "last_success_at", "failures")
+    list_display = ("name", "task", "often_shown", "next_run", "last_started_at", "last_success_at", "failures")
     list_filter = ("every",)
     search_fields = ("name", "task")
+
+    @admin.display(description=_("how often"))
+    def often_shown(self, row: Schedule) -> str:
+        """In words."""
+        if row.every != Schedule.Every.MINUTES:
+            return str(row.get_every_display())
+        minutes = row.minutes or 1
+        return ngettext("each minute", "every {n} minutes", minutes).format(n=minutes)

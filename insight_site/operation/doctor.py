@@ -1,0 +1,187 @@
+"""What is wrong with this site, and how to mend it: a function for each kind of trouble, for `manage.py doctor`."""
+
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils.translation import gettext as _
+
+from events.object_store import local_folder
+from insight_site.operation import readiness, signs
+
+OK, LOOK, WRONG = "ok", "look", "wrong"
+OLDEST_POSTGRESQL = (14,)
+WITHOUT_HTTPS = ("security.W004", "security.W008", "security.W012", "security.W016")  # what HTTPS=1 mends, all four
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        state: OK, LOOK (it works, and somebody should look) or WRONG.
+        text: what was seen.
+        mend: what to do about it; "" where nothing is to be done.
+    """
+
+    name: str
+    state: str
+    text: str
+    mend: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Everything, in the order in which it makes sense to mend it; without the database nothing that rests on it."""
+    found = [*_settings(), *_packages(), *_folders(), *_open_files(), *_database()]
+    if any(one.name == "database" and one.state == WRONG for one in found):
+        return found
+    return [*found, *_people(), *_parts()]
+
+
+def _settings() -> Iterator[Finding]:
+    messages = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    if not settings.HTTPS:
+        messages = [message for message in messages if message.id not in WITHOUT_HTTPS]
+        yield Finding(
+            "settings",
+            LOOK,
+            _("HTTPS is off: passwords and keys travel in the clear."),
+            _("Put a proxy with a certificate in front, and set HTTPS=1 and BEHIND_PROXY=1 in .env."),
+        )
+    for message in messages:
+        state = WRONG if message.level >= checks.ERROR else LOOK
+        yield Finding("settings", state, f"{message.msg} ({message.id})", message.hint or _("Set it in .env."))
+    if settings.DEBUG:
+        yield Finding("settings", LOOK, _("DEBUG is on."), _("Take DEBUG out of .env before others use the site."))
+    if not messages:
+        yield Finding("settings", OK, _("no complaint"))
+
+
+def _packages() -> Iterator[Finding]:
+    """Each package of the lock, as it is installed."""
+    lock = settings.BASE_DIR / "requirements.txt"
+    if not lock.exists():
+        return
+    wanted = dict(re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s\\;]+)", lock.read_text(), re.MULTILINE))
+    other = [
+        f"{name} {seen or _('missing')} ≠ {want}" for name, want in wanted.items() if (seen := _seen(name)) != want
+    ]
+    python = f"Python {sys.version.split()[0]}"
+    if other:
+        mend = "pip install --require-hashes -r requirements.txt"
+        yield Finding("packages", LOOK, f"{python}; {', '.join(other)}", mend)
+    else:
+        yield Finding("packages", OK, _("{python}, {n} packages as in the lock").format(python=python, n=len(wanted)))
+
+
+def _seen(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _folders() -> Iterator[Finding]:
+    """Folders that this process must be able to write."""
+    places = {"EVENTS_URL": local_folder(str(settings.EVENTS_URL)), "UPLOADS_DIR": Path(settings.UPLOADS_DIR)}
+    places |= {"EXPLORE_DIR": Path(settings.EXPLORE_DIR), "COMPILED_DIR": Path(settings.COMPILED_DIR)}
+    refused = []
+    for name, folder in places.items():
+        if folder is None:
+            continue
+        there = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
+        try:
+            with tempfile.NamedTemporaryFile(dir=there, prefix=".insight-doctor-"):
+                pass
+        except OSError as trouble:
+            refused.append(f"{name} {folder}: {trouble.strerror}")
+    if refused:
+        mend = _("Give the user of web and worker the right to write there, or set another folder in .env.")
+        yield Finding("folders", WRONG, "; ".join(refused), mend)
+    else:
+        yield Finding("folders", OK, _("all can be written"))
+
+
+def _open_files() -> Iterator[Finding]:
+    """Files with secrets or users' data that any account of this machine can read."""
+    files = [settings.BASE_DIR / ".env", settings.VAR_DIR / "secret_key"]
+    if connection.vendor == "sqlite":
+        files.append(Path(str(connection.settings_dict["NAME"])))
+    if (events := local_folder(str(settings.EVENTS_URL))) is not None:
+        files.append(events)
+    bare = [str(file) for file in files if file.exists() and _is_open(file)]
+    if bare:
+        yield Finding(
+            "privacy", LOOK, _("others can read {files}").format(files=", ".join(bare)), "chmod o-rwx " + bare[0]
+        )
+    else:
+        yield Finding("privacy", OK, _("no other account of this machine can read secrets or events"))
+
+
+def _is_open(file: Path) -> bool:
+    """Others may read it, and enter every folder on the way."""
+    way = [folder.stat().st_mode & stat.S_IXOTH for folder in file.resolve().parents]
+    return bool(file.stat().st_mode & stat.S_IROTH) and all(way)
+
+
+def _database() -> Iterator[Finding]:
+    for name, line in readiness.report().items():
+        mend = {
+            "database": _("Start the database, correct DATABASE_URL, or make room on its disk."),
+            "migrations": "manage.py migrate",
+        }[name]
+        yield (
+            Finding(name, OK, _vendor() if name == "database" else "")
+            if line == "ok"
+            else Finding(name, WRONG, line, mend)
+        )
+    if connection.vendor == "postgresql" and connection.get_database_version() < OLDEST_POSTGRESQL:
+        yield Finding("database", LOOK, _vendor(), _("Take PostgreSQL 14 or later."))
+
+
+def _vendor() -> str:
+    try:
+        return f"{connection.display_name} {'.'.join(map(str, connection.get_database_version()))}"
+    except (DatabaseError, InterfaceError):
+        return str(connection.display_name)
+
+
+def _people() -> Iterator[Finding]:
+    number = get_user_model().objects.filter(is_active=True, is_superuser=True).count()
+    if number:
+        yield Finding("people", OK, _("{n} active superusers").format(n=number))
+    else:
+        yield Finding("people", WRONG, _("nobody can administer this site"), "manage.py createsuperuser")
+
+
+MENDS: dict[str, Callable[[], str]] = {
+    "worker": lambda: _("Start one: manage.py worker."),
+    "scheduler": lambda: _("Look at the worker's log; set this machine's clock; see Schedules in the admin."),
+    "queue": lambda: _("Look at the worker's log and at Background tasks in the admin; start another worker."),
+    "outbox": lambda: _("Run manage.py flush_events and read what it says."),
+    "store": lambda: _("See “A store that is not whole, or not ours” in docs/events.md."),
+    "disk": lambda: _("Make room, or lower DISK_FREE_MB."),
+    "clock": lambda: _("Let all machines set their clocks by NTP."),
+    "cache": lambda: _("Start Redis, or correct REDIS_URL."),
+}
+
+
+def _parts() -> Iterator[Finding]:
+    for name in signs.SIGNS:
+        sign = signs.look(name)
+        yield Finding(name, OK, sign.text) if sign.ok else Finding(name, WRONG, sign.text, MENDS[name]())
