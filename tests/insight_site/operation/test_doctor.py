@@ -18,6 +18,11 @@ from runs.queue.pulse import sign
 pytestmark = pytest.mark.django_db
 
 
+def use_https(settings: Any, *, on: bool) -> None:
+    for name in ("HTTPS", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS"):
+        setattr(settings, name, on)
+
+
 @pytest.fixture(autouse=True)
 def _site(tmp_path: Path, settings: Any) -> None:
     """A site in which nothing is wrong."""
@@ -25,9 +30,7 @@ def _site(tmp_path: Path, settings: Any) -> None:
     for name, folder in {"EVENTS_URL": "events", "EXPLORE_DIR": "explore", "COMPILED_DIR": "compiled"}.items():
         setattr(settings, name, str(tmp_path / folder))
     settings.UPLOADS_DIR = tmp_path / "uploads"
-    settings.HTTPS = settings.SECURE_SSL_REDIRECT = True
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
-    settings.SECURE_HSTS_SECONDS = 1
+    use_https(settings, on=True)
     settings.BASE_DIR = settings.VAR_DIR = tmp_path
     User.objects.create_superuser("boss")
     sign("box:1", timezone.now())
@@ -55,8 +58,7 @@ def test_site__without_trouble__is_well(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_https__off__is_one_line_with_its_mend(settings: Any) -> None:
-    settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = False
-    settings.CSRF_COOKIE_SECURE, settings.SECURE_HSTS_SECONDS = False, 0
+    use_https(settings, on=False)
 
     found = [one for one in doctor.examine() if one.name == "settings" and one.state == LOOK]
 
