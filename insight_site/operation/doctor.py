@@ -54,7 +54,8 @@ def examine() -> list[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    messages = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    asked = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    messages = [message for message in asked if not message.is_silenced()]
     if not settings.HTTPS:
         messages = [message for message in messages if message.id not in WITHOUT_HTTPS]
         yield Finding(

@@ -69,7 +69,13 @@ def test_database_of_0_3__migrated__has_the_tables_of_a_fresh_one(fresh: dict[st
     with tarfile.open(FIXTURES / "v0_3" / "site.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
 
-    assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}") == fresh
+    found = migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}")
+
+    # The release before works on this schema too, with its own queue: those tables go one release later.
+    former = {name for name in found["tables"] if name.startswith("django_q_")}
+    assert former == {"django_q_ormq", "django_q_schedule", "django_q_task"}
+    kept = {name: table for name, table in found["tables"].items() if name not in former}
+    assert {**found, "tables": kept} == fresh
 
 
 @pytest.mark.slow

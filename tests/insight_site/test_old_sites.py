@@ -82,7 +82,10 @@ def test_site_of_0_3__migrated_today__has_the_schedules_of_a_fresh_one(site: dic
 
 
 def test_site_of_0_3__opened_today__its_groups_hold_what_the_table_says(site: dict[str, Any]) -> None:
-    assert site["roles"] == {role: sorted(map(list, roles.permissions(role))) for role in roles.ROLES}
+    # Nothing asks any more for those of the former queue, whose tables stay a release longer.
+    held = {role: [row for row in rows if row[0] != "django_q"] for role, rows in site["roles"].items()}
+
+    assert held == {role: sorted(map(list, roles.permissions(role))) for role in roles.ROLES}
 
 
 def numbers(shown: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_site__without_trouble__is_well(monkeypatch: pytest.MonkeyPatch) -> None
     code, found = run()
 
     assert code == 0
-    assert {name: state for name, (state, _, _) in found.items() if state != OK} == {}
+    assert {name: said for name, said in found.items() if said[0] != OK} == {}
     assert {"settings", "folders", "privacy", "database", "migrations", "people", "worker", "store"} <= found.keys()
 
 

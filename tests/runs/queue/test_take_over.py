@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,8 +31,7 @@ def test_take_over__what_an_operator_changed__stays_and_foreign_kinds_do_not_com
             cursor.execute("INSERT INTO django_q_schedule VALUES (%s, %s, %s, %s, %s, %s, %s)", given)
 
     migration = import_module("runs.migrations.0002_queue")
-    with connection.schema_editor() as editor:
-        migration.take_over(apps, editor)
+    migration.take_over(apps, SimpleNamespace(connection=connection))
 
     row = Schedule.objects.get()
     assert (row.name, row.every, row.minutes, row.next_run) == ("events: flush", "I", 7, due)
