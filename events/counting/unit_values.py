@@ -108,7 +108,7 @@ def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) ->
     slim = users.select("user_id", "anchor", "anchor_date", *keep)
     log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
     log = log.filter(log.time >= log.anchor)
-    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock))
+    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect))
 
 
 def in_window(log: ir.Table, window: Window) -> ir.Table:
