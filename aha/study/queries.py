@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from events.counting import queries
-from events.counting.unit_values import Basis
+from events.counting.unit_values import Basis, how_many
 from events.metrics import Behaviour, Retention
 from events.windows import Window
 
@@ -93,11 +93,8 @@ def histogram(
 
 
 def _within(log: ir.Table, days: Sequence[int]) -> dict[str, ir.Value]:
-    """``n_Y``: how many rows of the log lie on days 0 to Y - 1; counted, since a sum takes engines longer."""
-    import ibis
-
-    one, last = ibis.literal(1, "int32"), max(days)
-    numbers = {y: log.count() if y == last else (log.day < y).ifelse(one, ibis.null("int32")).count() for y in days}
+    """``n_Y``: how many rows of the log lie on days 0 to Y - 1."""
+    numbers = {y: log.count() if y == max(days) else how_many(log.day < y) for y in days}
     return {_name(y): number.cast("int32") for y, number in numbers.items()}
 
 
