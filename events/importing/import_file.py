@@ -24,8 +24,8 @@ from events.importing.sql import fields, stored_columns, users_of
 from events.outbox import ownership
 from events.store import Snapshot
 from events.user_numbers.dictionary import COLUMN
-from events.user_numbers.foretold import Foretold, add_foretold, foretell
 from events.user_numbers.in_files import add_numbered
+from events.user_numbers.numbers_ahead import Foretold, add_foretold, foretell
 from events.warehouse import identifier, literal
 from reporting.words import say
 from runs.refusals import Refused

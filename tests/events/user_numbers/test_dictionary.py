@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from events import store
 from events.delta import place
 from events.importing import import_file
-from events.user_numbers import foretold, in_files
+from events.user_numbers import in_files, numbers_ahead
 from events.user_numbers.dictionary import numbers_of
 from tests.events.conftest import asked, file_uris
 from tests.events.user_numbers.conftest import in_events, numbers, rows
@@ -149,7 +149,7 @@ def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(import_file, "_stage"), (foretold, "write_entries"), (place, "place"), (in_files, "_write")],
+    [(import_file, "_stage"), (numbers_ahead, "write_entries"), (place, "place"), (in_files, "_write")],
     ids=["rows are written", "numbers are reserved", "files are placed", "rows are written again"],
 )
 def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
