@@ -31,7 +31,7 @@ def day_index(
         dialect: the engine's name; DuckDB has microseconds as whole numbers, which saves most of the time of a scan.
     """
     if dialect == "duckdb" and clock.mode is DayMode.ROLLING:
-        # Whole numbers, but divided as float64: exact for three centuries to either side of the anchor.
+        # Whole numbers, but divided as float64: exact for 285 years to either side of the anchor.
         return moment.delta(anchor, unit="microsecond") // DAY_US
     dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
     if clock.mode is DayMode.CALENDAR:
