@@ -172,7 +172,7 @@ def _day(log: ir.Table, basis: Basis) -> ir.IntegerValue:
     """`day_index` of ``time`` at or after ``anchor``: of rolling days by one division, exact within 90 years."""
     if basis.clock.mode is DayMode.ROLLING:
         return log.time.delta(log.anchor, unit="microsecond") // DAY
-    return day_index(log.time, log.anchor, log.anchor_date, basis.clock)
+    return day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect)
 
 
 def _within(log: ir.Table, basis: Basis, days: int) -> ir.BooleanValue:

@@ -1,7 +1,8 @@
 """The day index as an Ibis expression that every engine counts alike.
 
 Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
-timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`.
+timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`. On DuckDB, where adding an
+interval costs more than the rest of a question, rolling days are the same number from a difference in microseconds.
 """
 
 from __future__ import annotations
@@ -16,12 +17,22 @@ if TYPE_CHECKING:
 
 type Years = tuple[int, int]
 ALL_YEARS: Years = (1990, 2049)
+DAY_US = 86_400_000_000
 
 
 def day_index(
-    moment: ir.TimestampValue, anchor: ir.TimestampValue, anchor_date: ir.DateValue, clock: Clock
+    moment: ir.TimestampValue, anchor: ir.TimestampValue, anchor_date: ir.DateValue, clock: Clock, dialect: str = ""
 ) -> ir.Value:
-    """The day index of a moment: 0 on the anchor's day, negative before it."""
+    """The day index of a moment: 0 on the anchor's day, negative before it.
+
+    Args:
+        moment, anchor, anchor_date: of the same row.
+        clock: how days are counted.
+        dialect: the engine's name; DuckDB has microseconds as whole numbers, which saves most of the time of a scan.
+    """
+    if dialect == "duckdb" and clock.mode is DayMode.ROLLING:
+        # Whole numbers, but divided as float64: exact for 285 years to either side of the anchor.
+        return moment.delta(anchor, unit="microsecond") // DAY_US
     dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
     if clock.mode is DayMode.CALENDAR:
         return dates

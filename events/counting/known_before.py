@@ -66,7 +66,7 @@ def with_active_days(events: ir.Table, table: ir.Table, days: int, column: str, 
     log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
     # A day and an hour more than the longest such stretch: cheap to compare, and the day index decides.
     log = log.filter(log.time < log["_at"], log.time >= log["_at"] - ibis.interval(days=days + 2))
-    log = log.mutate(day=day_index(log.time, log["_at"], log["_date"], basis.clock))
+    log = log.mutate(day=day_index(log.time, log["_at"], log["_date"], basis.clock, basis.dialect))
     log = log.filter(ibis._.day.between(-days, -1))
     found = log.group_by("user_id").aggregate(_days=log.day.nunique())
     joined = table.left_join(found, "user_id").drop("user_id_right")

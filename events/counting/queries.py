@@ -108,7 +108,7 @@ def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
     """Add ``anchor_date, complete_days`` to a table that has ``user_id, anchor``."""
     users = users.mutate(anchor_date=local_date(users.anchor, basis.clock))
     end = utc(basis.data_end)
-    return users.mutate(complete_days=day_index(end, users.anchor, users.anchor_date, basis.clock))
+    return users.mutate(complete_days=day_index(end, users.anchor, users.anchor_date, basis.clock, basis.dialect))
 
 
 def mature(users: ir.Table, window: Window) -> ir.BooleanValue:
@@ -158,6 +158,8 @@ def occurrences(
 ) -> ir.Table:
     """One row for each thing to count on day `first_day` to `days` - 1: ``user_id, behaviour, day`` and `keep`.
 
+    Listed behaviours also have their ``place`` in the list, each once: numbers are grouped in less time than texts.
+
     These rows are events: a question groups them before anything leaves the warehouse.
 
     Args:
@@ -183,20 +185,27 @@ def occurrences(
     if not behaviours:
         raise ValueError("at least one behaviour is needed")
     log = in_window(since_anchor(matching(events, behaviours, basis), users, basis, *keep), window)
+    columns = [*columns, "place"]
     if not any(behaviour.distinct for behaviour in behaviours):
         return log.select(columns)
     distinct = [str(behaviour) for behaviour in behaviours if behaviour.distinct]
     seen = log.filter(log.behaviour.isin(distinct), log.value.notnull())
-    first_seen = seen.group_by("user_id", "behaviour", "value", *keep).aggregate(day=seen.day.min())
+    first_seen = seen.group_by("user_id", "behaviour", "place", "value", *keep).aggregate(day=seen.day.min())
     return ibis.union(log.filter(~log.behaviour.isin(distinct)).select(columns), first_seen.select(columns))
 
 
 def matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
-    """One row per event and behaviour it shows: the event's columns and ``behaviour, value``, from a single scan."""
+    """One row per event and behaviour it shows: the event's columns and ``behaviour, place, value``, in a single scan.
+
+    `place` is that of the behaviour among the different ones of the list.
+    """
     import ibis
 
     unique = list(dict.fromkeys(behaviours))
-    listed = ibis.memtable({"event": [b.event for b in unique], "behaviour": [str(b) for b in unique]})
+    listed = ibis.memtable(
+        {"event": [b.event for b in unique], "behaviour": [str(b) for b in unique], "place": list(range(len(unique)))},
+        schema={"event": "string", "behaviour": "string", "place": "int32"},
+    )
     log = events.join(listed, "event")
     conditions = [
         (log.behaviour != str(b)) | (property_text(log.properties, b.where[0], basis.dialect) == b.where[1])

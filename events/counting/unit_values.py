@@ -65,15 +65,15 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
     inside = between(log.day, definition.window)
     match definition:
         case Active():
-            return (inside & is_activity(log, basis)).sum()
+            return how_many(inside & is_activity(log, basis))
         case MinDays() | ActiveDays():
             return log.day.nunique(where=inside & is_activity(log, basis))
         case MinEvents():
-            return (inside & (log.event == definition.event)).sum()
+            return how_many(inside & (log.event == definition.event))
         case Count():
             matches = inside & _matches(log, definition.behaviour, basis)
             if definition.behaviour.distinct is None:
-                return matches.sum()
+                return how_many(matches)
             text = property_text(log.properties, definition.behaviour.distinct, basis.dialect)
             return matches.ifelse(text, ibis.null("string")).nunique()
         case Total():
@@ -82,6 +82,13 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
             # Text such as "Infinity" casts too, and one such event from outside would leave no variance for anybody.
             number = number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
             return (inside & (log.event == definition.event)).ifelse(number, ibis.null("float64")).sum()
+
+
+def how_many(condition: ir.BooleanValue) -> ir.IntegerScalar:
+    """Of how many rows the condition is true: counted, since DuckDB adds numbers up in 128 bits."""
+    import ibis
+
+    return condition.ifelse(ibis.literal(1, "int32"), ibis.null("int32")).count()
 
 
 def finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
@@ -108,7 +115,7 @@ def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) ->
     slim = users.select("user_id", "anchor", "anchor_date", *keep)
     log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
     log = log.filter(log.time >= log.anchor)
-    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock))
+    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect))
 
 
 def in_window(log: ir.Table, window: Window) -> ir.Table:

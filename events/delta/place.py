@@ -75,9 +75,9 @@ def place(files: Sequence[tuple[Path, str]]) -> None:
 
 
 def discard(files: Sequence[tuple[Path, str]]) -> None:
-    """Take files away again that no commit names."""
-    for _, name in files:
+    """Take files away again that no commit names; who wrote them has them where they were."""
+    for path, name in files:
         if is_local():
-            (Path(url()) / name).unlink(missing_ok=True)
+            (Path(url()) / name).rename(path)
         else:
             object_store.remove(url(), name)

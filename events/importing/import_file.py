@@ -1,9 +1,9 @@
 """Import of event files: checked as a whole, given message ids, and put into the store in one commit.
 
-Each file is read once, in bounded memory, straight into Parquet files beside the store, a row without a readable moment
-or user into a folder of its own. Only then it is decided whether they become part of the table. A message id is the
-digest of the row's content, with the occurrence number from the second identical row of a file on, since real logs
-repeat rows: a repeated import finds all its ids in the store and adds nothing.
+Each file is read in bounded memory, once for its users and once straight into Parquet files beside the store, a row
+without a readable moment or user into a folder of its own. Only then it is decided whether they become part of the
+table. A message id is the digest of the row's content, with the occurrence number from the second identical row of a
+file on, since real logs repeat rows: a repeated import finds all its ids in the store and adds nothing.
 """
 
 import time
@@ -20,10 +20,13 @@ from events.importing.parquet_files import Job, Progress, Staged, read_staged, s
 from events.importing.scratch import Scratch, ScratchError, scratch
 from events.importing.signup import make_signups
 from events.importing.source_files import SourceFile, estimated_rows, lines_at_bytes, lines_of_records, open_source
-from events.importing.sql import fields, stored_columns
+from events.importing.sql import fields, stored_columns, users_of
 from events.outbox import ownership
+from events.store import Snapshot
+from events.user_numbers.dictionary import COLUMN
 from events.user_numbers.in_files import add_numbered
-from events.warehouse import literal
+from events.user_numbers.numbers_ahead import Foretold, add_foretold, foretell
+from events.warehouse import identifier, literal
 from reporting.words import say
 from runs.refusals import Refused
 
@@ -59,13 +62,14 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
             for path in paths
         ]
         job, received = Job(connection, options, show, folder), time.time_ns() // 1000
-        staged = [_stage(job, source, number, received) for number, source in enumerate(sources)]
+        numbers = _numbers(job, sources)
+        staged = [_stage(job, source, number, received, numbers) for number, source in enumerate(sources)]
         report = _check(job, sources, [sum(file.rows for file in files if file.day is None) for files in staged])
         good = [file for files in staged for file in files if file.day is not None]
         report = replace(report, rows=report.rows + sum(file.rows for file in good))
         if options.max_bad is not None and sum(report.bad.values()) > options.max_bad:
             raise TooManyBadRows(report)
-        report = _seen(job, report, good)
+        report = _seen(job, report, good, "user_id" if numbers is None else COLUMN)
         snapshot = store.snapshot()
         known = snapshot.files()
         made: list[Staged] = []
@@ -73,7 +77,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
             made = make_signups(job, options.signup, sources, good, [path for _, path in known], received)
         connection.execute("SET TimeZone = 'UTC'")
         files = settle(job, [*good, *made], known)
-        if not add_numbered(job, [str(file.path) for file in files], snapshot, app_id=APP_ID):
+        if not _add(job, files, good, snapshot, numbers):
             raise Refused("Another import wrote to the event store meanwhile; run this one again.")
     signups = sum(file.rows for file in made)
     imported = sum(file.rows for file in files) - signups
@@ -82,22 +86,48 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     return replace(report, imported=imported, already_there=already, signups=signups, seconds=seconds)
 
 
-def _seen(job: Job, report: ImportReport, files: Sequence[Staged]) -> ImportReport:
-    """The report with the users and the span of the good rows."""
+def _numbers(job: Job, sources: Sequence[SourceFile]) -> Foretold | None:
+    """The numbers of the files' users, where to read the users alone takes much less than to write the rows twice."""
+    if any(source.kind == "lines" for source in sources):
+        return None
+    try:
+        return foretell(job, " UNION ALL ".join(users_of(source, job.options) for source in sources), app_id=APP_ID)
+    except ScratchError:  # a file that can't be read: `_stage` says which
+        return None
+
+
+def _add(job: Job, files: Sequence[Staged], good: Sequence[Staged], since: Snapshot, numbers: Foretold | None) -> bool:
+    """Commit the files; False when another import did so meanwhile."""
+    kept = set(good)
+    written = [file for file in files if file in kept]
+    others = [file for file in files if file not in kept]
+    if numbers is not None and add_foretold(job, numbers, written, others, since, app_id=APP_ID):
+        return True
+    return add_numbered(job, [str(file.path) for file in files], since, app_id=APP_ID)
+
+
+def _seen(job: Job, report: ImportReport, files: Sequence[Staged], user: str) -> ImportReport:
+    """The report with the users, by one of their columns, and the span of the good rows."""
     if not files:
         return report
-    users = job.run(f"SELECT count(DISTINCT user_id) FROM {read_staged(files)}", "compare")[0][0]
+    users = job.run(f"SELECT count(DISTINCT {identifier(user)}) FROM {read_staged(files)}", "compare")[0][0]
     oldest, newest = min(file.oldest for file in files), max(file.newest for file in files)
     return replace(report, users=users, oldest=oldest, newest=newest)
 
 
-def _stage(job: Job, source: SourceFile, number: int, received: int) -> list[Staged]:
+def _stage(job: Job, source: SourceFile, number: int, received: int, numbers: Foretold | None) -> list[Staged]:
     """Write one file's rows as Parquet, a folder per date; those without a date are the bad ones."""
     sql = stored_columns(source, job.options, received_us=received)
+    if numbers is not None:
+        sql = numbers.numbered(sql)
+        # DuckDB takes a CSV file for a few dozen rows, and would hold them in memory instead of the users.
+        job.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     try:
         return job.write(sql, f"source={number}", "read", estimated_rows(source))
     except ScratchError as error:
         raise Refused("{file}: the file can't be read ({why}).", file=source.path, why=_first_line(error)) from error
+    finally:
+        job.connection.execute("RESET disabled_optimizers")
 
 
 def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> ImportReport:

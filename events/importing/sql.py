@@ -42,6 +42,11 @@ def fields(source: SourceFile, options: ImportOptions) -> str:
             {guarded(given)} AS given FROM {source.relation}))"""
 
 
+def users_of(source: SourceFile, options: ImportOptions) -> str:
+    """Rows of ``user_id``: of all rows of a file whose lines all have the same shape, bad ones too."""
+    return f"SELECT CAST({source.field(options.user)} AS VARCHAR) AS user_id FROM {source.relation}"
+
+
 def signup_dates(source: SourceFile, options: ImportOptions, column: str, time_format: str) -> str:
     """Rows of ``user_id, us``: the moment that a column of each good row holds, in microseconds since 1970."""
     moment = microseconds(source, column, time_format, options.time_zone)

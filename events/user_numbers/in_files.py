@@ -30,8 +30,7 @@ def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str
     """
     if not files:
         return True
-    # Without their folders, which aren't the same for all: the date is in the time.
-    rows = f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
+    rows = rows_of(files)
     job.run(f"CREATE OR REPLACE TEMP TABLE people AS SELECT DISTINCT user_id FROM {rows}", STEP)
     for number in range(TRIES):
         at = store.snapshot()
@@ -41,7 +40,7 @@ def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str
         written = _write(job, rows, f"numbered-{number}")
 
         def still(newer: Snapshot, read: list[str] = files_read) -> bool:
-            return sorted(newer.dictionary()) == read or _agrees(job, newer)
+            return sorted(newer.dictionary()) == read or agrees(job, newer)
 
         newest = store.snapshot()
         if newest.last(app_id) == since.last(app_id) and newest.has(removed) and still(newest):
@@ -51,27 +50,46 @@ def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str
     return False
 
 
+def rows_of(files: Sequence[str]) -> str:
+    """What stands after FROM for these files, with numbers or without."""
+    # Without their folders, which aren't the same for all: the date is in the time.
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, union_by_name = true)"
+
+
 def _give(job: Job, at: Snapshot) -> int:
     """Make the table `numbers` of everybody: ``user_id, number, new``; the highest number in it."""
+    count = look_up(job, at.dictionary())
+    if count:
+        number_new(job, reserve(count))
+    return highest_of(job)
+
+
+def look_up(job: Job, entries: Sequence[str]) -> int:
+    """Make the table `numbers` of `people` from files of the dictionary; how many are new and have no number yet."""
     job.run(
         f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, number, number IS NULL AS new FROM people "
-        f"LEFT JOIN ({_known(at)}) USING (user_id)",
+        f"LEFT JOIN ({_known(entries)}) USING (user_id)",
         STEP,
     )
-    count = job.run("SELECT count(*) FROM numbers WHERE new", STEP)[0][0]
-    if count:
-        before = reserve(count)
-        job.run(
-            "CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, coalesce(number, "
-            f"{before} + row_number() OVER (ORDER BY new DESC, user_id)) AS number, new FROM numbers",
-            STEP,
-        )
+    return int(job.run("SELECT count(*) FROM numbers WHERE new", STEP)[0][0])
+
+
+def number_new(job: Job, before: int) -> None:
+    """Give the numbers after `before` to those of `numbers` who are new."""
+    job.run(
+        "CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, coalesce(number, "
+        f"{before} + row_number() OVER (ORDER BY new DESC, user_id)) AS number, new FROM numbers",
+        STEP,
+    )
+
+
+def highest_of(job: Job) -> int:
+    """The highest number in `numbers`."""
     return int(job.run("SELECT coalesce(max(number), 0) FROM numbers", STEP)[0][0])
 
 
-def _known(at: Snapshot) -> str:
-    """SQL for ``user_id, number`` of those of `people` whom the dictionary knows."""
-    files = at.dictionary()
+def _known(files: Sequence[str]) -> str:
+    """SQL for ``user_id, number`` of those of `people` whom these files of the dictionary know."""
     if not files:
         return "SELECT NULL::VARCHAR AS user_id, NULL::BIGINT AS number WHERE false"
     return (
@@ -80,24 +98,32 @@ def _known(at: Snapshot) -> str:
     )
 
 
-def _agrees(job: Job, newer: Snapshot) -> bool:
+def agrees(job: Job, newer: Snapshot) -> bool:
     """True when nobody of `numbers` was given a number, or lost one, since they were made."""
     return not job.run(
-        f"SELECT 1 FROM numbers LEFT JOIN ({_known(newer)}) AS now USING (user_id) "
+        f"SELECT 1 FROM numbers LEFT JOIN ({_known(newer.dictionary())}) AS now USING (user_id) "
         "WHERE now.number IS DISTINCT FROM CASE WHEN NOT new THEN numbers.number END LIMIT 1",
         STEP,
     )
 
 
 def _write(job: Job, rows: str, name: str) -> list[Staged]:
+    return [*write_events(job, rows, name), *write_entries(job, f"{name}-new")]
+
+
+def write_events(job: Job, rows: str, name: str) -> list[Staged]:
+    """Write the events of `rows` with their users' numbers."""
     columns = COLUMNS.replace("event_date", 'CAST(make_timestamp(epoch_us("time")) AS DATE) AS event_date')
-    events = job.write(f'SELECT {columns}, number AS "{COLUMN}" FROM {rows} JOIN numbers USING (user_id)', name, STEP)
+    return job.write(f'SELECT {columns}, number AS "{COLUMN}" FROM {rows} JOIN numbers USING (user_id)', name, STEP)
+
+
+def write_entries(job: Job, name: str) -> list[Staged]:
+    """Write the dictionary's entries of those of `numbers` who are new."""
     moment = f"make_timestamptz({time.time_ns() // 1000})"
-    made = job.write(
+    return job.write(
         f"""SELECT user_id, {literal(HAS_NUMBER)} AS event, {moment} AS "time", NULL::VARCHAR AS properties,
         NULL::VARCHAR AS message_id, {moment} AS received_at, DATE {literal(DAY.isoformat())} AS event_date,
         number AS "{COLUMN}" FROM numbers WHERE new ORDER BY number""",
-        f"{name}-new",
+        name,
         STEP,
     )
-    return [*events, *made]

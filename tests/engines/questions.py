@@ -145,6 +145,7 @@ def _studied(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
         "study.units": units,
         "study.unit_counts": study.unit_counts(log, users, basis, days=[1, 3, 7], behaviours=BEHAVIOURS),
         "study.histogram": study.histogram(log, users, basis, days=[1, 7], cap=4),
+        "study.histogram of some": study.histogram(log, users, basis, days=[1, 7], cap=4, behaviours=BEHAVIOURS),
         "study.active_days": study.active_days(log, users, basis, days=[1, 7]),
         "study.daily_counts": study.daily_counts(log, users, basis, days=3, behaviours=BEHAVIOURS),
         "study.days_active": study.days_active(log, users, basis, days=7),

@@ -211,6 +211,7 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
         queries.units(log, basis, signup="signup", definition=RETENTION),
         queries.unit_counts(log, users, basis, days=DAYS, behaviours=listed),
         queries.histogram(log, users, basis, days=DAYS, cap=20),
+        queries.histogram(log, users, basis, days=DAYS, cap=20, behaviours=listed),
         queries.active_days(log, users, basis, days=[1, 7]),
         queries.daily_counts(log, users, basis, days=7, behaviours=listed),
         queries.days_active(log, users, basis, days=7),

@@ -14,7 +14,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from events import store
-from events.user_numbers import in_files
+from events.delta import place
+from events.importing import import_file
+from events.user_numbers import in_files, numbers_ahead
 from events.user_numbers.dictionary import numbers_of
 from tests.events.conftest import asked, file_uris
 from tests.events.user_numbers.conftest import in_events, numbers, rows
@@ -145,23 +147,64 @@ def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None
     ],
     ids=["another user", "the same user", "a user is erased"],
 )
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(import_file, "_stage"), (numbers_ahead, "write_entries"), (place, "place"), (in_files, "_write")],
+    ids=["rows are written", "numbers are reserved", "files are placed", "rows are written again"],
+)
 def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Any], expected: set[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    step: str,
+    meanwhile: Callable[[], Any],
+    expected: set[str],
 ) -> None:
     store.append(rows(["old"], "x"), app_id="w", version=1)
-    write = in_files._write
+    whole = getattr(module, step)
 
     def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(in_files, "_write", write)
-        written = write(*arguments)
+        monkeypatch.setattr(module, step, whole)
+        done = whole(*arguments)
         meanwhile()
-        return written
+        return done
 
-    monkeypatch.setattr(in_files, "_write", overtaken)
+    monkeypatch.setattr(module, step, overtaken)
+    if module is in_files:
+        monkeypatch.setattr(import_file, "add_foretold", lambda *_, **__: False)
     imported(tmp_path, "a", "old")
 
     assert set(numbers()) == expected
     assert in_events() == set(numbers().items())
+
+
+def test_import__of_users_with_bad_rows_alone__gives_them_no_number(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("user,event,time\na,x,never\nb,x,2024-03-01\nc,,2024-03-01\n")
+    columns = ["--user", "user", "--event", "event", "--time", "time"]
+
+    with pytest.raises(CommandError):
+        call_command("import_events", str(file), *columns)
+    assert not store.exists()
+    call_command("import_events", str(file), *columns, "--max-bad", "2")
+
+    assert set(numbers()) == {"b"}
+    assert in_events() == set(numbers().items())
+
+
+def test_import__again_with_more_rows__writes_only_the_repeated_days_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_file, "add_numbered", None)  # that it isn't needed
+    imported(tmp_path, "a", "b")
+    file = tmp_path / "more.csv"
+    file.write_text("user,event,time\na,a-does,2024-03-01\nc,x,2024-03-01\nd,x,2024-03-02\n")
+
+    call_command("import_events", str(file), "--user", "user", "--event", "event", "--time", "time")
+
+    assert numbers() == {"a": 1, "b": 2, "c": 3, "d": 4}
+    assert in_events() == set(numbers().items())
+    assert asked("SELECT count(*) FROM read_parquet($files)", file_uris()) == [(4,)]
 
 
 def test_import__of_a_reserved_name__is_refused(tmp_path: Path) -> None:
