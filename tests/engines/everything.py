@@ -92,7 +92,12 @@ def catalogue() -> Any:
 def explore() -> Any:
     """Every view of Explore, of a log that is prepared anew."""
     with TemporaryDirectory() as folder, override_settings(EXPLORE_DIR=folder):
-        more: dict[str, Any] = {"signup": "signup", "behaviour": "chat", "retention": "window:21-27", "steps": ("signup", "chat")}
+        more: dict[str, Any] = {
+            "signup": "signup",
+            "behaviour": "chat",
+            "retention": "window:21-27",
+            "steps": ("signup", "chat"),
+        }
         return {view: answer(Question(view, **more), stop=Stop(), progress=silent) for view in VIEWS}
 
 
