@@ -4,7 +4,7 @@ VENV := .venv
 # Two test workers on two cores: the spinning threads of OpenMP would only stand in each other's way.
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal -q --durations=25
 # Spark 4.1 runs on Java 17 and 21; where there are several, 17 is taken.
-JAVA_17 = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/openjdk-17)))
+SPARKS_JAVA = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/java-21-openjdk*)))
 PY := $(VENV)/bin/python
 # Sandboxes of agents set it. Without bytecode each process that a test starts compiles a thousand modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -57,8 +57,11 @@ test: clients  ## the whole test suite; PART=browser or PART=rest for one half o
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
 	$(PYTEST) -m "django_db and not once"
 
-test-engines: engines clients  ## the tests on Spark (two processes, Java 17) and on a store in S3
-	OMP_NUM_THREADS=1 JAVA_HOME="$(JAVA_17)" .venv-spark/bin/python -m pytest -q --durations=25 -m engines
+# Collecting the other 7,000 tests, only to leave them out, takes half a minute.
+ENGINES := tests/engines tests/events
+
+test-engines: engines clients  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
+	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m engines $(ENGINES)
 
 slow: clients  ## only the slow tests
 	$(PYTEST) -m slow

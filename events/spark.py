@@ -7,14 +7,20 @@ The address is ``pyspark://`` with Spark's own settings behind a question mark, 
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 from django.conf import settings
 
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 _lock = Lock()
 OURS = {
@@ -60,3 +66,26 @@ def conf(address: str) -> dict[str, str]:
         asked["spark.sql.warehouse.dir"] = str(Path("/") / place)
     zone = {"spark.sql.session.timeZone": OURS["spark.sql.session.timeZone"]}
     return OURS | {"spark.driver.memory": settings.SPARK_DRIVER_MEMORY} | asked | zone
+
+
+@contextmanager
+def kept(backend: Any, question: "ir.Table") -> Iterator["ir.Table"]:
+    """Keep the answer to a question in the cluster's cache until the block ends.
+
+    Not by `Table.cache` of Ibis: it doesn't send the small tables of this process that a question names, and it asks
+    Ibis' own engine where a question names nothing else. The types are the question's: Spark truncates a date to a
+    moment, which would come back as one from here on.
+
+    Args:
+        backend: what `connect` gave.
+        question: computed when it is first read.
+    """
+    name = f"insight_{uuid4().hex}"
+    table = backend.create_view(name, question)
+    catalog = backend._session.catalog
+    try:
+        catalog.cacheTable(name)
+        yield table.cast(question.schema())
+    finally:
+        catalog.uncacheTable(name)
+        backend.drop_view(name, force=True)

@@ -133,7 +133,7 @@ class Warehouse:
         of temporary tables; Trino has neither and gives the question itself, which each reader computes again.
         """
         if self.dialect == "pyspark":
-            with question.cache() as table:
+            with spark.kept(self.backend, question) as table:
                 yield table
             return
         if self.dialect == "trino":

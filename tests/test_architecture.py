@@ -269,3 +269,16 @@ def _imports_in_functions(tree: ast.Module, *, is_apps: bool) -> Iterator[str]:
                 yield node.module or ""
             elif isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
+
+
+def test_engines__tests_with_that_mark__lie_where_make_looks() -> None:
+    (looked,) = re.findall(r"^ENGINES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    needs = re.compile(r"mark\.engines|\b(?:any_store|bucket|s3_server|spark_address)\b: str")
+
+    found = {
+        "/".join(path.relative_to(ROOT).parts[:2])
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if needs.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert sorted(found) == looked.split()

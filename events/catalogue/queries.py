@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Engines that list the names of a JSON object's members as an array; elsewhere properties aren't listed.
 KEYS = {"duckdb": "json_keys", "pyspark": "json_object_keys", "databricks": "json_object_keys"}
+SPARKS_NUMBER = r"[0-9.]\s*[dDfF]\s*$"  # "7d" is 7.0 for Java, and for no other engine
 UNREADABLE = "[\"'\\\\*\\x00-\\x1f]"  # engines disagree about how these are written inside a path
 VALUE_CHARS = 80
 
@@ -123,7 +124,7 @@ def properties(members: ir.Table, most: int) -> ir.Table:
     """
     import ibis
 
-    number = members.value.try_cast("float64")
+    number = members.value.re_search(SPARKS_NUMBER).ifelse(ibis.null("string"), members.value).try_cast("float64")
     found = members.group_by("event", "property").aggregate(
         events=members.count(),
         users=members.user_id.nunique(),

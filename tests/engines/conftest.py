@@ -19,10 +19,14 @@ from tests.conftest import missing
 from tests.engines import everything
 from tests.events.conftest import file_uris
 
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # three short lives on two cores
 SPARK = {
     "spark.master": "local-cluster[2,1,1024]",  # two executors, each a process of its own
     "spark.executor.memory": "1g",
-    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.locality.wait": "0s",
+    "spark.driver.extraJavaOptions": QUICK_JAVA,
+    "spark.executor.extraJavaOptions": QUICK_JAVA,
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
 }

@@ -5,24 +5,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 from django.core.management import call_command
 from django.db import transaction
+from django.test import override_settings
 from pandas.api.types import is_integer_dtype
 
+from aha.explore.answering import answer
+from aha.explore.question import VIEWS, Question
 from aha.moments.reach import weekly_reach
 from aha.moments.retention_now import retention_now
 from events.catalogue import listing, refresh
+from events.inflow import newest_files
+from events.prepared.opened import Stop
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, draw_arms, simulate
 from events.warehouse import Warehouse
 from experiments.models import Experiment
 from reporting.document import dump
+from runs.parallel import use_workers
+from runs.progress import silent
 from tests.aha.store import discover
 from tests.experiments.stored import stored_experiment
 
-UNITS = 1_200
+UNITS = 700  # no event so often that the list of events reads a sample, which engines draw differently
 CLOCK = ("--signup-event", "signup")
 STUDY = (*CLOCK, "--days", 1, 3, 7, "--max-times", 4, "--retention", "window:21-27", "--json")
 BEHAVIOURS = ("--behaviours", "friend_add", "chat", "browse", "battle", "signup#country")
@@ -47,13 +55,17 @@ def world() -> Simulation:
     return simulate(WORLDS["step"], UNITS, 3, draw_arms(WORLDS["step"], UNITS, 3))
 
 
-def do(job: str, made: Simulation) -> Done:
-    """One of `JOBS` on the engine that the settings name. The database stays as it was."""
-    with transaction.atomic():
-        experiment = stored_experiment(made)
-        with answers() as heard:
-            found = JOBS[job](experiment)
-        transaction.set_rollback(True)
+def do(job: str, made: Simulation, *, workers: int = 1) -> Done:
+    """One of `JOBS` or `STORE_JOBS` on the engine that the settings name. The database stays as it was."""
+    use_workers(workers)
+    try:
+        with transaction.atomic():
+            experiment = stored_experiment(made)
+            with answers() as heard:
+                found = (JOBS | STORE_JOBS)[job](experiment)
+            transaction.set_rollback(True)
+    finally:
+        use_workers(1)
     return Done(json.loads(found) if isinstance(found, str) else found, heard)
 
 
@@ -75,6 +87,25 @@ def catalogue() -> Any:
     assert refresh.make_catalogue()
     found = dump(listing.catalogue())
     return {name: value for name, value in found.items() if name not in ("made_at", "seconds")}
+
+
+def explore() -> Any:
+    """Every view of Explore, of a log that is prepared anew."""
+    with TemporaryDirectory() as folder, override_settings(EXPLORE_DIR=folder):
+        more: dict[str, Any] = {
+            "signup": "signup",
+            "behaviour": "chat",
+            "retention": "window:21-27",
+            "steps": ("signup", "chat"),
+        }
+        return {view: answer(Question(view, **more), stop=Stop(), progress=silent) for view in VIEWS}
+
+
+def newest() -> Any:
+    """How the newest events look where they lie."""
+    rows = newest_files.latest_rows(50)
+    assert len(rows) == 50
+    return sorted(set(rows[0])), newest_files.row_count()
 
 
 @contextmanager
@@ -117,3 +148,5 @@ JOBS: dict[str, Callable[[Experiment], Any]] = {
     "study": lambda _: discover(*STUDY, *BEHAVIOURS),
     "groups": lambda _: printed("segment_units", *GROUPS),
 }
+# What is asked of the site's own store alone, whatever the warehouse.
+STORE_JOBS: dict[str, Callable[[Experiment], Any]] = {"explore": lambda _: explore(), "newest": lambda _: newest()}

@@ -5,6 +5,7 @@ site's event store and refuses any other warehouse.
 """
 
 import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,10 +52,27 @@ PLAN = Question(
 SINCE = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def asked(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
-    """Each question by the name of its function, in the order in which they build on each other."""
+type Keep = Callable[[ir.Table], ir.Table]
+
+
+def as_it_is(question: ir.Table) -> ir.Table:
+    """Keep nothing: whoever builds on the question computes it again."""
+    return question
+
+
+def asked(log: ir.Table, basis: Basis, keep: Keep = as_it_is) -> dict[str, ir.Table]:
+    """Each question by the name of its function, in the order in which they build on each other.
+
+    Args:
+        log, basis: what they are asked of.
+        keep: gives what `Warehouse.kept` makes of a table that others are built on.
+    """
     return (
-        _counted(log, basis) | _listed(log, basis) | _studied(log, basis) | _grouped(log, basis) | _gathered(log, basis)
+        _counted(log, basis, keep)
+        | _listed(log, basis)
+        | _studied(log, basis, keep)
+        | _grouped(log, basis, keep)
+        | _gathered(log, basis, keep)
     )
 
 
@@ -84,9 +102,9 @@ def _metrics() -> dict[str, Any]:
     return {name: parse_metric(text) for name, text in METRICS.items()}
 
 
-def _counted(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
-    users, window = _users(log, basis), Window(0, 6)
-    exposed = counting.exposure_log(log, EXPERIMENT_KEY, basis)
+def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
+    users, window = keep(_users(log, basis)), Window(0, 6)
+    exposed = keep(counting.exposure_log(log, EXPERIMENT_KEY, basis))
     met = exposed.group_by("user_id").aggregate(anchor=exposed.time.min(), variant=exposed.variant.max())
     clocked = counting.with_clock(met, basis)
     return {
@@ -135,12 +153,12 @@ def _listed(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     }
 
 
-def _studied(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     import ibis
 
     units = study.units(log, basis, signup="signup", definition=parse_retention("window:21-27"))
     number = ibis.row_number().over(ibis.window(order_by="user_id")).cast("int32")
-    users = units.filter(units.mature).mutate(unit=number)
+    users = keep(units.filter(units.mature).mutate(unit=number))
     return {
         "study.units": units,
         "study.unit_counts": study.unit_counts(log, users, basis, days=[1, 3, 7], behaviours=BEHAVIOURS),
@@ -156,9 +174,9 @@ def _studied(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     }
 
 
-def _grouped(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+def _grouped(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     window = Window(0, 13)
-    users = search.eligible(_users(log, basis), window, Window(21, 27))
+    users = keep(search.eligible(_users(log, basis), window, Window(21, 27)))
     return {
         "search.eligible": users,
         "search.activity": search.activity(log, users, basis, window),
@@ -172,12 +190,12 @@ def _grouped(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     }
 
 
-def _gathered(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
-    exposures = gather.exposures(log, PLAN, basis)
+def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
+    exposures = keep(gather.exposures(log, PLAN, basis))
     wrong = pa.table({"user_id": ["u0000001"], "variant": ["nudge"], "cluster": [""]})
-    met = gather.met(gather.admitted(exposures, [1], wrong))
-    units = gather.units(log, met, PLAN, basis)
-    values = gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90)
+    met = keep(gather.met(gather.admitted(exposures, [1], wrong)))
+    units = keep(gather.units(log, met, PLAN, basis))
+    values = keep(gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90))
     return {
         "gather.exposures": exposures,
         "gather.heard": gather.heard(exposures),

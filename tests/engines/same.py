@@ -1,8 +1,11 @@
 """Two engines' answers to the same questions, side by side."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from numbers import Number
+from typing import Any, SupportsFloat, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,8 +37,20 @@ def assert_same_cells(ours: pd.DataFrame, theirs: pd.DataFrame, where: str) -> N
     assert len(ours) == len(theirs), where
     left, right = in_order(ours), in_order(theirs)
     for column in right.columns:
-        for row, (one, other) in enumerate(zip(left[column], right[column], strict=True)):
+        for row in unequal(left[column], right[column]):
+            one, other = left[column][row], right[column][row]
             assert equal(one, other), f"{where}: row {row} of {column} is {one!r} and not {other!r}"
+
+
+def unequal(left: pd.Series, right: pd.Series) -> list[int]:
+    """Rows that differ at first sight, which is many times faster than to look at each cell."""
+    if pd.api.types.is_float_dtype(right) and pd.api.types.is_numeric_dtype(left):
+        ours, theirs = left.to_numpy(dtype=np.float64), right.to_numpy(dtype=np.float64)
+        near = np.abs(ours - theirs) <= np.maximum(DIGITS["rel"] * np.abs(theirs), DIGITS["abs"])
+        same = near | (np.isnan(ours) & np.isnan(theirs))
+    else:
+        same = (left.map(plain) == right.map(plain)).to_numpy(dtype=np.bool_)
+    return [int(row) for row in np.flatnonzero(~same)]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
@@ -51,9 +66,9 @@ def plain(value: Any) -> str:
     """A cell as a text that sorts alike for every engine's types."""
     if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
         return ""
-    if isinstance(value, (bool, int, float)):
-        return f"{float(value):030.6f}"
-    return str(pd.Timestamp(value)) if hasattr(value, "year") else str(value)
+    if isinstance(value, Number):
+        return f"{float(cast(SupportsFloat, value)):030.6f}"
+    return str(pd.Timestamp(value)) if isinstance(value, datetime) else str(value)  # a date is no midnight
 
 
 def equal(one: Any, other: Any) -> bool:

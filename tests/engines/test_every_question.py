@@ -1,14 +1,18 @@
 """Every question of the queries modules: none forgotten, compiled for every engine, the same cells on Spark."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 import pytest
 from django.test import override_settings
 from ibis.common.exceptions import OperationNotDefinedError
 
 from events import warehouse
+from events.catalogue import queries as catalogue
 from events.counting.unit_values import Basis
 from events.user_numbers.naming import text_of
 from events.windows import Clock, DayMode
@@ -44,26 +48,49 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 
 
-def by_id(house: warehouse.Warehouse) -> ir.Table:
-    """The events with the users' ids, as other engines have them; `test_same_answers` asks by number."""
-    return house.events.mutate(user_id=text_of(house.events))
+@contextmanager
+def few_users(clock: Clock) -> Iterator[tuple[warehouse.Warehouse, dict[str, ir.Table]]]:
+    """An open warehouse, and every question about a few users by their ids; `test_same_answers` asks by number.
+
+    Tables of units are kept where an analysis keeps them: Spark plans each question from the log on for seconds.
+    """
+    with warehouse.connect() as house, ExitStack() as stack:
+        events = house.events.mutate(user_id=text_of(house.events)).select(*warehouse.COLUMNS)
+        log = stack.enter_context(house.kept(events.filter(events.user_id < FEW)))
+        basis = Basis(clock, END, dialect=house.dialect)
+        yield house, questions.asked(log, basis, lambda table: stack.enter_context(house.kept(table)))
 
 
 @pytest.mark.engines
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.usefixtures("db")
 def test_questions__on_spark__give_the_cells_of_duckdb(world: World, spark_address: str, clock: Clock) -> None:
-    with world.stored(str(world.folder / "store")), warehouse.connect() as house:
-        few = by_id(house).filter(ibis._.user_id < FEW)
-        asked = questions.asked(few, Basis(clock, END, dialect=house.dialect))
+    with world.stored(str(world.folder / "store")), few_users(clock) as (house, asked):
         right = {name: house.run(question) for name, question in asked.items()}
 
-    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), warehouse.connect() as house:
-        few = by_id(house).filter(ibis._.user_id < FEW)
-        found = questions.asked(few, Basis(clock, END, dialect=house.dialect))
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), few_users(clock) as (house, asked):
         assert house.dialect == "pyspark"
-        assert found.keys() == right.keys()
-        for name, question in found.items():
+        assert asked.keys() == right.keys()
+        for name, question in asked.items():
             assert_same_cells(house.run(question), right[name], name)
     # Nobody claims an arm or speaks of one in this world: these two are compared as empty tables.
     assert [name for name, frame in right.items() if not len(frame)] == ["gather.heard", "gather.claims"]
+
+
+@pytest.mark.engines
+@pytest.mark.usefixtures("db")
+def test_properties__texts_that_some_engine_takes_for_numbers__are_the_same_on_spark(spark_address: str) -> None:
+    texts = ["7d", "30f", "1.5D", "5. d", "1e3", "-2", ".5", "+5", " 8 ", "inf", "0x10", "", "true", "{}", None]
+    rows = {"event": ["a"] * len(texts), "user_id": "u", "property": list("abcdefghijklmno"), "value": texts}
+    members = ibis.memtable(pd.DataFrame(rows), schema=dict.fromkeys(rows, "string"))
+    asked = {"properties": catalogue.properties(members, 40), "values": catalogue.values(members, 10)}
+    with warehouse.connect() as house:
+        right = {name: house.run(question) for name, question in asked.items()}
+
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), warehouse.connect() as house:
+        found = {name: house.run(question) for name, question in asked.items()}
+
+    numbers = right["properties"].set_index("property").numbers
+    assert [numbers[name] for name in "abcd"] == [0, 0, 0, 0]
+    for name, frame in found.items():
+        assert_same_cells(frame, right[name], name)

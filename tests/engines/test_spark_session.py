@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import date
 
 import pytest
 from django.test import override_settings
@@ -34,11 +35,14 @@ def test_session__as_a_person_starts_it__is_ours(spark_address: str) -> None:
             executors = session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1  # without the driver
             asked = {name: session.sparkContext.getConf().get(name) for name in spark.OURS}
             listed = ibis.memtable({"name": ["a", "b"], "one_in": [1, 2]})
-            kept_names = []
             with house.kept(listed.mutate(more=listed.one_in + 1)) as kept:
-                kept_names = kept.get_name()
                 assert sorted(house.run(kept).more) == [2, 3]
-            assert kept_names not in house.backend.list_tables()
+                (name,) = ours = [name for name in house.backend.list_tables() if name.startswith("insight_")]
+                assert session.catalog.isCached(name)
+            assert not set(ours) & set(house.backend.list_tables())
+            weeks = ibis.memtable({"on": [date(2026, 1, 7)]}).mutate(week=lambda table: table.on.truncate("W"))
+            with house.kept(weeks) as kept:
+                assert house.arrow(kept)["week"].to_pylist() == [date(2026, 1, 5)]  # and no moment
         with warehouse.connect() as again:
             assert again.backend._session is session  # one for the process
 
