@@ -96,7 +96,7 @@ def question(units: int) -> None:
     from events.simulation import WORLDS, events_table, simulate
     from events.windows import Clock, Window
     from segments.search import queries
-    from segments.search.features import unit_table
+    from segments.search.arrays.unit_arrays import Counts, Numbers
 
     for size in (units // 10, units):
         simulation = simulate(WORLDS["planted_groups"], seed=1, units=size)
@@ -105,16 +105,18 @@ def question(units: int) -> None:
         log = engine.create_table("log", events_table(simulation))
         log = log.mutate(time=log.time.cast("timestamp"))
         basis, window = Basis(Clock(), datetime(2030, 1, 1, tzinfo=UTC)), Window(0, 13)
-        users = queries.eligible(events_queries.cohort(log, "signup", basis), window)
+        users = queries.numbered(queries.eligible(events_queries.cohort(log, "signup", basis), window))
         behaviours = [parse_behaviour(item.name) for item in simulation.world.behaviours]
         started = time.perf_counter()
-        activity = engine.to_pandas(queries.activity(log, users, basis, window))
+        days = queries.halves(queries.days(log, users, basis, window), users)
+        numbers = Numbers.of(engine.to_pyarrow(users))
+        engine.to_pyarrow(queries.activity(days))
         middle = time.perf_counter()
-        pattern = engine.to_pandas(queries.pattern(log, users, basis, window, behaviours))
-        table = unit_table(activity, pattern, list(map(str, behaviours)))
+        pattern = engine.to_pyarrow_batches(queries.pattern(log, users, basis, window, behaviours, halves=days))
+        table = Counts.of(pattern, numbers, len(behaviours)).whole
         print(
             f"{size:>9,} units, {log.count().execute():,} events: activity {middle - started:.1f} s, "
-            f"pattern with halves {time.perf_counter() - middle:.1f} s wall; table {table.counts.shape}"
+            f"pattern with halves {time.perf_counter() - middle:.1f} s wall; table {table.shape}"
         )
 
 

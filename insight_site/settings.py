@@ -127,6 +127,7 @@ EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
 EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, for each question
 EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # at once in one web process
 EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables, the least used go first
+SEGMENTS_MEMORY = env.str("SEGMENTS_MEMORY", default="1500MB")  # of the engine, for a segmentation or a refresh
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that asks a Spark cluster
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush

@@ -79,8 +79,11 @@ class _Work[P, R]:
         self.trouble: BaseException | None = None
 
     def run(self) -> list[R]:
+        # The caller takes the first part, the longest: calls inside it find the others free as soon as these are done.
+        # The other way round it would wait for a helper who finds nobody.
+        begun = self.begin()
         helpers = [_threads().submit(self.work) for _ in range(min(workers(), self.number) - 1)]
-        self.work()
+        self.work(begun)
         running = {helper for helper in helpers if not helper.cancel()}
         while running:
             running = self.wait(running)
@@ -90,13 +93,23 @@ class _Work[P, R]:
             self.note()
         return [self.results[place] for place in range(len(self.results))]
 
-    def work(self) -> None:
-        """Compute parts until none is left or one has failed."""
+    def begin(self) -> tuple[int, P] | None:
+        """The first part, or None where there is none or the caller can't give it."""
         try:
-            while (claimed := self.claim()) is not None:
+            return self.claim()
+        except BaseException as trouble:
+            self.fail(trouble)
+            return None
+
+    def work(self, begun: tuple[int, P] | None = None) -> None:
+        """Compute parts, from one that is claimed already, until none is left or one has failed."""
+        try:
+            claimed = begun or self.claim()
+            while claimed is not None:
                 place, part = claimed
                 self.results[place] = self.job(part, self.listener(place))
                 self.shares[place] = 1.0
+                claimed = self.claim()
         except BaseException as trouble:
             self.fail(trouble)
 

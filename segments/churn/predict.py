@@ -5,6 +5,7 @@ from itertools import batched
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -93,7 +94,7 @@ def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
     fitted = fitted_of(version)
     behaviours = None if fitted is None else fitted.preparation.behaviours
     members = set(run.segment.members.values_list("unit", flat=True))
-    with questions(day_mode=inputs.day_mode) as asked:
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         table = read_units(asked, inputs, behaviours)
         table = table.take(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
         users = queries.cohort(asked.log, inputs.signup_event, asked.basis)

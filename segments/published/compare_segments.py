@@ -6,6 +6,7 @@ Users who are in both, which two rules allow, are left out.
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -57,7 +58,7 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
     inputs = load(Inputs, {"retention": None, **version.inputs})
     fitted = fitted_of(version)
     behaviours = None if fitted is None else fitted.preparation.behaviours
-    with questions(day_mode=inputs.day_mode) as asked:
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         table = read_units(asked, inputs, behaviours)
     groups = []
     for segment in (run.first, run.second):

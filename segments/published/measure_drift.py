@@ -17,27 +17,49 @@ from segments.published.drift import (
 )
 from segments.published.payload_versions import BASELINE
 from segments.published.run_results import Baseline, DriftResult, Moves
-from segments.search.features import UnitTable
+from segments.search.features import Floats, Ints, UnitTable
 from segments.search.placement import FittedModel, Placement
 
 Place = Membership.Place
 STATE_OF_PLACE: dict[str, int] = {Place.UNLIKE_ANY: UNLIKE_ANY, Place.TOO_LITTLE_DATA: TOO_LITTLE_DATA}
 
 
-def baseline(fitted: FittedModel, table: UnitTable, placed: Placement) -> Baseline:
-    """What later refreshes are compared with: deciles and counts of every feature, units per segment."""
-    rows = np.flatnonzero(placed.labels >= 0)
-    values = fitted.preparation.apply(table.take(rows)).values
+def placed_features(fitted: FittedModel, table: UnitTable, placed: Placement) -> Floats:
+    """Scaled features of the units that have a segment, rows x features, each column in one piece of memory."""
+    values = np.empty((len(table), len(fitted.preparation.names)), order="F")
+    done = 0
+    for rows, part in table.blocks():
+        mine = placed.labels[rows] >= 0
+        found = fitted.preparation.apply(part.take(mine)).values
+        values[done : done + len(found)] = found
+        done += len(found)
+    return values[:done]
+
+
+def baseline(fitted: FittedModel, values: Floats, placed: Placement) -> Baseline:
+    """What later refreshes are compared with: deciles and counts of every feature, units per segment.
+
+    Args:
+        fitted: the version's model.
+        values: `placed_features`.
+        placed: where the units belong.
+    """
     edges = [decile_edges(values[:, column]) for column in range(values.shape[1])]
     return Baseline(
         names=tuple(fitted.preparation.names),
         edges=tuple(tuple(map(float, cut)) for cut in edges),
         counts=tuple(tuple(bin_counts(values[:, column], cut).tolist()) for column, cut in enumerate(edges)),
-        sizes=tuple(np.bincount(placed.labels[rows], minlength=len(fitted.centres)).tolist()),
+        sizes=tuple(_sizes(fitted, placed).tolist()),
     )
 
 
-def measure_drift(version: SegmentVersion, fitted: FittedModel, table: UnitTable, placed: Placement) -> DriftResult:
+def _sizes(fitted: FittedModel, placed: Placement) -> Ints:
+    return np.bincount(placed.labels[placed.labels >= 0], minlength=len(fitted.centres))
+
+
+def measure_drift(
+    version: SegmentVersion, fitted: FittedModel, table: UnitTable, placed: Placement, values: Floats
+) -> DriftResult:
     """Stability indices of shares and features against the baseline, and where units went since the membership before.
 
     The membership before is that of the previous version, or else of this version's last refresh.
@@ -45,20 +67,17 @@ def measure_drift(version: SegmentVersion, fitted: FittedModel, table: UnitTable
     Raises:
         Refused: the stored baseline can't be read.
     """
-    first = BASELINE.read(version.baseline) if version.baseline else baseline(fitted, table, placed)
+    first = BASELINE.read(version.baseline) if version.baseline else baseline(fitted, values, placed)
     if isinstance(first, Unreadable):
         raise Refused(first.sentence())
-    rows = np.flatnonzero(placed.labels >= 0)
-    values = fitted.preparation.apply(table.take(rows)).values
-    sizes = np.bincount(placed.labels[rows], minlength=len(fitted.centres))
     features = feature_drift([np.array(row) for row in first.counts], values, first.edges)
     earlier = version.model.versions.light().filter(number__lt=version.number, refreshed_at__isnull=False).first()
     source = earlier or version
     before = _states(source)
     return DriftResult(
-        shares=stability_index(np.array(first.sizes), sizes),
+        shares=stability_index(np.array(first.sizes), _sizes(fitted, placed)),
         features=dict(zip(first.names, features, strict=True)),
-        unlike_share=float(placed.unlike.sum() / max(len(rows), 1)),
+        unlike_share=float(placed.unlike.sum() / max(len(values), 1)),
         migration=_moves(before, source, table, placed) if before else None,
     )
 

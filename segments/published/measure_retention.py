@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from events.asking import questions
 from events.counting import queries
 from events.metrics import Survival, outcome_window, parse_retention
@@ -25,18 +27,28 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
     """
     text = version.inputs.get("retention") or USUAL
     definition = parse_retention(text)
+    found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
     try:
-        with questions(day_mode=version.inputs.get("day_mode", "rolling")) as asked:
+        mode = version.inputs.get("day_mode", "rolling")
+        with questions(day_mode=mode, memory=settings.SEGMENTS_MEMORY) as asked:
             users = queries.cohort(asked.log, version.inputs.get("signup_event", "signup"), asked.basis)
             if not isinstance(definition, Survival):
                 users = users.filter(queries.mature(users, outcome_window(definition)))
-            frame = asked.units(queries.retention(asked.log, users, asked.basis, definition))
+            question = queries.retention(asked.log, users, asked.basis, definition).select("user_id", "retained")
+            for rows in asked.warehouse.batches(asked.warehouse.named(question)):
+                _count(found, segment_of, rows)
     except Refused:
         return {}
-    found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
-    for unit, retained in zip(frame.user_id.tolist(), frame.retained.tolist(), strict=True):
-        pk = segment_of.get(str(unit))
-        if pk is not None and retained == retained and retained is not None:
-            found[pk]["n"] += 1
-            found[pk]["count"] += bool(retained)
     return found
+
+
+def _count(found: dict[int, dict[str, Any]], segment_of: Mapping[str, int], rows: Any) -> None:
+    """Add the units of some rows."""
+    import numpy as np
+
+    units, retained = rows["user_id"].to_pylist(), rows["retained"].to_numpy(zero_copy_only=False)
+    pks = np.fromiter((segment_of.get(unit, -1) for unit in units), dtype=np.int64, count=len(units))
+    for pk, row in found.items():
+        mine = retained[(pks == pk) & ~np.isnan(retained)]
+        row["n"] += len(mine)
+        row["count"] += int((mine > 0).sum())

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import batched
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
@@ -18,7 +19,7 @@ from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.published.drift import match_centroids
 from segments.published.fitted_model import fitted_of
-from segments.published.measure_drift import baseline, measure_drift
+from segments.published.measure_drift import baseline, measure_drift, placed_features
 from segments.published.measure_retention import measure_retention
 from segments.published.payload_versions import BASELINE, DRIFT
 from segments.published.rule_members import rule_places
@@ -231,15 +232,15 @@ def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | 
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
     if fitted is None:
         raise Refused("This version has no fitted model, so nobody can be placed by it.")
-    with questions(day_mode=inputs.day_mode) as asked:
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         table = read_units(asked, inputs, fitted.preparation.behaviours)
     placed = fitted.place(table)
-    labels = [int(label) for label in placed.labels]
-    unlike = [bool(flag) for flag in placed.unlike]
+    labels, unlike = placed.labels.tolist(), placed.unlike.tolist()
+    values = placed_features(fitted, table, placed)
     if version.baseline is None:
-        version.baseline = BASELINE.store(baseline(fitted, table, placed))
+        version.baseline = BASELINE.store(baseline(fitted, values, placed))
         version.save(update_fields=["baseline"])
-    drift = measure_drift(version, fitted, table, placed)
+    drift = measure_drift(version, fitted, table, placed, values)
     return (
         (str(unit), *_place(label, far)) for unit, label, far in zip(table.unit_ids, labels, unlike, strict=True)
     ), drift

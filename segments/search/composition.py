@@ -27,17 +27,20 @@ TIER_NAMES = ("low", "mid", "high")
 
 @dataclass(frozen=True)
 class Play:
-    """What the warehouse knows of the eligible units; all parts have one row per unit, in the same order.
+    """What the warehouse knows of the eligible units.
 
     Attributes:
-        whole: counts and activity of the whole window.
-        first_half, second_half: of two random halves of each unit's active days.
-        retained: 1.0, 0.0 or NaN where unknown; None without a retention definition.
-        follow_up: days to churn or to the end of observation, and whether churn was seen; None when not asked.
+        whole: counts and activity of the whole window, one row per unit.
+        profiled: the rows of those who are profiled: `profiled_rows` by the run's seed.
+        first_half, second_half: of two random halves of each profiled unit's active days.
+        retained: 1.0, 0.0 or NaN where unknown, one per unit; None without a retention definition.
+        follow_up: days to churn or to the end of observation, and whether churn was seen, of each profiled unit; None
+            when not asked.
         signed_up: units of the cohort, the too young included.
     """
 
     whole: UnitTable
+    profiled: Ints
     first_half: UnitTable
     second_half: UnitTable
     retained: Floats | None
@@ -87,6 +90,11 @@ def compose(
         progress=part(progress, 0.75, 1.0),
     )
     return Composed(_report(play, inputs, found, profiles, tiers), found)
+
+
+def profiled_rows(units: int, seed: int) -> Ints:
+    """Who of so many units is profiled: everybody, or a sample by the run's seed."""
+    return np.sort(np.random.default_rng(seed).permutation(units)[:PROFILE_ROWS])
 
 
 def least_days(inputs: Inputs) -> int:
@@ -151,12 +159,11 @@ def _rate(retained: Floats | None) -> Share | NotComputable:
 
 def _profiles(play: Play, found: Segmentation) -> Profiles:
     """Features and tests on a sample; sizes, shares and residuals from everybody."""
-    rows = np.sort(np.random.default_rng(found.seed).permutation(len(play.whole))[:PROFILE_ROWS])
+    rows, second = play.profiled, play.second_half
     names = found.model.preparation.behaviours
-    second = play.second_half.take(rows)
     counts = second.counts[:, columns_of(second, names)]
     rates = counts / np.maximum(second.active_days, 1)[:, None]
-    half_labels = _half_labels(play.first_half.take(rows), found)
+    half_labels = _half_labels(play.first_half, found)
     half_labels[second.active_days == 0] = -1  # nothing to test on
     profiles = profile_clusters(
         found.labels[rows],
@@ -164,7 +171,7 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
         half_labels=half_labels,
         half_rates=rates,
         retained=_flags(play.retained, rows),
-        follow_up=None if play.follow_up is None else (play.follow_up[0][rows], play.follow_up[1][rows]),
+        follow_up=play.follow_up,
         tenure=play.whole.tenure[rows],
     )
     if (half_labels < 0).all():

@@ -6,28 +6,27 @@ column is alike (about 1/4 per event), so all pattern columns are divided by one
 itself would blow up the columns that hold nothing but noise (measured in docs/segments.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stats.results import NotComputable, Reason
 
-if TYPE_CHECKING:  # pandas takes a second to load
-    import pandas as pd
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+# Of a log: whole numbers take half the room, and every sum or share of them comes out the same.
+type Counts = NDArray[np.float64] | NDArray[np.int32]
 
 MIN_ACTIVE_DAYS = 3
 PRIOR_DAYS = 1.0
 WINSOR_QUANTILE = 0.995
 NEAR_DUPLICATE = 0.95
 CORRELATION_ROWS = 20_000
+BLOCK_ROWS = 16_384
 VERSION = 1
 ACTIVITY = ("active_days", "sessions_per_day", "tenure", "recency")
 
@@ -65,7 +64,7 @@ class UnitTable:
 
     unit_ids: NDArray[np.object_]
     behaviours: tuple[str, ...]
-    counts: Floats
+    counts: Counts
     active_days: Floats
     sessions: Floats
     tenure: Floats
@@ -74,43 +73,21 @@ class UnitTable:
     def __len__(self) -> int:
         return len(self.unit_ids)
 
-    def take(self, rows: Ints | Flags) -> "UnitTable":
+    def take(self, rows: Ints | Flags | slice) -> "UnitTable":
         """These rows only."""
-        columns = (self.counts, self.active_days, self.sessions, self.tenure, self.recency)
-        return UnitTable(self.unit_ids[rows], self.behaviours, *(column[rows] for column in columns))
+        columns = (self.active_days, self.sessions, self.tenure, self.recency)
+        return UnitTable(self.unit_ids[rows], self.behaviours, self.counts[rows], *(column[rows] for column in columns))
+
+    def blocks(self) -> Iterator[tuple[slice, "UnitTable"]]:
+        """A few thousand rows at a time, in their order: features of all at once would be gigabytes."""
+        for start in range(0, len(self), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            yield rows, self.take(rows)
 
     def activity(self) -> Floats:
         """Units x `ACTIVITY`."""
         per_day = self.sessions / np.maximum(self.active_days, 1)
         return np.column_stack([self.active_days, per_day, self.tenure, self.recency]).astype(np.float64)
-
-
-def unit_table(
-    activity: "pd.DataFrame", pattern: "pd.DataFrame", behaviours: Sequence[str], *, half: int | None = None
-) -> UnitTable:
-    """The answers of `segments.search.queries.activity` and `pattern` as one table, units in the order of their ids.
-
-    Args:
-        activity: one row per unit.
-        pattern: at most two rows per unit, one for each ``half``, with ``n_0, n_1, …`` in the order of `behaviours`; or
-            one row per unit for both (`whole_pattern`).
-        behaviours: the behaviours' text forms.
-        half: only this half of each unit's active days, with its own number of active days; None takes both. Sessions,
-            tenure and recency are always those of the whole window.
-    """
-    import pandas as pd
-
-    activity = activity.sort_values("user_id")
-    ids = activity["user_id"].to_numpy(dtype=object)
-    counts, days = np.zeros((len(ids), len(behaviours))), np.zeros(len(ids))
-    columns, index = [f"n_{place}" for place in range(len(behaviours))], pd.Index(ids)
-    halves = [part for number, part in pattern.groupby("half") if half in (None, number)] if "half" in pattern else None
-    for part in [pattern] if halves is None else halves:
-        rows = index.get_indexer(pd.Index(part["user_id"]))
-        days[rows] += part["active_days"].to_numpy(dtype=np.float64)
-        counts[rows] += part[columns].to_numpy(dtype=np.float64)
-    rest = (activity[name].to_numpy(dtype=np.float64) for name in ("sessions", "tenure", "recency"))
-    return UnitTable(ids, tuple(behaviours), counts, days, *rest)
 
 
 @dataclass(frozen=True)
@@ -311,4 +288,4 @@ def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: f
     values = [np.sqrt(column / total) for column in columns]
     if activity:
         values += [*np.sqrt(table.activity()).T]
-    return np.column_stack(values).astype(np.float64)
+    return np.column_stack(values)

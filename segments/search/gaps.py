@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segments.search.dip import dip, dip_p_value
 from segments.search.features import Flags, Floats, Ints
@@ -57,7 +58,7 @@ class Gap:
         return self.adjusted_p <= GAP_LEVEL
 
 
-def find_gaps(values: Floats, labels: Ints, activity: Floats) -> tuple[Gap, ...]:
+def find_gaps(values: Floats, labels: Ints, activity: NDArray[np.number]) -> tuple[Gap, ...]:
     """Test each pair of clusters of which one is the other's nearest.
 
     The line is Fisher's discriminant of the pair, learnt on those of its units that are not tested; tested is the most
@@ -104,7 +105,7 @@ def neighbours(centres: Floats) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({(min(row, int(near)), max(row, int(near))) for row, near in enumerate(nearest)}))
 
 
-def _most_active(members: Flags, activity: Floats) -> Ints:
+def _most_active(members: Flags, activity: NDArray[np.number]) -> Ints:
     rows = np.flatnonzero(members)
     # Ties by a fixed draw: rows may come cluster by cluster.
     order = np.lexsort((np.random.default_rng(TIE_SEED).random(len(rows)), -activity[rows]))

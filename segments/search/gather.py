@@ -1,6 +1,5 @@
 """What units did, as arrays: the warehouse's answers put into the order of the units."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,14 @@ import numpy as np
 from events.asking import Questions
 from events.counting import queries
 from events.counting.unit_values import EXPOSURE_EVENTS
-from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
+from events.metrics import Active, Behaviour, Retention, Survival, outcome_window, parse_behaviour
+from events.windows import Window
 from runs.progress import Early, unseen
 from runs.refusals import Refused
 from segments.search import queries as own
-from segments.search.composition import Play
-from segments.search.features import UnitTable, unit_table
+from segments.search.arrays.unit_arrays import Counts, Numbers, half_tables, whole_table
+from segments.search.composition import Play, profiled_rows
+from segments.search.features import Flags, Floats, Ints, UnitTable
 from segments.search.question import Inputs
 from segments.search.so_far.first_activity import first_counts, tiers_of
 from segments.search.so_far.told import TIERS
@@ -27,40 +28,41 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
     Args:
         asked: the open warehouse.
         inputs: the question.
-        seed: of the split of each unit's active days into halves.
+        seed: of the split of each unit's active days into halves, and of who is profiled.
         early: told who counts and how active they are, as soon as it is known.
 
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
     """
     asked.need_event(inputs.signup_event, "--signup-event")
-    definition = inputs.definition
-    fixed = definition is not None and not isinstance(definition, Survival)
-    outcome = outcome_window(definition) if definition is not None and fixed else None
     first, last = inputs.dates
     everybody = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
     signed_up = int(asked.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
-    users = own.eligible(everybody, inputs.window, outcome)
-    if definition is not None and isinstance(definition, Survival):
-        users = users.filter(users.complete_days > definition.gap)
-    if early is not unseen:
-        first_counts(asked, inputs, users, signed_up=signed_up, seed=seed, early=early)
-    behaviours = choose_behaviours(asked, inputs)
-    activity = asked.units(own.activity(asked.log, users, asked.basis, inputs.window))
-    if activity.empty:
-        raise Refused(
-            "none of {count:,} users has completed the window {window} and the outcome.",
-            count=signed_up,
-            window=inputs.window,
-            at="window",
-        )
-    early(TIERS, tiers_of(activity.active_days.to_numpy(), inputs, eligible=len(activity), seed=seed))
-    halves = asked.units(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
-    names = [str(behaviour) for behaviour in behaviours]
-    whole = unit_table(activity, halves, names)
-    first_half, second_half = (_half(unit_table(activity, halves, names, half=half), whole) for half in (0, 1))
-    retained, follow_up = _outcome(asked, users, inputs, whole.unit_ids)
-    return Play(whole, first_half, second_half, retained, follow_up, signed_up)
+    with asked.warehouse.kept(own.numbered(_eligible(everybody, inputs))) as kept:
+        if early is not unseen:
+            first_counts(asked, inputs, kept, signed_up=signed_up, seed=seed, early=early)
+        behaviours = choose_behaviours(asked, inputs)
+        numbers = _numbers(asked, kept)
+        if not len(numbers):
+            raise Refused(
+                "none of {count:,} users has completed the window {window} and the outcome.",
+                count=signed_up,
+                window=inputs.window,
+                at="window",
+            )
+        days = own.days(asked.log, kept, asked.basis, inputs.window)
+        with asked.warehouse.kept(own.halves(days, kept, seed=seed)) as dealt:
+            activity = asked.warehouse.arrow(own.activity(dealt))
+            active_days = numbers.spread(activity, "active_days")
+            early(TIERS, tiers_of(active_days, inputs, eligible=len(numbers), seed=seed))
+            counts = _counts(asked, kept, numbers, inputs.window, behaviours, halves=dealt)
+        whole = whole_table(numbers, activity, counts.whole, list(map(str, behaviours)), inputs.window)
+        rows = profiled_rows(len(whole), seed)
+        second_days = numbers.spread(activity, "second")
+        halves = half_tables(whole.take(rows), second_days[rows], counts.second[rows])
+        retained = _retained(asked, kept, numbers, inputs.definition)
+        follow_up = _follow_up(asked, kept, numbers, inputs.definition, rows)
+    return Play(whole, rows, *halves, retained, follow_up, signed_up)
 
 
 def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | None) -> UnitTable:
@@ -73,9 +75,12 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
     """
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
-    activity = asked.units(own.activity(asked.log, users, asked.basis, inputs.window))
-    pattern = asked.units(own.whole_pattern(asked.log, users, asked.basis, inputs.window, chosen))
-    return unit_table(activity, pattern, [str(behaviour) for behaviour in chosen])
+    with asked.warehouse.kept(own.numbered(users)) as kept:
+        numbers = _numbers(asked, kept)
+        days = own.days(asked.log, kept, asked.basis, inputs.window)
+        activity = asked.warehouse.arrow(own.activity(days))
+        counts = _counts(asked, kept, numbers, inputs.window, chosen)
+    return whole_table(numbers, activity, counts.whole, list(map(str, chosen)), inputs.window)
 
 
 def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
@@ -84,33 +89,74 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     Raises:
         Refused: a listed behaviour whose event the log doesn't have.
     """
-    names = asked.run(queries.event_names(asked.log)).sort_values(["users", "event"], ascending=[False, True])
-    known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     if inputs.behaviours:
-        listed = [parse_behaviour(text) for text in inputs.behaviours]
-        for behaviour in listed:
-            if behaviour.event not in known:
-                raise Refused("there is no event {event!r} in the log.", event=behaviour.event, at="behaviours")
-        return listed
+        return check_behaviours(asked, inputs)
+    names = asked.run(queries.event_names(asked.log).select("event", "users"))
+    names = names.sort_values(["users", "event"], ascending=[False, True])
+    known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     # What happens once by definition says nothing about a day of play.
     return [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
 
 
-def _half(half: UnitTable, whole: UnitTable) -> UnitTable:
-    """Sessions in proportion to the half's days, or its sessions per day would come out twice as many."""
-    return replace(half, sessions=whole.sessions * half.active_days / np.maximum(whole.active_days, 1))
+def check_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
+    """The listed behaviours; none where the log's events are taken.
+
+    Raises:
+        Refused: one whose event the log doesn't have.
+    """
+    listed, known = [parse_behaviour(text) for text in inputs.behaviours], set(asked.names) - set(EXPOSURE_EVENTS)
+    for behaviour in listed:
+        if behaviour.event not in known:
+            raise Refused("there is no event {event!r} in the log.", event=behaviour.event, at="behaviours")
+    return listed
 
 
-def _outcome(asked: Questions, users: Any, inputs: Inputs, unit_ids: Any) -> tuple[Any, Any]:
+def _eligible(everybody: Any, inputs: Inputs) -> Any:
+    """The users whose windows are complete."""
     definition = inputs.definition
+    if isinstance(definition, Survival):
+        users = own.eligible(everybody, inputs.window)
+        return users.filter(users.complete_days > definition.gap)
+    return own.eligible(everybody, inputs.window, None if definition is None else outcome_window(definition))
+
+
+def _numbers(asked: Questions, users: Any) -> Numbers:
+    """Of numbered users."""
+    names = asked.warehouse.named(users.select("user_id", "unit", "complete_days"))
+    return Numbers.of(asked.warehouse.arrow(names))
+
+
+def _counts(
+    asked: Questions, users: Any, numbers: Numbers, window: Window, behaviours: list[Behaviour], *, halves: Any = None
+) -> Counts:
+    """What numbered users did."""
+    question = own.pattern(asked.log, users, asked.basis, window, behaviours, halves=halves)
+    return Counts.of(asked.warehouse.batches(question), numbers, len(behaviours))
+
+
+def _retained(asked: Questions, users: Any, numbers: Numbers, definition: Retention | None) -> Floats | None:
+    """1.0 or 0.0 for each unit, NaN where it is unknown; None without a definition."""
     if definition is None:
-        return None, None
-    frame = asked.units(queries.retention(asked.log, users, asked.basis, definition)).set_index("user_id")
-    retained = frame.retained.reindex(unit_ids).to_numpy(dtype=np.float64)
-    if isinstance(definition, Active | Survival):
-        gap = definition.gap if isinstance(definition, Survival) else 7
-        times = asked.units(queries.survival_times(asked.log, users, asked.basis, gap)).set_index("user_id")
-        times = times.reindex(unit_ids)
-        if not times.duration.isna().any():
-            return retained, (times.duration.to_numpy(dtype=np.float64), times.churned.to_numpy(dtype=np.bool_))
-    return retained, None
+        return None
+    question = queries.retention(asked.log, users, asked.basis, definition).select("unit", "retained")
+    return numbers.spread(asked.warehouse.arrow(question), "retained", missing=np.nan)
+
+
+def _follow_up(
+    asked: Questions, users: Any, numbers: Numbers, definition: Retention | None, rows: Ints
+) -> tuple[Floats, Flags] | None:
+    """Days to churn or to the end of observation, and whether churn was seen, of the units of these rows."""
+    import ibis
+
+    if not isinstance(definition, Active | Survival):
+        return None
+    gap = definition.gap if isinstance(definition, Survival) else 7
+    if (numbers.tenure <= gap).any():  # of whom nothing can be seen yet
+        return None
+    if len(rows) < len(numbers):
+        some = ibis.memtable({"unit": numbers.numbers_of(rows)}, schema={"unit": "int32"})
+        users = users.semi_join(some, "unit")
+    question = queries.survival_times(asked.log, users, asked.basis, gap)
+    found = asked.warehouse.arrow(question.select("unit", "duration", "churned"))
+    duration, churned = (numbers.spread(found, name)[rows] for name in ("duration", "churned"))
+    return duration, churned > 0

@@ -84,10 +84,13 @@ class FittedModel:
 
     def place(self, table: UnitTable) -> Placement:
         """The cluster of every unit of the table."""
-        values = self.preparation.apply(table).values
-        labels = self.labels_of(values)
+        labels, distances = np.empty(len(table), dtype=np.int64), np.empty(len(table))
+        centres = np.array(self.centres)
+        for rows, part in table.blocks():
+            values = self.preparation.apply(part).values
+            labels[rows] = self.labels_of(values)
+            distances[rows] = np.sqrt(squared_distances(values, centres).min(axis=1))
         labels[~self.preparation.enough(table)] = TOO_LITTLE_DATA
-        distances = np.sqrt(squared_distances(values, np.array(self.centres)).min(axis=1))
         return Placement(labels, distances, (distances > self.cutoff) & (labels != TOO_LITTLE_DATA))
 
     def labels_of(self, values: Floats) -> Ints:

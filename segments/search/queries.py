@@ -1,6 +1,7 @@
-"""What units did in a window, in two questions: activity per unit, and counts per unit and random half of its days.
+"""What units did in a window, in two questions: activity per unit, and counts per unit, behaviour and half of its days.
 
-Both give one or two rows per unit, never events. The halves let profiles be tested on days that formed no cluster.
+Both are asked by the units' numbers and never give events; `segments.search.arrays.unit_arrays` makes arrays of them.
+The halves let profiles be tested on days that formed no cluster.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from events.counting.queries import activity_days, activity_since_anchor, counts, mature
-from events.counting.unit_values import Basis, in_window, since_anchor
+from events.counting.queries import activity_days, activity_since_anchor, counts, mature, occurrences
+from events.counting.unit_values import EXPOSURE_EVENTS, Basis, active_events, in_window, since_anchor
 from events.metrics import Behaviour
 from events.windows import Window
 
@@ -27,40 +28,36 @@ def eligible(users: ir.Table, window: Window, outcome: Window | None = None) -> 
     return users.filter(ready if outcome is None else ready & mature(users, outcome))
 
 
-def activity(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
-    """One row per unit: ``user_id, active_days, sessions, tenure, recency``, quiet units included.
+def numbered(users: ir.Table) -> ir.Table:
+    """The users with a number each in ``unit``, from 0: a million of them are counted by numbers, not by their ids."""
+    import ibis
+
+    return users.mutate(unit=ibis.row_number().over(ibis.window(order_by="user_id")).cast("int32"))
+
+
+def days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
+    """One row per unit and active day: ``unit, day, starts``, how many sessions began on it.
 
     Args:
         events: the event log.
-        users: eligible units with their clocks.
+        users: eligible units with their clocks, `numbered`.
         basis: clock, data's end, what counts as activity.
         window: with an end.
 
-    A new session begins after more than 30 minutes without activity. `tenure` is complete days since the anchor at the
-    data's end; `recency` is days from the last active day to the window's last day, the whole window for quiet units.
+    A new session begins after more than 30 minutes without activity.
     """
     import ibis
 
-    if window.end_day is None:
-        raise ValueError("a play pattern needs a window with an end")
-    log = activity_since_anchor(events, users, basis, window)
-    before = log.time.lag().over(ibis.window(group_by="user_id", order_by="time"))
-    log = log.mutate(starts=(before.isnull() | (log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES))))
-    found = log.group_by("user_id").aggregate(
-        active_days=log.day.nunique(), sessions=log.starts.sum(), last_day=log.day.max()
-    )
-    table = users.left_join(found, "user_id")
-    return table.select(
-        "user_id",
-        active_days=table.active_days.fill_null(0).cast("int64"),
-        sessions=table.sessions.fill_null(0).cast("int64"),
-        tenure=table.complete_days.cast("int64"),
-        recency=ibis.coalesce(window.end_day - table.last_day, len(window)).cast("int64"),
-    )
+    log = in_window(since_anchor(active_events(events, basis), users, basis, "unit"), window)
+    before = log.time.lag().over(ibis.window(group_by="unit", order_by="time"))
+    pause = log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES)
+    log = log.select("unit", "day", starts=(before.isnull() | pause).ifelse(1, 0))
+    found = log.group_by("unit", "day").aggregate(starts=log.starts.sum())
+    return found.select("unit", day=found.day.cast("int32"), starts=found.starts.cast("int32"))
 
 
-def halves(events: ir.Table, users: ir.Table, basis: Basis, window: Window, *, seed: int = 1) -> ir.Table:
-    """One row per unit and active day: ``user_id, day, half``; half 0 or 1 at random, sizes differ by at most one.
+def halves(days: ir.Table, users: ir.Table, *, seed: int = 1) -> ir.Table:
+    """The days with their ``half``, 0 or 1 at random; sizes differ by at most one.
 
     Days are ordered by a hash of the unit's anchor, the day and the seed, in integers only, so that every engine splits
     alike (no engine's own hash does), and dealt out in turn. Nothing the unit does later enters the hash. Where a log
@@ -68,64 +65,71 @@ def halves(events: ir.Table, users: ir.Table, basis: Basis, window: Window, *, s
     """
     import ibis
 
-    days = activity_days(events, users, basis, window)
-    slim = users.select("user_id", "anchor")
-    days = days.join(slim, "user_id")
-    moment = days.anchor
+    dealt = days.join(users.select("unit", "anchor"), "unit")
+    moment = dealt.anchor
     second = moment.second().cast("float64").floor()  # Spark's has a fraction, which Ibis takes for a whole number
     since = moment.day_of_year() * 86_400 + moment.hour() * 3_600 + moment.minute() * 60 + second
-    unit = (since.cast("int64") * STEP + seed * STEP) % PRIME
-    step = days.day.cast("int64") + 1
-    key = (unit * step + (unit + STEP) % PRIME * step % PRIME * step) % PRIME
-    days = days.mutate(unit=unit, key=key)
-    place = ibis.row_number().over(ibis.window(group_by="user_id", order_by=["key", "day"]))
-    return days.select("user_id", "day", half=((place + days.unit) % 2).cast("int64"))
+    own = (since.cast("int64") * STEP + seed * STEP) % PRIME
+    step = dealt.day.cast("int64") + 1
+    key = (own * step + (own + STEP) % PRIME * step % PRIME * step) % PRIME
+    dealt = dealt.mutate(own=own, key=key)
+    place = ibis.row_number().over(ibis.window(group_by="unit", order_by=["key", "day"]))
+    return dealt.select("unit", "day", "starts", half=((place + dealt.own) % 2).cast("int32"))
+
+
+def activity(days: ir.Table) -> ir.Table:
+    """One row per unit with an active day: ``unit, active_days, sessions, last_day``; of `halves` also ``second``.
+
+    `second` is how many of its active days lie in the second half.
+    """
+    numbers = {"active_days": days.count(), "sessions": days.starts.sum(), "last_day": days.day.max()}
+    if "half" in days.columns:
+        numbers["second"] = days.half.sum()
+    found = days.group_by("unit").aggregate(**numbers)
+    return found.cast(dict.fromkeys(numbers, "int32"))
 
 
 def pattern(
-    events: ir.Table, users: ir.Table, basis: Basis, window: Window, behaviours: Sequence[Behaviour], *, seed: int = 1
-) -> ir.Table:
-    """One row per unit and half of its active days: ``user_id, half, active_days, n_0, n_1, …`` in the given order.
-
-    Both halves together are the whole window. Events on days that hold no activity (when the project names which events
-    are) are not counted: they have no active day to be a rate of.
-    """
-    return _spread(
-        events, users, basis, window, behaviours, halves(events, users, basis, window, seed=seed), ["user_id", "half"]
-    )
-
-
-def whole_pattern(
-    events: ir.Table, users: ir.Table, basis: Basis, window: Window, behaviours: Sequence[Behaviour]
-) -> ir.Table:
-    """The same for both halves together, without parting them: one row per unit, ``user_id, active_days, n_0, …``."""
-    days = activity_days(events, users, basis, window).select("user_id", "day")
-    return _spread(events, users, basis, window, behaviours, days, ["user_id"])
-
-
-def _spread(
     events: ir.Table,
     users: ir.Table,
     basis: Basis,
     window: Window,
     behaviours: Sequence[Behaviour],
-    days: ir.Table,
-    by: list[str],
+    *,
+    halves: ir.Table | None = None,
 ) -> ir.Table:
-    """Counts on these active days, a column for each behaviour."""
+    """One row per unit and behaviour that it did: ``unit, place, n``; `place` is the behaviour's in the given order.
+
+    Args:
+        events: the event log.
+        users: eligible units with their clocks, `numbered`.
+        basis: clock, data's end, what counts as activity.
+        window: with an end.
+        behaviours: what to count, at least one.
+        halves: the days of these units by halves: ``second`` is then how many of the `n` lie in the second half.
+
+    Events on days that hold no activity (when the project names which events are) are not counted: they have no active
+    day to be a rate of. The rows are long, and never spread over columns here: sixty sums for each of a million units
+    take gigabytes.
+    """
+    import ibis
+
     if window.end_day is None:
         raise ValueError("a play pattern needs a window with an end")
-    long = counts(events, users, basis, days=window.end_day + 1, first_day=window.start_day, behaviours=behaviours)
-    long = long.join(days, ["user_id", "day"])
-    # Small first: one row per unit, half and behaviour; only then is it spread over columns (a wide scan is slow).
-    long = long.group_by(*by, "behaviour").aggregate(n=long.n.sum())
-    wide = long.group_by(*by).aggregate(
-        **{f"n_{index}": long.n.sum(where=long.behaviour == str(name)) for index, name in enumerate(behaviours)}
+    first, end, keep = window.start_day, window.end_day + 1, ("unit",)
+    log = occurrences(events, users, basis, days=end, first_day=first, behaviours=behaviours, keep=keep)
+    if halves is not None:
+        log = log.cast({"day": "int32"}).join(halves.select("unit", "day", "half"), ["unit", "day"])
+    elif basis.activity is not None or any(behaviour.event in EXPOSURE_EVENTS for behaviour in behaviours):
+        # Otherwise whatever is counted is activity, so that its day is active.
+        log = log.semi_join(activity_days(events, users, basis, window), ["user_id", "day"])
+    names = [str(behaviour) for behaviour in behaviours]
+    places = ibis.memtable(
+        {"behaviour": names, "place": list(range(len(names)))}, schema={"behaviour": "string", "place": "int32"}
     )
-    base = days.group_by(*by).aggregate(active_days=days.count())
-    table = base.left_join(wide, by)
-    numbers = {f"n_{index}": table[f"n_{index}"].fill_null(0).cast("int64") for index, _ in enumerate(behaviours)}
-    return table.select(*by, active_days=table.active_days.cast("int64"), **numbers)
+    log = log.join(places, "behaviour")
+    numbers = {"n": log.count()} | ({} if halves is None else {"second": log.count(where=log.half == 1)})
+    return log.group_by("unit", "place").aggregate(**numbers).cast(dict.fromkeys(numbers, "int32"))
 
 
 def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:

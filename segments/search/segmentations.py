@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -16,7 +17,7 @@ from runs.shown_early import EarlyParts
 from runs.spent import measured
 from segments.models import SegmentationRun
 from segments.search.composition import compose
-from segments.search.gather import choose_behaviours, read_play
+from segments.search.gather import check_behaviours, read_play
 from segments.search.payload_versions import FITTED, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
 from stats.results import NotComputable
@@ -41,9 +42,10 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
         Refused: inputs that make no sense, or that the log can't answer; nothing is stored then.
     """
     check_inputs(inputs)
-    with questions(day_mode=inputs.day_mode) as asked:  # before the row: bad input must leave nothing behind
+    # Before the row: bad input must leave nothing behind.
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         asked.need_event(inputs.signup_event, "--signup-event")
-        choose_behaviours(asked, inputs)
+        check_behaviours(asked, inputs)
     run = _create(inputs, title, seed, None)
     compute_segmentation(run.pk, listen=listen)
     run.refresh_from_db()
@@ -78,7 +80,7 @@ def _compute(run: SegmentationRun, progress: Progress, early: Early) -> dict[str
     inputs = load(Inputs, run.inputs)
     progress("counts", 0.0)
     with measured() as spent:
-        with questions(day_mode=inputs.day_mode) as asked:
+        with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
             play = read_play(asked, inputs, seed=run.seed, early=early)
             as_of = asked.basis.data_end
         composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0), early=early)

@@ -177,15 +177,19 @@ def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
 def _grouped(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     window = Window(0, 13)
     users = keep(search.eligible(_users(log, basis), window, Window(21, 27)))
+    numbered = search.numbered(users)
+    days = search.days(log, numbered, basis, window)
+    dealt = search.halves(days, numbered)
     return {
         "search.eligible": users,
-        "search.activity": search.activity(log, users, basis, window),
-        "search.halves": search.halves(log, users, basis, window),
-        "search.pattern": search.pattern(log, users, basis, window, BEHAVIOURS),
+        "search.numbered": numbered,
+        "search.days": days,
+        "search.halves": dealt,
+        "search.activity": search.activity(dealt),
+        "search.pattern": search.pattern(log, numbered, basis, window, BEHAVIOURS, halves=dealt),
         "search.life": search.life(log, users, basis),
         "search.counts_within": search.counts_within(log, users, basis, [(BEHAVIOURS[0], 3), (BEHAVIOURS[1], 7)]),
         "search.names_among": search.names_among(log, ["chat", "nothing"]),
-        "search.whole_pattern": search.whole_pattern(log, users, basis, window, BEHAVIOURS),
         "search.active_on": search.active_on(log, users, basis, window, 3),
     }
 

@@ -110,6 +110,29 @@ def test_each__nobody_listens__needs_no_progress(number: int) -> None:
     assert each((1, 2), uneven, progress=silent) == [1, 4]
 
 
+@pytest.mark.parametrize("number", [2], indirect=True)
+def test_calls__the_longest_first__who_called_computes_it_and_the_others_help_inside(number: int) -> None:
+    short_over = threading.Event()
+    helpers: set[int] = set()
+
+    def inside(_: int, __: Progress) -> int:
+        helpers.add(threading.get_ident())
+        time.sleep(0.02)
+        return threading.get_ident()
+
+    def long(_: Progress) -> int:
+        short_over.wait(5)
+        each(range(20), inside)
+        return threading.get_ident()
+
+    for _ in range(20):  # who is first to claim would be a matter of luck
+        helpers.clear()
+        short_over.clear()
+        caller, _short = calls(long, lambda _: short_over.set())
+        assert caller == threading.get_ident()
+        assert len(helpers) == 2
+
+
 def test_use_workers__less_than_one__is_refused() -> None:
     with pytest.raises(ValueError, match="at least one worker"):
         use_workers(0)

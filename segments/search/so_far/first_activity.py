@@ -26,7 +26,7 @@ def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up
     Args:
         asked: the open warehouse.
         inputs: the question.
-        users: the eligible units with their clocks.
+        users: the eligible units with their clocks, numbered.
         signed_up: units of the cohort.
         seed: of the sample.
         early: the listener.
@@ -42,8 +42,10 @@ def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up
     chosen = np.sort(np.random.default_rng(seed).permutation(rows.num_rows)[:SAMPLE])
     some = ibis.memtable(rows.take(pa.array(chosen)))
     log = asked.log.semi_join(some.select("user_id"), "user_id")
-    found = asked.run(own.activity(log, some, asked.basis, inputs.window))
-    early(TIERS, tiers_of(found.active_days.to_numpy(), inputs, eligible=eligible, seed=seed))
+    found = asked.warehouse.arrow(own.activity(own.days(log, some, asked.basis, inputs.window)))
+    active_days = np.zeros(len(chosen))  # quiet users have no row
+    active_days[: len(found)] = found["active_days"].to_numpy()
+    early(TIERS, tiers_of(active_days, inputs, eligible=eligible, seed=seed))
 
 
 def tiers_of(active_days: Any, inputs: Inputs, *, eligible: int, seed: int) -> TierSizes:

@@ -80,31 +80,6 @@ def publish_clusters(number: int = 1) -> SegmentVersion:
     return publish.refresh(version=version)
 
 
-def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(store: None, world: Simulation) -> None:
-    with questions() as asked:
-        found = gather.read_play(asked, INPUTS, seed=1)
-
-    assert found.signed_up == UNITS == len(found.whole)
-    assert (found.first_half.counts + found.second_half.counts == found.whole.counts).all()
-    assert (np.abs(found.first_half.active_days - found.second_half.active_days) <= 1).all()
-    assert found.retained is not None
-    assert found.retained.tolist() == world.retained.astype(float).tolist()
-    assert "signup" not in found.whole.behaviours
-
-
-@pytest.mark.parametrize(
-    ("inputs", "sentence"),
-    [
-        (Inputs("nothing", 0, 13), "--signup-event: there is no event 'nothing'"),
-        (Inputs("signup", 0, 13, behaviours=("chat", "nope")), "--behaviours: there is no event 'nope'"),
-        (Inputs("signup", 0, 300), "--window: none of 1,500 users"),
-    ],
-)
-def test_read_play__what_the_log_does_not_have__is_refused(store: None, inputs: Inputs, sentence: str) -> None:
-    with questions() as asked, pytest.raises(Refused, match=sentence):
-        gather.read_play(asked, inputs, seed=1)
-
-
 def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store: None, world: Simulation) -> None:
     version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 

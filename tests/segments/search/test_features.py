@@ -3,11 +3,10 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from reporting import document as records
-from segments.search.features import Drop, Dropped, Features, Preparation, learn_features, unit_table
+from segments.search.features import Drop, Dropped, Features, Preparation, learn_features
 from stats.results import NotComputable, Reason
 from tests.segments.make import small_table, world_table
 
@@ -122,18 +121,3 @@ def test_activity_block__weight__scales_its_columns_and_zero_leaves_them_out() -
     assert "active_days" not in none.names
     assert half.blocks[-4:] == ("activity",) * 4
     assert half.values[:, -4:] == pytest.approx(one.values[:, -4:] / 2)
-
-
-def test_unit_table__halves__have_their_own_denominator_and_add_up() -> None:
-    activity = pd.DataFrame(
-        {"user_id": ["b", "a"], "active_days": [3, 0], "sessions": [4, 0], "tenure": [30, 20], "recency": [1, 7]}
-    )
-    pattern = pd.DataFrame({"user_id": ["b", "b"], "half": [0, 1], "active_days": [2, 1], "n_0": [5, 1], "n_1": [0, 2]})
-
-    whole, first, second = (unit_table(activity, pattern, ["x", "y"], half=half) for half in (None, 0, 1))
-
-    assert list(whole.unit_ids) == ["a", "b"]
-    assert whole.counts.tolist() == [[0, 0], [6, 2]]
-    assert (whole.active_days[1], first.active_days[1], second.active_days[1]) == (3, 2, 1)
-    assert (first.counts + second.counts).tolist() == whole.counts.tolist()
-    assert whole.recency.tolist() == [7, 1]
