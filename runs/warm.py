@@ -15,7 +15,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 
-from runs.processes import ChildEndedError, alone
+from runs.processes import GENTLE, ChildEndedError, alone
 
 LIBRARIES = ("numba", "umap-learn", "pynndescent", "numpy")
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def in_background() -> threading.Thread | None:
 
 def call_gently(names: Sequence[str]) -> None:
     """Call these functions, leaving the processor to others."""
-    os.nice(10)
+    os.nice(GENTLE)
     for name in names:
         pkgutil.resolve_name(name)()
 
