@@ -6,13 +6,15 @@ database; they read until their pipe ends, so none outlives its parent by more t
 """
 
 import atexit
+import fcntl
 import os
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from runs import parallel
@@ -22,6 +24,7 @@ type Answer = tuple[Any, Any, tuple[float, float]]  # what came of it, or its er
 
 _idle: list["_Child"] = []
 _alive: set["_Child"] = set()
+GENTLE = 10  # the niceness of a process that leaves the processor to others
 MOST = 3  # each holds half a gigabyte once it has fitted a UMAP
 _seats = threading.BoundedSemaphore(MOST)
 _lock = threading.Lock()
@@ -138,3 +141,28 @@ def _forget_children() -> None:
 os.register_at_fork(after_in_child=_forget_children)
 atexit.register(close)
 parallel.stoppers.append(close)
+
+
+@contextmanager
+def one_compiles(what: str) -> Iterator[None]:
+    """Of the processes that start together one compiles what Numba keeps on disk, inside the block; the others wait.
+
+    Without a folder that may be written each compiles for itself, and so does a gentle process: on a busy machine the
+    others would wait for the one that comes last.
+
+    Args:
+        what: names the lock; a lock ends with its process, however it ends.
+    """
+    if os.nice(0) >= GENTLE:
+        yield
+        return
+    try:
+        folder = Path(os.environ["NUMBA_CACHE_DIR"])
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{what}.lock").open("w")
+    except (KeyError, OSError):
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

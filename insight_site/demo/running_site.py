@@ -75,14 +75,17 @@ def environment() -> dict[str, str]:
         "HTTPS": "0",
         "LOG_LEVEL": "WARNING",
         "DATABASE_LOCK_SECONDS": str(LOCK_SECONDS),
+        "DATABASE_SYNCHRONOUS": "NORMAL",  # after a power cut the demo is made anew: no call need wait for the disk
         "DJANGO_SETTINGS_MODULE": "insight_site.settings",
     }
 
 
 def wait_for_others() -> None:
-    """Let this process, too, wait for the writers that it starts."""
+    """Let this process, too, wait for the writers that it starts, and not for the disk."""
     if connection.vendor == "sqlite":
-        connection.settings_dict["OPTIONS"]["timeout"] = LOCK_SECONDS
+        options = connection.settings_dict["OPTIONS"]
+        options["timeout"] = LOCK_SECONDS
+        options["init_command"] = options["init_command"].replace("=FULL", "=NORMAL")
         connection.close()
 
 

@@ -13,6 +13,8 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 
+from runs.processes import GENTLE
+
 LIBRARIES = ("numba", "umap-learn", "pynndescent", "numpy")
 log = structlog.get_logger()
 
@@ -24,7 +26,7 @@ def is_needed() -> bool:
 
 def warm_up() -> None:
     """Compile, leaving the processor to others; a worker does it in a process of its own, beside what it computes."""
-    os.nice(10)
+    os.nice(GENTLE)
     try:
         for name in _names():
             pkgutil.resolve_name(name)()

@@ -1,5 +1,6 @@
 """PCA and UMAP side by side: fewer dimensions, and how faithful each stays to the scaled features."""
 
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from runs.parallel import calls
-from runs.processes import elsewhere
+from runs.processes import elsewhere, one_compiles
 from segments.search.features import Floats, Ints
 
 VARIANCE_SHARE = 0.90
@@ -181,8 +182,6 @@ def compile_all() -> None:
 
 
 def _fit_umap(values: Floats, **options: Any) -> Floats:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UMAP warns about what was asked for: one thread
         model = _umap().UMAP(init="pca", n_jobs=1, **options)
@@ -191,8 +190,20 @@ def _fit_umap(values: Floats, **options: Any) -> Floats:
 
 @cache
 def _umap() -> Any:
-    """The library, told to keep on disk what it compiles (`NUMBA_CACHE_DIR`): it does so for little of it by itself."""
-    import umap
+    """The library with what it compiles: two processes that start together would both do so, for half a minute."""
+    with one_compiles("umap"):
+        import umap
+
+        _keep_on_disk(umap)
+        rows = np.random.default_rng(1).standard_normal((60, 5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            umap.UMAP(init="pca", n_jobs=1, n_epochs=1, random_state=1).fit_transform(rows)
+    return umap
+
+
+def _keep_on_disk(umap: Any) -> None:
+    """Let it keep what it compiles (`NUMBA_CACHE_DIR`): by itself it does so for little."""
     from numba.core.registry import CPUDispatcher
 
     for module in (umap.layouts, umap.umap_, umap.utils, umap.distances, umap.spectral):
@@ -201,8 +212,7 @@ def _umap() -> Any:
                 try:
                     found.enable_caching()
                 except RuntimeError:  # no folder that may be written: compile for this process alone
-                    return umap
-    return umap
+                    return
 
 
 def embed_tsne(values: Floats, *, seed: int) -> Floats:

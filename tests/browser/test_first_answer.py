@@ -1,4 +1,4 @@
-"""A study watched while a real worker computes it: counts first, evidence in its place, the report at the end."""
+"""A study or segmentation watched while a real worker computes it: counts, evidence in its place, then the report."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +12,9 @@ from aha.models import Study
 from aha.study.question import Inputs
 from aha.study.studies import start_study
 from events.simulation import WORLDS, draw_arms, simulate
+from segments.models import SegmentationRun
+from segments.search.question import Inputs as PlayInputs
+from segments.search.segmentations import start_segmentation
 from tests.aha.store import store_of
 from tests.aha.study.early.make_parts import RUNNING, running_study
 from tests.browser.worker import worker
@@ -63,6 +66,45 @@ def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
     assert page.locator("#early").count() == 0
     study.refresh_from_db()
     assert (study.status, study.early) == ("done", None)
+
+
+@pytest.fixture
+def grouped_world(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    with store_of(simulate(WORLDS["planted_groups"], UNITS // 2, 11), tmp_path / "grouped"):
+        yield
+
+
+@pytest.mark.usefixtures("grouped_world")
+@pytest.mark.parametrize(
+    ("language", "waiting", "counted"), [("en", "not yet", "Counted on all"), ("ko", "아직", "명 전체를 집계했습니다")]
+)
+def test_segmentation__watched__shows_counts_before_it_is_done_and_the_report_after(
+    open_page: Callable[..., Any], pm: User, tmp_path: Path, language: str, waiting: str, counted: str
+) -> None:
+    cache.clear()
+    run = start_segmentation(inputs=PlayInputs("signup", 0, 6, "window:21-27"), by=pm)
+    page = open_page(language, pm)
+    page.set_default_timeout(400_000)
+
+    page.goto(f"/segments/runs/{run.pk}/")
+    assert page.locator("#early table").count() == 0
+    with worker(tmp_path):
+        page.locator("#early table tbody tr").first.wait_for()
+        page.evaluate(COUNT_SHIFTS)
+        rows = page.locator("#early tbody tr").count()
+        page.wait_for_function("text => document.querySelector('#early-counted').innerText.includes(text)", arg=counted)
+        assert waiting in page.locator("#early table").nth(1).inner_text()
+        assert waiting not in page.locator("#early table").first.inner_text()
+        assert SegmentationRun.objects.values_list("payload", flat=True).get() is None
+        left = page.locator("#early td .soft").count()
+        page.wait_for_function("left => document.querySelectorAll('#early td .soft').length < left", arg=left)
+        assert page.locator("#early tbody tr").count() == rows
+        assert page.evaluate("window.shifted") == 0
+        page.locator("#groups").wait_for()
+
+    assert page.locator("#early").count() == 0
+    run.refresh_from_db()
+    assert (run.status, run.early) == ("done", None)
 
 
 def test_study__without_script__shows_the_same_by_reload(chromium: Any, live_server: Any, pm: User) -> None:

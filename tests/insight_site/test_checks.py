@@ -92,6 +92,7 @@ def test_check__of_the_default_settings__finds_nothing() -> None:
     assert check_settings(None) == []
 
 
+@pytest.mark.slow
 def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) -> None:
     done = manage(
         "check",
@@ -129,6 +130,7 @@ def test_https__binds_other_hosts__only_when_asked(asked: dict[str, str], sent: 
     assert done.stdout.strip() == sent, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "said"), [({"EVENT_ID_DAYS": "6"}, "insight.E004"), ({"RATE_INGEST": "0"}, "insight.E006")], ids=str
 )

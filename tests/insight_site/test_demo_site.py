@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from aha.models import Study
@@ -19,7 +20,7 @@ from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
 from experiments.models import Experiment
 from insight_site.access.keys import find_caller
-from insight_site.demo import made_up_users, whose_site
+from insight_site.demo import made_up_users, running_site, whose_site
 from runs.refusals import Refused
 from segments.models import SegmentModel
 
@@ -140,6 +141,23 @@ def test_make_users__twice__gives_new_passwords_and_no_power_over_others() -> No
     assert not analyst.has_perm("experiments.change_experiment")
     assert not pm.has_perm("auth.change_user")
     assert not pm.is_superuser
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wait_for_others__on_sqlite__waits_for_writers_and_not_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "sqlite":
+        return
+    options = dict(connection.settings_dict["OPTIONS"]) | {"timeout": 4, "init_command": "PRAGMA synchronous=FULL;"}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+    found = []
+    for prepare in (connection.close, running_site.wait_for_others):
+        prepare()
+        with connection.cursor() as cursor:
+            for name in ("synchronous", "busy_timeout"):
+                found += cursor.execute(f"PRAGMA {name}").fetchone()
+    connection.close()
+
+    assert found == [2, 4_000, 1, 20_000]
 
 
 def test_time_line__any_now__the_groups_follow_each_other_and_end_today() -> None:

@@ -60,6 +60,7 @@ def graph_apps(graph: Any) -> set[str]:
     return {app for app, _name in graph.nodes if app in OURS}
 
 
+@pytest.mark.slow
 def test_fresh_database__migrated__knows_every_migration(fresh: dict[str, Any]) -> None:
     assert fresh["unapplied"] == []
 

@@ -70,6 +70,7 @@ def python(code: str, folder: Path) -> list[str]:
     ).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_web_worker__first_pages_and_doors__load_no_heavy_library(tmp_path: Path) -> None:
     code = f"{FIRST}\nprint([name for name in {HEAVY!r} if name in sys.modules])"
 

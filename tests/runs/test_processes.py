@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from runs import processes
 from runs.parallel import each, use_workers, workers
-from runs.processes import ChildEndedError, close, elsewhere, take_spent
+from runs.processes import ChildEndedError, close, elsewhere, one_compiles, take_spent
 from runs.progress import Progress
 
 
@@ -115,3 +116,43 @@ def test_elsewhere__the_parent_is_interrupted_or_killed__no_process_stays(by: si
     else:
         os.kill(child, 0)
         os.kill(child, signal.SIGKILL)
+
+
+def test_one_compiles__a_second_one__waits_for_the_end_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "compiled"))
+    monkeypatch.setattr(processes, "GENTLE", 20)  # however gently these tests run
+    inside = threading.Event()
+
+    def second() -> None:
+        with one_compiles("umap"):
+            inside.set()
+
+    other = threading.Thread(target=second)
+    with one_compiles("umap"):
+        other.start()
+        assert not inside.wait(0.3)
+    other.join(10)
+
+    assert inside.is_set()
+
+
+def test_one_compiles__no_folder_that_may_be_written__holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "compiled"))
+
+    with one_compiles("umap"), one_compiles("umap"):
+        pass
+
+
+def test_one_compiles__a_gentle_process__holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(processes, "GENTLE", -20)
+
+    with one_compiles("umap"), one_compiles("umap"):
+        pass
+
+    assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ from insight_site.demo.summary import Findings
 from runs.refusals import Refused
 from runs.terminal import console, fail, refuse, write_json
 
-UNITS = 20_000
+UNITS = 16_000
 SEED = 1
 
 

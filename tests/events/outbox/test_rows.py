@@ -114,3 +114,17 @@ def test_message_id__of_an_event_that_waits_too_long__is_still_known() -> None:
     assert accept_some("a").duplicates == 1
     flush.flush_events()
     assert message_ids.drop_old() == 1
+
+
+def test_table__moments_with_and_without_a_fraction__are_those_of_the_rows() -> None:
+    moments = [NOW, NOW + timedelta(microseconds=1), NOW + timedelta(milliseconds=250), NOW - timedelta(days=400)]
+    for number, moment in enumerate(moments, start=1):
+        OutboxEvent.objects.create(
+            id=number, message_id=f"m{number}", user_id="u", event="e", time=moment, properties="{}", received_at=NOW
+        )
+
+    table = rows.table_of(OutboxEvent.objects.all())
+
+    assert table.schema == rows.table_of(OutboxEvent.objects.none()).schema
+    assert table["time"].to_pylist() == moments
+    assert table["received_at"].to_pylist() == [NOW] * 4

@@ -71,6 +71,7 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
     assert found["outcome"] == "on_day:21"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = stored_experiment(world)
@@ -115,6 +116,7 @@ def test_dies_at_its_consequences__neither_verdict_nor_done_stays(
     assert AhaMoment.objects.get().finding is None
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_given_up_as_lost_while_it_runs__never_becomes_done_beside_the_next_one(
     world: Simulation, monkeypatch: pytest.MonkeyPatch

@@ -129,6 +129,7 @@ def test_p_value__uniform_samples__is_uniform() -> None:
     assert (found <= 0.5).mean() == pytest.approx(0.5, abs=0.075)
 
 
+@pytest.mark.slow
 def test_p_value__published_critical_value__is_five_percent() -> None:
     # Hartigan and Hartigan 1985, table 1: the upper 5 % point of the dip of 200 uniform values is .037
     assert dip_p_value(0.037, 200) == pytest.approx(0.05, abs=0.02)

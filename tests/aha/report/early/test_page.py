@@ -108,3 +108,14 @@ def test_page__run_ended_badly__shows_no_early_part(client: Client, status: str)
     text = client.get(f"/aha/studies/{study.pk}/").content.decode()
 
     assert "friend_add" not in text
+
+
+@pytest.mark.django_db
+def test_page__being_computed__has_no_tour_of_the_report(client: Client) -> None:
+    study = running_study()
+
+    text = client.get(f"/aha/studies/{study.pk}/?tour").content.decode()
+
+    assert 'id="early"' in text
+    assert 'id="tour"' not in text
+    assert "hint-link" not in text

@@ -79,6 +79,7 @@ def test_gather__more_users_than_the_sample__shows_sample_then_everybody() -> No
     assert set(exact.behaviours) == set(first.behaviours)
 
 
+@pytest.mark.slow
 def test_study__listened_to__is_the_study_that_nobody_listened_to() -> None:
     listener = Listener()
     with questions() as asked:

@@ -32,6 +32,7 @@ from experiments.standing import overview
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
+from tests.marks import first_is_fast
 
 UNITS = 700
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,7 @@ def checks(readout: Any) -> dict[str, Any]:
     return {finding.check: finding.details for finding in readout.health}
 
 
-@pytest.mark.parametrize("name", [SHOWN, ELSEWHERE])
+@pytest.mark.parametrize("name", first_is_fast([SHOWN, ELSEWHERE]))
 def test_forging__sixty_known_units_in_the_other_arm__changes_nothing_but_the_finding(
     experiment: Experiment, keys: dict[str, str], name: str
 ) -> None:
@@ -72,6 +73,7 @@ def test_forging__sixty_known_units_in_the_other_arm__changes_nothing_but_the_fi
     assert checks(after)[f"not_admitted_{reason}"] == {"sender": name, "n": 60, "units": 60}
 
 
+@pytest.mark.slow
 def test_forging__invented_units_from_another_source__changes_nothing_but_the_finding(
     experiment: Experiment, keys: dict[str, str]
 ) -> None:
@@ -84,6 +86,7 @@ def test_forging__invented_units_from_another_source__changes_nothing_but_the_fi
     assert checks(after)["not_admitted_source"] == {"sender": ELSEWHERE, "n": 300, "units": 300}
 
 
+@pytest.mark.slow
 def test_forging__invented_units_with_wrong_arms_from_the_same_source__changes_nothing_but_the_finding(
     experiment: Experiment, keys: dict[str, str]
 ) -> None:
