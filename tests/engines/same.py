@@ -35,7 +35,9 @@ def assert_same_cells(ours: pd.DataFrame, theirs: pd.DataFrame, where: str) -> N
     """Two answers row by row, in whatever order the engines gave them."""
     assert sorted(ours.columns) == sorted(theirs.columns), where
     assert len(ours) == len(theirs), where
-    left, right = in_order(ours), in_order(theirs)
+    # Where one engine has an integer another may have a decimal or, beside a null, a float.
+    floats = {name for frame in (ours, theirs) for name in frame.columns if pd.api.types.is_float_dtype(frame[name])}
+    left, right = in_order(ours, floats), in_order(theirs, floats)
     for column in right.columns:
         for row in unequal(left[column], right[column]):
             one, other = left[column][row], right[column][row]
@@ -46,18 +48,19 @@ def unequal(left: pd.Series, right: pd.Series) -> list[int]:
     """Rows that differ at first sight, which is many times faster than to look at each cell."""
     if pd.api.types.is_float_dtype(right) and pd.api.types.is_numeric_dtype(left):
         ours, theirs = left.to_numpy(dtype=np.float64), right.to_numpy(dtype=np.float64)
-        near = np.abs(ours - theirs) <= np.maximum(DIGITS["rel"] * np.abs(theirs), DIGITS["abs"])
+        with np.errstate(invalid="ignore"):  # infinite on both sides: left to `equal`
+            near = np.abs(ours - theirs) <= np.maximum(DIGITS["rel"] * np.abs(theirs), DIGITS["abs"])
         same = near | (np.isnan(ours) & np.isnan(theirs))
     else:
         same = (left.map(plain) == right.map(plain)).to_numpy(dtype=np.bool_)
     return [int(row) for row in np.flatnonzero(~same)]
 
 
-def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted by their exact columns, then by their rounded ones."""
-    exact = [name for name in sorted(frame.columns) if not pd.api.types.is_float_dtype(frame[name])]
-    rounded = [name for name in sorted(frame.columns) if name not in exact]
-    keys = {name: frame[name].map(plain) for name in exact} | {name: frame[name].round(6) for name in rounded}
+def in_order(frame: pd.DataFrame, floats: set[str]) -> pd.DataFrame:
+    """Rows sorted by their exact columns, then by the rounded ones."""
+    exact, rounded = sorted(set(frame.columns) - floats), sorted(floats)
+    keys = {name: frame[name].map(plain) for name in exact}
+    keys |= {name: frame[name].astype("float64").round(6) for name in rounded}
     order = pd.DataFrame(keys).sort_values(list(keys), kind="stable").index if keys else frame.index
     return frame.loc[order, exact + rounded].reset_index(drop=True)
 
