@@ -69,6 +69,15 @@ def fail(job: Job, error: str) -> bool:
         return _give_up(job, error)
 
 
+def end(job: Job, error: str) -> bool:
+    """It must not go on, and would come no further a second time: given up, and its run with it."""
+    with transaction.atomic():
+        if not _give_up(job, error):
+            return False
+        lost.process_gone(job.task, job.arguments, again=False)
+    return True
+
+
 def free(owner: str, *, counted: bool = True) -> int:
     """The process of this owner is gone: what it had begun waits again, or is given up; how many those are.
 

@@ -105,7 +105,7 @@ class _Keeper(threading.Thread):
             return
         limit = find_task(job.task).seconds
         if now - self._began > limit:
-            leases.fail(job, f"It took longer than {limit} seconds.")
+            leases.end(job, f"It took longer than {limit} seconds.")
             _end_group()
         if now - self._said > BEAT:
             self._said = now

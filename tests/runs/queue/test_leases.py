@@ -125,6 +125,18 @@ def test_free__a_process_that_was_killed__begins_its_run_anew_and_gives_it_up_af
     assert "stopped in the middle" in run.reason
 
 
+def test_end__of_a_run_that_takes_too_long__is_given_up_at_the_first_try() -> None:
+    run = running()
+    job = leases.take(LONG, "a")
+    assert job is not None
+
+    assert leases.end(job, "It took longer than 3600 seconds.")
+
+    run.refresh_from_db()
+    assert (Job.objects.get().state, run.status) == ("failed", "failed")
+    assert not leases.end(job, "again")
+
+
 def test_free__of_a_run_that_a_person_cancelled__ends_it() -> None:
     run = running(cancel_requested=True)
     leases.take(LONG, "a")

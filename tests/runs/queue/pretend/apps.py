@@ -11,7 +11,7 @@ class PretendConfig(AppConfig):
     tasks = (
         Task("tests.runs.queue.pretend.tasks.sleep"),
         Task("tests.runs.queue.pretend.tasks.sleep_in_quick", QUICK),
-        Task("tests.runs.queue.pretend.tasks.never_ends", QUICK, seconds=2, tries=1),
+        Task("tests.runs.queue.pretend.tasks.never_ends", QUICK, seconds=2),
         Task("tests.runs.queue.pretend.tasks.die", QUICK, tries=3),
         Task("tests.runs.queue.pretend.tasks.note", QUICK),
     )
