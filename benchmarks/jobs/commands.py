@@ -22,10 +22,13 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "CI_REQUIRE_ALL")
 
 
 class Version:
-    """A checkout with its Python and a folder for its database and store."""
+    """A checkout with its Python and a folder for its database and store.
 
-    def __init__(self, name: str, checkout: Path, python: Path, folder: Path) -> None:
-        self.name, self.checkout, self.python, self.folder = name, checkout, python, folder
+    Since 0.4 events have their users' numbers from their first flush or import on, so a store of `numbers` gets them.
+    """
+
+    def __init__(self, name: str, checkout: Path, python: Path, folder: Path, *, numbers: bool = False) -> None:
+        self.name, self.checkout, self.python, self.folder, self.numbers = name, checkout, python, folder, numbers
         self.environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
             "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
             "EVENTS_URL": str(folder / "store"),
@@ -41,6 +44,8 @@ class Version:
         if store is not None:
             shutil.copytree(store, self.folder / "store", copy_function=os.link)
         self.run("migrate", "-v0")
+        if store is not None and self.numbers:
+            self.run("flush_events", "--maintain")
 
     def run(self, *arguments: str) -> Figures:
         """A command of this version, measured."""
@@ -63,7 +68,7 @@ def opened(
         if store is not None:
             store(folder, options["users"])
             made = folder / "store"
-        versions = [Version("this version", ROOT, Path(sys.executable), folder / "new")]
+        versions = [Version("this version", ROOT, Path(sys.executable), folder / "new", numbers=True)]
         if options["old"]:
             versions.append(Version(OLD, *old_version(), folder / "old"))
         words = command(options)
