@@ -49,8 +49,6 @@ KEPT = {
     "pressure:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",
     "remembered:forget": "every test begins as a new process does",
-    "readiness:forget": "every test begins as a new process does",
-    "signs:forget": "every test begins as a new process does",
     "worker:StayingWorker.init_process": "gunicorn calls it",
     "worker:StayingWorker.enqueue_req": "gunicorn calls it",
     "gauges:Parts.collect": "prometheus_client calls it of what is registered",

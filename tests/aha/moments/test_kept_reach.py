@@ -8,6 +8,7 @@ from aha.models import AhaMoment, KeptReach
 from aha.moments import kept_reach, promote, reach
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study.cell_metrics import Interval
+from runs.models import Job
 from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -50,12 +51,12 @@ def test_count__moment_is_gone__does_nothing() -> None:
     assert not kept_reach.count(0)
 
 
-def test_ask_for_count__twice__hands_one_task_to_a_worker(django_capture_on_commit_callbacks: object) -> None:
+def test_ask_for_count__twice__hands_one_task_to_a_worker() -> None:
     row = moment()
     KeptReach.objects.all().delete()
+    Job.objects.all().delete()
 
-    with django_capture_on_commit_callbacks() as callbacks:  # type: ignore[operator]
-        kept_reach.ask_for_count(row)
-        kept_reach.ask_for_count(row)
+    kept_reach.ask_for_count(row)
+    kept_reach.ask_for_count(row)
 
-    assert len(callbacks) == 1
+    assert [job.arguments for job in Job.objects.filter(task=kept_reach.TASK)] == [[row.pk]]

@@ -143,7 +143,7 @@ def test_given_up_as_lost_while_it_runs__never_becomes_done_beside_the_next_one(
 def test_32_at_once__ask_and_compute__one_final_one_message_one_finding(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
     WebhookEndpoint.objects.create(name="hook", url="https://example.com/", secret="whsec_eA==")
     experiment: Experiment = stored_experiment(world)
     WebhookDelivery.objects.all().delete()

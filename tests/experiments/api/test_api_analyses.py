@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
 
 
 @pytest.fixture

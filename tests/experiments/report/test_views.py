@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
     yield
     cache.clear()
 

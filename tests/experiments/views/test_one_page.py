@@ -25,7 +25,7 @@ TABS = ("", "health/", "plan/", "setup/", "history/")
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
     monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row, *, ask: None)
     yield
     cache.clear()
