@@ -15,9 +15,16 @@ from tests.engines.leaving import rows_that_leave
 from tests.engines.same import assert_same
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
-# Rows that may leave the cluster for one answer: aggregates; of a study what the users of its sample did on each of seven
-# days; of a segmentation how often each user did each of the fourteen things that the world's users do.
-MOST_ROWS = {"catalogue": 200, "retention": 100, "reach": 100, "analysis": 400, "study": UNITS * 9, "groups": UNITS * 14}
+# Rows that may leave the cluster for one answer: aggregates; of a study what the users of its sample did on each of
+# seven days; of a segmentation how often each user did each of the fourteen things that the world's users do.
+MOST_ROWS = {
+    "catalogue": 200,
+    "retention": 100,
+    "reach": 100,
+    "analysis": 400,
+    "study": UNITS * 9,
+    "groups": UNITS * 14,
+}
 
 
 @pytest.fixture(scope="session")
