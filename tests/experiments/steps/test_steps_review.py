@@ -1,5 +1,8 @@
 """The last step: what is started, and with what said."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -29,8 +32,9 @@ def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_st
     assert row.status == "draft"
 
 
-def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client) -> None:
+def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client, settings: Any, tmp_path: Path) -> None:
     cache.clear()
+    settings.EVENTS_URL = str(tmp_path / "events")  # not what a demo left in this checkout
     row = draft("exp", nudge="A banner in the lobby.")
 
     answer = admin_client.post(step(row, "review"), {"why": "agreed on Monday"})

@@ -1,6 +1,7 @@
 """One page with tabs: what stands on them in each state, who may do what from it, and that all places agree."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,9 @@ TABS = ("", "health/", "plan/", "setup/", "history/")
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quiet(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
     cache.clear()
+    settings.EVENTS_URL = str(tmp_path / "events")  # not what a demo left in this checkout
     monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
     monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row, *, ask: None)
     yield
