@@ -29,7 +29,7 @@ from runs.refusals import Refused
 log = structlog.get_logger()
 KEPT_SECONDS = 5.0  # probes come from several places; each look may cost a count
 LATE = timedelta(minutes=5)  # a schedule is due and nobody has asked for its task
-MISSED_PERIODS = 3  # without a success, beyond the task's own time
+MISSED_PERIODS = 3  # without a success, and LATE on top
 FAILURES = 3  # in a row
 QUEUE_SECONDS = 300.0  # nothing may wait longer in a queue of short tasks
 CLOCK_SECONDS = 30.0  # two clocks of one site differ by more

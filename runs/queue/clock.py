@@ -1,11 +1,14 @@
 """What the clock asks for: due schedules become jobs, once each, however many workers look."""
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from runs.models import Job, Schedule
 from runs.queue.put import put
+from runs.queue.registry import UnknownTaskError
 
+log = structlog.get_logger()
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 
@@ -25,6 +28,15 @@ def put_due() -> int:
             if not unseen.update(next_run=row.after(now)) or not is_due:
                 continue  # another worker was first
             if not Job.objects.filter(schedule=row.name, state__in=OPEN).exists():
-                put(row.task, schedule=row.name)
-                made += 1
+                made += _ask(row)
     return made
+
+
+def _ask(row: Schedule) -> int:
+    """1 when it was asked for; 0 for a task of another version, or one that an operator wrote into the former queue."""
+    try:
+        put(row.task, schedule=row.name)
+    except UnknownTaskError:  # the other schedules must go on
+        log.error("schedule.unknown_task", schedule=row.name, task=row.task)
+        return 0
+    return 1

@@ -51,7 +51,7 @@ def put_forgotten() -> int:
         waiting = kind.run_class._default_manager.filter(
             status=Run.Status.QUEUED, created_at__lt=timezone.now() - FORGOTTEN_AFTER
         )
-        for pk in waiting.values_list("pk", flat=True) if kind.task else ():
+        for pk in waiting.values_list("pk", flat=True):
             asked = Job.objects.filter(task=kind.task, arguments=[pk], state__in=(Job.State.WAITING, Job.State.RUNNING))
             if not asked.exists():
                 put(kind.task, pk)

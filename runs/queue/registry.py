@@ -41,6 +41,11 @@ def all_tasks() -> Iterator[Task]:
         yield from getattr(app, "tasks", ())
 
 
+def limit_of(name: str) -> int:
+    """Seconds that a task may take; those of an unknown one, which fails at once, are an hour."""
+    return next((task.seconds for task in all_tasks() if task.name == name), Task.seconds)
+
+
 def find_task(name: str) -> Task:
     """The task of this name.
 

@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from runs.models import Job
 from runs.queue import leases
-from runs.queue.registry import UnknownTaskError, find_task
+from runs.queue.registry import UnknownTaskError, find_task, limit_of
 
 log = structlog.get_logger()
 POLL, BEAT = 0.25, 15.0  # seconds between looks into the queue, and between signs of life
@@ -77,11 +76,12 @@ class _Keeper(threading.Thread):
         self._lock = threading.Lock()
         self._job: Job | None = None
         self._began = self._said = 0.0
+        self._limit = 0
 
     def of(self, job: Job) -> "_Keeper":
         """For a block in which this job runs."""
         with self._lock:
-            self._job, self._began = job, time.monotonic()
+            self._job, self._began, self._limit = job, time.monotonic(), limit_of(job.task)
             self._said = self._began
         return self
 
@@ -96,16 +96,22 @@ class _Keeper(threading.Thread):
         """Look once a second."""
         while True:
             time.sleep(1.0)
-            with suppress(*AWAY), self._lock:
+            self.look()
+
+    def look(self) -> None:
+        """Once: end what takes too long, and say that the rest lives."""
+        try:
+            with self._lock:
                 self._look()
+        except AWAY:
+            connection.close()  # a broken one would fail for ever, and the job be taken for abandoned
 
     def _look(self) -> None:
         job, now = self._job, time.monotonic()
         if job is None:
             return
-        limit = find_task(job.task).seconds
-        if now - self._began > limit:
-            leases.end(job, f"It took longer than {limit} seconds.")
+        if now - self._began > self._limit:
+            leases.end(job, f"It took longer than {self._limit} seconds.")
             _end_group()
         if now - self._said > BEAT:
             self._said = now

@@ -82,3 +82,12 @@ def test_after__each_day__is_the_same_local_time(zone: str, due: str, now: str, 
         found = one.after(utc(now))
 
     assert found.astimezone(UTC) == utc(after)
+
+
+def test_put_due__a_schedule_of_an_unknown_task__does_not_keep_the_others_away() -> None:
+    due = timezone.now() - timedelta(seconds=1)
+    Schedule.objects.create(name="a", task="os.system", every="I", minutes=1, next_run=due)
+    row(next_run=due)
+
+    assert (clock.put_due(), clock.put_due()) == (1, 0)
+    assert [job.schedule for job in Job.objects.all()] == ["s"]
