@@ -2,13 +2,14 @@
 
 A process takes a job by one conditional update, so that two never have it. It then owns the row for `LEASE`, and says
 every few seconds that it lives. Two things free a job whose process is gone: its supervisor sees the process end, at
-once; any other worker sees the lease run out and stay so while it watches (a database that was away for a minute keeps
-everybody from prolonging, and kills nothing).
+once; any other worker sees that the lease isn't prolonged while it watches. It believes no clock but its own, since one
+machine with a wrong clock would take everybody's jobs; and a database that was away keeps everybody from prolonging, so
+watching begins anew afterwards.
 """
 
 import time
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -21,8 +22,8 @@ from runs.queue.registry import UnknownTaskError, find_task
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
-AHEAD = timedelta(minutes=10)  # a lease that ends later was written by a clock that was wrong
-WATCHED_SECONDS = 30.0
+WATCHED_SECONDS = LEASE.total_seconds() + 30.0
+GAP_SECONDS = 30.0  # who hasn't looked for longer has not watched
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5))  # before the second and every further try
 AT_ONCE = 5  # looked at in one go: another process may take the first
 DONE_KEPT, FAILED_KEPT = timedelta(days=2), timedelta(days=30)
@@ -88,21 +89,26 @@ def free(owner: str, *, counted: bool = True) -> int:
     return _free(Job.objects.filter(state=Job.State.RUNNING, owner=owner), counted=counted)
 
 
-def free_expired(seen: dict[int, float]) -> int:
-    """Free the jobs whose lease has run out and stayed so for WATCHED_SECONDS; how many those are.
+class Watch:
+    """One worker's eye on the jobs of all: since when each lease stands as it does, by this process's own clock."""
 
-    Args:
-        seen: when each was first seen so, in seconds of this process's own clock; kept by the caller between calls.
-    """
-    now, here = timezone.now(), time.monotonic()
-    gone = Q(owned_until__lt=now) | Q(owned_until__gt=now + AHEAD)
-    expired = set(Job.objects.filter(gone, state=Job.State.RUNNING).values_list("pk", flat=True))
-    for pk in seen.keys() - expired:
-        del seen[pk]
-    for pk in expired:
-        seen.setdefault(pk, here)
-    ripe = [pk for pk in expired if here - seen[pk] >= WATCHED_SECONDS]
-    return _free(Job.objects.filter(gone, pk__in=ripe, state=Job.State.RUNNING), counted=True) if ripe else 0
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, datetime | None], float] = {}
+        self._looked = float("-inf")
+
+    def free_silent(self) -> int:
+        """Free the jobs whose lease wasn't prolonged for WATCHED_SECONDS; how many those are."""
+        now = time.monotonic()
+        if now - self._looked > GAP_SECONDS:
+            self._seen = {}
+        running = list(Job.objects.filter(state=Job.State.RUNNING).values_list("pk", "owned_until"))
+        self._looked = now
+        self._seen = {lease: self._seen.get(lease, now) for lease in running}
+        silent = [lease for lease, since in self._seen.items() if now - since >= WATCHED_SECONDS]
+        return sum(
+            _free(Job.objects.filter(pk=pk, owned_until=until, state=Job.State.RUNNING), counted=True)
+            for pk, until in silent
+        )
 
 
 def run_again(jobs: Iterable[Job]) -> int:

@@ -36,7 +36,7 @@ class Supervisor:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._slots: dict[str, tuple[str, ForkProcess]] = {}  # by the owner's name: its queue and its process
         self._queues = [STORE, QUICK, *[LONG] * settings.WORKERS]
-        self._expired: dict[int, float] = {}
+        self._watch = leases.Watch()
         self._told = False
 
     def run(self) -> None:
@@ -52,7 +52,7 @@ class Supervisor:
             if time.monotonic() - watched > WATCH:
                 watched = time.monotonic()
                 self._ask(lambda: pulse.sign(self._name, started))
-                self._ask(lambda: leases.free_expired(self._expired))
+                self._ask(self._watch.free_silent)
             wait([process.sentinel for _queue, process in self._slots.values()], LOOK)
         if warming:
             warming.kill()

@@ -1,5 +1,6 @@
 """One process has a job; what becomes of it when the process, the job or the clock fails."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -157,38 +158,44 @@ def test_free__stopped_by_ourselves__is_no_try() -> None:
     assert (job.state, job.attempts) == ("waiting", 0)
 
 
-@pytest.mark.parametrize("ends", [timedelta(seconds=-1), timedelta(days=2)], ids=["run out", "written by a fast clock"])
-def test_free_expired__while_somebody_watches_long_enough__frees_it(
+def watched(monkeypatch: pytest.MonkeyPatch, *times: float) -> Iterator[int]:
+    """How many jobs a worker frees at each of these seconds of its own clock."""
+    watch = leases.Watch()
+    for now in times:
+        monkeypatch.setattr("runs.queue.leases.time.monotonic", lambda now=now: now)
+        yield watch.free_silent()
+
+
+@pytest.mark.parametrize("ends", [timedelta(days=-2), timedelta(), timedelta(days=2)], ids=["slow", "right", "fast"])
+def test_free_silent__while_somebody_watches_long_enough__frees_it_whatever_the_clocks_say(
     ends: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(PICTURES, "aha.Study", 1)
     leases.take(LONG, "another machine")
     Job.objects.update(owned_until=timezone.now() + ends)
-    seen: dict[int, float] = {}
-    times = iter((100.0, 129.0, 131.0))
-    monkeypatch.setattr("runs.queue.leases.time.monotonic", lambda: next(times))
 
-    freed = [leases.free_expired(seen) for _ in range(3)]
-
-    assert freed == [0, 0, 1]
+    assert list(watched(monkeypatch, 100, 129, 158, 187, 189, 191)) == [0, 0, 0, 0, 0, 1]
     assert Job.objects.get().state == "waiting"
 
 
-def test_free_expired__prolonged_in_between__stays(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ends", [timedelta(days=-2), timedelta(days=2)], ids=["slow", "fast"])
+def test_free_silent__prolonged_by_a_machine_whose_clock_is_wrong__stays(
+    ends: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(PICTURES, "aha.Study", 1)
-    job = leases.take(LONG, "a")
-    assert job is not None
-    Job.objects.update(owned_until=timezone.now() - timedelta(seconds=1))
-    seen: dict[int, float] = {}
-    times = iter((100.0, 110.0, 131.0))
-    monkeypatch.setattr("runs.queue.leases.time.monotonic", lambda: next(times))
-    leases.free_expired(seen)
-    leases.prolong(job)
-    leases.free_expired(seen)
-    Job.objects.update(owned_until=timezone.now() - timedelta(seconds=1))
+    leases.take(LONG, "another machine")
+    for number, freed in enumerate(watched(monkeypatch, *range(100, 400, 20))):
+        Job.objects.update(owned_until=timezone.now() + ends + timedelta(seconds=number))
+        assert freed == 0
 
-    assert leases.free_expired(seen) == 0
     assert Job.objects.get().state == "running"
+
+
+def test_free_silent__after_a_time_without_a_look__watches_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(PICTURES, "aha.Study", 1)
+    leases.take(LONG, "a")
+
+    assert list(watched(monkeypatch, 100, 120, 300, 320, 340, 360, 380, 391)) == [0, 0, 0, 0, 0, 0, 0, 1]
 
 
 def test_forget_old__beyond_two_days_and_a_month__go() -> None:
