@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from aha.explore.retention_columns import Column
 from events.counting import day_bits
-from events.counting.day_index import day_index, local_date
+from events.counting.day_index import DAY, day_index, local_date
 from events.counting.unit_values import Basis, since_anchor
-from events.counting.user_bits import DATE_DAYS, DAY, WEEKS, bits, dates_name
+from events.counting.user_bits import DATE_DAYS, WEEKS, bits, dates_name
 from events.metrics import MinDays, MinEvents, Retention, Survival
 from events.windows import DayMode
 
@@ -169,9 +169,7 @@ def since_signup(
 
 
 def _day(log: ir.Table, basis: Basis) -> ir.IntegerValue:
-    """`day_index` of ``time`` at or after ``anchor``: of rolling days by one division, exact within 90 years."""
-    if basis.clock.mode is DayMode.ROLLING:
-        return log.time.delta(log.anchor, unit="microsecond") // DAY
+    """`day_index` of ``time`` after ``anchor``."""
     return day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect)
 
 

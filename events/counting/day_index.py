@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 type Years = tuple[int, int]
 ALL_YEARS: Years = (1990, 2049)
-DAY_US = 86_400_000_000
+DAY = 86_400_000_000  # microseconds
 
 
 def day_index(
@@ -32,7 +32,7 @@ def day_index(
     """
     if dialect == "duckdb" and clock.mode is DayMode.ROLLING:
         # Whole numbers, but divided as float64: exact for 285 years to either side of the anchor.
-        return moment.delta(anchor, unit="microsecond") // DAY_US
+        return moment.delta(anchor, unit="microsecond") // DAY
     dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
     if clock.mode is DayMode.CALENDAR:
         return dates

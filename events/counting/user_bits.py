@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from events.counting import day_bits
-from events.counting.day_index import local_date, utc
+from events.counting.day_index import DAY, local_date, utc
 from events.counting.unit_values import EXPOSURE_EVENTS, Basis
 from events.windows import Clock, DayMode
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 WEEKS = 4  # in one word
 DATE_DAYS = 7 * WEEKS
-DAY = 86_400_000_000  # microseconds
 MOST_DAYS = 36 * day_bits.WORD_DAYS  # three years; later days are only known through `last_day`
 
 

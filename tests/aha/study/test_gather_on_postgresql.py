@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def log() -> pa.Table:
     plays, adds = rng.integers(0, USERS, 3 * USERS), rng.integers(0, USERS, USERS)
     users = np.concatenate([np.arange(USERS), plays, adds])
     later = np.concatenate([np.zeros(USERS), rng.exponential(10 * 86_400, 4 * USERS).clip(1, 40 * 86_400)])
-    start = np.datetime64(datetime(2026, 1, 1), "s")  # noqa: DTZ001
+    start = np.datetime64("2026-01-01", "s")
     return pa.table(
         {
             "user_id": [f"user-{number:027d}" for number in users],
