@@ -1,9 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each calls `make setup` first.
 SHELL := /bin/sh
 VENV := .venv
-# Two test workers on two cores: the spinning threads of OpenMP would only stand in each other's way. No test is about a
-# power cut, so none waits for the disk.
-PYTEST := OMP_NUM_THREADS=1 DATABASE_SYNCHRONOUS=NORMAL .venv/bin/python -m pytest -n 2 --dist worksteal -q --durations=25
+# As many test workers as cores (.ci/run takes one more, since long tests often wait): the spinning threads of OpenMP would
+# only stand in each other's way. No test is about a power cut, so none waits for the disk.
+TEST_WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 DATABASE_SYNCHRONOUS=NORMAL .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q --durations=25
 # Spark 4.1 runs on Java 17 and 21; where there are several, 17 is taken.
 SPARKS_JAVA = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/java-21-openjdk*)))
 PY := $(VENV)/bin/python
@@ -12,7 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
-.PHONY: help setup clients engines check lint test test-database test-engines fast slow demo serve worker bench bench-quick proofs lock messages clean
+SBOM ?= var/sbom.json
+
+.PHONY: help audit sbom setup clients engines check lint test test-database test-engines test-deploy fast slow demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +50,13 @@ lint: $(READY)  ## ruff, mypy strict, import contracts, nothing unused
 	$(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/vulture && $(PY) -m tools.unused; others=$$?; \
 	wait $$mypy; found=$$?; cat $$types; exit $$((others | found))
 
+audit: $(READY)  ## bandit over the code, pip-audit over the lock (says so where the service can't be reached)
+	$(PY) -m tools.audit
+
+sbom: $(READY)  ## what is shipped, as CycloneDX: SBOM=var/sbom.json
+	@mkdir -p $(dir $(SBOM)) && $(VENV)/bin/cyclonedx-py requirements requirements.txt --sv 1.6 --of JSON \
+	    --output-reproducible -o $(SBOM) && echo "sbom: $(SBOM)"
+
 fast: $(READY)  ## the fast tests, with coverage of the pure modules
 	$(PYTEST) -m "not slow" --cov --cov-report=
 	@$(VENV)/bin/coverage report --skip-covered --fail-under=95
@@ -54,19 +64,31 @@ fast: $(READY)  ## the fast tests, with coverage of the pure modules
 PART ?= all
 PART_all :=
 PART_browser := tests/browser
-PART_rest := --ignore=tests/browser
+# What `make test-database` runs too, and takes long: a site in production has PostgreSQL.
+PART_rest := --ignore=tests/browser -m "not on_postgresql"
 
 test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
 	$(PYTEST) $(PART_$(PART))
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
-	$(PYTEST) -m "django_db and not once"
+	$(PYTEST) --ignore=tests/browser -m "django_db and not once"
 
 # Collecting the other 7,000 tests, only to leave them out, takes half a minute.
 ENGINES := tests/engines tests/events
 
 test-engines: engines clients  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
 	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m engines $(ENGINES)
+
+test-deploy: clients  ## the image and what compose starts, in chroots on this machine: root, debootstrap, PostgreSQL
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s --durations=10 -m deploy tests/deploy
+
+docs: setup  ## the documentation site, in both languages: var/docs/site/index.html; every link is tried
+	@sh tools/docs.sh
+	$(PY) -m tools.docs_site
+
+test-docs: docs clients  ## the built documentation in a browser, and the tutorials followed from a fresh checkout to their end
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/docs_site
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/insight_client tests/tutorials
 
 slow: clients  ## only the slow tests
 	$(PYTEST) -m slow
@@ -75,6 +97,15 @@ demo: setup  ## the whole loop on made-up users: truth against found, and a site
 	$(PY) manage.py demo --fresh --with-users
 	@if [ "$(SERVE)" = 1 ]; then $(MAKE) --no-print-directory serve; fi
 
+# A site of its own, so that nobody's data are shown: the one that `make serve` serves isn't touched.
+RECORDED := DATABASE_URL=sqlite:///$(CURDIR)/var/recorded/site.sqlite3 EVENTS_URL=$(CURDIR)/var/recorded/events EXPLORE_DIR=$(CURDIR)/var/recorded/explore
+STATIC ?= var/static-demo
+DOCS ?= ../
+
+static-demo: setup  ## the demo's pages as files in STATIC=var/static-demo, without a server; DOCS=../ is where the documentation lies
+	@mkdir -p var/recorded && $(RECORDED) $(PY) manage.py migrate -v0 && $(RECORDED) $(PY) manage.py demo --fresh
+	@$(RECORDED) $(PY) manage.py static_demo $(STATIC) --docs $(DOCS)
+
 serve: setup  ## the site on localhost and its worker; both end together
 	@echo "serve: http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"
 	PYTHON=$(PY) PORT=$(PORT) $(VENV)/bin/honcho start --no-prefix
@@ -82,18 +113,31 @@ serve: setup  ## the site on localhost and its worker; both end together
 worker: setup  ## the worker alone: requested and scheduled work
 	$(PY) manage.py worker
 
+MINUTES ?= 2
+
+fuzz: setup  ## throw bytes at every parser, MINUTES=2 each, two at once; docs/fuzzing.md
+	$(PY) -m tests.fuzz --minutes $(MINUTES) --write
+
 bench-quick: setup  ## measure small sizes beside what one would pick instead, at most eight minutes; docs/performance.md
 	$(PY) -m benchmarks.jobs --size quick --write
 
 bench: setup  ## the same at full size, and the open load up to the knee: hours, on a machine without other work
 	$(PY) -m benchmarks.jobs --size full --write; code=$$?; $(PY) -m benchmarks.knee --write && exit $$code
 
-proofs: setup  ## write what our methods find in made-up worlds: verdicts, policy, calibration, peers, audit in docs/
+proofs: setup  ## write what our methods find in made-up worlds: verdicts, policy, calibration, peers, audit, other methods in docs/
 	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
 	$(PY) benchmarks/causes/policy.py --write docs/policy.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md
 	$(PY) benchmarks/peers.py --write docs/peers.md
 	$(PY) benchmarks/audit_figures.py --write
+	$(PY) -m benchmarks.aha_worlds --seeds 20 --write docs/aha_worlds.md
+
+hard: setup  ## kill and break a site under load for half an hour, as root on Debian; docs/reliability.md
+	$(PY) -m benchmarks.hard --size full --write
+
+notebooks: setup  ## run docs/notebooks against a site of their own, and keep what they show
+	@sh tools/docs.sh
+	$(PY) -m tools.notebooks
 
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages
@@ -103,7 +147,10 @@ lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-s3.in -o requirements-s3.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-otel.in -o requirements-otel.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-docs.in -o requirements-docs.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/clients/requirements.in -o tests/clients/requirements.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header deploy/uv.in -o deploy/uv.txt
 
 clean:  ## remove what setup and the demo made
-	rm -rf $(VENV) .venv-clients .venv-spark tests/clients/node_modules var static_root
+	rm -rf $(VENV) .venv-clients .venv-spark .venv-docs tests/clients/node_modules var static_root

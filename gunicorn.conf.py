@@ -1,7 +1,7 @@
 """gunicorn reads this by itself: `gunicorn insight_site.wsgi`. Every value can be given on the command line instead."""
 
 import os
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,19 @@ limit_request_field_size = 8190
 # restart: SIGHUP starts workers anew with the old.
 preload_app = True
 
+# Uploads and what else a worker writes is nobody else's on this machine (`insight_site.first_start`, for commands).
+os.umask(os.umask(0o007) | 0o007)
+
 # Counters of the last life would be added to those of this one. Here and not in `on_starting`: the application, which
 # is loaded before that, opens files there. Once in a master's life: SIGHUP reads this file again, beside live workers.
+# Only what prometheus_client writes: the folder may be somebody else's, too.
+COUNTERS = re.compile(r"(counter|summary|histogram|gauge_\w+)_\d+\.db")
 if (_folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and os.environ.get("METRICS_CLEARED_BY") != str(os.getpid()):
     os.environ["METRICS_CLEARED_BY"] = str(os.getpid())
-    shutil.rmtree(_folder, ignore_errors=True)
-    Path(_folder).mkdir(parents=True)
+    Path(_folder).mkdir(parents=True, exist_ok=True)
+    for _file in Path(_folder).iterdir():
+        if COUNTERS.fullmatch(_file.name):
+            _file.unlink()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -4,11 +4,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 from aha.models import AhaMoment, Finding, Study
-from events.admin import ReadOnly
+from events.admin import ReadOnly, WithHistory
 from events.metrics import display_name
 
 
@@ -34,7 +33,7 @@ class StudyAdmin(ReadOnly):
 
 
 @admin.register(AhaMoment)
-class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
+class AhaMomentAdmin(WithHistory, ModelAdmin):
     """The name and the note can be changed; the claim, its evidence and its verdict can't."""
 
     list_display = ["__str__", "behaviour_shown", "times", "days", "status", "study", "created_at", "page"]

@@ -9,6 +9,9 @@ from rest_framework.response import Response
 
 from aha.models import AhaMoment, Study
 from aha.study.question import FIELD_OF, RULES, Inputs
+from events.metric_catalogue.references import taken_line
+from events.upkeep.owners import OWNERS
+from events.upkeep.thing_verbs import ThingActions, ThingFilter, UpkeepFields
 from runs.perform import request_cancel
 from runs.web import person
 
@@ -18,7 +21,7 @@ class InputsSerializer(serializers.Serializer[Inputs]):
 
     signup_event = serializers.CharField(max_length=256, help_text="starts a user's clock; * for the first of any kind")
     days = serializers.ListField(child=serializers.IntegerField(min_value=1), min_length=1, help_text="within Y days")
-    retention = serializers.CharField(max_length=400, help_text="a SPEC, for example window:14-20")
+    retention = serializers.CharField(max_length=400, help_text="a SPEC such as window:14-20, or metric:KEY")
     behaviours = serializers.ListField(child=serializers.CharField(max_length=400), default=list)
     max_times = serializers.IntegerField(min_value=1, allow_null=True, default=None)
     segment = serializers.SlugField(allow_null=True, default=None)
@@ -42,7 +45,7 @@ class NewStudySerializer(serializers.Serializer[Study]):
     inputs = InputsSerializer()
 
 
-class StudySerializer(serializers.ModelSerializer[Study]):
+class StudySerializer(UpkeepFields, serializers.ModelSerializer[Study]):
     # A plain text: every kind of run has a status, and an enumeration of each would fight for one name.
     status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
     reason = serializers.CharField(source="reason_in_words", read_only=True)
@@ -59,9 +62,13 @@ class StudySerializer(serializers.ModelSerializer[Study]):
             "seed",
             "inputs",
             "as_of",
+            "erased_units",
             "created_at",
             "started_at",
             "finished_at",
+            "tags",
+            "owner",
+            "archived_at",
         ]
         read_only_fields = fields
 
@@ -88,7 +95,7 @@ class PromoteSerializer(serializers.Serializer[AhaMoment]):
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
 
 
-class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
+class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
     status = serializers.CharField(read_only=True, help_text="candidate, testing, confirmed, refuted or inconclusive")
     intact = serializers.SerializerMethodField(help_text="the evidence is what was frozen at promotion")
 
@@ -110,6 +117,9 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
             "finding",
             "note",
             "created_at",
+            "tags",
+            "owner",
+            "archived_at",
         ]
         read_only_fields = fields
 
@@ -130,18 +140,35 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
         return found
 
 
-class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
+class StudyFilter(ThingFilter):
+    """By status too."""
+
+    class Meta:
+        model = Study
+        fields: ClassVar = ["status"]
+
+
+class MomentFilter(ThingFilter):
+    """By status too."""
+
+    class Meta:
+        model = AhaMoment
+        fields: ClassVar = ["status"]
+
+
+class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
     """Studies: searches for AHA moments."""
 
     queryset = Study.objects.order_by("-id")
     serializer_class = StudySerializer
-    filterset_fields = ["status"]
+    filterset_class = StudyFilter
     pointers: ClassVar = {"seed": "/seed", **{option: f"/inputs/{name}" for option, name in FIELD_OF.items()}}
 
     def get_queryset(self) -> QuerySet[Study]:
         """The result with one study only: it is large."""
         whole = self.action in ("retrieve", "promote")
-        return super().get_queryset() if whole else Study.objects.light().order_by("-id")
+        rows = super().get_queryset() if whole else Study.objects.light().order_by("-id")
+        return rows.select_related(*OWNERS).prefetch_related("tags")
 
     def get_serializer_class(self) -> type[StudySerializer]:
         return StudyDetailSerializer if self.action == "retrieve" else StudySerializer
@@ -154,8 +181,11 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         asked = NewStudySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        inputs = InputsSerializer().to_inputs(values["inputs"])
-        study = studies.start_study(inputs=inputs, title=values["title"], seed=values["seed"], by=person(request))
+        retention, metric = taken_line(values["inputs"]["retention"])
+        inputs = InputsSerializer().to_inputs({**values["inputs"], "retention": retention})
+        study = studies.start_study(
+            inputs=inputs, title=values["title"], seed=values["seed"], by=person(request), metric=metric
+        )
         return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: StudySerializer})
@@ -179,10 +209,10 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(AhaMomentSerializer(moment).data, status=status.HTTP_201_CREATED)
 
 
-class AhaMomentViewSet(viewsets.ReadOnlyModelViewSet[AhaMoment]):
+class AhaMomentViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[AhaMoment]):
     """AHA moments: claims with their frozen evidence, and what experiments said."""
 
-    queryset = AhaMoment.objects.order_by("key")
+    queryset = AhaMoment.objects.select_related(*OWNERS).prefetch_related("tags").order_by("key")
     serializer_class = AhaMomentSerializer
     lookup_field = "key"
-    filterset_fields = ["status"]
+    filterset_class = MomentFilter

@@ -2,7 +2,9 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
+from events.upkeep.thing_kinds import ThingKind
 from runs.kinds import RunKind
+from runs.personal_data import PLAIN, UnitTexts
 from runs.queue.registry import QUICK, Task
 
 STAGES = {
@@ -34,6 +36,42 @@ class AhaConfig(AppConfig):
         Task("aha.tasks.count_all_reaches"),
         Task("aha.tasks.prepare_explore", QUICK),
     )
+    thing_kinds = (
+        ThingKind(
+            slug="moment",
+            model="aha.AhaMoment",
+            name=_("AHA moment"),
+            plural=_("AHA moments"),
+            page=("aha:moment", "key"),
+            list_page="aha:moments",
+            text_in=("name", "key", "behaviour", "note", "signup_event", "retention"),
+            behaviours_in=("behaviour", "signup_event"),
+            made_titles=True,
+        ),
+        ThingKind(
+            slug="study",
+            model="aha.Study",
+            name=_("study"),
+            plural=_("studies"),
+            page=("aha:study", "pk"),
+            list_page="aha:studies",
+            text_in=("title", "inputs__signup_event", "inputs__retention"),
+            lists_in=("inputs__behaviours", "inputs__inert"),
+            behaviours_in=("inputs__signup_event", "inputs__behaviours"),
+        ),
+    )
+    thing_uses = ("aha.used_segments.segments_of_studies",)
+    personal_data = (
+        UnitTexts("aha.Study", ("payload", "inputs", "refusal", "early", "headline"), _("studies")),
+        UnitTexts("aha.Study", ("reason", "title"), _("studies"), PLAIN),
+        UnitTexts("aha.AhaMoment", ("note", "name"), _("notes on moments"), PLAIN),
+    )
+    without_units = {
+        "aha.Study": "states and versions of libraries",
+        "aha.AhaMoment": "definitions, and figures of groups",
+        "aha.Finding": "figures of arms",
+        "aha.KeptReach": "figures of weeks",
+    }
     run_kinds = (
         RunKind(
             model="aha.Study",
@@ -41,6 +79,7 @@ class AhaConfig(AppConfig):
             permission="aha.add_study",
             stages=STAGES,
             task="aha.tasks.run_study",
+            units_of="*",
             read="aha.payload_versions.read",
             draw="aha.report.page.draw",
             body="aha.views.report_body",

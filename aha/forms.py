@@ -7,8 +7,12 @@ from aha.questions.defaults import usual_days
 from aha.questions.moment_objections import moment_objections
 from aha.questions.objections import objections
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
+from events.metric_catalogue.facts import reference
+from events.metric_catalogue.references import taken_line
 from events.metrics import parse_retention
+from events.models import MetricVersion
 from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
+from events.pickers.inputs import Combobox
 from events.pickers.mends import Mend, Mendable
 from reporting.words import gettext
 from runs.models import Run
@@ -16,7 +20,7 @@ from runs.refusals import Refused, split_reason
 from segments.pickers import SegmentField
 
 FORM_FIELDS = {**FIELD_OF, "seed": "seed"}
-FIRST = ("signup_event", "first_date", "last_date", "retention", "title")
+FIRST = ("signup_event", "first_date", "last_date", "retention", "retention_metric", "title")
 RULE_WORDS = {
     "j": _("overlap of those who did it and those who stayed, J (default)"),
     "phi": _("correlation of doing and staying, φ"),
@@ -35,6 +39,13 @@ class StudyForm(forms.Form):
     first_date = forms.DateField(label=_("Signed up from"), required=False, widget=DATE)
     last_date = forms.DateField(label=_("Signed up until"), required=False, widget=DATE)
     retention = RetentionField(label=_("Retention: who counts as stayed"))
+    retention_metric = forms.CharField(
+        label=_("Or a metric of the catalogue"),
+        required=False,
+        max_length=90,
+        widget=Combobox("retention_metric"),
+        help_text=_("Chosen, it takes the place of the definition above, with its version."),
+    )
     title = forms.CharField(
         label=_("Title"), max_length=100, required=False, help_text=_("Leave empty to name it by its question.")
     )
@@ -92,6 +103,19 @@ class StudyForm(forms.Form):
         others = [field for field in self.advanced_fields if field.name in self.errors]
         values = [field.value() for field in self.advanced_fields if field.name not in usual]
         return bool(others) or any(values)
+
+    def clean_retention_metric(self) -> MetricVersion | None:
+        """The version that is meant, whose definition then takes the place of the one that was written."""
+        text = self.cleaned_data["retention_metric"]
+        if not text:
+            return None
+        try:
+            line, version = taken_line(text if reference(text) else f"metric:{text}")
+            parse_retention(line)
+        except Refused as refusal:
+            raise Mendable(refusal.sentence, Mend("", _("Use the definition above"))) from None
+        self.cleaned_data["retention"] = line
+        return version
 
     def clean_days(self) -> tuple[int, ...]:
         try:

@@ -8,6 +8,7 @@ from simple_history.models import HistoricalRecords
 from aha.made_names import moment_name
 from events.metric_sentences import metric_words
 from events.metrics import plain_name
+from events.models import MetricVersion, Tag
 from reporting.shown_names import shown
 from runs.light import LightQuerySet
 from runs.models import Run
@@ -26,6 +27,26 @@ class Study(Run):
         related_name="changed_into",
         verbose_name=_("changed from"),
     )
+    # Where its retention comes from, if from the catalogue; the inputs hold the definition, which never changes.
+    retention_metric = models.ForeignKey(
+        MetricVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="studies",
+        verbose_name=_("metric of the catalogue"),
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )  # None: who made it
+    tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
 
     class Meta(Run.Meta):
         verbose_name = _("study")
@@ -87,6 +108,17 @@ class AhaMoment(models.Model):
         verbose_name=_("created by"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )  # None: who made it
+    tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
     history = HistoricalRecords()
     objects = LightQuerySet.as_manager()
 

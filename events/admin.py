@@ -1,10 +1,19 @@
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from events.models import Flush, Rejected, Source, UnitTraits
+from events.models import Flush, IdLink, Metric, Rejected, Source, UnitTraits
 from events.schema import ERRORS
+
+NAMES_CHARS = 200
 
 
 class ReadOnly(ModelAdmin):
@@ -17,11 +26,48 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+class WithHistory(SimpleHistoryAdmin):
+    """Older versions of a row, to be read.
+
+    simple_history writes one back for whoever may see the row, and past every rule of the service that changes it.
+    """
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One version.
+
+        Raises:
+            PermissionDenied: it is to be written back.
+        """
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        return super().history_form_view(request, object_id, version_id, extra_context)  # type: ignore[no-any-return]
+
+
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
-    list_display = ["name", "created_at"]
+    list_display = ["name", "retention_days", "trusts_logins", "created_at"]
     search_fields = ["name"]
     empty_text = _("Events need a source: one for each app, site or backend. Its keys are issued afterwards.")
+
+
+@admin.register(Metric)
+class MetricAdmin(WithHistory, ReadOnly):
+    """The catalogue as a list; a metric is changed on its own page, where a definition makes a version."""
+
+    list_display = ["key", "__str__", "status", "version", "owner", "updated_at", "page"]
+    list_filter = ["status"]
+    search_fields = ["key", "name_en", "name_ko", "tags"]
+    empty_text = _("No metric yet. Teams agree on a number once, and every plan picks it from the catalogue.")
+    empty_route, empty_link = "events:metrics", _("Open the catalogue")
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # it is deprecated; plans have its versions
+
+    @admin.display(description=_("page"))
+    def page(self, row: Metric) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("events:metric", args=[row.key]), _("open"))
 
 
 @admin.display(description=_("explanation"))
@@ -51,9 +97,26 @@ class RejectedAdmin(ReadOnly):
 
 @admin.register(UnitTraits)
 class UnitTraitsAdmin(ReadOnly):
-    list_display = ["user_id", "traits", "updated_at"]
+    list_display = ["user_id", "names", "updated_at"]
     search_fields = ["user_id"]
     empty_text = _("No traits yet: services send them with identify events.")
+    show_full_result_count = False
+
+    @admin.display(description=_("traits"))
+    def names(self, row: UnitTraits) -> str:
+        """Not their values: a page shows a hundred users."""
+        return Truncator(", ".join(sorted(row.traits))).chars(NAMES_CHARS)
+
+
+@admin.register(IdLink)
+class IdLinkAdmin(ReadOnly):
+    """Which ids are one person, and what senders said that doesn't hold."""
+
+    list_display = ["visitor", "user", "state", "at", "by_server"]
+    fields = ["visitor", "user", "state", "at", "received_at", "is_alias", "by_server"]
+    list_filter = ["state", "by_server"]
+    search_fields = ["=visitor", "=user"]
+    empty_text = _("Nobody was joined yet: an event with both ids, or an alias, says that a visitor is a user.")
     show_full_result_count = False
 
 

@@ -2,7 +2,9 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
+from events.upkeep.thing_kinds import ThingKind
 from runs.kinds import RunKind
+from runs.personal_data import JSON_TEXT, PLAIN, UnitFiles, UnitRows, UnitTexts
 from runs.queue.registry import QUICK, STORE, Task
 
 STAGES = {
@@ -13,6 +15,7 @@ STAGES = {
     "compare": _("comparing with what is there"),
     "store": _("storing"),
 }
+CHECK_STAGES = {"values": _("asking for each user's number"), "splits": _("splitting users at random")}
 
 
 class EventsConfig(AppConfig):
@@ -25,14 +28,72 @@ class EventsConfig(AppConfig):
         PickSource("property", "events.pickers.offered_names.properties"),
         PickSource("behaviour", "events.pickers.offered_names.behaviours"),
         PickSource("outcome", "events.pickers.outcomes.outcomes"),
+        PickSource("metric", "events.metric_catalogue.offered.metrics", "events.view_metric"),
+        PickSource("retention_metric", "events.metric_catalogue.offered.retentions", "events.view_metric"),
     )
     tasks = (
         Task("events.tasks.flush_events", STORE, seconds=1800),
         Task("events.tasks.maintain_store", seconds=4 * 3600),
         Task("events.tasks.run_import", seconds=4 * 3600),
+        Task("events.tasks.run_metric_check", seconds=3600),
         Task("events.tasks.remove_old_uploads", QUICK),
         Task("events.tasks.refresh_catalogue", QUICK),
     )
+    thing_kinds = (
+        ThingKind(
+            slug="metric",
+            model="events.Metric",
+            name=_("metric"),
+            plural=_("metrics"),
+            page=("events:metric", "key"),
+            list_page="events:metrics",
+            title="title",
+            text_in=("key", "name_en", "name_ko", "description"),
+            archived={"status": "deprecated"},
+            own_archive=True,
+            tag_text="tags",
+            owner_text="owner",
+        ),
+    )
+    personal_data = (
+        UnitRows("events.UnitTraits", "user_id", _("traits")),
+        UnitTexts("events.UnitTraits", ("traits",), _("traits of other users")),
+        UnitRows("events.IdLink", "visitor", _("joined ids")),
+        UnitRows("events.IdLink", "user", _("joined ids")),
+        UnitTexts("events.Rejected", ("payload",), _("refused events"), JSON_TEXT, drop=True),
+        UnitTexts("events.Rejected", ("message", "message_id"), _("refused events"), PLAIN),
+        UnitTexts("events.CatalogueSnapshot", ("payload",), _("lists of events"), drop=True),
+        UnitTexts("events.FileImport", ("payload", "inputs", "refusal", "early"), _("reports of imports")),
+        UnitTexts("events.FileImport", ("reason", "name"), _("reports of imports"), PLAIN),
+        UnitTexts("events.Upload", ("name",), _("uploaded files"), PLAIN),
+        UnitTexts("events.Metric", ("name_en", "name_ko", "description", "owner", "tags", "unit"), _("metrics"), PLAIN),
+        UnitTexts("events.MetricVersion", ("why",), _("metrics"), PLAIN),
+        UnitTexts("events.MetricCheck", ("payload", "inputs", "refusal", "early"), _("checks of metrics")),
+        UnitTexts("events.MetricCheck", ("reason",), _("checks of metrics"), PLAIN),
+        UnitFiles("uploads", _("uploaded files"), "events.erasing.files_beside.remove_uploads"),
+        UnitFiles("store", _("events"), export="events.erasing.person_events.rows_of_person"),
+        UnitFiles("prepared", _("what Explore prepared"), "events.erasing.files_beside.remove_prepared"),
+    )
+    without_units = {
+        "events.Source": "names of apps and sites",
+        "events.Flush": "numbers of batches",
+        "events.OutboxEvent": "emptied by the flush at the beginning of an erasure, late rows by the next one",
+        "events.FormerOutboxEvent": "emptied alike; message ids that the store had go with their events",
+        "events.MessageId": "digests of message ids, which go with their events",
+        "events.ErasedUser": "digests that need a secret",
+        "events.EventLabel": "names of events and properties",
+        "events.KeptVersion": "names of files, which are random",
+        "events.Metric": "keys and states",
+        "events.MetricVersion": "definitions, which are certified by their hash",
+        "events.MetricCheck": "states, versions of libraries",
+        "events.Tag": "short words for things that people made",
+        "events.FileImport": "states, digests of files, versions of libraries",
+        "events.Upload": "digests of files",
+        "events.Rejected.code": "one of our codes",
+        "events.CatalogueSnapshot.store_version": "a number",
+        "events.UnitTraits.times": "names of traits and times",
+        "events.IdLink.state": "one of our codes",
+    }
     run_kinds = (
         RunKind(
             model="events.FileImport",
@@ -41,5 +102,16 @@ class EventsConfig(AppConfig):
             stages=STAGES,
             task="events.tasks.run_import",
             read="events.payload_versions.read",
+        ),
+        RunKind(
+            model="events.MetricCheck",
+            page=("events:metric_check", "pk"),
+            permission="events.add_metriccheck",
+            stages=CHECK_STAGES,
+            task="events.tasks.run_metric_check",
+            home=("events:metric", "version.metric.key"),
+            units_of="*",
+            read="events.payload_versions.read_check",
+            may_read="events.view_metric",
         ),
     )

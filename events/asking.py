@@ -11,6 +11,7 @@ from django.conf import settings
 from events.counting import queries
 from events.counting.unit_values import Basis
 from events.outbox.flush import flush_events
+from events.time_travel.store_files import StoreFiles
 from events.warehouse import Warehouse, connect
 from events.windows import Clock, DayMode, data_end
 from reporting.words import Message, say
@@ -71,7 +72,12 @@ class Questions:
 
 @contextmanager
 def questions(
-    *, day_mode: str = "rolling", activity: tuple[str, ...] | None = None, memory: str = ""
+    *,
+    day_mode: str = "rolling",
+    activity: tuple[str, ...] | None = None,
+    memory: str = "",
+    at: StoreFiles | None = None,
+    time_zone: str = "",
 ) -> Iterator[Questions]:
     """Flush the outbox and open the warehouse.
 
@@ -79,13 +85,16 @@ def questions(
         day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
         activity: event names that make a unit active; None for all but exposures.
         memory: the most that the embedded engine may take; empty for its own limit.
+        at: an earlier version of the store; nothing is flushed then.
+        time_zone: in which days are counted; empty for the project's.
 
     Raises:
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
-    flush_events()
-    clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
-    with connect(memory=memory) as warehouse:
+    if at is None:
+        flush_events()
+    clock = Clock(DayMode(day_mode), time_zone or settings.TIME_ZONE)
+    with connect(memory=memory, at=at) as warehouse:
         # Of its numbers only these: counting users as well is ten times the work.
         asked = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")
         span: Any = warehouse.run(asked).iloc[0]

@@ -21,6 +21,7 @@ class NewFile:
         oldest: the first event's time, ISO 8601 in UTC.
         newest: the last event's time.
         numbered: True when each row has its user's number.
+        joins: True for a file of the dictionary that joins users.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class NewFile:
     oldest: str
     newest: str
     numbered: bool = False
+    joins: bool = False
 
 
 def force(path: Path) -> None:
@@ -45,6 +47,7 @@ def place(root: Path, files: Sequence[tuple[Path, str]]) -> None:
     """Move files to their names below the table's folder, and force files and names to the disk."""
     for path, name in files:
         (root / name).parent.mkdir(exist_ok=True)
+        os.utime(path)  # a vacuum takes old files that no commit names; this one may have been written for hours
         path.rename(root / name)
     moved = [root / name for _, name in files]
     for path in {*moved, *(path.parent for path in moved), root}:

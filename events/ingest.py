@@ -16,6 +16,8 @@ from events.json_body import read_body
 from events.outbox import accept, pressure
 from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection
 
+# Segment's library for browsers writes the first letter alone.
+SHORT = {kind[0]: kind for kind in ("batch", "track", "identify", "page", "screen", "group", "alias")}
 REPORTED = 100
 RETRY_SECONDS = 5
 log = structlog.get_logger()
@@ -34,7 +36,7 @@ def ingest(request: HttpRequest, kind: str) -> HttpResponse:
     """Take a batch, or one event whose type is in the path. No exception leaves as HTML."""
     received_at = timezone.now()
     try:
-        return _take(request, kind, received_at)
+        return _take(request, SHORT.get(kind, kind), received_at)
     except RefusedRequestError as refusal:
         answer = {"code": refusal.code, "message": refusal.message}
         return JsonResponse(answer, status=refusal.status, headers=refusal.headers)

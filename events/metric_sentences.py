@@ -5,6 +5,8 @@ from events.metrics import (
     Behaviour,
     Capped,
     Count,
+    Expression,
+    Funnel,
     Metric,
     MinDays,
     MinEvents,
@@ -23,6 +25,8 @@ from reporting.shown_names import shown
 from reporting.words import gettext
 from runs.refusals import Refused
 
+SQL_SHOWN = 60  # characters of a SELECT that stand for it in a heading
+
 
 def sentence(definition: Metric | Behaviour) -> str:
     """The definition as one sentence in the reader's language, to be printed beside every result."""
@@ -30,6 +34,8 @@ def sentence(definition: Metric | Behaviour) -> str:
         return _behaviour_sentence(definition)
     if isinstance(definition, Plain | Capped | Quantile | Ratio):
         return _value_sentence(definition)
+    if isinstance(definition, Funnel):
+        return _funnel_sentence(definition)
     return _retention_sentence(definition)
 
 
@@ -57,6 +63,22 @@ def _retention_sentence(definition: Retention) -> str:
     return text.format(first=first, last=last)
 
 
+def _funnel_sentence(definition: Funnel) -> str:
+    text = gettext("Came through: each step later than the one before, from day {first} to day {last}: {steps}.")
+    days = {"first": definition.window.start_day, "last": definition.window.end_day}
+    return text.format(steps=_steps(definition), **days)
+
+
+def _steps(definition: Funnel) -> str:
+    names = [
+        shown(step.event)
+        if step.where is None
+        else f"{shown(step.event)} [{shown(step.event, step.where[0])} = {step.where[1]}]"
+        for step in definition.steps
+    ]
+    return " → ".join(names)
+
+
 def _value_sentence(definition: Value | Quantile | Ratio) -> str:
     if isinstance(definition, Ratio):
         text = gettext("Ratio over all units. Above the line: {numerator} Below the line: {denominator}")
@@ -75,6 +97,9 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
         case Total(event, prop):
             text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
             return text.format(property=shown(event, prop), event=shown(event), **days)
+        case Expression(_, sql):
+            text = gettext("Per unit, from day {first} to day {last}, 0 where it gives no row: {sql}.")
+            return text.format(sql=sql, **days)
     return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
 
 
@@ -129,6 +154,14 @@ def metric_words(text: str) -> str:
     if isinstance(definition, Survival):
         text = gettext("time until one silent day") if definition.gap == 1 else gettext("time until {gap} silent days")
         return text.format(gap=definition.gap)
+    if isinstance(definition, Funnel):
+        name = gettext("{steps} on days {first}–{last}")
+        days = {"first": definition.window.start_day, "last": definition.window.end_day}
+        return name.format(steps=_steps(definition), **days)
+    if isinstance(definition, Expression):  # names inside a SELECT are the log's own
+        name = gettext("{steps} on days {first}–{last}")
+        sql = definition.sql if len(definition.sql) <= SQL_SHOWN else f"{definition.sql[:SQL_SHOWN]}…"
+        return name.format(steps=sql, first=definition.window.start_day, last=definition.window.end_day)
     if not isinstance(definition, Active):
         return display_name(text)
     first, last = definition.window.start_day, definition.window.end_day

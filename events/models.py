@@ -6,6 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from events.metric_catalogue.models import Metric as Metric
+from events.metric_catalogue.models import MetricCheck as MetricCheck
+from events.metric_catalogue.models import MetricVersion as MetricVersion
 from runs.models import Run
 
 
@@ -14,6 +17,23 @@ class Source(models.Model):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    retention_days = models.PositiveIntegerField(
+        _("days to keep events"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Older ones are deleted each night, but for those that a plan needs. Empty: as the site's setting."
+        ),
+    )
+    trusts_logins = models.BooleanField(
+        _("believe logins that client keys report"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A client key lies in every page, so anybody can say with it that a visitor is some user. Leave it off "
+            "where a server key reports logins, or where an experiment decides about much."
+        ),
+    )
 
     class Meta:
         verbose_name = _("source")
@@ -122,6 +142,7 @@ class UnitTraits(models.Model):
     traits = models.JSONField(_("traits"), default=dict)
     times = models.JSONField(_("when each was said"), default=dict)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    is_user = models.BooleanField(null=True, editable=False)  # sent as `userId`; null: before 0.5, so perhaps
 
     class Meta:
         verbose_name = _("user traits")
@@ -129,6 +150,61 @@ class UnitTraits(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class IdLink(models.Model):
+    """A sender's word that two ids are one person: a visitor who logged in, or a user who was given another id.
+
+    Which of them hold is `events.identity.partition`'s to say: of one id at most one.
+    """
+
+    class State(models.TextChoices):
+        HOLDS = "holds", _("joined")
+        SECOND_USER = "second_user", _("the visitor belongs to the user who logged in first")
+        KNOWN_USER = "known_user", _("both are users")
+        CYCLE = "cycle", _("they are one person already")
+        TOO_MANY = "too_many", _("the person has too many ids")
+        PUBLIC_KEY = "public_key", _("said by a client key alone")
+
+    visitor = models.CharField(_("visitor"), max_length=256)
+    user = models.CharField(_("user"), max_length=256, db_index=True)
+    at = models.DateTimeField(_("logged in"))
+    received_at = models.DateTimeField(_("received"))
+    is_alias = models.BooleanField(_("by an alias"), default=False)
+    by_server = models.BooleanField(_("said by a server key"), default=False)
+    believed = models.BooleanField(default=False)  # of a server key, or of a source that trusts its client keys
+    knew_visitor = models.BooleanField(default=False)  # the visitor's id had been a user's when this was said first
+    source = models.PositiveBigIntegerField(null=True)  # its row may be gone
+    state = models.CharField(_("state"), max_length=12, choices=State)
+    in_store = models.BooleanField(default=True)  # the store's numbers say what the state says
+
+    class Meta:
+        verbose_name = _("joined id")
+        verbose_name_plural = _("joined ids")
+        constraints = [
+            models.UniqueConstraint(fields=["visitor", "user"], name="one_link_of_two_ids"),
+            models.UniqueConstraint(
+                fields=["visitor"], name="one_user_of_a_visitor", condition=models.Q(state="holds")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="links_for_the_store", condition=models.Q(in_store=False)),
+            models.Index(fields=["state", "received_at"], name="links_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor} → {self.user}"
+
+
+class ErasedUser(models.Model):
+    """The digest of an erased user's id, which needs a secret to be made: what comes of them later is dropped."""
+
+    key = models.UUIDField(unique=True)  # events/erasing/late.py
+    until = models.DateTimeField(db_index=True)
+    late = models.PositiveBigIntegerField(default=0)  # events that came, and were dropped
+
+    def __str__(self) -> str:
+        return str(self.key)
 
 
 class Rejected(models.Model):
@@ -146,6 +222,7 @@ class Rejected(models.Model):
         verbose_name = _("rejected event")
         verbose_name_plural = _("rejected events")
         ordering = ["-received_at", "-id"]
+        indexes = [models.Index(fields=["source", "received_at"], name="quarantine_of_an_hour")]
 
     def __str__(self) -> str:
         return f"{self.code} {self.message_id}".strip()
@@ -243,3 +320,44 @@ class EventLabel(models.Model):
     def descriptions(self) -> tuple[str, str]:
         """The description in both languages."""
         return self.description_en, self.description_ko
+
+
+class Tag(models.Model):
+    """A short word that people put on experiments, studies, moments and segments, to find them again.
+
+    A row of its own that things point to, and no list in each thing: a new name or a merge is one row, and both
+    databases have an index for "which things bear it" (SQLite has none into JSON).
+    """
+
+    name = models.CharField(_("name"), max_length=40, unique=True)
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeptVersion(models.Model):
+    """A version of the event store that a final analysis names: its files stay, whatever leaves the table."""
+
+    class Gone(models.TextChoices):
+        RETENTION = "retention", _("the retention period is over")
+        ERASURE = "erasure", _("users were erased")
+        OTHER_STORE = "other_store", _("the event store is another one")
+
+    version = models.PositiveBigIntegerField(_("version"))  # of one store: another one counts anew
+    files = models.JSONField(_("files"))  # `events.time_travel.store_files.StoreFiles` without its version
+    gone = models.CharField(_("why its files are kept no more"), max_length=12, choices=Gone.choices, blank=True)
+    made_at = models.DateTimeField(_("made"), auto_now_add=True)
+    gone_at = models.DateTimeField(_("kept until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("kept version of the event store")
+        verbose_name_plural = _("kept versions of the event store")
+        indexes = [models.Index(fields=["id"], condition=models.Q(gone=""), name="events_kept_versions")]
+
+    def __str__(self) -> str:
+        return f"{self.version}"

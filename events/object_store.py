@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from runs.refusals import Refused
@@ -115,9 +115,13 @@ def place(place: str, files: Sequence[tuple[Path, str]]) -> None:
 
 
 def _send(client: Any, path: Path, name: str) -> None:
-    target = client.open_output_stream(name, None)
     with path.open("rb") as source:
-        shutil.copyfileobj(source, target, PIECE)
+        _write(client, name, source)
+
+
+def _write(client: Any, name: str, source: IO[bytes]) -> None:
+    target = client.open_output_stream(name, None)
+    shutil.copyfileobj(source, target, PIECE)
     target.close()
 
 
@@ -138,6 +142,46 @@ def opened(place: str, name: str) -> Any:
         FileNotFoundError: when a vacuum has deleted it.
     """
     return _client(place).open_input_file(unquote(name)) if is_remote(place) else Path(place) / unquote(name)
+
+
+def names(place: str, folder: str) -> Iterator[str]:
+    """The files below a folder of the store, "" for all of them."""
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow.fs import FileSelector, FileType
+
+    listed = FileSelector(folder, allow_not_found=True, recursive=True)
+    found = DeltaStorageHandler(place).get_file_info_selector(listed)
+    yield from (one.path for one in found if one.type == FileType.File)
+
+
+def opened_as_named(place: str, name: str) -> Any:
+    """One file by its own name, to be read from any place in it.
+
+    Raises:
+        FileNotFoundError: when it isn't there.
+    """
+    import pyarrow as pa
+
+    return pa.PythonFile(_client(place).open_input_file(name), mode="r")
+
+
+def put(place: str, name: str, source: IO[bytes]) -> None:
+    """Write one file; nobody sees it before it is whole."""
+    _write(_client(place), name, source)
+
+
+def writer(place: str, name: str) -> Any:
+    """What takes the bytes of one file, which is there when it is closed and not before."""
+    return _client(place).open_output_stream(name, None)
+
+
+def remove_as_named(place: str, name: str) -> None:
+    """Delete one file.
+
+    Raises:
+        OSError: when the store can't be reached.
+    """
+    _client(place).delete_file(name)
 
 
 def _client(place: str) -> Any:

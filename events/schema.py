@@ -7,7 +7,7 @@ quarantine keeps. The rules are those of docs/events.md; the codes are part of t
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ BATCH_BYTES = 500 * 1024
 BATCH_EVENTS = 2_500
 CONTEXT_BYTES = 8 * 1024
 MAX_DEPTH = 64
-MAX_TRAITS = 500
 MESSAGE_ID_CHARS = 99
 NAME_CHARS = 256
 SKEW_MIN = timedelta(seconds=5)
@@ -29,7 +28,7 @@ HISTORY = timedelta(hours=48)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 EXPOSURE = "Experiment Viewed"
-EXPOSURE_ALIASES = (EXPOSURE, "experiment_viewed")
+EXPOSURE_EVENTS = (EXPOSURE, "experiment_viewed")
 RESERVED = ("$user", "$joined")  # of the dictionary of users (`events.user_numbers.dictionary`)
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
@@ -43,6 +42,7 @@ ERRORS = {
     ),
     "bad_message_id": say("messageId must be a string of 1 to {most} characters", most=MESSAGE_ID_CHARS),
     "bad_timestamp": say("timestamp must be an ISO 8601 date and time from 1970 on"),
+    "too_old": say("a public key may not send an event from so long ago; send it with a server key, or import a file"),
     "bad_number": say("numbers must be finite, and integers must fit 64 bits"),
     "bad_text": say("text must be valid Unicode without NUL, and names and ids at most 256 characters"),
     "bad_exposure": say("an Experiment Viewed event needs experiment_id and variation_id"),
@@ -55,14 +55,14 @@ class Caller:
     """Who is calling, as the key says; the site puts it on `request.caller` and apps only read it.
 
     Attributes:
-        key_prefix: the first characters of the key, which may be logged.
-        kind: ``client``, ``server`` or ``admin``.
+        key_prefix: the first characters of the key, which may be logged; kind: ``client``, ``server`` or ``admin``.
         source_id: the row of `events.Source` that the caller's events belong to.
         scopes: what the key may do, for example ``{"events:write"}``.
         allowed_origins: browser origins that may use the key; empty for any.
         rate: calls a minute for each door, or None for the door's own default.
         log_exposures: evaluations with this key log exposures.
-        preview: remote evaluation honours forced values.
+        preview: remote evaluation honours forced values; key_name: what people call the key; made_by: its account.
+        key_id: its row.
     """
 
     key_prefix: str
@@ -73,6 +73,9 @@ class Caller:
     rate: int | None = None
     log_exposures: bool = True
     preview: bool = False
+    key_name: str = ""
+    made_by: int | None = None
+    key_id: int = 0
 
     def may(self, scope: str) -> bool:
         """True when the key has the scope itself or all of its family (``admin:*``)."""
@@ -90,6 +93,8 @@ class EventRecord(NamedTuple):
         message_id: the sender's id, or None: such an event can't be recognised when it is sent again.
         traits: of an identify event, else None.
         clamped: True when the event claimed to come from the future and was set to the time of arrival.
+        earlier_id: the id that the same person had before: the visitor's beside a user's, or an alias's `previousId`.
+        is_user: the event came with a `userId`.
     """
 
     user_id: str
@@ -99,6 +104,8 @@ class EventRecord(NamedTuple):
     message_id: str | None
     traits: dict[str, Any] | None = None
     clamped: bool = False
+    earlier_id: str | None = None
+    is_user: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,7 @@ def read_batch(
     sent_at: Any = None,
     historical: bool = False,
     plain: bool = False,
+    oldest: datetime = EARLIEST,
 ) -> tuple[list[EventRecord], list[Rejection]]:
     """Read the events of one request.
 
@@ -142,6 +150,7 @@ def read_batch(
             since refusing it would make the libraries drop the batch.
         historical: True for `/v1/import`: times are kept as sent.
         plain: as `events.json_body.Body` says of the events: their texts and numbers need no look then.
+        oldest: before it an event may not have happened.
     """
     sent, context = _sent_at(sent_at), _shared_context(context)
     accepted: list[EventRecord] = []
@@ -150,7 +159,7 @@ def read_batch(
         try:
             shared = context if isinstance(raw, dict) and raw.get("context") is None else None
             own = _sent_at(raw.get("sentAt")) if sent is None and isinstance(raw, dict) else sent
-            accepted.append(_read_event(raw, kind, shared, own, received_at, historical, plain))
+            accepted.append(_read_event(raw, kind, shared, own, received_at, historical, plain, oldest))
         except BadEventError as error:
             rejected.append(Rejection(index, _safe_id(raw), str(error), excerpt(raw)))
     return accepted, rejected
@@ -171,29 +180,6 @@ def correct_time(
     return received_at - (sent_at - original)
 
 
-def merge_traits(
-    traits: Mapping[str, Any], times: Mapping[str, str], new: Mapping[str, Any], at: datetime
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Latest value of each trait by the time of its event, so that a late arrival doesn't undo a newer value.
-
-    Args:
-        traits: value by name; `times` has the ISO time (UTC) at which each was said.
-        new: traits of one identify event that happened at `at`. At equal times the one that arrives later wins.
-
-    Returns:
-        New values and times, at most `MAX_TRAITS` names: the latest said.
-    """
-    values, said = dict(traits), dict(times)
-    stamp = at.astimezone(UTC).isoformat(timespec="microseconds")
-    for name, value in new.items():
-        if said.get(name, "") <= stamp:
-            values[name], said[name] = value, stamp
-    if len(values) > MAX_TRAITS:
-        keep = sorted(said, key=lambda name: said[name], reverse=True)[:MAX_TRAITS]
-        values, said = {name: values[name] for name in keep}, {name: said[name] for name in keep}
-    return values, said
-
-
 def excerpt(raw: Any, limit: int = 2_000) -> str:
     """The beginning of an event as plain ASCII JSON, for a person to read; safe for every database."""
     try:
@@ -211,6 +197,7 @@ def _read_event(
     received_at: datetime,
     historical: bool,
     plain: bool,
+    oldest: datetime,
 ) -> EventRecord:
     if not isinstance(raw, dict):
         raise BadEventError("not_an_object")
@@ -224,8 +211,8 @@ def _read_event(
     message_id = _message_id(raw)
     original = _timestamp(raw.get("timestamp"), received_at)
     time = correct_time(original, sent_at=sent_at, received_at=received_at, historical=historical)
-    if time < EARLIEST:
-        raise BadEventError("bad_timestamp")
+    if time < oldest:
+        raise BadEventError("bad_timestamp" if time < EARLIEST else "too_old")
     event, properties = _name_and_properties(kind, raw)
     own = raw.get("context") if context is None else context
     extra: dict[str, Any] = dict(own) if isinstance(own, dict) else {}
@@ -242,7 +229,14 @@ def _read_event(
         message_id=message_id,
         traits=properties if kind == "identify" else None,
         clamped=time > received_at,
+        earlier_id=_earlier_id(kind, user, anonymous, properties) if user and (anonymous or kind == "alias") else None,
+        is_user=bool(user),
     )
+
+
+def _earlier_id(kind: str, user: str, anonymous: str, properties: dict[str, Any]) -> str | None:
+    earlier = str(properties["previousId"]) if kind == "alias" else anonymous
+    return earlier if earlier and earlier != user else None
 
 
 def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -258,7 +252,7 @@ def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str,
             raise BadEventError("bad_text")
         if name in RESERVED:
             raise BadEventError("reserved_name")
-        return (EXPOSURE, _exposure(properties)) if name in EXPOSURE_ALIASES else (name, properties)
+        return (EXPOSURE, _exposure(properties)) if name in EXPOSURE_EVENTS else (name, properties)
     for field in ("name", "category") if kind in ("page", "screen") else ():
         if isinstance(raw.get(field), str):
             properties.setdefault(field, raw[field])

@@ -1,4 +1,6 @@
-"""The event store: one Delta Lake table, partitioned by event date. Only this module and `events.delta` know Delta.
+"""The event store: one Delta Lake table, partitioned by event date (late arrivals: by month).
+
+Only this module and `events.delta` know Delta.
 
 Exactly once rests on two facts of Delta (both are tested): a commit can carry a number under an application id, and two
 concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has
@@ -11,22 +13,25 @@ Readers take the files of one version and read Parquet. Compaction only adds fil
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from pyarrow import parquet
 
-from events.delta import place
+from events import object_store
+from events.delta import compaction, place, raw_files, version_copy
 from events.delta.place import local_folder as local_folder
 from events.delta.place import shown_url as shown_url
 from events.delta.place import staging as staging
 from events.delta.place import url as url
-from events.delta.snapshot import ATTEMPTS, COLLIDED, CONFIGURATION, open_or_create, with_numbers
+from events.delta.snapshot import ATTEMPTS, COLLIDED, CONFIGURATION, open_or_create, overtaken, with_numbers
 from events.delta.snapshot import KEEP_REMOVED_HOURS as KEEP_REMOVED_HOURS
 from events.delta.snapshot import PARTITION as PARTITION
 from events.delta.snapshot import SCHEMA as SCHEMA
@@ -35,8 +40,10 @@ from events.delta.snapshot import Snapshot as Snapshot
 from events.delta.snapshot import snapshot as snapshot
 from events.user_numbers import dictionary
 
+LATE_DAYS = 31
 COMPACT_TO_BYTES = 128 * 1024 * 1024
 OWNER = "insight.owner"  # whose the store is, as a number beside each batch
+LOOKS, LOOK_AGAIN_SECONDS = 3, 0.1
 BATCH = ".batch"  # after a writer's name: the digest of its last batch
 
 
@@ -63,6 +70,11 @@ class Seen:
     digest: int | None
     owner: int | None
 
+    def names(self) -> list[str]:
+        """The same files as `files`, below the table's address, as Delta's log has them."""
+        paths = pa.table(self.handle.get_add_actions()).column("path").to_pylist()
+        return [path for path in paths if not dictionary.is_dictionary(path)]
+
     def files(self) -> list[str]:
         """The Parquet files of this version that hold events. `event_date` is in the path."""
         return [str(uri) for uri in self.handle.file_uris() if not dictionary.is_dictionary(str(uri))]
@@ -76,14 +88,23 @@ def look(app_id: str) -> Seen | None:
             recognised on a disk.
         OSError: when the store can't be reached.
     """
+    for tries_left in reversed(range(LOOKS)):
+        try:
+            return _look(app_id)
+        except DeltaError as error:
+            if not tries_left:
+                raise UnreadableLog(str(error)) from error
+            time.sleep(LOOK_AGAIN_SECONDS)  # an erasure makes the log shorter, perhaps at this moment
+    return None  # pragma: no cover - the last look ends otherwise
+
+
+def _look(app_id: str) -> Seen | None:
     try:
         handle = DeltaTable(url())
     except TableNotFoundError:
         return None
-    except DeltaError as error:
-        raise UnreadableLog(str(error)) from error
     if place.is_local():
-        last = Path(url()) / "_delta_log" / f"{handle.version():020d}.json"
+        last = Path(url()) / place.LOG / f"{handle.version():020d}.json"
         if last.exists() and last.stat().st_size == 0:
             raise UnreadableLog(f"{last.name} is empty")
     return _seen(handle, app_id)
@@ -125,7 +146,7 @@ def append(
     """Append rows in one commit, unless this writer's batch is already in.
 
     Args:
-        table: rows with the columns of `SCHEMA`; `event_date` may be left out and is then the UTC date of `time`.
+        table: rows with the columns of `SCHEMA`; `event_date` may be left out and is then as `_parts` says.
         app_id: who writes. Its batches are numbered upwards, and a batch with a number that is not above the last is
             taken for a replay and skipped.
         version: the number of the batch, 1 or more.
@@ -159,7 +180,9 @@ def append(
             return False
         try:
             written = _write(Snapshot(with_numbers(seen.handle)), rows, marks)
-        except CommitFailedError:  # another process committed in between: look again whether it was this batch
+        except DeltaError as error:  # another process committed in between: look again whether it was this batch
+            if not overtaken(error):
+                raise
             continue
         place.sync_commit(written)
         return True
@@ -176,61 +199,55 @@ def _write(at: "Snapshot", rows: pa.Table, marks: Sequence[Transaction]) -> int:
     return int(at.handle.version())
 
 
+def ids_since(moment: datetime) -> Iterator[list[tuple[str, int]]]:
+    """Message id and moment of arrival (microseconds since 1970) of each event that came at this moment or later.
+
+    Some at a time, in no order; parts of files that are all older aren't read.
+    """
+    since = int(moment.timestamp() * 1_000_000)
+    seen = look("")
+    for name in seen.names() if seen else []:
+        with parquet.ParquetFile(object_store.opened(url(), name)) as file:
+            place = file.schema_arrow.get_field_index("received_at")
+            groups = [at for at in range(file.num_row_groups) if _is_newer(file.metadata.row_group(at), place, moment)]
+            columns = ["message_id", "received_at"]
+            for batch in file.iter_batches(20_000, row_groups=groups, columns=columns, use_threads=False):
+                came = batch.column(1).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+                pairs = zip(batch.column(0).to_pylist(), came, strict=True)
+                yield [(name, at) for name, at in pairs if name and at >= since]
+
+
+def _is_newer(group: Any, place: int, moment: datetime) -> bool:
+    known = group.column(place).statistics
+    return known is None or not known.has_min_max or known.max >= moment
+
+
 def files_of(files: Collection[tuple[date, str]], days: Collection[date]) -> list[str]:
     """The paths of those files that hold events of these dates."""
     return [path for day, path in files if day in days]
-
-
-def forget(user_ids: Iterable[str]) -> int:
-    """Remove every event of these users and their entries in the dictionary; their numbers are never given again.
-
-    The bytes leave the disk at the first `vacuum` a week later. Who had been joined to one of them is a user of their
-    own again.
-
-    Returns:
-        The number of events removed.
-    """
-    texts = list(user_ids)
-    if not texts or not exists():
-        return 0
-    for _ in range(ATTEMPTS):
-        at = Snapshot(DeltaTable(url()))
-        entries, numbers = dictionary.entries_of(texts, at.opened_dictionary())
-        # Under the same id as commits that give numbers: none of them may go on with one that is erased here.
-        commit = CommitProperties(app_transactions=[Transaction(dictionary.USERS, at.highest())])
-        try:
-            done = at.handle.delete(_about(texts, numbers), commit_properties=commit)
-        except CommitFailedError:
-            continue
-        return int(done["num_deleted_rows"]) - entries
-    raise OSError(COLLIDED)
-
-
-def _about(texts: Iterable[str], numbers: Iterable[int]) -> str:
-    """What is true for the rows of these users, and for what joins others to them."""
-    listed = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
-    joins = ", ".join(f"'{dictionary.into_text(number)}'" for number in numbers)
-    joined = f" OR (event = '{dictionary.JOINED}' AND properties IN ({joins}))" if joins else ""
-    return f"user_id IN ({listed}){joined}"
 
 
 def compact() -> dict[str, int]:
     """Join small files into larger ones, partition by partition; readers and writers go on meanwhile.
 
     Returns:
-        ``{"added": files written, "removed": files replaced}``; zeros when another compaction was quicker.
+        ``{"added": files written, "removed": files replaced}``; zeros when somebody else replaced files meanwhile.
     """
     if not exists():
         return {"added": 0, "removed": 0}
-    try:
-        done = DeltaTable(url()).optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
-    except CommitFailedError:
-        return {"added": 0, "removed": 0}
-    return {"added": int(done["numFilesAdded"]), "removed": int(done["numFilesRemoved"])}
+    added, removed = compaction.compact(COMPACT_TO_BYTES)
+    return {"added": added, "removed": removed}
 
 
-def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS) -> int:
+def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS, kept: Collection[str] = ()) -> int:
     """Delete files that left the table more than `keep_hours` ago (at least the week that readers may rely on).
+
+    Files that no commit knows, which a killed flush, import or compaction has left, go at the same age.
+
+    Args:
+        keep_hours: how long at least.
+        kept: paths of files that stay whatever their age: Delta's own way to keep versions reads them from the log,
+            which forgets them after a month.
 
     Returns:
         The number of files deleted.
@@ -239,18 +256,35 @@ def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS) -> int:
         raise ValueError(f"keep_hours must be at least {KEEP_REMOVED_HOURS}, not {keep_hours}: a reader may hold them")
     if not exists():
         return 0
-    if place.is_local():  # what an import left behind that was killed
+    if place.is_local():  # what an import left behind that was killed; Delta passes over such folders
         for folder in Path(url()).glob("_import-*"):
             if folder.stat().st_mtime < time.time() - keep_hours * 3600:
                 shutil.rmtree(folder, ignore_errors=True)
-    return len(DeltaTable(url()).vacuum(retention_hours=keep_hours, dry_run=False))
+    version_copy.remove_abandoned()
+    if not kept:
+        return len(DeltaTable(url()).vacuum(retention_hours=keep_hours, dry_run=False, full=True))
+    gone = [name for name in DeltaTable(url()).vacuum(retention_hours=keep_hours, full=True) if name not in kept]
+    for name in gone:
+        raw_files.remove(name)
+    return len(gone)
 
 
 def _conform(table: pa.Table) -> pa.Table:
-    if PARTITION not in table.column_names:
-        dates = table.column("time").cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
-        table = table.append_column(PARTITION, dates)
+    if PARTITION not in table.column_names and {"time", "received_at"} <= set(table.column_names):
+        table = table.append_column(PARTITION, _parts(table))
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
         raise ValueError(f"the columns {', '.join(missing)} are missing")
     return table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def _parts(table: pa.Table) -> pa.ChunkedArray:
+    """The partition of each row: its UTC date, and the first of its month for what arrived over `LATE_DAYS` late.
+
+    A batch of events of very many days would otherwise make a file for each, which no compaction can join.
+    """
+    happened, arrived = (
+        table.column(name).cast(pa.timestamp("us", tz="UTC")).cast(pa.date32()) for name in ("time", "received_at")
+    )
+    days = pc.subtract(arrived.cast(pa.int32()), happened.cast(pa.int32()))
+    return pc.if_else(pc.greater(days, LATE_DAYS), pc.floor_temporal(happened, unit="month"), happened)

@@ -1,6 +1,7 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
 from events.catalogue import refresh
+from events.metric_catalogue import check
 from events.outbox import flush
 from events.uploads import files, imports
 from events.user_numbers.older_store import number_and_maintain
@@ -19,6 +20,11 @@ def maintain_store() -> dict[str, int]:
 def run_import(pk: int) -> None:
     """An uploaded file, once a person has confirmed what its columns mean."""
     imports.run_import(pk)
+
+
+def run_metric_check(pk: int) -> None:
+    """A metric on its own past, once a person has asked."""
+    check.run_check(pk)
 
 
 def remove_old_uploads() -> int:

@@ -7,7 +7,7 @@ already lie in a warehouse. All sessions run in UTC.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +18,13 @@ from uuid import uuid4
 from django.conf import settings
 
 from events import object_store, spark, store
+from events.expressions.guarded import guarded
+from events.expressions.queries import holds_sql
 from events.outbox import ownership
 from events.schema import RESERVED
+from events.time_travel.store_files import StoreFiles, files_at
 from events.user_numbers import dictionary
-from events.user_numbers.naming import TEXT, Users
+from events.user_numbers.naming import OWN, TEXT, Users
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -58,15 +61,18 @@ class Warehouse:
     Attributes:
         backend: the Ibis backend; for this module and for temporary tables of tests only.
         events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC. In the embedded
-            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id.
+            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id; where
+        some ids count as one person, both are the person's, and `own_user` is the number of the id that was sent.
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
+        files: the store's files behind `events`; None where a warehouse of the customer's own is read, or no store.
     """
 
     backend: Any
     events: "ir.Table"
     dialect: str
     users: Users | None = None
+    files: StoreFiles | None = None
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
         """A table of units as it leaves the warehouse: ``user_id`` is the id, whatever it is inside.
@@ -84,16 +90,19 @@ class Warehouse:
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
         """Run a question and bring its answer, which must be an aggregate or one row per unit, never raw events."""
-        frame: pd.DataFrame = self.backend.to_pandas(question)
+        with self._guarded(question):
+            frame: pd.DataFrame = self.backend.to_pandas(question)
         return frame
 
     def arrow(self, question: "ir.Table") -> "pa.Table":
         """The same as an Arrow table: several times cheaper than `run` for an answer of a million rows."""
-        return self.backend.to_pyarrow(question)
+        with self._guarded(question):
+            return self.backend.to_pyarrow(question)
 
     def batches(self, question: "ir.Table") -> "Iterator[pa.RecordBatch]":
         """The same a million rows at a time, for an answer of many millions that becomes an array of another form."""
-        yield from self.backend.to_pyarrow_batches(question, chunk_size=BATCH)
+        with self._guarded(question):
+            yield from self.backend.to_pyarrow_batches(question, chunk_size=BATCH)
 
     def write(self, question: "ir.Table", path: Path) -> None:
         """Run a question and write its answer, which may be large, as a Parquet file; DuckDB only."""
@@ -127,9 +136,24 @@ class Warehouse:
         """The events of these files of the store; DuckDB only."""
         return _stored(self.backend, files)
 
+    def joined_ids(self, entries: Sequence[str]) -> "ir.Table":
+        """``joined_id, root_id`` of the ids that count as another, from files of the dictionary; DuckDB only."""
+        _join_users(self.backend, entries)
+        self.backend.raw_sql(
+            f"""CREATE OR REPLACE TEMP TABLE joined_ids AS SELECT user_id AS joined_id, name AS root_id
+            FROM joined_users JOIN {_parquet(entries)} AS entry ON "user" = number
+            WHERE event = {literal(dictionary.HAS_NUMBER)}"""
+        )
+        return self.backend.table("joined_ids")
+
     def cancel(self) -> None:
         """End the question that another thread is running here, with an exception there; DuckDB only."""
         self.backend.con.interrupt()
+
+    def _guarded(self, question: "ir.Table") -> AbstractContextManager[None]:
+        """No files but the store's, no network, no settings and an end in time, where an SQL metric is asked for."""
+        own = str(object_store.local_folder(store.url()) or store.url())
+        return guarded(self.backend, question, () if settings.WAREHOUSE_URL else (own,))
 
     @contextmanager
     def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:
@@ -140,13 +164,17 @@ class Warehouse:
         """
         if self.dialect == "pyspark":
             with spark.kept(self.backend, question) as table:
+                if holds_sql(question):  # the cache fills when it is first read: here, where it can be stopped
+                    with self._guarded(question):
+                        self.backend.to_pandas(table.count())
                 yield table
             return
         if self.dialect == "trino":
             yield question
             return
         name = f"insight_{uuid4().hex}"
-        table = self.backend.create_table(name, question, temp=True)
+        with self._guarded(question):
+            table = self.backend.create_table(name, question, temp=True)
         try:
             yield table
         finally:
@@ -154,12 +182,13 @@ class Warehouse:
 
 
 @contextmanager
-def connect(*, memory: str = "") -> Iterator[Warehouse]:
+def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Warehouse]:
     """Open the warehouse that the settings name, and close it at the end of the block.
 
     Args:
         memory: how much the embedded engine may take, for example ``2GB``: what doesn't fit goes to a temporary folder.
             Empty for the engine's own limit, four fifths of the machine.
+        at: an earlier version of the embedded store, whose files are there; None for the newest.
 
     Raises:
         Refused: when WAREHOUSE_URL can't be opened, its table or columns are not there, or the event store is not whole
@@ -167,11 +196,11 @@ def connect(*, memory: str = "") -> Iterator[Warehouse]:
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
     try:
-        table, users = (_mapped(backend), None) if settings.WAREHOUSE_URL else _whole_store(backend)
+        table, users, read = (_mapped(backend), None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
         with TemporaryDirectory(prefix="insight-questions-") as scratch:
             if memory and not settings.WAREHOUSE_URL:
                 _bound(backend, memory, scratch)
-            yield Warehouse(backend, table, str(backend.name), users)
+            yield Warehouse(backend, table, str(backend.name), users, read)
     finally:
         if backend.name != "pyspark":  # its session is the process's
             backend.disconnect()
@@ -242,32 +271,46 @@ def _remote(address: str) -> Any:
     return backend
 
 
-def _whole_store(backend: Any) -> "tuple[ir.Table, Users | None]":
+def _whole_store(backend: Any, at: StoreFiles | None) -> "tuple[ir.Table, Users | None, StoreFiles | None]":
     """The store's events, with numbers for users when all have theirs."""
-    seen = ownership.seen_to_read()
-    files = seen.files() if seen else []
-    if seen is None or not files:
-        return _stored(backend, files), None
-    at = store.Snapshot(seen.handle)
-    if at.unnumbered():
-        return _stored(backend, files), None
-    joins = dictionary.joins_of(at.opened_dictionary(joins=True))
-    texts = dictionary.texts_of(sorted(set(joins.values())), at.opened_dictionary()) if joins else {}
-    known = f'SELECT user_id AS known_id, "user" AS known_number, true AS known_own FROM {_parquet(at.dictionary())} '
+    may_join = True
+    if at is None:
+        seen = ownership.seen_to_read()
+        if seen is None:
+            return _stored(backend, []), None, None
+        opened = store.Snapshot(seen.handle)
+        at, may_join = files_at(opened), any(opened.opened_dictionary(joins=True))
+    files = [f"{store.url()}/{path}" for path in at.events]
+    entries = [f"{store.url()}/{path}" for path in at.dictionary]
+    if not files or not at.numbered:
+        return _stored(backend, files), None, at
+    known = f'SELECT user_id AS known_id, "user" AS known_number, true AS known_own FROM {_parquet(entries)} '
     known += f"WHERE event = {literal(dictionary.HAS_NUMBER)}"
-    if joins:
-        rows = ", ".join(f"({number}, {into}, {literal(texts[into])})" for number, into in joins.items())
-        backend.raw_sql(f"CREATE TEMP TABLE joined_users AS FROM (VALUES {rows}) AS t(number, stays, name)")
+    joined = _join_users(backend, entries) if may_join else False
+    if joined:
         known = (
             "SELECT known_id, coalesce(stays, known_number) AS known_number, stays IS NULL AS known_own "
             f"FROM ({known}) LEFT JOIN joined_users ON number = known_number"
         )
     backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW known_users AS {known}")
-    if joins:
-        events = _view(backend, files, 'coalesce(stays, "user")', "coalesce(name, user_id)", JOINED)
+    if joined:
+        text = f'coalesce(name, user_id) AS {TEXT}, "user" AS {OWN}'
+        events = _view(backend, files, 'coalesce(stays, "user")', text, JOINED)
     else:
-        events = _view(backend, files, '"user"', "user_id")
-    return events, Users(backend.table("known_users"), bool(joins))
+        events = _view(backend, files, '"user"', f"user_id AS {TEXT}")
+    return events, Users(backend.table("known_users"), joined), at
+
+
+def _join_users(backend: Any, entries: Sequence[str]) -> bool:
+    """Make the table ``number, stays, name`` of those who count as another; False when nobody does."""
+    backend.raw_sql(
+        f"""CREATE OR REPLACE TEMP TABLE joined_users AS WITH entry AS (FROM {_parquet(entries)}), last AS (
+        SELECT "user" AS number, arg_max(CAST(trim(properties, '{{}}"into: ') AS BIGINT), received_at) AS stays
+        FROM entry WHERE event = {literal(dictionary.JOINED)} GROUP BY number)
+        SELECT number, stays, user_id AS name FROM last JOIN entry ON "user" = stays
+        WHERE event = {literal(dictionary.HAS_NUMBER)} AND number <> stays"""
+    )
+    return bool(backend.raw_sql("SELECT count(*) FROM joined_users").fetchall()[0][0])
 
 
 def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
@@ -277,7 +320,7 @@ def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
 
 
 def _view(backend: Any, files: Sequence[str], user: str, text: str = "", joined: str = "") -> "ir.Table":
-    text = f", {text} AS {TEXT}" if text else ""
+    text = f", {text}" if text else ""
     backend.raw_sql(
         f"CREATE OR REPLACE TEMP VIEW stored AS SELECT {user} AS user_id, event, "
         "make_timestamp(epoch_us(time)) AS time, properties, message_id, "

@@ -6,12 +6,15 @@ from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from events.upkeep.thing_kinds import ThingKind
 from runs.kinds import RunKind
+from runs.personal_data import JSON_TEXT, PLAIN, UnitRows, UnitTexts
 from runs.queue.registry import QUICK, Task
 
 STAGES = {
     "events": _("opening the events"),
     "exposures": _("finding who met which variant"),
+    "units": _("finding who counts"),
     "outcomes": _("measuring outcomes"),
     "cells": _("counting"),
     "statistics": _("computing and judging"),
@@ -25,8 +28,107 @@ class ExperimentsConfig(AppConfig):
     tasks = (
         Task("experiments.tasks.run_analysis"),
         Task("experiments.tasks.request_analyses"),
+        Task("experiments.tasks.run_holdout_reading"),
+        Task("experiments.tasks.run_overlap"),
+        Task("experiments.tasks.request_together"),
         Task("experiments.tasks.deliver_webhooks", QUICK, seconds=1200),
+        Task("experiments.tasks.note_rollout_steps", QUICK),
+        Task("experiments.tasks.look_at_certificates", QUICK, seconds=1200),
     )
+    retention_holds = (
+        "experiments.standing.needed_events.needed_events",
+        "experiments.standing.needed_readings.needed_readings",
+    )
+    when_joined = ("experiments.serve.carry_over.carry_over",)
+    thing_kinds = (
+        ThingKind(
+            slug="experiment",
+            model="experiments.Experiment",
+            name=_("experiment"),
+            plural=_("experiments"),
+            page=("experiments:report", "key"),
+            list_page="experiments:list",
+            title="title",
+            joined=("moment",),
+            text_in=(
+                "name",
+                "key",
+                "flag_key",
+                "hypothesis",
+                "nudge",
+                "moment__name",
+                "moment__key",
+                "moment__behaviour",
+            ),
+            lists_in=("primary_metrics", "secondary_metrics", "guardrail_metrics"),
+            behaviours_in=("moment__behaviour", "primary_metrics", "secondary_metrics", "guardrail_metrics"),
+            made_titles=True,
+            archived={"status": "archived"},
+            own_archive=True,
+        ),
+    )
+    thing_uses = ("experiments.standing.thing_uses.uses_of_experiments",)
+    personal_data = (
+        UnitRows("experiments.DrawnAs", "unit", _("ids by which users draw")),
+        UnitRows("experiments.DrawnAs", "drawn_as", _("ids by which users draw")),
+        UnitRows("experiments.Assignment", "drawn_by", _("assignments"), after="experiments.serve.config.rows_gone"),
+        UnitRows("experiments.Assignment", "unit", _("assignments"), after="experiments.serve.config.rows_gone"),
+        UnitRows("experiments.Override", "unit", _("overrides"), after="experiments.serve.config.rows_gone"),
+        UnitTexts("experiments.Assignment", ("cluster",), _("clusters that bear the name of a user"), PLAIN),
+        UnitTexts("experiments.Override", ("rule",), _("rules of overrides")),
+        UnitTexts("experiments.AudienceRow", ("rule",), _("rules of audiences")),
+        UnitTexts("experiments.Amendment", ("changes",), _("changes of plans")),
+        UnitTexts("experiments.Amendment", ("why",), _("changes of plans"), PLAIN),
+        UnitTexts("experiments.PlanComment", ("text",), _("comments on plans"), PLAIN),
+        UnitTexts("experiments.ReviewRequest", ("note",), _("reviews of plans"), PLAIN),
+        UnitTexts("experiments.ReviewAnswer", ("text",), _("reviews of plans"), PLAIN),
+        UnitTexts("experiments.ReviewTick", ("note",), _("reviews of plans"), PLAIN),
+        UnitTexts("experiments.PlanTemplate", ("content",), _("templates for plans")),
+        UnitTexts("experiments.PlanTemplate", ("description",), _("templates for plans"), PLAIN),
+        UnitTexts("experiments.TemplateUse", ("content",), _("templates for plans")),
+        UnitTexts("experiments.Rollout", ("rows",), _("rules of rollouts")),
+        UnitTexts("experiments.RolloutMove", ("why",), _("moves of rollouts"), PLAIN),
+        UnitTexts("experiments.WebhookDelivery", ("body",), _("messages to other systems"), JSON_TEXT),
+        UnitTexts("experiments.WebhookDelivery", ("trouble",), _("messages to other systems"), PLAIN),
+        UnitTexts("experiments.Experiment", ("hypothesis", "nudge", "name"), _("plans"), PLAIN),
+        UnitTexts("experiments.Analysis", ("payload", "inputs", "refusal", "early"), _("analyses")),
+        UnitTexts("experiments.Analysis", ("reason",), _("analyses"), PLAIN),
+        UnitTexts("experiments.Registration", ("text",), _("registered plans"), PLAIN),
+        UnitTexts("experiments.HoldoutReading", ("payload", "inputs", "refusal", "early"), _("holdout reports")),
+        UnitTexts("experiments.HoldoutReading", ("reason",), _("holdout reports"), PLAIN),
+        UnitTexts("experiments.OverlapReport", ("payload", "inputs", "refusal", "early"), _("overlaps")),
+        UnitTexts("experiments.OverlapReport", ("reason",), _("overlaps"), PLAIN),
+    )
+    without_units = {
+        "experiments.ChosenMetric": "definitions of a plan",
+        "experiments.Layer": "names",
+        "experiments.Holdout": "names",
+        "experiments.Experiment": "the plan: names of events, properties and outcomes",
+        "experiments.Variant": "the plan",
+        "experiments.AudienceRow": "the plan",
+        "experiments.Assignment.segment_key": "name of a segment",
+        "experiments.Analysis": "states, and figures of arms",
+        "experiments.FlagAsk": "beginnings of keys",
+        "experiments.HoldoutPlan": "names of events and outcomes, and dates",
+        "experiments.HoldoutReading": "states, and figures of both sides",
+        "experiments.OverlapReport": "states, and counts of pairs",
+        "experiments.PlanComment.section": "name of a section",
+        "experiments.Prediction": "coefficients",
+        "experiments.Registration.sha256": "digest of a plan",
+        "experiments.ReviewPolicy": "a word",
+        "experiments.ReviewItem": "checks of a team",
+        "experiments.ReviewRequest": "a state, and a digest of a plan",
+        "experiments.ReviewAnswer": "a word, and a digest of a plan",
+        "experiments.ReviewTick": "names of checks, and a digest of a plan",
+        "experiments.PlanTemplate": "names, and which fields are fixed",
+        "experiments.TemplateUse": "which fields are fixed",
+        "experiments.Rollout.flag_key": "name of a flag",
+        "experiments.Rollout.state": "one of four words",
+        "experiments.RolloutMove": "shares of segments, and dates; beginnings of keys",
+        "experiments.WebhookEndpoint": "addresses of systems, and their secrets",
+        "experiments.WebhookDelivery": "ids of messages, which are random, and their types",
+        "experiments.ConfigVersion": "a number",
+    }
     run_kinds = (
         RunKind(
             model="experiments.Analysis",
@@ -34,12 +136,40 @@ class ExperimentsConfig(AppConfig):
             permission="experiments.add_analysis",
             stages=STAGES,
             task="experiments.tasks.run_analysis",
+            units_of="experiment__key",
             home=("experiments:report", "experiment.key"),
             read="experiments.analyse.payload_versions.read",
             draw="experiments.report.page.draw",
             body="experiments.views.results.report_body",
             template="experiments/report_body.html",
             document="experiments.report.stored_document.document",
+        ),
+        RunKind(
+            model="experiments.HoldoutReading",
+            page=("experiments:holdout_reading", "plan_id", "pk"),
+            permission="experiments.add_holdoutreading",
+            stages=STAGES,
+            task="experiments.tasks.run_holdout_reading",
+            units_of="*",
+            home=("experiments:holdout", "plan_id"),
+            read="experiments.analyse.holdout_report.holdout_payloads.read",
+            draw="experiments.report.holdouts.holdout_page.draw",
+            body="experiments.views.holdouts.reading_body",
+            template="experiments/holdout_body.html",
+            document="experiments.report.holdouts.holdout_page.document",
+        ),
+        RunKind(
+            model="experiments.OverlapReport",
+            page=("experiments:overlap_report", "pk"),
+            permission="experiments.add_overlapreport",
+            stages=STAGES,
+            task="experiments.tasks.run_overlap",
+            units_of="*",
+            home=("experiments:overlap",),
+            read="experiments.analyse.overlap.overlap_payloads.read",
+            body="experiments.views.overlap.overlap_body",
+            template="experiments/overlap_body.html",
+            document="experiments.report.across.overlap_page.document",
         ),
     )
 
@@ -53,6 +183,9 @@ def _hand_on_missing(*, apps: Any = installed, plan: Any = (), **_signal: Any) -
         return
     try:
         apps.get_model("aha", "Finding")
+        analyses = apps.get_model("experiments", "Analysis")._base_manager
     except LookupError:  # migrated to a state without them
+        return
+    if not analyses.filter(final=True).exists():  # of a new site, which needn't load the statistics for this
         return
     import_string("experiments.analyse.handed_on.hand_on.hand_on_missing")()

@@ -4,6 +4,8 @@ from runs.later import views_of
 from runs.web import cancel, progress
 
 ANALYSIS = {"label": "experiments.Analysis"}
+READING = {"label": "experiments.HoldoutReading"}
+OVERLAP = {"label": "experiments.OverlapReport"}
 
 plan_page = views_of("experiments.plan_page.views")
 steps = views_of("experiments.steps.views")
@@ -12,9 +14,14 @@ search_page = views_of("experiments.steps.search_page")
 calibration = views_of("experiments.views.calibration")
 changes = views_of("experiments.views.changes")
 compare = views_of("experiments.views.compare")
+review = views_of("experiments.review_page.views")
+templates = views_of("experiments.plan_templates_page.views")
+holdouts = views_of("experiments.views.holdouts")
 listing = views_of("experiments.views.listing")
 moves = views_of("experiments.views.moves")
+overlap = views_of("experiments.views.overlap")
 results = views_of("experiments.views.results")
+rollout_page = views_of("experiments.views.rollout_page")
 setup = views_of("experiments.views.setup")
 tabs = views_of("experiments.views.tabs")
 
@@ -25,12 +32,32 @@ urlpatterns = [
     path("-/calibration/", calibration.calibration, name="calibration"),
     path("-/new/", new_plan.new_plan, name="new_plan"),
     path("-/compare/", compare.compare, name="compare"),
+    path("-/holdouts/", holdouts.holdout_list, name="holdouts"),
+    path("-/holdouts/new/", holdouts.new_holdout_plan, name="new_holdout_plan"),
+    path("-/holdouts/<int:pk>/", holdouts.holdout_plan, name="holdout"),
+    path("-/holdouts/<int:pk>/read/", holdouts.read_holdout_now, name="read_holdout_now"),
+    path("-/holdouts/<int:plan_id>/<int:pk>/", holdouts.holdout_reading, name="holdout_reading"),
+    path("-/holdouts/<int:plan_id>/<int:pk>/progress/", progress, READING, name="holdout_reading_progress"),
+    path("-/holdouts/<int:plan_id>/<int:pk>/cancel/", cancel, READING, name="holdout_reading_cancel"),
+    path("-/overlap/", overlap.overlap, name="overlap"),
+    path("-/overlap/count/", overlap.count_overlap, name="count_overlap"),
+    path("-/overlap/<int:pk>/", overlap.overlap_report, name="overlap_report"),
+    path("-/overlap/<int:pk>/progress/", progress, OVERLAP, name="overlap_report_progress"),
+    path("-/overlap/<int:pk>/cancel/", cancel, OVERLAP, name="overlap_report_cancel"),
     path("-/do/<slug:action>/", moves.do_several, name="do_several"),
+    path("-/reviews/", review.reviews, name="reviews"),
+    path("-/reviews/rule/", review.rule, name="review_rule"),
+    path("-/templates/", templates.plan_templates, name="templates"),
+    path("-/templates/<slug:template>/", templates.plan_template, name="template"),
+    path("-/templates/<slug:template>/archive/", templates.archive, name="archive_template"),
     path("calibration/", calibration.calibration_until_0_3),
     path("compare/", compare.compare_by_short_address),
     path("<str:key>/", results.report, name="report"),
     path("<str:key>/health/", tabs.health, name="health"),
     path("<str:key>/plan/", tabs.plan, name="plan"),
+    path("<str:key>/review/<slug:verb>/", review.do, name="review"),
+    path("<str:key>/template/", templates.save_as, name="save_template"),
+    path("<str:key>/template/release/", templates.release_draft, name="release_template"),
     path("<str:key>/plan/search/", search_page.design_search, name="plan_search"),
     path("<str:key>/plan/export/<slug:form>/", plan_page.plan_export, name="plan_export"),
     path("<str:key>/plan/numbers/", plan_page.plan_numbers, name="plan_numbers"),
@@ -43,6 +70,10 @@ urlpatterns = [
     path("<str:key>/setup/testers/", setup.testers, name="testers"),
     path("<str:key>/history/", tabs.history, name="history"),
     path("<str:key>/do/<slug:action>/", moves.do, name="do"),
+    path("<str:key>/rollout/", rollout_page.rollout, name="rollout"),
+    path("<str:key>/rollout/ship/", rollout_page.ship, name="ship"),
+    path("<str:key>/rollout/do/<slug:action>/", rollout_page.move, name="rollout_move"),
+    path("<str:key>/kill/", rollout_page.kill, name="kill"),
     path("<str:key>/amend/", changes.amend, name="amend"),
     path("<str:key>/coverage/", changes.coverage, name="coverage"),
     path("<str:key>/analyse/", moves.analyse, name="analyse"),

@@ -6,6 +6,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from events.models import Source
+from insight_site.audiences.audience_rows import Audience as Audience
+from insight_site.audiences.audience_rows import AudienceMember as AudienceMember
+from insight_site.environments.promotion_rows import Promotion as Promotion
+from insight_site.notices.notice_rows import Digest as Digest
+from insight_site.notices.notice_rows import DigestMail as DigestMail
+from insight_site.notices.notice_rows import DigestRecipient as DigestRecipient
+from insight_site.notices.notice_rows import Notice as Notice
+from insight_site.notices.notice_rows import NoticeChannel as NoticeChannel
+from insight_site.notices.notice_rows import NoticeChoice as NoticeChoice
+from insight_site.notices.notice_rows import ToldState as ToldState
+from insight_site.selftest.self_test_row import SelfTest as SelfTest
 
 
 class ApiKey(models.Model):
@@ -100,7 +111,7 @@ class ShareLink(models.Model):
     run_pk = models.PositiveBigIntegerField(_("report"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=models.CASCADE,  # a link ends with its maker
         null=True,
         editable=False,
         related_name="+",
@@ -122,8 +133,9 @@ class ShareLink(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Neither revoked nor expired."""
-        return self.revoked_at is None and self.expires_at > timezone.now()
+        """Neither revoked nor expired, nor was the account of whoever made it deactivated."""
+        maker = self.created_by
+        return self.revoked_at is None and self.expires_at > timezone.now() and (maker is None or maker.is_active)
 
 
 class Preference(models.Model):
@@ -149,6 +161,97 @@ class Snapshot(models.Model):
         return self.name
 
 
+class AuditEntry(models.Model):
+    """What somebody changed, or took away (`insight_site.audit`). It outlives its account, its key and its row."""
+
+    class Actor(models.TextChoices):
+        PERSON = "person", _("person")
+        KEY = "key", _("API key")
+        COMMAND = "command", _("command on the server")
+        STRANGER = "stranger", _("without an account")
+
+    class Action(models.TextChoices):
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+        ROTATED = "rotated", _("successor made")
+        REVOKED = "revoked", _("revoked")
+        READ = "read", _("read by a link")
+        DOWNLOADED = "downloaded", _("downloaded")
+        ASKED = "asked", _("asked for")
+
+    at = models.DateTimeField(_("when"), db_index=True)
+    actor_kind = models.CharField(_("kind of actor"), max_length=10, choices=Actor.choices)
+    actor = models.CharField(_("who acted"), max_length=200, db_index=True)
+    action = models.CharField(_("action"), max_length=12, choices=Action.choices)
+    object_type = models.CharField(_("kind of row"), max_length=100)  # "experiments.Experiment", or a route's name
+    object_id = models.CharField(_("row"), max_length=100, blank=True)
+    object_name = models.CharField(_("name"), max_length=200, blank=True)
+    before = models.JSONField(_("before"), default=dict)
+    after = models.JSONField(_("after"), default=dict)
+    address = models.CharField(_("from address"), max_length=45, blank=True)
+    request_id = models.CharField(_("request id"), max_length=100, blank=True)
+    route = models.CharField(_("route"), max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["object_type", "object_id"], name="audit_of_a_row")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.action} {self.object_type} {self.object_id}"
+
+
+class Lease(models.Model):
+    """Calls of one name that processes have taken for themselves in one minute (`insight_site.access.limits`)."""
+
+    name = models.CharField(max_length=100, unique=True)
+    minute = models.BigIntegerField()  # since 1970
+    taken = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.minute} {self.taken}"
+
+
+class Erasure(models.Model):
+    """The request to erase persons and, when it is done, its receipt: counts and digests, never an id."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    reference = models.CharField(_("reference of the request"), max_length=100, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    ids = models.JSONField(default=list, editable=False)  # emptied at the end
+    named = models.PositiveIntegerField(_("ids that were named"), default=0)
+    digests = models.JSONField(_("digests of all ids of these persons"), default=list)
+    steps = models.JSONField(default=list, editable=False)  # that are done
+    counts = models.JSONField(_("what was erased"), default=dict)
+    store_before = models.PositiveBigIntegerField(_("version of the store before"), null=True)
+    store_after = models.PositiveBigIntegerField(_("version of the store after"), null=True)
+    notes = models.JSONField(default=list)  # codes of what is left to do: see insight_site.privacy.receipt
+    error = models.CharField(_("error"), max_length=200, blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("asked by")
+    )
+    asked_with = models.CharField(_("asked with the key"), max_length=8, blank=True)
+    asked_at = models.DateTimeField(_("asked"), auto_now_add=True)
+    known_at = models.DateTimeField(null=True)  # since when no late event of theirs is kept
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("erasure of persons")
+        verbose_name_plural = _("erasures of persons")
+        ordering = ["-pk"]
+        permissions = [("export_erasure", "Can export the data of one person")]
+
+    def __str__(self) -> str:
+        return self.reference or str(self.pk)
+
+
 class WriteProbe(models.Model):
     """One row that `/readyz` writes: a database that only reads must not get events."""
 
@@ -156,3 +259,66 @@ class WriteProbe(models.Model):
 
     def __str__(self) -> str:
         return self.written_at.isoformat()
+
+
+class SignIn(models.Model):
+    """One thing that happened at the door for people: who, when, from where, how, and what came of it.
+
+    Failed tries are counted from these rows too (`insight_site.signin.throttle`). What somebody typed as a name is kept
+    only where an account has it: people type their password there by mistake.
+    """
+
+    class Event(models.TextChoices):
+        SIGNED_IN = "signed_in", _("signed in")
+        FAILED = "failed", _("wrong name, password or code")
+        LOCKED = "locked", _("refused: too many tries")
+        REFUSED = "refused", _("refused")
+        SIGNED_OUT = "signed_out", _("signed out")
+        ENDED = "ended", _("session ended")
+        CONFIRMED = "confirmed", _("confirmed who they are")
+        FACTOR_ADDED = "factor_added", _("second factor added")
+        FACTOR_REMOVED = "factor_removed", _("second factor removed")
+        PASSWORD = "password", _("password changed")
+        LINK = "link", _("link to set a password asked for")
+        ACTIVATED = "activated", _("account activated")
+        DEACTIVATED = "deactivated", _("account deactivated")
+        ROLES = "roles", _("roles changed")
+
+    at = models.DateTimeField(_("when"), db_index=True)
+    event = models.CharField(_("what"), max_length=20, choices=Event.choices)
+    how = models.CharField(_("how"), max_length=100, blank=True)  # password+totp, oidc:company, header …
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("account")
+    )
+    username = models.CharField(_("name"), max_length=150, blank=True)  # stays when the account is deleted
+    name_digest = models.CharField(max_length=64, blank=True, editable=False)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    network = models.CharField(max_length=50, blank=True, editable=False)  # of IPv6 the /64: one customer has all of it
+    user_agent = models.CharField(_("device"), max_length=200, blank=True)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["name_digest", "at"]), models.Index(fields=["network", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.username or '–'} {self.event}"
+
+
+class PublicKey(models.Model):
+    """The public part of a key that has signed final analyses. It stays when another one signs: what it signed does."""
+
+    key_id = models.CharField(_("id of the key"), max_length=64, unique=True)  # thumbprint, RFC 7638
+    x = models.CharField(_("public key"), max_length=64)  # base64url
+    made_at = models.DateTimeField(_("signs since"), auto_now_add=True)
+    retired_at = models.DateTimeField(_("signs until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("public key of signatures")
+        verbose_name_plural = _("public keys of signatures")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.key_id

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 from insight_site.access.permissions import machine_door
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 REQUESTS = Counter("insight_requests", "Requests by door and status.", ["door", "status"])
 LATENCY = Histogram("insight_request_seconds", "Time to answer, by door.", ["door"])
 log = structlog.get_logger()
@@ -47,11 +47,11 @@ class Line:
 
 
 def ids_of(sent_id: str, trace_parent: str) -> dict[str, str]:
-    """`request_id`: what the caller sent as X-Request-ID, or a new one; `trace_id` of a W3C traceparent, if any."""
+    """`request_id`: what the caller sent as X-Request-ID, or a new one; `trace_id`, `span_id` of a W3C traceparent."""
     # No secret: a UUID would ask the kernel for each.
     request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else f"{random.getrandbits(128):032x}"
     trace = TRACE_PARENT.fullmatch(trace_parent) if trace_parent else None
-    return {"request_id": request_id, **({"trace_id": trace[1]} if trace else {})}
+    return {"request_id": request_id, **({"trace_id": trace[1], "span_id": trace[2]} if trace else {})}
 
 
 def line_of(request: HttpRequest, response: HttpResponse, seconds: float) -> Line:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from pathlib import Path
 
 import environ
@@ -10,11 +9,19 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+from insight_site import masked_paths
+from insight_site.admin_look import UNFOLD as UNFOLD
+from insight_site.first_start import read_secret_files
+from insight_site.notices.configured import configured
+from insight_site.signin.providers import mailer, providers, roles_by_group
 
+BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
+read_secret_files()
+VAR_DIR = Path(
+    env.str("VAR_DIR", default="") or BASE_DIR / "var"
+)  # where everything is written that has no other place
 
 
 def _secret_key() -> str:
@@ -28,10 +35,15 @@ def _secret_key() -> str:
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # older ones: sessions and keys of theirs go on
+# 32 bytes in base64 that sign final analyses; without it `insight_site.signatures` keeps them in VAR_DIR/signing_key.
+SIGNING_KEY = env.str("SIGNING_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=False)
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
-INTERNAL_NETWORKS = env.list("INTERNAL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# Callers that need no key for metrics and parts. Nobody by default, not even this machine: a proxy on it that doesn't
+# say for whom it asks would open them to all its visitors.
+INTERNAL_NETWORKS = env.list("INTERNAL_NETWORKS", default=[])
 
 INSTALLED_APPS = [
     "unfold",
@@ -47,6 +59,11 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
     "insight_site",
     "experiments",
     "aha",
@@ -68,10 +85,14 @@ MIDDLEWARE = [
     "insight_site.middleware.Slashes",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "insight_site.signin.trusted_header.trusted_header",
+    "insight_site.signin.session_life.session_life",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "insight_site.audit.around_calls.audit",
     "insight_site.access.permissions.Doors",
     "insight_site.rest.idempotency.Idempotency",
 ]
@@ -121,11 +142,28 @@ if DATABASE_PREPARES and not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
+# Redis counts and nothing else: a silent one must not keep a request waiting, so it isn't asked twice either.
+REDIS_SECONDS = 0.25
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+# Codes that were used, and tries of the second factor: all processes must know them, without Redis too.
+CACHES["signin"] = (
+    CACHES["default"]
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "insight_site_signincache",
+        # Beyond these a third goes, whatever it is: strangers' entries must not push out the counts of guessed codes.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+)
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
 # What Explore prepares of the event store, so that its pages answer at once: a copy, which may be deleted at any time.
 EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
@@ -136,7 +174,19 @@ SEGMENTS_MEMORY = env.str("SEGMENTS_MEMORY", default="1500MB")  # of the engine,
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that asks a Spark cluster
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
+CLIENT_EVENT_DAYS = env.int("CLIENT_EVENT_DAYS", default=30)  # how far back a public key may date its events
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)  # how long the log of changes is kept; 0 for ever
+# Days after which events and traits are deleted; 0: never. A source may have its own for events.
+RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
+TRAITS_DAYS = env.int("TRAITS_DAYS", default=0)
+AUDIENCE_URLS = env.list("AUDIENCE_URLS", default=[])  # object-store places where lists of users may be written
+ENVIRONMENT = env.str("ENVIRONMENT", default="production")  # each environment is a site of its own
+ERASED_DAYS = env.int("ERASED_DAYS", default=90)  # how long late events of an erased user are dropped
+# Makes the digests by which they are known, and which receipts hold. Changed, late events are kept again.
+ERASURE_PEPPER = (
+    env.str("ERASURE_PEPPER", default="") or hashlib.sha256(f"erasure-pepper:{SECRET_KEY}".encode()).hexdigest()
+)
 ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB
 OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # the outbox has failed when a row waits longer
 # The ingest door answers 429 beyond as many waiting rows (about 4 GB), or with less room on a disk of this machine.
@@ -145,6 +195,8 @@ DISK_FREE_MB = env.int("DISK_FREE_MB", default=1_000)
 UPLOADS_DIR = Path(env.str("UPLOADS_DIR", default=str(VAR_DIR / "uploads")))  # site and worker must share it
 UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest file that a person may upload
 UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # files that may lie there at once, for all people
+BACKUP_DIR = env.str("BACKUP_DIR", default="")  # a folder or s3://bucket/path for one backup a night; empty: none
+BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)  # of them, the newest
 WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
 WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
 
@@ -158,10 +210,6 @@ os.environ.setdefault("NUMBA_CACHE_DIR", COMPILED_DIR)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # ── People and language ───────────────────────────────────────────────────────
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -172,6 +220,60 @@ FORMAT_MODULE_PATH = ["insight_site.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
+
+# ── Sign in (docs/signin.md) ──────────────────────────────────────────────────
+PASSWORD_CHARS = env.int("PASSWORD_CHARS", default=12)  # of new passwords; older ones stay
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": PASSWORD_CHARS},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
+]
+LOCAL_PASSWORDS = env.bool("LOCAL_PASSWORDS", default=True)
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # of links to set a password, in seconds
+SESSION_DAYS = env.int("SESSION_DAYS", default=14)  # of a session's whole life
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=24 * 60)  # without a request
+SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
+SIGNIN_DAYS = env.int("SIGNIN_DAYS", default=180)  # how long the record of sign-ins is kept
+MFA_REQUIRED_ROLES = env.list("MFA_REQUIRED_ROLES", default=[])  # names of roles, and "superuser"
+
+SOCIALACCOUNT_PROVIDERS = providers(env)
+INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
+SSO_CREATES_ACCOUNTS = env.bool("SSO_CREATES_ACCOUNTS", default=True)
+SSO_EMAIL_DOMAINS = env.list("SSO_EMAIL_DOMAINS", default=[])
+SSO_ROLES = roles_by_group(env.list("SSO_ROLES", default=[]))
+SSO_REQUIRES_GROUP = env.bool("SSO_REQUIRES_GROUP", default=False)
+TRUSTED_HEADER_USER = env.str("TRUSTED_HEADER_USER", default="")
+TRUSTED_HEADER_EMAIL = env.str("TRUSTED_HEADER_EMAIL", default="")
+TRUSTED_HEADER_GROUPS = env.str("TRUSTED_HEADER_GROUPS", default="")
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
+MAILERS = {"default": mailer(env.email_url("EMAIL_URL", default="consolemail://"))}
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="insight@localhost")
+NOTICES = configured(env, ALLOWED_HOSTS, https=HTTPS)
+
+# What allauth does for us: the second factor, providers, the steps of a sign-in. Passwords, their throttle and links to
+# set them are ours (insight_site.signin), so that failures are counted in the database, whichever process sees them.
+ACCOUNT_ADAPTER = "insight_site.signin.adapters.Accounts"
+SOCIALACCOUNT_ADAPTER = "insight_site.signin.providers_adapter.Providers"
+MFA_ADAPTER = "insight_site.signin.second_factor.SecondFactor"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_METHODS = {"mfa", "password"} if LOCAL_PASSWORDS else {"mfa"}
+# `login_failed` is left to the second factor's codes, for each account: a code has a million values.
+ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": "10/15m/key", "reauthenticate": "20/15m/user"}
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that leads elsewhere is stopped by the policy `form-action 'self'`
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # else whoever finds an open browser reads them
+MFA_TOTP_ISSUER = "Insight"
+MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute longer, on both sides: telephones' clocks differ
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address proves nothing here: administrators write it
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("WEBAUTHN_WITHOUT_HTTPS", default=False)
 
 # ── Files ─────────────────────────────────────────────────────────────────────
 STATIC_URL = "static/"
@@ -195,14 +297,24 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz", r"^readyz$", r"^metrics$"]
 # The first pepper makes new keys; further ones keep older keys alive while it is being changed.
 API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
-    hashlib.sha256(f"api-key-pepper:{SECRET_KEY}".encode()).hexdigest()
+    hashlib.sha256(f"api-key-pepper:{key}".encode()).hexdigest() for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
 ]
 KEY_ROTATION_DAYS = env.int("KEY_ROTATION_DAYS", default=7)  # how long a rotated key goes on working
-RATES = {  # calls a minute for each key, by door; 60 for others
+RATES = {  # calls a minute for each server or admin key, by door; 60 for others
     "ingest": env.int("RATE_INGEST", default=600),
     "evaluation": env.int("RATE_EVALUATION", default=12_000),
     "payload": env.int("RATE_PAYLOAD", default=600),
+    "streams": env.int("RATE_STREAMS", default=12_000),
+    "agents": env.int("RATE_AGENTS", default=300),  # messages: an agent sends several for one thing that it does
+    # With a client key, which is public, at each door: of one address, and of all visitors together.
+    "visitor": env.int("RATE_VISITOR", default=600),
+    "client key": env.int("RATE_CLIENT_KEY", default=12_000),
 }
+# Where browsers open event streams: the proxy before `manage.py event_streams`. Empty: no answer names one.
+EVENT_STREAMS_URL = env.str("EVENT_STREAMS_URL", default="").rstrip("/")
+# Connections that one process holds: in all, with one key, and with one key from one address.
+_STREAMS = {"EVENT_STREAMS": 5_000, "EVENT_STREAMS_KEY": 4_000, "EVENT_STREAMS_VISITOR": 50}
+EVENT_STREAMS, EVENT_STREAMS_KEY, EVENT_STREAMS_VISITOR = (env.int(name, default=n) for name, n in _STREAMS.items())
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -210,59 +322,10 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # they ask for both
+SILENCED_SYSTEM_CHECKS += ["mail.E001"]  # a site without EMAIL_URL sends no mail: links to set a password alone need it
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
-
-UNFOLD = {
-    "SITE_TITLE": "Insight",
-    "SITE_HEADER": "Insight",
-    "SITE_SYMBOL": "insights",
-    "SITE_URL": "/",
-    # Without one the browser asks for /favicon.ico, which isn't there.
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: f"/{STATIC_URL}insight_site/icon.svg"}
-    ],
-    "STYLES": [
-        lambda request: f"/{STATIC_URL}insight_site/tokens.css",
-        lambda request: f"/{STATIC_URL}insight_site/admin.css",
-    ],
-    "THEME": "insight_site.pages.preferences.admin_theme",
-    "SHOW_LANGUAGES": True,
-    "SHOW_HISTORY": True,
-    "BORDER_RADIUS": "8px",
-    # The greys and the blue of the pages (static/insight_site/tokens.css).
-    "COLORS": {
-        "base": {
-            "50": "#f6f7f9",
-            "100": "#eef1f5",
-            "200": "#e2e6ec",
-            "300": "#c9d0da",
-            "400": "#a3adba",
-            "500": "#566072",
-            "600": "#46536a",
-            "700": "#37435a",
-            "800": "#2d3846",
-            "900": "#0f151d",
-            "950": "#0a0f15",
-        },
-        "primary": {
-            "50": "#f0f7fc",
-            "100": "#ddeefa",
-            "200": "#b9dcf4",
-            "300": "#86c3ec",
-            "400": "#6ab6e6",
-            "500": "#4aa4de",
-            "600": "#0a5cab",
-            "700": "#0a5192",
-            "800": "#0c4577",
-            "900": "#0f3a63",
-            "950": "#0a2542",
-        },
-    },
-    "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
-    "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},
-    "COMMAND": {"search_models": ["experiments.experiment", "aha.ahamoment", "segments.segment"]},
-}
+SIMPLE_HISTORY_REVERT_DISABLED = True  # no button; `events.admin.WithHistory` refuses what it would send
 
 # ── The management API ────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
@@ -297,23 +360,17 @@ WORKERS = env.int("WORKERS", default=2)
 WORKER_MB = env.int("WORKER_MB", default=3_000)  # a process that has grown larger is replaced after its job
 # How long a worker that is told to end lets its jobs go on; what isn't done then is stopped, and begun anew by another.
 WORKER_GRACE_SECONDS = env.int("WORKER_GRACE_SECONDS", default=30)
+# A file that a worker touches every few seconds, for whoever can look at files and not into the database; "" for none.
+WORKER_ALIVE_FILE = env.str("WORKER_ALIVE_FILE", default="")
 
 # ── Logs: one JSON object a line ──────────────────────────────────────────────
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-_SECRET_PATHS = re.compile(r"(/shared/|/api/features/|/api/eval/)[^/\s?]+")
-
-
-def _masked(_logger: object, _name: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Paths that hold a token or a key without it: Django names the path of each request that it failed."""
-    return {name: _SECRET_PATHS.sub(r"\1…", value) if isinstance(value, str) else value for name, value in line.items()}
-
-
 _SHARED_PROCESSORS: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.processors.format_exc_info,
-    _masked,
+    masked_paths.masked,
 ]
 structlog.configure(
     processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

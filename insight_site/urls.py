@@ -5,23 +5,23 @@ The doors of machines aren't here: `insight_site.machine.doors`.
 """
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from insight_site.operation import probes
 from insight_site.pages import preferences
-from insight_site.pages.language import Login, choose_language
+from insight_site.pages.language import choose_language
 from runs.later import views_of
 
 pages = views_of("insight_site.pages.views")
 downloads = views_of("insight_site.takeaways.downloads")
+signatures = views_of("insight_site.signatures.views")
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("demo/<str:language>/", pages.demo_report, name="demo_report"),
-    path("login/", Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", include("insight_site.signin.urls")),
+    path("", include("insight_site.notices.urls")),
     path("language/", choose_language, name="set_language"),
     path("theme/", preferences.choose_theme, name="set_theme"),
     path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
@@ -34,10 +34,14 @@ urlpatterns = [
     path("methods/", pages.methods_page, name="methods"),
     path("methods/<slug:slug>/", pages.method_page, name="method"),
     path("admin/", admin.site.urls),
+    path("", include("insight_site.tidying.urls")),
     path("data/", include("events.urls")),
+    path("data/self-test/", include("insight_site.selftest.urls")),
     path("data/connect/", include("insight_site.connect.urls")),
     path("pick/", include("events.pickers.urls")),
     path("segments/", include("segments.urls")),
+    path("environments/", include("insight_site.environments.urls")),
+    path("audiences/", include("insight_site.audiences.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),
     path("explore/<slug:view>/<slug:slug>.png", downloads.explore_png, name="explore_png"),
@@ -45,9 +49,19 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),
+    path("api/v1/", include("events.identity.api_urls")),
+    path("api/v1/", include("insight_site.privacy.api_urls")),
+    path("api/v1/", include("insight_site.environments.api_urls")),
     path("api/v1/", include("experiments.api.urls")),
+    path("api/v1/", include("events.metric_catalogue.api_urls")),
     path("api/v1/", include("segments.api_urls")),
     path("api/v1/", include("segments.api_member_urls")),
+    path("api/v1/", include("insight_site.rest.user_urls")),
+    path("api/v1/", include("insight_site.audiences.api_urls")),
+    path("api/v1/", include("insight_site.notices.api_urls")),
+    path("api/v1/", include("insight_site.tidying.api_urls")),
+    path("api/v1/", include("insight_site.signatures.api_urls")),
+    path(".well-known/insight-keys.json", signatures.keys, name="insight_keys"),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]

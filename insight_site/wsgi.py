@@ -8,5 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
 _site = get_wsgi_application()  # first: it reads the settings and loads the apps
 
 from insight_site.machine.application import with_doors  # noqa: E402
+from insight_site.operation import tracing  # noqa: E402
 
 application = with_doors(_site)
+if tracing.is_on():
+    application = tracing.traced(application)

@@ -92,6 +92,11 @@ def _kept(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
+def later(text: str) -> str:
+    """The text as it is: a sentence whose fields are known later, and which the message tool has to find."""
+    return text
+
+
 def say(text: str, /, **fields: Any) -> Message:
     """A sentence with its fields, worded by whoever shows it."""
     return Message(text, fields)
@@ -152,6 +157,10 @@ def _of_data() -> dict[Reason, str]:
             "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."
         ),
         Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
+        Reason.NO_DENSITY: gettext(
+            "In one group fewer than five units lie on one side of this quantile, or too many have just its value: how "
+            "far it can be off isn't known."
+        ),
         Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
             "Too few different counts: a smooth curve and a jump can't be told apart."
         ),
@@ -198,6 +207,7 @@ def _of_methods() -> dict[Reason, str]:
             "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
         ),
         Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
+        Reason.NO_NUMBER_PER_UNIT: gettext("This metric has no number per user, so halves can't be compared by one."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),

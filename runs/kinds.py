@@ -47,6 +47,8 @@ class RunKind:
         document: the report to the JSON document.
         early: the parts that a running one has told so far, as documents by name, to a `reporting.growing.Growing`, or
             None while there is nothing to show; "" for a kind whose page says how far it is, and nothing else.
+        units_of: whose data it is made of: "*" for everybody with events, the lookup of an experiment's key for those
+            who met it, "" for nobody. So it can say how many of them were erased since.
         may_read: what a person needs to read the page, or "" when every account may.
     """
 
@@ -62,6 +64,7 @@ class RunKind:
     template: str = ""
     document: str = ""
     early: str = ""
+    units_of: str = ""
     may_read: str = ""
 
     @property
@@ -122,7 +125,7 @@ class RunKind:
         if isinstance(report, Unreadable):
             return {"unreadable": report.sentence()}
         found: dict[str, Any] = import_string(self.document)(report)
-        return found
+        return found | ({"erased_units": run.erased_units} if run.erased_units else {})
 
 
 def all_kinds() -> Iterator[RunKind]:

@@ -44,6 +44,8 @@ class Run(models.Model):
     reason = models.TextField(_("reason"), blank=True)  # in English
     refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be worded for whoever reads it
     versions = models.JSONField(_("library versions"), default=dict, blank=True)
+    # Units whose data it is made of and who were erased afterwards: the result stays as it was.
+    erased_units = models.PositiveIntegerField(_("units erased since"), default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -126,6 +128,7 @@ class Job(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     owner = models.CharField(_("process"), max_length=200, blank=True)
     owned_until = models.DateTimeField(null=True, blank=True, editable=False)
+    origin = models.JSONField(null=True, blank=True, editable=False)  # `runs.queue.origin`; None: nobody's request
 
     class Meta:
         verbose_name = _("background task")
@@ -186,3 +189,18 @@ class Schedule(models.Model):
     @property
     def _minutes(self) -> int:
         return (self.minutes or 1) if self.every == self.Every.MINUTES else 0
+
+
+class OutcomeCount(models.Model):
+    """How often things of one kind ended in one way. `runs.queue.outcome_counts` adds to it."""
+
+    subject = models.CharField(max_length=20)
+    kind = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=20)
+    number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "kind", "outcome"], name="runs_outcome_counted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.kind} {self.outcome}: {self.number}"

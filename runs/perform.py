@@ -12,12 +12,15 @@ from django.utils import timezone
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.progress import Cancelled, Progress, silent
+from runs.queue import outcome_counts
 from runs.queue.lost import CANCELLED
 from runs.queue.put import put
+from runs.queue.tell_people import tell
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts
 
 log = structlog.get_logger()
+REFUSED = "refused"  # counted apart from a failure: the question was wrong, not the program
 PICTURES = "insight_site.tasks.draw_pictures"
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
@@ -77,7 +80,7 @@ def perform(
         _close(run, Run.Status.CANCELLED, reason=CANCELLED)
         raise
     except Refused as refusal:
-        _close(run, Run.Status.FAILED, reason=refusal.english, refusal=refusal.record())
+        _close(run, Run.Status.FAILED, outcome=REFUSED, reason=refusal.english, refusal=refusal.record())
     except _GivenUpError:
         log.warning("run.given_up", run=run._meta.label, pk=run.pk)
     except Exception as trouble:  # a failure is a row too; the page keeps the last good run
@@ -100,11 +103,9 @@ def request_cancel(run: Run) -> None:
     Raises:
         Refused: when the run has ended already.
     """
-    if (
-        _rows(run)
-        .filter(status=Run.Status.QUEUED)
-        .update(status=Run.Status.CANCELLED, reason=CANCELLED, finished_at=timezone.now())
-    ):
+    waiting = _rows(run).filter(status=Run.Status.QUEUED)
+    if waiting.update(status=Run.Status.CANCELLED, reason=CANCELLED, finished_at=timezone.now()):
+        outcome_counts.count(outcome_counts.RUNS, run._meta.label, Run.Status.CANCELLED)
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
         raise Refused("This run has ended already, so there is nothing to cancel.")
@@ -114,10 +115,15 @@ def _rows(run: Run) -> Any:
     return type(run)._default_manager.filter(pk=run.pk)
 
 
-def _close(run: Run, status: str, **values: Any) -> bool:
+def _close(run: Run, status: str, *, outcome: str = "", **values: Any) -> bool:
     """False when somebody else has ended it: one that was given up as lost isn't done after all, others have begun."""
     open_row = _rows(run).filter(status=Run.Status.RUNNING)
-    return bool(open_row.update(status=status, finished_at=timezone.now(), early=None, **values))
+    closed = bool(open_row.update(status=status, finished_at=timezone.now(), early=None, **values))
+    if closed:
+        outcome_counts.count(outcome_counts.RUNS, run._meta.label, outcome or status)
+    if closed and status == Run.Status.FAILED:
+        tell("run_failed", run._meta.label, run.pk, "failed")
+    return closed
 
 
 def _notes(run: Run, listen: Progress, early: EarlyParts | None) -> Progress:

@@ -6,16 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from events.admin import ReadOnly
+from events.admin import ReadOnly, WithHistory
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
 
 @admin.register(SegmentModel)
-class SegmentModelAdmin(SimpleHistoryAdmin, ModelAdmin):
+class SegmentModelAdmin(WithHistory, ModelAdmin):
     """Name and refresh; publishing happens on the pages, where the evidence is."""
 
     list_display = ["name", "key", "kind", "refresh_days", "created_by", "created_at", "page"]
@@ -54,7 +53,7 @@ class SegmentVersionAdmin(ReadOnly):
 
 
 @admin.register(Segment)
-class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
+class SegmentAdmin(WithHistory, ModelAdmin):
     """A segment's name is all that a person changes."""
 
     list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable", "page"]

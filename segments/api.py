@@ -11,6 +11,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from events.upkeep.owners import OWNERS
+from events.upkeep.thing_verbs import ThingActions, ThingFilter, UpkeepFields
 from reporting.document import load
 from runs.perform import request_cancel
 from runs.refusals import Refused
@@ -36,6 +38,7 @@ class SegmentationSerializer(serializers.ModelSerializer[SegmentationRun]):
             "inputs",
             "seed",
             "as_of",
+            "erased_units",
             "created_at",
             "started_at",
             "finished_at",
@@ -159,24 +162,34 @@ class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
         read_only_fields = fields
 
 
-class SegmentModelSerializer(serializers.ModelSerializer[SegmentModel]):
+class SegmentModelSerializer(UpkeepFields, serializers.ModelSerializer[SegmentModel]):
     versions = SegmentVersionSerializer(many=True, read_only=True)
 
     class Meta:
         model = SegmentModel
-        fields = ["key", "name", "kind", "refresh_days", "created_at", "versions"]
+        fields = ["key", "name", "kind", "refresh_days", "created_at", "tags", "owner", "archived_at", "versions"]
         read_only_fields = fields
 
 
-class SegmentModelViewSet(viewsets.ReadOnlyModelViewSet[SegmentModel]):
+class SegmentModelFilter(ThingFilter):
+    """By kind too."""
+
+    class Meta:
+        model = SegmentModel
+        fields: ClassVar = ["kind"]
+
+
+class SegmentModelViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[SegmentModel]):
     """Segment models: named ways to tell users apart, the newest version first."""
 
-    queryset = SegmentModel.objects.order_by("key").prefetch_related(
-        Prefetch("versions", SegmentVersion.objects.light())
+    queryset = (
+        SegmentModel.objects.order_by("key")
+        .select_related(*OWNERS)
+        .prefetch_related("tags", Prefetch("versions", SegmentVersion.objects.light()))
     )
     serializer_class = SegmentModelSerializer
     lookup_field = "key"
-    filterset_fields = ["kind"]
+    filterset_class = SegmentModelFilter
 
 
 class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):

@@ -2,7 +2,9 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
+from events.upkeep.thing_kinds import ThingKind
 from runs.kinds import RunKind
+from runs.personal_data import PLAIN, UnitRows, UnitTexts
 from runs.queue.registry import Task
 
 STAGES = {
@@ -35,6 +37,43 @@ class SegmentsConfig(AppConfig):
         Task("segments.tasks.run_comparison"),
         Task("segments.tasks.refresh_segments"),
     )
+    thing_kinds = (
+        ThingKind(
+            slug="segment",
+            model="segments.SegmentModel",
+            name=_("segment model"),
+            plural=_("segments"),
+            page=("segments:model", "key"),
+            list_page="segments:list",
+            state="get_kind_display",
+            text_in=("name", "key", "versions__segments__name", "versions__segments__key"),
+        ),
+    )
+    thing_uses = ("segments.open_runs.segments_of_open_runs",)
+    personal_data = (
+        UnitRows("segments.Membership", "unit", _("memberships of segments")),
+        UnitTexts("segments.SegmentVersion", ("rule", "inputs"), _("rules of segments")),
+        UnitTexts("segments.Segment", ("profile",), _("profiles of segments")),
+        *(
+            UnitTexts(f"segments.{run}", ("payload", "inputs", "refusal", "early"), _("segmentations"))
+            for run in ("SegmentationRun", "ChurnRun", "ComparisonRun")
+        ),
+        *(
+            UnitTexts(f"segments.{run}", ("reason",), _("segmentations"), PLAIN)
+            for run in ("SegmentationRun", "ChurnRun", "ComparisonRun")
+        ),
+    )
+    without_units = {
+        "segments.SegmentModel": "names",
+        "segments.SegmentVersion": "fitted models: figures of behaviours",
+        "segments.Segment": "names, and figures of groups",
+        "segments.Membership.place": "one of our codes",
+        "segments.Membership.reasons": "names of behaviours with their weights",
+        **{
+            f"segments.{run}": "states, fitted models, versions of libraries"
+            for run in ("SegmentationRun", "ChurnRun", "ComparisonRun")
+        },
+    }
     run_kinds = (
         RunKind(
             model="segments.SegmentationRun",
@@ -42,6 +81,7 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_segmentationrun",
             stages=STAGES,
             task="segments.tasks.run_segmentation",
+            units_of="*",
             read="segments.search.payload_versions.read",
             draw="segments.report.page.draw",
             body="segments.views.report_body",
@@ -55,6 +95,7 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_churnrun",
             stages=STAGES,
             task="segments.tasks.run_churn",
+            units_of="*",
             read="segments.churn.payload_versions.read_quality",
             draw="segments.report.churn_page.draw",
         ),
@@ -64,5 +105,6 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_comparisonrun",
             stages=STAGES,
             task="segments.tasks.run_comparison",
+            units_of="*",
         ),
     )

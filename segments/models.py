@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from events.models import Tag
 from runs.light import LightQuerySet
 from runs.models import Run
 
@@ -49,6 +50,17 @@ class SegmentModel(models.Model):
         verbose_name=_("created by"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )  # None: who made it
+    tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
     history = HistoricalRecords()
 
     class Meta:

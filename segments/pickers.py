@@ -14,16 +14,21 @@ from segments.published.look_up import models_with_current
 
 
 def segments(typed: str, _of: str) -> list[Choice]:
-    """Current segments and their models, those that hold the typed text in key or name."""
+    """Current segments and their models, those that hold the typed text in key or name; none that is archived."""
+    wanted = typed.casefold()
+    rows = _choices(models_with_current().filter(archived_at=None))
+    return [choice for choice in rows if wanted in f"{choice.value} {choice.title}".casefold()]
+
+
+def _choices(models: Any) -> list[Choice]:
     found: list[Choice] = []
-    for model in models_with_current():
+    for model in models:
         for version in model.current_versions:
             rows = list(version.segments.all())
             if version.rule is None and len(rows) > 1:
                 found.append(Choice(model.key, str(model), _("its %(n)s segments side by side") % {"n": len(rows)}))
             found += [Choice(row.key, str(row), _units_note(row.size, str(model))) for row in rows]
-    wanted = typed.casefold()
-    return [choice for choice in found if wanted in f"{choice.value} {choice.title}".casefold()]
+    return found
 
 
 class SegmentField(forms.CharField):
@@ -34,7 +39,7 @@ class SegmentField(forms.CharField):
 
     def clean(self, value: Any) -> str:
         key: str = super().clean(value)
-        known = [choice.value for choice in segments("", "")] if key else []
+        known = [choice.value for choice in _choices(models_with_current())] if key else []
         if key and key not in known:
             raise _unknown(key, known)
         return key

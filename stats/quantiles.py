@@ -11,7 +11,11 @@ from scipy import stats
 
 from stats.summaries import Array
 
+ROUNDING = 1e-9  # .1 x 50 units are five, whatever floats make of it
 LEVEL = 0.05  # for which the bandwidth is best
+# Units on the smaller side of the quantile. With five at least 94.6 % of 500 intervals covered on two skewed laws, with
+# one or two 88 to 92 % (docs/statistics.md).
+LEAST_BEYOND = 5
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class QuantilePoint:
         share: of units that don't exceed it, 0 to 1.
         value: the quantile.
         spread: one over the density there, in the value's unit; 0 where so many units share one value that there is no
-            density, and then the difference has no error.
+            density, or too few lie beyond it, and then the difference has no error.
     """
 
     share: float
@@ -42,9 +46,10 @@ def bandwidth(n: int, share: float) -> float:
     return float(min(found, share / 2, (1 - share) / 2))
 
 
-def quantile_point(share: float, value: float, low: float, high: float, width: float) -> QuantilePoint:
-    """The quantile with its spread, from the quantiles at `share` - width and + width. Source: Siddiqui 1960."""
-    return QuantilePoint(share, value, (high - low) / (2 * width))
+def quantile_point(n: int, share: float, value: float, low: float, high: float) -> QuantilePoint:
+    """The quantile of n units with its spread, from those one bandwidth to both sides. Source: Siddiqui 1960."""
+    few = n * min(share, 1 - share) < LEAST_BEYOND - ROUNDING
+    return QuantilePoint(share, value, 0.0 if few else (high - low) / (2 * bandwidth(n, share)))
 
 
 def linearised_quantile(below: Array, variance: Array, point: QuantilePoint) -> tuple[Array, Array]:

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     NO_BEHAVIOUR_TO_TEST = "no_behaviour_to_test"
     NO_CELL_TO_RECOMMEND = "no_cell_to_recommend"
     WINDOWS_OVERLAP = "windows_overlap"
+    NO_DENSITY = "no_density"
     TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
     NO_LATER_COHORT = "no_later_cohort"
     NO_HOLD_OUT = "no_hold_out"
@@ -79,6 +80,7 @@ class Reason(StrEnum):
     NOBODY_UNMOVED = "nobody_unmoved"
     NO_TRAITS = "no_traits"
     TOO_FEW_FOR_RULE = "too_few_for_rule"
+    NO_NUMBER_PER_UNIT = "no_number_per_unit"
 
 
 @dataclass(frozen=True)

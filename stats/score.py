@@ -3,11 +3,14 @@
 Own code because statsmodels' inversion raises as soon as a group has 0 or n successes (its solver meets a NaN).
 """
 
-from math import inf, sqrt
+from math import inf, isinf, nextafter, sqrt
 
 from scipy import stats
+from scipy.optimize import brentq
 
 HALVINGS = 60
+CLOSE = 2.0**-50
+PRECISION = 1e-15  # of a limit
 
 
 def score_z(successes: tuple[int, int], n: tuple[int, int], value: float) -> float:
@@ -43,17 +46,20 @@ def score_interval(successes: tuple[int, int], n: tuple[int, int], *, alpha: flo
     difference = successes[1] / n[1] - successes[0] / n[0]
     keeps_zero = abs(score_z(successes, n, 0.0)) <= critical
 
+    def beyond(value: float) -> float:
+        return abs(score_z(successes, n, value)) - critical
+
     def limit(end: float) -> float:
         inside, outside = difference, end
         if min(difference, end) < 0 < max(difference, end):
             inside, outside = (0.0, end) if keeps_zero else (difference, 0.0)
-        for _ in range(HALVINGS):
+        while inside != outside and isinf(beyond(outside)):
             middle = (inside + outside) / 2
-            if abs(score_z(successes, n, middle)) <= critical:
-                inside = middle
-            else:
-                outside = middle
-        return inside
+            inside, outside = (middle, outside) if beyond(middle) <= 0 else (inside, middle)
+        if inside == outside:
+            return inside
+        found = float(brentq(beyond, inside, outside, xtol=PRECISION, rtol=PRECISION))
+        return nextafter(outside, inside) if found == outside else found  # whose test rejects it
 
     return limit(-1.0), limit(1.0)
 
@@ -61,18 +67,41 @@ def score_interval(successes: tuple[int, int], n: tuple[int, int], *, alpha: flo
 def _restricted_control_rate(successes: tuple[int, int], n: tuple[int, int], value: float) -> float:
     """The likeliest control rate when the variant's is higher by ``value``.
 
-    The score falls in the rate, so halving finds its zero safely, also at borders where the closed form breaks.
+    The score falls in the rate. Where it is nowhere above or nowhere below 0, the likeliest rate is a border; else its
+    zero lies between both, and Newton's steps find it in a few. Where one would leave them, halving is as safe as ever;
+    the closed form breaks near borders.
     """
     (x0, x1), (n0, n1) = successes, n
     low, high = max(0.0, -value), min(1.0, 1.0 - value)
-    for _ in range(HALVINGS):
+    if low == high:
+        return low
+    if not (x1 if value < 0 else x0) and _score(successes, n, low, value) <= 0:
+        return low
+    if not (n0 - x0 if value < 0 else n1 - x1) and _score(successes, n, high, value) >= 0:
+        return high
+    p0 = (x0 + x1 - n1 * value) / (n0 + n1)
+    if not low < p0 < high:
         p0 = (low + high) / 2
+    for _ in range(HALVINGS):
         p1 = p0 + value
         if not (0 < p0 < 1 and 0 < p1 < 1):
             break
-        slope = x0 / p0 - (n0 - x0) / (1 - p0) + x1 / p1 - (n1 - x1) / (1 - p1)
+        q0, q1 = 1 - p0, 1 - p1
+        slope = x0 / p0 - (n0 - x0) / q0 + x1 / p1 - (n1 - x1) / q1
         if slope > 0:
             low = p0
         else:
             high = p0
-    return (low + high) / 2
+        step = p0 + slope / (x0 / p0**2 + (n0 - x0) / q0**2 + x1 / p1**2 + (n1 - x1) / q1**2)
+        if not low < step < high:
+            step = (low + high) / 2
+        if abs(step - p0) <= CLOSE * min(p0, q0):
+            return step
+        p0 = step
+    return p0
+
+
+def _score(successes: tuple[int, int], n: tuple[int, int], p0: float, value: float) -> float:
+    """The score at a border: what has no successes, or no failures, adds no pole there."""
+    pairs = zip(successes, n, (p0, p0 + value), strict=True)
+    return sum((x / p if x else 0.0) - ((m - x) / (1 - p) if m - x else 0.0) for x, m, p in pairs)

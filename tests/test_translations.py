@@ -90,6 +90,7 @@ def test_korean__sentences__are_written_in_one_way(wrong: str, why: str) -> None
     assert found == [], why
 
 
+@pytest.mark.slow
 def test_korean__every_string__translated_and_not_fuzzy() -> None:
     catalog = korean()
 
@@ -117,6 +118,7 @@ def test_korean__every_message__compiles() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_extracted__templates_and_code__are_both_seen() -> None:
     strings = {message.id for message in extracted()}
 

@@ -28,6 +28,13 @@ if [ "$(cat $venv/.ready 2>/dev/null || true)" != "$wanted" ]; then
     fi
 fi
 
+# Beside the site's own packages, for the tests of tracing: a folder for PYTHONPATH.
+otel=$venv/otel
+if [ -f requirements-otel.txt ] && [ ! -d $otel ] && [ -x .venv/bin/uv ]; then
+    echo "clients: installing OpenTelemetry into $otel"
+    .venv/bin/uv pip install -q --python .venv/bin/python --target $otel --no-deps --require-hashes -r requirements-otel.txt || rm -rf $otel
+fi
+
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     echo "clients: no Node here, its clients are left out" >&2
     exit 0

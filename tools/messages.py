@@ -18,6 +18,7 @@ PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", 
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "say": None,
+    "later": None,
     "Refused": None,
     "gettext_lazy": None,
     "gettext_noop": None,

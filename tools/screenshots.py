@@ -26,6 +26,7 @@ OUT = ROOT / "docs" / "screenshots"
 WIDTH = 1200  # pixels of the stored picture
 ADMIN_WIDTH = 1320  # from 1280 on the admin shows its menu
 HEIGHT = 1500  # pixels of page that are shown; the rest is cut off
+TOP = 820  # of a page whose picture stands in a first screen
 MOST_BYTES = 150_000
 MOST_WAIT = 60_000  # milliseconds
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
@@ -42,6 +43,7 @@ class Page:
         needs: ``app.Model`` or ``app.Model:status``, of which the latest row is taken; "" for none.
         account: False for a page that is seen before anybody logs in.
         width: of the window, unless the command names one.
+        height: pixels of page that are shown at most.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Page:
     needs: str = ""
     account: bool = True
     width: int = WIDTH
+    height: int = HEIGHT
 
 
 PLAN = "/experiments/{key}/plan"
@@ -76,8 +79,11 @@ PAGES: tuple[Page, ...] = (
     Page("moment", "/aha/moments/{key}/", "aha.AhaMoment:confirmed"),
     Page("experiments", "/experiments/"),
     Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
+    Page("experiment-top", "/experiments/{key}/", "experiments.Experiment:stopped", height=TOP),  # for the README
     Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
     *(Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running") for tab in TABS),
+    Page("experiment-rollout", "/experiments/{key}/rollout/", "experiments.Rollout"),
+    Page("metrics", "/data/metrics/"),
     *(
         Page(f"plan-{place}-{step}", f"{PLAN}/{step}/", "experiments.Experiment:draft")
         for place, step in enumerate(STEPS, 1)
@@ -100,6 +106,7 @@ def main() -> int:
             for scheme in options.schemes:
                 context = _context(browser, url, language, scheme)
                 page = context.new_page()
+                page.set_default_timeout(MOST_WAIT)
                 for shown, path in sorted(chosen, key=lambda each: each[0].account):
                     if path is None:
                         continue
@@ -107,7 +114,7 @@ def main() -> int:
                         _log_in(page, options.user, options.password)
                     name = f"{shown.name}.{language}{'' if scheme == 'light' else '.dark'}.png"
                     page.set_viewport_size({"width": options.width or shown.width, "height": 900})
-                    size = _photograph(page, path, options.out / name, options.height)
+                    size = _photograph(page, path, options.out / name, min(shown.height, options.height))
                     sys.stdout.write(f"{name} {size:,} bytes\n")
                 context.close()
     missing = [page for page, path in chosen if path is None]

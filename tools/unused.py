@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORD = re.compile(r"[A-Za-z_]\w*")
 DOTTED = re.compile(r"\w+(\.\w+)+")
 
-# All of these files runs, because Django or a server loads them by name.
-ENTRIES = re.compile(r"^[\w.]+$|^tools/|/migrations/|(settings|urls|wsgi|asgi|apps)\.py$")
+# All of these files runs, because Django or a server loads them by name, or because others install them.
+ENTRIES = re.compile(r"^[\w.]+$|^(tools|insight_client)/|/migrations/|(settings|admin_look|urls|wsgi|asgi|apps)\.py$")
 # Files in which a plain string may name code: a field of an admin page, a method of a serializer, a view, a task.
 NAMING = re.compile(r"(^|/)(admin\w*|api|forms|tasks)(\.py$|/)")
 # Decorators after which a framework calls the function.
@@ -26,35 +26,51 @@ REGISTERING = {"register", "simple_tag", "inclusion_tag", "filter", "receiver", 
 HOOKS = re.compile(
     r"__\w+__|clean|clean_\w+|get_\w+|has_\w*permission|save|save_\w+|to_representation|to_internal_value|ready|handle|"
     r"add_arguments|list|retrieve|create|update|partial_update|destroy|dispatch|perform_\w+|process_\w+|authenticate|"
-    r"authenticate_header|validate|validate_\w+|response_\w+|change\w*_view|history_view|lookups|queryset|"
-    r"render|_render|to_python|run_validators|format_value|value_\w+|id_for_label|emit|form_valid|formfield_for_\w+|bound_data|_post_clean|readable|readinto"
+    r"authenticate_header|validate|validate_\w+|response_\w+|(?:add|change\w*|history\w*)_view|lookups|queryset|"
+    r"render|_render|to_python|run_validators|format_value|value_\w+|id_for_label|emit|form_valid|formfield_for_\w+|bound_data|_post_clean|readable|readinto|writable"
 )
 # The same on classes without a base, which Django's middleware may be.
 PLAIN_HOOKS = re.compile(r"__\w+|process_\w+")
 
 # What stays although nobody reaches it: "file name without .py:definition", and why.
 KEPT = {
-    "flush:forget_user": "issue 18 gives it its doors: command, REST, admin",
-    "store:forget": "issue 18, through forget_user",
-    "joining:join_users": "issue 19 gives it its door",
-    "joining:_entries": "alike",
-    "snapshot:add_to_dictionary": "alike",
-    "dictionary:join_entries": "alike",
+    "thing_verbs:ThingActions.filter_queryset": "REST framework calls it for each list",
+    "thing_verbs:OwnedFilter.by_owner": "a filter names it",
+    "personal_data:without_units": "what apps say of columns without users, walked by the test",
     "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
     "fields:PropertyField": "issue 16, for forms that ask for one property; the sentence of an outcome has its own gap",
     "pickers:MomentField": "issue 16, for forms that ask for a moment",
-    "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
-    "anderson_rubin:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",
     "pressure:forget": "every test begins as a new process does",
-    "config:forget": "every test begins as a new process does",
     "remembered:forget": "every test begins as a new process does",
+    "joins:forget": "every test begins as a new process does",
     "worker:StayingWorker.init_process": "gunicorn calls it",
     "worker:StayingWorker.enqueue_req": "gunicorn calls it",
-    "gauges:Parts.collect": "prometheus_client calls it of what is registered",
+    "worker:StayingWorker.accept": "gunicorn calls it",
+    "worker:StayingWorker.finish_request": "gunicorn calls it",
+    "worker:StayingWorker.murder_pending": "gunicorn calls it",
+    "worker:StayingWorker.on_pending_socket_readable": "gunicorn calls it",
+    "static_html:_Reader.handle_starttag": "html.parser calls it",
+    "static_html:_Reader.handle_endtag": "html.parser calls it",
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
     "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
     "endpoints:KeyScheme": "drf-spectacular finds it by its base class",
+    **dict.fromkeys(
+        (
+            *(
+                "adapters:SAID",
+                "adapters:Accounts.is_open_for_signup",
+                "adapters:Accounts.is_reauthentication_required",
+            ),
+            *("adapters:Accounts.post_login", "adapters:Accounts.add_message", "second_factor:_box"),
+            *("providers_adapter:_accounts_with", "providers_adapter:_refuse", "providers_adapter:Providers.list_apps"),
+            *("providers_adapter:Providers.pre_social_login", "providers_adapter:Providers.is_open_for_signup"),
+            *("providers_adapter:Providers.on_authentication_error", "providers_adapter:Providers._join"),
+            *("providers_adapter:Providers._check_new", "second_factor:SecondFactor.encrypt"),
+            *("second_factor:SecondFactor.decrypt", "people:SiteUserAdmin.user_change_password"),
+        ),
+        "allauth calls it, or Django's admin of accounts",
+    ),
     "formats:TIME_FORMAT": "Django reads it by its name, as the other formats",
     "unfold_words:WORDS": "tools.messages reads the words in the file",
 }
@@ -95,7 +111,7 @@ class Module:
         functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         self.imports = _imported([node for node in tree.body if not isinstance(node, functions)])
         if ENTRIES.search(self.path):
-            self.strings = not self.path.startswith("tools/")
+            self.strings = not self.path.startswith(("tools/", "insight_client/"))
             self.loose = self.reads(tree)
         else:
             self._take_apart(tree)
@@ -200,8 +216,13 @@ def _views_of(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 def _passed_on(read: str, modules: dict[str, Module]) -> Iterator[str]:
     """Where a module that imports a name in order to offer it took it from."""
-    while (parts := read.partition(":"))[1] and parts[0] in modules and parts[2] in modules[parts[0]].imports:
-        read = modules[parts[0]].imports[parts[2]]
+    seen = set[str]()  # a package that imports its own module names itself
+    while read not in seen:
+        seen.add(read)
+        module, _, name = read.partition(":")
+        if module not in modules or name not in modules[module].imports:
+            return
+        read = modules[module].imports[name]
         yield read
 
 

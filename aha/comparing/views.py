@@ -62,5 +62,5 @@ def _study(number: str | None) -> Study | None:
 
 
 def _choices() -> list[tuple[int, str]]:
-    found = Study.objects.light().filter(status=Study.Status.DONE)[:MOST]
+    found = Study.objects.light().filter(status=Study.Status.DONE, archived_at=None)[:MOST]
     return [(study.pk, _("%(study)s (no. %(number)s)") % {"study": study, "number": study.pk}) for study in found]

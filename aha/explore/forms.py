@@ -8,6 +8,7 @@ from aha.explore.question import ACTIVITY, FIELDS, MOST_STEPS, MOST_WITHIN, NAME
 from aha.study.question import MAX_TIMES
 from events.catalogue.listing import Catalogue
 from events.metrics import Survival, parse_behaviour, parse_retention
+from events.metrics.exposures import refuse_exposures
 from events.pickers.definition_parts import RETENTION_KINDS
 from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
 from events.pickers.mends import Mend, Mendable
@@ -96,6 +97,11 @@ class ExploreForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        for field in ("signup_event", "behaviour", "steps", "retention"):
+            try:
+                refuse_exposures(data.get(field))
+            except Refused as refusal:
+                self.add_error(field, refusal.sentence)
         first, last = data.get("first_date"), data.get("last_date")
         if first and last and last < first:
             swap = Mend(first.isoformat(), _("Use %(date)s") % {"date": first.isoformat()})

@@ -46,4 +46,6 @@ def _members(asked: Prepared, version: SegmentVersion, keys: dict[int, str]) -> 
         units.append(unit)
         segments.append(keys[segment])
     table = pa.table({"user_id": pa.array(units, pa.string()), "segment": pa.array(segments, pa.string())})
-    return ibis.memtable(table).join(asked.names, "user_id").select(user_id="number", segment="segment")
+    found = ibis.memtable(table).join(asked.names, "user_id")
+    # Two members who are one person since: in one segment once.
+    return found.group_by(user_id="number").aggregate(segment=found.segment.argmin(found.user_id))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from aha.models import AhaMoment, KeptReach
@@ -11,6 +12,7 @@ from aha.moments import reach
 from aha.moments.reached import WeeklyReach
 from runs.payloads import Schema, Unreadable
 from runs.queue.put import put
+from runs.queue.tell_people import tell
 from runs.refusals import Refused
 
 TASK = "aha.tasks.count_reach"
@@ -73,7 +75,9 @@ def count(pk: int) -> bool:
         kept["weeks"] = WEEKS.store(reach.weekly_reach(moment))
     except Refused as refusal:
         kept["refusal"] = refusal.record()
-    KeptReach.objects.update_or_create(moment=moment, defaults=kept)
+    with transaction.atomic():
+        KeptReach.objects.update_or_create(moment=moment, defaults=kept)
+        tell("reach_counted", moment._meta.label, moment.pk, "counted")
     return True
 
 

@@ -17,6 +17,7 @@ from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import parse_behaviour, parse_retention, plain_name
+from events.metrics.exposures import refuse_exposures
 from reporting.counted import days_said, times_said
 from runs.key_from_name import key_from
 from runs.payloads import Unreadable
@@ -88,6 +89,7 @@ def create_moment(
     """
     parse_behaviour(behaviour)
     parse_retention(retention)
+    refuse_exposures(behaviour, signup_event, retention)
     if times < 1 or days < 1:
         raise Refused("Times and days are whole numbers of 1 or more.")
     equal = equal_moment(behaviour=behaviour, times=times, days=days, signup_event=signup_event, retention=retention)

@@ -51,6 +51,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
                     seed=data["seed"],
                     by=person(request),
                     changed_from=_study(data["changed_from"]),
+                    metric=data["retention_metric"],
                 )
                 return redirect("aha:study", pk=study.pk)
         except Refused as refusal:

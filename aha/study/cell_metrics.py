@@ -119,6 +119,8 @@ def phi_limits(
     """Bootstrap percentile limits of phi: for one cell, resampling users is drawing the four counts anew."""
     counts = np.stack(np.broadcast_arrays(*(np.atleast_1d(part) for part in (a, b, c, o))), axis=-1)
     n = counts.sum(axis=-1)
+    if not n.size:
+        return np.zeros(n.shape), np.zeros(n.shape)  # NumPy gives quantiles of no columns no rows either
     drawn = rng.multinomial(n, counts / np.maximum(n, 1)[..., None], size=(PHI_DRAWS, *n.shape))
     values = phi(*np.moveaxis(drawn, -1, 0))
     empty = np.isnan(values).all(axis=0)

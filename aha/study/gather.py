@@ -26,8 +26,8 @@ from aha.study.report_columns import Dates, who_counts
 from aha.study.window_guard import Windows, valid_windows
 from events.asking import Questions
 from events.counting import queries as events_queries
-from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Behaviour, parse_behaviour
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Window
 from runs.progress import Early, Progress, silent, unseen
 

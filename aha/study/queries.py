@@ -201,5 +201,17 @@ def reached_by_week(
     return found.order_by("week")
 
 
+def standing_of_units(
+    events: ir.Table, users: ir.Table, basis: Basis, behaviour: Behaviour, *, days: int, times: int
+) -> ir.Table:
+    """One row per unit: ``user_id, standing``, which is "reached", "not_yet" (days are left) or "missed"."""
+    ready = users.mutate(ready=queries.mature(users, Window(0, days - 1)))
+    log = queries.occurrences(events, ready, basis, days=days, behaviours=[behaviour])
+    counted = log.group_by("user_id").aggregate(n=log.count())
+    table = ready.left_join(counted, "user_id")
+    open_or_over = table.ready.ifelse("missed", "not_yet")
+    return table.select("user_id", standing=(table.n.fill_null(0) >= times).ifelse("reached", open_or_over))
+
+
 def _name(days: int) -> str:
     return f"n_{days}"

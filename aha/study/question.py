@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
+from events.metrics.exposures import refuse_exposures
 from events.windows import DayMode, Window
 from runs.refusals import Refused
 
@@ -126,6 +127,9 @@ def check_inputs(inputs: Inputs) -> Inputs:
         raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
     _named("behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
     _named("inert", lambda: [parse_behaviour(text) for text in inputs.inert])
+    refuse_exposures(*inputs.behaviours, *inputs.inert, at="behaviours")
+    refuse_exposures(inputs.signup_event, at="signup-event")
+    refuse_exposures(inputs.retention, at="retention")
     if len(inputs.listed) > MAX_BEHAVIOURS:
         raise Refused("at most {most}, not {count}.", most=MAX_BEHAVIOURS, count=len(inputs.listed), at="behaviours")
     _check_dates(inputs)

@@ -18,7 +18,10 @@ from aha.study.grid import CountTable, Floats, Ints
 # Fewest units and number of knots, the largest first (METHODS 2.10).
 KNOTS = ((100_000, 7), (20_000, 5), (0, 3))
 APART, FEWEST_KNOTS = 2, 3
-NEWTON_STEPS = 12
+NEWTON_STEPS, HALVINGS = 25, 20
+LEAST_GAIN = 1e-8  # of log-likelihood: what is left to gain moves no score by more than 0.0001 of its standard error
+SAFE_MOVE = 1.0  # log-odds: within it, Newton's step always gains
+RISE = 0.25  # of what a step promises, so that halving ends (Armijo 1966)
 RIDGE = 1e-6
 # The quantiles at which the knots lie. Source: Harrell 2015, Regression Modeling Strategies, table 2.3.
 PLACES = {
@@ -99,9 +102,15 @@ def design(patterns: Ints, at: Floats) -> Floats:
 
 
 def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Floats:
-    """Logistic regressions for all replicates at once, terms × replicates, by Newton's method.
+    """Logistic regressions for all replicates at once, terms × replicates, by Newton's method with halved steps.
 
-    A ridge far below the data's information keeps a category in which everybody stayed from running away.
+    Args:
+        x: patterns × terms, of `_orthonormal`.
+        n: units per pattern, × replicates or × 1.
+        stayed: patterns × replicates, those of them that stayed.
+        start: terms × replicates or × 1; the overall rate without it.
+
+    A category in which everybody stayed has no finite estimate; it is followed until nothing is gained.
     """
     terms, replicates = x.shape[1], stayed.shape[1]
     if start is None:
@@ -110,16 +119,42 @@ def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Fl
         beta = np.linalg.lstsq(x, np.ones(len(x)), rcond=None)[0][:, None] * logit(total)[None, :]
     else:
         beta = np.repeat(start, replicates, axis=1) if start.shape[1] == 1 else start
+    eta = x @ beta
     for _ in range(NEWTON_STEPS):
-        rate = expit(np.clip(x @ beta, -30, 30))
+        rate = expit(eta)
         slope = x.T @ (stayed - n * rate)
         step = np.linalg.solve(information(x, n * rate * (1 - rate)), slope.T[:, :, None])[:, :, 0].T
-        # A long step would overshoot where categories are nearly separated.
-        step /= np.maximum(1.0, np.abs(step).max(axis=0) / 5.0)
-        beta = beta + step
-        if np.abs(step).max() < 1e-7:
+        gain = (slope * step).sum(axis=0) / 2
+        move = x @ step
+        share = _share_of_step(n, stayed, eta, move, gain)
+        beta, eta = beta + share * step, eta + share * move
+        if gain.max() < LEAST_GAIN:
             break
     return np.asarray(beta.reshape(terms, replicates))
+
+
+def _share_of_step(n: Floats, stayed: Floats, eta: Floats, move: Floats, gain: Floats) -> Floats:
+    """Per replicate the share of Newton's step to take: halved until the likelihood rises.
+
+    A whole step from far away can end where every rate is 0 or 1. There the likelihood is flat, so that nothing leads
+    back, and residuals of whole units in patterns with a rate of 0 look like jumps of a thousand standard errors.
+    """
+    share = np.ones(eta.shape[1])
+    short = np.abs(move).max(axis=0) > SAFE_MOVE
+    if not short.any():
+        return share
+    before = _log_likelihood(n, stayed, eta)
+    for _ in range(HALVINGS):
+        risen = _log_likelihood(n, stayed, eta + share * move) - before
+        short &= ~(risen >= RISE * share * gain)
+        if not short.any():
+            break
+        share = np.where(short, share / 2, share)
+    return share
+
+
+def _log_likelihood(n: Floats, stayed: Floats, eta: Floats) -> Floats:
+    return np.asarray((stayed * eta - n * np.logaddexp(0.0, eta)).sum(axis=0))
 
 
 def information(x: Floats, weight: Floats) -> Floats:

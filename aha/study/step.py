@@ -35,6 +35,7 @@ JUMP = 0.05
 DETECTION = 0.80
 FEWEST_IN_RANGE = 2
 SETTLED_SHARE, SETTLED_TIMES = 0.90, 2
+UNTOLD = 1e-3  # of the step's information: with less left beside another term, the step is another name of that term
 
 
 class StepVerdict(StrEnum):
@@ -74,7 +75,8 @@ class Step:
         smooth_range: the neighbouring times at each of which the registered jump would have been found in at least 80 %
             of the replicates; "smooth" speaks of them alone. None otherwise, and in reports of version 0.3, which
             looked at the best cell only.
-        bend: the step beside a bend of the curve at the same place, in its standard errors; None when not asked.
+        bend: the step beside a bend of the curve at the same place, and beside a term for those who never did it; the
+            smallest, in its standard errors, positive when retention rises; None when not asked.
     """
 
     behaviour: str
@@ -323,26 +325,38 @@ def _range(design: Design, powered: Flags) -> SmoothRange | None:
 
 
 def _beside_a_bend(table: CountTable, found: _Tested) -> float:
-    """The step of the best cell in its standard errors when the curve may also bend there; the smaller of two bends.
+    """The step of the best cell in its standard errors when the curve may also do otherwise; the smallest of these.
 
-    A bend at Z is a rise that changes from Z on, one at Z - 1 a rise that begins with Z. One-step estimates of bend and
-    step together, from the scores under the null model.
+    It may bend at Z, where a rise changes, or at Z - 1, where one begins with Z. And those who never did it may stand
+    apart from the curve of the others: a spline of few knots can't turn as sharply as they may differ, and a step next
+    to them takes it up.
     """
     design = found.designs[found.design]
     z = int(design.times[found.place])
+    bends = [np.maximum(np.log1p(design.counts) - np.log1p(at), 0.0) for at in (z - 1, z)]
+    never = (design.counts == 0).astype(np.float64)
+    return min(_beside(table, found, other) for other in (*bends, never))
+
+
+def _beside(table: CountTable, found: _Tested, other: Floats) -> float:
+    """The one-step estimate of the step together with another term, in its standard errors, from the scores under the
+    null model; positive where retention rises at Z.
+
+    0 where all but `UNTOLD` of the step lies in the other term: the data can't tell them apart.
+    """
+    design = found.designs[found.design]
     x, size = design.smooth, np.asarray(design.member.sum(axis=1), dtype=np.float64)
     rate = found.rates[found.design]
     stayed = np.asarray(design.member @ table.retained.astype(np.float64))
     weight, residual = size * rate * (1 - rate), stayed - size * rate
-    smallest = np.inf
-    for at in (z - 1, z):
-        bend = np.maximum(np.log1p(design.counts) - np.log1p(at), 0.0)
-        pair = np.stack([bend, design.steps[found.place]], axis=1)
-        pair = pair - x @ np.linalg.lstsq(np.sqrt(weight)[:, None] * x, np.sqrt(weight)[:, None] * pair, rcond=None)[0]
-        covariance = np.linalg.pinv(pair.T @ (weight[:, None] * pair), hermitian=True)
-        estimate = covariance @ (pair.T @ residual)
-        smallest = min(smallest, float(estimate[1] / np.sqrt(max(covariance[1, 1], 1e-12))))
-    return smallest
+    root = np.sqrt(weight)[:, None]
+    pair = np.stack([other, design.steps[found.place]], axis=1)
+    pair = pair - x @ np.linalg.lstsq(root * x, root * pair, rcond=None)[0]
+    between = pair.T @ (weight[:, None] * pair)
+    scale = np.sqrt(np.maximum(np.diag(between), 1e-12))
+    like, (first, second) = between[0, 1] / scale[0] / scale[1], pair.T @ residual / scale
+    left = 1 - like**2
+    return 0.0 if left < UNTOLD else float((second - like * first) / np.sqrt(left))
 
 
 def _ever(table: CountTable, place: int) -> Interval | NotComputable:

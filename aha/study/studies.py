@@ -18,6 +18,7 @@ from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
 from events.asking import Questions, questions
 from events.metrics import MinEvents, display_name, parse_behaviour
+from events.models import MetricVersion
 from events.pickers.in_the_log import never_done
 from reporting.document import dump, load
 from runs.payloads import Unreadable
@@ -31,7 +32,13 @@ GATHERED = 0.15  # share of a study that the questions take
 
 
 def create_study(
-    *, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, changed_from: Study | None = None
+    *,
+    inputs: Inputs,
+    title: str = "",
+    seed: int = 1,
+    by: User | None = None,
+    changed_from: Study | None = None,
+    metric: MetricVersion | None = None,
 ) -> Study:
     """Check what is asked, against the data too, and keep it as a study that waits.
 
@@ -41,27 +48,30 @@ def create_study(
         seed: of everything that is drawn.
         by: who asks.
         changed_from: the study whose question was changed into this one.
+        metric: the version of the catalogue that its retention comes from; None for a definition of its own.
 
     Raises:
+        ValueError: the metric has another definition than the inputs.
         Refused: with one sentence that names the option; nothing is kept then.
     """
+    if metric is not None and metric.facts.line != inputs.retention:
+        raise ValueError(f"{metric} is {metric.facts.line}, not {inputs.retention}")
     check_inputs(inputs)
     if not 0 <= seed < 2**63:
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         _check_data(asked, inputs, restriction)
-    study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, changed_from=changed_from)
+    origins = {"changed_from": changed_from, "retention_metric": metric}
+    study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, **origins)
     study.full_clean()
     study.save()
     return study
 
 
-def start_study(
-    *, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, changed_from: Study | None = None
-) -> Study:
+def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, **origins: Any) -> Study:
     """Keep a study and hand it to the workers; arguments and refusals are those of `create_study`."""
-    study = create_study(inputs=inputs, title=title, seed=seed, by=by, changed_from=changed_from)
+    study = create_study(inputs=inputs, title=title, seed=seed, by=by, **origins)
     enqueue(study)
     return study
 

@@ -28,6 +28,9 @@ from aha.report import reach as reach_parts
 from aha.report.reach_picture import ExperimentDays
 from aha.views.past import past_context
 from events.pickers.mends import mended
+from events.upkeep.narrowing import narrowed
+from events.upkeep.owners import OWNERS
+from events.upkeep.thing_kinds import kind_of
 from runs.payloads import Unreadable
 from runs.queue.pulse import is_alive, last_heard
 from runs.refusals import Refused
@@ -39,14 +42,15 @@ from runs.web import may, person
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
     rows = []
-    for moment in AhaMoment.objects.light("study", "kept_reach"):
+    narrow = narrowed(request, kind_of(AhaMoment), AhaMoment.objects.light("study", "kept_reach"))
+    for moment in narrow.rows:
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
         light = moment_parts.LIGHTS.get(moment.status, "")
         trend = reach_picture.trend(kept_reach.weeks_of(moment))
         rows.append({"moment": moment, "line": line, "finding": finding, "light": light, "trend": trend})
-    return render(request, "aha/moments.html", {"rows": rows})
+    return render(request, "aha/moments.html", {"rows": rows, "narrow": narrow})
 
 
 @login_required
@@ -74,7 +78,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
 @require_safe
 def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     """One moment: evidence as frozen, finding, and its weekly reach."""
-    moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
+    moment = get_object_or_404(AhaMoment.objects.light("study", *OWNERS), key=key)
     evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
     tests = _tests(moment)

@@ -30,6 +30,10 @@ from aha.study import studies
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
 from aha.views.past import past_context
+from events.metric_catalogue.words import since_words, version_words
+from events.upkeep.narrowing import narrowed
+from events.upkeep.owners import OWNERS
+from events.upkeep.thing_kinds import kind_of
 from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
@@ -47,9 +51,10 @@ VENN_SECONDS = 24 * 3600  # a finished study never changes
 @require_safe
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
+    narrow = narrowed(request, kind_of(Study), Study.objects.light())
     found = listing(
         request,
-        Study.objects.light("created_by"),
+        narrow.rows,
         text_in=("title", "inputs__signup_event", "inputs__retention"),
         state_in="status",
         states=Study.Status.choices,
@@ -58,7 +63,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
         study.words = form_words(study)
     rows = [{"study": study, "found": stored_headline(study.headline)} for study in found.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
-    response = render(request, template, {"rows": rows, "listing": found})
+    response = render(request, template, {"rows": rows, "listing": found, "narrow": narrow})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -67,12 +72,15 @@ def study_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
-    study = get_object_or_404(Study, pk=pk)
+    study = get_object_or_404(Study.objects.select_related("retention_metric__metric", *OWNERS), pk=pk)
     study.words = form_words(study)
     before = study.changed_from_id
     origin = None if before is None else Study.objects.light().filter(pk=before).first()
     tab = "method" if request.GET.get("tab") == "method" else "results"
     context = {"run": study, "tab": tab, **progress_of(study), **report_body(study)}
+    if study.retention_metric is not None:
+        picked = study.retention_metric
+        context["retention_metric"] = f"{version_words(picked)}. {since_words(picked)}".strip()
     context |= {"origin": origin, "descendants": study.changed_into.light()}
     if origin is not None:
         context["changes"] = changes(load(Inputs, origin.inputs), load(Inputs, study.inputs))

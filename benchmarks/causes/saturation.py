@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.audit.worlds.stored_world import plan_of  # noqa: E402 - after the path
 from events.counting.unit_values import Basis  # noqa: E402
-from events.schema import EXPOSURE_ALIASES  # noqa: E402
+from events.schema import EXPOSURE_EVENTS  # noqa: E402
 from events.simulation import WORLDS, events_table, simulate, truth  # noqa: E402
 from events.simulation.people import active_days, draw_people, early_target_count, leaving_shift  # noqa: E402
 from events.simulation.worlds import RETENTION_DAYS, World  # noqa: E402
@@ -202,7 +202,7 @@ def log_of(simulation: Any, names: Sequence[str]) -> tuple[Any, datetime]:
     import pyarrow as pa
 
     table = events_table(simulation).to_pandas()
-    exposed = table["event"].isin(EXPOSURE_ALIASES)
+    exposed = table["event"].isin(EXPOSURE_EVENTS)
     of_user = dict(zip([f"u{number:07d}" for number in range(1, simulation.units + 1)], names, strict=True))
     said = (
         table.loc[exposed, "properties"].str[:-1] + ',"cluster":"' + table.loc[exposed, "user_id"].map(of_user) + '"}'

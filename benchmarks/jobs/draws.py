@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.harness.django_store import own_django
@@ -39,7 +40,7 @@ def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
         flag = Flag(1, "bench", "bench", "bench", 1, "running", "none", arms, (row,), "9f2c41d07ab3")
         units = options["units"]
         ids = [f"{n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}" for n in range(units)]
-        given = json.dumps([features([flag]), ids]).encode()
+        given = json.dumps([features([flag], datetime.now(UTC)), ids]).encode()
         environment = {"PYTHONPATH": str(growthbook_folder())}
 
         def ours(_turn: int) -> Figures:

@@ -11,8 +11,8 @@ from typing import Any
 
 from events.catalogue import labels
 from events.catalogue.signup_guess import EVERY_EVENT
-from events.counting.unit_values import EXPOSURE_EVENTS
 from events.models import CatalogueSnapshot
+from events.schema import EXPOSURE_EVENTS
 
 SCHEMA = 1
 NEAREST_OF = 1_000  # names that are compared letter by letter

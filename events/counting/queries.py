@@ -14,24 +14,31 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from events.counting.day_index import day_index, local_date, utc, wall_clock
+from events.counting.funnels import came_through
 from events.counting.properties import property_text
 from events.counting.unit_values import (
-    EXPOSURE_EVENTS,
     Basis,
     active_events,
     aggregate,
     either,
     finish,
     in_window,
+    is_apart,
     since_anchor,
 )
-from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
+from events.expressions.queries import selected
+from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival
+from events.schema import EXPOSURE_EVENTS
 from events.senders import BY_CLIENT
 from events.user_numbers.naming import text_of
 from events.windows import Clock, Window
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    from events.metrics import Active, MinDays, MinEvents, Value
+
+    type Bounded = Active | MinDays | MinEvents | Funnel | Value
 
 
 def span(events: ir.Table, clock: Clock) -> ir.Table:
@@ -225,15 +232,17 @@ def outcomes(
     events: ir.Table,
     users: ir.Table,
     basis: Basis,
-    definitions: Mapping[str, Retention | Value],
+    definitions: Mapping[str, Asked],
     *,
     keep: Sequence[str] = (),
     also: Callable[[ir.Table], Mapping[str, ir.Value]] | None = None,
 ) -> ir.Table:
-    """The users' columns and one column per definition, in one pass: a number, or null for a unit that is too young.
+    """The users' columns and one column per definition: a number, or null for a unit that is too young.
 
-    Retention gives 1.0 or 0.0, values give the number per unit (0.0 for a unit that did nothing). `survival` has two
-    columns and a population of its own: see `survival_times`.
+    All in one pass over the log, but funnels and SQL metrics, which have one each.
+
+    Retention and funnels give 1.0 or 0.0, values give the number per unit (0.0 for a unit that did nothing).
+    `survival` has two columns and a population of its own: see `survival_times`.
 
     Args:
         events: the event log.
@@ -250,13 +259,15 @@ def outcomes(
         raise ValueError("outcomes needs at least one definition")
     if any(isinstance(definition, Survival) for definition in definitions.values()):
         raise ValueError("survival is asked through survival_times")
-    log = since_anchor(events, users, basis, *keep)
-    more = {} if also is None else dict(also(log))
-    log = log if more else in_window(log, _reach(_bounded(definitions)))
-    found = log.group_by("user_id").aggregate(
-        **{f"_{name}": aggregate(log, definition, basis) for name, definition in definitions.items()}, **more
-    )
-    joined = users.left_join(found, "user_id").drop("user_id_right")
+    apart = {name: definition for name, definition in definitions.items() if is_apart(definition)}
+    together = {name: definition for name, definition in definitions.items() if name not in apart}
+    joined = users
+    if together or also is not None:
+        found = _in_one_pass(events, users, basis, together, keep, also)
+        joined = joined.left_join(found, "user_id").drop("user_id_right")
+    for name, definition in apart.items():
+        one = _apart(events, users, definition, basis).rename({f"_{name}": "value"})
+        joined = joined.left_join(one, "user_id").drop("user_id_right")
     values = {
         name: ibis.cases(
             (mature(joined, definition.window), finish(joined[f"_{name}"], definition)), else_=ibis.null("float64")
@@ -265,6 +276,31 @@ def outcomes(
         if not isinstance(definition, Survival)
     }
     return joined.mutate(**values).drop(*[f"_{name}" for name in definitions])
+
+
+def _in_one_pass(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    definitions: Mapping[str, Asked],
+    keep: Sequence[str],
+    also: Callable[[ir.Table], Mapping[str, ir.Value]] | None,
+) -> ir.Table:
+    log = since_anchor(events, users, basis, *keep)
+    more = {} if also is None else dict(also(log))
+    log = log if more else in_window(log, _reach(_bounded(definitions)))
+    return log.group_by("user_id").aggregate(
+        **{f"_{name}": aggregate(log, definition, basis) for name, definition in definitions.items()}, **more
+    )
+
+
+def _apart(events: ir.Table, users: ir.Table, definition: Asked, basis: Basis) -> ir.Table:
+    definition = definition.of if isinstance(definition, Capped) else definition
+    if isinstance(definition, Funnel):
+        return came_through(events, users, definition, basis)
+    if isinstance(definition, Expression):
+        return selected(events, users, definition, basis)
+    raise ValueError(f"{definition} has no question of its own")
 
 
 def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
@@ -325,11 +361,11 @@ def retention_curve(
     return table.mutate(active=table.active.fill_null(0)).order_by([*groups, "day"])
 
 
-def _bounded(definitions: Mapping[str, Retention | Value]) -> list[Active | MinDays | MinEvents | Value]:
+def _bounded(definitions: Mapping[str, Asked]) -> list[Bounded]:
     return [definition for definition in definitions.values() if not isinstance(definition, Survival)]
 
 
-def _reach(definitions: Sequence[Active | MinDays | MinEvents | Value]) -> Window:
+def _reach(definitions: Sequence[Bounded]) -> Window:
     """The smallest window that holds all of theirs."""
     last_days = [definition.window.end_day for definition in definitions]
     bounded = [day for day in last_days if day is not None]

@@ -15,26 +15,28 @@ from events.counting.properties import property_text
 from events.metrics import (
     Active,
     ActiveDays,
+    Asked,
     Behaviour,
     Capped,
     Count,
+    Expression,
+    Funnel,
     MinDays,
     MinEvents,
     Plain,
-    Retention,
     Survival,
     Total,
-    Value,
 )
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Clock, Window
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
-EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
 # A property beyond it is no amount of anything; its square would leave the range of numbers when units are summed.
 LARGEST = 1e30
+# With so few digits no engine leaves the range of its numbers.
+A_NUMBER = r"^\s*[+-]?([0-9]{1,200}\.?[0-9]{0,200}|\.[0-9]{1,200})([eE][+-]?[0-9]{1,2})?\s*$"
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,17 @@ class Basis:
     dialect: str = "duckdb"
 
 
-def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.Value:
+def is_apart(definition: Asked) -> bool:
+    """Whether a definition has a question of its own: no single pass over a unit's events counts it."""
+    return isinstance(getattr(definition, "of", definition), Funnel | Expression)
+
+
+def aggregate(log: ir.Table, definition: Asked, basis: Basis) -> ir.Value:
     """One number per unit over the events of the definition's window."""
     import ibis
 
-    if isinstance(definition, Survival):
-        raise ValueError("survival is asked through survival_times")
+    if isinstance(definition, Survival | Funnel | Expression):
+        raise ValueError(f"{definition} is asked through a question of its own")
     if isinstance(definition, Capped):
         return aggregate(log, definition.of, basis)  # a unit's whole sum is cut, by `finish`
     inside = between(log.day, definition.window)
@@ -71,17 +78,36 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
         case MinEvents():
             return how_many(inside & (log.event == definition.event))
         case Count():
-            matches = inside & _matches(log, definition.behaviour, basis)
+            these = inside & matches(log, definition.behaviour, basis)
             if definition.behaviour.distinct is None:
-                return how_many(matches)
+                return how_many(these)
             text = property_text(log.properties, definition.behaviour.distinct, basis.dialect)
-            return matches.ifelse(text, ibis.null("string")).nunique()
+            return these.ifelse(text, ibis.null("string")).nunique()
         case Total():
             # A CASE, not a filtered sum: engines then read the JSON of these events only, not of the whole log.
-            number = property_text(log.properties, definition.property, basis.dialect).try_cast("float64")
-            # Text such as "Infinity" casts too, and one such event from outside would leave no variance for anybody.
-            number = number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
+            number = amount(log, definition.property, basis)
             return (inside & (log.event == definition.event)).ifelse(number, ibis.null("float64")).sum()
+
+
+def amount(log: ir.Table, name: str, basis: Basis) -> ir.FloatingValue:
+    """A property as a number; null where it is none.
+
+    PostgreSQL ends a question at the first text that is no number, and Spark takes "7d" for one: elsewhere than in
+    DuckDB, whose cast tries, only what looks like a number is cast.
+    """
+    import ibis
+
+    text = property_text(log.properties, name, basis.dialect)
+    if basis.dialect != "duckdb":
+        text = text.re_search(A_NUMBER).ifelse(text, ibis.null("string"))
+    return within_reach(text.try_cast("float64"))
+
+
+def within_reach(number: ir.FloatingValue) -> ir.FloatingValue:
+    """The same number, or null: text such as "Infinity" casts too, and one such event would leave no variance."""
+    import ibis
+
+    return number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
 
 
 def how_many(condition: ir.BooleanValue) -> ir.IntegerScalar:
@@ -91,10 +117,12 @@ def how_many(condition: ir.BooleanValue) -> ir.IntegerScalar:
     return condition.ifelse(ibis.literal(1, "int32"), ibis.null("int32")).count()
 
 
-def finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
-    """What `aggregate` counted as the definition's value: 1.0 or 0.0 for retention, else the number; never null."""
+def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
+    """What was counted as the definition's value: 1.0 or 0.0 for retention and funnels, else a number; never null."""
     import ibis
 
+    if isinstance(getattr(definition, "of", definition), Expression):
+        number = within_reach(number)
     number = number.fill_null(0)
     if isinstance(definition, Capped):
         if definition.cap is None:
@@ -107,6 +135,8 @@ def finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
         least = definition.days
     elif isinstance(definition, MinEvents):
         least = definition.times
+    elif isinstance(definition, Funnel):
+        least = len(definition.steps)
     return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL casts no truth value to a number
 
 
@@ -130,7 +160,8 @@ def between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
     return day.between(window.start_day, window.end_day)
 
 
-def _matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
+def matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
+    """Whether an event shows the behaviour."""
     same = log.event == behaviour.event
     if behaviour.where is None:
         return same

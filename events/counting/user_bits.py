@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from events.counting import day_bits
 from events.counting.day_index import DAY, local_date, utc
-from events.counting.unit_values import EXPOSURE_EVENTS, Basis
+from events.counting.unit_values import Basis
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Clock, DayMode
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from django.conf import settings
 
 from events import disk, object_store
 
+LOG = "_delta_log"
+
 
 def url() -> str:
     """Where the table lies: a folder or an object-store address (EVENTS_URL).

@@ -4,6 +4,7 @@ Beside `events.store`, only this module knows Delta.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
@@ -33,7 +35,7 @@ SCHEMA = pa.schema(
         pa.field("properties", pa.string()),  # JSON text, as it was sent
         pa.field("message_id", pa.string()),
         pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("event_date", pa.date32(), nullable=False),  # the UTC date of `time`: the partition
+        pa.field("event_date", pa.date32(), nullable=False),  # the partition: `events.store._parts`
     ]
 )
 TABLE = SCHEMA.append(pa.field(dictionary.COLUMN, pa.int64()))  # null in rows of an older version
@@ -43,6 +45,11 @@ KEEP_REMOVED_HOURS = 7 * 24
 COUNTED = {"delta.dataSkippingStatsColumns": f"user_id,event,time,{dictionary.COLUMN}"}
 CONFIGURATION = {**COUNTED, "delta.deletedFileRetentionDuration": f"interval {KEEP_REMOVED_HOURS} hours"}
 RESERVES = "insight.reserves"
+# Carried by every commit that takes files out of the table: Delta lets two of one id never both succeed. By itself it
+# would take a commit of files that replace what a compaction has replaced already, and double their events.
+REPLACES = "insight.replaces"
+# What Delta says of the log when a version that it builds on was erased.
+SHORTENED = re.compile("Invalid table version|not found: .*_delta_log", re.IGNORECASE)
 COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided with other writers"
 
 
@@ -135,9 +142,11 @@ class Snapshot:
         at = self
         for _ in range(ATTEMPTS):
             try:
-                at.commit([*actions, *_removals(removed)], app_id=app_id, highest=highest)
+                at.commit([*actions, *removals(removed)], app_id=app_id, highest=highest, replaces=bool(removed))
                 return True
-            except CommitFailedError as error:
+            except DeltaError as error:
+                if not overtaken(error):
+                    raise
                 at = Snapshot(DeltaTable(url()))
                 if _names_of(at.handle) >= {path.name for path, _ in placed}:
                     return True  # an object store kept the commit, and its answer was lost on the way
@@ -149,10 +158,15 @@ class Snapshot:
         place.discard(placed)
         return False
 
-    def commit(self, actions: Sequence[Any], *, app_id: str, highest: int | None) -> None:
-        """Commit files that are in their places, under this writer's next number."""
+    def replacing(self) -> Transaction:
+        """The mark of a commit that takes files out of the table."""
+        return Transaction(REPLACES, self.last(REPLACES) + 1)
+
+    def commit(self, actions: Sequence[Any], *, app_id: str, highest: int | None, replaces: bool = False) -> None:
+        """Commit files that are in their places, under this writer's next number; `replaces` where files go."""
         marks = [Transaction(app_id, self.last(app_id) + 1)]
         marks += [Transaction(dictionary.USERS, max(highest, self.highest()))] if highest is not None else []
+        marks += [self.replacing()] if replaces else []
         self.handle.create_write_transaction(
             list(actions),
             "append",
@@ -160,20 +174,48 @@ class Snapshot:
             [PARTITION],
             commit_properties=CommitProperties(app_transactions=marks),
         )
+        before = int(self.handle.version())
+        self.handle.update_incremental()
         if place.is_local():
-            disk.force(Path(url()) / "_delta_log")
-            disk.force(Path(url()) / "_delta_log" / f"{self.handle.version():020d}.json")
+            disk.force(Path(url()) / place.LOG)
+            for version in range(before + 1, int(self.handle.version()) + 1):  # one of them is ours
+                try:
+                    disk.force(Path(url()) / place.LOG / f"{version:020d}.json")
+                except FileNotFoundError:  # an erasure has made the log shorter; a checkpoint holds what it said
+                    place.sync_everything()
+
+    def paths(self) -> list[str]:
+        """Paths of all files, the dictionary's too, below the table's address, as the log has them."""
+        found: list[str] = self._actions().column("path").to_pylist()
+        return found
+
+    def sizes(self) -> list[tuple[str, int]]:
+        """The same with their bytes, those that were written first in front."""
+        actions = self._actions().sort_by("modification_time")
+        return list(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
+
+    def action(self, name: str, file: disk.NewFile) -> AddAction:
+        """The entry of the log for a file that lies under this name."""
+        return _action(name, file)
 
     def has(self, paths: Collection[str]) -> bool:
         """True when the table consists of these files, among others."""
         return not paths or set(paths) <= set(self._actions().column("path").to_pylist())
 
 
+def overtaken(error: Exception) -> bool:
+    """True when a commit failed because of another one, also when that one has made the log shorter meanwhile."""
+    return isinstance(error, CommitFailedError) or (
+        isinstance(error, DeltaError) and SHORTENED.search(str(error)) is not None
+    )
+
+
 def _names_of(handle: Any) -> set[str]:
     return {str(uri).rpartition("/")[2] for uri in handle.file_uris()}
 
 
-def _removals(paths: Sequence[str]) -> list[RemoveAction]:
+def removals(paths: Sequence[str]) -> list[RemoveAction]:
+    """Entries of the log that take these files out of the table."""
     now = int(time.time() * 1000)
     return [RemoveAction(path, True, now, partition_values={PARTITION: _day_of(path)}) for path in paths]
 
@@ -199,23 +241,28 @@ def reserve(count: int) -> int:
         before = at.highest()
         try:
             at.commit([], app_id=RESERVES, highest=before + count)
-        except CommitFailedError:
+        except DeltaError as error:
+            if not overtaken(error):
+                raise
             continue
         return before
     raise OSError(COLLIDED)
 
 
 def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
-    """Commit the entries that `make` reads out of the newest version; False when it wants none."""
+    """Commit entries that `make` makes for the newest version, perhaps with new numbers; False when it wants none."""
     for _ in range(ATTEMPTS):
         at = snapshot()
         made = make(at)
         if made is None:
             return False
-        commit = CommitProperties(app_transactions=[Transaction(dictionary.USERS, at.highest())])
+        highest = max(at.highest(), pc.max(made.column(dictionary.COLUMN)).as_py())
+        commit = CommitProperties(app_transactions=[Transaction(dictionary.USERS, highest)])
         try:
             write_deltalake(at.handle, made.select(TABLE.names).cast(TABLE), mode="append", commit_properties=commit)
-        except CommitFailedError:
+        except DeltaError as error:
+            if not overtaken(error):
+                raise
             continue
         place.sync_commit(int(at.handle.version()))
         return True
@@ -253,7 +300,8 @@ def _action(name: str, file: disk.NewFile) -> AddAction:
     """The file as Delta's log wants it."""
     low, high = {"time": file.oldest}, {"time": file.newest}
     if file.day == dictionary.DAY:
-        low["event"] = high["event"] = dictionary.HAS_NUMBER
+        low["event"] = dictionary.JOINED if file.joins else dictionary.HAS_NUMBER
+        high["event"] = dictionary.HAS_NUMBER
     stats: dict[str, Any] = {"numRecords": file.rows, "minValues": low, "maxValues": high}
     if file.numbered:
         stats["nullCount"] = {dictionary.COLUMN: 0}

@@ -7,7 +7,7 @@ no source.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -78,6 +78,16 @@ def pulses() -> list[Pulse]:
         found = _count(timezone.now())
         cache.set(KEY, found, KEPT_SECONDS)
     return [Pulse(source, **found.get(source.pk, {})) for source in Source.objects.all()]
+
+
+def events_by_day(now: datetime) -> tuple[tuple[date, int], ...]:
+    """Events that came by HTTP on each of the last seven days and today, the oldest first. Days are the site's."""
+    today = timezone.localdate(now)
+    found = {today - timedelta(days=back): 0 for back in range(WEEK.days, -1, -1)}
+    for _source, began, came in _came(now):
+        if (day := timezone.localdate(began)) in found:
+            found[day] += came.events
+    return tuple(found.items())
 
 
 def _count(now: datetime) -> dict[int, dict[str, Any]]:

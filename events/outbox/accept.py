@@ -4,19 +4,25 @@ import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 from prometheus_client import Counter
 
+from events.erasing import late
+from events.identity import joins
+from events.identity.said import handed_on, said_in
 from events.models import Rejected, UnitTraits
 from events.outbox.insert import insert
-from events.schema import EventRecord, Rejection, merge_traits, read_batch
+from events.outbox.latest_traits import merge_traits
+from events.schema import EventRecord, Rejection, read_batch
 from events.senders import prefix_of
 
+QUARANTINE_AN_HOUR = 1_000  # rows of one source: a person reads the first dozen
 INGESTED = Counter("insight_ingest_events", "Events that came in by HTTP, by what became of them.", ["result"])
-RESULTS = [INGESTED.labels(name) for name in ("accepted", "duplicate", "rejected", "from_the_future")]
+RESULTS = [INGESTED.labels(name) for name in ("accepted", "duplicate", "rejected", "from_the_future", "erased_user")]
 
 
 @dataclass(frozen=True)
@@ -44,19 +50,27 @@ def accept_events(
     Raises:
         django.db.Error: when the database can't keep them; then nothing was kept.
     """
-    records, rejected = read_batch(events, received_at=received_at, **options)
+    if key_kind == "client":
+        options["oldest"] = received_at - timedelta(days=settings.CLIENT_EVENT_DAYS)
+    read, rejected = read_batch(events, received_at=received_at, **options)
+    records = late.drop_records(read)
     prefix = prefix_of(source_id, key_kind)
     said = [record for record in records if record.traits]
+    by_server = key_kind != "client"
+    logins = said_in(records, by_server=by_server)
     # One statement is a transaction by itself.
-    with transaction.atomic() if said or rejected else nullcontext():
+    with transaction.atomic() if said or rejected or logins else nullcontext():
         new = add_to_outbox(records, prefix=prefix, received_at=received_at, source=source_id)
         _remember_traits(said, received_at)
         if rejected:
-            Rejected.objects.bulk_create(
-                [_quarantined(item, source_id, received_at) for item in rejected], batch_size=500
-            )
+            _quarantine(rejected, source_id, key_kind, received_at)
+        if logins:
+            joins.keep_said(logins, source_id=source_id, by_server=by_server, received_at=received_at)
+    if logins and not connection.in_atomic_block:
+        handed_on(logins, by_server=by_server)
     clamped = sum([record.clamped for record in records])
-    for counter, count in zip(RESULTS, (new, len(records) - new, len(rejected), clamped), strict=True):
+    counts = (new, len(records) - new, len(rejected), clamped, len(read) - len(records))
+    for counter, count in zip(RESULTS, counts, strict=True):
         if count:
             counter.inc(count)
     return Receipt(new, len(records) - new, tuple(rejected))
@@ -85,7 +99,8 @@ def _remember_traits(said: Sequence[EventRecord], received_at: datetime) -> None
     users = sorted({record.user_id for record in said})
     if not users:
         return
-    UnitTraits.objects.bulk_create([UnitTraits(user_id=user) for user in users], ignore_conflicts=True)
+    made = [UnitTraits(user_id=user, is_user=False) for user in users]
+    UnitTraits.objects.bulk_create(made, ignore_conflicts=True)
     rows = {
         row.user_id: row for row in UnitTraits.objects.select_for_update().filter(user_id__in=users).order_by("user_id")
     }
@@ -93,7 +108,19 @@ def _remember_traits(said: Sequence[EventRecord], received_at: datetime) -> None
         row = rows[record.user_id]
         row.traits, row.times = merge_traits(row.traits, row.times, record.traits or {}, record.time)
         row.updated_at = received_at
-    UnitTraits.objects.bulk_update(rows.values(), ["traits", "times", "updated_at"], batch_size=200)
+        row.is_user = True if record.is_user else row.is_user
+    UnitTraits.objects.bulk_update(rows.values(), ["traits", "times", "updated_at", "is_user"], batch_size=200)
+
+
+def _quarantine(rejected: Sequence[Rejection], source: int, kind: str, received_at: datetime) -> None:
+    """Keep them to be read, as far as there is room; the sender is told of all, and metrics count them.
+
+    A public key gets half of the room: whoever floods it hides no event that a server sent.
+    """
+    most = QUARANTINE_AN_HOUR if kind != "client" else QUARANTINE_AN_HOUR // 2
+    hour = Rejected.objects.filter(source=source, received_at__gt=received_at - timedelta(hours=1))
+    room = max(0, most - hour.count())
+    Rejected.objects.bulk_create([_quarantined(item, source, received_at) for item in rejected[:room]], batch_size=500)
 
 
 def _quarantined(item: Rejection, source_id: int, received_at: datetime) -> Rejected:

@@ -6,15 +6,23 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import store
-from events.models import Flush, FormerOutboxEvent
+from events.models import Flush, FormerOutboxEvent, IdLink
 from events.outbox import flush, ownership, rows
+from events.outbox.recognise import recognise_stored
+from events.time_travel import kept_versions
 
 
-def adopt_store() -> int:
-    """Mark the store as this database's and number its batches under a new name; the number of events that wait.
+def adopt_store(*, recognise: bool = True) -> tuple[int, int]:
+    """Mark the store as this database's and number its batches under a new name.
 
     A batch that is on its way is settled when the store has it, and otherwise its events wait again. A store that isn't
     there is made. Other databases are refused from now on.
+
+    Args:
+        recognise: look into the store for waiting events that it has, as it does when it is newer than the database.
+
+    Returns:
+        How many events wait, and how many waited that the store had already.
 
     Raises:
         ownership.StoreRefused: when the store's log is damaged: nobody can own that.
@@ -24,10 +32,13 @@ def adopt_store() -> int:
         _close(last)
     version, writer = (last.version if last else 0) + 1, uuid.uuid4().hex
     ownership.look(writer)
+    known = recognise_stored() if recognise else 0
     # The store first: killed in between, this database is a stranger to the store, and the command is run again.
     store.append(store.SCHEMA.empty_table(), app_id=writer, version=version, owner=ownership.owner_mark(writer))
     Flush.objects.create(version=version, writer=writer, committed_at=timezone.now())
-    return flush.outbox_state().rows
+    kept_versions.let_go_missing()
+    IdLink.objects.filter(state=IdLink.State.HOLDS).update(in_store=False)  # this store may know nothing of them
+    return flush.outbox_state().rows, known
 
 
 def _close(batch: Flush) -> None:

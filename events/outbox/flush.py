@@ -19,8 +19,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from events.erasing import late
 from events.inflow import arrivals
-from events.models import Flush, FormerOutboxEvent, OutboxEvent, Rejected, UnitTraits
+from events.models import Flush, FormerOutboxEvent, IdLink, OutboxEvent, Rejected
 from events.outbox import message_ids, ownership
 from events.outbox.batches import rows_of
 
@@ -45,9 +46,20 @@ class OutboxState:
 def flush_events() -> int:
     """Move everything that was accepted before this call; the number of events that this call saw into the store.
 
+    Then the store is told which ids count as one person since.
+
     Raises:
         ownership.StoreRefused: when the store is not whole or not this database's; the events wait in the outbox.
     """
+    moved = _move_events()
+    if IdLink.objects.filter(in_store=False).exists():
+        from events.identity import in_store
+
+        in_store.write_links()
+    return moved
+
+
+def _move_events() -> int:
     if not ownership.known().last and not any(part.exists() for part in _waiting()):
         return 0  # a database that only reads
     moved = 0
@@ -88,12 +100,16 @@ def maintain_store() -> dict[str, int]:
         ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
     """
     from events import store
+    from events.time_travel import kept_versions
 
     dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
     arrivals.drop_old_arrivals()
     ownership.check_to_write()
-    done = store.compact()
-    return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": store.vacuum(), **dropped}
+    try:
+        done = store.compact()
+    finally:  # a file that can't be read keeps none that left the store
+        deleted = store.vacuum(kept=kept_versions.kept_paths())
+    return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": deleted, **dropped}
 
 
 def drop_old_message_ids() -> int:
@@ -104,21 +120,6 @@ def drop_old_message_ids() -> int:
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
     Flush.objects.filter(committed_at__lt=before).exclude(version=last.version if last else 0).delete()
     return dropped
-
-
-def forget_user(*, user_id: str) -> int:
-    """Remove a user's events, traits and refused events; the number of events removed from the store.
-
-    The outbox is flushed first, so that no row is left behind that would bring the user back. The bytes leave the disk
-    with the first vacuum a week later. Events that arrive afterwards are a new user's.
-    """
-    from events import store
-
-    flush_events()
-    removed = store.forget([user_id])
-    UnitTraits.objects.filter(user_id=user_id).delete()
-    Rejected.objects.filter(payload__contains=f'"{user_id}"').delete()
-    return removed
 
 
 def _seal() -> tuple[Flush | None, bool]:
@@ -141,8 +142,10 @@ def _take_rows(version: int, writer: str) -> tuple[Flush | None, bool]:
     if former := _take_former(version, writer):
         return former, False
     ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
+    if len(ids) and late.drop_waiting(int(ids[0]), int(ids[-1])):
+        ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
     if not len(ids):
-        return None, True
+        return None, took_all
     batch = Flush.objects.create(version=version, writer=writer, rows=len(ids), ranges=rows.ranges_of(ids))
     return batch, took_all
 

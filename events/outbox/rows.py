@@ -28,6 +28,8 @@ TEXTS = ("user_id", "event", "properties", "message_id")
 MOMENTS = ("time", "received_at")
 MOST_RANGES = 400  # SQLite takes no more than 1,000 conditions
 EPOCH = 946_684_800_000_000  # PostgreSQL counts microseconds since 2000
+# The years 1 to 9999, in microseconds since 2000. PostgreSQL's 'infinity' would become a year that no calendar has.
+FIRST_MOMENT, LAST_MOMENT = -63_082_281_600_000_000, 252_455_615_999_999_999
 WAITING = (
     "SELECT string_agg(int8send(id), ''), string_agg(int4send(octet_length(properties)), '') "
     "FROM (SELECT id, properties FROM {table} ORDER BY id LIMIT %s) AS taken"
@@ -111,7 +113,10 @@ def _columns(ranges: list[list[int]]) -> pa.Table:
         offsets = np.append(0, np.cumsum(lengths)).astype(np.int32)
         made[name] = pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(text))
     for name in MOMENTS:
-        made[name] = _arrow(_numbers(found.pop(0), ">i8") + EPOCH, pa.timestamp("us", tz="UTC"))
+        moments = _numbers(found.pop(0), ">i8")
+        if moments.size and not FIRST_MOMENT <= moments.min() <= moments.max() <= LAST_MOMENT:
+            raise ValueError(f"a moment in {name} lies beyond the calendar")
+        made[name] = _arrow(moments + EPOCH, pa.timestamp("us", tz="UTC"))
     table = pa.Table.from_arrays([made[field.name] for field in _fields()], schema=pa.schema(_fields()))
     firsts, lasts = np.array(ranges, np.int64).T
     ours = ids <= lasts[np.searchsorted(firsts, ids, side="right") - 1]  # not what was committed since, in a gap

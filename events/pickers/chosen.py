@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue
+from events.metric_catalogue.offered import title_and_note
 from events.metric_sentences import sentence
 from events.metrics import Behaviour, parse_behaviour, parse_metric
 from events.pickers.known_names import unknown_in_definition
@@ -38,7 +39,10 @@ def chips_of(lines: Iterable[str], kind: str = "behaviour") -> list[Chip]:
 
 
 def outcome_chip(line: str) -> Chip:
-    """The chip of an outcome: its sentence, and its specification."""
+    """The chip of an outcome: its sentence and its specification, or the metric of the catalogue that it names."""
+    named = title_and_note(line)
+    if named is not None:
+        return Chip(line, *named)
     try:
         metric = parse_metric(line)
     except Refused:

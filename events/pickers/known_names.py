@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from events.catalogue.refresh import ready_catalogue
-from events.metrics import Behaviour, Count, Metric, MinEvents, Ratio, Total
+from events.metrics import Behaviour, Count, Expression, Funnel, Metric, MinEvents, Ratio, Total
 from events.pickers.in_the_log import is_in_log
 from events.pickers.mends import Mend, Mendable
 
@@ -69,8 +69,28 @@ def unknown_in_definition(definition: Metric) -> Mendable | None:
             return unknown_event(event, lambda right: str(Total(right, name, window)))
         case Ratio(numerator, denominator):
             return unknown_in_definition(numerator) or unknown_in_definition(denominator)
+        case Funnel(steps):
+            return next(filter(None, (_unknown_step(definition, at) for at in range(len(steps)))), None)
+        case Expression():
+            return next(filter(None, (_unknown_in_select(definition, name) for name in definition.events)), None)
     of = getattr(definition, "of", None)
     return None if of is None else unknown_in_definition(of)
+
+
+def _unknown_step(funnel: Funnel, at: int) -> Mendable | None:
+    before, after = funnel.steps[:at], funnel.steps[at + 1 :]
+
+    def with_step(right: str) -> str:
+        return ":".join(("funnel", *map(str, before), right, *map(str, after), str(funnel.window)))
+
+    return unknown_behaviour(funnel.steps[at], with_step)
+
+
+def _unknown_in_select(metric: Expression, name: str) -> Mendable | None:
+    def quoted(event: str) -> str:
+        return "'" + event.replace("'", "''") + "'"
+
+    return unknown_event(name, lambda right: str(metric).replace(quoted(name), quoted(right)))
 
 
 def _unknown_property(

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from events.catalogue.refresh import ready_catalogue
+from events.metric_catalogue.offered import metrics
 from events.metric_sentences import sentence
 from events.metrics import Behaviour, Metric, parse_metric
 from events.pickers.definition_parts import Parts, definition_of
@@ -16,10 +17,11 @@ DAYS = ((0, 6), (0, 13))  # the line can say others
 
 
 def outcomes(typed: str, _of: str) -> list[Choice]:
-    """What the text says itself comes first, then the usual outcomes that fit, then counts of the events that fit."""
+    """What the text says itself comes first, then the catalogue and usual outcomes, then counts of events that fit."""
     found = []
     with suppress(Refused):
         found.append(_choice(read_definition(typed)))
+    found += metrics(typed, "")[: MOST // 2]
     usual = (_choice(parse_metric(line)) for line in USUAL)
     wanted = typed.casefold()
     found += [one for one in usual if wanted in f"{one.value} {one.title}".casefold()]

@@ -54,6 +54,7 @@ class NumberedLog:
         events: how many events it holds.
         oldest, newest: times of the first and the last event, ISO 8601 in UTC.
         day_grain: True when every event carries a date without a time of day.
+        joins: digest of which users count as one (`events.prepared.joined`), when it is opened; not kept.
     """
 
     generation: str
@@ -65,6 +66,7 @@ class NumberedLog:
     oldest: str
     newest: str
     day_grain: bool
+    joins: str = ""
 
     @property
     def folder(self) -> Path:
@@ -200,7 +202,7 @@ def _add_part(warehouse: Warehouse, log: NumberedLog, files: Sequence[str], step
 
 
 def _remember(log: NumberedLog) -> None:
-    text = json.dumps(asdict(log))
+    text = json.dumps({name: value for name, value in asdict(log).items() if name != "joins"})
     place = folder() / f"state-{uuid.uuid4().hex}.tmp"
     place.write_text(text, encoding="utf-8")
     place.replace(folder() / STATE)
@@ -215,7 +217,7 @@ def _sweep(log: NumberedLog) -> None:
         if place.is_dir() and place.name != log.generation and place.stat().st_mtime < before:
             shutil.rmtree(place, ignore_errors=True)
     for place in log.folder.glob("kept-*"):
-        if place.name != f"kept-{log.version}" and place.stat().st_mtime < before:
+        if not place.name.startswith(f"kept-{log.version}") and place.stat().st_mtime < before:
             shutil.rmtree(place, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from events.counting.user_bits import any_event, date_words, day_words, first_mo
 from events.metrics import Behaviour
 from events.outbox import ownership
 from events.outbox.flush import flush_events
-from events.prepared import numbered_log
+from events.prepared import joined, numbered_log
 from events.prepared.numbered_log import NumberedLog
 from events.warehouse import Warehouse, bounded
 from events.windows import Clock, DayMode, data_end
@@ -76,15 +77,18 @@ class Prepared:
         warehouse: the engine.
         numbers: the generation that is read.
         basis: clock, data's end, engine.
-        log: ``user_id`` (a number), ``event, time``.
         stop: may have ended the question.
     """
 
     warehouse: Warehouse
     numbers: NumberedLog
     basis: Basis
-    log: "ir.Table"
     stop: Stop
+
+    @cached_property
+    def log(self) -> "ir.Table":
+        """``user_id`` (a number), ``event, time``."""
+        return joined.counted_as(numbered_log.numbered(self.warehouse, self.numbers), self.joins)
 
     def rows(self, question: "ir.Table") -> list[dict[str, Any]]:
         """The answer to a question, which must be small."""
@@ -116,12 +120,27 @@ class Prepared:
     @property
     def names(self) -> "ir.Table":
         """``user_id`` as the store has it, and ``number``."""
+        names = self._own_names
+        if self.joins is None:
+            return names
+        found = names.left_join(self.joins, "number")
+        return found.select("user_id", number=found.stays.coalesce(found.number))
+
+    @property
+    def _own_names(self) -> "ir.Table":
         return self.warehouse.read([part.users for part in self.numbers.all_parts()])
+
+    @cached_property
+    def joins(self) -> "ir.Table | None":
+        """``number, stays`` of those who count as another; None where nobody does."""
+        if not self.numbers.joins:
+            return None
+        return self.kept("joined users", lambda: joined.pairs(self.warehouse, self._own_names))
 
     @property
     def active(self) -> "ir.Table":
         """The active days of every user: see `events.counting.user_bits.active_days`."""
-        return self.warehouse.read([part.days for part in self.numbers.all_parts()])
+        return joined.counted_as(self.warehouse.read([part.days for part in self.numbers.all_parts()]), self.joins)
 
     def event_names(self) -> list[str]:
         """Names of the log's events, those of most events first."""
@@ -178,7 +197,7 @@ class Prepared:
 
 def kept_folder(numbers: NumberedLog) -> Path:
     """Where the tables and answers of one version lie."""
-    return numbers.folder / f"kept-{numbers.version}"
+    return numbers.folder / f"kept-{numbers.version}{numbers.joins and '-'}{numbers.joins}"
 
 
 @contextmanager
@@ -214,7 +233,7 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
         clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
         end = data_end(numbered_log.moment_of(numbers.newest), clock, day_grain=numbers.day_grain)
         basis = Basis(clock, end, None, warehouse.dialect)
-        yield Prepared(warehouse, numbers, basis, numbered_log.numbered(warehouse, numbers), stop)
+        yield Prepared(warehouse, joined.with_joins(numbers), basis, stop)
 
 
 def _listening(stop: Stop, progress: Progress) -> Progress:

@@ -2,14 +2,14 @@
 
 Each event carries the number of its user in the column `user`, so that no join compares texts. The dictionary's rows
 lie in the same table, in a partition of their own that no reader of events opens: `$user` says that `user_id` has the
-number `user` since `time`; `$joined` says that the number `user` counts as another one, the `into` of its properties.
+number `user` since `time`; `$joined` says that the number `user` counts as another one, the `into` of its properties,
+or with its own number that it counts as no other any more.
 So one commit holds events and the numbers that are new in them; erasing, compaction and backup treat both alike.
 
 A number is given once: the highest one lies in the table's log, beside each commit that gives some, and two commits
 that give, erase or rewrite numbers never both succeed from the same version (`events.store`).
 """
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -106,28 +106,32 @@ def texts_of(numbers: Sequence[int], sources: Iterable[EntryFile]) -> dict[int, 
 
 
 def joins_of(sources: Iterable[EntryFile]) -> dict[int, int]:
-    """Which numbers count as which others; the last word counts."""
-    found: list[tuple[datetime, int, int]] = []
+    """Which numbers count as which others; the last word counts, also that a number is by itself again."""
+    parts = [pa.array([], STAMP)], [pa.array([], pa.int64())], [pa.array([], pa.int64())]
     for source in sources:
         for batch in _parts(source, ["event", COLUMN, "properties", "received_at"]):
-            rows = batch.filter(pc.equal(batch.column(0), JOINED)).to_pylist()
-            found += [(row["received_at"], row[COLUMN], json.loads(row["properties"])["into"]) for row in rows]
-    return {number: into for _, number, into in sorted(found)}
+            rows = batch.filter(pc.equal(batch.column(0), JOINED))
+            for part, column in zip(parts, (rows.column(3), rows.column(1), _into(rows.column(2))), strict=True):
+                part.append(column)
+    said = pa.table([pa.chunked_array(part) for part in parts], names=["at", "number", "into"])
+    last = said.sort_by([("at", "ascending"), ("number", "ascending"), ("into", "ascending")])
+    pairs = dict(zip(last.column("number").to_pylist(), last.column("into").to_pylist(), strict=True))
+    return {number: into for number, into in pairs.items() if number != into}
 
 
-def entries_of(texts: Sequence[str], sources: Iterable[EntryFile]) -> tuple[int, list[int]]:
-    """How many entries are about these users, those that join others to them included, and the users' numbers."""
-    own: list[dict[str, Any]] = []
-    joins: list[str] = []
-    for source in sources:
-        for batch in _parts(source, ["user_id", "event", COLUMN, "properties"]):
-            theirs = pc.is_in(batch.column(0), value_set=pa.array(texts, pa.string()))
-            own += batch.filter(theirs).to_pylist()
-            others = batch.filter(pc.and_(pc.invert(theirs), pc.equal(batch.column(1), JOINED)))
-            joins += others.column(3).to_pylist()
-    numbers = [row[COLUMN] for row in own if row["event"] == HAS_NUMBER]
-    wanted = {into_text(number) for number in numbers}
-    return len(own) + sum(text in wanted for text in joins), numbers
+def _into(properties: pa.Array) -> pa.Array:
+    """The number that `into_text` has written."""
+    return pc.utf8_trim(properties, characters='{}"into: ').cast(pa.int64())
+
+
+def number_of_texts(sources: Iterable[EntryFile]) -> int:
+    """How many users have a number."""
+    return sum(len(ids) for source in sources for ids, _ in _pairs(source))
+
+
+def all_texts(sources: Iterable[EntryFile]) -> list[str]:
+    """The ids of all users."""
+    return [text for source in sources for ids, _ in _pairs(source) for text in ids.to_pylist()]
 
 
 def _pairs(source: EntryFile) -> Iterator[Pair]:
@@ -173,9 +177,9 @@ def entries(texts: pa.Array, numbers: Numbers, now: datetime) -> pa.Table:
     return _rows(texts, numbers, HAS_NUMBER, pa.nulls(len(texts), pa.string()), now)
 
 
-def join_entries(texts: Sequence[str], numbers: Sequence[int], into: int, now: datetime) -> pa.Table:
-    """Entries that let these users count as the one with the number `into`."""
-    properties = pa.array([into_text(into)] * len(texts), pa.string())
+def join_entries(texts: Sequence[str], numbers: Sequence[int], into: Sequence[int], now: datetime) -> pa.Table:
+    """Entries that let each of these users count as the one with the number in `into`; their own: as nobody else."""
+    properties = pa.array([into_text(number) for number in into], pa.string())
     return _rows(pa.array(texts, pa.string()), np.asarray(numbers, dtype=np.int64), JOINED, properties, now)
 
 

@@ -1,52 +1,59 @@
-"""Two users who are one person: from now on both count as one of them, in all questions to the store."""
+"""Ids that count as another one, in all questions to the store: what the database has decided, as entries of it.
 
+Which ids those are is `events.identity`'s to decide; here it is only said by number.
+"""
+
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 
-from events import store
 from events.delta.snapshot import Snapshot, add_to_dictionary
 from events.user_numbers import dictionary
-from runs.refusals import Refused
+
+AT_ONCE = 50_000
 
 
-def join_users(goes: str, stays: str) -> bool:
-    """Let one user's events count as another's, also those that come later.
+def count_as(roots: Mapping[str, str]) -> int:
+    """Let each id's events count as another's, also those that come later; how many entries were new.
 
-    Who was joined to the first one before follows. Forgetting the user who stays undoes the joining.
+    An id that the store doesn't know gets a number, so that its later events count at once. Readers look up once and
+    follow no chain: name for each id the one as which all of them count.
 
     Args:
-        goes: the id of the user whose events count as the other's.
-        stays: the id of the other.
-
-    Returns:
-        False when both count as one already.
-
-    Raises:
-        Refused: when the store doesn't know one of them, or has events without numbers still (`number_store`).
+        roots: for each id the one as which it counts; itself, to be by itself again.
     """
-    if not store.exists():
-        raise Refused("There is no user {name} in the event store.", name=goes)
-    return add_to_dictionary(lambda at: _entries(at, goes, stays))
+    listed, done = sorted(roots.items()), 0
+    for start in range(0, len(listed), AT_ONCE):
+        some, counts = dict(listed[start : start + AT_ONCE]), [0]
+
+        def make(at: Snapshot, some: Mapping[str, str] = some, counts: list[int] = counts) -> pa.Table | None:
+            made, counts[0] = _entries(at, some)
+            return made
+
+        done += counts[0] if add_to_dictionary(make) else 0
+    return done
 
 
-def _entries(at: Snapshot, goes: str, stays: str) -> pa.Table | None:
-    if at.unnumbered():
-        raise Refused("Some events have no number of their user yet; the store's next maintenance gives it to them.")
-    given = dictionary.numbers_of(pa.array([goes, stays], pa.string()), at.opened_dictionary()).tolist()
-    for name, number in zip((goes, stays), given, strict=True):
-        if not number:
-            raise Refused("There is no user {name} in the event store.", name=name)
-    joins = dictionary.joins_of(at.opened_dictionary(joins=True))
-    gone, into = (joins.get(number, number) for number in given)
-    if gone == into:
-        return None
-    # Everybody who counts as `gone` gets an entry of their own, so that readers look up once and follow no chain.
-    moved = [gone, *(number for number, other in joins.items() if other == gone)]
-    texts = dictionary.texts_of(moved, at.opened_dictionary())
-    return dictionary.join_entries(
-        [texts[number] for number in moved if number in texts],
-        [number for number in moved if number in texts],
-        into,
-        datetime.now(UTC),
-    )
+def _entries(at: Snapshot, roots: Mapping[str, str]) -> tuple[pa.Table | None, int]:
+    """What is to be written, and how many entries of joined ids are in it."""
+    texts = pa.array(sorted({*roots, *roots.values()}), pa.string())
+    now = datetime.now(UTC)
+    numbers = dictionary.numbers_of(texts, at.opened_dictionary())
+    new = np.flatnonzero(numbers == 0)
+    numbers[new] = at.highest() + 1 + np.arange(new.size)
+    number = dict(zip(texts.to_pylist(), numbers.tolist(), strict=True))
+    said = dictionary.joins_of(at.opened_dictionary(joins=True))
+    goes = [
+        (name, number[name], number[root])
+        for name, root in sorted(roots.items())
+        if said.get(number[name], number[name]) != number[root]
+    ]
+    if not goes:
+        return None, 0
+    used = {name for name, _own, _into in goes} | {roots[name] for name, _own, _into in goes}
+    fresh = [place for place in new.tolist() if texts[place].as_py() in used]
+    users = dictionary.entries(texts.take(pa.array(fresh, pa.int64())), numbers[fresh], now)
+    joins = dictionary.join_entries([g[0] for g in goes], [g[1] for g in goes], [g[2] for g in goes], now)
+    return pa.concat_tables([users, joins]), len(goes)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 TEXT = "user_text"  # the column with the id in the events of a numbered store
+OWN = "own_user"  # and the one with the number of the id that was sent, where some ids count as one person
 
 
 @dataclass(frozen=True)

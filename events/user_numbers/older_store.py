@@ -41,13 +41,21 @@ def number_store() -> int:
 
 
 def number_and_maintain() -> dict[str, int]:
-    """Give numbers where some are missing, then what `flush.maintain_store` does.
+    """Give numbers where some are missing, then what `flush.maintain_store` does, also when the first has failed.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not ours.
+        ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
     """
-    ownership.check_to_write()
-    return {"files_numbered": number_store(), **flush.maintain_store()}
+    numbered, trouble = 0, None
+    try:
+        ownership.check_to_write()
+        numbered = number_store()
+    except Exception as error:  # one bad file must not keep ids and refused events for ever
+        trouble = error
+    done = flush.maintain_store()
+    if trouble is not None:
+        raise trouble
+    return {"files_numbered": numbered, **done}
 
 
 def _number(paths: Sequence[str]) -> bool:

@@ -10,9 +10,11 @@ from django.views.decorators.http import require_safe
 
 from events.catalogue import labels, refresh
 from events.catalogue.listing import Catalogue, PropertyEntry
+from events.erasing import retention
+from events.identity.link_counts import counts
 from events.inflow.source_pulse import pulses
 from events.inflow.store_health import store_health
-from events.report import event_rows, source_words
+from events.report import event_rows, identity_part, source_words
 from reporting.words import Message
 from runs.refusals import Refused
 from runs.web import may
@@ -24,11 +26,15 @@ from runs.web import may
 def overview(request: HttpRequest) -> HttpResponse:
     """Sources, store and list at one glance; an empty site begins with its first event."""
     found, trouble = ready()
+    found_pulses = pulses()
     sources = [
         {"pulse": pulse, "light": source_words.LIGHTS[pulse.state], "state": source_words.state_words(pulse.state)}
-        for pulse in pulses()
+        for pulse in found_pulses
     ]
-    context = {"catalogue": found, "trouble": trouble, "sources": sources, "health": store_health()}
+    limits = retention.limits_now()
+    kept = [(pulse.source.name, limits.by_source.get(pulse.source.pk)) for pulse in found_pulses]
+    context: dict[str, Any] = {"catalogue": found, "trouble": trouble, "sources": sources, "health": store_health()}
+    context |= {"kept": kept, "limits": limits, "identity": identity_part.rows(counts())}
     return render(request, "events/overview.html", context)
 
 

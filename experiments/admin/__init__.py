@@ -1,5 +1,5 @@
 """Experiments in the admin. Django finds its pages by this module."""
 
-from experiments.admin import experiment, layers, webhooks
+from experiments.admin import experiment, layers, reviews, rollouts, webhooks
 
-__all__ = ["experiment", "layers", "webhooks"]
+__all__ = ["experiment", "layers", "reviews", "rollouts", "webhooks"]

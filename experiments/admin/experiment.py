@@ -15,11 +15,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
+from events.admin import WithHistory
 from experiments.admin import forms as shapes
 from experiments.admin.inlines import ROWS, AudienceInline, OverrideInline, VariantInline, kept, save_overrides
 from experiments.admin.layers import Saying
@@ -77,7 +77,7 @@ def _question(what: Action, keys: list[str]) -> str:
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
+class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
     """Plan, life and log of an experiment."""
 
     form = DraftForm

@@ -69,6 +69,11 @@ class HoldoutForm(OneHoldoutForm):
         model = Holdout
         fields = ("key", "share", "active")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:  # it is only shown then, and no browser sends it
+            del self.fields["share"]
+
 
 class CloneForm(forms.Form):
     """The key of the copy."""
@@ -78,7 +83,8 @@ class CloneForm(forms.Form):
 
 def segment_choices(kept: str | None) -> list[tuple[str, str]]:
     """Published segments that may be targeted, by the name that services use, and the one that is chosen already."""
-    rows = Segment.objects.published().filter(targetable=True).order_by("version", "number")
+    rows = Segment.objects.published().filter(targetable=True, version__model__archived_at=None)
+    rows = rows.order_by("version", "number")
     found = {row.slug: f"{row.slug} · {row}" for row in rows}
     if kept and kept not in found:
         found[kept] = kept

@@ -22,8 +22,8 @@ class WebhookEndpointAdmin(ModelAdmin):
     list_display = ["name", "url", "enabled", "disabled_reason", "created_at"]
     search_fields = ["name", "url"]
     empty_text = _("No webhook yet. Register an address, and it hears when experiments start, stop or have a verdict.")
-    fields = ["name", "url", "enabled", "disabled_reason", "previous_until", "created_at"]
-    readonly_fields = ["disabled_reason", "previous_until", "created_at"]
+    fields = ["name", "url", "enabled", "disabled_reason", "previous_until", "certificate_until", "created_at"]
+    readonly_fields = ["disabled_reason", "previous_until", "certificate_until", "created_at"]
     actions = ["rotate"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

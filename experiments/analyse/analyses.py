@@ -1,5 +1,6 @@
 """Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,11 +12,13 @@ from django.utils import timezone
 
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
-from events.asking import questions
+from events.asking import Questions, questions
 from experiments.analyse import payload_versions
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
 from experiments.analyse.decision.decision_record import decision_facts
 from experiments.analyse.effects import Comparison
+from experiments.analyse.gather.admission import AdmissionRule
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
@@ -23,6 +26,7 @@ from experiments.analyse.handed_on.hand_on import hand_on
 from experiments.analyse.handed_on.list_figures import figures_of
 from experiments.analyse.health.sender_checks import beside, is_doubtful
 from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.provable.proof import Sources, digest_read, prove
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.models import Analysis, Experiment
@@ -35,6 +39,7 @@ from reporting.document import dump
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.queue.tell_people import tell
 from runs.refusals import Refused
 from stats.results import computable
 
@@ -92,13 +97,13 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    made: list[Readout] = []  # what follows from it needs the record, and the run keeps its JSON alone
+    made: list[tuple[Readout, Sources | None]] = []  # what follows needs the records, and the run keeps JSON alone
 
     def compute(progress: Progress) -> dict[str, Any]:
         made.append(_compute(analysis, progress))
-        return READOUT.store(made[0])
+        return READOUT.store(made[0][0])
 
-    return perform(analysis, compute, listen=listen, then=lambda _payload: _conclude(analysis, made[0]))
+    return perform(analysis, compute, listen=listen, then=lambda payload: _conclude(analysis, payload, *made[0]))
 
 
 def request_due() -> int:
@@ -148,35 +153,61 @@ def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str,
     return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
 
 
-def _compute(analysis: Analysis, progress: Progress) -> Readout:
+def _compute(analysis: Analysis, progress: Progress) -> tuple[Readout, Sources | None]:
+    """The readout, and what it was made of where it may become the final one."""
     experiment = analysis.experiment
     plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
         # The plan may have been amended while this waited: what is kept is what was asked.
         analysis.inputs = _inputs(experiment, asked, plan)
         Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
-        rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
-
-        def read(told: Progress, *, verified: bool) -> Readout:
-            answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
-            return read_out(
-                plan,
-                answers,
-                audit,
-                earlier=earlier,
-                peek=analysis.peek,
-                today=timezone.localdate(),
-                seed=analysis.seed,
-            )
-
-        readout = read(part(progress, 0, GATHERED), verified=False)
-        if is_doubtful(readout.health):
-            readout = beside(readout, read(silent, verified=True))
+        audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), timezone.localdate()
+        readout = readout_of(
+            store,
+            asked,
+            plan,
+            rule=rule_of(experiment),
+            audit=audit,
+            earlier=earlier,
+            peek=analysis.peek,
+            today=today,
+            seed=analysis.seed,
+            progress=progress,
+        )
+        sources = None
+        if readout.standing.final:
+            digest = digest_read(store, asked)
+            sources = Sources(store.warehouse.files, digest, audit, today.isoformat(), len(earlier))
     progress("statistics", 0.98)
+    return readout, sources
+
+
+def readout_of(
+    store: Questions,
+    asked: Question,
+    plan: Planned,
+    *,
+    rule: AdmissionRule,
+    audit: Audit,
+    earlier: Sequence[LookTaken],
+    peek: bool,
+    today: date,
+    seed: int,
+    progress: Progress,
+) -> Readout:
+    """From the open warehouse to the readout, without what only client keys have reported where that is doubtful."""
+
+    def read(told: Progress, *, verified: bool) -> Readout:
+        answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+        return read_out(plan, answers, audit, earlier=earlier, peek=peek, today=today, seed=seed)
+
+    readout = read(part(progress, 0, GATHERED), verified=False)
+    if is_doubtful(readout.health):
+        readout = beside(readout, read(silent, verified=True))
     return readout
 
 
-def _conclude(analysis: Analysis, readout: Readout) -> None:
+def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sources: Sources | None) -> None:
     """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
 
     Raises:
@@ -197,12 +228,15 @@ def _conclude(analysis: Analysis, readout: Readout) -> None:
     # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
     lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
     final = readout.standing.final and readout.report is not None and lasting
-    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, **for_lists(readout))
+    # Nothing is signed before the last look: of any other analysis there is no proof.
+    proof = prove(analysis, readout, payload, sources) if final and sources is not None else None
+    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, proof=proof, **for_lists(readout))
     facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
     if alarmed and known != "INVALID":
         announce("experiment.sample_ratio", facts)
     if final or (code and code not in ("INCONCLUSIVE", known)):
         announce("experiment.verdict", {**facts, "final": final, "decision": decision_facts(readout.decision)})
+    tell("analysed", analysis._meta.label, analysis.pk, "done")  # what may be told of it is asked above
     if final and experiment.moment is not None:
         hand_on(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))

@@ -6,7 +6,7 @@ from experiments.models import Analysis, Experiment
 
 
 def with_findings() -> QuerySet[Experiment]:
-    """Experiments but archived ones, the latest first, each with `found_pk`, `found_verdict`, `found_final`,
+    """Experiments, archived ones too, the latest first, each with `found_pk`, `found_verdict`, `found_final`,
     `found_as_of` and `found_fraction` of its latest good analysis.
     """
     done = Analysis.objects.filter(experiment=OuterRef("pk"), status=Analysis.Status.DONE).order_by("-pk")
@@ -15,8 +15,7 @@ def with_findings() -> QuerySet[Experiment]:
         return Subquery(done.values(name)[:1])
 
     return (
-        Experiment.objects.exclude(status=Experiment.Status.ARCHIVED)
-        .select_related("moment")
+        Experiment.objects.select_related("moment")
         .defer("moment__evidence")
         .annotate(
             found_pk=latest("pk"),

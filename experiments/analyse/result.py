@@ -226,6 +226,7 @@ class Flow:
         not_admitted: exposures that count nowhere, by sender and reason.
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
         no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.
+        identity_conflicts: persons left out because their ids had met different arms before they were joined.
     """
 
     exposed: Mapping[str, int]
@@ -237,6 +238,7 @@ class Flow:
     not_admitted: tuple[SetAside, ...] = ()
     unverified: Unverified | None = None
     no_cluster: int = 0
+    identity_conflicts: int = 0
 
 
 @dataclass(frozen=True)

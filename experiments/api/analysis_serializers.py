@@ -33,6 +33,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "peek",
             "seed",
             "as_of",
+            "erased_units",
             "reason",
             "created_at",
             "finished_at",

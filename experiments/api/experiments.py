@@ -17,10 +17,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aha.models import AhaMoment
+from events.upkeep.owners import OWNERS
+from events.upkeep.thing_verbs import OwnedActions, OwnedFilter
 from experiments.api import serializers as shapes
 from experiments.api import sizing_serializers
 from experiments.api.arms_serializers import SuggestionWithArmsSerializer
-from experiments.api.base import Newest, asked
+from experiments.api.base import Newest, account, agent, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan.lifecycle import Action
 from experiments.plan.mistakes import KEY
@@ -37,8 +39,8 @@ class NewestHistory(Newest):
     ordering = "-history_id"
 
 
-class ExperimentFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no types
-    """By state, flag, moment or layer."""
+class ExperimentFilter(OwnedFilter):
+    """By state, flag, moment or layer, tag and owner."""
 
     status = filters.ChoiceFilter(choices=Experiment.Status.choices)
     flag = filters.CharFilter(field_name="flag_key")
@@ -57,11 +59,14 @@ def verb(method: Answer) -> Answer:
     return described(action(detail=True, methods=["post"], url_path=path, filterset_class=None)(method))
 
 
-class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]):
+class ExperimentViewSet(
+    OwnedActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]
+):
     """Experiments: the plan, its life, and who is in."""
 
     queryset = (
-        Experiment.objects.select_related("moment", "layer", "holdout", "created_by")
+        Experiment.objects.select_related("moment", "layer", "holdout", *OWNERS)
+        .prefetch_related("tags")
         .defer("moment__evidence")
         .order_by("-id")
     )
@@ -90,7 +95,8 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Make a draft."""
         from experiments.plan import drafts
 
-        made = drafts.create_draft(by=person(request), **asked(shapes.ExperimentSerializer, request))
+        values = asked(shapes.ExperimentSerializer, request)
+        made = drafts.create_draft(by=account(request), drafted_by_agent=agent(request), **values)
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.DraftSerializer, responses=shapes.ExperimentSerializer)
@@ -100,13 +106,18 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
         change = shapes.DraftSerializer(self.get_object(), data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        drafts.update_draft(key=key, by=person(request), **change.validated_data)
+        drafts.update_draft(key=key, by=account(request), **change.validated_data)
         return self._whole(key)
 
-    @verb
+    @extend_schema(request=shapes.StartSerializer, responses=shapes.ExperimentSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
     def start(self, request: Request, key: str) -> Response:
-        """Start; the plan is frozen from here on."""
-        return self._move(request, Action.START)
+        """Start; the plan is frozen from here on. Where the site reviews plans, it needs an approval."""
+        from experiments.plan import moves
+
+        key = self.get_object().key
+        moves.move(key=key, action=Action.START, by=person(request), **asked(shapes.StartSerializer, request))
+        return self._whole(key)
 
     @verb
     def pause(self, request: Request, key: str) -> Response:
@@ -166,7 +177,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         from experiments.plan import drafts
 
         values = asked(shapes.CloneSerializer, request)
-        made = drafts.clone(experiment=self.get_object(), by=person(request), key=values["key"])
+        made = drafts.clone(experiment=self.get_object(), by=account(request), key=values["key"])
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -270,5 +281,7 @@ class MomentExperimentsView(APIView):
 
         moment = get_object_or_404(AhaMoment, key=key)
         values = asked(shapes.FromMomentSerializer, request)
-        made = drafts.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
+        made = drafts.draft_from_moment(
+            moment=moment, by=account(request), take_up=values["take_up"], drafted_by_agent=agent(request)
+        )
         return Response(shapes.ExperimentSerializer(made).data, status=status.HTTP_201_CREATED)

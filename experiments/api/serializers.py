@@ -6,6 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from aha.models import AhaMoment
+from events.upkeep.thing_verbs import UpkeepFields
+from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
@@ -23,7 +25,10 @@ def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
 def metrics() -> serializers.ListField:
     """Outcomes in the order of the plan."""
     return serializers.ListField(
-        child=serializers.CharField(max_length=400), max_length=50, required=False, help_text="a SPEC, window:14-20"
+        child=serializers.CharField(max_length=400),
+        max_length=50,
+        required=False,
+        help_text="a SPEC such as window:14-20, or metric:KEY of the catalogue",
     )
 
 
@@ -61,7 +66,17 @@ class GuardrailRuleSerializer(serializers.Serializer[Row]):
     margin = serializers.FloatField(help_text="a loss of this size or more is harm; above 0, 0.01 = one point")
 
 
-class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
+class ChosenMetricSerializer(serializers.Serializer[Any]):
+    """An outcome that comes from the catalogue of metrics."""
+
+    definition = serializers.CharField(help_text="as the plan keeps it")
+    key = serializers.CharField()
+    version = serializers.IntegerField(help_text="that the plan keeps")
+    newest = serializers.IntegerField(help_text="version of the metric now")
+    status = serializers.CharField(help_text="of the metric now: draft, certified or deprecated")
+
+
+class ExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]):
     """An experiment with its arms and its audience."""
 
     flag_key = serializers.CharField(max_length=128, required=False, help_text="the key itself unless given")
@@ -120,6 +135,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
+    metrics = serializers.SerializerMethodField(help_text="outcomes that come from the catalogue, with their version")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
     # A plain text: moments and runs have a status, too, and their lists would fight for one name.
     status = serializers.CharField(read_only=True, help_text="draft, running, paused, stopped, concluded or archived")
@@ -141,6 +157,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "secondary_metrics",
             "guardrail_metrics",
             "guardrail_rules",
+            "metrics",
             "otherwise",
             "alpha",
             "power",
@@ -172,6 +189,9 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "version",
             "seed",
             "created_by",
+            "drafted_by_agent",
+            "tags",
+            "owner",
             "created_at",
             "started_at",
             "enrolment_closed_at",
@@ -181,6 +201,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         read_only_fields = [
             "version",
             "seed",
+            "drafted_by_agent",
             "created_at",
             "started_at",
             "enrolment_closed_at",
@@ -189,6 +210,20 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         ]
         validators: list[Any] = []
 
+    @extend_schema_field(ChosenMetricSerializer(many=True))
+    def get_metrics(self, row: Experiment) -> list[Row]:
+        """Definition as the plan keeps it, and where it comes from."""
+        return [
+            {
+                "definition": definition,
+                "key": version.metric.key,
+                "version": version.number,
+                "newest": version.metric.version,
+                "status": version.metric.status,
+            }
+            for definition, version in chosen_of(row).items()
+        ]
+
 
 class DraftSerializer(ExperimentSerializer):
     """Changes of a draft: what is left out stays; a list replaces the list."""
@@ -196,7 +231,7 @@ class DraftSerializer(ExperimentSerializer):
     key = serializers.CharField(read_only=True)
 
 
-class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
+class ListedExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]):
     """A line of the list."""
 
     moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True, allow_null=True)
@@ -211,6 +246,8 @@ class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "status",
             "version",
             "moment",
+            "tags",
+            "owner",
             "created_at",
             "started_at",
             "stopped_at",
@@ -221,6 +258,12 @@ class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
 
 class WhySerializer(serializers.Serializer[Row]):
     why = serializers.CharField(default="", allow_blank=True, max_length=2_000, help_text="kept in the history")
+
+
+class StartSerializer(WhySerializer):
+    without_review = serializers.BooleanField(
+        default=False, help_text="in an emergency: a signed-in administrator, who says why; the report shows it"
+    )
 
 
 class AmendableSerializer(ExperimentSerializer):

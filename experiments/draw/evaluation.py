@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from experiments.draw.bucketing import Range, bucket_ranges, choose, unit_hash
+from experiments.draw.rollout_record import RolloutRecord
 from experiments.draw.whole_clusters import Saturation, saturation_ranges, within_seed, within_weights
 
 DEFAULT = "default"  # the variant of everybody who is not in; no arm may be called so
@@ -73,6 +74,7 @@ class Flag:
         remote_only: the configuration never leaves the server.
         cluster: attribute that holds the id of a unit's cluster, which is drawn in the unit's place; empty for units.
         saturations: what a cluster may draw; then units are drawn inside it. Empty where a cluster has one arm.
+        rollout: what is shipped after the end; None where nothing is.
     """
 
     pk: int
@@ -95,6 +97,7 @@ class Flag:
     remote_only: bool = False
     cluster: str = ""
     saturations: tuple[Saturation, ...] = ()
+    rollout: RolloutRecord | None = None
 
     @property
     def hash_attribute(self) -> str:
@@ -123,6 +126,7 @@ class Draw:
         bucket: the number drawn, 0 to 1.
         segment: of the row that matched.
         cluster: whose draw it was; None where units are drawn.
+        drawn_by: the id that was drawn, where the unit draws by another one; else None.
     """
 
     arm: int | None
@@ -130,6 +134,7 @@ class Draw:
     bucket: float
     segment: str | None = None
     cluster: str | None = None
+    drawn_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,9 +194,9 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None, cluster: str |
         excluded = "enrolment"
     elif flag.new_since is not None and not is_new:
         excluded = "anchor"
-    elif not _inside(flag.holdout, unit):
+    elif not inside(flag.holdout, unit):
         excluded = "holdout"
-    elif not _inside(flag.layer, unit):
+    elif not inside(flag.layer, unit):
         excluded = "layer"
     elif row is None:
         excluded = "segment"
@@ -253,7 +258,8 @@ def split(
     return Evaluation(flag, arm, "SPLIT", {"bucket": bucket, "sticky": sticky, **(private or {})})
 
 
-def _inside(slot: Slot | None, unit: str) -> bool:
+def inside(slot: Slot | None, unit: str) -> bool:
+    """Whether a slot holds the unit's draw; without a slot everybody is inside."""
     return slot is None or slot.low <= unit_hash(slot.seed, unit) < slot.high
 
 

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from events.metric_catalogue.references import is_known
 from events.metrics import parse_metric
 from events.models import Source
 from runs.refusals import Refused
@@ -63,11 +64,12 @@ class MetricsField(forms.CharField):
         return "\n".join(value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
-        """A list of SPECs that can be read."""
+        """A list of SPECs that can be read, or that name a metric of the catalogue."""
         lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
         for line in lines:
             try:
-                parse_metric(line)
+                if not is_known(line):
+                    parse_metric(line)
             except Refused as refusal:
                 raise forms.ValidationError(refusal.sentence) from None
         return lines

@@ -10,6 +10,7 @@ from runs.models import Run
 class Analysis(Run):
     """One analysis of an experiment. Its payload is `experiments.analyse.result.Readout` as JSON."""
 
+    HEAVY = (*Run.HEAVY, "proof")
     NAMED_BY = ("experiment__moment",)
     experiment = models.ForeignKey(
         Experiment, on_delete=models.PROTECT, related_name="analyses", verbose_name=_("experiment")
@@ -26,6 +27,9 @@ class Analysis(Run):
 
     # `experiments.analyse.handed_on.list_figures`; None while the outcome is locked.
     figures = models.JSONField(null=True, editable=False)
+    # What a final one was made of, `experiments.analyse.provable.proof`, and the site's signature over it; None for
+    # any other, and for those of versions before 0.4.
+    proof = models.JSONField(null=True, blank=True, editable=False)
 
     class Meta(Run.Meta):
         verbose_name = _("analysis")

@@ -18,6 +18,11 @@ class FlagAsk(models.Model):
     times = models.PositiveBigIntegerField(default=0)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    # Of the last UTC day with calls, and of the one before it: how often a flag is asked for in a day.
+    day = models.DateField(null=True)
+    day_times = models.PositiveBigIntegerField(default=0, db_default=0)
+    day_before = models.DateField(null=True)
+    day_before_times = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["flag_key", "door", "key_prefix"], name="one_ask_a_key")]

@@ -6,6 +6,20 @@ from django.utils.translation import gettext_lazy as _
 
 from experiments.models.experiment import Experiment
 
+SECTIONS = (
+    "question",
+    "hypothesis",
+    "who",
+    "arms",
+    "outcomes",
+    "guardrails",
+    "verdict",
+    "size",
+    "looks",
+    "risks",
+    "start",
+)
+
 
 class PlanComment(models.Model):
     """One remark on one section of a plan: plain text. It is resolved, never deleted."""

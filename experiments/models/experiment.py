@@ -1,7 +1,6 @@
 """Rows of experiments: the plan, its audience, and the sticky decision for each unit.
 
-Whoever writes these rows goes through `experiments.services`: they keep the log of changes and tell every process that
-the configuration is a new one.
+Whoever writes these rows goes through services, which log the change and tell every process of a new configuration.
 """
 
 import secrets
@@ -10,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from aha import made_names
 from aha.models import AhaMoment
+from events.models import Tag
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
 from experiments.plan.record import FROZEN
@@ -194,11 +193,25 @@ class Experiment(models.Model):
         related_name="+",
         verbose_name=_("created by"),
     )
+    # Set at the creation and never again: whatever people change, they know who wrote it first.
+    drafted_by_agent = models.CharField(
+        _("drafted by the agent"), max_length=200, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)
     enrolment_closed_at = models.DateTimeField(_("enrolment closed"), null=True, editable=False)
     stopped_at = models.DateTimeField(_("stopped"), null=True, editable=False)
     concluded_at = models.DateTimeField(_("concluded"), null=True, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )  # None: who made it
+    tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
     history = HistoricalRecords()
 
     class Meta:
@@ -351,6 +364,8 @@ class Assignment(models.Model):
     assigned_at = models.DateTimeField(_("assigned"))
     exposed_at = models.DateTimeField(_("exposed"), null=True)
     cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
+    drawn_by = models.CharField(_("drawn by"), max_length=256, null=True)  # noqa: DJ001 - null: by the unit itself
+    former_variant = models.PositiveBigIntegerField(null=True)  # before another id of the person decided
 
     class Meta:
         verbose_name = _("assignment")
@@ -360,40 +375,3 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.unit} in {self.experiment_id}"
-
-
-class Amendment(models.Model):
-    """A change of the plan after the start: who, when, why, and each field before and after."""
-
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="amendments")
-    at = models.DateTimeField(_("when"))
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("who")
-    )
-    why = models.TextField(_("why"))
-    changes = models.JSONField(_("what"))
-
-    class Meta:
-        verbose_name = _("amendment")
-        verbose_name_plural = _("amendments")
-        ordering = ["experiment", "at", "id"]
-
-    def __str__(self) -> str:
-        return f"{self.experiment_id}: {', '.join(self.changes)}"
-
-
-class ConfigVersion(models.Model):
-    """One row: a number that grows with every change that the doors must see. Processes compare it each second."""
-
-    version = models.PositiveBigIntegerField(default=1)
-    changed_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return str(self.version)
-
-    @classmethod
-    def touch(cls) -> None:
-        """Tell every process to read the configuration again. Call it in the transaction of the change."""
-        moment = timezone.now()
-        if not cls.objects.filter(pk=1).update(version=models.F("version") + 1, changed_at=moment):
-            cls.objects.create(pk=1, changed_at=moment)

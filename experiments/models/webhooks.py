@@ -18,6 +18,7 @@ class WebhookEndpoint(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     disabled_reason = models.CharField(_("why it is off"), max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    certificate_until = models.DateTimeField(_("certificate ends"), null=True, blank=True, editable=False)  # last seen
 
     class Meta:
         verbose_name = _("webhook endpoint")

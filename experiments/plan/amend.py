@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from experiments.metric_choice.taking_over import keep_choices, take_over
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
 from experiments.plan import mistakes
 from experiments.plan.caps import LISTS, refuse_open_caps
@@ -31,6 +32,8 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
         experiment = _started(key, why)
+        taken = take_over(changes, experiment)
+        changes = taken.fields
         before = {name: getattr(experiment, name) for name in changes}
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
@@ -43,6 +46,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
             sentences = " ".join(mistakes.words(problem) for problem in found)
             raise Refused(sentences)
         save_fields(experiment, by, why, list(changes))
+        keep_choices(experiment, taken.versions)
         return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
 
 

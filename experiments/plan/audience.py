@@ -102,8 +102,8 @@ class Trouble:
 
 
 def choices() -> list[Segment]:
-    """Published segments that may be targeted: the newest version of each model first."""
-    rows = Segment.objects.published().filter(targetable=True)
+    """Published segments that may be targeted and aren't archived: the newest version of each model first."""
+    rows = Segment.objects.published().filter(targetable=True, version__model__archived_at=None)
     return list(rows.order_by("version__model__name", "-version__number", "number"))
 
 
@@ -146,6 +146,8 @@ def troubles(experiment: Experiment) -> list[Trouble]:
             text = _("There is no published segment '{key}'.")
         elif not segment.targetable:
             text = _("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
+        elif segment.version.model.archived_at is not None:
+            text = _("The segment '{key}' is archived. Restore it, or take another one.")
         else:
             continue
         found.append(Trouble("audience", text.format(key=row.segment_key)))
@@ -176,7 +178,7 @@ def freeze_audience(experiment: Experiment) -> None:
     """At the start: every segment of the audience is looked up, and a rule on traits alone is copied into its row.
 
     Raises:
-        Refused: a segment that isn't published, or a group too unstable to be targeted.
+        Refused: a segment that isn't published or is archived, or a group too unstable to be targeted.
     """
     for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")
@@ -187,6 +189,8 @@ def freeze_audience(experiment: Experiment) -> None:
                 "The segment '{key}' is too unstable to be targeted: another sample would not show it.",
                 key=row.segment_key,
             )
+        if segment.version.model.archived_at is not None:
+            raise Refused("The segment '{key}' is archived. Restore it, or take another one.", key=row.segment_key)
         version = segment.version
         if version.rule is not None and is_live(parse_rule(version.rule)):
             row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it

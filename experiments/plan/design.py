@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, parse_metric
+from events.metrics import Active, Funnel, MinDays, MinEvents, Quantile, Ratio, parse_metric
 from stats.trait_cells import NO_COLUMNS, TraitColumns
 
 type Floats = NDArray[np.float64]
@@ -24,13 +24,13 @@ class Kind(StrEnum):
 
 
 def kind_of(metric: str) -> Kind:
-    """How a metric is summarised: retention is a share of units."""
+    """How a metric is summarised: retention and funnels are shares of units."""
     definition = parse_metric(metric)
     if isinstance(definition, Ratio):
         return Kind.RATIO
     if isinstance(definition, Quantile):
         return Kind.QUANTILE
-    return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents) else Kind.MEAN
+    return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents | Funnel) else Kind.MEAN
 
 
 @dataclass(frozen=True)

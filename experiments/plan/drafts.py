@@ -10,12 +10,14 @@ from aha import made_names
 from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
+from experiments.metric_choice.taking_over import copy_choices, is_news, keep_choices, take_over
 from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import COPIED, WHOLE
 from experiments.plan.size import base_rate_and_inflow, sized
 from experiments.plan.writing import locked, save_plan
+from experiments.plan_templates.fixed import refuse_fixed
 from runs.refusals import Refused
 from segments.published.look_up import find_segment
 from stats.results import computable
@@ -50,17 +52,20 @@ def create_draft(
         variants: fields of `Variant` in order, the control first; `position` is added, weights are in steps of 0.01 %.
         audience: fields of `AudienceRow` in order; none means everyone.
         by: who makes it.
-        fields: of `Experiment`.
+        fields: of `Experiment`; outcomes may name metrics of the catalogue.
 
     Raises:
-        Refused: for a field that can't hold its value, or a key that exists.
+        Refused: for a field that can't hold its value, a key that exists, or a metric that can't be picked.
     """
+    taken = take_over(fields)
+    fields = taken.fields
     if "holdout" not in fields:
         fields["holdout"] = Holdout.objects.filter(active=True).first()
     experiment = Experiment(**{"key": key, "flag_key": key, "name": key, "created_by": by, **fields})
     with transaction.atomic():
         save_plan(experiment, by, "created")
         _replace(experiment, variants, audience)
+        keep_choices(experiment, taken.versions)
     return experiment
 
 
@@ -76,13 +81,16 @@ def update_draft(
     """Change a draft; None leaves variants or audience as they are. `why` stands in its history.
 
     Raises:
-        Refused: when it isn't a draft, or a field can't hold its value.
+        Refused: when it isn't a draft, a field can't hold its value or its template fixes one, or a metric can't be
+            picked.
     """
     with transaction.atomic():
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
-        differs = _differs(experiment, fields, variants, audience)
+        taken = take_over(fields, experiment)
+        fields = taken.fields
+        differs = _differs(experiment, fields, variants, audience) or is_news(experiment, taken.versions)
         if not (differs or _first_of_its_step(experiment, why)):
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
@@ -90,6 +98,8 @@ def update_draft(
         experiment.version += differs
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
+        refuse_fixed(experiment)
+        keep_choices(experiment, taken.versions)
     return experiment
 
 
@@ -119,7 +129,7 @@ def _same_rows(given: Sequence[Mapping[str, Any]], stored: Sequence[Any]) -> boo
 
 
 def draft_from_moment(
-    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None
+    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None, **more: Any
 ) -> Experiment:
     """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
 
@@ -134,6 +144,7 @@ def draft_from_moment(
         take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
             that is less.
         key: of the experiment; None for the moment's key with "-test".
+        more: fields of `Experiment`, such as the agent that drafts it.
 
     Raises:
         Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
@@ -164,6 +175,7 @@ def draft_from_moment(
             expected_take_up=round(moved, 4) or None,
             smallest_effect=_promised(moment, inflow, moved),
             planned_effect=_hoped_for(moment, inflow, moved),
+            **more,
         )
         if inflow is None:
             return experiment
@@ -193,13 +205,16 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
             row["rule"] = None  # it was copied at the start, and will be again
-    return create_draft(
-        key=key or free_key(experiment.key),
-        variants=list(arms),
-        audience=rows,
-        by=by,
-        **{name: getattr(experiment, name) for name in kept},
-    )
+    with transaction.atomic():
+        made = create_draft(
+            key=key or free_key(experiment.key),
+            variants=list(arms),
+            audience=rows,
+            by=by,
+            **{name: getattr(experiment, name) for name in kept},
+        )
+        copy_choices(experiment, made)
+    return made
 
 
 def free_key(base: str) -> str:

@@ -9,6 +9,9 @@ from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan
 from reporting.words import gettext
 
+REVIEW = "review_"  # begins the code of a refusal for want of an approval
+BY_KEY = " · key "  # in the reason of a version: which key wrote it, where no person did
+
 
 class Status(StrEnum):
     """Where an experiment stands."""
@@ -51,7 +54,7 @@ SERVED = (*LIVE, Status.STOPPED, Status.CONCLUDED)  # the door knows them; draft
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a move is refused: `not_allowed`, `enrolment_closed`, or `plan` with one problem of the plan."""
+    """Why a move is refused: `not_allowed`, `enrolment_closed`, `rolled_out`, `review_…`, or `plan` with a problem."""
 
     code: str
     status: Status
@@ -69,9 +72,14 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
-        return tuple(Refusal("plan", status, action, one) for one in mistakes.problems(plan, situation))
+        found = [Refusal("plan", status, action, one) for one in mistakes.problems(plan, situation)]
+        # Last, so that an author first hears what is wrong with the plan itself.
+        unreviewed = [Refusal(f"{REVIEW}{situation.review}", status, action)] if situation.review else []
+        return (*found, *unreviewed)
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
         return (Refusal("enrolment_closed", status, action),)
+    if action is Action.ARCHIVE and situation.rolled_out:
+        return (Refusal("rolled_out", status, action),)
     return ()
 
 
@@ -81,6 +89,10 @@ def words(refusal: Refusal) -> str:
         return mistakes.words(refusal.problem)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
+    if refusal.code.startswith(REVIEW):
+        return review_words(refusal.code.removeprefix(REVIEW))
+    if refusal.code == "rolled_out":
+        return gettext("A variant is rolled out: services would not find the flag any more. Take it back first.")
     states = {
         Status.DRAFT: gettext("The experiment is a draft: it can only be started or archived."),
         Status.RUNNING: gettext("The experiment is running: it can be paused, closed for new units, or stopped."),
@@ -90,3 +102,17 @@ def words(refusal: Refusal) -> str:
         Status.ARCHIVED: gettext("The experiment is archived: nothing about it can be changed any more."),
     }
     return states[refusal.status]
+
+
+def review_words(code: str) -> str:
+    """Where the review of a plan is, as a sentence that says what to do; codes of `experiments.review.review_state`."""
+    sentences = {
+        "none": gettext("The plan needs an approval by somebody who didn't write it: ask for a review."),
+        "asked": gettext("The plan waits for its review."),
+        "changes": gettext("The reviewer asks for changes: change the plan and ask again."),
+        "void": gettext("The plan was changed after its approval, which is void now: ask for a review again."),
+        "revised": gettext("The plan was changed since the review asked for changes: ask for a review again."),
+        "own": gettext("Whoever approved the plan has written a part of it: somebody else has to approve it."),
+        "approved": gettext("The plan is approved as it stands."),
+    }
+    return sentences[code]

@@ -12,6 +12,7 @@ from math import inf
 from typing import Any
 
 from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
+from events.metrics.exposures import refuse_exposures
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
 from experiments.plan.earlier.predictor import ADJUSTMENTS, PREDICTED, UNADJUSTED
@@ -35,9 +36,11 @@ class Situation:
     Attributes:
         today: the local date on which it is asked.
         enrolment_open: new units are still enrolled.
-        flag_taken_by: key of another live experiment under the same flag, or None.
+        flag_taken_by: key of another experiment that is live or rolled out under the same flag, or None.
         no_prediction: the experiment has started without a model that predicts what its plan is to be adjusted for.
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
+        review: what of the review before the start is missing, a code of `experiments.review`; "" for nothing.
+        rolled_out: one of its variants is rolled out.
     """
 
     today: date
@@ -45,6 +48,8 @@ class Situation:
     flag_taken_by: str | None = None
     layer_taken: tuple[tuple[str, int, int], ...] = ()
     no_prediction: bool = False
+    review: str = ""
+    rolled_out: bool = False
 
 
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
@@ -126,6 +131,7 @@ def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
     for text in (*plan.primary, *plan.secondary, *plan.guardrails):
         try:
             definition = parse_metric(text)
+            refuse_exposures(text)
             if is_display_only(definition):
                 yield Problem("display_only", {"metric": text})
             if isinstance(definition, Survival):

@@ -1,21 +1,28 @@
 """Change an experiment's state: lock the row, ask the lifecycle, write, and make every process read the change."""
 
+from dataclasses import replace
+
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aha.moments.promote import begin_test
+from experiments.metric_choice.taking_over import freeze_choices
 from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
 from experiments.plan.caps import measured_caps, use_caps
 from experiments.plan.earlier.earlier_users import predictor_for
 from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.event_sources import only_source
-from experiments.plan.lifecycle import Action, Status, refusals, target, words
+from experiments.plan.lifecycle import Action, Refusal, Status, refusals, target, words
+from experiments.plan.registered.register import register
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
+from experiments.review.review_answers import skip_review
+from experiments.review.review_state import standing_of
 from experiments.webhooks.deliver import announce
 from reporting.document import dump
+from runs.queue.tell_people import tell
 from runs.refusals import Refused
 
 STAMPS = {
@@ -26,7 +33,9 @@ STAMPS = {
 }
 
 
-def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> Experiment:
+def move(
+    *, key: str, action: Action, by: User | None = None, why: str = "", without_review: bool = False
+) -> Experiment:
     """Do one action on an experiment, in one transaction.
 
     Args:
@@ -34,16 +43,18 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
         action: what is asked for.
         by: who asks; kept in the history with `why`.
         why: a reason, may be empty.
+        without_review: start although an approval is missing: an administrator in an emergency, with a reason, which
+            is logged and stands on the report. Without meaning where nothing is missing.
 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
     predictor, caps = None, {}
     if action is Action.START:  # asked before the row is locked: other writers needn't wait for the warehouse
-        predictor = _predictor(key)
+        predictor = _predictor(key, without_review)
         caps = measured_caps(Experiment.objects.filter(key=key).first() or Experiment())
     try:
-        return _moved(key, action, by, why, predictor, caps)
+        return _moved(key, action, by, why, predictor, caps, without_review)
     except IntegrityError:
         # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
         found = refusal(Experiment.objects.get(key=key), action)
@@ -54,20 +65,30 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
 
 @transaction.atomic
 def _moved(
-    key: str, action: Action, by: User | None, why: str, predictor: Predictor | None, caps: dict[str, str]
+    key: str,
+    action: Action,
+    by: User | None,
+    why: str,
+    predictor: Predictor | None,
+    caps: dict[str, str],
+    without_review: bool,
 ) -> Experiment:
     experiment = locked(key)
     if action is Action.START and experiment.layer_id is not None:
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
     status = Status(experiment.status)
-    found = refusals(status, action, plan_of(experiment), situation_of(experiment))
+    review = _missing_review(experiment, action)
+    found = _refusals(experiment, action, "" if without_review else review)
     after = target(status, action)
     if found or after is None:
         sentences = " ".join(words(refusal) for refusal in found)
         raise Refused(sentences)
     if action is Action.START:
+        if review:
+            skip_review(experiment, by, why)
         _keep(experiment, predictor)
         freeze_audience(experiment)
+        freeze_choices(experiment, caps)
         experiment.sources = experiment.sources or only_source()
     fields = ["status", "version", "sources", *(use_caps(experiment, caps) if action is Action.START else [])]
     experiment.status = after.value
@@ -78,12 +99,14 @@ def _moved(
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
     experiment.save(update_fields=fields)
+    if action is Action.START:
+        register(experiment)
     ConfigVersion.touch()
-    _tell(experiment, action)
+    _tell(experiment, action, by)
     return experiment
 
 
-def _predictor(key: str) -> Predictor | None:
+def _predictor(key: str, without_review: bool) -> Predictor | None:
     """Before the start: the model of earlier users, of a plan that could start and is adjusted for what it predicts.
 
     It asks the warehouse, so that it comes before the transaction that locks the row.
@@ -92,7 +115,7 @@ def _predictor(key: str) -> Predictor | None:
     if (
         experiment is None
         or experiment.primary != Experiment.Primary.LIN_PREDICTED
-        or refusal(experiment, Action.START)
+        or _refusals(experiment, Action.START, "" if without_review else _missing_review(experiment, Action.START))
     ):
         return None
     return predictor_for(plan_of(experiment))
@@ -113,14 +136,26 @@ def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
 
 def refusal(experiment: Experiment, action: Action) -> str:
     """Why an action would be refused now, "" when it is allowed. Asking changes nothing."""
-    found = refusals(Status(experiment.status), action, plan_of(experiment), situation_of(experiment))
+    found = _refusals(experiment, action, _missing_review(experiment, action))
     return " ".join(words(one) for one in found)
 
 
-def _tell(experiment: Experiment, action: Action) -> None:
+def _missing_review(experiment: Experiment, action: Action) -> str:
+    """What of its review forbids the start: every start comes through here, whichever door it was asked at."""
+    return standing_of(experiment).missing if action is Action.START else ""
+
+
+def _refusals(experiment: Experiment, action: Action, review: str) -> tuple[Refusal, ...]:
+    situation = replace(situation_of(experiment), review=review)
+    return refusals(Status(experiment.status), action, plan_of(experiment), situation)
+
+
+def _tell(experiment: Experiment, action: Action, by: User | None) -> None:
     """In the same transaction: the claim is being tested, and who listens hears of it."""
     if action is Action.START and experiment.moment is not None:
         begin_test(moment=experiment.moment)
     kinds = {Action.START: "experiment.started", Action.STOP: "experiment.stopped"}
     if kind := kinds.get(action):
         announce(kind, {"experiment": experiment.key, "flag": experiment.flag_key, "status": experiment.status})
+        notice = kind.removeprefix("experiment.")
+        tell(notice, experiment._meta.label, experiment.pk, f"{experiment.version}", by=None if by is None else by.pk)

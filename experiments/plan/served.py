@@ -32,7 +32,7 @@ def flag_of(experiment: Experiment) -> Flag:
 def with_parts(keys: Iterable[str] | None = None) -> Any:
     """Experiments with all that `flag_of` reads, in few statements."""
     rows = (
-        Experiment.objects.select_related("layer", "holdout", "moment")
+        Experiment.objects.select_related("layer", "holdout", "moment", "rollout")
         .defer("moment__evidence")
         .prefetch_related("variants", "audience", Prefetch("overrides", Override.objects.order_by("id")))
     )

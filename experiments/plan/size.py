@@ -25,6 +25,7 @@ from events.metrics import (
     parse_behaviour,
     parse_metric,
 )
+from events.metrics.exposures import refuse_exposures
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
@@ -117,6 +118,7 @@ def base_rate_and_inflow(
         Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
     """
     definition = parse_metric(metric)
+    refuse_exposures(metric, signup_event, *(margins or {}), moment.behaviour if moment else "")
     if isinstance(definition, Survival | Quantile):
         raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=metric)
     if is_display_only(definition):

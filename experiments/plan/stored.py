@@ -9,7 +9,7 @@ from django.utils import timezone
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import plain_name
-from experiments.models import Amendment, Experiment, Prediction
+from experiments.models import Amendment, Experiment, Prediction, Rollout
 from experiments.plan import derived
 from experiments.plan.derived import History
 from experiments.plan.earlier.predictor import PREDICTED, Predictor
@@ -81,15 +81,18 @@ def situation_of(experiment: Experiment) -> Situation:
     """What the guards look at beside the plan: the day, enrolment, and the live experiments next to it."""
     others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
     layer = experiment.layer
+    shipped = Rollout.objects.filter(flag_key=experiment.flag_key).exclude(state=Rollout.State.BACK)
     neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
     return Situation(
         today=timezone.localdate(),
         enrolment_open=experiment.enrolment_closed_at is None,
-        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
+        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first()
+        or shipped.exclude(experiment=experiment).values_list("experiment__key", flat=True).first(),
         no_prediction=experiment.is_frozen
         and experiment.primary == PREDICTED
         and predictor_of(experiment, plan_of(experiment)) is None,
         layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
+        rolled_out=experiment.is_frozen and shipped.filter(experiment=experiment).exists(),
     )
 
 

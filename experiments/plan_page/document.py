@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from aha.report.claim import cell_words
+from experiments.metric_choice.words import chosen_sentences
 from experiments.models import Experiment, Variant
 from experiments.plan.choices.cautions import cautions
 from experiments.plan.choices.plan_calendar import calendar_of
@@ -58,21 +59,6 @@ def sections(row: Experiment, known: Known) -> list[PlanSection]:
     made: tuple[Callable[[Experiment, Known], PlanSection], ...]
     made = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)
     return [one(row, known) for one in made]
-
-
-SLUGS = (
-    "question",
-    "hypothesis",
-    "who",
-    "arms",
-    "outcomes",
-    "guardrails",
-    "verdict",
-    "size",
-    "looks",
-    "risks",
-    "start",
-)
 
 
 def at_start(row: Experiment) -> list[str]:
@@ -149,6 +135,7 @@ def _role(row: Experiment, arm: Variant) -> str:
 def _outcomes(row: Experiment, _known: Known) -> PlanSection:
     lines = [(_("Primary outcome"), metric_words(text)) for text in row.primary_metrics]
     lines += [(_("Secondary outcome"), metric_words(text)) for text in row.secondary_metrics]
+    lines += [(_("From the catalogue"), text) for text in chosen_sentences(row)]
     if row.covariates:
         lines.append((_("Covariates known before"), ", ".join(row.covariates)))
     if row.active_days_before:

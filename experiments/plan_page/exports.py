@@ -1,4 +1,4 @@
-"""The plan as a file: Markdown, one HTML file that prints, and text in the headings of an OSF registration."""
+"""The plan as a file: Markdown, one HTML file that prints, and the text that is registered, with its hash."""
 
 from collections.abc import Iterable
 
@@ -7,19 +7,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
+from experiments.plan.registered.register import preregistration
 from experiments.plan_page.document import PlanSection, document_title, facts_line
 
 FORMS = {"md": "text/markdown", "html": "text/html", "osf": "text/plain"}
-# Headings of OSF's preregistration form, and the sections that answer them.
-OSF = (
-    ("Study Information", ("question",)),
-    ("Hypotheses", ("hypothesis",)),
-    ("Design Plan", ("arms", "who")),
-    ("Sampling Plan", ("size", "looks")),
-    ("Variables", ("outcomes", "guardrails")),
-    ("Analysis Plan", ("verdict",)),
-    ("Other", ("risks",)),
-)
 
 
 def export(row: Experiment, parts: list[PlanSection], form: str) -> str:
@@ -34,7 +25,8 @@ def export(row: Experiment, parts: list[PlanSection], form: str) -> str:
         context = {"row": row, "title": document_title(row), "facts": facts_line(row), "parts": parts}
         return render_to_string("experiments/plan_document/file.html", {**context, "language": get_language()})
     if form == "osf":
-        return _osf(row, parts)
+        text, sha256 = preregistration(row)
+        return f"{text}SHA-256 of everything above this line: {sha256}\n"
     return "\n".join([f"# {_plain(document_title(row))}", "", facts_line(row), "", *_markdown(parts)])
 
 
@@ -64,23 +56,6 @@ def _table(part: PlanSection) -> Iterable[str]:
     for row in table.rows:
         yield "| " + " | ".join(_cell(value) for value in row) + " |"
     yield ""
-
-
-def _osf(row: Experiment, parts: list[PlanSection]) -> str:
-    by_slug = {part.slug: part for part in parts}
-    lines = [document_title(row), facts_line(row), ""]
-    for heading, slugs in OSF:
-        lines += [heading.upper(), ""]
-        for slug in slugs:
-            part = by_slug[slug]
-            lines += [part.title, *part.texts, *(f"{label}: {value}" for label, value in part.lines)]
-            if part.table is not None:
-                lines += [
-                    ", ".join(f"{name}: {value}" for name, value in zip(part.table.columns, one, strict=True))
-                    for one in part.table.rows
-                ]
-            lines += [*(f"- {item}" for item in part.items), ""]
-    return "\n".join(lines)
 
 
 def _plain(text: str) -> str:

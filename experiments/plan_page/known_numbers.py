@@ -7,11 +7,12 @@ from django.utils import timezone
 
 from events.catalogue.refresh import ready_catalogue
 from experiments.models import Experiment
-from experiments.plan.choices.cautions import Facts
+from experiments.plan.choices.cautions import Facts, SharedUnits
 from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
 from experiments.plan.choices.trade_off import effect_within, split_of
 from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.record import Plan
+from experiments.plan.same_users.shared_audience import shared_with_running
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import power_curve
@@ -57,13 +58,15 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    events = known_events() or None
+    events, shared = known_events() or None, shared_with_running(row)
     if inflow is None:
-        return Known(None, Facts(today, share, events=events), Suggested())
-    return _with_inflow(plan, inflow, share, events)
+        return Known(None, Facts(today, share, events=events, shared=shared), Suggested())
+    return _with_inflow(plan, inflow, share, events, shared)
 
 
-def _with_inflow(plan: Plan, inflow: Inflow, share: float, events: frozenset[str] | None) -> Known:
+def _with_inflow(
+    plan: Plan, inflow: Inflow, share: float, events: frozenset[str] | None, shared: tuple[SharedUnits, ...]
+) -> Known:
     today = timezone.localdate()
     try:
         found = sized_plan(plan, inflow, share)
@@ -81,6 +84,7 @@ def _with_inflow(plan: Plan, inflow: Inflow, share: float, events: frozenset[str
         None if found is None else _power(plan, inflow, found),
         calendar if calendar is not None and computable(calendar) else None,
         events,
+        shared,
     )
     return Known(inflow, facts, _suggested(plan, inflow, share, found), found)
 

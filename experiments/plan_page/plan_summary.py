@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from events.metric_sentences import sentence
 from events.metrics import display_name, parse_metric
 from events.models import Source
+from experiments.metric_choice.words import chosen_sentences
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices
 from experiments.plan.record import GuardrailRule
@@ -148,6 +149,7 @@ def _outcomes(row: Experiment) -> list[tuple[str, str]]:
         (_("Secondary outcomes"), all_of(row.secondary_metrics)),
         (_("Guardrails"), "\n".join(guarded(text, row.guardrail_rules.get(text)) for text in row.guardrail_metrics)),
         (_("Decision"), table_words(row.otherwise)),
+        (_("From the catalogue"), "\n".join(chosen_sentences(row))),
     ]
 
 

@@ -6,17 +6,18 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from experiments.models import Experiment, PlanComment
-from experiments.plan_page.document import SLUGS, sections
+from experiments.models.comments import SECTIONS
+from experiments.plan_page.document import sections
 from experiments.plan_page.exports import FORMS, export
 from experiments.plan_page.known_numbers import known_of
 from experiments.plan_page.power_curve import recent_inflow
+from experiments.review.remarks import add_comment, settle
 from runs.refusals import Refused
 from runs.web import may, person
 
@@ -27,7 +28,7 @@ ENDINGS = {"md": "md", "html": "html", "osf": "osf.txt"}
 class CommentForm(forms.Form):
     """A remark: plain text on one section."""
 
-    section = forms.ChoiceField(choices=[(slug, slug) for slug in SLUGS])
+    section = forms.ChoiceField(choices=[(slug, slug) for slug in SECTIONS])
     text = forms.CharField(
         max_length=MOST,
         error_messages={
@@ -72,7 +73,7 @@ def plan_comment(request: HttpRequest, key: str) -> HttpResponse:
     row, form = _found(key), CommentForm(request.POST)
     if form.is_valid():
         given = form.cleaned_data
-        PlanComment.objects.create(experiment=row, by=person(request), section=given["section"], text=given["text"])
+        add_comment(experiment=row, section=given["section"], text=given["text"], by=person(request))
         messages.success(request, _("Your comment stands beside the section."))
     else:
         messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
@@ -86,8 +87,7 @@ def settle_comment(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Resolve a comment, or open it again."""
     row = _found(key)
     one = get_object_or_404(PlanComment, pk=pk, experiment=row)
-    one.resolved_at, one.resolved_by = (timezone.now(), person(request)) if one.is_open else (None, None)
-    one.save(update_fields=["resolved_at", "resolved_by"])
+    settle(comment=one, by=person(request), is_open=not one.is_open)
     return _back(request, row, one.section)
 
 
@@ -108,5 +108,5 @@ def _back(request: HttpRequest, row: Experiment, section: str) -> HttpResponse:
             if draft
             else reverse("experiments:report", args=[row.key])
         )
-    anchor = f"#plan-{section}" if section in SLUGS else ""
+    anchor = f"#plan-{section}" if section in SECTIONS else ""
     return HttpResponseRedirect(f"{there.partition('#')[0]}{anchor}")

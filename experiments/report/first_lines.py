@@ -71,12 +71,16 @@ def opening(readout: Readout) -> Opening:
 
 
 def named_verdict(readout: Readout) -> Verdict | None:
-    """The verdict with its outcome in words."""
-    verdict = readout.verdict
-    if verdict is None or "outcome" not in verdict.details:
-        return verdict
-    name = metric_words(str(verdict.details["outcome"]))
-    return replace(verdict, details={**verdict.details, "outcome": name})
+    """The verdict with its outcome in words, and its behaviour by the name that this reader is shown."""
+    verdict, claim = readout.verdict, readout.plan.claim
+    if verdict is None:
+        return None
+    details = dict(verdict.details)
+    if "outcome" in details:
+        details["outcome"] = metric_words(str(details["outcome"]))
+    if "behaviour" in details and claim is not None:
+        details["behaviour"] = moment_name(str(details["behaviour"]), claim)
+    return replace(verdict, details=details)
 
 
 def health_sentence(finding: Finding) -> str:

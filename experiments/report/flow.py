@@ -40,6 +40,9 @@ def flow(readout: Readout) -> Table:
         rows.append((gettext("left out: seen in several variants (units)"), count(found.several_variants)))
     for name, n in found.unknown_variants.items():
         rows.append((gettext("left out: variant {name} isn't in the plan").format(name=name), count(n)))
+    if found.identity_conflicts:
+        text = gettext("left out: joined ids that had met different variants (persons)")
+        rows.append((text, count(found.identity_conflicts)))
     if found.no_cluster:
         rows.append((gettext("left out: no cluster"), count(found.no_cluster)))
     if found.no_signup:
@@ -130,6 +133,7 @@ def flow_of_file(report: Report) -> Table:
         "missing_unit": gettext("left out: no unit id"),
         "missing_cluster": gettext("left out: no cluster"),
         "several_variants": gettext("left out: seen in several variants (units)"),
+        "identity_conflicts": gettext("left out: joined ids that had met different variants (persons)"),
         "unknown_variant": gettext("left out: variant not in the plan (units)"),
         "no_signup": gettext("left out: no signup in the log (units)"),
     }

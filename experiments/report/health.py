@@ -47,6 +47,10 @@ def _of_split() -> dict[FindingCode, str]:
         ),
         "unplanned_units": gettext("%(n)s units are in variant %(variant)s, whose planned share is 0."),
         "several_variants": gettext("%(n)s units (%(share)s) were seen in more than one variant. They were left out."),
+        "identity_conflicts": gettext(
+            "%(n)s persons (%(share)s) had met different variants under two ids before they logged in. They were left "
+            "out: ask for a flag with both ids, or show the experiment to one kind of id alone."
+        ),
         "unknown_variant": gettext(
             "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
         ),

@@ -3,6 +3,8 @@
 Whole sentences are translated, with named placeholders, because word order differs between languages.
 """
 
+import re
+
 from events.metrics import display_name
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
@@ -35,9 +37,21 @@ def verdict_sentence(verdict: Verdict) -> str:
     return filled(" ".join((*before, template, *after)), verdict.details)
 
 
+def reasons_in_words(code: Code) -> dict[str, str]:
+    """When this verdict is given: by the code of each reason, its sentence with the names of figures in braces."""
+    return {
+        reason: re.sub(r"%\((\w+)\)s", r"{\1}", template)
+        for (given, reason), template in _sentences().items()
+        if given is code
+    }
+
+
 def _verdict_template(verdict: Verdict) -> str:
-    sentences = {**_nothing_compared(), **_on_the_nudge(), **_not_through_the_behaviour(), **_on_the_behaviour()}
-    return sentences[verdict.code, verdict.reason]
+    return _sentences()[verdict.code, verdict.reason]
+
+
+def _sentences() -> Templates:
+    return {**_nothing_compared(), **_on_the_nudge(), **_not_through_the_behaviour(), **_on_the_behaviour()}
 
 
 def _nothing_compared() -> Templates:
@@ -50,6 +64,10 @@ def _nothing_compared() -> Templates:
         (Code.INVALID, "multi_exposure"): gettext(
             "Too many units were seen in several variants, so the groups aren't separate; no effect can be read from "
             "these data."
+        ),
+        (Code.INVALID, "identity_conflicts"): gettext(
+            "Too many persons had met different variants before their ids were joined, and leaving them out bends the "
+            "groups; no effect can be read from these data."
         ),
         (Code.INCONCLUSIVE, "too_small"): gettext(
             "There are too few data for a verdict: each group needs at least %(units)s units and, for a share, "

@@ -7,10 +7,12 @@ ones together. What a process has not written when it ends is lost: the page say
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from events.outbox import away
@@ -67,7 +69,20 @@ def _forget() -> None:
 def _write(ask: _Ask, times: int) -> None:
     now = timezone.now()
     row = {"flag_key": ask.flag, "door": ask.door, "key_prefix": ask.key}
-    if not FlagAsk.objects.filter(**row).update(times=F("times") + times, last_at=now):
-        fresh = FlagAsk(**row, times=0, first_at=now, last_at=now)
-        FlagAsk.objects.bulk_create([fresh], ignore_conflicts=True)  # another process may have been quicker
-        FlagAsk.objects.filter(**row).update(times=F("times") + times, last_at=now)
+    if _add(row, times, now):
+        return
+    fresh = FlagAsk(**row, times=0, first_at=now, last_at=now)
+    FlagAsk.objects.bulk_create([fresh], ignore_conflicts=True)  # another process may have been quicker
+    _add(row, times, now)
+
+
+def _add(row: dict[str, str], times: int, now: datetime) -> int:
+    """Add to the row and to its day; the first call of a day puts the last day with calls behind it. Rows written.
+
+    A process whose clock is behind adds to a day that is over: to the newer one, which only counts.
+    """
+    rows, day = FlagAsk.objects.filter(**row), now.astimezone(UTC).date()
+    more: dict[str, Any] = {"times": F("times") + times, "last_at": now}
+    return rows.filter(day__gte=day).update(**more, day_times=F("day_times") + times) or rows.filter(
+        Q(day__lt=day) | Q(day=None)
+    ).update(**more, day=day, day_times=times, day_before=F("day"), day_before_times=F("day_times"))

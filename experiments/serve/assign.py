@@ -6,6 +6,7 @@ insert-or-ignore, read again, expose. Two racing calls thus agree, and the event
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -20,7 +21,9 @@ from experiments.draw.whole_clusters import cluster_id
 from experiments.serve import config, remembered
 from experiments.serve.config import AWAY
 from experiments.serve.keeping import keep_draws, keep_first, stored_rows
+from experiments.serve.person import drawing_ids
 from experiments.serve.remembered import Pair, Stored
+from experiments.serve.rollout.rollout_answers import rollout_answers
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused
@@ -124,8 +127,13 @@ def _evaluate(
     answers: dict[Pair, Evaluation | Failed] = {}
     open_pairs: list[tuple[str, Flag]] = []
     stamp = config.current().stamp  # before any row is read: what is taken away later raises it
+    shipped = [(unit, flag, flag.rollout) for unit in contexts for flag in flags if flag.rollout is not None]
+    if shipped:  # no assignment and no exposure: the experiment has ended
+        answers |= rollout_answers(shipped, contexts, stamp, patient=patient)
     for unit, context in contexts.items():
         for flag in flags:
+            if flag.rollout is not None:
+                continue
             early = _without_asking(flag, unit, context)
             row = None if early else remembered.recall((unit, flag.pk), stamp)
             if row and (row.exposed_at or not expose):
@@ -222,6 +230,7 @@ def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tu
     if wanted:
         rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits", "times")
         about = {unit: (traits, times) for unit, traits, times in rows}
+    drawing = drawing_ids({unit for unit, _ in pairs}) if pairs else {}
     published = cache(slugs_of)  # once for each unit of this call, whatever its flags and their audiences
     for unit, flag in pairs:
         stored, times = about.get(unit, ({}, {}))
@@ -229,7 +238,9 @@ def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tu
         is_new = flag.new_since is None or evaluation.is_new_unit(flag.new_since, traits, times)
         row = segment_of(traits, flag.rows, partial(published, unit)) if flag.enrolment_open else None
         cluster = cluster_id(traits.get(flag.cluster)) if flag.cluster else None
-        yield unit, flag, evaluation.draw(flag, unit, is_new=is_new, row=row, cluster=cluster)
+        by = drawing.get(unit, unit)
+        draw = evaluation.draw(flag, by, is_new=is_new, row=row, cluster=cluster)
+        yield unit, flag, draw if by == unit else replace(draw, drawn_by=by)
 
 
 def _knows_cluster(flag: Flag, context: Mapping[str, Any]) -> bool:
@@ -270,4 +281,6 @@ def _outcome(answer: Evaluation | Failed) -> str:
         return "known" if answer.metadata["sticky"] else "new"
     if answer.metadata.get("excludedBy") == "cluster":
         return "no_cluster"  # counted by itself: an app that forgets the attribute leaves everybody out
+    if answer.flag.rollout is not None and answer.arm is not None:
+        return "rollout"
     return {"STATIC": "excluded", "DISABLED": "disabled"}.get(answer.reason, "forced")

@@ -21,14 +21,15 @@ from events.outbox.accept import add_to_outbox
 from events.outbox.message_ids import keys_of
 from events.schema import EXPOSURE, EventRecord
 from experiments.draw.evaluation import Draw, Flag
-from experiments.models import Assignment
+from experiments.models import Assignment, DrawnAs
 from experiments.serve.remembered import Pair, Stored
 from experiments.serve.together import Together
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 READ = "id, variant_id, segment_key, bucket, exposed_at, cluster"
 # Of each unit the row that is there, else the row that is made and its event. A call that loses a race to another
-# process sees neither. In the order of units: two statements that overlap can't lock each other out.
+# process sees neither, and so does one of a unit that draws by another id. In the order of units: two statements that
+# overlap can't lock each other out.
 FIRST_CALLS = f"""
     WITH given AS (SELECT * FROM unnest(
         %(unit)s::varchar[], %(flag)s::bigint[], %(arm)s::bigint[], %(segment)s::varchar[], %(bucket)s::smallint[],
@@ -43,6 +44,7 @@ FIRST_CALLS = f"""
             (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster)
         SELECT unit, flag, arm, segment, bucket, now, exposed, cluster FROM given
         WHERE NOT EXISTS (SELECT FROM found WHERE found.unit = given.unit AND experiment_id = flag)
+            AND (SELECT 1 FROM {DrawnAs._meta.db_table} d WHERE d.unit = given.unit) IS NULL
         ORDER BY unit, flag
         ON CONFLICT (unit, experiment_id) DO NOTHING RETURNING unit, experiment_id, {READ}
     ),
@@ -195,6 +197,7 @@ def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: da
         assigned_at=now,
         exposed_at=exposed_at,
         cluster=draw.cluster,
+        drawn_by=draw.drawn_by,
     )
 
 

@@ -6,6 +6,7 @@ is missing, and their callers silently get the default.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from experiments.plan.mistakes import KEY
 from experiments.serve import assign
 from experiments.serve.asked import Door, note_ask
 from experiments.serve.http_body import BadBodyError, read_json
+from experiments.serve.person import ANONYMOUS, note_person
 
 log = structlog.get_logger()
 
@@ -31,14 +33,24 @@ class RefusedContextError(Exception):
         self.code, self.message = code, message
 
 
-def evaluate(request: HttpRequest, key: str | None = None) -> HttpResponse:
-    """Evaluate one flag, or all when there is no key. No exception leaves as HTML."""
+def evaluate(
+    request: HttpRequest, key: str | None = None, *, event_streams: Callable[[HttpRequest], list[dict[str, Any]]]
+) -> HttpResponse:
+    """Evaluate one flag, or all when there is no key. No exception leaves as HTML.
+
+    Args:
+        request: of the caller.
+        key: of the flag.
+        event_streams: where this caller may hear of changes; empty where no process holds streams.
+    """
     try:
         unit, context = _unit(read_json(request))
+        if ANONYMOUS in context:
+            note_person(_caller(request), unit, context)
         detailed = _detailed(request)
         if key is None:
             note_ask(_caller(request), Door.BULK)
-            return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed))
+            return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed), event_streams(request))
         response = _single(key, unit, context, expose=_exposes(request), detailed=detailed)
         if response.status_code == 200:
             note_ask(_caller(request), Door.FLAG, key)
@@ -74,13 +86,13 @@ def _json(document: dict[str, Any]) -> HttpResponse:
     return HttpResponse(body, content_type="application/json")
 
 
-def _bulk(request: HttpRequest, answers: list[Evaluation | Failed]) -> HttpResponse:
+def _bulk(request: HttpRequest, answers: list[Evaluation | Failed], streams: list[dict[str, Any]]) -> HttpResponse:
     flags = [_entry(answer) for answer in answers]
-    tag = _tag(flags)
+    tag = _tag(flags, streams)
     if _matches(request.headers.get("If-None-Match", ""), tag):
         response = HttpResponse(status=304)
     else:
-        response = _json({"flags": flags, "metadata": {}})
+        response = _json({"flags": flags, "metadata": {}, **({"eventStreams": streams} if streams else {})})
     response["ETag"] = tag
     return response
 
@@ -91,13 +103,17 @@ def _entry(answer: Evaluation | Failed) -> dict[str, Any]:
     return answer.document()
 
 
-def _tag(flags: list[dict[str, Any]]) -> str:
-    """A tag of what the unit gets. Whether a row was there already (`sticky`) is no change that a client must see."""
+def _tag(flags: list[dict[str, Any]], streams: list[dict[str, Any]]) -> str:
+    """A tag of what the unit gets, and of where it hears of changes: a client that is told 304 keeps both.
+
+    Whether a row was there already (`sticky`) is no change that a client must see.
+    """
     settled = [
         {**flag, "metadata": {name: value for name, value in flag.get("metadata", {}).items() if name != "sticky"}}
         for flag in flags
     ]
-    return f'"{hashlib.sha256(json.dumps(settled, sort_keys=True).encode()).hexdigest()}"'
+    said = json.dumps(settled, sort_keys=True) + "".join(stream["url"] for stream in streams)
+    return f'"{hashlib.sha256(said.encode()).hexdigest()}"'
 
 
 def _matches(sent: str, tag: str) -> bool:

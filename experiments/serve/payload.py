@@ -5,21 +5,24 @@ decides. So each row's condition also excludes the rows before it.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from experiments.draw.evaluation import Evaluation, Flag, Row, Slot
+from experiments.draw.rollout_record import RolloutRow
 from experiments.draw.whole_clusters import saturation_ranges, within_seed, within_weights
+from experiments.serve.rollout.payload_rules import rollout_rules
 
 Json = dict[str, Any]
 
 
-def features(flags: Iterable[Flag]) -> Json:
-    """The features of a payload by flag key. Only running experiments have rules; drafts are not among the flags.
+def features(flags: Iterable[Flag], now: datetime) -> Json:
+    """The features of a payload by flag key. Running experiments have rules, and rollouts have those of this moment.
 
     An experiment that is remote-only, or enrols new units alone, leaves only its default: a local SDK can't know who is
     new, and must not guess.
     """
-    return {flag.flag: _feature(flag) for flag in sorted(flags, key=lambda flag: flag.flag)}
+    return {flag.flag: _feature(flag, now) for flag in sorted(flags, key=lambda flag: flag.flag)}
 
 
 def remote_features(evaluations: Iterable[Evaluation]) -> Json:
@@ -49,7 +52,10 @@ def preview(found: Json, flags: Iterable[Flag], *, variations: Any, values: Any)
     }
 
 
-def _feature(flag: Flag) -> Json:
+def _feature(flag: Flag, now: datetime) -> Json:
+    if flag.rollout is not None:
+        rules = rollout_rules(flag, flag.rollout, now, _condition)
+        return {"defaultValue": flag.default, **({"rules": rules} if rules else {})}
     if flag.state != "running" or flag.remote_only or flag.new_since is not None:
         return {"defaultValue": flag.default}
     if not flag.saturations:
@@ -99,7 +105,7 @@ def _rule(flag: Flag, index: int) -> Json:
     }
 
 
-def _condition(row: Row, earlier: tuple[Row, ...]) -> Json:
+def _condition(row: Row | RolloutRow, earlier: tuple[Row | RolloutRow, ...]) -> Json:
     own = _in_segment(row)
     others = [_in_segment(other) for other in earlier]
     if not others:
@@ -107,7 +113,7 @@ def _condition(row: Row, earlier: tuple[Row, ...]) -> Json:
     return {"$and": [own, {"$nor": others}]} if own else {"$nor": others}
 
 
-def _in_segment(row: Row) -> Json:
+def _in_segment(row: Row | RolloutRow) -> Json:
     return {} if row.segment is None else {"segments": {"$elemMatch": {"$eq": row.segment}}}
 
 

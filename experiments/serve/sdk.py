@@ -5,20 +5,24 @@ The key stands in the path, so only client keys are taken (`insight_site.access.
 
 import hashlib
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation
 from experiments.serve import assign, config, payload
 from experiments.serve.asked import Door, note_ask
 from experiments.serve.http_body import BadBodyError, read_json
+from experiments.serve.person import ANONYMOUS, note_person
 
-CACHE = "public, max-age=30, stale-while-revalidate=3600"
+FRESH = "max-age=30, stale-while-revalidate=3600"
+CACHE = f"public, {FRESH}"
+PRIVATE = f"private, {FRESH}"  # some shared caches heed no Vary, and a key's list of origins would be void behind them
 log = structlog.get_logger()
 
 
@@ -28,8 +32,11 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
         served = config.current()
     except (DatabaseError, InterfaceError):
         return _error(503, "the database is away; try again")
-    note_ask(getattr(request, "caller", None), Door.CONFIG)
-    body = json.dumps({"status": 200, "features": payload.features(served.flags.values()), **_updated(served)})
+    caller: Caller | None = getattr(request, "caller", None)
+    note_ask(caller, Door.CONFIG)
+    now = timezone.now()
+    found = payload.features(served.flags.values(), now)
+    body = json.dumps({"status": 200, "features": found, **_updated(served, now)})
     tag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
     sent = request.headers.get("If-None-Match", "")
     if any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(",")):
@@ -37,7 +44,7 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
     else:
         response = HttpResponse(body, content_type="application/json")
     response["ETag"] = tag
-    response["Cache-Control"] = CACHE
+    response["Cache-Control"] = PRIVATE if caller is not None and caller.allowed_origins else CACHE
     return response
 
 
@@ -50,6 +57,8 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
             return _error(400, "the body must be an object with an object `attributes`")
         caller: Caller | None = getattr(request, "caller", None)
         note_ask(caller, Door.BULK)
+        if ANONYMOUS in attributes and isinstance(unit := attributes.get("id"), str) and unit:
+            note_person(caller, unit, attributes)
         return _answered(attributes, body if caller is not None and caller.preview else {})
     except BadBodyError as bad:
         return _error(bad.status, bad.message)
@@ -72,13 +81,14 @@ def _answered(attributes: dict[str, Any], forced: dict[str, Any]) -> HttpRespons
     if forced:
         chosen = {"variations": forced.get("forcedVariations"), "values": forced.get("forcedFeatures")}
         found = payload.preview(found, served.flags.values(), **chosen)
-    response = JsonResponse({"status": 200, "features": found, **_updated(served)})
+    response = JsonResponse({"status": 200, "features": found, **_updated(served, timezone.now())})
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _updated(served: config.Config) -> dict[str, str]:
-    moment = served.changed_at.astimezone(UTC).isoformat(timespec="milliseconds")
+def _updated(served: config.Config, now: datetime) -> dict[str, str]:
+    """When the answer changed last."""
+    moment = served.changed(now).astimezone(UTC).isoformat(timespec="milliseconds")
     return {"dateUpdated": moment.replace("+00:00", "Z")}
 
 

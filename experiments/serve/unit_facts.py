@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from experiments.draw.evaluation import Row
+from experiments.draw.rollout_record import RolloutRow
 from runs.refusals import Refused
 from segments import rules
 from segments.rules import Facts, Rule, parse_rule
@@ -18,8 +19,10 @@ from segments.rules import Facts, Rule, parse_rule
 PRIVATE = ("segments", "targetingKey")  # membership is ours to look up, whatever a caller says
 
 
-def segment_of(traits: Mapping[str, Any], rows: Iterable[Row], published: Callable[[], frozenset[str]]) -> Row | None:
-    """The first row of the audience that the unit belongs to; None when there is none.
+def segment_of[R: (Row, RolloutRow)](
+    traits: Mapping[str, Any], rows: Iterable[R], published: Callable[[], frozenset[str]]
+) -> R | None:
+    """The first row of an audience or of a rollout that the unit belongs to; None when there is none.
 
     The row and not only its segment's key, since a row for everyone has no key.
 

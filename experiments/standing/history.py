@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from events.models import Source
 from experiments.models import Experiment
 from experiments.plan.drafts import STEP_SAVED
+from experiments.plan.lifecycle import BY_KEY
 from experiments.plan_page.plan_summary import STEPS
+from experiments.plan_templates.drafting import RELEASED
 from experiments.report.names import metric_words
 from reporting.numbers import percent
 
@@ -91,7 +93,7 @@ def story(row: Any) -> list[dict[str, Any]]:
         {"record": one, "changes": changes(older, one) if older is not None else [], "why": reason(one)}
         for one, older in zip(records, [*records[1:], None], strict=True)
     ]
-    return [one for one in told[:MOST] if one["changes"] or (one["record"].history_change_reason or "") not in EMPTY]
+    return [one for one in told[:MOST] if one["changes"] or _why(one["record"])[0] not in EMPTY]
 
 
 def compared(told: list[dict[str, Any]], first: str, second: str) -> dict[str, Any] | None:
@@ -118,6 +120,12 @@ def _amended(field: Any, name: str, old: Any, new: Any) -> Change:
     return title, worded(old, field), worded(new, field)
 
 
+def _why(record: Any) -> tuple[str, str]:
+    """The reason, and the key that acted; "" for none."""
+    why, _mark, key = (record.history_change_reason or "").partition(BY_KEY)
+    return why, key
+
+
 def reason(record: Any) -> str:
     """Why a version was written; words of the services are translated, a person's own stay."""
     known = {
@@ -131,8 +139,11 @@ def reason(record: Any) -> str:
         "stop": _("stopped"),
         "conclude": _("concluded"),
         "archive": _("archived"),
+        RELEASED: _("released from its template"),
     }
-    why = record.history_change_reason or ""
+    why, key = _why(record)
+    if key:
+        return _("{why} by the key {name}").format(why=known.get(why, why), name=key)
     if why.startswith(STEP_SAVED):
         return _("step saved: {step}").format(step=STEPS.get(why.removeprefix(STEP_SAVED), why))
     return str(known.get(why, why))

@@ -205,7 +205,7 @@ def waiting(limit: int = 6) -> list[Experiment]:
 def moments(limit: int = 8) -> list[AhaMoment]:
     """The claims that matter now: what is tested or open first, then what was decided."""
     order: list[str] = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
-    rows = list(AhaMoment.objects.light("study", "kept_reach").order_by("-created_at")[:50])
+    rows = list(AhaMoment.objects.light("study", "kept_reach").filter(archived_at=None).order_by("-created_at")[:50])
     rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
     return rows[:limit]
 

@@ -6,10 +6,14 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from events.metric_catalogue.facts import reference
+from events.metric_catalogue.offered import title_and_note
 from events.pickers.fields import MetricField
 from events.pickers.widgets import Chips
+from experiments.forms.catalogue_field import CatalogueField
 from experiments.forms.guardrail_field import RulesField
 from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
+from experiments.metric_choice.taking_over import with_references
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from experiments.plan_page.known_numbers import known_events
@@ -38,11 +42,13 @@ class OutcomesForm(StepForm):
         required=False,
         help_text=_("It alone gives the verdict. Choose it before the start, and don't change it."),
     )
+    first_metric = CatalogueField(of="first")
     second = MetricField(
         label=_("Second primary outcome"),
         required=False,
         help_text=_("Only if both matter equally: the error rate is shared between them."),
     )
+    second_metric = CatalogueField(of="second")
     secondary_metrics = MetricsField(
         label=_("Secondary outcomes"),
         required=False,
@@ -90,7 +96,16 @@ class OutcomesForm(StepForm):
         "day_mode": "rolling",
         "churn_gap": "7",
         "covariates": "",
+        "first_metric": "",
+        "second_metric": "",
     }
+
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        super().__init__(data, experiment=experiment, **options)
+        for name in ("first_metric", "second_metric"):
+            named = title_and_note(str(self[name].value() or ""))
+            if named is not None:  # the field holds a key: its name stands below
+                self.fields[name].help_text = ": ".join(named)
 
     def mend(self, name: str) -> list[Mend]:
         """What may have been meant by an outcome that can't be read; lists without the lines that can't."""
@@ -137,18 +152,31 @@ class OutcomesForm(StepForm):
     @property
     def main(self) -> list[forms.BoundField]:
         """What every plan decides."""
-        names = ("first", "second", "secondary_metrics", "guardrail_metrics", "guardrail_rules", "otherwise")
-        return [self[name] for name in names]
+        names = ("first", "first_metric", "second", "second_metric", "secondary_metrics", "guardrail_metrics")
+        return [self[name] for name in (*names, "guardrail_rules", "otherwise")]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """The stored outcomes, the first two apart."""
+        """The stored outcomes, the first two apart; those of the catalogue by their metric."""
+        found = super().begin(experiment)
         stored = [*(experiment.primary_metrics if experiment else []), "", ""]
-        return {**super().begin(experiment), "first": stored[0], "second": stored[1]}
+        found |= {"first": stored[0], "second": stored[1]}
+        if experiment is None:
+            return found
+        named = [text if reference(text) else "" for text in with_references(stored[:2], experiment)]
+        found |= {"first_metric": named[0], "second_metric": named[1]}
+        lists = ("secondary_metrics", "guardrail_metrics")
+        return found | {name: with_references(getattr(experiment, name), experiment) for name in lists}
 
     def values(self) -> dict[str, Any]:
         """With the primary outcomes as a list."""
-        primary = [self.cleaned_data[name] for name in ("first", "second") if self.cleaned_data[name]]
+        primary = list(filter(None, (self._primary(name) for name in ("first", "second"))))
         return {**super().values(), "primary_metrics": primary}
+
+    def _primary(self, name: str) -> str:
+        """The metric that was chosen; the definition where it was written anew, and the metric left as it stood."""
+        metric, definition = self.cleaned_data[f"{name}_metric"], self.cleaned_data[name]
+        written = name in self.changed_data and f"{name}_metric" not in self.changed_data
+        return str(definition if written or not metric else metric)
 
 
 class PlanForm(StepForm):

@@ -21,6 +21,8 @@ FIELD_OF = {
     "flag_taken": "flag_key",
     "bad_value_type": "value_type",
     "nobody_enrolled": "everyone_coverage",
+    "shares_units": "layer",
+    "may_share_units": "layer",
     "bad_coverage": "everyone_coverage",
     "bad_slice": "layer",
     "slice_taken": "layer",
@@ -63,6 +65,8 @@ STEP_OF = {
     "no_nudge": "variants",
     "same_values": "variants",
     "nobody_enrolled": "audience",
+    "shares_units": "audience",
+    "may_share_units": "audience",
     "unknown_event": "outcomes",
     "no_margin": "outcomes",
 }

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods
 
 from aha import made_names
 from aha.models import AhaMoment
-from experiments.models import Experiment
+from experiments.models import Experiment, PlanTemplate
 from experiments.plan import drafts
 from experiments.plan.audience import choices
+from experiments.plan_templates.drafting import draft_from_template
 from experiments.steps import frame, promised_words, step_forms
 from experiments.steps.outcome_guess import can_be_read
 from experiments.steps.views import go, mended
@@ -29,8 +30,10 @@ from runs.web import may, person
 def new_plan(request: HttpRequest) -> HttpResponse:
     """The page, and the draft that it makes."""
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
-    initial: dict[str, Any] = {}
-    if moment is not None:
+    offered = list(PlanTemplate.objects.filter(archived_at=None))
+    template = next((one for one in offered if one.key == request.GET.get("template", "")), None)
+    initial: dict[str, Any] = {} if template is None else _of_template(template, moment)
+    if moment is not None and template is None:
         initial = {
             "name": made_names.made_test_name(moment),
             "hypothesis": made_names.made_hypothesis(moment),
@@ -39,7 +42,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     form = step_forms.HypothesisForm(mended(request), initial=initial)
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
-            made = _create(form.kept(), person(request), request.GET.dict())
+            made = _create(form.kept(), person(request), request.GET.dict(), template)
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:
@@ -48,13 +51,40 @@ def new_plan(request: HttpRequest) -> HttpResponse:
                 _("{name} is a draft now. Nothing is shown to anybody until you start it.").format(name=made.title),
             )
             return go(request, made.key, "hypothesis")
-    context = {"form": form, "from_moment": moment, "promise": promised_words.promise(moment)}
+    context = {
+        "form": form,
+        "from_moment": moment,
+        "promise": promised_words.promise(moment),
+        "templates": offered,
+        "chosen": template,
+    }
     return frame.page(request, None, "hypothesis", context)
 
 
-def _create(given: dict[str, Any], by: User | None, asked: Mapping[str, str]) -> Experiment:
-    """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
+def _of_template(template: PlanTemplate, moment: AhaMoment | None) -> dict[str, Any]:
+    """What the first step begins with: the template's words, and its moment unless another one was come from."""
+    fields = template.content["fields"]
+    found = moment or AhaMoment.objects.filter(key=fields.get("moment") or "").first()
+    return {"hypothesis": fields.get("hypothesis", ""), "moment": found}
+
+
+def _create(
+    given: dict[str, Any], by: User | None, asked: Mapping[str, str], template: PlanTemplate | None
+) -> Experiment:
+    """A draft from the first step: with a moment, what its evidence says of size and effect is filled in.
+
+    A template says all that itself.
+    """
     moment, key = given["moment"], given["key"]
+    if template is not None:
+        return draft_from_template(
+            template=template,
+            name=given["name"],
+            key=key or drafts.free_key(key_from(given["name"], "experiment")),
+            by=by,
+            hypothesis=given["hypothesis"],
+            moment=moment,
+        )
     if moment is not None:
         made = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
         texts: dict[str, Any] = {name: given[name] for name in ("name", "hypothesis") if given[name]}

@@ -7,7 +7,19 @@ from difflib import get_close_matches
 from events.metrics import parse_metric
 from runs.refusals import Refused
 
-KINDS = ("on_day", "window", "week", "min_days", "min_events", "active_days", "count", "sum", "capped", "quantile")
+KINDS = (
+    "on_day",
+    "window",
+    "week",
+    "min_days",
+    "min_events",
+    "active_days",
+    "count",
+    "sum",
+    "capped",
+    "quantile",
+    "funnel",
+)
 WEEK = 6
 
 

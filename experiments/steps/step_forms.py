@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -78,7 +79,8 @@ class HypothesisForm(StepForm):
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)
         moments: Any = self.fields["moment"]
-        moments.queryset = AhaMoment.objects.defer("evidence").order_by("-created_at")
+        offered = Q(archived_at=None) if experiment is None else Q(archived_at=None) | Q(pk=experiment.moment_id)
+        moments.queryset = AhaMoment.objects.defer("evidence").filter(offered).order_by("-created_at")
         if experiment is not None:
             del self.fields["key"]
 

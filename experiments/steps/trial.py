@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from experiments.metric_choice.taking_over import take_over
 from experiments.models import Experiment
 from experiments.plan.record import Plan, PlannedRow, PlannedVariant
 from experiments.plan.size import enrolled_share
@@ -69,7 +70,7 @@ def _columns(row: Experiment, step: str, data: Any) -> Plan:
     form = {"outcomes": OutcomesForm, "plan": PlanForm}[step](data, experiment=row)
     if not form.is_valid():
         raise _unreadable()
-    _set(row, form.values())
+    _set(row, take_over(form.values(), row).fields)
     return plan_of(row)
 
 

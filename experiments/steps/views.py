@@ -25,7 +25,7 @@ from experiments.report.across.calibration_page import share_left
 from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
 from experiments.steps.needs import needs_of
 from experiments.steps.number_fields import effect_as_typed
-from experiments.steps.review import review
+from experiments.steps.review_step import review
 from experiments.steps.trial import FOLLOWED
 from experiments.steps.what_follows import arms_outlook, outlook
 from runs.refusals import Refused

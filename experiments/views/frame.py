@@ -7,9 +7,13 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from events.upkeep.owners import OWNERS
 from experiments.analyse.analyses import ANALYSED, has_final
 from experiments.models import Analysis, Experiment
 from experiments.plan.lifecycle import LIVE, Action, Status
+from experiments.review_page.panel import skipped
+from experiments.serve.rollout.kill_switch import what_it_stops
+from experiments.serve.rollout.shipping import SHIPPABLE
 from experiments.standing import consequences, overview
 from experiments.standing.health_light import health
 
@@ -18,7 +22,7 @@ AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be 
 
 def find(key: str) -> Experiment:
     """The experiment of an address, with what its head names; 404 for one that isn't there."""
-    rows = Experiment.objects.select_related("moment", "created_by").defer("moment__evidence")
+    rows = Experiment.objects.select_related("moment", *OWNERS).defer("moment__evidence")
     return get_object_or_404(rows.prefetch_related("variants", "audience"), key=key)
 
 
@@ -30,19 +34,20 @@ def page(
     Args:
         request: of a logged-in person.
         experiment: of `find`.
-        tab: results, health, plan, setup or history.
-        context: what the tab itself shows.
+        tab: results, health, plan, setup, history or rollout.
+        context: what the tab itself shows; the page's own names win.
         open_run: an analysis waits or runs, so that no other can be asked for.
     """
     at = overview.standing(experiment)
     given = {
+        **context,
         "experiment": experiment,
         "at": at,
         "light": health(at) if at.days is not None else None,
         "tab": tab,
         "tabs": _tabs(experiment, tab),
+        "unreviewed": skipped(experiment) if experiment.started_at is not None else None,
         **actions(request, experiment, open_run=open_run),
-        **context,
     }
     return render(request, f"experiments/page/{tab}.html", given)
 
@@ -55,6 +60,8 @@ def _tabs(experiment: Experiment, here: str) -> list[dict[str, Any]]:
         "setup": ("experiments:setup", _("Set-up")),
         "history": ("experiments:history", _("History")),
     }
+    if experiment.status in SHIPPABLE or here == "rollout":
+        routes["rollout"] = ("experiments:rollout", _("Rollout"))
     return [
         {"url": reverse(route, args=[experiment.key]), "label": label, "here": slug == here}
         for slug, (route, label) in routes.items()
@@ -71,6 +78,7 @@ def actions(request: HttpRequest, experiment: Experiment, *, open_run: bool = Fa
     return {
         "moves": allowed,
         "main_move": _main_move(experiment, final=final) if may_change else "",
+        "may_kill": may_change and what_it_stops(experiment) is not None,
         "may_amend": may_change and started,
         "may_raise": may_change and started and bool(experiment.audience.all()),
         "may_analyse": asks,

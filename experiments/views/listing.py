@@ -9,6 +9,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from events.upkeep.narrowing import narrowed
+from events.upkeep.thing_kinds import kind_of
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.latest_findings import with_findings
 from experiments.models import Experiment
@@ -31,18 +33,21 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
     verdicts = [(str(code), code_words(code)) for code in Code]
     choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
     rows, chosen = _by_verdict(request.GET.get("verdict", ""), dict(verdicts))
+    narrow = narrowed(request, kind_of(Experiment), rows)
+    rows = narrow.rows
     states = [row for row in Experiment.Status.choices if row[0] != Experiment.Status.ARCHIVED]
     found = listing(request, rows, text_in=("name", "key", "hypothesis"), state_in="status", states=states)
-    board = request.GET.get("view") == "board"
+    board = request.GET.get("view") == "board" and not narrow.archived
     shown = list(rows[:BOARD_MOST]) if board else list(found.page)
     lines = _lines(shown)
     context = {
         "rows": lines,
         "board": _board(lines) if board else None,
         "listing": found,
+        "narrow": narrow,
         "verdicts": choices,
         "verdict": chosen,
-        "any_at_all": bool(found.total) or bool(chosen),
+        "any_at_all": bool(found.total or chosen) or narrow.any_at_all,
     }
     template = "experiments/rows.html" if is_htmx(request) else "experiments/list.html"
     response = render(request, template, context)
@@ -52,7 +57,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 
 def _by_verdict(chosen: str, verdicts: dict[str, Any]) -> tuple[Any, str]:
     """The experiments whose last analysis says so; nonsense asks for all."""
-    rows: Any = with_findings().select_related("moment", "created_by")  # with annotations that no type knows
+    rows: Any = with_findings()  # with annotations that no type knows
     rows = rows.prefetch_related("variants", "audience")
     if chosen in verdicts:
         return rows.filter(found_verdict=chosen), chosen

@@ -21,7 +21,7 @@ from experiments.analyse.latest_findings import history_of
 from experiments.analyse.result import Readout
 from experiments.models import Analysis, Experiment
 from experiments.plan import audience
-from experiments.plan.lifecycle import Status
+from experiments.plan.lifecycle import Status, review_words
 from experiments.plan_page import plan_summary
 from experiments.report import first_lines, flow, page, promise_and_finding
 from experiments.report.across import calibration_page
@@ -29,6 +29,8 @@ from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.definitions import definitions
 from experiments.report.first_lines import Opening
 from experiments.report.names import metric_sentence
+from experiments.review.review_state import standing_of
+from experiments.review_page.panel import skipped
 from experiments.standing import overview
 from experiments.standing.headline import headline
 from experiments.views import frame
@@ -82,7 +84,12 @@ def _as_it_stands(experiment: Experiment, readout: Readout, opening: Opening) ->
 
 def _draft(experiment: Experiment) -> dict[str, Any]:
     """What a draft shows: its plan so far, and what is missing."""
-    return {"parts": plan_summary.parts(experiment), "troubles": audience.troubles(experiment)}
+    review = standing_of(experiment)
+    return {
+        "parts": plan_summary.parts(experiment),
+        "troubles": audience.troubles(experiment),
+        "review_missing": review_words(review.missing) if review.missing else "",
+    }
 
 
 def report_body(run: Analysis) -> dict[str, Any]:
@@ -97,6 +104,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
     whole = page.sections(readout)
     return {
         "readout": readout,
+        "unreviewed": skipped(run.experiment),
         "claim": "" if readout.plan.claim is None else moment_name(readout.plan.claim.name, readout.plan.claim),
         "opening": first_lines.opening(readout),
         "numbers": headline(figures_of(readout), code),

@@ -9,12 +9,18 @@ from django.views.decorators.http import require_safe
 from experiments.analyse.analyses import latest_analysis, read_analysis
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.latest_findings import history_of
+from experiments.analyse.overlap.overlaps import latest_overlap, read_overlap
+from experiments.analyse.overlap.pairs import Overlap
 from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
 from experiments.plan_page import plan_summary
 from experiments.plan_page.page_context import document_context, remarks
+from experiments.plan_templates_page.differing import template_of
 from experiments.report import first_lines, flow, page
+from experiments.report.across import overlap_page
+from experiments.review.review_state import standing_of
+from experiments.review_page.panel import panel, story
 from experiments.standing import history as log
 from experiments.views import frame
 from runs.payloads import Unreadable
@@ -28,7 +34,7 @@ def health(request: HttpRequest, key: str) -> HttpResponse:
     """Can the data be trusted: checks, split, who came in and how."""
     experiment = frame.find(key)
     run = latest_analysis(experiment)
-    context: dict[str, Any] = {"run": run}
+    context: dict[str, Any] = {"run": run, "shared": _shared(experiment)}
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):
         context["unreadable"] = readout.sentence()
@@ -40,6 +46,12 @@ def health(request: HttpRequest, key: str) -> HttpResponse:
             "sections": page.of_tab(page.sections(readout), "health"),
         }
     return frame.page(request, experiment, "health", context, open_run=frame.newest_open(experiment))
+
+
+def _shared(experiment: Experiment) -> list[str]:
+    """With which experiments it shares users, by the last count."""
+    found = read_overlap(latest_overlap())
+    return overlap_page.lines_of(found, experiment.key) if isinstance(found, Overlap) else []
 
 
 @login_required
@@ -58,7 +70,9 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
         else page.of_tab(page.sections(readout), "plan"),
         "deviations": log.amendments(experiment),
         **document_context(request, experiment),
+        "differs": template_of(experiment),
     }
+    context["review"] = panel(request, experiment, context["known"])
     return frame.page(request, experiment, "plan", context, open_run=frame.newest_open(experiment))
 
 
@@ -78,6 +92,7 @@ def history(request: HttpRequest, key: str) -> HttpResponse:
         "compared": log.compared(told, *chosen),
         "analyses": _analyses(experiment),
         "remarks": remarks(experiment),
+        "reviewed": story(standing_of(experiment)),
         "sections": ()
         if readout is None or isinstance(readout, Unreadable)
         else page.of_tab(page.sections(readout), "history"),

@@ -16,7 +16,8 @@ from django.utils.translation import gettext
 
 from experiments.models import WebhookDelivery, WebhookEndpoint
 from experiments.webhooks.messages import check_url, headers, message_body, new_message_id, new_secret, wait_after
-from experiments.webhooks.wire import Undelivered, post
+from experiments.webhooks.wire import Undelivered, certificate_end, post
+from runs.queue import outcome_counts
 from runs.refusals import Refused
 
 log = structlog.get_logger()
@@ -47,9 +48,11 @@ def update_endpoint(*, endpoint: WebhookEndpoint, **values: Any) -> WebhookEndpo
     with transaction.atomic():
         row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
         for name, value in values.items():
+            if name == "url" and value != row.url:
+                row.certificate_until = None  # of the address before
             setattr(row, name, value)
         row.disabled_reason = "" if row.enabled else row.disabled_reason
-        row.save(update_fields=[*values, "disabled_reason"])
+        row.save(update_fields=[*values, "disabled_reason", "certificate_until"])
     return row
 
 
@@ -95,8 +98,26 @@ def deliver_due(*, send: Post = post) -> dict[str, int]:
     due = WebhookDelivery.objects.filter(next_try_at__lte=timezone.now(), endpoint__enabled=True)
     for row in due.select_related("endpoint").order_by("next_try_at", "id")[:AT_ONCE]:
         if _claim(row):
-            done[_try(row, send)] += 1
+            outcome = _try(row, send)
+            done[outcome] += 1
+            outcome_counts.count(outcome_counts.WEBHOOKS, str(row.endpoint_id), outcome)
     return done
+
+
+def look_at_certificates(*, look: Callable[[str], datetime] = certificate_end) -> int:
+    """Each night: keep when the certificate of each enabled endpoint ends; how many were seen.
+
+    One that couldn't be seen keeps what was seen last, which goes on running out.
+    """
+    seen = 0
+    for row in WebhookEndpoint.objects.filter(enabled=True):
+        try:
+            until = look(row.url)
+        except (Undelivered, Refused):
+            log.warning("webhook.no_certificate", endpoint=row.pk)
+            continue
+        seen += WebhookEndpoint.objects.filter(pk=row.pk, url=row.url).update(certificate_until=until)
+    return seen
 
 
 def send_again(*, delivery: WebhookDelivery) -> None:

@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 
 from runs.refusals import Refused
 
-TYPES = ("experiment.started", "experiment.stopped", "experiment.verdict", "experiment.sample_ratio")
+TYPES = (
+    "experiment.started",
+    "experiment.stopped",
+    "experiment.verdict",
+    "experiment.sample_ratio",
+    "experiment.review_requested",
+    "experiment.review_answered",
+    "experiment.comment",
+    "experiment.rollout",
+)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the marker that secret scanners look for, not a secret
 # 8 tries within a day: the first at once, then after these.
 WAITS = (
@@ -52,6 +61,15 @@ def message_body(type_: str, data: dict[str, Any], at: datetime) -> bytes:
     """
     if type_ not in TYPES:
         raise ValueError(f"there is no webhook {type_}; there are {', '.join(TYPES)}")
+    return written(type_, data, at)
+
+
+def written(type_: str, data: dict[str, Any], at: datetime) -> bytes:
+    """The bytes of a message of any type; `message_body` has those that endpoints of experiments hear.
+
+    Raises:
+        ValueError: for data that strict JSON doesn't know (NaN).
+    """
     stamp = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     document = {"type": type_, "timestamp": stamp, "data": data}
     return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()

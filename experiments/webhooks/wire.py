@@ -12,7 +12,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
+
+from cryptography import x509
 
 from experiments.webhooks.messages import check_url, is_public
 from runs.refusals import Refused
@@ -58,9 +61,7 @@ def post(
     """
     host, path = check_url(url, port=port)
     deadline = time.monotonic() + seconds
-    addresses = _within(deadline, lambda: (resolve or _resolve)(host, port))
-    if not addresses or not all(allows(address) for address in addresses):
-        raise Refused("{host}: this name leads to an address that isn't public.", host=host)
+    addresses = _checked(host, port, resolve or _resolve, allows, deadline)
     try:
         with _connected(addresses, port, deadline) as plain:
             tls = context or ssl.create_default_context()
@@ -68,6 +69,42 @@ def post(
                 return _exchange(wire, host, port, path, body, headers, deadline)
     except (OSError, http.client.HTTPException, ValueError) as trouble:
         raise Undelivered(f"{type(trouble).__name__}: {trouble}"[:200]) from trouble
+
+
+def certificate_end(
+    url: str,
+    *,
+    resolve: Resolve | None = None,
+    allows: Callable[[str], bool] = is_public,
+    port: int = 443,
+    seconds: float = SECONDS,
+) -> datetime:
+    """When the certificate of an address ends, or ended; behind the same guard as `post`, whose arguments these are.
+
+    Nothing is sent, so it is read from whoever shows it: one that has ended is what this is asked for.
+
+    Raises:
+        Refused: when the guard forbids the address.
+        Undelivered: when none was shown within the limits.
+    """
+    host, _path = check_url(url, port=port)
+    deadline = time.monotonic() + seconds
+    addresses = _checked(host, port, resolve or _resolve, allows, deadline)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with _connected(addresses, port, deadline) as plain, context.wrap_socket(plain, server_hostname=host) as wire:
+            shown = wire.getpeercert(binary_form=True) or b""
+        return x509.load_der_x509_certificate(shown).not_valid_after_utc
+    except (OSError, ValueError) as trouble:
+        raise Undelivered(f"{type(trouble).__name__}: {trouble}"[:200]) from trouble
+
+
+def _checked(host: str, port: int, resolve: Resolve, allows: Callable[[str], bool], deadline: float) -> list[str]:
+    addresses = _within(deadline, lambda: resolve(host, port))
+    if not addresses or not all(allows(address) for address in addresses):
+        raise Refused("{host}: this name leads to an address that isn't public.", host=host)
+    return addresses
 
 
 def _resolve(host: str, port: int) -> list[str]:

@@ -5,11 +5,13 @@ process remembers a key for `FRESH_SECONDS`: a revoked key works no longer than 
 """
 
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -21,15 +23,35 @@ from django.utils import timezone
 from events.models import Source
 from events.outbox import away
 from events.schema import Caller
+from insight_site.audit import recording
+from insight_site.environments.environment_name import other_than_production
 from insight_site.models import ApiKey
 
 PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}
 SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
-    "server": ("assign:read", "config:read", "events:write", "segments:read", "reports:read"),
-    "admin": ("assign:read", "config:read", "events:write", "segments:read", "reports:read", "metrics:read", "admin:*"),
+    "server": (
+        *("assign:read", "config:read", "events:write", "segments:read", "reports:read"),
+        *("plans:draft", "studies:start", "outcomes:peek"),  # of agents, at their own door (insight_site.mcp)
+    ),
+    "admin": (
+        *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "metrics:read", "admin:*"),
+        *("privacy:read", "privacy:write"),
+        *("plans:draft", "studies:start", "outcomes:peek"),
+        "users:write",  # not part of admin:*: who may end accounts is another question than who may plan experiments
+    ),
+}
+# What a person must be allowed to do to hand it to a key: else whoever issues keys could make themselves an Admin.
+NEEDS = {
+    "users:write": "auth.change_user",
+    "plans:draft": "experiments.add_experiment",
+    "studies:start": "aha.add_study",
+    "outcomes:peek": "experiments.add_analysis",
+    "privacy:read": "insight_site.export_erasure",
+    "privacy:write": "insight_site.add_erasure",
 }
 KEY_CHARS = 46  # the prefix and 43 URL-safe characters
+MARKED = re.compile(r"[psa]k_([a-z][a-z0-9-]{0,19}_)[A-Za-z0-9_-]{43}")
 FRESH_SECONDS = 2.0
 UNKNOWN_SECONDS = 60.0
 CACHE_ENTRIES = 10_000
@@ -70,7 +92,9 @@ def issue_key(
     wanted = sorted(set(scopes))
     if refused := [scope for scope in wanted if scope not in SCOPES[kind]]:
         raise ValueError(f"a {kind} key may not have the scope {refused[0]}")
-    key = PREFIXES[kind] + secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(32)
+    marked = other_than_production()
+    key = PREFIXES[kind] + (f"{marked}_" if marked else "") + token
     row = ApiKey.objects.create(
         name=name,
         source=source,
@@ -81,11 +105,16 @@ def issue_key(
         expires_at=expires_at,
         created_by=created_by,
         digest=digest(key),
-        prefix=key[:8],
+        prefix=PREFIXES[kind] + token[:5],
         log_exposures=log_exposures,
         preview=preview,
     )
     return row, key
+
+
+def beyond(user: Any, scopes: Iterable[str]) -> list[str]:
+    """Those of the scopes that this person may give no key."""
+    return [scope for scope in scopes if scope in NEEDS and not user.has_perm(NEEDS[scope])]
 
 
 def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, str]:
@@ -106,12 +135,17 @@ def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, 
         )
         row.expires_at = min(row.expires_at or end, end)
         row.save(update_fields=["expires_at"])
+        recording.record(
+            recording.Action.ROTATED, row, after={"successor": successor[0].pk, "expires_at": row.expires_at}
+        )
     return successor
 
 
 def revoke_key(*, row: ApiKey) -> None:
     """End a key now; every process refuses it within `FRESH_SECONDS`."""
-    ApiKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            recording.record(recording.Action.REVOKED, row)
     _cache.clear()
 
 
@@ -121,16 +155,34 @@ def find_caller(key: str) -> Caller | None:
     Raises:
         django.db.Error: when the database is away and this process doesn't remember the key.
     """
-    if len(key) != KEY_CHARS or not key.isascii():
+    if len(key) != KEY_CHARS + len(environment_of(key)) or not key.isascii():
         return None
-    name = digest(key)
+    return _remembered(digest(key), Q(digest__in=_digests(key)))
+
+
+def find_by_id(key_id: int) -> Caller | None:
+    """Who holds the key of this row, as `find_caller` says it of a key."""
+    return _remembered(f"id:{key_id}", Q(pk=key_id))
+
+
+def still_live(key_ids: Iterable[int]) -> dict[int, Caller]:
+    """Those of these keys that still work, in one question.
+
+    Raises:
+        django.db.Error: when the database is away.
+    """
+    rows = ApiKey.objects.filter(pk__in=list(key_ids), revoked_at=None)
+    return {row.pk: _caller_of(row) for row in rows if row.is_live}
+
+
+def _remembered(name: str, which: Q) -> Caller | None:
     entry = _cache.get(name)
     now = time.monotonic()
     fresh = entry is not None and now - entry.loaded < (FRESH_SECONDS if entry.caller else UNKNOWN_SECONDS)
     if entry is None or not fresh:
         try:
             away.refuse_if_silent()
-            entry = _load(key, now)
+            entry = _load(which, now)
         except (DatabaseError, InterfaceError):
             away.note(now)
             if entry is None or entry.caller is None:
@@ -144,6 +196,15 @@ def find_caller(key: str) -> Caller | None:
     return entry.caller
 
 
+def environment_of(key: str) -> str:
+    """What a key says of its environment, with the mark behind it; "" for one of production, whose keys say nothing.
+
+    Keys of another environment never work here: they aren't in this site's database. This tells their holder why.
+    """
+    named = MARKED.fullmatch(key)
+    return named[1] if named else ""
+
+
 def forget_cached_keys() -> None:
     """Forget what this process remembers of keys."""
     _cache.clear()
@@ -154,12 +215,16 @@ def digest(key: str) -> str:
     return _digest(settings.API_KEY_PEPPERS[0], key)
 
 
-def _load(key: str, now: float) -> _Entry:
-    row = ApiKey.objects.filter(digest__in=_digests(key), revoked_at=None).first()
+def _load(which: Q, now: float) -> _Entry:
+    row = ApiKey.objects.filter(which, revoked_at=None).first()
     if row is None or not row.is_live:
         return _Entry(None, None, now)
     _note_use(row)
-    caller = Caller(
+    return _Entry(_caller_of(row), row.expires_at, now)
+
+
+def _caller_of(row: ApiKey) -> Caller:
+    return Caller(
         key_prefix=row.prefix,
         kind=row.kind,
         source_id=row.source_id,
@@ -168,8 +233,10 @@ def _load(key: str, now: float) -> _Entry:
         rate=row.rate,
         log_exposures=row.log_exposures,
         preview=row.preview,
+        key_name=row.name,
+        made_by=row.created_by_id,
+        key_id=row.pk,
     )
-    return _Entry(caller, row.expires_at, now)
 
 
 def _note_use(row: ApiKey) -> None:

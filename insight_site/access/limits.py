@@ -1,7 +1,11 @@
-"""Calls a minute, shared by processes that share a cache: each takes a block of calls from it and spends that alone.
+"""Calls a minute, counted for the whole site: each process leases a block of calls and spends that alone.
 
-A call would otherwise wait twice for the cache. What is granted never passes the limit; what a process still holds
-when the minute ends is lost, at most a fiftieth of the limit for each process.
+Blocks come from Redis where `REDIS_URL` is set, and otherwise from one row of the database (`models.Lease`): no call
+waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends is
+lost, at most a twentieth of the limit, or `LEAST` calls, for each process.
+
+Names of which there are very many, as visitors are, would cost a lease each. So a process may let the first calls of
+such a name pass by itself (`alone`) and ask from then on; what it let pass is counted with its first lease.
 """
 
 import threading
@@ -9,51 +13,132 @@ import time
 from dataclasses import dataclass
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, connection
 
-BLOCKS = 50  # so many make a limit
+from events.outbox import away
+from insight_site.models import Lease
+
+BLOCKS = 20  # so many make a limit
+LEAST = 4  # calls in a block of a small limit: never one write of the database for each call
 MOST = 10_000  # names that a process remembers
 KEEP_SECONDS = 120
+AWAY_SECONDS = 10.0  # so long nobody asks a cache that didn't answer: each call would wait for it
+# One statement, so that two processes never get the same calls.
+TAKE = f"""
+    INSERT INTO {Lease._meta.db_table} AS held (name, minute, taken) VALUES (%s, %s, %s)
+    ON CONFLICT (name) DO UPDATE SET minute = excluded.minute, taken = excluded.taken
+        + CASE WHEN held.minute = excluded.minute THEN held.taken ELSE 0 END
+    RETURNING taken
+"""  # noqa: S608 - the name of a table of ours
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Held:
+    """Of one name in one minute: calls of the block that are left, those that weren't asked for, and the end."""
+
     minute: int
-    left: int
+    left: int = 0
+    alone: int = 0
+    told: bool = False  # of `alone`, to what counts for all
+    spent: bool = False
 
 
 _lock = threading.Lock()
 _held: dict[str, _Held] = {}
 
 
-def passes(name: str, limit: int) -> bool:
+class _Away:
+    """When this process may ask the cache again, in monotonic seconds."""
+
+    until = float("-inf")
+
+
+def passes(name: str, limit: int, *, alone: int = 0) -> bool:
     """Count a call under this name in the running minute; False when there have been `limit` before it.
 
-    With a cache that is away every call passes: a lost counter must not stop events.
+    When what counts is away every call passes: a lost counter must not stop events.
+
+    Args:
+        name: at most 100 characters.
+        limit: calls a minute, of all processes together.
+        alone: how many of them this process lets pass before it asks; each process may pass the limit by so many.
     """
     minute = int(time.time() // 60)
     with _lock:
         held = _held.get(name)
-        if held is not None and held.minute == minute and held.left > 0:
+        if held is None or held.minute != minute:
+            held = _remember(name, minute)
+        if held.left > 0:
             held.left -= 1
             return True
-    block = max(1, limit // BLOCKS)
-    before = _taken(f"{name}:{minute}", block)
-    if before >= limit:
-        return False
-    with _lock:
+        if held.spent:  # nobody may make us write by calling on
+            return False
+        if not held.told and held.alone < min(alone, limit):
+            held.alone += 1
+            return True
+        before, held.told = (0 if held.told else held.alone), True
+    return _lease(held, name, limit, before)
+
+
+def forget_leases() -> int:
+    """Delete the counts of minutes that are over; returns how many."""
+    return Lease.objects.filter(minute__lt=int(time.time() // 60) - 1).delete()[0]
+
+
+def _remember(name: str, minute: int) -> _Held:
+    """A name's record of this minute; with very many names those of earlier minutes go, and then all."""
+    if len(_held) >= MOST:
+        for old in [one for one, held in _held.items() if held.minute != minute]:
+            del _held[old]
         if len(_held) >= MOST:
             _held.clear()
-        _held[name] = _Held(minute, min(block, limit - before) - 1)
+    _held[name] = held = _Held(minute)
+    return held
+
+
+def _lease(held: _Held, name: str, limit: int, alone: int) -> bool:
+    """Take a block and what was let pass alone; whether this call is among what was granted."""
+    block = max(1, limit // BLOCKS, min(LEAST, limit // LEAST))
+    try:
+        taken = _taken(name, held.minute, block + alone)
+    except Exception:
+        log.exception("access.counter_away")
+        return True
+    granted = min(block, limit - taken - alone)
+    with _lock:
+        if granted <= 0:
+            held.spent = True
+            return False
+        held.left += granted - 1
     return True
 
 
-def _taken(key: str, block: int) -> int:
-    """Take a block; how many calls were taken before it."""
+def _taken(name: str, minute: int, number: int) -> int:
+    """Take so many; how many were taken before."""
+    if settings.REDIS_URL:
+        return _taken_of_redis(f"{name}:{minute}", number)
+    away.refuse_if_silent()
+    began = time.monotonic()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE, [name, minute, number])
+            return int(cursor.fetchone()[0]) - number
+    except (DatabaseError, InterfaceError):
+        away.note(began)
+        raise
+
+
+def _taken_of_redis(key: str, number: int) -> int:
+    if time.monotonic() < _Away.until:
+        return 0
     try:
         cache.add(key, 0, timeout=KEEP_SECONDS)
-        return cache.incr(key, block) - block
-    except Exception:
-        log.exception("access.counter_away")
+        return int(cache.incr(key, number)) - number
+    except ValueError:  # it forgot the name in between
         return 0
+    except Exception:
+        _Away.until = time.monotonic() + AWAY_SECONDS
+        raise

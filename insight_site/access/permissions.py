@@ -17,16 +17,23 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
+from django.views import defaults
 
 from events.schema import Caller
-from insight_site.access import limits
-from insight_site.access.keys import digest, find_caller
+from insight_site.access import limits, stream_tokens
+from insight_site.access.addresses import client_address as client_address
+from insight_site.access.addresses import visitor_of
+from insight_site.access.keys import digest, environment_of, find_caller
+from insight_site.access.sign_in_routes import SIGN_IN
+from insight_site.environments.environment_name import other_than_production
 
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20
+VISITORS = 20  # a part of a key's own rate, which one address may use up
+ALONE = 10  # a process counts this part of a visitor's calls by itself: most visitors call a few times
 REST_BYTES = 8 * 1024 * 1024
 MANAGEMENT_BYTES = 1024 * 1024
 REST_SECONDS = 10.0
@@ -46,6 +53,7 @@ class Rule:
         internal: callers from INTERNAL_NETWORKS need no key.
         write_scope: what a key needs for methods that change something; None for the same as `scope`.
         session: a person who is logged in needs no key; the view checks their permission.
+        token_in_path: what stands in the path may also be a token of `insight_site.access.stream_tokens`, for any key.
     """
 
     door: str
@@ -56,6 +64,7 @@ class Rule:
     internal: bool = False
     write_scope: str | None = None
     session: bool = False
+    token_in_path: bool = False
 
     def scope_for(self, method: str | None) -> str | None:
         """The scope that a call with this method needs."""
@@ -67,8 +76,9 @@ RULES: dict[str, Rule] = {
     "admin:*": PEOPLE,
     "home": Rule("pages", methods=("GET", "HEAD")),
     "demo_report": Rule("pages", methods=("GET", "HEAD")),
-    "login": PEOPLE,
-    "logout": PEOPLE,
+    **dict.fromkeys(SIGN_IN, PEOPLE),
+    **dict.fromkeys(("notices", "notices_add", "notices_place", "notices_stop"), PEOPLE),
+    **dict.fromkeys(("digest", "digest_week", "digest_to_me", "digest_share"), PEOPLE),
     "set_language": PEOPLE,
     "set_theme": PEOPLE,
     "dismiss_tour": PEOPLE,
@@ -83,6 +93,7 @@ RULES: dict[str, Rule] = {
     "events:*": PEOPLE,
     "connect:*": PEOPLE,
     "pick:*": PEOPLE,
+    "upkeep:*": PEOPLE,
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
@@ -90,14 +101,31 @@ RULES: dict[str, Rule] = {
     "explore_png": PEOPLE,
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
+    "metrics_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
+    "audiences:*": PEOPLE,
+    "environments:*": PEOPLE,
+    "selftest:*": PEOPLE,
+    "environments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "audiences_api:*": Rule("management", "segments:read", write_scope="admin:*", session=True),
+    # Counts are a report; whose ids are one is personal.
+    "identity_api:counts": Rule("management", "reports:read", ("GET", "HEAD"), session=True),
+    "identity_api:ids": Rule("management", "privacy:read", ("GET", "HEAD"), session=True),
+    "notices_api:*": Rule("management", "admin:*", session=True),  # where people read notices
+    "upkeep_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "users_api:*": Rule("management", "users:write", session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "experiments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     **{
         f"experiments_api:webhookendpoint-{name}": Rule("management", "admin:*", session=True)
         for name in ("list", "detail", "rotate", "deliveries")  # addresses of other systems are not for every reader
     },
+    # Erasing and exporting persons have scopes of their own, which `admin:*` doesn't hold.
+    "privacy_api:*": Rule("management", "privacy:write", session=True),
+    "privacy_api:person": Rule("management", "privacy:read", ("GET", "HEAD"), session=True),
+    "signatures_api:*": Rule("management", "reports:read", ("GET", "HEAD"), session=True),
+    "insight_keys": Rule("pages", methods=("GET", "HEAD")),  # anybody may check a signature
     "healthz": Rule("operations", methods=("GET", "HEAD")),
     "readyz": Rule("operations", methods=("GET", "HEAD")),
 }
@@ -110,6 +138,8 @@ MACHINE_DOORS = {
     "/metrics": "metrics",
     "/healthz/parts": "metrics",
 }
+# What Python, Django and drivers say of text or numbers that no column holds.
+SAID_OF_VALUES = ("out of range", "NUL", "null character", "expected a number")
 OFREP_FLAG = "/ofrep/v1/evaluate/flags/"
 
 
@@ -164,13 +194,26 @@ class Doors:
             return error(request, 403, "forbidden", "this route has no access rule")
         return refusal(request, rule, kwargs)
 
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """400 for a filter, a search or a chosen row of the admin that its database can't be asked for."""
+        if request.path_info.startswith("/admin/") and _is_no_question(error):
+            return defaults.bad_request(request, error)
+        return None
+
+
+def _is_no_question(error: Exception) -> bool:
+    """Text or numbers that no column holds: NUL, a year of thirty digits. Each database says it its own way."""
+    return isinstance(error, DataError | OverflowError) or (
+        isinstance(error, ValueError) and any(said in str(error) for said in SAID_OF_VALUES)
+    )
+
 
 def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
     """The answer in English, over HTTPS alone where that is set; what is still being sent is read."""
     if connection := request.META.get("gunicorn.socket"):
         connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
     with translation.override("en"):
-        if settings.HTTPS and not request.is_secure():
+        if settings.HTTPS and not request.is_secure() and not _asked_past_the_proxy(request):
             response = error(request, 403, "https_required", "use https: this key has just travelled in the clear")
         elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             response = HttpResponse(status=204)
@@ -179,6 +222,12 @@ def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpRespons
     if response.status_code != 408:  # there it was waited for long enough
         _read_rest(request)
     return response
+
+
+def _asked_past_the_proxy(request: HttpRequest) -> bool:
+    """Monitoring asks web itself, where no certificate lies; a proxy would have said how it was asked."""
+    inside = settings.BEHIND_PROXY and "X-Forwarded-Proto" not in request.headers
+    return inside and machine_door(request.path_info) == "metrics"
 
 
 def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> HttpResponse | None:
@@ -205,15 +254,19 @@ def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> H
 def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
     """The caller of a key, put on the request; or the refusal: 401, 403, 429, 503."""
     try:
-        caller = find_caller(key) if key else None
+        token = rule.token_in_path and stream_tokens.is_token(key)
+        caller = (stream_tokens.find_caller(key) if token else find_caller(key)) if key else None
     except (DatabaseError, InterfaceError):
         return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
-    if caller is not None and rule.key_in_path and caller.kind != "client":
+    if caller is not None and rule.key_in_path and not token and caller.kind != "client":
         log.error("access.secret_key_in_path", key=caller.key_prefix)  # it stands in logs now: rotate it
         caller = None
     if caller is None:
-        if not limits.passes(f"badkey:{client_address(request)}", BAD_KEYS_A_MINUTE):
+        if not limits.passes(f"badkey:{visitor_of(request)}", BAD_KEYS_A_MINUTE):
             return _too_many(request, "too_many_bad_keys", "too many bad keys from this address")
+        elsewhere = environment_of(key or "").rstrip("_")
+        if elsewhere and elsewhere != other_than_production():
+            return error(request, 401, "unauthorized", f"the key is one of {elsewhere}; this is {settings.ENVIRONMENT}")
         return error(request, 401, "unauthorized", "the key is missing, unknown, expired or revoked")
     request.caller = caller  # type: ignore[attr-defined]
     scope = rule.scope_for(request.method) or ""
@@ -222,10 +275,22 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
     origin = request.META.get("HTTP_ORIGIN")  # `headers` would read all of them
     if origin and caller.allowed_origins and origin not in caller.allowed_origins:
         return error(request, 403, "origin_not_allowed", "this key may not be used from this origin")
-    limit = caller.rate or settings.RATES.get(rule.door, 60)
-    if not limits.passes(f"rate:{rule.door}:{digest(key or '')}", limit):
+    return _over_limit(request, rule.door, caller, digest(key or "")[:40]) or caller
+
+
+def _over_limit(request: HttpRequest, door: str, caller: Caller, name: str) -> HttpResponse | None:
+    """Refuse a key that called too often; a public key is many people's, so each address is counted before the key."""
+    if caller.kind == "client":
+        limit = caller.rate or settings.RATES.get("client key", 12_000)
+        usual = settings.RATES.get("visitor", 600)
+        visitor = min(limit, max(usual, caller.rate // VISITORS) if caller.rate else usual)
+        if not limits.passes(f"{door}:{name}:{visitor_of(request)}", visitor, alone=visitor // ALONE):
+            return _too_many(request, "too_many_requests", f"more than {visitor} calls a minute from this address")
+    else:
+        limit = caller.rate or settings.RATES.get(door, 60)
+    if not limits.passes(f"{door}:{name}", limit):
         return _too_many(request, "too_many_requests", f"more than {limit} calls a minute")
-    return caller
+    return None
 
 
 def _bad_length(request: HttpRequest) -> HttpResponse | None:
@@ -262,13 +327,6 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 def _too_many(request: HttpRequest, code: str, message: str) -> HttpResponse:
     return error(request, 429, code, message, retry_after=_next_minute())
-
-
-def client_address(request: HttpRequest) -> str:
-    """The caller's address; behind a proxy the last one that our own proxy wrote, since callers can write the rest."""
-    if settings.BEHIND_PROXY and (forwarded := request.headers.get("X-Forwarded-For")):
-        return forwarded.split(",")[-1].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def key_in_headers(request: HttpRequest) -> str | None:

@@ -25,13 +25,30 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.audiencerow": READ,
     "experiments.override": READ,
     "experiments.amendment": READ,
+    "experiments.rollout": READ,
+    "experiments.rolloutmove": READ,
     "experiments.plancomment": WRITE,  # whoever reads a plan may comment it, and say that a comment is settled
+    "experiments.reviewpolicy": READ,
+    "experiments.reviewitem": READ,
+    "experiments.reviewrequest": READ,
+    "experiments.reviewanswer": READ,
+    "experiments.reviewtick": READ,
+    "experiments.plantemplate": READ,
+    "experiments.templateuse": READ,
     "experiments.layer": READ,
     "experiments.holdout": READ,
     "experiments.analysis": READ,
+    "experiments.holdoutplan": READ,
+    "experiments.holdoutreading": READ,
+    "experiments.overlapreport": READ,
     "events.source": READ,
     "events.fileimport": READ,
     "events.eventlabel": READ,
+    "events.metric": READ,
+    "events.metricversion": READ,
+    "events.metriccheck": READ,
+    "insight_site.selftest": READ,
+    "events.tag": READ,  # whoever may change a thing puts tags on it, new ones too
 }
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
 RESEARCH: dict[str, tuple[str, ...]] = {
@@ -45,9 +62,16 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "segments.comparisonrun": WRITE,
     "segments.membership": READ,
     "experiments.analysis": ("view", "add"),
+    "experiments.holdoutplan": ("view", "add"),
+    "experiments.holdoutreading": ("view", "add"),
+    "experiments.overlapreport": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
     "events.fileimport": ("view", "add"),
     "events.eventlabel": WRITE,
+    "insight_site.audience": ALL,
+    "events.metric": WRITE,
+    "events.metriccheck": ("view", "add"),
+    "insight_site.selftest": ("view", "add"),
 }
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {
@@ -57,6 +81,12 @@ TEST: dict[str, tuple[str, ...]] = {
     "experiments.override": ALL,
     "experiments.layer": WRITE,
     "experiments.assignment": READ,
+    "experiments.reviewrequest": WRITE,
+    "experiments.reviewanswer": ("view", "add"),  # may approve a plan, though never one of their own
+    "experiments.reviewtick": ALL,
+    "experiments.reviewitem": WRITE,
+    "experiments.plantemplate": WRITE,
+    "events.tag": ALL,  # rename, merge and delete, for everything that bears one
 }
 # Connect services: where events come from, keys, webhooks, what was refused, and an arm for a tester.
 CONNECT: dict[str, tuple[str, ...]] = {
@@ -64,6 +94,7 @@ CONNECT: dict[str, tuple[str, ...]] = {
     "events.fileimport": ("view", "add"),
     "events.rejected": READ,
     "events.unittraits": READ,
+    "events.idlink": READ,
     "events.flush": READ,
     "insight_site.apikey": WRITE,
     "experiments.webhookendpoint": WRITE,
@@ -73,12 +104,20 @@ CONNECT: dict[str, tuple[str, ...]] = {
 }
 PEOPLE: dict[str, tuple[str, ...]] = {
     "insight_site.sharelink": ALL,
+    "insight_site.auditentry": READ,
+    "insight_site.noticechannel": ALL,
+    "insight_site.digestrecipient": ALL,
+    "insight_site.notice": ("view", "change"),
+    "insight_site.signin": READ,
     "auth.user": ALL,
     "auth.group": ("view",),
     "experiments.holdout": WRITE,
+    "experiments.reviewpolicy": ("view", "change"),
+    "experiments.reviewrequest": ("view", "skip"),  # start without a review, in an emergency
     "experiments.layer": ALL,
     "events.rejected": ALL,
     "experiments.webhookendpoint": ALL,
+    "insight_site.erasure": ("view", "add", "export"),
     "runs.schedule": READ,
     "runs.job": READ,
 }

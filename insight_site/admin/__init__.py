@@ -1,5 +1,5 @@
 """The site's part of the admin. Django finds its pages by this module."""
 
-from insight_site.admin import api_keys, queue
+from insight_site.admin import api_keys, erasures, notices, people, queue, records, sign_ins
 
-__all__ = ["api_keys", "queue"]
+__all__ = ["api_keys", "erasures", "notices", "people", "queue", "records", "sign_ins"]

@@ -1,63 +1,20 @@
-"""API keys, and the accounts of people, in the admin."""
+"""API keys in the admin."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from insight_site.access import keys
 from insight_site.admin.key_form import ApiKeyForm
 from insight_site.models import ApiKey
 from runs.web import person
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
-
-
-@admin.register(User)
-class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "first_name", "last_name", "roles", "is_staff", "is_active", "last_login"]
-    list_filter = ["groups", "is_staff", "is_superuser", "is_active"]
-    filter_horizontal = ()  # two boxes side by side don't fit beside the menu
-    autocomplete_fields = ["groups"]
-
-    @admin.display(description=_("roles"))
-    def roles(self, row: User) -> str:
-        return ", ".join(sorted(group.name for group in row.groups.all())) or "–"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Only a superuser makes superusers and gives single permissions; others give roles."""
-        more = () if _is_superuser(request) else ("is_superuser", "user_permissions")
-        return [*super().get_readonly_fields(request, obj), *more]
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        if obj is not None and obj.is_superuser and not _is_superuser(request):
-            return False  # a new password would be a superuser's
-        return bool(super().has_change_permission(request, obj))
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        if obj is not None and obj.is_superuser and not _is_superuser(request):
-            return False
-        return bool(super().has_delete_permission(request, obj))
-
-
-@admin.register(Group)
-class SiteGroupAdmin(GroupAdmin, ModelAdmin):
-    pass
 
 
 @admin.register(ApiKey)
@@ -82,6 +39,11 @@ class ApiKeyAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return [*self.readonly_fields, *(["kind", "source"] if obj else [])]
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.person = request.user
+        return form
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if change:
@@ -108,6 +70,8 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.action(description=_("Create successor"), permissions=["add"])
     def create_successor(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
+        if any(keys.beyond(request.user, row.scopes) for row in queryset):
+            raise PermissionDenied  # the successor's secret would be theirs
         return self._show(request, [keys.rotate_key(row=row, created_by=person(request)) for row in queryset])
 
     @admin.action(description=_("Revoke"), permissions=["change"])
@@ -123,7 +87,3 @@ class ApiKeyAdmin(ModelAdmin):
         response = TemplateResponse(request, "insight_site/keys_issued.html", context)
         response["Cache-Control"] = "no-store"
         return response
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))

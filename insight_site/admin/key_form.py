@@ -6,10 +6,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from insight_site.access.keys import SCOPES
+from insight_site.access import keys
 from insight_site.models import ApiKey
 
-ALL_SCOPES = [(scope, scope) for scope in SCOPES["admin"]]
+ALL_SCOPES = [(scope, scope) for scope in keys.SCOPES["admin"]]
 
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ else:
 
 class ApiKeyForm(Base):
     """Scopes as boxes, origins one a line; a kind may have only its own scopes."""
+
+    person: Any = None  # who fills it in
 
     scopes = forms.MultipleChoiceField(
         label=_("scopes"), choices=ALL_SCOPES, widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=["events:write"]
@@ -50,9 +52,12 @@ class ApiKeyForm(Base):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        allowed = SCOPES.get(data.get("kind") or self.instance.kind, ())
+        allowed = keys.SCOPES.get(data.get("kind") or self.instance.kind, ())
         if refused := [scope for scope in data.get("scopes", []) if scope not in allowed]:
             text = _("A key of this kind may not have the scope %(scope)s.")
+            self.add_error("scopes", forms.ValidationError(text, params={"scope": refused[0]}))
+        if refused := keys.beyond(self.person, data.get("scopes", [])):
+            text = _("Only who may do it themselves can give a key the scope %(scope)s.")
             self.add_error("scopes", forms.ValidationError(text, params={"scope": refused[0]}))
         self.instance.allowed_origins = data.get("origins", [])
         return data

@@ -45,6 +45,7 @@ def _find() -> dict[str, Any]:
         "items": [
             item(_("Studies"), "search_insights", "aha:studies"),
             item(_("AHA moments"), "lightbulb", "admin:aha_ahamoment_changelist", "aha.view_ahamoment"),
+            item(_("Metrics"), "straighten", "admin:events_metric_changelist", "events.view_metric"),
             item(_("Past experiments"), "history_edu", "admin:aha_finding_changelist", "aha.view_finding"),
             item(_("Segments"), "group_work", "segments:list"),
             item(_("Names of segments"), "label", "admin:segments_segment_changelist", "segments.view_segment"),
@@ -61,8 +62,27 @@ def _test() -> dict[str, Any]:
             item(
                 _("Experiments"), "experiment", "admin:experiments_experiment_changelist", "experiments.view_experiment"
             ),
+            item(
+                _("Rollouts"),
+                "rocket_launch",
+                "admin:experiments_rolloutmove_changelist",
+                "experiments.view_rolloutmove",
+            ),
             item(_("Layers"), "layers", "admin:experiments_layer_changelist", "experiments.view_layer"),
             item(_("Holdouts"), "shield", "admin:experiments_holdout_changelist", "experiments.view_holdout"),
+            item(_("Reviews"), "rate_review", "experiments:reviews"),
+            item(
+                _("Own checks of reviews"),
+                "checklist",
+                "admin:experiments_reviewitem_changelist",
+                "experiments.view_reviewitem",
+            ),
+            item(
+                _("Templates for plans"),
+                "content_paste",
+                "admin:experiments_plantemplate_changelist",
+                "experiments.view_plantemplate",
+            ),
         ],
     }
 
@@ -95,6 +115,7 @@ def _connect() -> dict[str, Any]:
             ),
             item(_("Refused events"), "report", "admin:events_rejected_changelist", "events.view_rejected"),
             item(_("Traits of users"), "badge", "admin:events_unittraits_changelist", "events.view_unittraits"),
+            item(_("Joined ids"), "join", "admin:events_idlink_changelist", "events.view_idlink"),
             item(_("API documentation"), "menu_book", "api_docs"),
         ],
     }
@@ -130,18 +151,40 @@ def _logs() -> dict[str, Any]:
             item(_("Flushes to the store"), "database", "admin:events_flush_changelist", "events.view_flush"),
             item(_("Background tasks"), "pending_actions", "admin:runs_job_changelist", "runs.view_job"),
             item(_("Schedules"), "schedule", "admin:runs_schedule_changelist", "runs.view_schedule"),
+            item(_("Audit log"), "policy", "admin:insight_site_auditentry_changelist", "insight_site.view_auditentry"),
+            item(_("Share links"), "link", "admin:insight_site_sharelink_changelist", "insight_site.view_sharelink"),
         ],
     }
 
 
 def _people() -> dict[str, Any]:
-    """Accounts and roles."""
+    """Accounts and roles, and what people are told."""
     return {
         "title": _("People"),
         "separator": True,
         "items": [
             item(_("Accounts"), "person", "admin:auth_user_changelist", "auth.view_user"),
+            item(
+                _("Erased persons"),
+                "person_remove",
+                "admin:insight_site_erasure_changelist",
+                "insight_site.view_erasure",
+            ),
             item(_("Roles"), "groups", "admin:auth_group_changelist", "auth.view_group"),
+            item(_("Sign-ins"), "login", "admin:insight_site_signin_changelist", "insight_site.view_signin"),
+            item(
+                _("Channels of notices"),
+                "campaign",
+                "admin:insight_site_noticechannel_changelist",
+                "insight_site.view_noticechannel",
+            ),
+            item(
+                _("Recipients of the digest"),
+                "contact_mail",
+                "admin:insight_site_digestrecipient_changelist",
+                "insight_site.view_digestrecipient",
+            ),
+            item(_("Notices"), "notifications", "admin:insight_site_notice_changelist", "insight_site.view_notice"),
         ],
     }
 

@@ -1,4 +1,8 @@
-"""What a developer copies to send a first event, by language, with address and key filled in. Pure."""
+"""What a developer copies to send a first event and to ask for a variant, by language, with address and key filled in.
+
+Pure. No package has to be installed for any of them. Those that run on a server are run by our tests as they stand,
+where this machine has what runs them (`tried`); docs/events.md says the same.
+"""
 
 from dataclasses import dataclass
 from string import Template
@@ -9,53 +13,151 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True)
 class Snippet:
-    """One way to send an event.
+    """One way to send an event and to ask for a variant.
 
     Attributes:
         slug: its id on the page.
-        title: the language or library.
-        text: what is copied.
+        title: the language.
+        text: what sends an event.
+        ask: what asks for a variant; "" where the snippet only shows another way to send.
         browser: whether it runs in a browser, where a secret key must never be.
+        tried: our tests run it as it stands.
     """
 
     slug: str
     title: Any
     text: str
+    ask: str = ""
     browser: bool = False
+    tried: bool = True
 
 
-CURL = """\
-curl -u '$key:' -H 'Content-Type: application/json' \\
-  -d '{"userId": "user-1", "event": "signup", "properties": {"platform": "web"}}' \\
+EVENT = '{"userId": "user-1", "event": "signup", "properties": {"platform": "web"}}'
+UNIT = '{"context": {"targetingKey": "user-1"}}'
+
+CURL = f"""\
+curl -sS -H 'X-API-Key: $key' -H 'Content-Type: application/json' \\
+  -d '{EVENT}' \\
   $host/v1/track
 """
-PYTHON = """\
-import requests
-
-requests.post(
-    "$host/v1/track",
-    auth=("$key", ""),
-    json={"userId": "user-1", "event": "signup", "properties": {"platform": "web"}},
-    timeout=5,
-).raise_for_status()
+CURL_ASK = f"""\
+curl -sS -H 'X-API-Key: $key' -H 'Content-Type: application/json' \\
+  -d '{UNIT}' \\
+  $host/ofrep/v1/evaluate/flags/$flag
 """
-BROWSER = """\
-fetch("$host/v1/track", {
+PYTHON = """\
+import json
+from urllib.request import Request, urlopen
+
+event = {"userId": "user-1", "event": "signup", "properties": {"platform": "web"}}
+headers = {"X-API-Key": "$key", "Content-Type": "application/json"}
+call = Request("$host/v1/track", json.dumps(event).encode(), headers)
+print(urlopen(call, timeout=5).read().decode())
+"""
+PYTHON_ASK = """\
+import json
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+unit = {"context": {"targetingKey": "user-1"}}
+headers = {"X-API-Key": "$key", "Content-Type": "application/json"}
+call = Request("$host/ofrep/v1/evaluate/flags/$flag", json.dumps(unit).encode(), headers)
+try:
+    print(json.load(urlopen(call, timeout=5))["value"])
+except HTTPError as missing:  # no such flag: go on with your default
+    print(missing.code, missing.read().decode())
+"""
+JAVASCRIPT = """\
+const answer = await fetch("$host/v1/track", {
   method: "POST",
-  headers: { "Content-Type": "application/json", Authorization: "Basic " + btoa("$key:") },
+  headers: { "Content-Type": "application/json", "X-API-Key": "$key" },
   body: JSON.stringify({ userId: "user-1", event: "signup", properties: { platform: "web" } }),
 });
+console.log(answer.status, await answer.text());
 """
-NODE = """\
-// npm install @segment/analytics-node
-import { Analytics } from "@segment/analytics-node";
+JAVASCRIPT_ASK = """\
+const answer = await fetch("$host/ofrep/v1/evaluate/flags/$flag", {
+  method: "POST",
+  headers: { "Content-Type": "application/json", "X-API-Key": "$key" },
+  body: JSON.stringify({ context: { targetingKey: "user-1" } }),
+});
+console.log(answer.status, await answer.json());
+"""
+# One file each: `java Snippet.java` of Java 17 and later runs it.
+JAVA = """\
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 
-const analytics = new Analytics({ writeKey: "$key", host: "$host" });
-analytics.track({ userId: "user-1", event: "signup", properties: { platform: "web" } });
-await analytics.closeAndFlush();
+public class Snippet {
+    public static void main(String[] args) throws Exception {
+        var call = HttpRequest.newBuilder(URI.create("$host$path"))
+            .header("X-API-Key", "$key")
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(\"\"\"
+                $body\"\"\"))
+            .build();
+        var answer = HttpClient.newHttpClient().send(call, HttpResponse.BodyHandlers.ofString());
+        System.out.println(answer.statusCode() + " " + answer.body());
+    }
+}
+"""
+KOTLIN = """\
+import java.net.HttpURLConnection
+import java.net.URI
+
+// Not on the main thread of an app.
+fun main() {
+    val call = URI("$host$path").toURL().openConnection() as HttpURLConnection
+    call.requestMethod = "POST"
+    call.doOutput = true
+    call.setRequestProperty("X-API-Key", "$key")
+    call.setRequestProperty("Content-Type", "application/json")
+    val body = \"\"\"$body\"\"\".toByteArray()
+    call.setFixedLengthStreamingMode(body.size)
+    call.outputStream.use { it.write(body) }
+    val answer = if (call.responseCode < 400) call.inputStream else call.errorStream
+    println("${call.responseCode} ${answer.bufferedReader().readText()}")
+}
+"""
+SWIFT = """\
+import Foundation
+
+var call = URLRequest(url: URL(string: "$host$path")!)
+call.httpMethod = "POST"
+call.setValue("$key", forHTTPHeaderField: "X-API-Key")
+call.setValue("application/json", forHTTPHeaderField: "Content-Type")
+call.httpBody = #"$body"#.data(using: .utf8)
+let (answer, _) = try await URLSession.shared.data(for: call)
+print(String(decoding: answer, as: UTF8.self))
+"""
+GO = """\
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+func main() {
+	body := strings.NewReader(`$body`)
+	call, _ := http.NewRequest("POST", "$host$path", body)
+	call.Header.Set("X-API-Key", "$key")
+	call.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(call)
+	if err != nil {
+		panic(err)
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	fmt.Println(answer.StatusCode, string(text))
+}
 """
 BATCH = """\
-curl -H 'Content-Type: application/json' -d '{
+curl -sS -H 'Content-Type: application/json' -d '{
   "writeKey": "$key",
   "batch": [
     {"type": "identify", "userId": "user-1", "traits": {"platform": "web"}},
@@ -65,22 +167,32 @@ curl -H 'Content-Type: application/json' -d '{
 """
 
 
-def snippets(host: str, key: str, *, public: bool) -> tuple[Snippet, ...]:
+def snippets(host: str, key: str, *, public: bool, flag: str = "my-flag") -> tuple[Snippet, ...]:
     """All snippets that this kind of key may stand in, the simplest first.
 
     Args:
         host: scheme and name of this site, without a last slash.
         key: the key, or what stands for it where it is not known any more.
         public: a client key: it may stand in a page that anybody can read.
+        flag: the flag to ask for.
     """
-    rows = [
-        Snippet("curl", "curl", CURL),
-        Snippet("browser", _("JavaScript in a browser"), BROWSER, browser=True),
-        Snippet("python", "Python", PYTHON),
-        Snippet("node", "Node (analytics-node)", NODE),
-        Snippet("batch", _("Several events in one call"), BATCH),
-    ]
-    kept = [row for row in rows if public or not row.browser]
-    return tuple(
-        Snippet(row.slug, row.title, Template(row.text).substitute(host=host, key=key), row.browser) for row in kept
+
+    def filled(text: str, path: str = "", body: str = "") -> str:
+        # Kotlin writes ${…} itself, which is none of ours.
+        return Template(text).safe_substitute(host=host, key=key, flag=flag, path=path, body=body)
+
+    def both(text: str) -> tuple[str, str]:
+        return filled(text, "/v1/track", EVENT), filled(text, f"/ofrep/v1/evaluate/flags/{flag}", UNIT)
+
+    rows = (
+        Snippet("curl", "curl", filled(CURL), filled(CURL_ASK)),
+        Snippet("browser", _("JavaScript in a browser"), filled(JAVASCRIPT), filled(JAVASCRIPT_ASK), browser=True),
+        Snippet("python", "Python", filled(PYTHON), filled(PYTHON_ASK)),
+        Snippet("node", "Node", filled(JAVASCRIPT), filled(JAVASCRIPT_ASK)),
+        Snippet("java", "Java", *both(JAVA)),
+        Snippet("kotlin", "Kotlin", *both(KOTLIN), tried=False),
+        Snippet("swift", "Swift", *both(SWIFT), tried=False),
+        Snippet("go", "Go", *both(GO), tried=False),
+        Snippet("batch", _("Several events in one call"), filled(BATCH)),
     )
+    return tuple(row for row in rows if public or not row.browser)

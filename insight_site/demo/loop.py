@@ -18,7 +18,7 @@ from events.outbox.flush import flush_events
 from events.simulation import simulate
 from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
-from insight_site.demo import client, made_up_users, team, whose_site
+from insight_site.demo import after_the_verdict, client, made_up_users, team, whose_site
 from insight_site.demo.earlier_tests import import_earlier_tests
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
 from insight_site.demo.running_site import served, wait_for_others
@@ -27,6 +27,7 @@ from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
+NEXT_SHARE = 0.16  # enough for the effect that the next plan hopes for, with four tries in five
 SECOND_DAYS = timedelta(days=14)
 SEEN_SECONDS = 2.1  # every process of the site knows a changed experiment after two seconds
 
@@ -114,6 +115,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
             site = Site(stack.enter_context(served(folder)), whose_site.open_doors())
         stack.callback(whose_site.close_doors)
         earlier = _bring_earlier(told, site, line, units, seed)
+        after_the_verdict.agree_on_a_metric()
         with told.step("Three past tests of other tools, imported as evidence about the behaviour"):
             import_earlier_tests(folder, seed, line.today.date())
         segmentation = team.Segmentation(folder, seed)
@@ -151,7 +153,7 @@ def _plan(
     ):
         team.name_players_in_korea()
         experiment = team.start(team.plan_experiment(moment, units, seed), line.experiment)
-        return experiment, None if other is None else team.draft_next(other)
+        return experiment, None if other is None else team.draft_next(other, round(units * NEXT_SHARE))
 
 
 def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int) -> Population:
@@ -210,7 +212,10 @@ def _assigned(
 def _judge(told: Told, experiment: Experiment, line: TimeLine) -> Analysis:
     with told.step("The experiment stopped and analysed, its verdict written back to the moment"):
         team.stop(experiment, line.enrolled)
-        return team.analyse(experiment)
+        analysis = team.analyse(experiment)
+    if after_the_verdict.roll_out(experiment):
+        told.write("demo:     The decision table says to ship the nudge: a tenth of users get it now, half in a week")
+    return analysis
 
 
 def _segments(told: Told, segmentation: team.Segmentation) -> tuple[str, ...]:

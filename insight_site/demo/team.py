@@ -20,10 +20,11 @@ from aha.study.question import Inputs
 from aha.study.studies import create_study, run_study
 from events.simulation.worlds import RETENTION
 from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.models import Analysis, ConfigVersion, Experiment
+from experiments.models import Analysis, ConfigVersion, Experiment, Registration
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
+from experiments.plan.registered.register import register
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
 from insight_site.demo.running_site import environment
 from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
@@ -158,10 +159,17 @@ def plan_second(units: int, seed: int) -> Experiment:
     )
 
 
-def draft_next(moment: AhaMoment) -> Experiment:
+def draft_next(moment: AhaMoment, units: int) -> Experiment:
     """A draft that waits for somebody to look at it."""
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
-    return update_draft(key=draft.key, smallest_effect=NEXT_EFFECT, planned_units=None, planned_end=None)
+    return update_draft(
+        key=draft.key,
+        nudge="The lobby opens with a page of things to try next.",
+        smallest_effect=NEXT_EFFECT,
+        planned_effect=NEXT_EFFECT,
+        planned_units=units,
+        planned_end=timezone.localdate() + SIGNUPS,
+    )
 
 
 def start(experiment: Experiment, at: datetime) -> Experiment:
@@ -194,6 +202,8 @@ def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
     if "stopped_at" in dates:
         kept = kept.filter(stopped_at__isnull=False)
     kept.update(**values, history_date=next(iter(dates.values())))
+    if "planned_end" in values and Registration.objects.filter(experiment=row).delete()[0]:
+        register(row)  # its text names the planned end
     ConfigVersion.touch()
     return Experiment.objects.get(pk=row.pk)
 

@@ -15,8 +15,9 @@ from aha.models import AhaMoment, Finding, Study
 from events import store
 from events.asking import questions
 from events.counting import queries
+from events.metric_catalogue.models import Metric
 from events.models import Flush, FormerOutboxEvent, MessageId, OutboxEvent, Rejected, Source, UnitTraits
-from experiments.models import Analysis, Assignment, Experiment
+from experiments.models import Analysis, Assignment, Experiment, Rollout, RolloutMove
 from insight_site.access.keys import forget_cached_keys, issue_key
 from insight_site.demo.earlier_tests import NAMES
 from insight_site.demo.made_up_users import OURS
@@ -28,8 +29,10 @@ SOURCE = "demo: simulated app"
 STUDY = "Demo: what keeps new players"
 SEGMENTS = ("style", "korea")
 SECOND = "demo-invite-banner"
-# Each with a role of the site (docs/roles.md).
-USERS = {"demo-pm": "PM", "demo-analyst": "Analyst"}
+METRIC = "demo-week-four"
+PM, LEAD = "demo-pm", "demo-lead"
+# Each with a role of the site (docs/roles.md). Two may approve plans, so that one reviews what the other drafts.
+USERS = {PM: "PM", LEAD: "PM", "demo-analyst": "Analyst"}
 # A demo sends a million events in a minute from one key.
 RATE = 1_000_000
 
@@ -65,6 +68,20 @@ def prepare(*, fresh: bool) -> None:
         _clear()
 
 
+def check_demo() -> None:
+    """See to it that everybody may read what this site holds.
+
+    Raises:
+        Refused: no demo filled it, or it holds something besides.
+    """
+    if not Source.objects.filter(name=SOURCE).exists():
+        raise Refused("There is no demo on this site. `manage.py demo` makes one on an empty site.")
+    metrics = Metric.objects.exclude(key=METRIC).count()  # the demo leaves them alone, its pages would show them
+    found = "WAREHOUSE_URL" if settings.WAREHOUSE_URL else _strange() or (f"{metrics:,} metrics" if metrics else "")
+    if found:
+        raise Refused("This site holds {found} that no demo made, so its pages are not for everybody.", found=found)
+
+
 def open_doors() -> Keys:
     """A source with its two keys, through the same service as the admin's form."""
     source = Source.objects.create(name=SOURCE)
@@ -81,7 +98,7 @@ def close_doors() -> None:
 
 
 def make_users() -> dict[str, str]:
-    """The demo's two people with a new password each, which is known only now."""
+    """The demo's people with a new password each, which is known only now."""
     made = {}
     for name, role in USERS.items():
         user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
@@ -124,6 +141,8 @@ def _clear() -> None:
     rows: tuple[Any, ...] = (
         Picture,
         ShareLink,
+        RolloutMove,
+        Rollout,
         Analysis,
         Assignment,
         Experiment,
@@ -147,6 +166,7 @@ def _clear() -> None:
     with transaction.atomic():
         for model in rows:
             model._default_manager.all().delete()
+        Metric.objects.filter(key=METRIC).delete()
         for history in apps.get_models():
             if history.__name__.startswith("Historical"):
                 history._default_manager.all().delete()

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from insight_site.glossary.causes import cause, instrument, reading
+from insight_site.glossary.deciding import acting, trust
 from insight_site.glossary.terms import Term, discovery, evidence, past_evidence, segments, staying
 from reporting.words import gettext
 
@@ -75,6 +76,8 @@ def sections() -> tuple[Section, ...]:
         Section("evidence", gettext("How much to believe it"), (*evidence(), *past_evidence())),
         Section("segments", gettext("Who plays how"), segments()),
         Section("experiments", gettext("Whether it is the cause"), (*cause(), *instrument())),
+        Section("acting", gettext("Before the start and after the verdict"), acting()),
+        Section("trust", gettext("Why a result can be believed"), trust()),
         Section("reading", gettext("Reading a result"), reading()),
     )
 

@@ -15,6 +15,7 @@ DOCUMENTS = (
     "discovery", "evidence", "statistics", "encouragement", "analysis", "verdicts", "decision", "power",
     "design_search", "survival", "saturation", "policy", "pooling", "past_experiments", "segments", "profiles",
     "queries", "events", "assignment", "simulation", "calibration", "audit", "peers", "analyze_file",
+    "review", "metrics", "several_experiments", "selftest", "verify", "agents",
 )  # fmt: skip
 LINK = re.compile(r"^(?:\./)?([a-z_]+)\.md(?:#(.*))?$")
 

@@ -37,7 +37,7 @@ def with_doors(site: Any) -> Application:
 def _answer(request: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     began = time.perf_counter()
     ids = ids_of(environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", ""))
-    _look_after_connections()
+    look_after_connections()
     with structlog.contextvars.bound_contextvars(**ids):
         response = answered(request)
     note_soon(line_of(request, response, time.perf_counter() - began), ids)
@@ -48,7 +48,7 @@ def _answer(request: Any, environ: dict[str, Any], start_response: Callable[...,
     return [body]
 
 
-def _look_after_connections() -> None:
+def look_after_connections() -> None:
     """What Django does around each request, where there is a reason: an error before, or a second that has passed.
 
     It makes the next query ask first whether the connection lives, which would double the way to the database.

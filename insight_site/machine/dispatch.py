@@ -1,8 +1,7 @@
 """From a request to the machine door that answers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import cast
 
 import structlog
 from django.core.exceptions import SuspiciousOperation
@@ -12,7 +11,7 @@ from django.middleware.security import SecurityMiddleware
 
 from events.schema import Caller
 from insight_site.access.permissions import as_machine, machine_door, refusal
-from insight_site.machine.doors import DOORS
+from insight_site.machine.doors import DOORS, Door
 from insight_site.pages import error_pages
 
 log = structlog.get_logger()
@@ -36,11 +35,11 @@ def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
     return middleware
 
 
-def _dispatch(request: HttpRequest) -> HttpResponse:
+def _dispatch(request: HttpRequest, doors: Sequence[Door]) -> HttpResponse:
     """The answer of the door at this path; every trouble becomes an answer in the shape of the door."""
     try:
         request.get_host()  # refuses a host that isn't ours
-        for door in DOORS:
+        for door in doors:
             if found := door.path.fullmatch(request.path_info):
                 arguments = found.groupdict()
                 return refusal(request, door.rule, arguments) or door.handler(request, **arguments)
@@ -54,15 +53,19 @@ def _dispatch(request: HttpRequest) -> HttpResponse:
 
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too."""
+    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too.
+
+    A cache may give an answer to other callers than the one who asked. So what is read says what it depends on, and has
+    what browsers need, also for a caller without an origin.
+    """
     origin = request.META.get("HTTP_ORIGIN")  # `headers` would read all of them
-    if origin is None:
-        return response
     caller: Caller | None = getattr(request, "caller", None)
     listed = caller is not None and bool(caller.allowed_origins)
-    response["Access-Control-Allow-Origin"] = origin if listed else "*"
     if listed:
         response["Vary"] = "Origin"
+    if origin is None and (listed or request.method != "GET"):
+        return response
+    response["Access-Control-Allow-Origin"] = origin if origin and listed else "*"
     response["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-ID"
     if request.method == "OPTIONS":
         response["Access-Control-Allow-Methods"] = "GET, POST"
@@ -73,10 +76,15 @@ def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-def answered(request: HttpRequest) -> HttpResponse:
-    """The answer of a machine door, without `constant_headers` and length."""
+def answered(request: HttpRequest, doors: Sequence[Door] = ()) -> HttpResponse:
+    """The answer of a machine door, without `constant_headers` and length.
+
+    Args:
+        request: of any method.
+        doors: those of a process that has others than web processes have.
+    """
     try:
-        return _with_cors(request, as_machine(request, _dispatch))
+        return _with_cors(request, as_machine(request, lambda asked: _dispatch(asked, doors or DOORS)))
     except SuspiciousOperation as refused:
         return error_pages.bad_request(request, refused)
     except Exception:
@@ -95,4 +103,5 @@ def constant_headers(*, secure: bool) -> tuple[tuple[str, str], ...]:
     request.is_secure = lambda: secure  # type: ignore[method-assign]
     empty = HttpResponse()
     del empty["Content-Type"]
-    return tuple(cast("HttpResponse", SecurityMiddleware(lambda _: empty)(request)).items())
+    # Only what it says of answers: asked as a whole it would send an insecure request on to HTTPS.
+    return tuple(SecurityMiddleware(lambda _: empty).process_response(request, empty).items())

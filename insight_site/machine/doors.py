@@ -6,14 +6,16 @@ A door is one row here. Its answer has the shape that `insight_site.access.permi
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 
 from events.ingest import ingest
 from experiments.serve import ofrep, sdk
-from insight_site.access.permissions import Rule
+from insight_site.access.permissions import Rule, error
 from insight_site.machine.lines import write_now
 from insight_site.operation import probes
+from insight_site.streams.stream_address import event_streams
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,30 @@ class Door:
     handler: Callable[..., HttpResponse]
 
 
+def served_elsewhere(request: HttpRequest, client_key: str) -> HttpResponse:
+    """What a web process says of a stream: `manage.py event_streams` holds them."""
+    return error(request, 404, "not_found", "event streams are held by another process: send this path to it")
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics of this process with all that it has answered."""
     write_now()
     return probes.metrics(request)
 
 
+STREAM_DOOR = Door(
+    re.compile(r"/ofrep/v1/streams/(?P<client_key>[^/]+)/?"),
+    Rule("streams", "assign:read", ("GET",), key_in_path=True, token_in_path=True),
+    served_elsewhere,
+)
 DOORS = (
     Door(
         re.compile(r"/ofrep/v1/evaluate/flags(?:/(?P<key>[^/]+))?/?"),
         Rule("evaluation", "assign:read", ("POST",)),
-        ofrep.evaluate,
+        partial(ofrep.evaluate, event_streams=event_streams),
     ),
     Door(
-        re.compile(r"/v1/(?P<kind>batch|import|track|identify|page|screen|group|alias)/?"),
+        re.compile(r"/v1/(?P<kind>batch|import|track|identify|page|screen|group|alias|[btipsga])/?"),
         Rule("ingest", "events:write", ("POST",), key_in_body=True),
         ingest,
     ),
@@ -58,6 +70,7 @@ DOORS = (
         Rule("evaluation", "assign:read", ("POST",), key_in_path=True),
         sdk.remote_eval,
     ),
+    STREAM_DOOR,
     Door(re.compile(r"/metrics"), Rule("metrics", "metrics:read", ("GET",), internal=True), metrics),
     Door(
         re.compile(r"/healthz/parts(?:/(?P<name>[a-z]+))?/?"),

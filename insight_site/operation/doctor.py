@@ -6,18 +6,22 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from events.object_store import local_folder
-from insight_site.operation import readiness, signs
+from insight_site.models import Notice
+from insight_site.operation import readiness, signs, surroundings
 
 OK, LOOK, WRONG = "ok", "look", "wrong"
 OLDEST_POSTGRESQL = (14,)
@@ -47,10 +51,10 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything, in the order in which it makes sense to mend it; without the database nothing that rests on it."""
-    found = [*_settings(), *_packages(), *_folders(), *_open_files(), *_database()]
+    found = [*_settings(), *_surroundings(), *_packages(), *_folders(), *_open_files(), *_database()]
     if any(one.name == "database" and one.state == WRONG for one in found):
         return found
-    return [*found, *_people(), *_parts()]
+    return [*found, *_people(), _mail(), *_parts()]
 
 
 def _settings() -> Iterator[Finding]:
@@ -71,6 +75,11 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", LOOK, _("DEBUG is on."), _("Take DEBUG out of .env before others use the site."))
     if not messages:
         yield Finding("settings", OK, _("no complaint"))
+
+
+def _surroundings() -> Iterator[Finding]:
+    for name, text, mend in surroundings.complaints():
+        yield Finding(name, LOOK, text, mend)
 
 
 def _packages() -> Iterator[Finding]:
@@ -120,7 +129,7 @@ def _folders() -> Iterator[Finding]:
 
 def _open_files() -> Iterator[Finding]:
     """Files with secrets or users' data that any account of this machine can read."""
-    files = [settings.BASE_DIR / ".env", settings.VAR_DIR / "secret_key"]
+    files = [settings.BASE_DIR / ".env", settings.VAR_DIR / "secret_key", settings.VAR_DIR / "signing_key"]
     if connection.vendor == "sqlite":
         files.append(Path(str(connection.settings_dict["NAME"])))
     if (events := local_folder(str(settings.EVENTS_URL))) is not None:
@@ -142,10 +151,7 @@ def _is_open(file: Path) -> bool:
 
 def _database() -> Iterator[Finding]:
     for name, line in readiness.report().items():
-        mend = {
-            "database": _("Start the database, correct DATABASE_URL, or make room on its disk."),
-            "migrations": "manage.py migrate",
-        }[name]
+        mend = MENDS[signs.DATABASE]() if name == "database" else "manage.py migrate"
         yield (
             Finding(name, OK, _vendor() if name == "database" else "")
             if line == "ok"
@@ -166,16 +172,50 @@ def _people() -> Iterator[Finding]:
     number = get_user_model().objects.filter(is_active=True, is_superuser=True).count()
     if number:
         yield Finding("people", OK, _("{n} active superusers").format(n=number))
+        yield _second_factors(number)
     else:
-        yield Finding("people", WRONG, _("nobody can administer this site"), "manage.py createsuperuser")
+        yield Finding(
+            "people", WRONG, _("nobody can administer this site"), "manage.py bootstrap --email YOU@EXAMPLE.COM"
+        )
+
+
+def _second_factors(superusers: int) -> Finding:
+    """Superusers whose password alone lets somebody in. Who comes by a provider has none."""
+    people = get_user_model().objects.filter(is_active=True, is_superuser=True).exclude(authenticator__isnull=False)
+    bare = [user for user in people if user.has_usable_password()] if settings.LOCAL_PASSWORDS else []
+    if not bare:
+        return Finding("second factor", OK, _("no superuser logs in with a password alone"))
+    text = _("{n} of {all} superusers log in with a password alone").format(n=len(bare), all=superusers)
+    return Finding(
+        "second factor", LOOK, text, _("Set MFA_REQUIRED_ROLES=superuser in .env: they are asked to add one.")
+    )
+
+
+def _mail() -> Finding:
+    """Whether notices, digests and links to set a password can reach anybody."""
+    if settings.MAILERS["default"]["BACKEND"].endswith(("console.EmailBackend", "dummy.EmailBackend")):
+        mend = _("Set EMAIL_URL in .env, and try it with manage.py notices --test YOU@EXAMPLE.COM.")
+        return Finding("mail", LOOK, _("no mail goes out: EMAIL_URL is not set"), mend)
+    site = settings.NOTICES.site
+    if not settings.DEBUG and urlsplit(site).hostname in ("localhost", "127.0.0.1", "::1"):
+        mend = _("Set SITE_URL in .env to the address that people type.")
+        return Finding("mail", LOOK, _("links in mails lead to {site}").format(site=site), mend)
+    week = timezone.now() - timedelta(days=7)
+    lost = Notice.objects.filter(state=Notice.State.GIVEN_UP, ended_at__gt=week).count()
+    if lost:
+        text = _("{n} notices of the last week were given up").format(n=lost)
+        return Finding("mail", LOOK, text, _("Notices in the admin say why; send them again there."))
+    return Finding("mail", OK, _("notices go out from {address}").format(address=settings.DEFAULT_FROM_EMAIL))
 
 
 MENDS: dict[str, Callable[[], str]] = {
+    signs.DATABASE: lambda: _("Start the database, correct DATABASE_URL, or make room on its disk."),
     "worker": lambda: _("Start one: manage.py worker."),
     "scheduler": lambda: _("Look at the worker's log; set this machine's clock; see Schedules in the admin."),
     "queue": lambda: _("Look at the worker's log and at Background tasks in the admin; start another worker."),
     "outbox": lambda: _("Run manage.py flush_events and read what it says."),
     "store": lambda: _("See “A store that is not whole, or not ours” in docs/events.md."),
+    "backup": lambda: _("Run manage.py backup and read what it says; see docs/backup.md."),
     "disk": lambda: _("Make room, or lower DISK_FREE_MB."),
     "clock": lambda: _("Let all machines set their clocks by NTP."),
     "cache": lambda: _("Start Redis, or correct REDIS_URL."),
@@ -184,5 +224,7 @@ MENDS: dict[str, Callable[[], str]] = {
 
 def _parts() -> Iterator[Finding]:
     for name in signs.SIGNS:
+        if name == signs.DATABASE:
+            continue  # `_database` looked already
         sign = signs.look(name)
         yield Finding(name, OK, sign.text) if sign.ok else Finding(name, WRONG, sign.text, MENDS[name]())

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
 from insight_site.access.permissions import error
-from insight_site.operation import gauges, readiness, signs
+from insight_site.operation import counters, gauges, readiness, signs
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -33,10 +33,16 @@ def part(request: HttpRequest, name: str | None = None) -> HttpResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: this process, or all processes under PROMETHEUS_MULTIPROC_DIR, and the site's parts."""
+    parts = CollectorRegistry()
+    parts.register(gauges.Parts())
+    parts.register(counters.Counters())
+    return HttpResponse(own_metrics() + generate_latest(parts), content_type=CONTENT_TYPE_LATEST)
+
+
+def own_metrics() -> bytes:
+    """What this process counts, or all processes under PROMETHEUS_MULTIPROC_DIR."""
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    parts = CollectorRegistry()
-    parts.register(gauges.Parts())
-    return HttpResponse(generate_latest(registry) + generate_latest(parts), content_type=CONTENT_TYPE_LATEST)
+    return generate_latest(registry)

@@ -5,6 +5,7 @@ balancer, which would refuse events that the database could have kept. So `/read
 (`insight_site.operation.readiness`), and these have probes and alerts of their own.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from django.utils import timezone
 
 from events.object_store import local_folder
 from events.outbox import flush
+from insight_site.backup import last_backup
+from insight_site.operation import readiness
 from runs.models import Job, Schedule, WorkerPulse
 from runs.queue import pulse
 from runs.queue.registry import LONG, QUEUES
@@ -32,6 +35,7 @@ LATE = timedelta(minutes=5)  # a schedule is due and nobody has asked for its ta
 MISSED_PERIODS = 3  # without a success, and LATE on top
 FAILURES = 3  # in a row
 QUEUE_SECONDS = 300.0  # nothing may wait longer in a queue of short tasks
+BACKUP_SECONDS = 36 * 3600.0  # one each night, and half a day for the operator
 CLOCK_SECONDS = 30.0  # two clocks of one site differ by more
 
 
@@ -128,10 +132,25 @@ def outbox() -> Sign:
 
 def store() -> Sign:
     """May the event store be written: is it there, whole and this database's?"""
+    folder = local_folder(str(settings.EVENTS_URL))
+    if folder is not None and folder.exists() and not os.access(folder, os.W_OK):
+        return Sign(False, "its folder can't be written")
     try:
         return Sign(True, flush.store_state())
     except Refused as refusal:
         return Sign(False, str(refusal))
+
+
+def backup() -> Sign:
+    """Was there a backup in BACKUP_DIR lately?"""
+    if not settings.BACKUP_DIR:
+        return Sign(True, "BACKUP_DIR is not set")
+    last = last_backup.last_success()
+    if last is None:
+        return Sign(False, "no backup has been made yet")
+    ago = (timezone.now() - last).total_seconds()
+    text = f"the last one is {ago / 3600:.0f} hours old"
+    return Sign(ago <= BACKUP_SECONDS, text, {("insight_backup_success_seconds", ""): ago})
 
 
 def disk() -> Sign:
@@ -161,24 +180,32 @@ def clock() -> Sign:
     return Sign(apart <= CLOCK_SECONDS, text, {("insight_clock_apart_seconds", ""): apart})
 
 
+def database() -> Sign:
+    """Does it read and write?"""
+    readiness.database()
+    return Sign(True, connection.vendor)
+
+
 def shared_memory() -> Sign:
-    """The cache that web processes share; without it each counts its limits alone."""
+    """What web processes share when Redis is set: counts of calls, and answers."""
     cache.set("sign", 1, timeout=10)
     return Sign(cache.get("sign") == 1, "answers")
 
 
+DATABASE = "database"
 SIGNS: dict[str, Callable[[], Sign]] = {
+    DATABASE: database,  # first: while it is away the others aren't asked
     "worker": worker,
     "scheduler": scheduler,
     "queue": queue,
     "outbox": outbox,
     "store": store,
+    "backup": backup,
     "disk": disk,
     "clock": clock,
     "cache": shared_memory,
 }
 WITHOUT_DATABASE = ("disk", "cache")
-DATABASE = "database"
 _seen: dict[str, tuple[float, Sign]] = {}
 
 
@@ -206,7 +233,7 @@ def look(name: str) -> Sign:
 def _away(now: float) -> Sign | None:
     """A database that was away a moment ago: each part would wait for it as long again, and the probe in vain."""
     seen = _seen.get(DATABASE)
-    return seen[1] if seen and now - seen[0] < KEPT_SECONDS else None
+    return seen[1] if seen and not seen[1].ok and now - seen[0] < KEPT_SECONDS else None
 
 
 def forget() -> None:
@@ -220,6 +247,7 @@ def _folders() -> dict[str, Path]:
         "events": local_folder(str(settings.EVENTS_URL)),
         "uploads": Path(settings.UPLOADS_DIR),
         "explore": Path(settings.EXPLORE_DIR),
+        "backups": local_folder(settings.BACKUP_DIR) if settings.BACKUP_DIR else None,
         "database": Path(str(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else None,
     }
     return {

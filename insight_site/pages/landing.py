@@ -13,15 +13,15 @@ from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.report import moment_page, reach_picture
-from events.catalogue.listing import catalogue
-from events.models import Flush, OutboxEvent
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview
 from experiments.standing.headline import headline
 from experiments.standing.health_light import health
+from insight_site.connect import first_day
 from insight_site.models import Snapshot
 from insight_site.pages import retention_tiles
+from insight_site.tidying import untidy
 from runs.listing import open_runs
 from runs.models import Run
 from runs.queue.pulse import is_alive, last_heard
@@ -48,14 +48,26 @@ class Step:
     url: str = ""
 
 
-def landing(user: User | AnonymousUser) -> dict[str, Any]:
-    """Everything that the first page shows to somebody with an account."""
+def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str, Any]:
+    """Everything that the first page shows to somebody with an account.
+
+    Args:
+        user: who looks.
+        dismissed: they don't want to see the first day's list.
+    """
     heard = last_heard()
     live = [
         {"experiment": at.experiment, "url": _report(at.experiment), "at": at, "health": health(at)}
         for at in overview.live()
     ]
-    loop = steps(user)
+    names = [retention_tiles.NAME, untidy.NAME, first_day.NAME]
+    kept = {row.name: row for row in Snapshot.objects.filter(name__in=names)}
+    said = kept[first_day.NAME].value if first_day.NAME in kept else {}
+    found = first_day.facts(user, over=first_day.FINISHED in said)
+    if found.exposed and first_day.FINISHED not in said:
+        first_day.say_done(first_day.FINISHED)  # nobody who has users in an experiment is a beginner
+        said = {**said, first_day.FINISHED: ""}
+    loop = steps(user, found, has_figures=retention_tiles.NAME in kept)
     open_ones = open_runs()
     return {
         "open_runs": open_ones,
@@ -66,12 +78,14 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "moments": [_moment(row) for row in overview.moments(SHOWN)],
         "studies": [_study(row) for row in _shown_studies()],
         "verdicts": verdicts(),
-        "tiles": retention_tiles.tiles(Snapshot.objects.filter(name=retention_tiles.NAME).first()),
+        "tiles": retention_tiles.tiles(kept.get(retention_tiles.NAME)),
+        "hygiene": untidy.counted(user, kept.get(untidy.NAME)),
         "confirmed": AhaMoment.objects.filter(status=AhaMoment.Status.CONFIRMED).count(),
         "loop": loop,
         "all_done": all(step.done for step in loop),
         "next": next((step for step in loop if not step.done and step.url), None) if loop[0].done else None,
         "no_events": not loop[0].done,
+        "first_day": () if dismissed else first_day.tasks(user, found, said),
     }
 
 
@@ -125,14 +139,12 @@ def verdicts() -> list[dict[str, Any]]:
     ]
 
 
-def _came() -> bool:
-    return OutboxEvent.objects.exists() or Flush.objects.exists()
-
-
-def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
+def steps(user: User | AnonymousUser, found: first_day.Facts, *, has_figures: bool) -> tuple[Step, ...]:
     """The loop from events to a verdict: what was done, and what this person may do next."""
-    study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
-    events = study is not None or not catalogue().is_empty or _came() or _has_figures()
+    study = (
+        Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first() if found.study else None
+    )
+    events = found.study or found.came or has_figures or SegmentModel.objects.exists()
     add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
     new_plan = reverse("experiments:new_plan")
     return (
@@ -145,31 +157,23 @@ def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
         Step(
             gettext("Study"),
             gettext("It ranks the early behaviours that go with staying."),
-            study is not None,
+            found.study,
             *((gettext("New study"), reverse("aha:new_study")) if add_study else ()),
         ),
         Step(
             gettext("AHA moment"),
             gettext("The candidate that is worth a test."),
-            AhaMoment.objects.exists(),
+            found.moment,
             *((gettext("Open the study"), reverse("aha:study", args=[study.pk])) if study else ()),
         ),
         Step(
             gettext("Experiment"),
             gettext("It nudges some users, so that cause and habit come apart."),
-            Experiment.objects.filter(started_at__isnull=False).exists(),
+            found.started,
             *((gettext("Plan an experiment"), new_plan) if add_experiment else ()),
         ),
-        Step(
-            gettext("Verdict"),
-            gettext("Whether the behaviour causes retention, and by how much."),
-            Analysis.objects.filter(final=True).exclude(verdict="").exists(),
-        ),
+        Step(gettext("Verdict"), gettext("Whether the behaviour causes retention, and by how much."), found.verdict),
     )
-
-
-def _has_figures() -> bool:
-    return Snapshot.objects.filter(name=retention_tiles.NAME).exists() or SegmentModel.objects.exists()
 
 
 def _report(experiment: Experiment) -> str:
@@ -177,8 +181,8 @@ def _report(experiment: Experiment) -> str:
 
 
 def _shown_studies() -> Any:
-    """The latest, without those that were cancelled."""
-    return Study.objects.light().exclude(status=Run.Status.CANCELLED)[:SHOWN]
+    """The latest, without those that were cancelled or archived."""
+    return Study.objects.light().filter(archived_at=None).exclude(status=Run.Status.CANCELLED)[:SHOWN]
 
 
 def _study(study: Study) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """The language of an account: chosen once, the same on every machine."""
 
-from typing import Any
-
 from django.conf import settings
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.views.i18n import set_language
 
@@ -20,28 +18,20 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-class Login(LoginView):
-    """The login page; afterwards the site speaks the account's language."""
-
-    template_name = "insight_site/login.html"
-    redirect_authenticated_user = True
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        """Log in, and take up what was chosen elsewhere."""
-        response = super().form_valid(form)
-        preference = Preference.objects.filter(user=form.get_user()).first()
-        if preference is None:
-            forget_tours(response)  # of whoever sat here before
-            return response
-        take_up(response, preference)
-        if preference.language:
-            response.set_cookie(
-                settings.LANGUAGE_COOKIE_NAME,
-                preference.language,
-                max_age=settings.LANGUAGE_COOKIE_AGE,
-                path=settings.LANGUAGE_COOKIE_PATH,
-                secure=settings.LANGUAGE_COOKIE_SECURE,
-                httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-                samesite=settings.LANGUAGE_COOKIE_SAMESITE,
-            )
-        return response
+def take_up_choices(response: HttpResponse, user: User) -> None:
+    """After a login the site speaks the account's language and looks as it was chosen elsewhere."""
+    preference = Preference.objects.filter(user=user).first()
+    if preference is None:
+        forget_tours(response)  # of whoever sat here before
+        return
+    take_up(response, preference)
+    if preference.language:
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            preference.language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            path=settings.LANGUAGE_COOKIE_PATH,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        )

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
+from insight_site.environments.environment_name import other_than_production
 from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
@@ -29,6 +30,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
             for name, label in ITEMS
         ],
+        "environment_shown": other_than_production(),
         "theme": theme_of(request),
         "time_zone": settings.TIME_ZONE,
     }

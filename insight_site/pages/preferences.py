@@ -15,6 +15,8 @@ from insight_site.models import Preference
 from runs.web import is_htmx
 
 THEME_COOKIE, TOURS_COOKIE = "theme", "tours"
+FIRST_DAY = "first-day"  # the list of the first page, which is dismissed as a tour is
+DISMISSABLE = TOURS.keys() | {FIRST_DAY}
 THEMES = ("light", "dark")  # none of them: the system's
 COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -31,8 +33,8 @@ def admin_theme(request: HttpRequest) -> str | None:
 
 
 def dismissed(request: HttpRequest) -> frozenset[str]:
-    """Routes whose tour this person doesn't want to see again."""
-    return frozenset(request.COOKIES.get(TOURS_COOKIE, "").split("|")) & TOURS.keys()
+    """Routes whose tour this person doesn't want to see again, and `FIRST_DAY`."""
+    return frozenset(request.COOKIES.get(TOURS_COOKIE, "").split("|")) & DISMISSABLE
 
 
 @require_POST
@@ -52,7 +54,7 @@ def dismiss_tour(request: HttpRequest) -> HttpResponse:
     """Don't show this page's tour again; the question mark still does."""
     route = request.POST.get("route", "")
     response = HttpResponse() if is_htmx(request) else _back(request)
-    if route in TOURS:
+    if route in DISMISSABLE:
         seen = sorted({*dismissed(request), route})
         _set(response, TOURS_COOKIE, "|".join(seen))
         if is_htmx(request):

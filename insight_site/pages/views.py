@@ -19,6 +19,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from insight_site.glossary import entries, find_terms
 from insight_site.help import method_pages
 from insight_site.models import Picture
+from insight_site.pages import preferences
+from insight_site.pages.preferences import FIRST_DAY
 from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
@@ -45,7 +47,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "insight_site/welcome.html")
     from insight_site.pages import landing  # with all that computes; a stranger needs none of it
 
-    return render(request, "insight_site/home.html", landing.landing(request.user))
+    dismissed = FIRST_DAY in preferences.dismissed(request)
+    return render(request, "insight_site/home.html", landing.landing(request.user, dismissed=dismissed))
 
 
 @require_safe

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.utils import timezone
 
 from insight_site.access.permissions import error, key_in_headers, machine_door
@@ -20,6 +21,8 @@ from insight_site.models import IdempotentCall
 
 KEPT = timedelta(hours=24)
 LOST = timedelta(minutes=5)  # gunicorn ends a request long before: then nobody is at work on it any more
+NOT_KEPT = (401, 403, 409, 429)  # refusals
+OUR_FAULT = 500
 SENT = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -30,24 +33,23 @@ class Idempotency:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and keep the answer of a call with a key."""
-        response = self.get_response(request)
-        call: IdempotentCall | None = getattr(request, "idempotent_call", None)
-        if call is not None:
-            _keep(call, response)
-        return response
+        """Answer."""
+        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """The answer of the first call, or a refusal; None when this call is the first."""
+        """The answer of the first call, or a refusal; None for a call without a key."""
         sent = request.headers.get("Idempotency-Key")
         if sent is None or request.method != "POST" or machine_door(request.path_info) != "management":
             return None
         if not SENT.fullmatch(sent):
             return error(request, 400, "bad_idempotency_key", "Idempotency-Key: 1 to 255 visible ASCII characters")
         try:
-            return _first_or_stored(request, sent)
+            call = _first_or_stored(request, sent)
         except (DatabaseError, InterfaceError):
             return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
+        return (
+            call if isinstance(call, HttpResponse) else _answer_and_keep(call, lambda: view(request, *args, **kwargs))
+        )
 
 
 def forget_old_calls() -> int:
@@ -55,9 +57,26 @@ def forget_old_calls() -> int:
     return IdempotentCall.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
-def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | None:
+def _answer_and_keep(call: IdempotentCall, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """What is changed and the note of it are one transaction: killed in between, both are there or neither is."""
+    try:
+        with transaction.atomic():
+            response = answer()
+            if isinstance(response, SimpleTemplateResponse):  # as those of Django REST framework are
+                response.render()
+            if response.status_code in NOT_KEPT or response.status_code >= OUR_FAULT:
+                call.delete()
+            else:
+                _keep(call, response)
+    except BaseException:
+        IdempotentCall.objects.filter(pk=call.pk, status=None).delete()
+        raise
+    return response
+
+
+def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | IdempotentCall:
     now = timezone.now()
-    body = hashlib.sha256(request.body).hexdigest()
+    body = _body_hash(request)
     with transaction.atomic():
         call, is_first = IdempotentCall.objects.get_or_create(
             name=_name(request, sent), defaults={"body_hash": body, "created_at": now}
@@ -67,8 +86,7 @@ def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | None:
             is_first = bool(same.update(created_at=now, body_hash=body, status=None))  # one of two that come at once
             call.refresh_from_db()
     if is_first:
-        request.idempotent_call = call  # type: ignore[attr-defined]
-        return None
+        return call
     if call.body_hash != body:
         return error(request, 422, "idempotency_key_reused", "this Idempotency-Key came with another body before")
     if call.status is None:
@@ -78,6 +96,12 @@ def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | None:
     return response
 
 
+def _body_hash(request: HttpRequest) -> str:
+    """What was asked: the body, and what follows the path where something does, since it may change what is done."""
+    asked = request.META.get("QUERY_STRING", "")
+    return hashlib.sha256((f"{asked}\n".encode() if asked else b"") + request.body).hexdigest()
+
+
 def _name(request: HttpRequest, sent: str) -> str:
     """One for each caller, path and key. Two people's keys never meet: one would read the other's answer."""
     who = key_in_headers(request) or f"user {request.user.pk}"
@@ -85,9 +109,6 @@ def _name(request: HttpRequest, sent: str) -> str:
 
 
 def _keep(call: IdempotentCall, response: HttpResponse) -> None:
-    if response.status_code == 409 or response.status_code >= 500:
-        call.delete()
-        return
     call.status, call.content = response.status_code, response.content
     call.content_type = response.headers.get("Content-Type", "")
     call.save(update_fields=["status", "content", "content_type"])

@@ -1,11 +1,7 @@
 """Downloads of reports under the page's own permission, and share links for people without an account."""
 
-import time
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,8 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from aha.explore.views import picture_of
+from experiments.models import Analysis
+from insight_site.access import limits
 from insight_site.access.permissions import client_address
-from insight_site.models import ShareLink
+from insight_site.models import Digest, ShareLink
+from insight_site.notices.digest.digest_letters import shared_digest
+from insight_site.signatures.signed_document import as_text, signed_document
 from insight_site.takeaways import rendering, sharing
 from insight_site.takeaways import takeaway as files
 from runs.kinds import kind_of
@@ -40,8 +40,10 @@ def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpResponse:
-    """One report as a file: html, csv or json."""
+    """One report as a file: html, csv or json; of a final analysis the signed document, too."""
     run = _run(request, label, pk)
+    if kind == "signed":
+        return _signed(run)
     if kind not in files.FORMATS:
         raise Http404
     content_type, make = files.FORMATS[kind]
@@ -49,6 +51,14 @@ def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpRespon
     name = f"insight-{run._meta.model_name}-{run.pk}.{get_language()}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Content-Security-Policy"] = files.POLICY
+    return response
+
+
+def _signed(run: Run) -> HttpResponse:
+    if not isinstance(run, Analysis) or (document := signed_document(run)) is None:
+        raise Http404
+    response = HttpResponse(as_text(document), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{run.experiment.key}-{run.pk}.signed.json"'
     return response
 
 
@@ -86,22 +96,29 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """The report behind a link, for reading only; 410 when the link has ended, 404 when it never was."""
-    if _bad_tokens(request) > BAD_TOKENS_A_MINUTE:
-        return _apart(HttpResponse(gettext("Too many attempts; try again in a minute."), status=429))
     link = sharing.find_link(token)
-    if link is None:
-        _bad_tokens(request, count=True)
+    if link is None:  # wrong tokens alone are counted: whoever guesses must not lock out others behind one address
+        if not limits.passes(f"badshare:{client_address(request)}", BAD_TOKENS_A_MINUTE):
+            return _apart(HttpResponse(gettext("Too many attempts; try again in a minute."), status=429))
         raise Http404
     if not link.is_live:
         return _apart(render(request, "insight_site/gone.html", status=410))
 
-    run = files.find_run(link.run_label, link.run_pk)
-    if run is None:
+    page = _behind(link)
+    if page is None:
         return _apart(render(request, "insight_site/gone.html", status=410))
     sharing.note_use(link)
-    response = _apart(HttpResponse(files.as_html(run, shared=True)))
+    response = _apart(HttpResponse(page))
     response["Content-Security-Policy"] = files.POLICY
     return response
+
+
+def _behind(link: ShareLink) -> str | None:
+    """The page that a link leads to; None when its row is gone."""
+    if link.run_label == Digest._meta.label:
+        return shared_digest(link.run_pk)
+    run = files.find_run(link.run_label, link.run_pk)
+    return None if run is None else files.as_html(run, shared=True)
 
 
 def _run(request: HttpRequest, label: str, pk: int) -> Run:
@@ -127,10 +144,3 @@ def _apart(response: HttpResponse) -> HttpResponse:
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Referrer-Policy"] = "no-referrer"
     return response
-
-
-def _bad_tokens(request: HttpRequest, *, count: bool = False) -> int:
-    """Unknown tokens from this address in the running minute."""
-    key = f"badshare:{client_address(request)}:{int(time.time() // 60)}"
-    found: Any = cache.get_or_set(key, 0, timeout=120) or 0
-    return int(cache.incr(key) if count else found)

@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import structlog
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from insight_site.audit import recording
 from insight_site.models import ShareLink
 from runs.models import Run
 
@@ -20,11 +22,11 @@ NOTED_EVERY = timedelta(minutes=1)
 log = structlog.get_logger()
 
 
-def create_link(*, run: Run, days: int, by: User | None) -> tuple[ShareLink, str]:
+def create_link(*, run: Model, days: int, by: User | None) -> tuple[ShareLink, str]:
     """Make a link to a finished report.
 
     Args:
-        run: the report's run.
+        run: the report's run, or a digest.
         days: how long it works, one of DAYS.
         by: who made it.
 
@@ -50,13 +52,15 @@ def create_link(*, run: Run, days: int, by: User | None) -> tuple[ShareLink, str
 
 def revoke_link(*, link: ShareLink) -> None:
     """End a link now; a second time changes nothing."""
-    if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
-        log.info("share.revoked", link=link.pk)
+    with transaction.atomic():
+        if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            recording.record(recording.Action.REVOKED, link)
+            log.info("share.revoked", link=link.pk)
 
 
 def find_link(token: str) -> ShareLink | None:
     """The link of a token, live or not; None for a token that never was."""
-    return ShareLink.objects.filter(digest=digest(token)).first()
+    return ShareLink.objects.select_related("created_by").filter(digest=digest(token)).first()
 
 
 def note_use(link: ShareLink) -> None:
@@ -64,6 +68,7 @@ def note_use(link: ShareLink) -> None:
     now = timezone.now()
     if link.last_used_at is None or now - link.last_used_at > NOTED_EVERY:
         ShareLink.objects.filter(pk=link.pk).update(last_used_at=now)
+        recording.record(recording.Action.READ, link)
 
 
 def live_links(run: Run) -> QuerySet[ShareLink]:

@@ -1,5 +1,6 @@
 """`{% takeaway run %}`: the files of a report, and its share links."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -22,9 +23,24 @@ def takeaway(context: Context, run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "run_label": run._meta.label,
+        "signed": bool(getattr(run, "proof", None)),
         "may_share": may_share,
         "links": [{"link": link, "may_end": may_end or link.created_by_id == user.pk} for link in links],
         "days": sharing.DAYS,
         "here": request.get_full_path(),
         "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.inclusion_tag("components/signature.html", takes_context=True)
+def signature(context: Context, run: Any) -> dict[str, Any]:
+    """One line on a final analysis: what is signed, by which key, and how to check it; nothing on any other."""
+    proof = run.proof if run.final else None
+    if not proof or proof["signature"] is None:
+        return {"final": run.final, "proved": bool(proof)}
+    return {
+        "signed_at": datetime.fromisoformat(proof["signed"]["signed_at"]),
+        "key_id": proof["signature"]["kid"],
+        "experiment": proof["signed"]["experiment"],
+        "standalone": context.get("standalone", False),
     }

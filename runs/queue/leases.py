@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from runs.models import Job, Schedule
 from runs.queue import lost
+from runs.queue.outcome_counts import JOBS, count
 from runs.queue.registry import UnknownTaskError, find_task
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ PAUSES = (timedelta(minutes=1), timedelta(minutes=5))  # before the second and e
 AT_ONCE = 5  # looked at in one go: another process may take the first
 DONE_KEPT, FAILED_KEPT = timedelta(days=2), timedelta(days=30)
 ERROR_CHARS = 500
+DONE, FAILED, GIVEN_UP = "done", "failed", "given_up"  # as counted: one that failed is begun again
 ENDED = "Its process ended in the middle."
 
 
@@ -59,15 +61,19 @@ def finish(job: Job) -> bool:
         if not _owned(job).update(state=Job.State.DONE, ended_at=now, owner="", owned_until=None, error=""):
             return False
         Schedule.objects.filter(name=job.schedule).update(last_ended_at=now, last_success_at=now, failures=0)
+        count(JOBS, job.task, DONE)
     return True
 
 
 def fail(job: Job, error: str) -> bool:
     """It failed: try again after a pause, unless it has been tried often enough; False when it isn't this owner's."""
-    if not job.schedule and job.attempts < _tries(job):  # what the clock asks for comes again by itself
-        return _again(job, error)
+    again = not job.schedule and job.attempts < _tries(job)  # what the clock asks for comes again by itself
     with transaction.atomic():
-        return _give_up(job, error)
+        if not (_again(job, error) if again else _give_up(job, error)):
+            return False
+        # A run that it left open, as when the database was away: the next try would find it taken.
+        lost.process_gone(job.task, job.arguments, again=again)
+    return True
 
 
 def end(job: Job, error: str) -> bool:
@@ -156,16 +162,17 @@ def _tries(job: Job) -> int:
 
 def _again(job: Job, error: str, *, counted: bool = True) -> bool:
     pause = PAUSES[min(job.attempts, len(PAUSES)) - 1] if error != ENDED else timedelta()
-    return bool(
-        _owned(job).update(
-            state=Job.State.WAITING,
-            owner="",
-            owned_until=None,
-            due_at=timezone.now() + pause,
-            attempts=job.attempts if counted else job.attempts - 1,
-            error=error[:ERROR_CHARS],
-        )
+    waits = _owned(job).update(
+        state=Job.State.WAITING,
+        owner="",
+        owned_until=None,
+        due_at=timezone.now() + pause,
+        attempts=job.attempts if counted else job.attempts - 1,
+        error=error[:ERROR_CHARS],
     )
+    if waits and counted:
+        count(JOBS, job.task, FAILED)
+    return bool(waits)
 
 
 def _give_up(job: Job, error: str) -> bool:
@@ -173,5 +180,6 @@ def _give_up(job: Job, error: str) -> bool:
     if not _owned(job).update(state=Job.State.FAILED, owner="", owned_until=None, ended_at=now, error=error):
         return False
     Schedule.objects.filter(name=job.schedule).update(last_ended_at=now, failures=F("failures") + 1)
+    count(JOBS, job.task, GIVEN_UP)
     log.error("job.given_up", job=job.pk, task=job.task, attempts=job.attempts, error=error)
     return True

@@ -1,6 +1,7 @@
 """Ask a worker for something."""
 
 from runs.models import Job
+from runs.queue import origin
 from runs.queue.registry import find_task
 
 
@@ -16,4 +17,6 @@ def put(name: str, *arguments: int | str, schedule: str = "") -> Job:
         UnknownTaskError: no app lists it.
     """
     task = find_task(name)
-    return Job.objects.create(task=task.name, queue=task.queue, arguments=list(arguments), schedule=schedule)
+    return Job.objects.create(
+        task=task.name, queue=task.queue, arguments=list(arguments), schedule=schedule, origin=origin.here()
+    )

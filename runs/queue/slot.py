@@ -6,7 +6,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from runs.models import Job
-from runs.queue import leases
+from runs.queue import leases, origin
 from runs.queue.registry import UnknownTaskError, find_task, limit_of
 
 log = structlog.get_logger()
@@ -32,6 +34,7 @@ def serve(queue: str, owner: str) -> None:
     """
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    _name_process(owner)
     keeper = _Keeper()
     keeper.start()
     while not told and not _is_large():
@@ -46,11 +49,17 @@ def serve(queue: str, owner: str) -> None:
         if job is None:
             time.sleep(POLL)
         else:
-            with keeper.of(job):
+            with keeper.of(job), origin.bound(job), origin.Around.job(job):
                 if error := perform(job):
                     _until_written(leases.fail, job, error)
                 else:
                     _until_written(leases.finish, job)
+
+
+def _name_process(owner: str) -> None:
+    """For `ps` and `top`, on Linux: queue and last part of the owner's name, as the row of a job that runs has it."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("-".join(owner.rsplit(":", 2)[-2:]))
 
 
 def perform(job: Job) -> str:
@@ -60,10 +69,10 @@ def perform(job: Job) -> str:
         module, _dot, function = name.rpartition(".")
         getattr(import_module(module), function)(*job.arguments)
     except UnknownTaskError:
-        log.exception("job.unknown_task", job=job.pk, task=job.task)
+        log.exception("job.unknown_task")
         return "This version of Insight knows no such task."
     except Exception as trouble:
-        log.exception("job.failed", job=job.pk, task=job.task)
+        log.exception("job.failed")
         return type(trouble).__name__
     return ""
 

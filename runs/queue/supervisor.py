@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
+from pathlib import Path
 
 import structlog
 from django.conf import settings
@@ -26,6 +28,7 @@ from runs.queue.registry import LONG, QUICK, STORE
 
 log = structlog.get_logger()
 LOOK, WATCH = 1.0, 5.0  # seconds between looks at the clock, and between signs of life
+FORGOTTEN = 60.0  # and between looks for runs that nobody was asked for
 forked = multiprocessing.get_context("fork")
 
 
@@ -35,24 +38,30 @@ class Supervisor:
     def __init__(self) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._slots: dict[str, tuple[str, ForkProcess]] = {}  # by the owner's name: its queue and its process
+        self._gone: dict[str, bool] = {}  # owners whose process ended and whose jobs aren't free yet; is it a try
         self._queues = [STORE, QUICK, *[LONG] * settings.WORKERS]
         self._watch = leases.Watch()
         self._told = False
 
     def run(self) -> None:
         """Work until told to end."""
-        started, watched = timezone.now(), 0.0
+        started, watched, asked = timezone.now(), 0.0, float("-inf")
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)
         warming = self._fork(warm.warm_up) if warm.is_needed() else None
-        self._ask(put_forgotten)
         while not self._told:
             self._fill()
             self._ask(clock.put_due)
             if time.monotonic() - watched > WATCH:
                 watched = time.monotonic()
+                if settings.WORKER_ALIVE_FILE:
+                    with suppress(OSError):  # a full disk: whoever looks at the file sees it grow old
+                        Path(settings.WORKER_ALIVE_FILE).touch()
                 self._ask(lambda: pulse.sign(self._name, started))
                 self._ask(self._watch.free_silent)
+            if time.monotonic() - asked > FORGOTTEN:
+                asked = time.monotonic()
+                self._ask(put_forgotten)
             wait([process.sentinel for _queue, process in self._slots.values()], LOOK)
         if warming:
             warming.kill()
@@ -64,6 +73,7 @@ class Supervisor:
         for owner, (_queue, process) in list(self._slots.items()):
             if not process.is_alive():
                 self._bury(owner, counted=True)
+        self._free_gone()
         wanted = list(self._queues)
         for queue, _process in self._slots.values():
             wanted.remove(queue)
@@ -78,7 +88,16 @@ class Supervisor:
             log.warning("worker.process_ended", owner=owner, code=process.exitcode)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid or 0, signal.SIGKILL)  # what it had started
-        self._ask(lambda: leases.free(owner, counted=counted))
+        self._gone[owner] = counted
+
+    def _free_gone(self) -> None:
+        """One that the database didn't free, as in a deadlock or while it was away, is asked for at the next look."""
+        for owner, counted in list(self._gone.items()):
+            self._ask(partial(self._free, owner, counted))
+
+    def _free(self, owner: str, counted: bool) -> None:
+        leases.free(owner, counted=counted)
+        del self._gone[owner]
 
     def _end(self) -> None:
         """All at once: each may bring its job to an end; what isn't done in time is stopped and waits again."""
@@ -92,6 +111,7 @@ class Supervisor:
                 os.killpg(process.pid or 0, signal.SIGKILL)
         for owner in list(self._slots):
             self._bury(owner, counted=False)
+        self._free_gone()
 
     def _fork(self, function: Callable[..., object], *args: str) -> ForkProcess:
         connections.close_all()  # two processes must not speak over one connection

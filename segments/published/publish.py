@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from events.asking import questions
 from events.metrics import plain_name
+from events.upkeep.used_by import all_uses
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -139,9 +140,14 @@ def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]
 
 
 def refresh_due() -> int:
-    """Refresh the versions whose time has come, those kept for experiments too; returns how many."""
+    """Refresh the versions whose time has come, those kept for experiments too, but for archived models.
+
+    Returns how many.
+    """
     count = 0
-    for model in SegmentModel.objects.exclude(refresh_days=None):
+    # An archived one that an experiment runs with all the same, started in the same moment, must not grow stale.
+    used = {use.key for use in all_uses() if use.live and use.kind == "segment"}
+    for model in SegmentModel.objects.exclude(refresh_days=None).filter(Q(archived_at=None) | Q(key__in=used)):
         due = timezone.now() - timedelta(days=model.refresh_days or 0)
         newest = model.current
         for version in model.versions.filter(Q(pk=newest.pk if newest else None) | Q(pinned=True)):
@@ -194,8 +200,9 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
     elif model.kind != kind:
         raise Refused("The key {key} belongs to a model of another kind.", key=key)
     else:
-        model.name, model.refresh_days = name, refresh_days
-        model.save(update_fields=["name", "refresh_days"])
+        # Who publishes under an archived key uses it again.
+        model.name, model.refresh_days, model.archived_at = name, refresh_days, None
+        model.save(update_fields=["name", "refresh_days", "archived_at"])
     return model
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from events.metrics.exposures import refuse_exposures
 from segments.models import Segment, SegmentModel, SegmentVersion
 from segments.published.publish import first_membership, open_model
 from segments.published.rule_members import evaluate_rule
@@ -26,6 +27,7 @@ def publish_rule(
         Refused: a rule that can't be read, an event that isn't there, or a key that belongs to clusters.
     """
     parsed = parse_rule(rule)
+    refuse_exposures(rule, signup_event)
     evaluate_rule(parsed, signup_event)  # refuses unknown events before anything is written
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)

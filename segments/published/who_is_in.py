@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
+from events.identity.persons import ids_with, roots_of
 from events.models import UnitTraits
 from segments.models import Membership, Segment, SegmentVersion
 
@@ -72,18 +73,31 @@ class Belongs:
 
 @dataclass(frozen=True)
 class UserFound:
-    """What is known of one user by their exact id."""
+    """What is known of one user.
+
+    Attributes:
+        traits: by name.
+        belongs: the segment of each model.
+        counts_as: the id as which the one that was asked for counts; "" for its own.
+        other_ids: those that count as the same person.
+    """
 
     traits: dict[str, Any]
     belongs: tuple[Belongs, ...]
+    counts_as: str = ""
+    other_ids: tuple[str, ...] = ()
 
 
 def find_user(unit: str) -> UserFound | None:
-    """One user by the exact id; None when nobody has it."""
+    """One user by any of their exact ids; None when nobody has it."""
+    asked, unit = unit, roots_of([unit])[unit]
+    others = tuple(sorted(ids_with([unit]) - {unit}))
     rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current())
     belongs = tuple(
         Belongs(row.version.model.key, row.version.model.name, row.segment, str(Membership.Place(row.place).label))
         for row in rows.select_related("version__model", "segment").order_by("version__model__name")
     )
     known = UnitTraits.objects.filter(user_id=unit).values_list("traits", flat=True).first()
-    return UserFound(known or {}, belongs) if belongs or known is not None else None
+    if not (belongs or others or known is not None):
+        return None
+    return UserFound(known or {}, belongs, unit if unit != asked else "", others)

@@ -1,6 +1,5 @@
 """From a JSON document to a rule: everything wrong with it is one sentence that says where."""
 
-from math import isfinite
 from typing import Any
 
 from events.metrics import parse_behaviour
@@ -17,6 +16,7 @@ from segments.rules.records import (
     Scalar,
     Subject,
     Trait,
+    is_finite,
 )
 
 MAX_DEPTH = 5
@@ -127,13 +127,13 @@ def _value(value: object, operator: Operator, subject: Subject, path: str) -> Sc
 
 
 def _scalar(value: object, path: str) -> Scalar:
-    if isinstance(value, str | bool) or (isinstance(value, int | float) and isfinite(value)):
+    if isinstance(value, str | bool) or (isinstance(value, int | float) and is_finite(value)):
         return value
     raise _refuse(path, say("needs a text, a number, true or false."))
 
 
 def _number(value: object, subject: Subject, path: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         raise _refuse(path, say("needs a number."))
     if not isinstance(subject, Trait) and value < 0:
         raise _refuse(path, say("needs a number of 0 or more."))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from sys import float_info
 from typing import Any
 
 from events.metrics import Behaviour
@@ -82,6 +83,11 @@ class Needs:
     traits: tuple[str, ...]
     behaviours: tuple[BehaviourCount, ...]
     features: tuple[str, ...]
+
+
+def is_finite(number: float) -> bool:
+    """Whether a double can hold a number; `math.isfinite` raises for an integer that is too large."""
+    return abs(number) <= float_info.max
 
 
 def to_document(rule: Rule | Condition) -> dict[str, Any]:

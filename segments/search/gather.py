@@ -6,8 +6,8 @@ import numpy as np
 
 from events.asking import Questions
 from events.counting import queries
-from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Active, Behaviour, Retention, Survival, outcome_window, parse_behaviour
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Window
 from runs.progress import Early, unseen
 from runs.refusals import Refused
@@ -87,7 +87,7 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     """The listed behaviours, or the event names that most users show.
 
     Raises:
-        Refused: a listed behaviour whose event the log doesn't have.
+        Refused: a listed behaviour whose event the log doesn't have, or a log in which users do nothing but start.
     """
     if inputs.behaviours:
         return check_behaviours(asked, inputs)
@@ -95,7 +95,10 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     names = names.sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     # What happens once by definition says nothing about a day of play.
-    return [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
+    found = [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
+    if not found:
+        raise Refused("the log has no event besides {event!r}.", event=inputs.signup_event, at="behaviours")
+    return found
 
 
 def check_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from events.counting.queries import activity_days, activity_since_anchor, counts, mature, occurrences
-from events.counting.unit_values import EXPOSURE_EVENTS, Basis, active_events, in_window, since_anchor
+from events.counting.unit_values import Basis, active_events, in_window, since_anchor
 from events.metrics import Behaviour
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Window
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.metrics import MinEvents, Retention, Survival, is_display_only, parse_behaviour, parse_retention
+from events.metrics.exposures import refuse_exposures
 from events.windows import DayMode, Window
 from runs.refusals import Refused
 
@@ -94,6 +95,8 @@ def check_inputs(inputs: Inputs) -> Inputs:
         raise Refused("from 0 to 10, not {given:g}.", given=inputs.activity_weight, at="activity-weight")
     for behaviour in inputs.behaviours:
         parse_behaviour(behaviour)
+    refuse_exposures(inputs.behaviours, at="behaviours")
+    refuse_exposures(inputs.signup_event, at="signup-event")
     _check_dates(inputs)
     _check_retention(inputs)
     return inputs
@@ -115,6 +118,7 @@ def _check_retention(inputs: Inputs) -> None:
     definition = inputs.definition
     if definition is None:
         return
+    refuse_exposures(inputs.retention, at="retention")
     if is_display_only(definition):
         raise Refused("unbounded grows as the data age, so groups can't be judged by it.", at="retention")
     if not isinstance(definition, Survival) and definition.window.start_day <= inputs.last_day:

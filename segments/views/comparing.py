@@ -46,7 +46,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 def _current_versions() -> Any:
-    return [row.pk for row in SegmentVersion.objects.light().current()]
+    return [row.pk for row in SegmentVersion.objects.light().current().filter(model__archived_at=None)]
 
 
 def _title(segment: Segment) -> str:

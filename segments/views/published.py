@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
+from events.upkeep.owners import OWNERS
 from reporting.csv import csv_lines
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -36,7 +37,7 @@ from segments.rules import parse_rule, sentence
 @require_safe
 def model_page(request: HttpRequest, key: str) -> HttpResponse:
     """One published model: its segments now, its versions, its drift and its churn models."""
-    model = get_object_or_404(SegmentModel, key=key)
+    model = get_object_or_404(SegmentModel.objects.select_related(*OWNERS), key=key)
     version = model.current
     if version is None:
         return render(request, "segments/model.html", {"model": model})

@@ -13,6 +13,8 @@ from django.views.decorators.vary import vary_on_headers
 from events.catalogue.refresh import ready_catalogue
 from events.metric_sentences import sentence as definition_sentence
 from events.pickers.mends import Mend, Mendable, mended, wrong_fields
+from events.upkeep.narrowing import narrowed
+from events.upkeep.thing_kinds import kind_of
 from runs.key_from_name import key_from
 from runs.listing import listing
 from runs.models import Run
@@ -20,7 +22,7 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
-from segments.models import SegmentationRun
+from segments.models import SegmentationRun, SegmentModel
 from segments.published import compare_segments, look_up, publish
 from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
@@ -41,14 +43,15 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    for model in look_up.models_with_current():
+    narrow = narrowed(request, kind_of(SegmentModel), look_up.models_with_current())
+    for model in narrow.rows:
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             segments = list(version.segments.all())
             shown = {"segments": segment_rows.rows(segments, version.units), "colour": colour, "drift": drift}
             stays = segment_rows.retention_words(segments)
             rows.append({"model": model, "version": version, "stays": stays, **shown})
-    context = {"rows": rows, "listing": found, "comparisons": compare_segments.past_comparisons()}
+    context = {"rows": rows, "listing": found, "narrow": narrow, "comparisons": compare_segments.past_comparisons()}
     return render(request, "segments/list.html", context)
 
 

@@ -276,6 +276,7 @@ def test_venn__korean_after_english__is_not_the_cached_one(viewer: Client) -> No
     assert "3일 이내 friend_add 1회 이상" in page(viewer, path, "ko")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     ["", "behaviour=friend_add&days=9&times=1", "behaviour=x&days=3&times=1", "behaviour=friend_add&days=x&times=1"],

@@ -1,17 +1,20 @@
 """The main pages with something on them, for tests that look at all of them."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from aha.models import AhaMoment, Study
+from events.upkeep.tags import set_tags
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
-from experiments.models import Analysis
-from insight_site.models import Picture
+from experiments.models import Analysis, HoldoutReading
+from experiments.plan.layers import create_holdout
+from insight_site.models import Audience, AudienceMember, Picture
 from insight_site.takeaways import stored_pictures
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
@@ -19,6 +22,7 @@ from tests.aha.make_report import INPUTS, result
 from tests.aha.make_report import report as study_report
 from tests.experiments.make import running
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
 from tests.segments.make_report import report as segment_report
 
 
@@ -29,6 +33,7 @@ class World:
     study: Study
     search: SegmentationRun
     analysis: Analysis
+    holdout: HoldoutReading
 
 
 # Name and address; a later page is one line.
@@ -44,6 +49,10 @@ PAGES = {
     "new rule": "/segments/rules/new/",
     "segmentation": "/segments/runs/{search}/",
     "segment model": "/segments/models/style/",
+    "audiences": "/audiences/",
+    "new audience": "/audiences/new/",
+    "audience": "/audiences/talkers/",
+    "environments": "/environments/",
     "import": "/data/import/",
     "studies": "/aha/studies/",
     "new study": "/aha/studies/new/",
@@ -64,6 +73,17 @@ PAGES = {
     "amend": "/experiments/hint/amend/",
     "board": "/experiments/?view=board",
     "compare": "/experiments/-/compare/",
+    "reviews": "/experiments/-/reviews/",
+    "templates": "/experiments/-/templates/",
+    "holdouts": "/experiments/-/holdouts/",
+    "new holdout plan": "/experiments/-/holdouts/new/",
+    "holdout": "/experiments/-/holdouts/{holdout}/",
+    "shared users": "/experiments/-/overlap/",
+    "search": "/search/?q=fr",
+    "nothing found": "/search/?q=nothing",
+    "to tidy up": "/upkeep/",
+    "tags": "/upkeep/tags/",
+    "archived studies": "/aha/studies/?archived=1",
     "glossary": "/glossary/",
     "methods": "/methods/",
     "method": "/methods/discovery/",
@@ -82,7 +102,7 @@ ADMIN_PAGES = {
 
 
 def path(name: str, world: World) -> str:
-    return PAGES[name].format(study=world.study.pk, search=world.search.pk)
+    return PAGES[name].format(study=world.study.pk, search=world.search.pk, holdout=world.holdout.plan_id)
 
 
 _drawn: dict[str, list[dict[str, Any]]] = {}
@@ -100,7 +120,12 @@ def _draw(label: str, pk: int) -> None:
 def make_world() -> World:
     cache.clear()
     study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), **result(study_report()))
-    Study.objects.create(title="Autumn", status="failed", reason="Nobody signed up.", inputs=dump(INPUTS))
+    long_ago = timezone.now() - timedelta(days=40)
+    Study.objects.create(
+        title="Autumn", status="failed", reason="Nobody signed up.", inputs=dump(INPUTS), finished_at=long_ago
+    )
+    Study.objects.create(title="Put away", status="done", inputs=dump(INPUTS), archived_at=long_ago)
+    set_tags(thing=study, names=["onboarding", "q4"])
     made = segment_report()
     search = SegmentationRun.objects.create(
         title="Groups", status="done", inputs=dump(made.inputs), payload=dump(made), share=1.0
@@ -111,7 +136,7 @@ def make_world() -> World:
     version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, run=search)
     for key, name in (("g1", "Fighters"), ("g2", "Builders")):
         Segment.objects.create(version=version, key=key, name=name, stability=0.9, size=1_234)
-    AhaMoment.objects.create(
+    moment = AhaMoment.objects.create(
         key="friends",
         name="Three friends",
         behaviour="friend_add",
@@ -121,9 +146,14 @@ def make_world() -> World:
         retention="window:14-20",
         status="candidate",
     )
+    talkers = Audience.objects.create(key="talkers", name="Talkers", who="not_yet", moment=moment, way="fetched")
+    AudienceMember.objects.create(audience=talkers, unit="u1", is_in=True, change=1, changed_at=talkers.created_at)
     analysis = _analysis()
     _draw("experiments.Analysis", analysis.pk)
-    return World(study, search, analysis)
+    holdout = a_reading(a_plan(create_holdout(key="2026h2", share=5_000)))
+    _draw("experiments.HoldoutReading", holdout.pk)
+    an_overlap(locked=False)
+    return World(study, search, analysis, holdout)
 
 
 def _analysis() -> Analysis:

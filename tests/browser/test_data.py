@@ -93,7 +93,7 @@ def test_list__search_and_rename__shows_the_new_name_everywhere(
 
     page.goto("/data/events/")
     assert page.locator("#rows tbody tr").count() == 2
-    page.locator("input[type=search]").press_sequentially("buy")
+    page.locator("main input[type=search]").press_sequentially("buy")
     page.locator("#rows tbody tr", has_text="signup").wait_for(state="detached")
     page.locator("#rows tbody a").first.click()
     page.wait_for_selector("#trend table", state="attached")

@@ -10,7 +10,8 @@ from django.core.cache import cache
 
 from aha.models import AhaMoment
 from aha.moments import promote
-from experiments.models import Experiment
+from experiments.models import Experiment, HoldoutPlan, HoldoutReading
+from experiments.plan.layers import create_holdout
 from tests.experiments.make import draft
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -118,3 +119,31 @@ def test_start__refused__shows_its_sentence_and_leads_to_the_step(
 
     row.refresh_from_db()
     assert row.status == "running"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_pm__plans_a_holdout_report__mends_a_date_and_asks_for_a_count(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    cache.clear()
+    create_holdout(key="2026h2", share=500)
+    page = open_page(language, pm)
+    page.goto("/experiments/")
+
+    page.locator("nav.tabs a[href='/experiments/-/holdouts/']").click()
+    page.locator("a.button[href='/experiments/-/holdouts/new/']").click()
+    page.fill("#id_since", "2026-07-01")
+    page.select_option("#id_population", "first_seen")
+    page.fill("#id_end", "2026-07-02")  # over already: it would be a peek
+    page.locator("main form button[type=submit]").last.click()
+    page.locator(".name-end.wrong .errorlist").wait_for()
+    page.fill("#id_end", "2099-01-01")
+    page.locator("main form button[type=submit]").last.click()
+    page.wait_for_url(re.compile(r"/holdouts/\d+/$"))
+    assert "2099-01-01" in page.locator("main .card ul").inner_text()
+    page.locator("form[action$='/read/'] button").click()
+    page.locator("#progress").wait_for()
+
+    plan = HoldoutPlan.objects.get()
+    assert (plan.population, plan.readings) == ("first_seen", ["2099-01-01"])
+    assert HoldoutReading.objects.filter(plan=plan, status="queued").exists()

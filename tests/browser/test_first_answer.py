@@ -9,15 +9,19 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from aha.models import Study
+from aha.study.early import parts
 from aha.study.question import Inputs
 from aha.study.studies import start_study
 from events.simulation import WORLDS, draw_arms, simulate
+from runs.kinds import PARTS
+from runs.models import Run
 from segments.models import SegmentationRun
 from segments.search.question import Inputs as PlayInputs
 from segments.search.segmentations import start_segmentation
+from segments.search.so_far.told import CHANCE, FEATURES, GROUPS, METHOD, TIERS
 from tests.aha.store import store_of
 from tests.aha.study.early.make_parts import RUNNING, running_study
-from tests.browser.worker import worker
+from tests.browser.worker import held, worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 BEHAVIOURS = ("friend_add", "chat")
@@ -26,6 +30,12 @@ UNITS = 2_000
 COUNT_SHIFTS = """() => { window.shifted = 0; new PerformanceObserver(list => {
   for (const one of list.getEntries()) { if (!one.hadRecentInput) window.shifted += one.value; }
 }).observe({type: 'layout-shift', buffered: false}); }"""
+
+
+def told(run: Run) -> set[str]:
+    """The names of the parts that the run has shown so far."""
+    run.refresh_from_db(fields=["early"])
+    return set((run.early or {}).get(PARTS, {}))
 
 
 @pytest.fixture
@@ -49,18 +59,20 @@ def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
 
     page.goto(f"/aha/studies/{study.pk}/")
     assert page.locator("#early table").count() == 0
-    with worker(tmp_path):
-        page.locator("#early table.many tbody tr").first.wait_for()
-        page.evaluate(COUNT_SHIFTS)
-        table = page.locator("#early table.many")
-        rows = table.locator("tbody tr").count()
-        assert counted in page.locator("#early-counted").inner_text()
-        assert waiting in table.inner_text()
-        assert Study.objects.values_list("payload", flat=True).get() is None
-        assert "A" in table.locator("thead").inner_text()
-        page.wait_for_function("text => document.querySelectorAll('#early .soft').length < text", arg=7 * rows)
-        assert table.locator("tbody tr").count() == rows
-        assert page.evaluate("window.shifted") == 0
+    with worker(tmp_path) as process:
+        with held(process, lambda: told(study) >= {parts.COUNTED}):
+            page.locator("#early table.many tbody tr").first.wait_for()
+            page.evaluate(COUNT_SHIFTS)
+            table = page.locator("#early table.many")
+            rows = table.locator("tbody tr").count()
+            assert counted in page.locator("#early-counted").inner_text()
+            assert waiting in table.inner_text()
+            assert Study.objects.values_list("payload", flat=True).get() is None
+            assert "A" in table.locator("thead").inner_text()
+        with held(process, lambda: bool(told(study) & {parts.LUCK, parts.ACTIVE, parts.MODEL})):
+            page.wait_for_function("text => document.querySelectorAll('#early .soft').length < text", arg=7 * rows)
+            assert table.locator("tbody tr").count() == rows
+            assert page.evaluate("window.shifted") == 0
         page.locator("#curve-first").wait_for()
 
     assert page.locator("#early").count() == 0
@@ -88,18 +100,22 @@ def test_segmentation__watched__shows_counts_before_it_is_done_and_the_report_af
 
     page.goto(f"/segments/runs/{run.pk}/")
     assert page.locator("#early table").count() == 0
-    with worker(tmp_path):
-        page.locator("#early table tbody tr").first.wait_for()
-        page.evaluate(COUNT_SHIFTS)
-        rows = page.locator("#early tbody tr").count()
-        page.wait_for_function("text => document.querySelector('#early-counted').innerText.includes(text)", arg=counted)
-        assert waiting in page.locator("#early table").nth(1).inner_text()
-        assert waiting not in page.locator("#early table").first.inner_text()
-        assert SegmentationRun.objects.values_list("payload", flat=True).get() is None
-        left = page.locator("#early td .soft").count()
-        page.wait_for_function("left => document.querySelectorAll('#early td .soft').length < left", arg=left)
-        assert page.locator("#early tbody tr").count() == rows
-        assert page.evaluate("window.shifted") == 0
+    with worker(tmp_path) as process:
+        with held(process, lambda: TIERS in told(run)):
+            page.locator("#early table tbody tr").first.wait_for()
+            page.evaluate(COUNT_SHIFTS)
+            rows = page.locator("#early tbody tr").count()
+            page.wait_for_function(
+                "text => document.querySelector('#early-counted').innerText.includes(text)", arg=counted
+            )
+            assert waiting in page.locator("#early table").nth(1).inner_text()
+            assert waiting not in page.locator("#early table").first.inner_text()
+            assert SegmentationRun.objects.values_list("payload", flat=True).get() is None
+            left, seen = page.locator("#early td .soft").count(), told(run)
+        with held(process, lambda: bool((told(run) - seen) & {FEATURES, GROUPS, METHOD, CHANCE})):
+            page.wait_for_function("left => document.querySelectorAll('#early td .soft').length < left", arg=left)
+            assert page.locator("#early tbody tr").count() == rows
+            assert page.evaluate("window.shifted") == 0
         page.locator("#groups").wait_for()
 
     assert page.locator("#early").count() == 0

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transact
 MOST_CLICKS = 6  # of the 25 from an empty site to a running experiment
 MAPPING = re.compile(r"/data/import/[0-9a-f-]{36}/$")
 RUN = re.compile(r"/data/import/runs/\d+/$")
+FIRST_USER = ".kept tbody tr:first-child td:nth-child(3)"
 LIST = re.compile(r"/data/events/")
 
 
@@ -105,11 +106,10 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
         page.wait_for_url(MAPPING)
         person.go_to("#id_user")
         page.keyboard.press("ArrowDown")  # from source to target
-        page.locator(".kept tbody tr").first.get_by_text("2", exact=True).first.wait_for()
-        page.wait_for_load_state("networkidle")
+        page.locator(FIRST_USER, has_text="2").wait_for()
         assert page.evaluate("document.activeElement.id") == "id_user"
         page.keyboard.press("ArrowUp")
-        page.wait_for_load_state("networkidle")
+        page.locator(FIRST_USER, has_text="1").wait_for()
         person.go_to("#id_event_name")
         page.keyboard.press("Control+A")
         page.keyboard.type("message_sent")
@@ -129,6 +129,32 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
         "source",
         "message_sent",
     )
+
+
+def test_mapping__changed_again_before_the_answer__keeps_the_newer_choice(
+    open_page: Callable[..., Any], pm: User, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("source,target,time\n1,2,2024-03-01 10:00\n1,2,2024-03-02 10:00\n")
+    page = open_page("en", pm)
+    page.goto("/data/import/")
+    page.set_input_files("#id_file", log)
+    page.locator("#upload-form button[type=submit]").click()
+    page.wait_for_url(MAPPING)
+    page.locator(FIRST_USER, has_text="1").wait_for()
+
+    held: list[Any] = []
+    page.route("**/data/import/**", lambda route: held.append(route) if not held else route.continue_())
+    page.select_option("#id_user", label="target")
+    page.wait_for_timeout(300)
+    page.select_option("#id_user", label="source")
+    page.wait_for_timeout(300)
+    assert len(held) == 1, "the second change waits for the first answer"
+    with page.expect_response(lambda answer: "&user=0&" in (answer.request.post_data or "")):
+        held[0].continue_()
+
+    page.locator(FIRST_USER, has_text="1").wait_for()
+    assert page.input_value("#id_user") == "0"
 
 
 def test_wrong_inputs__each__get_a_sentence_beside_the_field(

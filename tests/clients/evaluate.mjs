@@ -43,6 +43,19 @@ async function growthbook() {
   return answers
 }
 
+async function values() {
+  const { GrowthBook } = await import('@growthbook/growthbook')
+  let tracked = 0
+  const book = new GrowthBook({ apiHost: job.url, clientKey: job.key, trackingCallback: () => { tracked += 1 } })
+  await book.init({ timeout: 5000 })
+  const answers = []
+  for (const unit of job.units) {
+    await book.setAttributes(unit)
+    answers.push(job.flags.map((flag) => book.getFeatureValue(flag, 'unknown')))
+  }
+  return [answers, tracked]
+}
+
 async function remote() {
   const { GrowthBook } = await import('@growthbook/growthbook')
   const answers = []
@@ -63,5 +76,5 @@ async function remote() {
   return answers
 }
 
-const answers = await { ofrep, growthbook, remote }[job.client]()
+const answers = await { ofrep, growthbook, values, remote }[job.client]()
 process.stdout.write(JSON.stringify(answers), () => process.exit(0))

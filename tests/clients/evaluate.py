@@ -52,6 +52,20 @@ def growthbook(job: dict[str, Any]) -> list[Any]:
     return answers
 
 
+def values(job: dict[str, Any]) -> list[Any]:
+    """The value of each flag for each unit by GrowthBook's own evaluation of our payload, and how often it tracked."""
+    from growthbook import GrowthBook
+
+    first = GrowthBook(api_host=job["url"], client_key=job["key"])
+    first.load_features()
+    features, answers, tracked = first.get_features(), [], []
+    for unit in job["units"]:
+        book = GrowthBook(attributes=unit, on_experiment_viewed=lambda *seen, **_: tracked.append(seen))
+        book.set_features(features)
+        answers.append([book.get_feature_value(flag, "unknown") for flag in job["flags"]])
+    return [answers, len(tracked)]
+
+
 def remote(job: dict[str, Any]) -> list[Any]:
     """Value of each flag for each unit by remote evaluation, and the arms that the tracking callback saw."""
     from growthbook import GrowthBook
@@ -75,7 +89,7 @@ def remote(job: dict[str, Any]) -> list[Any]:
 def main() -> None:
     """Do the job and report."""
     job = json.load(sys.stdin)
-    run = {"ofrep": ofrep, "growthbook": growthbook, "remote": remote}[job["client"]]
+    run = {"ofrep": ofrep, "growthbook": growthbook, "values": values, "remote": remote}[job["client"]]
     json.dump(run(job), sys.stdout)
 
 

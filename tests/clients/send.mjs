@@ -17,6 +17,10 @@ if (job.kinds) {
   client.alias({ userId: 'u1', previousId: 'old', messageId: id('alias') })
   client.track({ anonymousId: 'a1', event: 'visit', messageId: id('anonymous') })
 }
+for (const anonymousId of job.visits ?? []) client.track({ anonymousId, event: 'visit' })
+for (const [anonymousId, userId] of job.logins ?? []) client.identify({ userId, anonymousId, traits: { plan: 'pro' } })
+for (const [anonymousId, userId] of job.opens ?? []) client.track({ userId, anonymousId, event: 'open' })
+for (const [previousId, userId] of job.aliases ?? []) client.alias({ userId, previousId })
 for (let number = 0; number < job.count; number += 1) {
   const name = `${job.prefix}-${number}`
   client.track({ userId: `u${number % 97}`, event: 'play', properties: { n: number }, messageId: name })

@@ -33,6 +33,18 @@ def send_each_kind(client: Any, prefix: str) -> None:
     client.track(None, "visit", anonymous_id="a1", message_id=f"{prefix}-anonymous")
 
 
+def send_logins(client: Any, job: dict[str, Any]) -> None:
+    """Visits, logins with both ids, and aliases."""
+    for visitor in job["visits"]:
+        client.track(None, "visit", anonymous_id=visitor)
+    for visitor, user in job["logins"]:
+        client.identify(user, {"plan": "pro"}, anonymous_id=visitor)
+    for visitor, user in job["opens"]:
+        client.track(user, "open", anonymous_id=visitor)
+    for previous, user in job["aliases"]:
+        client.alias(previous, user)
+
+
 def main() -> None:
     """Do the job and report."""
     job = json.load(sys.stdin)
@@ -40,6 +52,8 @@ def main() -> None:
     client = make_client(job, errors)
     if job.get("kinds"):
         send_each_kind(client, job["prefix"])
+    if "logins" in job:
+        send_logins(client, job)
     chance = random.Random(job.get("seed", 1))
     for number in range(job["count"]):
         names = [number]

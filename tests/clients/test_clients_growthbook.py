@@ -40,7 +40,10 @@ import json
 from events.models import UnitTraits
 from experiments.models import Assignment
 given = json.load(open(PATH))
-UnitTraits.objects.bulk_create([UnitTraits(user_id=u, traits=t) for u, t in given], batch_size=2000)
+made = [UnitTraits(user_id=u, traits=t) for u, t in given]  # another test's unit may have the same id
+UnitTraits.objects.bulk_create(
+    made, batch_size=2000, update_conflicts=True, unique_fields=["user_id"], update_fields=["traits"]
+)
 print(json.dumps(Assignment.objects.all()._raw_delete("default") if WIPE else 0))
 """
 

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.flags import arms, ask, create, evaluate, issue
 from tests.clients.server import Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 TYPES = {"string": "x", "integer": 3, "number": 1, "boolean": True, "json": {"a": [1, "한글"]}}
 RULE = {"all": [{"trait": "platform", "is": "ios"}]}
 LANGUAGES = ("python", "node")
@@ -43,7 +43,7 @@ def keys(site: Site) -> list[str]:
         {"key": "draft", "variants": arms(5_000, 5_000), "actions": []},
     )
     site.run(
-        "from experiments.models import Holdout; Holdout.objects.update(share=10000)\n"
+        "from experiments.models import Holdout; Holdout.objects.filter(key='everyone').update(share=10000)\n"
         "from experiments.models import ConfigVersion; ConfigVersion.touch(); print('null')"
     )
     time.sleep(2)  # what another process writes is seen within two seconds

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -48,7 +47,14 @@ CONTEXT = """async (context) => {
 }"""
 
 
-class _Pages(SimpleHTTPRequestHandler):
+class Pages(SimpleHTTPRequestHandler):
+    """A page of its own at "/", and the files of this folder."""
+
+    page = PAGE
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args, directory=str(HERE))
+
     def do_GET(self) -> None:
         if self.path != "/":
             nested = "/node_modules/@openfeature/ofrep-web-provider/node_modules/@openfeature/ofrep-core/"
@@ -60,7 +66,7 @@ class _Pages(SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
-        self.wfile.write(PAGE)
+        self.wfile.write(self.page)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -68,7 +74,7 @@ class _Pages(SimpleHTTPRequestHandler):
 
 @contextmanager
 def other_origin() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(HERE)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

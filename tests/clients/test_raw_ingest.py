@@ -127,12 +127,12 @@ def test_body__announced_and_never_sent__holds_no_worker(
     site: Site, key: str, announced: int, first_word: bytes
 ) -> None:
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as silent:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=24) as silent:
         silent.sendall(head(key, "Host: 127.0.0.1", length=announced).encode() + b"\r\n\r\n" + b" " * 10)
         received = silent.recv(65_536)
 
     assert received.startswith(first_word)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
 
 
 def test_gzip__bomb__is_413_and_never_opened_as_a_whole(site: Site, key: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.server import Site, fresh_database
+from tests.clients.server import Site, migrated_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 THREADS = 2
 
 
@@ -20,9 +20,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One process of two threads."""
     folder: Path = tmp_path_factory.mktemp("staying")
     with ExitStack() as stack:
-        url = stack.enter_context(fresh_database(folder))
+        url = stack.enter_context(migrated_database(folder))
         one = Site(folder, url, WEB_CONCURRENCY="1", WEB_THREADS=str(THREADS))
-        one.manage("migrate", "-v0")
         one.start()
         stack.callback(one.stop)
         yield one

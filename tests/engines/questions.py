@@ -38,6 +38,9 @@ METRICS = {
     "d": "active_days:0-13",
     "e": "capped:3.5:count:chat:0-6",
     "f": "unbounded:14",
+    "g": "funnel:signup:chat:friend_add:0-6",
+    "h": "sql:0-6:SELECT user_id, count(*) FILTER (WHERE event = 'chat') / (1 + count(property('platform'))) AS value "
+    "FROM events GROUP BY user_id",
 }
 PLAN = Question(
     EXPERIMENT_KEY,
@@ -171,6 +174,7 @@ def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "study.first_sessions": study.first_sessions(log, users, basis, BEHAVIOURS, days=7),
         "study.signup_properties": study.signup_properties(log, users, "signup"),
         "study.reached_by_week": study.reached_by_week(log, users, basis, BEHAVIOURS[0], days=7, times=3),
+        "study.standing_of_units": study.standing_of_units(log, users, basis, BEHAVIOURS[0], days=7, times=3),
     }
 
 
@@ -202,6 +206,7 @@ def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     values = keep(gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90))
     return {
         "gather.exposures": exposures,
+        "gather.before": gather.before(exposures, SINCE.replace(month=2)),
         "gather.heard": gather.heard(exposures),
         "gather.claims": gather.claims(exposures, [1]),
         "gather.admitted": gather.admitted(exposures, [1], wrong),

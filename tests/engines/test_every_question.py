@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import SimpleNamespace
 
 import ibis
 import ibis.expr.types as ir
@@ -24,6 +23,7 @@ from tests.events.test_queries import DIALECTS
 CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "America/New_York")]
 END = questions.SINCE.replace(month=4)
 FEW = "u0000200"  # the users before this one
+RUN_HERE = ("duckdb", "pyspark")  # asked every question below
 LOG = ibis.table(warehouse.COLUMNS, name="events")
 
 
@@ -34,18 +34,16 @@ def test_list__of_questions__forgets_none() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
-    spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
-    monkeypatch.setattr("ibis.backends.sql.compilers.pyspark.options", spark)
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name not in RUN_HERE])
+def test_questions__every_engine_that_is_not_here__compile(dialect: str) -> None:
     asked = questions.asked(LOG, Basis(CLOCKS[1], END, dialect=dialect))
     for name, question in asked.items():
         if dialect == "trino" and name in questions.WITH_A_HASH:
             with pytest.raises(OperationNotDefinedError, match="Hash"):
                 ibis.to_sql(question, dialect=dialect)
             continue
-        assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
+        # Laid out for reading, it takes three times as long.
+        assert "SELECT" in str(ibis.to_sql(question, dialect=dialect, pretty=False)), name
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from pytest_django import Settings
 from events import object_store, store
 from events.counting import queries
 from events.counting.unit_values import Basis
+from events.delta.rewrite import Rewriting, rewrite
+from events.erasing import same_person
+from events.erasing.erase_events import Change
 
 
 @pytest.fixture
@@ -57,6 +60,11 @@ def file_uris() -> list[str]:
     """The Parquet files that make up the table now; empty when there is no table yet."""
     seen = store.look("")
     return seen.files() if seen else []
+
+
+def erased(*users: str) -> int:
+    """Take users out of the store; how many events went."""
+    return rewrite(Rewriting(Change(*same_person.ids_in_store(users)))).removed
 
 
 def stored_ids() -> Counter[str]:

@@ -182,16 +182,6 @@ def test_message_ids__after_a_week__are_dropped_and_not_earlier(age: timedelta, 
 
 
 @DB
-@pytest.mark.usefixtures("any_store")
-def test_forget__of_a_user_with_waiting_events__leaves_nothing() -> None:
-    accept_some("a", user="gone")
-    accept_some("b", user="stays")
-
-    assert flush.forget_user(user_id="gone") == 1
-    assert plain_ids() == {"b": 1}
-
-
-@DB
 @pytest.mark.usefixtures("event_store")
 def test_flush__of_large_events__takes_fewer_rows_at_a_time_and_moves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flush, "FLUSH_CHARS", 7)  # each has "{}"

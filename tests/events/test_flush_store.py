@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError
 
 from events import store
 from events.disk import NewFile
-from tests.events.conftest import asked, file_uris, stored_ids
+from tests.events.conftest import asked, erased, file_uris, stored_ids
 
 pytestmark = pytest.mark.usefixtures("any_store")
 MOMENT = datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -137,11 +137,28 @@ def test_vacuum__folder_of_an_import_that_was_killed__goes_after_a_week(any_stor
     assert stored_ids() == {"a": 1}
 
 
+@pytest.mark.parametrize("any_store", ["folder"], indirect=True)
+def test_vacuum__file_that_no_commit_knows__goes_after_a_week(any_store: str) -> None:
+    store.append(rows("a"), app_id="w", version=1)
+    known = Path(file_uris()[0])
+    week = timedelta(hours=store.KEEP_REMOVED_HOURS)
+    for name, age in (("old", week + timedelta(minutes=1)), ("young", week - timedelta(minutes=1))):
+        orphan = known.with_name(f"{name}.parquet")
+        orphan.write_bytes(known.read_bytes())
+        moment = (datetime.now(UTC) - age).timestamp()
+        os.utime(orphan, (moment, moment))
+
+    assert store.vacuum() == 1
+
+    assert sorted(path.name for path in known.parent.glob("*.parquet")) == sorted([known.name, "young.parquet"])
+    assert stored_ids() == {"a": 1}
+
+
 def test_forget__of_a_user_with_a_quote__removes_only_that_user() -> None:
     store.append(rows("a", "b", user="o'neil"), app_id="w", version=1)
     store.append(rows("c", user="other"), app_id="w", version=2)
 
-    assert store.forget(["o'neil"]) == 2
+    assert erased("o'neil") == 2
     assert stored_ids() == {"c": 1}
 
 

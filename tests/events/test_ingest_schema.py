@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events import json_body, schema
+from events.outbox import latest_traits
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 GOOD = {"type": "track", "userId": "u1", "event": "invite"}
@@ -177,7 +178,7 @@ def test_traits__in_any_order_of_arrival__end_as_the_latest_said(order: list[tup
     times: dict[str, str] = {}
 
     for hour, new in order:
-        values, times = schema.merge_traits(values, times, new, NOW + timedelta(hours=hour))
+        values, times = latest_traits.merge_traits(values, times, new, NOW + timedelta(hours=hour))
 
     assert values == {"plan": "pro", "age": None}
 

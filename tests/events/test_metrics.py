@@ -12,6 +12,7 @@ from events.metrics import (
     Behaviour,
     Capped,
     Count,
+    Funnel,
     Metric,
     MinDays,
     MinEvents,
@@ -42,6 +43,8 @@ shares = st.integers(1, 9_999).map(lambda n: n / 10_000)
 caps = st.integers(1, 10**9).map(lambda n: n / 8)
 capped = st.one_of(st.builds(Capped, plain, caps, st.none() | shares), st.builds(Capped, plain, st.none(), shares))
 values = plain | capped
+single = st.builds(Behaviour, names, where=st.none() | st.tuples(names, st.text(max_size=8)))
+funnels = st.builds(Funnel, st.lists(single, min_size=2, max_size=6).map(tuple), windows)
 quantiles = st.builds(Quantile, plain, shares)
 retentions = st.one_of(
     st.builds(Active, windows),
@@ -136,7 +139,7 @@ def test_metric__nonsense__is_refused(text: str) -> None:
         parse_metric(text)
 
 
-@given(retentions | values | behaviours)
+@given(retentions | values | funnels | behaviours)
 def test_sentence__any_definition__names_its_numbers(definition: Metric | Behaviour) -> None:
     shown = sentence(definition)
 
@@ -164,7 +167,7 @@ def test_outcome_window__survival__has_none() -> None:
         outcome_window(Survival(7))
 
 
-@given(definition=capped | quantiles | st.builds(Ratio, values, values))
+@given(definition=capped | quantiles | funnels | st.builds(Ratio, values, values))
 def test_metric__capped_and_quantile__parse_back(definition: Metric) -> None:
     assert parse_metric(str(definition)) == definition
 
@@ -176,6 +179,7 @@ def test_metric__capped_and_quantile__parse_back(definition: Metric) -> None:
         ("capped:250:sum:buy:price:0-6", "capped:250:sum:buy:price:0-6", "Cut at 250."),
         ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99% of the units"),
         ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50% of units don't exceed"),
+        ("funnel:open:buy[a=b]:0-6", "funnel:open:buy[a=b]:0-6", "from day 0 to day 6: open → buy [a = b]."),
     ],
 )
 def test_metric__cap_or_quantile__is_written_and_said(text: str, written: str, shown: str) -> None:
@@ -202,6 +206,15 @@ def test_metric__cap_or_quantile__is_written_and_said(text: str, written: str, s
         "quantile:1:active_days:0-6",
         "quantile:50%:capped:5:active_days:0-6",
         "quantile:50%:active_days:0-6 / active_days:0-6",
+        "funnel:a:0-6",
+        "funnel:a:b",
+        "funnel:a:b:c:d:e:f:g:0-6",
+        "funnel:a:b#c:0-6",
+        "funnel:a::0-6",
+        "funnel:a:b:6-0",
+        "funnel:a:b:0-6 / active_days:0-6",
+        "capped:5:funnel:a:b:0-6",
+        "quantile:50%:funnel:a:b:0-6",
     ],
 )
 def test_metric__impossible_cap_or_quantile__is_refused(text: str) -> None:

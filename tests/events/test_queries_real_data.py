@@ -38,6 +38,7 @@ CURVES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(DayMode))
 def test_college_messages__day_n_of_both_clocks__equal_the_known_table(real_data: Path, mode: DayMode) -> None:
     load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
@@ -50,6 +51,7 @@ def test_college_messages__day_n_of_both_clocks__equal_the_known_table(real_data
     assert {row.day: (row.eligible, row.active) for row in curve.itertuples()} == CURVES[mode]
 
 
+@pytest.mark.slow
 def test_college_messages__aha_table__equals_the_known_counts(real_data: Path) -> None:
     load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
     definitions: Any = {
@@ -76,6 +78,7 @@ def test_college_messages__aha_table__equals_the_known_counts(real_data: Path) -
     assert (long.reindex(mature.user_id).fillna(0) == mature.set_index("user_id").people).all()
 
 
+@pytest.mark.slow
 def test_365__registrations_and_lectures__equal_the_known_shares(real_data: Path) -> None:
     load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
     load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
@@ -98,6 +101,7 @@ def test_365__registrations_and_lectures__equal_the_known_shares(real_data: Path
     assert ((frame.d >= 3).sum(), frame.b[frame.d >= 3].sum()) == (1935, 1095)
 
 
+@pytest.mark.slow
 def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zeros(real_data: Path) -> None:
     load(
         real_data / "events/CDNOW_master.txt",
@@ -119,6 +123,7 @@ def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zero
     assert frame.user_id.str.len().eq(5).all()
 
 
+@pytest.mark.slow
 def test_365__monthly_cohorts__equal_the_known_shares(real_data: Path) -> None:
     load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
     load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
@@ -136,6 +141,7 @@ def test_365__monthly_cohorts__equal_the_known_shares(real_data: Path) -> None:
             assert (found.sum(), found.count(), len(found)) == (retained, units, units), first
 
 
+@pytest.mark.slow
 def test_cdnow__cohorts_by_month_of_first_purchase__equal_the_known_sizes_and_repeats(real_data: Path) -> None:
     load(
         real_data / "events/CDNOW_master.txt",

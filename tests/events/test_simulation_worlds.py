@@ -325,6 +325,7 @@ def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> No
     assert (simulation.reached_by_arm[1] >= simulation.reached_by_arm[0]).all()
 
 
+@pytest.mark.slow
 def test_measured_confounding__profile_fields_of_day_0__are_the_engagement() -> None:
     simulation = run("measured_confounding", 20_000)
     user, day = simulation.active_user, simulation.active_day

@@ -5,19 +5,28 @@ from typing import Any
 
 from experiments.analyse.analyses import for_lists
 from experiments.analyse.payload_versions import READOUT
-from experiments.analyse.result import Readout
+from experiments.analyse.result import LookTaken, Readout
 from experiments.models import Analysis
 from insight_site.models import Picture
 from tests.experiments.make_answers import WEEKS, draw_units
 from tests.experiments.make_readout import RUNNING, make_readout
 
 
-def two_worlds(*, is_open: bool, key: str = "exp") -> tuple[Readout, Readout]:
+def two_worlds(*, is_open: bool, key: str = "exp", peek: bool = False) -> tuple[Readout, Readout]:
     """The same experiment read in both: whatever of it differs tells of the outcome."""
-    return _world(key, is_open=is_open, kept=True), _world(key, is_open=is_open, kept=False)
+    return (_world(key, is_open=is_open, kept=True, peek=peek), _world(key, is_open=is_open, kept=False, peek=peek))
 
 
-def _world(key: str, *, is_open: bool, kept: bool) -> Readout:
+def after_a_peek(key: str) -> tuple[Readout, Readout]:
+    """The same, locked again after a peek, whose look their path keeps."""
+    first, second = two_worlds(is_open=False, key=key, peek=True)
+    return (
+        _world(key, is_open=False, kept=True, earlier=first.path),
+        _world(key, is_open=False, kept=False, earlier=second.path),
+    )
+
+
+def _world(key: str, *, is_open: bool, kept: bool, peek: bool = False, earlier: tuple[LookTaken, ...] = ()) -> Readout:
     units = draw_units(4_000)
     if not kept:
         units["value"] = (1 - units["value"]) * (units["arm"] == 1) + units["value"] * (units["arm"] == 0)
@@ -34,7 +43,7 @@ def _world(key: str, *, is_open: bool, kept: bool) -> Readout:
         "exposures_by_day": tuple((WEEKS[0] + timedelta(days=day), arm, 10) for day in range(14) for arm in ARMS),
     }
     plan: dict[str, Any] = {} if is_open else RUNNING
-    return make_readout(units=units, answers=answers, key=key, **plan)
+    return make_readout(units=units, answers=answers, key=key, peek=peek, earlier=earlier, **plan)
 
 
 ARMS = ("control", "nudge")

@@ -21,6 +21,8 @@ from events.outbox.flush import outbox_state
 from events.store import look
 from experiments.models import Assignment, Experiment
 from experiments.analyse.analyses import latest_analysis, read_analysis
+from events.metric_catalogue.models import Metric
+from experiments.models import Rollout
 from insight_site.models import ApiKey
 from segments.models import SegmentVersion
 first = Experiment.objects.exclude(moment=None).get(status="stopped")
@@ -41,9 +43,15 @@ print(json.dumps({
     "status": moment.status, "finding": moment.finding, "study": Study.objects.get().payload["candidates"][0],
     "second": [waiting.standing.state, waiting.report is None, waiting.standing.exposed],
     "drafts": Experiment.objects.filter(status="draft").count(), "moments": AhaMoment.objects.count(),
+    "metrics": list(Metric.objects.values_list("key", "status")),
+    "rollout": list(Rollout.objects.values_list("variant__key", "state")),
+    "decision": [arm.variant for arm in readout.decision.arms if arm.ruling == "ship"],
     "versions": list(SegmentVersion.objects.values_list("model__key", flat=True)),
 }))
 """
+
+
+FINAL = "print(json.dumps(Analysis.objects.get(final=True).experiment.key))"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +96,16 @@ def test_demo__json__is_one_document_of_the_promised_shape(told: Any, left: dict
     assert all(page.startswith("http://127.0.0.1:") for page in found["pages"])
 
 
+@pytest.mark.usefixtures("left")
+def test_demo__its_verdict__computed_again_is_equal(site: Site) -> None:
+    key = site.run("import json; from experiments.models import Analysis\n" + FINAL)
+    command = [sys.executable, "manage.py", "verify", key]
+
+    done = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.partition(":")[0]) == (0, "equal"), done.stdout
+
+
 def test_demo__effect__the_set_covers_the_truth(told: Any) -> None:
     found = json.loads(told.stdout)
 
@@ -129,6 +147,8 @@ def test_demo__site_afterwards__holds_the_whole_loop(left: dict[str, Any]) -> No
     assert min(left["second"][2].values()) > 0
     assert (left["drafts"], left["moments"]) == (1, 2)
     assert "korea" in left["versions"]
+    assert left["metrics"] == [["demo-week-four", "certified"]]
+    assert left["rollout"] == [[arm, "rolling"] for arm in left["decision"]]
 
 
 def test_demo__a_second_time__refuses_and_changes_nothing(site: Site, left: dict[str, Any]) -> None:

@@ -14,15 +14,23 @@ from django.utils import timezone
 
 from aha.models import Study
 from events import store
+from events.metric_catalogue.about import About
+from events.metric_catalogue.facts import Facts
+from events.metric_catalogue.models import Metric
+from events.metric_catalogue.save import create_metric
 from events.models import OutboxEvent, Source
 from events.outbox.accept import add_to_outbox
 from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
-from experiments.models import Experiment
+from experiments.models import Experiment, Rollout
+from experiments.review.review_state import ReviewCode, standing_of
+from experiments.review.who_may_approve import approvers
+from experiments.serve.rollout.shipping import Asked, ship
 from insight_site.access.keys import find_caller
-from insight_site.demo import made_up_users, running_site, whose_site
+from insight_site.demo import after_the_verdict, made_up_users, running_site, whose_site
 from runs.refusals import Refused
 from segments.models import SegmentModel
+from tests.experiments.make import do, draft, running
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 
@@ -101,6 +109,55 @@ def test_prepare__an_earlier_demo__is_removed_only_when_asked(site: Path) -> Non
 
 
 @pytest.mark.django_db
+def test_check_demo__only_what_a_demo_made__may_be_shown_to_everybody(site: Path) -> None:
+    with pytest.raises(Refused, match="There is no demo on this site"):
+        whose_site.check_demo()
+    Source.objects.create(name=whose_site.SOURCE)
+    add_event("demo-new-u0000001")
+    whose_site.check_demo()
+    Study.objects.create(title="ours")
+
+    with pytest.raises(Refused, match="1 studies that no demo made, so its pages"):
+        whose_site.check_demo()
+    Study.objects.all().delete()
+    create_metric(key="ours", about=About("Ours"), facts=Facts("window:14-20"))
+    with pytest.raises(Refused, match="1 metrics that no demo made"):
+        whose_site.check_demo()
+
+
+@pytest.mark.django_db
+def test_prepare__what_a_team_does_around_the_demo__goes_and_its_own_metric_stays(site: Path) -> None:
+    whose_site.open_doors()
+    after_the_verdict.agree_on_a_metric()
+    create_metric(key="ours", about=About("Ours"), facts=Facts("window:14-20"))
+    experiment = running("demo-invite-banner")
+    do(experiment.key, "stop")
+    ship(
+        key=experiment.key, arm="control", rows=[{"segment": None, "steps": [{"share": 1}]}], proved=True, asked=Asked()
+    )
+
+    whose_site.prepare(fresh=True)
+
+    assert not Rollout.objects.exists()
+    assert not Experiment.objects.exists()
+    assert [metric.key for metric in Metric.objects.all()] == ["ours"]
+
+
+@pytest.mark.django_db
+def test_review__of_the_draft__is_approved_by_the_other_person() -> None:
+    whose_site.make_users()
+    pm, lead = (User.objects.get(username=name) for name in (whose_site.PM, whose_site.LEAD))
+    row = draft("next")
+
+    after_the_verdict.review(row, asks=pm, approves=lead)
+
+    standing = standing_of(row)
+    assert standing.code is ReviewCode.APPROVED
+    assert standing.answer is not None
+    assert standing.answer.by == lead
+
+
+@pytest.mark.django_db
 def test_prepare__a_warehouse_of_the_team__refuses(site: Path, settings: Any) -> None:
     settings.WAREHOUSE_URL = "postgres://somewhere/else"
 
@@ -133,14 +190,15 @@ def test_demo__number_out_of_range__ends_with_2_and_one_sentence(site: Path, opt
 def test_make_users__twice__gives_new_passwords_and_no_power_over_others() -> None:
     first, second = whose_site.make_users(), whose_site.make_users()
 
-    assert set(first) == {"demo-pm", "demo-analyst"}
-    pm, analyst = (User.objects.get(username=name) for name in first)
+    assert set(first) == {"demo-pm", "demo-lead", "demo-analyst"}
+    pm, lead, analyst = (User.objects.get(username=name) for name in first)
     assert pm.check_password(second["demo-pm"])
     assert not pm.check_password(first["demo-pm"])
     assert pm.has_perm("experiments.change_experiment")
     assert not analyst.has_perm("experiments.change_experiment")
     assert not pm.has_perm("auth.change_user")
     assert not pm.is_superuser
+    assert set(approvers()) == {pm, lead}  # one reviews what the other drafts
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from events.models import FormerOutboxEvent, OutboxEvent, Rejected, Source, UnitTraits
 from events.outbox import accept, pressure
 from insight_site.access import keys, permissions
+from insight_site.machine.dispatch import constant_headers
 from insight_site.models import ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,7 @@ def test_batch__with_good_bad_and_repeated_events__answers_for_each() -> None:
 
 
 def test_identify__arriving_late__does_not_undo_a_newer_trait() -> None:
-    _, key = make_key()
+    _, key = make_key(kind="server")
     for plan, time in (("pro", "2026-11-02T00:00:00Z"), ("free", "2026-11-01T00:00:00Z")):
         post({"userId": "u1", "traits": {"plan": plan}, "timestamp": time}, key, "/v1/identify")
 
@@ -282,6 +283,7 @@ def refused(code: str) -> float:
 
 def test_plain_http__in_production__is_refused_and_not_redirected(settings: Any) -> None:
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = True
+    constant_headers.cache_clear()  # as in a process whose first request this is
     answer = post({"batch": []})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "https_required")
@@ -299,7 +301,15 @@ def test_request_id__is_echoed_only_when_it_is_clean(sent: str, kept: bool) -> N
     assert (Client().get("/healthz", headers={"X-Request-ID": sent})["X-Request-ID"] == sent) == kept
 
 
-def test_metrics__from_outside__needs_a_key() -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "203.0.113.9"])
+def test_metrics__by_default__need_a_key_also_on_this_machine(address: str) -> None:
+    """A proxy here that sends no X-Forwarded-For makes every visitor look like this machine."""
+    for path in ("/metrics", "/healthz/parts", "/healthz/parts/disk"):
+        assert Client(REMOTE_ADDR=address).get(path).status_code == 401
+
+
+def test_metrics__from_outside__needs_a_key(settings: Any) -> None:
+    settings.INTERNAL_NETWORKS = ["127.0.0.0/8"]
     _, key = make_key(kind="admin", scopes=["metrics:read"])
 
     assert Client(REMOTE_ADDR="203.0.113.9").get("/metrics").status_code == 401
@@ -311,6 +321,20 @@ def test_metrics__from_outside__needs_a_key() -> None:
         "# TYPE insight_outbox_rows gauge",
         "insight_outbox_rows 0.0",
     ]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz/parts/disk"])
+def test_metrics__of_a_site_in_production__answer_monitoring_that_asks_web_itself(settings: Any, path: str) -> None:
+    settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.BEHIND_PROXY = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    constant_headers.cache_clear()
+    _, key = make_key(kind="admin", scopes=["metrics:read"])
+    shown = {"Authorization": f"Bearer {key}"}
+
+    assert Client().get(path).status_code == 401
+    assert Client().get(path, headers=shown).status_code == 200
+    assert Client().get(path, headers={**shown, "X-Forwarded-Proto": "http"}).status_code == 403
+    assert Client().post("/v1/batch", headers=shown).status_code == 403
 
 
 def test_routes__of_the_site__all_have_a_rule() -> None:

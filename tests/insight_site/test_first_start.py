@@ -1,5 +1,6 @@
 """The first start: settings change nothing, `manage.py` makes folder and key, two starts share one key."""
 
+import json
 import os
 import secrets
 import shutil
@@ -17,11 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The few files of a fresh clone that a start reads."""
-    (tmp_path / "insight_site").mkdir()
+    for folder in ("signin", "notices"):
+        (tmp_path / "insight_site" / folder).mkdir(parents=True)
     for name in (
         "manage.py",
         "CHANGELOG.md",
-        *(f"insight_site/{one}.py" for one in ("__init__", "settings", "first_start")),
+        *(f"insight_site/{one}.py" for one in ("__init__", "settings", "first_start", "admin_look", "masked_paths")),
+        *(f"insight_site/signin/{one}.py" for one in ("__init__", "providers")),
+        *(f"insight_site/notices/{one}.py" for one in ("__init__", "configured")),
     ):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -85,3 +89,62 @@ def test_make_key__second_process_in_between__the_first_whole_key_stays(
 
     assert path.read_text() == "of the other process"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files__of_a_first_start_and_of_an_older_site__are_closed_to_other_accounts(checkout: Path) -> None:
+    """Version 0.3 left `var` at 0755, its database at 0644: hashes, sessions and traits for every account."""
+    (checkout / "var").mkdir(mode=0o755)
+    (checkout / "var").chmod(0o755)
+    code = "import os; os.umask(0o022); from insight_site.first_start import prepare; from pathlib import Path\n"
+
+    done = run(checkout, "-c", code + "prepare(Path('.')); Path('elsewhere.sqlite3').touch(); Path('events').mkdir()")
+
+    assert done.returncode == 0, done.stderr
+    modes = {name: (checkout / name).stat().st_mode & 0o777 for name in ("var", "elsewhere.sqlite3", "events")}
+    assert modes == {"var": 0o750, "elsewhere.sqlite3": 0o640, "events": 0o750}
+
+
+def test_var_dir__elsewhere__is_made_and_gets_the_key(checkout: Path, tmp_path: Path) -> None:
+    there = tmp_path / "state" / "insight"
+
+    run(checkout, "manage.py", "version", VAR_DIR=str(there))
+    seen = run(checkout, "-c", "from insight_site import settings as s; print(s.EVENTS_URL)", VAR_DIR=str(there))
+
+    assert (there / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert seen.stdout.strip() == str(there / "events")
+    assert not (checkout / "var").exists()
+
+
+def test_secret__in_a_file__is_read_without_its_last_line_break_and_wins(checkout: Path) -> None:
+    (checkout / "key").write_text("of the file\n")
+    (checkout / "url").write_text("postgres://u:p@h/d\n")
+    code = "from insight_site import settings as s; import os; print(s.SECRET_KEY, s.DATABASES['default']['HOST'])"
+
+    seen = run(checkout, "-c", code, SECRET_KEY="inherited", SECRET_KEY_FILE="key", DATABASE_URL_FILE="url")
+    run(checkout, "manage.py", "version", SECRET_KEY_FILE="key")
+
+    assert seen.stdout == "of the file h\n", seen.stderr
+    assert not (checkout / "var" / "secret_key").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_secret__in_a_file_that_is_missing_or_empty__is_said_in_one_sentence(checkout: Path, text: str | None) -> None:
+    if text is not None:
+        (checkout / "key").write_text(text)
+
+    done = run(checkout, "-c", "import insight_site.settings", SECRET_KEY_FILE="key")
+
+    said = "key can't be read (FileNotFoundError)." if text is None else "key is empty."
+    assert done.stderr.splitlines()[-1].endswith(f"SECRET_KEY_FILE: {said}")
+
+
+def test_secret_key__changed__keeps_sessions_and_api_keys_of_the_older_one(checkout: Path) -> None:
+    code = "from insight_site import settings as s; print(s.API_KEY_PEPPERS, s.SECRET_KEY_FALLBACKS)"
+
+    before = run(checkout, "-c", code, SECRET_KEY="a" * 50).stdout
+    after = run(checkout, "-c", code, SECRET_KEY="b" * 50, SECRET_KEY_FALLBACKS="a" * 50).stdout
+
+    (old,) = json.loads(before.split("] ")[0].replace("'", '"') + "]")
+    new, kept = json.loads(after.split("] ")[0].replace("'", '"') + "]")
+    assert (kept, new != old) == (old, True)
+    assert "a" * 50 in after

@@ -25,6 +25,7 @@ PATHS = {
     "/v1/track": "ingest",
     "/api/features/pk_x": "payload",
     "/api/eval/pk_x": "evaluation",
+    "/ofrep/v1/streams/pk_x": "streams",
 }
 
 
@@ -63,7 +64,9 @@ def test_host__that_is_not_ours__is_400_in_json() -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
-def test_fault_in_a_door__is_500_that_a_browser_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_in_a_door__is_500_that_a_browser_may_read(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.INTERNAL_NETWORKS = ["127.0.0.0/8"]
+
     def broken(request: HttpRequest, **_: Any) -> Any:
         raise RuntimeError("bug")
 

@@ -56,6 +56,8 @@ PAGES = [
     ("/experiments/idea/plan/plan/", (403, 200, 403, 200)),
     ("/experiments/live/do/stop/", (403, 200, 403, 200)),
     ("/experiments/live/amend/", (403, 200, 403, 200)),
+    ("/experiments/live/kill/", (403, 200, 403, 200)),
+    ("/experiments/live/rollout/", (200, 200, 200, 200)),
     ("/experiments/live/setup/", (200, 200, 200, 200)),
     ("/aha/studies/new/", (200, 200, 403, 200)),
     ("/segments/runs/new/", (200, 200, 403, 200)),

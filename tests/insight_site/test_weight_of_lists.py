@@ -18,7 +18,7 @@ from tests.experiments.make_readout import make_readout
 
 pytestmark = pytest.mark.django_db
 AT = "2026-03-01T00:00:00Z"
-MOST, OVERVIEWS = 12, {"/": 24, "/admin/": 16}  # an overview asks each of its tables
+MOST, OVERVIEWS = 12, {"/": 27, "/admin/": 16}  # an overview asks each of its tables: nine kinds of runs
 NEWER: dict[str, Any] = {"schema": 99}  # of a version to come: whoever reads it can't go on
 HEAVY = re.compile(r'"(payload|early|fitted|baseline|drift|evidence|profile)"|run"\."model"')
 LISTS = (

@@ -132,6 +132,7 @@ print(wrong)
 """
 
 
+@pytest.mark.slow
 def test_charts__drawn_while_another_thread_loads_pandas__waits_for_it() -> None:
     """Without the wait: "partially initialized module 'pandas' has no attribute 'Timestamp'", a 500 under runserver."""
     root = CSS.parent.parent.parent.parent

@@ -110,6 +110,7 @@ def test_each__nobody_listens__needs_no_progress(number: int) -> None:
     assert each((1, 2), uneven, progress=silent) == [1, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2], indirect=True)
 def test_calls__the_longest_first__who_called_computes_it_and_the_others_help_inside(number: int) -> None:
     short_over = threading.Event()

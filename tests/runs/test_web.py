@@ -1,7 +1,7 @@
 """Progress and cancelling, alike for every kind of run."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -10,12 +10,14 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from aha.models import Study
-from events.models import FileImport
-from experiments.models import Analysis
+from events.models import FileImport, MetricCheck
+from experiments.models import Analysis, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
+from insight_site.models import SelfTest
 from runs.kinds import kind_of
 from runs.listing import open_runs
 from runs.models import Run
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,13 @@ def segment(number: int) -> Segment:
     return made
 
 
+def holdout_plan() -> HoldoutPlan:
+    holdout, _new = Holdout.objects.get_or_create(key="h", defaults={"share": 500})
+    return HoldoutPlan.objects.create(
+        holdout=holdout, since=date(2026, 2, 1), outcome="on_day:7", readings=["2026-03-01"]
+    )
+
+
 MAKERS: dict[str, Callable[[], Run]] = {
     "study": lambda: Study.objects.create(),
     "search": lambda: SegmentationRun.objects.create(),
@@ -36,6 +45,10 @@ MAKERS: dict[str, Callable[[], Run]] = {
     "comparison": lambda: ComparisonRun.objects.create(first=segment(1), second=segment(2)),
     "import": lambda: FileImport.objects.create(name="log.csv"),
     "analysis": lambda: Analysis.objects.create(experiment=draft("exp")),
+    "metric": lambda: MetricCheck.objects.create(version=metric().current),
+    "holdout": lambda: HoldoutReading.objects.create(plan=holdout_plan()),
+    "overlap": lambda: OverlapReport.objects.create(),
+    "self-test": lambda: SelfTest.objects.create(),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -49,7 +62,8 @@ def reader(client: Client) -> Client:
 @pytest.fixture
 def researcher(client: Client) -> Client:
     bob = User.objects.create_user("bob")
-    for run in (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis):
+    kinds = (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis)
+    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, SelfTest):
         app, codename = kind_of(run()).permission.split(".")
         bob.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     client.force_login(bob)

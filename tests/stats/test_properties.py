@@ -56,6 +56,7 @@ def test_mean__huge_offset__keeps_the_variance() -> None:
     assert (Mean.from_values(values[:2]) + Mean.from_values(values[2:])).variance == pytest.approx(1.0, rel=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(COUNTS, COUNTS)
 def test_proportions__any_counts__p_and_interval_agree(control: Mean, variant: Mean) -> None:

@@ -18,7 +18,7 @@ def arm(values: np.ndarray, share: float) -> Mean:
     def at(one: float) -> float:
         return float(ordered[max(int(np.ceil(one * n - 1e-9)) - 1, 0)])
 
-    point = quantile_point(share, at(share), at(share - width), at(share + width), width)
+    point = quantile_point(n, share, at(share), at(share - width), at(share + width))
     below = (values <= point.value).astype(float)
     mean, variance = linearised_quantile(np.array(below.mean()), np.array(below.var(ddof=1)), point)
     return Mean(n, float(mean), float(variance))
@@ -59,6 +59,32 @@ def test_difference__simulated__covers_the_truth(law: str, share: float) -> None
         covered += found.low <= truth <= found.high
 
     assert 0.925 <= covered / 1_000 <= 0.975
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "share"), [(50, 0.9), (500, 0.99), (2_000, 0.9)])
+@pytest.mark.parametrize("law", ["lognormal", "pareto"])
+def test_difference__skewed_law_and_few_units__covers_the_truth(law: str, n: int, share: float) -> None:
+    """500 experiments; at the fewest units for which an error is given, and at many."""
+    rng, covered, shift = np.random.default_rng(20261127), 0, 1.2
+
+    def drawn() -> np.ndarray:
+        return np.exp(3 + 0.8 * rng.normal(size=n)) if law == "lognormal" else (1 - rng.random(n)) ** (-1 / 1.5)
+
+    at = np.exp(3 + 0.8 * stats.norm.ppf(share)) if law == "lognormal" else (1 - share) ** (-1 / 1.5)
+    for _ in range(500):
+        found = computed(compare_means(arm(drawn(), share), arm(shift * drawn(), share)))
+        covered += found.low <= (shift - 1) * at <= found.high
+
+    assert covered / 500 >= 0.93
+
+
+@pytest.mark.parametrize(("n", "known"), [(50, True), (49, False)])
+def test_arm__five_units_beyond_the_quantile__are_needed(n: int, known: bool) -> None:
+    values = np.exp(np.random.default_rng(2).normal(size=n))
+
+    assert (arm(values, 0.9).variance > 0) is known
+    assert (arm(values, 0.1).variance > 0) is known
 
 
 def test_arm__most_units_share_one_value__has_no_spread() -> None:

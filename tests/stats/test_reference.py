@@ -116,6 +116,7 @@ def test_holm__wikipedia_example__gives_its_adjusted_values() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 5, 12])
 def test_holm__with_ties_and_ones__equals_statsmodels(size: int) -> None:
     from statsmodels.stats.multitest import multipletests

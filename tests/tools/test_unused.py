@@ -9,7 +9,7 @@ from tools.unused import KEPT, ROOT, unused
 
 FILES = {
     "manage.py": "from shop.management import run\nrun()\n",
-    "shop/__init__.py": "",
+    "shop/__init__.py": "from shop import words\n",  # which the walk must not follow for ever
     "shop/management/__init__.py": "from shop.prices import sell\n\n\ndef run():\n    sell(1)\n",
     "shop/prices.py": """
 from shop.rules import Rule as Law

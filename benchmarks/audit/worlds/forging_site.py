@@ -175,6 +175,7 @@ def main(folder: str, units: int) -> None:
         "EVENTS_URL": f"{folder}/events",
         "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
         "VAR_DIR": folder,
+        "SECRET_KEY": "only-for-this-proof" * 4,
     }
     import django
 

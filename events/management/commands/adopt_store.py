@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from events.outbox import adopt, ownership
 from runs.terminal import refuse
@@ -27,10 +28,19 @@ class Command(BaseCommand):
             )
             return
         try:
-            waiting = adopt.adopt_store()
+            waiting, known = adopt.adopt_store()
         except ownership.StoreRefused as refusal:
             refuse(refusal)
         self.stdout.write(
             _("The event store %(place)s is this database's own; %(count)s events wait for it.")
             % {"place": ownership.place(), "count": waiting}
         )
+        if known:
+            self.stdout.write(
+                ngettext(
+                    "%(count)s event that waited was in the store already, and waits no longer.",
+                    "%(count)s events that waited were in the store already, and wait no longer.",
+                    known,
+                )
+                % {"count": known}
+            )

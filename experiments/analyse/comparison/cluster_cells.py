@@ -15,6 +15,7 @@ from scipy import stats
 
 from experiments.analyse.comparison.file_rows import RANDOMISATION_SEED
 from experiments.analyse.comparison.levels import traits_of
+from experiments.analyse.comparison.protocol import with_reason
 from experiments.analyse.comparison.warehouse_cells import CellPair
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import ArmValue
@@ -71,7 +72,8 @@ class ClusterPair(CellPair):
         """Variant minus control with errors between clusters."""
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
-        return adjust.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
+        plain = adjust.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
+        return with_reason(self.kind, plain)
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Each arm's error is that between its clusters, and the law is as wide as the difference's t law."""

@@ -140,11 +140,21 @@ def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) 
     return compare.compare_means(control, variant, alpha=alpha)
 
 
+def with_reason[T](kind: Kind, found: T | NotComputable) -> T | NotComputable:
+    """A quantile without an error says why it has none: it isn't that all values are the same."""
+    if kind is Kind.QUANTILE and isinstance(found, NotComputable) and found.reason is Reason.NO_VARIANCE:
+        return NotComputable(Reason.NO_DENSITY)
+    return found
+
+
 def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
     """Level of an outcome in one arm, from its summary."""
     missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
     if arm.n < 2:
         return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
+    if kind is Kind.QUANTILE and arm.variance == 0:
+        unknown = NotComputable(Reason.NO_DENSITY)
+        return ArmValue(arm.n, arm.mean, unknown, unknown)
     interval: Interval | NotComputable
     if kind is Kind.PROPORTION:
         interval = compare.wilson(arm.successes, arm.n, alpha=alpha)

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from experiments.analyse.comparison.levels import normal_estimate, traits_of
-from experiments.analyse.comparison.protocol import Strata, plain_difference
+from experiments.analyse.comparison.protocol import Strata, plain_difference, with_reason
 from experiments.analyse.gather.answers import REACHED
 from experiments.plan.design import Kind
 from stats import compare, stratified
@@ -110,8 +110,9 @@ class CellPair:
         if self.has_behaviour:
             return normal_estimate(self.moments(), alpha)
         if len(self.strata) > 1 and self.kind is not Kind.RATIO:
-            return self.pooled([(c.column(0), v.column(0)) for _label, c, v in self.strata], alpha=alpha)
-        return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
+            parts = [(c.column(0), v.column(0)) for _label, c, v in self.strata]
+            return with_reason(self.kind, self.pooled(parts, alpha=alpha))
+        return with_reason(self.kind, plain_difference(self.kind, self.control, self.variant, alpha=alpha))
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Of the variant as far above control as the difference says: strata must not show in the lift."""

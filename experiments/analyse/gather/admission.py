@@ -2,11 +2,12 @@
 
 An exposure counts when our door wrote it, when a server key sent it or a file brought it, or when a client key sent it
 whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one it draws.
-Everything else enters no count and no test.
+Everything else enters no count and no test, nor does what is sent once a variant is rolled out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,14 @@ class AdmissionRule:
         sources: sources whose client keys are heard.
         owed: given units, arms and clusters ("" where none is said), whether each arm is the unit's own.
         names: of the sources, for people.
+        until: when a variant was first rolled out: what is sent from then on tells of the rollout, not of the
+            experiment. None where nothing ever was.
     """
 
     sources: frozenset[int]
     owed: Callable[[Sequence[str], Sequence[str], Sequence[str]], Bools]
     names: Mapping[int, str] = field(default_factory=dict)
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)

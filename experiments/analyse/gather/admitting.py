@@ -34,6 +34,8 @@ def admitted(
         rule: None admits everything.
         clustered: whole clusters are drawn, so that an exposure must name one.
     """
+    if rule is not None and rule.until is not None:
+        exposures = queries.before(exposures, rule.until)
     heard = [] if rule is None else questions.warehouse.arrow(queries.heard(exposures)).to_pylist()
     if rule is None or not heard:
         return exposures, ()

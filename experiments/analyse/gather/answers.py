@@ -80,6 +80,8 @@ class Answers:
         events: Events of the log.
         cells: Units and moments by cell.
         several_variants: Units seen with more than one variant; left out.
+        identity_conflicts: Persons whose ids had met different variants before they were joined; left out, and not
+            among the former.
         unknown_variants: Units by `variation_id` that the plan does not have; left out.
         no_signup: Exposed units without a signup at or before the exposure when the clock is "signup"; left out.
         exposures_by_day: Local date of the first exposure, variant, units.
@@ -116,6 +118,7 @@ class Answers:
     not_admitted: tuple[SetAside, ...] = ()
     unverified: Unverified = field(default_factory=Unverified)
     no_cluster: int = 0
+    identity_conflicts: int = 0
 
 
 @dataclass(frozen=True)

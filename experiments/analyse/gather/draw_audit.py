@@ -1,7 +1,9 @@
 """Compute the draws of stored assignments again: a stored arm that isn't the draw's was written past the doors."""
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
+from django.db.models.functions import Coalesce
 
+from events.models import IdLink
 from experiments.analyse.gather.answers import Audit
 from experiments.draw.many_units import arms_drawn
 from experiments.models import Assignment, Experiment
@@ -14,15 +16,20 @@ MOST_AUDITED = 50_000
 def audit_of(experiment: Experiment) -> Audit:
     """Compute the draws of stored assignments again (the newest, at most 50,000) and count the assigned units by arm.
 
-    Units with an override have no row, so every stored arm must be the draw's.
+    Units with an override have no row, so every stored arm must be the draw's: of the unit, or of the id by which the
+    person drew first.
     """
     keys = dict(experiment.variants.values_list("pk", "key"))
-    counted = Assignment.objects.filter(experiment=experiment).values("variant_id").annotate(n=Count("pk"))
+    persons = Assignment.objects.filter(experiment=experiment)
+    if IdLink.objects.filter(state=IdLink.State.HOLDS).exists():  # a person with two ids has a row for each
+        held = IdLink.objects.filter(state=IdLink.State.HOLDS, visitor=OuterRef("unit"))
+        persons = persons.filter(~Exists(held))
+    counted = persons.values("variant_id").annotate(n=Count("pk"))
     assigned = {keys[row["variant_id"]]: row["n"] for row in counted}
     rows = list(
         Assignment.objects.filter(experiment=experiment)
         .order_by("-pk")
-        .values_list("unit", "variant_id", "segment_key", "cluster")[:MOST_AUDITED]
+        .values_list(Coalesce("drawn_by", "unit"), "variant_id", "segment_key", "cluster")[:MOST_AUDITED]
     )
     if not rows:
         return Audit(0, 0, assigned)

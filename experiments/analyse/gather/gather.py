@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class _Met:
     planned: int
     aside: tuple[SetAside, ...]
     no_cluster: int
+    conflicts: int
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,18 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
             "Nobody has met the experiment '{experiment}' yet: the log has no exposure to it.",
             experiment=asked.experiment,
         )
-    single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
+    single = Counter[str]()
+    for row in rows:
+        single[row["variant"]] += 0 if row["several"] else int(row["units"])
+    del single[""]
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
-    several = sum(int(row["units"]) for row in rows if row["several"])
+    several = sum(int(row["units"]) for row in rows if row["several"] and not row["conflict"])
+    conflicts = sum(int(row["units"]) for row in rows if row["several"] and row["conflict"])
     # Of the planned arms alone: who met several, or another one, is left out already.
     known = [row for row in rows if not row["several"] and row["variant"] in asked.variants]
     no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
     planned = sum(single.values()) - sum(unknown.values()) - no_cluster
-    return _Met(several, unknown, planned, aside, no_cluster)
+    return _Met(several, unknown, planned, aside, no_cluster, conflicts)
 
 
 @contextmanager
@@ -200,6 +206,7 @@ def _answers(
         not_admitted=counts.aside,
         unverified=_unverified(followed),
         no_cluster=counts.no_cluster,
+        identity_conflicts=counts.conflicts,
     )
 
 

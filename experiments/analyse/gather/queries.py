@@ -16,21 +16,24 @@ from events.counting.day_bits import day_bits, words_for
 from events.counting.day_index import utc, wall_clock
 from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
-from events.counting.unit_values import EXPOSURE_EVENTS, Basis, aggregate
+from events.counting.unit_values import Basis, aggregate
 from events.metrics import (
+    Asked,
     Capped,
     Count,
+    Expression,
+    Funnel,
     Metric,
     MinEvents,
     Quantile,
     Ratio,
-    Retention,
     Total,
-    Value,
     outcome_window,
     parse_behaviour,
     parse_metric,
 )
+from events.schema import EXPOSURE_EVENTS
+from events.user_numbers.naming import OWN
 from events.windows import Window
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
 from experiments.plan.question import Question
@@ -48,7 +51,7 @@ SO_FAR = "times_so_far"
 
 
 def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """One row per exposure: ``user_id, time, variant, segment, cluster, source``.
+    """One row per exposure: ``user_id, time, variant, segment, cluster, source``, and where ids are joined `own_user`.
 
     An exposure may carry the arm's index instead of its key. `segment` and `cluster` are "" where it names none, and
     where units are drawn; `source` the number of the source whose client key sent it, "" for our door, server keys and
@@ -64,7 +67,13 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     cluster: ir.Value = ibis.literal("")
     if asked.clustered:
         cluster = property_text(log.properties, "cluster", basis.dialect).fill_null("")
-    return log.select("user_id", "time", "source", variant=variant, segment=segment, cluster=cluster)
+    own = [OWN] if OWN in log.columns else []
+    return log.select("user_id", "time", "source", *own, variant=variant, segment=segment, cluster=cluster)
+
+
+def before(exposures: ir.Table, moment: datetime) -> ir.Table:
+    """The exposures before a moment."""
+    return exposures.filter(exposures.time < utc(moment))
 
 
 def heard(exposures: ir.Table) -> ir.Table:
@@ -98,28 +107,43 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
 
 
 def met(exposures: ir.Table) -> ir.Table:
-    """One row per unit: ``user_id, exposed_at, segment, cluster, variant, last_variant, verified``.
+    """One row per unit: ``user_id, exposed_at, segment, cluster, variant, last_variant, verified, conflict``.
 
     `exposed_at`, `segment` and `cluster` are those of the first exposure. Where `variant` and `last_variant` differ,
-    the unit met several. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+    the unit met several. `verified` is 1 when anybody but a client key has reported the unit, else 0. `conflict` says
+    that two ids of one person, before they were joined, began with different variants.
     """
-    log = exposures
-    return log.group_by("user_id").aggregate(
+    import ibis
+
+    log, joined = exposures, OWN in exposures.columns
+    by_id = log.group_by("user_id", *([OWN] if joined else [])).aggregate(
         exposed_at=log.time.min(),
         segment=log.segment.argmin(log.time),
         cluster=log.cluster.argmin(log.time),
         variant=log.variant.min(),
         last_variant=log.variant.max(),
         verified=(log.source == "").ifelse(1, 0).max(),
+        **({"first_variant": log.variant.argmin(log.time)} if joined else {}),
+    )
+    if not joined:
+        return by_id.mutate(conflict=ibis.literal(False))
+    return by_id.group_by("user_id").aggregate(
+        exposed_at=by_id.exposed_at.min(),
+        segment=by_id.segment.argmin(by_id.exposed_at),
+        cluster=by_id.cluster.argmin(by_id.exposed_at),
+        variant=by_id.variant.min(),
+        last_variant=by_id.last_variant.max(),
+        verified=by_id.verified.max(),
+        conflict=by_id.first_variant.min() != by_id.first_variant.max(),
     )
 
 
 def met_counts(met: ir.Table) -> ir.Table:
-    """One row per variant of `met`, as the exposures name it: ``variant, several, units, no_cluster``."""
+    """One row per variant of `met`, as the exposures name it: ``variant, several, conflict, units, no_cluster``."""
     table = met.mutate(several=met.variant != met.last_variant)
     table = table.mutate(variant=table.several.ifelse("", table.variant))
     without = (table.cluster == "").ifelse(1, 0).sum()
-    return table.group_by("variant", "several").aggregate(units=table.count(), no_cluster=without)
+    return table.group_by("variant", "several", "conflict").aggregate(units=table.count(), no_cluster=without)
 
 
 def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
@@ -213,9 +237,9 @@ def unit_values(
     return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
 
 
-def definitions(asked: Question) -> dict[str, Retention | Value]:
+def definitions(asked: Question) -> dict[str, Asked]:
     """The definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
-    found: dict[str, Retention | Value] = {}
+    found: dict[str, Asked] = {}
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
         if isinstance(metric, Ratio):
             found |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
@@ -237,6 +261,10 @@ def events_needed(metric: Metric) -> tuple[str, ...]:
             return (behaviour.event,)
         case MinEvents(event) | Total(event):
             return (event,)
+        case Funnel(steps):
+            return tuple(dict.fromkeys(step.event for step in steps))
+        case Expression():
+            return metric.events
     return ()
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from events.identity.persons import visitors_of
 from events.models import Source
 from experiments.analyse.gather.admission import AdmissionRule, Bools, drawn
-from experiments.models import Assignment, Experiment
+from experiments.models import Assignment, Experiment, Rollout
 from experiments.plan.derived import senders
 from experiments.plan.served import flag_of, with_parts
 from experiments.plan.stored import plan_of
@@ -23,14 +24,25 @@ def rule_of(experiment: Experiment) -> AdmissionRule:
     keys = {arm.pk: arm.key for arm in flag.arms}
 
     def owed(units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
-        stored: dict[str, str] = {}
+        found = own(units, arms, clusters)
+        # What a visitor met before the login is the person's own too: the log names it by the user.
+        others = visitors_of({unit for unit, is_own in zip(units, found, strict=True) if not is_own})
+        places = [(at, name) for at, unit in enumerate(units) if not found[at] for name in others.get(unit, ())]
+        theirs = own([name for _, name in places], *([column[at] for at, _ in places] for column in (arms, clusters)))
+        for (at, _), is_own in zip(places, theirs, strict=True):
+            found[at] |= is_own
+        return found
+
+    def own(units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
+        stored: dict[str, set[str]] = {}
         for at in range(0, len(units), UNITS_AT_A_TIME):
             some = Assignment.objects.filter(experiment=experiment, unit__in=units[at : at + UNITS_AT_A_TIME])
-            rows = some.values_list("unit", "variant_id")
-            stored |= {unit: keys[variant] for unit, variant in rows}
-        found = np.array([stored.get(unit) == arm for unit, arm in zip(units, arms, strict=True)], dtype=np.bool_)
+            rows = some.values_list("unit", "variant_id", "former_variant")
+            stored |= {unit: {keys[pk] for pk in (arm, former) if pk in keys} for unit, arm, former in rows}
+        found = np.array([arm in stored.get(unit, ()) for unit, arm in zip(units, arms, strict=True)], dtype=np.bool_)
         new = [place for place, unit in enumerate(units) if unit not in stored]
         found[new] = drawn(flag, *([column[place] for place in new] for column in (units, arms, clusters)))
         return found
 
-    return AdmissionRule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))
+    until = Rollout.objects.filter(experiment=experiment).values_list("first_at", flat=True).first()
+    return AdmissionRule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")), until)

@@ -29,6 +29,7 @@ from experiments.analyse.health.plan_changes import check_plan, check_progress, 
 from experiments.analyse.health.sender_checks import check_not_admitted, check_unverified
 from experiments.analyse.health.split import (
     check_assignments,
+    check_identity_conflicts,
     check_sample_ratio,
     check_sample_ratio_by_segment,
     check_sample_ratio_mature,
@@ -59,6 +60,7 @@ CHECKS: tuple[Check[Any], ...] = (
     Check(StoredContext, check_not_admitted),
     Check(StoredContext, check_unverified),
     Check(Context, check_several_variants),
+    Check(StoredContext, check_identity_conflicts),
     Check(StoredContext, check_unknown_variants),
     Check(FileContext, check_left_out),
     Check(StoredContext, check_assignments),

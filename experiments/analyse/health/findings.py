@@ -21,6 +21,7 @@ type FindingCode = Literal[
     "sample_ratio_over_time",
     "unplanned_units",
     "several_variants",
+    "identity_conflicts",
     "unknown_variant",
     "bucket_mismatch",
     # who reported the exposures

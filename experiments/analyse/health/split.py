@@ -92,6 +92,24 @@ def check_several_variants(context: Context) -> Iterator[Finding]:
     )
 
 
+def check_identity_conflicts(context: StoredContext) -> Iterator[Finding]:
+    """Persons left out since their ids began with different arms; many are as bad as a leak, at the same threshold.
+
+    Who logs in is no random part of all, so leaving many of them out would bend the comparison.
+    """
+    seen = context.answers.identity_conflicts
+    if not seen:
+        return
+    share = seen / (seen + context.several_variants + sum(context.counts.values()))
+    many = share >= SEVERAL_VARIANTS_SHARE and seen >= SEVERAL_VARIANTS_UNITS
+    yield Finding(
+        "identity_conflicts",
+        Severity.ERROR if many else Severity.WARNING,
+        {"n": seen, "share": share},
+        invalid="identity_conflicts" if many else None,
+    )
+
+
 def check_unknown_variants(context: StoredContext) -> Iterator[Finding]:
     """Exposures that name an arm which the plan doesn't have."""
     for label, n in context.answers.unknown_variants.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
-from events.metrics import Capped, Count, Metric, MinEvents, Quantile, Ratio, Total, parse_metric
+from events.metrics import Capped, Count, Expression, Funnel, Metric, MinEvents, Quantile, Ratio, Total, parse_metric
 from experiments.plan.choices.plan_calendar import PlanCalendar
 from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.record import Plan
@@ -17,6 +17,22 @@ from runs.refusals import Refused
 NEVER_DAYS = 3_650  # more users than come in ten years are a slip of the keyboard
 MISSED = 0.005  # by so much the power may lie below the wanted one: rounding
 NO_EVENT = "*"
+
+
+@dataclass(frozen=True)
+class SharedUnits:
+    """A running experiment that would share units with the plan: no layer keeps them apart.
+
+    Attributes:
+        key: of the experiment; `name` as people call it.
+        units: of its units, those in the plan's audience.
+        open: it still enrols, so that users to come can be in both.
+    """
+
+    key: str
+    name: str
+    units: int
+    open: bool
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Facts:
         power: that the planned units reach for the planned effect, 0 to 1.
         calendar: of the planned, else of the needed units.
         events: names that the log has.
+        shared: running experiments that would share units with it.
     """
 
     today: date
@@ -40,13 +57,14 @@ class Facts:
     power: float | None = None
     calendar: PlanCalendar | None = None
     events: frozenset[str] | None = None
+    shared: tuple[SharedUnits, ...] = ()
 
 
 def cautions(plan: Plan, facts: Facts) -> tuple[Problem, ...]:
     """Everything that a person should see before the start, in the order of the steps."""
     return tuple(
         found
-        for check in (_nudge, _same_values, _audience, _events, _margins, _take_up, _units, _end)
+        for check in (_nudge, _same_values, _audience, _sharing, _events, _margins, _take_up, _units, _end)
         for found in check(plan, facts)
     )
 
@@ -74,6 +92,13 @@ def _same_values(plan: Plan, _: Facts) -> Iterator[Problem]:
 def _audience(_plan: Plan, facts: Facts) -> Iterator[Problem]:
     if facts.share is not None and facts.share <= 0:
         yield Problem("nobody_enrolled")
+
+
+def _sharing(_plan: Plan, facts: Facts) -> Iterator[Problem]:
+    """Both changes meet the same users: each effect is then one beside the other's arms, and they may not add up."""
+    for one in facts.shared:
+        details: dict[str, str | int] = {"name": one.name, "units": f"{one.units:,}"}
+        yield Problem("shares_units" if one.units else "may_share_units", details)
 
 
 def _events(plan: Plan, facts: Facts) -> Iterator[Problem]:
@@ -131,3 +156,7 @@ def _names(metric: Metric) -> Iterator[str]:
             yield behaviour.event
         case MinEvents(event) | Total(event):
             yield event
+        case Funnel(steps):
+            yield from (step.event for step in steps)
+        case Expression():
+            yield from metric.events

@@ -11,7 +11,7 @@ from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
 from events.counting.known_before import MOST_LEVELS, level_counts, pooled, with_active_days, with_signup
-from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
+from events.metrics import Active, Funnel, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
 from experiments.plan.earlier.prediction import Earlier, explained, fit_predictor
 from experiments.plan.earlier.predictor import PREDICTED, UNADJUSTED, Explained, Predictor
 from experiments.plan.record import DAYS_BEFORE, Plan
@@ -83,7 +83,7 @@ def earlier_users(plan: Plan) -> Earlier:
         means=np.array([row["mean"] for row in rows], dtype=np.float64),
         variances=np.array([row["variance"] if row["n"] > 1 else 0.0 for row in rows], dtype=np.float64),
         newest=np.array([row["newest"] for row in rows], dtype=np.int64),
-        share=isinstance(definition, Active | MinDays | MinEvents),
+        share=isinstance(definition, Active | MinDays | MinEvents | Funnel),
         first=first,
         last=last,
     )

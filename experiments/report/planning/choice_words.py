@@ -69,6 +69,13 @@ def caution_words(problem: Problem) -> str:
         "no_nudge": gettext("The nudge is empty: nobody knows what to build."),
         "same_values": gettext("All variants have the same value: a service that reads it shows everybody the same."),
         "nobody_enrolled": gettext("With this coverage nobody is enrolled."),
+        "shares_units": gettext(
+            "About {units} users of the running experiment “{name}” are in this audience too. Both changes then meet "
+            "the same users; a common layer would keep them apart."
+        ),
+        "may_share_units": gettext(
+            "Users to come can be in the running experiment “{name}” too. A common layer would keep them apart."
+        ),
         "unknown_event": gettext("No event “{event}” has arrived so far, which “{metric}” counts."),
         "no_margin": gettext("“{metric}” has no margin: it can raise an alarm, but never be shown to be unharmed."),
         "take_up_beyond": gettext(

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
 from rich.markup import escape
@@ -14,6 +15,7 @@ from aha.report.past import verdict_of_all
 from events.simulation.generate import check_request
 from experiments.report.verdict import verdict_sentence
 from insight_site.demo import loop, whose_site
+from insight_site.demo.after_the_verdict import review
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused
 from runs.terminal import console, fail, refuse, write_json
@@ -35,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--with-users",
             action="store_true",
-            help="make the users demo-pm and demo-analyst and print their new passwords once; with DEBUG always",
+            help="make demo-pm, demo-lead and demo-analyst and print their new passwords once; with DEBUG always",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -98,6 +100,9 @@ class Command(BaseCommand):
             self.stderr.write(
                 gettext("User {name}, password {password} (shown only now)").format(name=name, password=password)
             )
+        if found.made.draft is not None:
+            pm, lead = (User.objects.get(username=name) for name in (whose_site.PM, whose_site.LEAD))
+            review(found.made.draft, asks=pm, approves=lead)
 
 
 def _check(units: int, seed: int) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 
 from events.metrics import Behaviour
 from reporting.words import Message, say
@@ -12,7 +11,17 @@ from segments.rules.builder.posted_rows import place_of
 from segments.rules.builder.row_changes import walk
 from segments.rules.builder.typed import NUMBER, TRUTH, Path, TypedCondition, TypedGroup
 from segments.rules.parsing import MAX_DAYS
-from segments.rules.records import FEATURES, BehaviourCount, Condition, Feature, Operator, Quantifier, Rule, Scalar
+from segments.rules.records import (
+    FEATURES,
+    BehaviourCount,
+    Condition,
+    Feature,
+    Operator,
+    Quantifier,
+    Rule,
+    Scalar,
+    is_finite,
+)
 from segments.rules.records import Trait as TraitOf
 
 
@@ -187,10 +196,10 @@ def _number(text: str) -> int | float | None:
             value = read(plain)
         except (ValueError, OverflowError):
             continue
-        return value if isfinite(value) else None
+        return value if is_finite(value) else None
     return None
 
 
 def _scalar_of(text: str) -> Scalar | None:
     value = json.loads(text)
-    return value if isinstance(value, str | bool) or isfinite(value) else None
+    return value if isinstance(value, str | bool) or is_finite(value) else None

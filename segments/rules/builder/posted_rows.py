@@ -106,6 +106,6 @@ def _values(given: Sequence[str]) -> tuple[str, ...]:
 def _json(text: str) -> str | bool | int | float | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, str | bool | int | float) else None

@@ -14,7 +14,7 @@ from aha.study.question import Inputs
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, report, result
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def engine() -> Iterator[Any]:
     backend.disconnect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.parametrize("seed", first_is_fast([1, 2]))
 def test_triangle__every_definition__counts_as_retention_does(engine: Any, clock: Clock, seed: int) -> None:
@@ -90,6 +91,7 @@ def test_triangle__days_one_by_one__is_the_retention_curve(engine: Any, clock: C
     assert {day: found[day] for day in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.parametrize("gap", [1, 3, 7])
 def test_triangle__survival__is_that_of_the_times_to_churn(engine: Any, clock: Clock, gap: int) -> None:
@@ -109,6 +111,7 @@ def test_triangle__survival__is_that_of_the_times_to_churn(engine: Any, clock: C
         assert found == (len(ready), len(lives)), column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.parametrize("days", [1, 3, 7])
 def test_times_within__any_days__are_the_counts_of_a_study(engine: Any, clock: Clock, days: int) -> None:

@@ -18,7 +18,7 @@ from events.prepared.opened import Stop
 from runs.progress import Cancelled, Progress
 from tests.aha.explore.conftest import FINGERS
 
-pytestmark = pytest.mark.django_db(transaction=True)  # questions are answered in threads of their own
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]  # asked in threads of their own
 
 
 @pytest.fixture
@@ -72,6 +72,9 @@ def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -
     ("view", "query", "words"),
     [
         ("activity", "behaviour=plya", "play"),
+        ("times", "behaviour=Experiment+Viewed", "by its own analysis"),
+        ("retention", "signup_event=Experiment+Viewed", "by its own analysis"),
+        ("funnel", "steps=Experiment+Viewed&steps=signup", "by its own analysis"),
         ("retention", "retention=soon", "soon"),
         ("retention", "retention=survival:99", "at most 31 days"),
         ("retention", "retention=window:1-999", "730"),

@@ -21,7 +21,7 @@ from events.simulation import WORLDS, simulate, write_files
 from runs.progress import silent
 from tests.aha.store import IMPORT
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.once]
 MODES = [("rolling", "UTC"), ("calendar", "Asia/Seoul"), ("calendar", "America/New_York")]
 MESSAGES = ("--separator", " ", "--user", "source", "--time", "weight", "--time-format", "unix_s")
 DEFINITIONS = ["on_day:1", "on_day:7", "window:14-20", "unbounded:7", "min_days:7-13:2"]

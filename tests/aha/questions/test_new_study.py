@@ -53,6 +53,7 @@ def test_form__begins_with_what_fits_the_data(editor: Client) -> None:
         "first_date",
         "last_date",
         "retention",
+        "retention_metric",
         "title",
     ]
     assert not form.opens_advanced

@@ -134,3 +134,11 @@ def test_representative__identical_doers__count_once() -> None:
     grid = levels(table, [(1, 2, 3, 4, 5, 6)])
 
     assert grid.representative.tolist() == [0, 0, 2, 2, 2, 5]
+
+
+def test_phi_limits__no_cell__are_empty() -> None:
+    none = np.zeros(0, dtype=np.int64)
+
+    low, high = phi_limits(none, none, none, none, rng=np.random.default_rng(1))
+
+    assert low.shape == high.shape == (0,)

@@ -31,6 +31,7 @@ KNOWN = {  # behaviour, times: did and stayed, did, others who stayed, others
 }
 
 
+@pytest.mark.slow
 def test_college_messages__phi__chooses_four_people_within_seven_days(
     real_data: Path, settings: Any, tmp_path: Path
 ) -> None:

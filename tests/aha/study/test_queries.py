@@ -108,6 +108,7 @@ event = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(event, max_size=60))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_histogram_and_matrix__any_log__give_the_same_cells_and_every_event_once(engine: Any, drawn: Any) -> None:

@@ -81,6 +81,53 @@ def test_score_statistic__small_jump__is_near_the_likelihood_ratio() -> None:
         assert slopes[place, 0] == pytest.approx(full.params[-1], abs=0.05), z
 
 
+def once_a_day(n: int, seed: int) -> CountTable:
+    """Counts that are nearly active days, most of them none; who is keener comes more often, before and after."""
+    rng = np.random.default_rng(seed)
+    keen = rng.normal(-3.5, 2.0, n)
+    days = rng.random((n, 7)) < expit(keen)[:, None]
+    days[:, 0] = rng.random(n) < 0.4
+    also = rng.random((n, 7)) < 0.02
+    also[:, 0] = True  # they signed up
+    did, active = np.cumsum(days, axis=1), np.cumsum(days | also, axis=1)
+    return build_table(
+        behaviours=["x"],
+        days=[3, 7],
+        unit_ids=np.arange(n).astype(str),
+        retained=rng.random(n) < expit(keen),
+        week=np.zeros(n),
+        active_days=active[:, [2, 6]],
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), did[:, [2, 6]]),
+    )
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_null_model__counts_that_are_nearly_days__is_the_likeliest_one(column: int) -> None:
+    import statsmodels.api as sm
+
+    for seed in range(10):
+        table = once_a_day(1500, seed)
+        design = design_of(table, 0, column, TIMES)
+        assert design is not None
+        n, stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))
+
+        rate = expit(design.smooth @ fit(design.smooth, n, stayed))
+
+        both = np.column_stack([stayed, n - stayed])
+        slow = sm.GLM(both, design.smooth, family=sm.families.Binomial()).fit(maxiter=200)
+        # Where a category has no finite estimate both come as near to it as they like; all others agree.
+        np.testing.assert_allclose(n * rate, n * slow.fittedvalues[:, None], atol=1e-3)
+        np.testing.assert_allclose(design.smooth.T @ (stayed - n * rate), 0.0, atol=1e-2)  # as at any maximum
+
+
+@pytest.mark.slow
+def test_steps__counts_that_are_nearly_days__are_no_jump() -> None:
+    steps = [evidence(once_a_day(1500, seed), seed, replicates=99) for seed in range(40)]
+
+    # Binomial(40, .05): more than 5 with probability .014. With steps that were never halved there were 11.
+    assert sum(step.verdict is StepVerdict.JUMP for step in steps) <= 5
+
+
 def test_scores__many_replicates_at_once__are_those_of_one_at_a_time() -> None:
     table = curved(1500, 3)
     design = the_design(table)
@@ -202,6 +249,55 @@ def test_steps__sharp_bend_of_many_users__is_no_jump() -> None:
 
         assert step.verdict is not StepVerdict.JUMP
         assert step.bend is None or step.bend < 1.96
+
+
+def never_doers_apart(n: int, seed: int) -> CountTable:
+    """A smooth rise among those who did it, most of them once; of the others 60 % stay, as if they did it often."""
+    rng = np.random.default_rng(seed)
+    counts = np.where(rng.random(n) < 0.15, 0, np.minimum(rng.zipf(1.7, n), 40))
+    stays = np.where(counts == 0, 0.6, expit(-1.0 + 1.25 * (np.log1p(counts) - np.log(2))))
+    return build_table(
+        behaviours=["x"],
+        days=[1],
+        unit_ids=np.arange(n).astype(str),
+        retained=rng.random(n) < stays,
+        week=np.zeros(n),
+        active_days=np.ones((n, 1), dtype=np.int64),
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
+    )
+
+
+@pytest.mark.slow
+def test_steps__never_doers_apart_from_the_curve__are_no_jump_of_the_others() -> None:
+    steps = [evidence(never_doers_apart(5_000, seed), seed, replicates=99) for seed in range(20)]
+
+    # Binomial(20, .05): more than 3 with probability .016. Before they had a term there were 10.
+    assert sum(step.verdict is StepVerdict.JUMP for step in steps) <= 3
+
+
+def few_patterns(n: int, seed: int) -> CountTable:
+    """About once a day, three days: beside curve and days, a step and a term for never-doers are one thing."""
+    rng = np.random.default_rng(seed)
+    pairs = np.array([(0, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)])
+    counts, active = pairs[rng.choice(6, n, p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.1])].T
+    stays = expit(-2.8 + 0.9 * (active - 1) + 0.3 * np.log1p(counts) - 1.2 * (counts == 0))
+    return build_table(
+        behaviours=["x"],
+        days=[3],
+        unit_ids=np.arange(n).astype(str),
+        retained=rng.random(n) < stays,
+        week=np.zeros(n),
+        active_days=active[:, None],
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
+    )
+
+
+def test_steps__that_are_another_name_for_never_doers__are_no_jump() -> None:
+    steps = [evidence(few_patterns(19_000, seed), seed, replicates=99) for seed in range(5)]
+
+    assert all(isinstance(step.p_value, float) and step.p_value <= 0.05 for step in steps)
+    assert [step.bend for step in steps] == [0.0] * 5
+    assert not any(step.verdict is StepVerdict.JUMP for step in steps)
 
 
 def test_null_maximum__two_windows__is_never_below_that_of_either() -> None:

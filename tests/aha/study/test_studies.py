@@ -145,6 +145,7 @@ def test_start__a_study__waits_and_is_handed_to_the_workers() -> None:
     assert (study.status, study.title) == ("queued", "friends")
 
 
+@pytest.mark.slow
 def test_gather__against_what_was_drawn__agrees_to_the_unit(world: Simulation) -> None:
     with questions() as asked:
         found = gather(asked, INPUTS, Restriction(), seed=1)
@@ -161,6 +162,7 @@ def test_gather__against_what_was_drawn__agrees_to_the_unit(world: Simulation) -
     assert found.curve[""][0].units == UNITS
 
 
+@pytest.mark.slow
 def test_gather__more_units_than_the_sample__keeps_exact_counts_of_everybody(world: Simulation) -> None:
     with questions() as asked:
         whole = gather(asked, INPUTS, Restriction(), seed=1)
@@ -204,6 +206,7 @@ def test_gather__more_active_days_than_the_models_see__takes_whole_units_up_to_t
     assert np.bincount(days.unit, days.active)[chosen].tolist() == found.active_days[chosen, -1].tolist()
 
 
+@pytest.mark.slow
 def test_study__of_a_sample__cells_count_everybody_and_the_rest_the_sample(world: Simulation) -> None:
     with questions() as asked:
         answers = gather(asked, INPUTS, Restriction(), seed=1, most_units=600)

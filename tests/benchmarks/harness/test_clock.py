@@ -11,6 +11,7 @@ from benchmarks.harness.clock import memory_of, resident_of, timed, timed_comman
 HELD = "x = bytearray(80_000_000); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(2.4)"
 
 
+@pytest.mark.slow
 def test_timed_command__a_child_of_the_command__counts_too(tmp_path: Path) -> None:
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HELD!r}], check=True)"
 

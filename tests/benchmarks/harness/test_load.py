@@ -64,6 +64,7 @@ def test_drive__closed__every_call_counts_once_and_units_go_round(port: int, pat
     assert figures(result)["answers/s"] == pytest.approx(result["answered"] / result["seconds"])
 
 
+@pytest.mark.slow
 def test_drive__open__latency_counts_from_the_arrival_and_impatient_calls_are_not_sent(port: int) -> None:
     _Door.wait = 1.5  # so long that a busy machine changes nothing
     arrivals = [[0.0, 0, "a"], [0.0, 0, "b"], [0.0, 0, "c"]]

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.counting import queries
-from events.counting.unit_values import EXPOSURE_EVENTS, Basis
+from events.counting.unit_values import Basis
 from events.counting.user_bits import active_days, any_event, date_words, day_words, first_monday, people
+from events.schema import EXPOSURE_EVENTS
 from events.windows import Clock, DayMode, data_end
 
 CLOCKS = [
@@ -52,6 +53,7 @@ def table(engine: Any, found: list[Row], name: str) -> Any:
     return engine.create_table(name, frame, schema=ibis.schema(SCHEMA), temp=True, overwrite=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.parametrize("signup", ["signup", "*"])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

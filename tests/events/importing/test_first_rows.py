@@ -156,6 +156,7 @@ CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).filt
 CELLS = st.one_of(CELL, st.integers(-(10**16), 10**16).map(str), st.decimals(-999, 999, places=2).map(str))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),

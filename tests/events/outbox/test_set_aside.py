@@ -38,6 +38,17 @@ def test_flush__with_a_row_that_no_one_can_read__moves_the_others(column: str, v
     assert Flush.objects.get().rows == 7
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01"])
+def test_flush__with_a_moment_beyond_the_calendar__moves_the_others(moment: str) -> None:
+    accept_some(*"abcd")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE events_outbox SET time = %s WHERE message_id LIKE %s", [moment, "%:c"])
+
+    assert flush.flush_events() == 3
+    assert plain_ids() == dict.fromkeys("abd", 1)
+    assert [row.message_id for row in Rejected.objects.all()] == ["c"]
+
+
 @pytest.mark.once  # PostgreSQL refuses such bytes itself
 def test_flush__of_bad_rows_alone__goes_on_with_the_next() -> None:
     accept_some("a", "b")

@@ -21,6 +21,9 @@ def refused(field: forms.Field, value: Any) -> tuple[str, list[tuple[str, str]]]
     return str(error.message), [(mend.value, str(mend.label)) for mend in mends]
 
 
+BATTLES = "sql:0-6:SELECT user_id, count(*) AS value FROM events WHERE event = '{}' GROUP BY user_id"
+
+
 def test_event__of_the_log__is_taken() -> None:
     assert EventField().clean(" friend_add ") == "friend_add"
 
@@ -146,6 +149,8 @@ def test_retention__of_an_unknown_event__offers_the_nearest() -> None:
     [
         ("count:battle[mode=pvp]:0-6", "count:battle[mode=pvp]:0-6"),
         ("sum:battle:score:0-6 / active_days:0-6", "sum:battle:score:0-6 / active_days:0-6"),
+        ("funnel:signup:battle[mode=pvp]:0-6", "funnel:signup:battle[mode=pvp]:0-6"),
+        (BATTLES.format("battle"), BATTLES.format("battle")),
         ("D7", "on_day:7"),
         ("", ""),
     ],
@@ -177,6 +182,21 @@ def test_metric__unknown_property_of_a_count__says_what_there_is() -> None:
     assert form(outcome="count:battle[map=x]:0-6").errors["outcome"] == [
         "battle has no property “map”. It has mode, score."
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("funnel:signup:batle:shop:0-6", "funnel:signup:battle:shop:0-6"),
+        (BATTLES.format("batle"), BATTLES.format("battle")),
+    ],
+)
+def test_metric__unknown_event_of_a_funnel_or_a_select__offers_the_nearest(text: str, mended: str) -> None:
+    (error,) = form(outcome=text).errors["outcome"].data
+
+    assert isinstance(error, Mendable)
+    assert error.messages == ["There is no event “batle”. Did you mean battle?"]
+    assert error.mends[0].value == mended
 
 
 def test_mended__without_script__changes_the_field_of_the_button() -> None:

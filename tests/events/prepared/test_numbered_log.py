@@ -19,6 +19,7 @@ from events.outbox.rows import to_table
 from events.prepared import numbered_log, opened
 from events.prepared.opened import Prepared, Stop, prepared
 from runs.progress import Cancelled, silent
+from tests.events.conftest import erased
 
 pytestmark = pytest.mark.django_db
 START = datetime(2024, 3, 4, 10, tzinfo=UTC)
@@ -72,7 +73,7 @@ def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
     put(2, "a", event="play")
     _, before = look()
     if how == "erased":
-        store.forget(["b"])
+        erased("b")
     else:
         store.compact()
 
@@ -103,7 +104,7 @@ def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.M
     put(1, "a", "b")
     look()
     monkeypatch.setattr(numbered_log, "LITTLE", 10.0)
-    store.forget(["b"])
+    erased("b")
 
     rows, _ = look()
 
@@ -123,7 +124,7 @@ def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a", "b")
     _, first = look()
-    store.forget(["b"])
+    erased("b")
     look()
     assert first.folder.exists()  # a question may still be reading it
     old = time.time() - numbered_log.KEEP_SECONDS - 10
@@ -179,6 +180,7 @@ def test_kept_tables__beyond_their_room__the_least_used_goes(
     assert made == ["one", "two", "one"]
 
 
+@pytest.mark.slow
 def test_stop__while_the_engine_works__ends_it() -> None:
     put(1, "a")
     stop = Stop()

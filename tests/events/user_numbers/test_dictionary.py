@@ -18,7 +18,7 @@ from events.delta import place
 from events.importing import import_file
 from events.user_numbers import in_files, numbers_ahead
 from events.user_numbers.dictionary import numbers_of
-from tests.events.conftest import asked, file_uris
+from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import in_events, numbers, rows
 
 pytestmark = [pytest.mark.usefixtures("any_store"), pytest.mark.django_db(transaction=True)]
@@ -52,7 +52,7 @@ def test_files__of_events__are_never_the_dictionarys() -> None:
 def test_forget__then_seen_again__is_a_new_user_with_a_new_number() -> None:
     store.append(rows(["a", "b"], "x"), app_id="w", version=1)
 
-    assert store.forget(["b"]) == 1
+    assert erased("b") == 1
     assert numbers() == {"a": 1}
     store.compact()
     store.append(rows(["c", "b"], "y"), app_id="w", version=2)
@@ -67,7 +67,7 @@ def test_forget__while_a_batch_is_on_its_way__the_batch_looks_again(monkeypatch:
 
     def overtaken(*arguments: Any, **options: Any) -> None:
         monkeypatch.setattr(store, "write_deltalake", write)
-        store.forget(["a"])
+        erased("a")
         write(*arguments, **options)
 
     monkeypatch.setattr(store, "write_deltalake", overtaken)
@@ -143,7 +143,7 @@ def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None
     [
         (lambda: store.append(rows(["other"], "y"), app_id="w", version=2), {"old", "other", "a"}),
         (lambda: store.append(rows(["a"], "y"), app_id="w", version=2), {"old", "a"}),
-        (lambda: store.forget(["old"]), {"old", "a"}),
+        (lambda: erased("old"), {"old", "a"}),
     ],
     ids=["another user", "the same user", "a user is erased"],
 )

@@ -9,8 +9,8 @@ from deltalake import DeltaTable, write_deltalake
 from pytest_django import Settings
 
 from events import store, warehouse
-from events.user_numbers.joining import join_users
-from runs.refusals import Refused
+from events.user_numbers.joining import count_as
+from tests.events.conftest import erased
 from tests.events.user_numbers.conftest import rows
 
 pytestmark = [pytest.mark.usefixtures("event_store"), pytest.mark.django_db]
@@ -59,24 +59,23 @@ def test_events__one_file_without_numbers__all_are_read_by_id() -> None:
     assert by_user() == {"a": 2, "b": 1}
 
 
-def test_join_users__two_who_are_one__count_as_one_before_and_after() -> None:
+def test_count_as__two_who_are_one__count_as_one_before_and_after() -> None:
     store.append(rows(["a", "b", "b", "c"], "x"), app_id="w", version=1)
     assert by_user() == {"a": 1, "b": 2, "c": 1}
 
-    assert join_users("a", "b")
+    assert count_as({"a": "b"}) == 1
 
     assert by_user() == {"b": 3, "c": 1}
     store.append(rows(["a"], "later"), app_id="w", version=2)
     assert by_user() == {"b": 4, "c": 1}
-    assert not join_users("a", "b")
-    assert not join_users("b", "a")
+    assert count_as({"a": "b"}) == 0
 
 
-def test_join_users__one_after_another__all_count_as_the_last() -> None:
+def test_count_as__one_after_another__all_count_as_the_last() -> None:
     store.append(rows(["a", "b", "c", "d"], "x"), app_id="w", version=1)
 
-    join_users("a", "b")
-    join_users("b", "c")
+    count_as({"a": "b"})
+    count_as({"a": "c", "b": "c"})
     store.compact()
 
     assert by_user() == {"c": 3, "d": 1}
@@ -86,22 +85,36 @@ def test_join_users__one_after_another__all_count_as_the_last() -> None:
     assert dict(zip(found.user_id, found.group, strict=True)) == {3: "from c", 4: "from d"}
 
 
-def test_forget__of_the_one_who_stays__gives_the_other_back() -> None:
-    store.append(rows(["a", "b", "b"], "x"), app_id="w", version=1)
-    join_users("a", "b")
+def test_count_as__oneself_again__undoes_it() -> None:
+    store.append(rows(["a", "b"], "x"), app_id="w", version=1)
+    count_as({"a": "b"})
 
-    assert store.forget(["b"]) == 2
+    assert count_as({"a": "a"}) == 1
 
-    assert by_user() == {"a": 1}
+    assert by_user() == {"a": 1, "b": 1}
 
 
-def test_join_users__of_a_stranger__is_refused() -> None:
-    with pytest.raises(Refused, match="a"):
-        join_users("a", "b")
-    store.append(rows(["a"], "x"), app_id="w", version=1)
+def test_count_as__of_ids_without_events__counts_those_that_come_later() -> None:
+    store.append(rows(["c"], "x"), app_id="w", version=1)
 
-    with pytest.raises(Refused, match="b"):
-        join_users("a", "b")
+    count_as({"a": "b"})
+    store.append(rows(["a", "d"], "later"), app_id="w", version=2)
+    store.append(rows(["b"], "last"), app_id="w", version=3)
+
+    assert by_user() == {"b": 2, "c": 1, "d": 1}
+    with warehouse.connect() as house:
+        numbers = house.run(house.events.select("user_id", "user_text").distinct())
+    assert len(set(numbers.user_id)) == 3  # no number was given twice
+
+
+@pytest.mark.parametrize("named", ["a", "b"])
+def test_erase__of_one_who_was_joined__takes_all_ids_of_the_person(named: str) -> None:
+    store.append(rows(["a", "b", "b", "c"], "x"), app_id="w", version=1)
+    count_as({"a": "b"})
+
+    assert erased(named) == 3
+
+    assert by_user() == {"c": 1}
 
 
 def test_mapped_table__that_is_a_store__leaves_the_dictionary_out(settings: Settings, tmp_path: Any) -> None:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from events import store
 from events.user_numbers import in_files, older_store
 from events.user_numbers.older_store import number_store
-from tests.events.conftest import asked, file_uris
+from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import MOMENT, in_events, numbers, rows
 
 FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "v0_3" / "site.tar.xz"
@@ -60,6 +60,7 @@ def test_append__to_an_older_store__numbers_the_new_rows_and_leaves_the_old_ones
     assert numbers()["b"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("old")
 def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(older_store, "FILES_AT_ONCE", 2)
@@ -93,7 +94,7 @@ def test_number_store__others_commit_meanwhile__nothing_is_lost(
         monkeypatch.setattr(in_files, "_write", write)
         written = write(*arguments)
         if meanwhile == "erasure":
-            assert store.forget(["a"]) == 5
+            assert erased("a") == 5
         elif meanwhile == "compaction":
             write_deltalake(DeltaTable(store.url()), _plain(), mode="append")
             store.compact()
@@ -126,6 +127,7 @@ def test_number_store__an_older_version_writes_afterwards__its_rows_get_numbers_
     assert in_events() == set(numbers().items())
 
 
+@pytest.mark.slow
 def test_store_of_0_3__numbered__has_the_same_events(tmp_path: Path, settings: Settings) -> None:
     with tarfile.open(FIXTURE) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -114,6 +114,7 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     assert [arm.role for arm in row.variants.all()] == ["nudge", "placebo"]
 
 
+@pytest.mark.slow
 def test_change__of_a_started_one__changes_nothing(admin_client: Client) -> None:
     row = running("guild")
     given = page(alpha="0.4", name="Other")

@@ -55,6 +55,7 @@ def listener() -> None:
     WebhookEndpoint.objects.create(name="hook", url="https://example.com/", secret="whsec_eA==")
 
 
+@pytest.mark.slow
 def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulation, tmp_path: Any) -> None:
     import pyarrow.csv as pa_csv
 
@@ -97,6 +98,7 @@ def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulatio
     assert len(row.inputs["definition"]) == 64
 
 
+@pytest.mark.slow
 def test_final__covers_the_truth_and_is_written_back(world: Simulation) -> None:
     experiment = stored_experiment(world)
     listener()
@@ -116,6 +118,7 @@ def test_final__covers_the_truth_and_is_written_back(world: Simulation) -> None:
     assert body == {"experiment": experiment.key, "analysis": row.pk, "verdict": row.verdict, "final": True}
 
 
+@pytest.mark.slow
 def test_final__freezes(world: Simulation) -> None:
     experiment = stored_experiment(world)
     row = done(experiment)
@@ -136,6 +139,7 @@ def test_night__one_broken_experiment__does_not_cost_the_others_theirs(monkeypat
     assert [row.experiment for row in Analysis.objects.all()] == [whole]
 
 
+@pytest.mark.slow
 def test_running__stays_locked_and_a_peek_is_noted_for_good(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False)
 
@@ -155,6 +159,7 @@ def test_running__stays_locked_and_a_peek_is_noted_for_good(world: Simulation) -
     assert AhaMoment.objects.get().finding is None
 
 
+@pytest.mark.slow
 def test_always_valid__each_analysis_adds_a_look(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
 
@@ -196,6 +201,7 @@ def test_failure__is_a_row_and_the_last_good_one_stays(world: Simulation, monkey
     assert analyses.latest_analysis(experiment) == good
 
 
+@pytest.mark.slow
 def test_task__twice_or_without_a_row__does_no_harm(world: Simulation) -> None:
     row = done(stored_experiment(world))
     kept = row.payload
@@ -215,6 +221,7 @@ def test_nightly__asks_for_every_started_experiment_once(world: Simulation) -> N
     assert Schedule.objects.get(task="experiments.tasks.request_analyses").every == "D"
 
 
+@pytest.mark.slow
 def test_assignments__that_are_not_the_draws__are_found(world: Simulation) -> None:
     experiment = stored_experiment(world)
     units = [f"x{number}" for number in range(400)]
@@ -275,6 +282,7 @@ def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simul
     amend.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
 
 
+@pytest.mark.slow
 def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:
     sample_ratio = WORLDS["sample_ratio"]
     world = simulate(sample_ratio, 8_000, 2, draw_arms(sample_ratio, 8_000, 2))
@@ -292,6 +300,7 @@ def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:
     assert kinds[1:] == ["experiment.sample_ratio", "experiment.verdict"]
 
 
+@pytest.mark.slow
 def test_command__json__is_one_document_without_nan(world: Simulation) -> None:
     stored_experiment(world)
     out, err = StringIO(), StringIO()
@@ -316,6 +325,7 @@ def test_command__for_people__says_the_verdict_first(world: Simulation, language
     assert ("Results unlock" if language == "en" else "공개됩니다") in out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"), [(["nothing"], "no experiment 'nothing'"), (["aha-nudge"], "final")]
 )

@@ -50,6 +50,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> No
     monkeypatch.setattr("experiments.analyse.analyses.gather", gather)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_new_plan(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +99,7 @@ def test_amended_while_it_waits__its_inputs_are_those_it_was_computed_with(world
     assert row.inputs["definition"] == row.payload["plan"]["definition"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_dies_at_its_consequences__neither_verdict_nor_done_stays(
     world: Simulation, monkeypatch: pytest.MonkeyPatch

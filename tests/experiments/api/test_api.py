@@ -32,7 +32,7 @@ def test_create__a_whole_plan__is_a_draft_that_may_start() -> None:
     }
     assert row["audience"] == [{"segment_key": None, "rule": None, "coverage": 4_000, "weights": None}]
     assert api.ok("POST", "guild/start", {"why": "go"})["status"] == "running"
-    assert Experiment.objects.get().history.first().history_change_reason == "go"
+    assert Experiment.objects.get().history.first().history_change_reason.startswith("go · key k (ak_")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_history__of_a_moved_experiment__says_why() -> None:
     rows = api.ok("GET", "guild/history")["results"]
 
     assert [row["status"] for row in rows] == ["stopped", "running", "draft"]
-    assert rows[0]["why"] == "broken banner"
+    assert rows[0]["why"].startswith("broken banner · key k (ak_")
     assert rows[0]["plan"]["alpha"] == 0.05
 
 

@@ -79,6 +79,7 @@ def test_webhook__deliveries__tell_what_was_sent() -> None:
     assert [row["type"] for row in found] == ["experiment.started"]
 
 
+@pytest.mark.slow
 def test_document__committed__is_what_the_code_says() -> None:
     made = io.StringIO()
 

@@ -12,6 +12,7 @@ from experiments.draw.evaluation import Arm, Flag, Row, Slot, draw
 from experiments.draw.many_units import arms_drawn, saturation_of
 from experiments.draw.whole_clusters import Saturation, cluster_id
 from experiments.serve.payload import features
+from tests.experiments.make import MOMENT
 
 SATURATIONS = (Saturation(0.0, 0.34), Saturation(0.4, 0.33), Saturation(0.8, 0.33))
 
@@ -130,8 +131,8 @@ def test_more_coverage__moves_no_cluster_to_another_saturation() -> None:
 
 
 def test_payload__names_the_attribute_and_chooses_saturations_by_filters() -> None:
-    whole = features([a_flag()])["f"]["rules"]
-    staged = features([a_flag(saturations=SATURATIONS, layer=Slot("layer:x", 0.0, 0.5))])["f"]["rules"]
+    whole = features([a_flag()], MOMENT)["f"]["rules"]
+    staged = features([a_flag(saturations=SATURATIONS, layer=Slot("layer:x", 0.0, 0.5))], MOMENT)["f"]["rules"]
 
     assert [rule["hashAttribute"] for rule in whole] == ["guild"]
     assert [rule["hashAttribute"] for rule in staged] == ["id"] * 3

@@ -71,6 +71,8 @@ def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
 
+FUNNEL = "funnel:open:buy:{}-6"
+SELECT = "sql:{}-6:SELECT user_id, count(*) AS value FROM events GROUP BY user_id"
 MEDIAN = "quantile:50%:count:invite:3-6"
 PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolment": "new_units"}
 
@@ -111,6 +113,14 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"secondary": ("count:invite:0-6",)}, None),
         ({"secondary": ("quantile:50%:count:invite:0-6",), "claim": claim(3)}, None),
         ({"primary": ("quantile:50%:count:invite:3-6",)}, None),
+        ({"primary": (FUNNEL.format(3),), "secondary": (SELECT.format(0),), "claim": claim(3)}, None),
+        ({"primary": (FUNNEL.format(2),), "claim": claim(3)}, "overlap"),
+        ({"primary": (SELECT.format(2),), "claim": claim(3)}, "overlap"),
+        ({"guardrails": (SELECT.format(0),), "guardrail_rules": rules(SELECT.format(0))}, None),
+        ({**PREDICTED, "primary": (SELECT.format(3),)}, None),
+        ({"primary": (f"quantile:90%:{SELECT.format(3)}",), "claim": claim(3)}, "quantile_of_moved"),
+        ({"primary": ("sql:0-6:SELECT pg_sleep(9)",)}, "bad_metric"),
+        ({"guardrails": ("funnel:open:0-6",)}, "bad_metric"),
         ({"primary": ("quantile:50%:count:invite:3-6",), "claim": claim(3)}, "quantile_of_moved"),
         ({"primary": ("survival:7",)}, "no_window"),
         ({"claim": claim(14)}, None),

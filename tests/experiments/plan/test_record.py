@@ -273,6 +273,8 @@ NO_PLAN = {
     "status",
     "version",
     "created_by_id",
+    "owner_id",
+    "drafted_by_agent",
     "created_at",
     "started_at",
     "enrolment_closed_at",

@@ -6,7 +6,8 @@ from django.test import Client
 from django.urls import reverse
 
 from experiments.models import Experiment, PlanComment
-from experiments.plan_page.document import SLUGS, sections
+from experiments.models.comments import SECTIONS
+from experiments.plan_page.document import sections
 from experiments.plan_page.known_numbers import known_of
 from tests.experiments.make import draft, running
 
@@ -26,7 +27,7 @@ def test_sections__of_a_plan__stand_in_their_order() -> None:
 
     found = sections(row, known_of(row, ask=False))
 
-    assert tuple(one.slug for one in found) == SLUGS
+    assert tuple(one.slug for one in found) == SECTIONS
     said = {one.slug: " ".join([*one.texts, *one.items, *(value for _label, value in one.lines)]) for one in found}
     assert "a loss of 1.00 points or more is harm" in said["guardrails"]
     assert "The nudge is empty" in said["risks"]
@@ -50,7 +51,7 @@ def test_export__every_form__is_a_file_with_the_plan(admin_client: Client, form:
         assert "[x](" not in text
     if form == "osf":
         headings = [line for line in text.splitlines() if line.isupper()]
-        assert headings[:2] == ["STUDY INFORMATION", "HYPOTHESES"]
+        assert headings[:3] == ["PREREGISTRATION OF AN EXPERIMENT", "STUDY INFORMATION", "HYPOTHESES"]
 
 
 def test_export__unknown_form__is_not_found(admin_client: Client) -> None:

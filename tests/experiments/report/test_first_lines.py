@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.utils import translation
 
 from experiments.analyse.codes import LIGHTS, SIGNS, Code
 from experiments.analyse.read_out import read_out
@@ -22,6 +23,18 @@ def test_opening__of_a_final_gain__says_verdict_and_estimand_without_alarms() ->
     assert "only if nudged" in found.estimand
     assert "3 friends" in found.estimand
     assert found.known == ()
+
+
+def test_opening__of_a_moment_that_nobody_named__names_it_in_the_readers_language() -> None:
+    claim = make_plan().claim
+    assert claim is not None
+    unnamed = replace(claim, name="friend_add ≥ 3 within 7 days")
+
+    with translation.override("ko"):
+        found = opening(make_readout(claim=unnamed))
+
+    assert "within" not in found.sentence
+    assert "7일 안에" in found.sentence
 
 
 def test_opening__without_a_moment__asks_about_the_nudge() -> None:

@@ -352,6 +352,7 @@ def test_calibration__of_several__pools_those_that_count(viewer: Client) -> None
 
 
 # ── Both languages, take-away ─────────────────────────────────────────────────
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_pages__in_both_languages__leave_no_placeholder_open(analyst: Client, language: str) -> None:
     stored("one", moment=True)

@@ -1,6 +1,7 @@
 """Who asked for a flag is noted in steps: the first call at once, later ones together, and never at a call's cost."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -70,3 +71,37 @@ def test_memory__is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(asked._written) <= 4
     assert FlagAsk.objects.count() == 10
+
+
+def days() -> tuple[Any, ...]:
+    return tuple(FlagAsk.objects.values_list("day", "day_times", "day_before", "day_before_times").get())
+
+
+def test_calls__of_a_day__are_counted_beside_those_of_the_day_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at(text: str, times: int) -> None:
+        monkeypatch.setattr("experiments.serve.asked.timezone.now", lambda: datetime.fromisoformat(text))
+        asked._write(asked._Ask("exp", "flag", "sk_12345"), times)
+
+    first, second, later = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 28)
+    at("2026-11-24T23:59:59+00:00", 3)
+    at("2026-11-25T08:59:59+09:00", 4)  # the same second, told elsewhere
+    assert days() == (first, 7, None, 0)
+
+    at("2026-11-25T00:00:00+00:00", 5)
+    at("2026-11-24T23:59:59+00:00", 1)  # a process whose clock is behind
+    assert days() == (second, 6, first, 7)
+
+    at("2026-11-28T10:00:00+00:00", 2)
+    assert days() == (later, 2, second, 6)
+    assert FlagAsk.objects.get().times == 15
+
+
+def test_row__of_the_release_before__begins_its_first_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    FlagAsk.objects.create(flag_key="exp", door="flag", key_prefix="sk_12345", times=9, first_at=now, last_at=now)
+    monkeypatch.setattr("experiments.serve.asked.timezone.now", lambda: now)
+
+    asked._write(asked._Ask("exp", "flag", "sk_12345"), 2)
+
+    assert days() == (date(2026, 11, 24), 2, None, 0)
+    assert FlagAsk.objects.get().times == 11

@@ -83,6 +83,7 @@ def test_units_without_a_cluster__have_no_row_and_no_exposure_and_are_counted() 
     assert REGISTRY.get_sample_value("insight_assignments_total", labels) == before + 5
 
 
+@pytest.mark.slow
 def test_saturations__draw_units_inside_a_cluster() -> None:
     running(seed=SEED, cluster="guild", variants=STAGED, saturations=SATURATIONS)
     names = [f"g{n}" for n in range(40)]

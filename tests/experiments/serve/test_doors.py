@@ -279,6 +279,42 @@ def test_payload__has_headers_for_caches_and_answers_304() -> None:
     assert Client().post(path).status_code == 405
 
 
+@pytest.mark.parametrize("asker", [{}, {"Origin": "https://good.example"}, {"Origin": "https://evil.example"}])
+def test_payload__kept_by_a_cache__serves_other_askers_too(asker: dict[str, str]) -> None:
+    """A cache gives its answer to whoever asks next: so it has what a browser needs, whoever asked first."""
+    running()
+
+    answer = Client().get(f"/api/features/{a_key()}", headers=asker)
+
+    assert (answer["Access-Control-Allow-Origin"], answer["Access-Control-Expose-Headers"]) == (
+        "*",
+        "ETag, Retry-After, X-Request-ID",
+    )
+    assert "Vary" not in answer
+    assert answer["Cache-Control"].startswith("public")
+
+
+@pytest.mark.parametrize(
+    ("asker", "status", "allowed"),
+    [
+        ({}, 200, None),
+        ({"Origin": "https://good.example"}, 200, "https://good.example"),
+        ({"Origin": "null"}, 403, "null"),
+    ],
+)
+def test_payload__of_a_key_with_origins__is_kept_by_no_shared_cache(
+    asker: dict[str, str], status: int, allowed: str | None
+) -> None:
+    running()
+
+    answer = Client().get(f"/api/features/{a_key(allowed_origins=['https://good.example'])}", headers=asker)
+
+    assert (answer.status_code, answer.get("Access-Control-Allow-Origin")) == (status, allowed)
+    if status == 200:
+        assert answer["Vary"] == "Origin"
+        assert answer["Cache-Control"] == "private, max-age=30, stale-while-revalidate=3600"
+
+
 @pytest.mark.parametrize("kind", ["server", "admin"])
 def test_payload__with_a_secret_key_in_the_path__is_401(kind: str) -> None:
     for path in ("/api/features/", "/api/eval/"):

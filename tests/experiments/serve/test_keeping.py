@@ -121,4 +121,5 @@ def test_enrolment__closed__goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -
 def test_statement__names_the_columns_of_both_tables() -> None:
     columns = {field.column for field in Assignment._meta.fields} | {field.column for field in OutboxEvent._meta.fields}
 
-    assert all(str(column) in keeping.FIRST_CALLS for column in columns)
+    joined = {"drawn_by", "former_variant"}  # null in a row that a unit has drawn itself
+    assert all(str(column) in keeping.FIRST_CALLS for column in columns - joined)

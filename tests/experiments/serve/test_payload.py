@@ -12,7 +12,7 @@ from tests.experiments.make import MOMENT, a_flag
 def test_features__of_a_running_experiment__have_the_full_form() -> None:
     flag = a_flag(holdout=Slot("holdout:2026h2", 0.05, 1.0), layer=Slot("layer:onboarding", 0.0, 0.5))
 
-    assert features([flag]) == {
+    assert features([flag], MOMENT) == {
         "guild-invite": {
             "defaultValue": "none",
             "rules": [
@@ -43,7 +43,7 @@ def test_features__of_several_rows__let_only_the_first_match_decide() -> None:
     rows = tuple(Row(segment, None, 0.5, (0.5, 0.5)) for segment in ("a", "b", None))
     member: dict[str, dict[str, Any]] = {name: {"segments": {"$elemMatch": {"$eq": name}}} for name in ("a", "b")}
 
-    rules = features([a_flag(rows=rows)])["guild-invite"]["rules"]
+    rules = features([a_flag(rows=rows)], MOMENT)["guild-invite"]["rules"]
 
     assert [rule["condition"] for rule in rules] == [
         member["a"],
@@ -58,7 +58,7 @@ def test_features__of_several_rows__let_only_the_first_match_decide() -> None:
     ids=str,
 )
 def test_features__of_what_a_local_sdk_must_not_decide__leave_only_the_default(changes: dict[str, Any]) -> None:
-    assert features([a_flag(**changes)]) == {"guild-invite": {"defaultValue": "none"}}
+    assert features([a_flag(**changes)], MOMENT) == {"guild-invite": {"defaultValue": "none"}}
 
 
 def test_remote_features__of_each_kind_of_answer__carry_no_configuration() -> None:

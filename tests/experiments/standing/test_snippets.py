@@ -12,6 +12,7 @@ import pytest
 
 from experiments.models import Experiment
 from experiments.standing.snippets import Snippet, snippets
+from tests.conftest import missing
 
 TYPES: dict[str, Any] = {
     "boolean": False,
@@ -45,10 +46,10 @@ def made(kind: str) -> dict[str, Snippet]:
 
 
 def need(tool: str) -> str:
-    """Where a tool is; the test is skipped without it."""
+    """Where a tool is; the test is skipped without it, and fails under CI."""
     found = shutil.which(tool)
     if found is None:
-        pytest.skip(f"{tool} is not installed")
+        missing(tool)
     return found
 
 

@@ -73,6 +73,7 @@ def differing(client: Client, row: Analysis, paths: list[str], *, is_open: bool)
     return {path for path in paths if found[0][path] != found[1][path]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["PM", "Analyst", ""])
 def test_locked__every_page_and_file__is_the_same_whatever_the_outcome(role: str) -> None:
     row = stored("exp", two_worlds(is_open=False)[0], moment=True)
@@ -88,6 +89,7 @@ def test_locked__by_a_share_link__is_the_same_whatever_the_outcome() -> None:
     assert differing(Client(), row, [f"/shared/{token}/"], is_open=False) == set()
 
 
+@pytest.mark.slow
 def test_open__the_same_walk__sees_the_outcome() -> None:
     row = stored("exp", two_worlds(is_open=True)[0], moment=True)
     stored("other", make_readout(key="other"))

@@ -88,6 +88,7 @@ def test_deliver__accepted__is_signed_and_done() -> None:
     assert delivery.delivered_at is not None
 
 
+@pytest.mark.slow
 def test_deliver__never_accepted__is_tried_eight_times_in_a_day_with_one_id() -> None:
     receiver = Receiver(500, Undelivered("timed out"), Refused("not public"), 302, 404)
     moments: list[timedelta] = []

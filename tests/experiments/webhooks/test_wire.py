@@ -6,12 +6,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from experiments.webhooks import wire as webhook_wire
-from experiments.webhooks.wire import Undelivered, post
+from experiments.webhooks.wire import Undelivered, certificate_end, post
 from runs.refusals import Refused
 
 NAME = "hooks.example.com"
@@ -286,3 +287,41 @@ def test_look_up__hangs_or_fails__is_undelivered() -> None:
 
 def test_limits__are_those_of_the_documents() -> None:
     assert (webhook_wire.SECONDS, webhook_wire.MOST_BYTES) == (10.0, 65536)
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_certificate_end__of_a_receiver__is_seen_whether_or_not_somebody_vouches_for_it(
+    receiver: Receiver, vouched: bool
+) -> None:
+    name = NAME if vouched else "other.example.com"
+    until = certificate_end(
+        f"https://{name}:{receiver.port}/",
+        resolve=lambda host, port: ["127.0.0.1"],
+        allows=lambda address: True,
+        port=receiver.port,
+    )
+
+    assert timedelta(days=1.9) < until - datetime.now(UTC) < timedelta(days=2)
+    assert receiver.requests == []
+
+
+def test_certificate_end__of_an_address_that_is_not_public__is_not_connected_to(receiver: Receiver) -> None:
+    with pytest.raises(Refused, match="isn't public"):
+        certificate_end(
+            f"https://{NAME}:{receiver.port}/", resolve=lambda host, port: ["127.0.0.1"], port=receiver.port
+        )
+
+    assert receiver.names == []
+
+
+def test_certificate_end__of_a_port_without_tls__is_undelivered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(Undelivered):
+            certificate_end(
+                f"https://{NAME}:{port}/",
+                resolve=lambda host, given: ["127.0.0.1"],
+                allows=lambda address: True,
+                port=port,
+                seconds=0.5,
+            )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
@@ -108,3 +108,21 @@ def test_keys__without_a_login__are_not_shown() -> None:
     answer = Client().get(LIST)
 
     assert (answer.status_code, answer["Location"]) == (302, f"/admin/login/?next={LIST}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scope", ["users:write", "privacy:write", "privacy:read", "plans:draft"])
+def test_service_owner__cannot_give_a_key_what_only_an_admin_may_do(scope: str) -> None:
+    source, _ = Source.objects.get_or_create(name="app")
+    row, _ = keys.issue_key(name="directory", source=source, kind="admin", scopes=[scope])
+    form = {"name": "mine", "source": source.pk, "kind": "admin", "scopes": [scope], "origins": ""}
+    for role, made in (("Service owner", 0), ("Admin", 2)):
+        user = User.objects.create_user(role, password="x", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(user)
+
+        client.post(f"{LIST}add/", form)
+        act(client, "create_successor", row)
+
+        assert ApiKey.objects.exclude(pk=row.pk).count() == made, role

@@ -360,6 +360,7 @@ def test_terminal_without_hangul__gets_the_report_anyway(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_command__bad_input__exit_status_2_and_nothing_on_standard_output(tmp_path: Path) -> None:
     html = tmp_path / "report.html"
 

@@ -21,29 +21,45 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "adopt_store": ("--yes",),
     "analyze": ("nothing",),
     "analyze_file": ("none.csv", "--variant", "v", "--control", "c", "--outcome", "o"),
+    "audit_log": ("--since", "yesterday"),
     "assign": ("nothing", "--unit", "u"),
+    "promote": ("nothing",),
+    "bootstrap": ("--email", "nobody"),
+    "backup": (),
     "demo": ("--units", "0"),
     "design": ("nothing",),
     "discover": (*STUDY, "22"),
+    "event_streams": ("--bind", "nowhere"),
+    "export_user": ("u", "--out", "u.txt"),
     "flush_events": (),
+    "forget_user": (),
     "import_experiment": (
         *("none.csv", "--variant", "v", "--control", "c", "--outcome", "o", "--behaviour", "b", "--name", "n"),
         *("--behaviour-key", "invite", "--times", "2", "--days", "3", "--outcome-spec", "on_day:7"),
         *("--from", "2026-01-01", "--to", "2026-01-31"),
     ),
     "import_events": ("none.csv", "--user", "u", "--event", "e", "--time", "t"),
+    "mcp": ("--http", "localhost"),
+    "notices": ("--test", "nobody"),
+    "metrics": ("import", "none.yaml"),
     "pool": ("nothing",),
     "power": (),
+    "restore": ("none.tar",),
     "segment_units": (*GROUPS, "13", "0"),
+    "selftest": ("--plants", "0"),
+    "sign_in_link": ("nobody",),
+    "verify": ("nothing",),
     "simulate": ("folder", "--world", "nowhere"),
+    "static_demo": ("folder",),
 }
-ASKS_NOTHING = {"doctor"}  # no argument can be wrong; what it finds has tests of its own
+ASKS_NOTHING = {"doctor", "retain"}  # no argument can be wrong; what it finds has tests of its own
 # Commands that compute for long, with what stands for their computation.
 COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
     "analyze": ("experiments.analyse.analyses._compute", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
     "discover": ("aha.study.studies._compute", (*STUDY, "7")),
     "segment_units": ("segments.search.segmentations._compute", (*GROUPS, "0", "13")),
+    "selftest": ("insight_site.selftest.self_tests._compute", ("--signup-event", "signup")),
 }
 
 

@@ -84,9 +84,14 @@ def test_snippets__secret_keys__are_never_offered_for_a_browser() -> None:
     secret = snippets("https://host", "sk_x", public=False)
     public = snippets("https://host", "pk_x", public=True)
 
-    assert [row.slug for row in secret] == ["curl", "python", "node", "batch"]
-    assert [row.slug for row in public] == ["curl", "browser", "python", "node", "batch"]
-    assert all("sk_x" in row.text and "https://host" in row.text and "$" not in row.text for row in secret)
+    languages = ["curl", "python", "node", "java", "kotlin", "swift", "go"]
+    assert [row.slug for row in secret] == [*languages, "batch"]
+    assert [row.slug for row in public] == ["curl", "browser", *languages[1:], "batch"]
+    texts = [text for row in secret for text in (row.text, row.ask) if text]
+    assert len(texts) == 2 * len(languages) + 1
+    assert all("sk_x" in text and "https://host" in text for text in texts)
+    assert not any(word in text for text in texts for word in ("$host", "$key", "$flag", "$path", "$body"))
+    assert [row.slug for row in secret if not row.tried] == ["kotlin", "swift", "go"]
     compile(next(row.text for row in secret if row.slug == "python"), "snippet", "exec")
 
 
@@ -131,6 +136,7 @@ def test_received__of_nonsense__is_not_found(admin_client: Client, query: dict[s
     assert admin_client.get(f"/data/connect/received/?{urlencode(query)}").status_code == 404
 
 
+@pytest.mark.slow
 def test_sample__on_an_empty_site__writes_made_up_users(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_sample, "USERS", 200)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
+from insight_site.models import Notice
 from insight_site.operation import doctor
 from insight_site.operation.doctor import LOOK, OK, WRONG
 from runs.models import Schedule
@@ -31,8 +33,11 @@ def _site(tmp_path: Path, settings: Any) -> None:
         setattr(settings, name, str(tmp_path / folder))
     settings.UPLOADS_DIR = tmp_path / "uploads"
     use_https(settings, on=True)
+    settings.BEHIND_PROXY, settings.WORKERS, settings.EXPLORE_MEMORY = True, 1, "100MB"
     settings.BASE_DIR = settings.VAR_DIR = tmp_path
     User.objects.create_superuser("boss")
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
+    settings.NOTICES = replace(settings.NOTICES, site="https://insight.example.com")
     sign("box:1", timezone.now())
     Schedule.objects.update(next_run=timezone.now())
 
@@ -113,7 +118,7 @@ def test_nobody__who_can_administer__is_wrong() -> None:
     code, found = run()
 
     assert (code, found["people"][0]) == (1, WRONG)
-    assert "createsuperuser" in found["people"][2]
+    assert "bootstrap" in found["people"][2]
 
 
 def test_database__away__is_said_once_and_nothing_that_rests_on_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,4 +145,16 @@ def test_terminal__shows_marks_and_mends() -> None:
     with pytest.raises(SystemExit):
         call_command("doctor", stdout=out)
 
-    assert "✗ people: nobody can administer this site\n    → manage.py createsuperuser" in out.getvalue()
+    assert (
+        "✗ people: nobody can administer this site\n    → manage.py bootstrap --email YOU@EXAMPLE.COM" in out.getvalue()
+    )
+
+
+def test_mail__that_goes_nowhere__leads_nowhere__or_was_given_up(settings: Any) -> None:
+    site = settings.NOTICES
+    Notice.objects.create(kind="started", happened_at=timezone.now(), state="given_up", ended_at=timezone.now())
+    assert run()[1]["mail"][:2] == (LOOK, "1 notices of the last week were given up")
+    settings.NOTICES = replace(site, site="https://localhost")
+    assert run()[1]["mail"][:2] == (LOOK, "links in mails lead to https://localhost")
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+    assert run()[1]["mail"][:2] == (LOOK, "no mail goes out: EMAIL_URL is not set")

@@ -23,6 +23,7 @@ OUTSIDE = "203.0.113.9"
 def _site(tmp_path: Path, settings: Any) -> None:
     settings.EVENTS_URL = str(tmp_path / "events")
     settings.OUTBOX_LAG_SECONDS = 900
+    settings.INTERNAL_NETWORKS = ["127.0.0.0/8"]
     Schedule.objects.update(next_run=timezone.now())  # migrated when the test database was made
     readiness.forget()
     signs.forget()

@@ -4,7 +4,12 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
-FILES = ("pictures/", "takeaway/", "segments/<int:pk>/members.csv")  # their addresses end like the file's name
+FILES = (
+    ".well-known/",
+    "pictures/",
+    "takeaway/",
+    "segments/<int:pk>/members.csv",
+)  # their addresses end like the file's name
 MACHINES = ("api/v1/", "admin/", "healthz", "readyz")  # fixed by others, or by what calls them
 # Without a last slash in 0.3: pages, and what a form of one was sent to.
 PAGES = [

@@ -83,6 +83,7 @@ def test_docs__swagger__has_no_inline_script_and_no_other_host(client: Client) -
     assert "https://" not in text.replace('"https://www.w3.org', "")
 
 
+@pytest.mark.slow
 def test_schema__for_a_person__is_openapi_31(client: Client) -> None:
     client.force_login(User.objects.create_user("ann"))
 

@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
 from django.utils import timezone
 
 from experiments.models import Experiment
 from experiments.plan import drafts
 from insight_site import tasks
 from insight_site.models import IdempotentCall
+from insight_site.rest import idempotency
 from insight_site.rest.idempotency import KEPT, LOST
 from runs.models import Schedule
 from tests.experiments.api.make import PLAN, Api
@@ -43,6 +46,15 @@ def test_same_key__other_body__is_422() -> None:
     assert answer["Content-Type"] == "application/problem+json"
 
 
+def test_same_key__other_query__is_422() -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+
+    answer = api("POST", "/api/v1/experiments?dry_run=1", PLAN, **KEY)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+
 def test_same_key__other_path_or_caller__is_another_call() -> None:
     api, other = Api(), Api()
     api("POST", "", PLAN, **KEY)
@@ -65,6 +77,22 @@ def test_refusal__changed_nothing__and_is_not_kept() -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (409, "refused")
     assert (again.status_code, "Idempotent-Replayed" in again) == (200, False)
+
+
+def test_forbidden__is_asked_anew_when_the_person_may(client: Client) -> None:
+    user = User.objects.create_user("ann", password="x")
+    client.force_login(user)
+    ask: dict[str, Any] = {
+        "path": "/api/v1/experiments",
+        "data": PLAN,
+        "content_type": "application/json",
+        "headers": KEY,
+    }
+
+    assert client.post(**ask).status_code == 403
+    user.groups.add(Group.objects.get(name="PM"))
+
+    assert client.post(**ask).status_code == 201
 
 
 def test_call_that_is_running__is_409__until_it_must_be_lost() -> None:
@@ -121,6 +149,26 @@ def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "create_draft", real)
 
     assert api("POST", "", PLAN, **KEY).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_process__that_dies_between_the_change_and_its_note__leaves_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    api("POST", "", PLAN)
+
+    def killed(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency, "_keep", killed)
+        with pytest.raises(SystemExit):
+            api("POST", "guild/clone", {"key": "chat"}, **KEY)
+    between = sorted(Experiment.objects.values_list("key", flat=True))
+    again = [api("POST", "guild/clone", {"key": "chat"}, **KEY).status_code for _ in range(2)]
+
+    assert between == ["guild"]  # the clone was there before, and a second one was made after five minutes (S23)
+    assert again == [201, 201]
+    assert sorted(Experiment.objects.values_list("key", flat=True)) == ["chat", "guild"]
 
 
 @pytest.mark.parametrize("key", ["a b", "", "x" * 256, "키"])

@@ -32,6 +32,19 @@ def test_put_due__asked_by_two_workers_at_once__is_one_job() -> None:
     assert Job.objects.get().schedule == "s"
 
 
+def test_put_due__by_a_worker_whose_rows_were_read_before_another_asked__asks_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row(next_run=timezone.now() - timedelta(seconds=1))
+    read_before = list(Schedule.objects.all())
+    assert clock.put_due() == 1
+    Job.objects.update(state="done")
+    monkeypatch.setattr(Schedule.objects, "all", lambda: read_before)
+
+    assert clock.put_due() == 0
+    assert Job.objects.count() == 1
+
+
 def test_put_due__while_the_last_one_runs__waits_for_the_next_time() -> None:
     one = row(next_run=timezone.now() - timedelta(seconds=1))
     clock.put_due()

@@ -120,10 +120,61 @@ def test_free__a_process_that_was_killed__begins_its_run_anew_and_gives_it_up_af
         assert leases.take(LONG, "a") is not None
         assert leases.free("a") == 1
         run.refresh_from_db()
-        states.append((Job.objects.get().state, run.status, run.share if run.status == "queued" else None))
+        states.append((Job.objects.get(task=RUN).state, run.status, run.share if run.status == "queued" else None))
 
     assert states == [("waiting", "queued", 0.0), ("waiting", "queued", 0.0), ("failed", "failed", None)]
     assert "stopped in the middle" in run.reason
+
+
+def test_free__whose_process_dies_before_it_begins_its_run__fails_the_run_with_the_task() -> None:
+    """Found by `make hard`: nobody would have asked for it any more, and its page said "queued" for ever."""
+    run = SegmentationRun.objects.create()
+    put(RUN, run.pk)
+    for _ in range(3):
+        assert leases.take(LONG, "a") is not None
+        leases.free("a")
+
+    run.refresh_from_db()
+    assert (Job.objects.get(task=RUN).state, run.status) == ("failed", "failed")
+    assert run.finished_at is not None
+    assert "stopped in the middle" in run.reason
+
+
+def test_fail__that_left_its_run_open__begins_it_anew_and_fails_it_in_the_end() -> None:
+    """As when the database was away just when the run was to be closed: the next try would have found it taken."""
+    run, states = running(stage="clusters", share=0.9), []
+    for _ in range(3):
+        SegmentationRun.objects.update(status="running")
+        Job.objects.update(due_at=None)
+        job = leases.take(LONG, "a")
+        assert job is not None
+        assert leases.fail(job, "OperationalError")
+        run.refresh_from_db()
+        states.append(run.status)
+
+    assert states == ["queued", "queued", "failed"]
+
+
+def test_free_and_fail__of_a_row_whose_argument_is_no_id__do_not_end_the_worker() -> None:
+    Job.objects.create(task=RUN, queue=LONG, arguments=["no number"])
+    assert leases.take(LONG, "a") is not None
+    assert leases.free("a") == 1
+    job = leases.take(LONG, "b")
+    assert job is not None
+
+    assert leases.fail(job, "ValueError")
+
+
+def test_fail__by_one_who_has_lost_the_job__leaves_the_run_alone() -> None:
+    run = running()
+    job = leases.take(LONG, "a")
+    assert job is not None
+    Job.objects.update(owner="b")
+
+    assert not leases.fail(job, "OperationalError")
+
+    run.refresh_from_db()
+    assert run.status == "running"
 
 
 def test_end__of_a_run_that_takes_too_long__is_given_up_at_the_first_try() -> None:
@@ -134,7 +185,7 @@ def test_end__of_a_run_that_takes_too_long__is_given_up_at_the_first_try() -> No
     assert leases.end(job, "It took longer than 3600 seconds.")
 
     run.refresh_from_db()
-    assert (Job.objects.get().state, run.status) == ("failed", "failed")
+    assert (Job.objects.get(task=RUN).state, run.status) == ("failed", "failed")
     assert not leases.end(job, "again")
 
 

@@ -1,12 +1,16 @@
 """What units did, as arrays: on a small simulated store, of everybody and of a sample."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from events.asking import questions
+from events.asking import Questions, questions
 from events.simulation import WORLDS, Simulation, simulate
+from insight_site.selftest.self_tests import _styles, usual_question
+from insight_site.selftest.selftest_result import Why
+from runs.progress import silent
 from runs.refusals import Refused
 from segments.search import composition, gather
 from segments.search.question import Inputs
@@ -38,6 +42,19 @@ def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(s
     assert found.retained is not None
     assert found.retained.tolist() == world.retained.astype(float).tolist()
     assert "signup" not in found.whole.behaviours
+
+
+def test_read_play__users_who_do_nothing_but_start__are_refused_in_a_sentence(store: None) -> None:
+    with questions() as asked:
+        log = asked.log.filter(asked.log.event.isin(["signup", "Experiment Viewed"]))
+        starts = Questions(replace(asked.warehouse, events=log), asked.basis, asked.events)
+
+        with pytest.raises(Refused, match="no event besides 'signup'") as refused:
+            gather.read_play(starts, INPUTS, seed=1)
+
+        assert refused.value.at == "behaviours"
+        shortfalls = _styles(starts, usual_question(signup_event="signup"), 1, silent)[1]
+        assert [(row.why, row.figures["n"]) for row in shortfalls] == [(Why.FEW_BEHAVIOURS, 0)]
 
 
 def test_read_play__more_users_than_are_profiled__a_sample_has_what_it_has_among_everybody(

@@ -80,6 +80,7 @@ def test_gather__more_users_than_the_sample__shows_sample_then_everybody() -> No
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_study__listened_to__is_the_study_that_nobody_listened_to() -> None:
     listener = Listener()
     with questions() as asked:
@@ -103,6 +104,7 @@ def test_study__listened_to__is_the_study_that_nobody_listened_to() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_run__watched_from_its_page__stores_what_a_run_without_a_page_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runs.perform.SECONDS_BETWEEN_NOTES", 0.0)
     row = studies.create_study(inputs=INPUTS, seed=4)

@@ -26,9 +26,11 @@ from benchmarks.audit.worlds.forging_site import (
 from events.models import Source
 from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.forms.plan_fields import SourcesField
-from experiments.models import Analysis, Experiment
+from experiments.models import Analysis, Experiment, Rollout
 from experiments.plan import amend, stored
+from experiments.serve.rollout import shipping
 from experiments.standing import overview
+from insight_site.access.keys import issue_key
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
@@ -99,6 +101,7 @@ def test_forging__invented_units_with_wrong_arms_from_the_same_source__changes_n
     assert checks(after)["not_admitted_arm"] == {"sender": SHOWN, "n": 300, "units": 300}
 
 
+@pytest.mark.slow
 def test_local_sdk__right_arms_from_a_client_key__are_admitted(experiment: Experiment, keys: dict[str, str]) -> None:
     before = analysed(experiment)
 
@@ -198,3 +201,22 @@ def test_migration__experiments_of_0_3_that_had_started__go_on_hearing_every_sou
 @pytest.mark.slow
 def test_figures__of_the_audit__are_met() -> None:
     assert [row.what for row in forging.figures() if not row.met] == []
+
+
+@pytest.mark.slow
+def test_exposures__sent_after_a_variant_is_shipped__change_nothing_of_the_ended_experiment(
+    experiment: Experiment, keys: dict[str, str]
+) -> None:
+    before = analysed(experiment)
+    rows = [{"segment": None, "steps": [{"share": 10_000}]}]
+    shipping.ship(key=experiment.key, arm="banner", rows=rows, proved=True, asked=shipping.Asked())
+    Rollout.objects.update(first_at=timezone.now() - timedelta(days=25))  # `forge` sends as of 20 days ago
+    _row, server = issue_key(name="s", source=Source.objects.get(name=SHOWN), kind="server", scopes=["events:write"])
+
+    forge(server, other_arms(60))  # an app that goes on telling what it shows, and is believed
+    after = analysed(experiment)
+    Rollout.objects.all().delete()
+    believed = analysed(experiment)
+
+    assert numbers(after) == numbers(before)
+    assert numbers(believed) != numbers(before)  # the test has shown nothing unless it would have counted

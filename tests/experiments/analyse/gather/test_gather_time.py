@@ -74,6 +74,7 @@ def test_gather__long_gap__gives_the_same_kind_of_durations(gap: int) -> None:
     assert found.durations == (("control", "", 30, True, 1), ("control", "", 29 + gap, False, 1))
 
 
+@pytest.mark.slow
 def test_gather__curve__counts_active_units_of_those_with_the_whole_day_observed() -> None:
     plan = replace(PLAN, behaviour=None)
     rows = [

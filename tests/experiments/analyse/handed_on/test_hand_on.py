@@ -1,10 +1,14 @@
 """Final analyses hand their findings on: all of them, corrected for looks, once, also those of earlier versions."""
 
 from dataclasses import replace
+from functools import partial
 from math import sqrt
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.management.sql import emit_post_migrate_signal
+from django.utils.module_loading import import_string
 
 from aha.evidence.past.keep_finding import all_findings
 from aha.models import Finding
@@ -97,6 +101,26 @@ def test_missing__findings_of_an_earlier_version__are_kept_once() -> None:
     for name, value in vars(row.encouragement.moments).items():
         wanted = value if value is None else pytest.approx(value, rel=1e-9)
         assert getattr(kept.moments, name) == wanted, name
+
+
+@pytest.mark.django_db
+def test_migrate__keeps_what_is_missing__and_loads_no_statistics_on_a_new_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> Any:
+        loaded.append(name)
+        return import_string(name)
+
+    monkeypatch.setattr("experiments.apps.import_string", load)
+    migrated = partial(emit_post_migrate_signal, verbosity=0, interactive=False, db="default", apps=apps, plan=[])
+
+    migrated()
+    assert loaded == []
+
+    stored("early", moment=True, payload=READOUT.store(make_readout()), final=True)
+    migrated()
+    assert len(loaded) == 1
+    assert len(all_findings()) == 1
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.plan.choices.cautions import Facts, cautions, event_names_of
+from experiments.plan.choices.cautions import Facts, SharedUnits, cautions, event_names_of
 from experiments.plan.choices.plan_calendar import PlanCalendar
 from experiments.plan.record import Claim, GuardrailRule, PlannedVariant
 from experiments.report.planning.choice_words import caution_words
@@ -44,6 +44,17 @@ def test_values__all_the_same__are_said() -> None:
 @pytest.mark.parametrize(("share", "found"), [(0.0, ["nobody_enrolled"]), (0.0001, []), (None, [])])
 def test_coverage__of_nobody__is_said(share: float | None, found: list[str]) -> None:
     assert codes({"share": share}) == found
+
+
+@pytest.mark.parametrize(("units", "code"), [(1_234, "shares_units"), (0, "may_share_units")])
+def test_running_experiment__that_shares_users__is_named_with_their_number(units: int, code: str) -> None:
+    facts = Facts(TODAY, shared=(SharedUnits("other", "Guild banner", units, open=True),))
+
+    (problem,) = cautions(a_plan(nudge="A banner."), facts)
+
+    assert problem.code == code
+    assert "Guild banner" in caution_words(problem)
+    assert ("1,234" in caution_words(problem)) == (units > 0)
 
 
 @pytest.mark.parametrize(("take_up", "found"), [(0.625, []), (0.6251, ["take_up_beyond"]), (0.9, ["take_up_beyond"])])

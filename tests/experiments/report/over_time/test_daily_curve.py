@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from experiments.analyse.result import Readout
 from experiments.report.over_time.daily_curve import part_of
 from reporting.charts import Drawing, titled
@@ -24,6 +26,7 @@ def drawn(curves: dict[str, tuple[DayShare, ...]]) -> Drawing:
     return titled(found.slug, found.finding, found.draw())
 
 
+@pytest.mark.slow
 def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
     assert_rendered(drawn({"control": day_shares(days(0.3)), HANGUL: day_shares(days(0.4))}))
 

@@ -18,6 +18,7 @@ from tests.experiments.report.over_time.make_charts import (
 from tests.stats.make import computed
 
 
+@pytest.mark.slow
 def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
     found = {HANGUL: difference(0.4), "b": difference(0.3)}
 

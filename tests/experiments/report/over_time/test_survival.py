@@ -30,6 +30,7 @@ def survival(groups: dict[str, Durations], days: tuple[float, ...] = (0, 7, 14))
     return drawing_of(finding(differences, 14), draw(curves, risk, differences, 14))
 
 
+@pytest.mark.slow
 def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
     assert_rendered(survival({"control": CONTROL, HANGUL: VARIANT, "gone": GONE}))
 

@@ -14,4 +14,5 @@ class PretendConfig(AppConfig):
         Task("tests.runs.queue.pretend.tasks.never_ends", QUICK, seconds=2),
         Task("tests.runs.queue.pretend.tasks.die", QUICK, tries=3),
         Task("tests.runs.queue.pretend.tasks.note", QUICK),
+        Task("tests.runs.queue.pretend.tasks.note_down", QUICK),
     )

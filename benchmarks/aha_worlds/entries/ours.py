@@ -1,0 +1,117 @@
+"""Insight: the jump of the step test as the moment, and the verdict of `analyze_file` on the experiment."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from aha.study.candidates import take_cell
+from aha.study.choice import choose
+from aha.study.grid import CountTable, count_cells, levels, thresholds
+from aha.study.hold_out import split
+from aha.study.step import StepVerdict, step_evidence
+from aha.study.window_guard import flag_behaviours, may_be_candidates
+from benchmarks.aha_worlds.records import LONGEST_DAYS, MOST_TIMES, Answer, Entry, Experiment, Log, Moment
+from events.metrics.read_line import parse_behaviour, parse_retention
+from experiments.from_file.analyze import analyze_file
+from experiments.plan.design import Covariate, Design
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.results import computable
+
+RETENTION, MARGIN, ALPHA = "window:21-27", 0.05, 0.05
+
+
+def insight(log: Log, experiment: Experiment | None) -> Answer:
+    """A moment only where retention jumps; a cause only by the verdict of an experiment."""
+    moment = jump(log)
+    if experiment is None:
+        return Answer(moment, cause=False, reason="no experiment")
+    with tempfile.TemporaryDirectory(prefix="insight-worlds-") as folder:
+        path = Path(folder) / "experiment.parquet"
+        pq.write_table(experiment.users, path)
+        report = analyze_file(path, design_of(experiment))
+    code = str(report.verdict.code)
+    found = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge").encouragement
+    effect: float | None = None
+    intervals: tuple[tuple[float | None, float | None], ...] = ()
+    # An invalid split makes every number of the experiment worthless: none is given.
+    if code != "INVALID" and found is not None and computable(found.effect) and computable(found.effect_set):
+        effect, intervals = found.effect.estimate, pieces(found.effect_set)
+    return Answer(moment, code in ("CAUSES", "HARMS"), effect, intervals, "moved", code)
+
+
+def jump(log: Log) -> Moment | None:
+    """The cell at which retention jumps: the step test on the hold-out, with the study's own flags and rules."""
+    table = count_table(log)
+    definitions = [parse_behaviour(name) for name in log.behaviours]
+    flags = flag_behaviours(table, definitions, parse_retention(RETENTION), first_sessions={})
+    table = table.only(may_be_candidates(table, flags))
+    times, parts = thresholds(table, MOST_TIMES), split(table)
+    train, exact = table.take(parts.train), count_cells(levels(table, times), table.retained)
+    choices = choose(train, levels(train, times), rng=np.random.default_rng(2))
+    steps = step_evidence(table.take(parts.for_steps), times, rng=np.random.default_rng(3))
+    jumps = [
+        (step.adjusted_p_value, -step.statistic, step)
+        for step in steps
+        if step.verdict is StepVerdict.JUMP and computable(step.statistic)
+    ]
+    for _, _, step in sorted(jumps, key=lambda one: one[:2]):
+        taken, by_step = take_cell(choices[step.behaviour], step, exact)
+        if by_step and computable(taken):
+            return Moment(step.behaviour, taken.times, taken.days)
+    return None
+
+
+def count_table(log: Log) -> CountTable:
+    """The log as the feature table of a study."""
+    units = log.retained.size
+    return CountTable(
+        behaviours=log.behaviours,
+        days=tuple(range(1, LONGEST_DAYS + 1)),
+        unit_ids=np.asarray([f"u{number:07d}" for number in range(1, units + 1)], dtype=np.object_),
+        counts=log.counts.astype(np.int32),
+        retained=log.retained,
+        week=log.week,
+        segment=np.zeros(units, dtype=np.int64),
+        segments=("",),
+        active=log.active,
+    )
+
+
+def design_of(experiment: Experiment) -> Design:
+    """The plan of a careful team: behaviour, covariates, margin and placebo are fixed before the outcome is read."""
+    return Design(
+        variant="variant",
+        control="control",
+        outcomes=("retained",),
+        unit="unit",
+        behaviour="reached",
+        covariates=(Covariate("platform"), Covariate("channel"), Covariate("country")),
+        alpha=ALPHA,
+        margin=MARGIN,
+        cluster="guild" if experiment.by_guild else None,
+        placebo="placebo" if "placebo" in experiment.users.column("variant").to_pylist() else None,
+    )
+
+
+def pieces(found: object) -> tuple[tuple[float | None, float | None], ...]:
+    """A set of effects as disjoint intervals; None is an unbounded side."""
+    if not isinstance(found, AndersonRubin):
+        return tuple(found.pieces)  # type: ignore[attr-defined]
+    match found.shape:
+        case Shape.EMPTY:
+            return ()
+        case Shape.RAYS:
+            return ((None, found.low), (found.high, None))
+        case _:
+            return ((found.low, found.high),)
+
+
+INSIGHT = Entry(
+    "Insight",
+    insight,
+    "A moment only where the step test says that retention jumps (METHODS 2.10); a cause only by the verdict of an "
+    "encouragement experiment, with its Anderson-Rubin set (METHODS 4.12, 5).",
+    "[discovery.md](discovery.md), [encouragement.md](encouragement.md); Anderson, Rubin 1949",
+)

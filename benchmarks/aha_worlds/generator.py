@@ -1,0 +1,125 @@
+"""The worlds as an entry sees them, and what is true in them. Parameters and truth: events/simulation/, METHODS 9."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.aha_worlds.records import LONGEST_DAYS, Experiment, Flags, Ints, Log, Moment
+from events.simulation import WORLDS, Simulation, World, draw_arms, simulate, truth
+from events.simulation.log import EXPOSURE_CODE, OPEN_CODE, SIGNUP_CODE, event_names
+from events.simulation.people import DAY
+from events.simulation.worlds import TARGET
+from tests.simulated import experiment_table
+
+BY_GUILD = ("spillover", "guilds", "guilds_null")
+# The users of the log and those of the experiment are different people of the same world.
+OTHER_USERS = 1_000_000
+# Cells of the true behaviour that class at least this share of users as the true moment does: nobody could tell them
+# apart, and a nudge towards one is a nudge towards the other.
+ALIKE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One world with one seed.
+
+    Attributes:
+        log, experiment: what entries are given.
+        moment: the true moment, None where there is none.
+        alike: the cells that nobody could tell from it, itself among them.
+        causes: whether the behaviour of the experiment changes retention.
+        effects: its true effect by whom: `everyone`, `moved`. None where nobody is moved.
+    """
+
+    world: str
+    seed: int
+    log: Log
+    experiment: Experiment | None
+    moment: Moment | None
+    alike: frozenset[Moment]
+    causes: bool
+    effects: dict[str, float | None]
+
+
+def make(name: str, seed: int, units: int | None = None) -> Round:
+    """Draw one world: a log of users without a nudge, then an experiment on as many others.
+
+    Args:
+        name: a key of `WORLDS`.
+        seed: 0 upwards.
+        units: users of each; None: the world's own number.
+    """
+    world = WORLDS[name]
+    size = units or world.units
+    seen = simulate(world, size, seed, np.full(size, -1))
+    log = log_of(seen)
+    tested = Moment(TARGET, world.times, world.within)
+    experiment, facts = None, truth(seen)
+    if not without_experiment(name):
+        arms = draw_arms(world, size, seed + OTHER_USERS, by_guild=name in BY_GUILD)
+        tried = simulate(world, size, seed + OTHER_USERS, arms)
+        experiment, facts = Experiment(experiment_table(tried), tested, name in BY_GUILD), truth(tried)
+    moment = tested if world.moment else None
+    return Round(
+        world=name,
+        seed=seed,
+        log=log,
+        experiment=experiment,
+        moment=moment,
+        alike=frozenset() if moment is None else cells_alike(log, moment),
+        causes=world.has_cause,
+        effects={"everyone": _number(facts["ate"]), "moved": _number(facts["effect"])},
+    )
+
+
+def log_of(simulation: Simulation) -> Log:
+    """Counted from the events, as any tool would: within y times 24 hours of the signup."""
+    events, names = simulation.log, event_names(simulation.world)
+    aside = {SIGNUP_CODE, EXPOSURE_CODE, OPEN_CODE}
+    codes = [code for code in range(len(names)) if code not in aside and (events.code == code).any()]
+    day = (events.time - simulation.people.signup[events.user]) // DAY
+    counts = np.zeros((simulation.units, len(codes), LONGEST_DAYS), dtype=np.int64)
+    early = day < LONGEST_DAYS
+    for place, code in enumerate(codes):
+        rows = early & (events.code == code)
+        np.add.at(counts[:, place, :], (events.user[rows], day[rows]), 1)
+    active = np.zeros((simulation.units, LONGEST_DAYS), dtype=np.int64)
+    rows = simulation.active_day < LONGEST_DAYS
+    active[simulation.active_user[rows], simulation.active_day[rows]] = 1
+    signup = simulation.people.signup
+    return Log(
+        behaviours=tuple(names[code] for code in codes),
+        counts=counts.cumsum(axis=2),
+        active=active.cumsum(axis=1),
+        week=np.asarray((signup - signup.min()) // (7 * DAY)),
+        retained=np.asarray(simulation.retained),
+    )
+
+
+def cells_alike(log: Log, moment: Moment) -> frozenset[Moment]:
+    """The cells of the moment's behaviour that class at least 95 % of the users as it does."""
+    did = log.did(moment)
+    counts: Ints = log.counts[:, log.behaviours.index(moment.behaviour)]
+    found = {moment}
+    for days in range(1, LONGEST_DAYS + 1):
+        for times in range(1, 2 * moment.times + 1):
+            other: Flags = counts[:, days - 1] >= times
+            if (other == did).mean() >= ALIKE:
+                found.add(Moment(moment.behaviour, times, days))
+    return frozenset(found)
+
+
+def without_experiment(name: str) -> bool:
+    """Whether nobody in this world can be nudged: it has no such behaviour."""
+    return all(behaviour.name != TARGET for behaviour in WORLDS[name].behaviours)
+
+
+def world_hash(name: str) -> str:
+    """Names the parameters that drew a world, so that a stored row of other parameters is never taken for its own."""
+    world: World = WORLDS[name]
+    return world.parameter_hash[:12]
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, float) else None

@@ -1,0 +1,289 @@
+"""One run: load, kills at random instants, a fault now and then, and the reckoning."""
+
+import json
+import random
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hard.comparing import PROMISES, compare
+from benchmarks.hard.faults import FAULTS, SHORT, Broken, Fault, own_disk
+from benchmarks.hard.insider import Commands, Insider, write_import
+from benchmarks.hard.kept_alive import KeptAlive
+from benchmarks.hard.kills import Kills
+from benchmarks.hard.ledger import Ledger
+from benchmarks.hard.own_postgres import OwnPostgres
+from benchmarks.hard.senders import FLAG, Senders
+from benchmarks.hard.told import Told
+from tests.insight_site.operation.watched_site import Prometheus
+
+SCHEDULER = "worker with its schedules"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long and how hard.
+
+    Attributes:
+        kills: SIGKILLs in all, at least.
+        pause: seconds between two of them, on average.
+        quiet: seconds of load before the first fault and after the last.
+        faults: names of `faults.FAULTS`.
+        rounds: how often each of them comes.
+        settle: seconds that everything may take to come to its end afterwards; a task's next try may be 5 minutes off.
+        waits: False for a run that has no time for these pauses, and begins such tries at once.
+        units: people that the load knows.
+        disk: megabytes of the store's own disk.
+    """
+
+    kills: int
+    pause: float
+    quiet: float
+    faults: tuple[str, ...]
+    rounds: int
+    settle: float
+    waits: bool
+    units: int
+    disk: int
+
+
+SIZES = {
+    "short": Size(24, 1.2, 6, SHORT, 1, 150, False, 300, 300),
+    "medium": Size(150, 2.0, 20, tuple(fault.name for fault in FAULTS), 1, 450, True, 2_000, 800),
+    "full": Size(520, 1.9, 60, tuple(fault.name for fault in FAULTS), 2, 450, True, 5_000, 2_000),
+}
+
+
+@dataclass
+class Outcome:
+    """What came of a run; `figures` has every promise of `PROMISES`."""
+
+    seed: int
+    size: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    load: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> dict[str, Any]:
+        """Promises that were not kept."""
+        found = {name: self.figures.get(name, "not looked at") for name in PROMISES}
+        return {name: number for name, number in found.items() if number != 0}
+
+
+class UnderFire:
+    """A site, everything around it, and what is done to it."""
+
+    def __init__(self, broken: Broken, told: Told, size: Size, outcome: Outcome, say: Callable[[str], None]) -> None:
+        self.broken, self.told, self.size, self.outcome, self.say = broken, told, size, outcome, say
+        self.rng = random.Random(outcome.seed)
+        self.kills = Kills(broken.site, random.Random(outcome.seed + 1), broken.insider)
+        self.commands = Commands(broken.site, random.Random(outcome.seed + 2))
+        self.imports: list[tuple[Path, dict[str, tuple[str, str]]]] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        began, senders = time.monotonic(), self.broken.senders
+        senders.start()
+        self._load("before")
+        self.commands.run("flush", killed=False)
+        commands = threading.Thread(target=self._operate, daemon=True)
+        commands.start()
+        faults = [fault for fault in FAULTS if fault.name in self.size.faults] * self.size.rounds
+        share = self.size.kills // (len(faults) + 1) + 1
+        without = [SCHEDULER] if self.size.kills < 50 else []  # its jobs wait for a minute and a half
+        for fault in [*faults, None]:
+            self._kill(share, without)
+            if fault is not None:
+                self._break(fault)
+        self.over.set()
+        commands.join(120)
+        self._settle()
+        self._load("after")
+        senders.stop(60)
+        self._reckon()
+        self.outcome.seconds = time.monotonic() - began
+
+    def _load(self, when: str) -> None:
+        begin = time.monotonic()
+        time.sleep(self.size.quiet)
+        self.outcome.load[when] = self.broken.senders.ledger.load(begin, time.monotonic())
+        self.say(f"load {when}: {self.outcome.load[when]}")
+
+    def _kill(self, number: int, without: list[str]) -> None:
+        done, end = 0, time.monotonic() + 4 * number * self.size.pause
+        while done < number and time.monotonic() < end:
+            time.sleep(self.size.pause * self.rng.uniform(0.3, 1.7))
+            done += bool(self.kills.one(*without))
+        self.say(f"killed: {self.kills.number}; commands: {self.commands.killed}")
+
+    def _operate(self) -> None:
+        """Commands, each killed four times of five at a random instant, and begun anew."""
+        folder, number = self.broken.site.folder, 0
+        names = ["flush", "import_file", "compaction", "publish"]
+        names += ["backup"] if self.broken.insider.ask("has_backup") else []
+        while not self.over.is_set():
+            name = self.rng.choice(names)
+            if name == "import_file":
+                if not self.imports or self.rng.random() < 0.3:
+                    number += 1
+                    file = folder / f"import-{number}.csv"
+                    made = write_import(file, f"i{number}", 3_000, self.rng, self.size.units)
+                    self.imports.append((file, made))
+                    self.broken.senders.ledger.sent.update(made)
+                file, made = self.imports[-1]
+                if self.commands.run(name, str(file), killed=self.rng.random() < 0.8):
+                    self.broken.senders.ledger.acknowledged.update(made)
+            elif name == "backup":
+                copy = folder / f"backup-{self.rng.randrange(10**9)}"
+                self.commands.run(name, str(copy), killed=self.rng.random() < 0.8)
+                copy.unlink(missing_ok=True)
+            else:
+                self.commands.run(name, killed=self.rng.random() < 0.8)
+            self.over.wait(self.size.pause * 2)
+
+    def _break(self, fault: Fault) -> None:
+        row: dict[str, Any] = {"fault": fault.name, "expected": list(fault.alerts)}
+        self.outcome.faults.append(row)
+        if not fault.is_possible(self.broken):
+            row["not possible here"] = True
+            return
+        began = time.monotonic()
+        with fault.block(self.broken):
+            seen = self.told.wait_for(fault.alerts, 75)
+            time.sleep(2)
+        row["seconds"] = round(time.monotonic() - began, 1)
+        stayed = self.told.wait_until_silent(fault.alerts, 100)
+        row |= {"seen": sorted(seen), "stayed": sorted(stayed)}
+        self.say(f"{row}")
+
+    def _settle(self) -> None:
+        """Until nothing is on its way any more; what still is when the time is up is stuck."""
+        for file, made in self.imports:
+            for _ in range(3):
+                if self.commands.run("import_file", str(file), killed=False):
+                    self.broken.senders.ledger.acknowledged.update(made)
+                    break
+        end, found = time.monotonic() + self.size.settle, {"runs": -1, "jobs": -1}
+        while time.monotonic() < end:
+            with suppress(ConnectionError):
+                if not self.size.waits:
+                    self.broken.insider.ask("begin_tries_now")
+                found = self.broken.insider.ask("open_work")
+                if not found["runs"] and not found["jobs"] and not self.told.now and self._well():
+                    break
+            time.sleep(2)
+        self.outcome.figures |= {"runs stuck": found["runs"], "jobs stuck": found["jobs"]}
+        self.outcome.notes += [f"still fires: {sorted(self.told.now)}"] if self.told.now else []
+        self.say(f"settled: {found}")
+
+    def _reckon(self) -> None:
+        insider, ledger = self.broken.insider, self.broken.senders.ledger
+        insider.ask("flush")
+        figures = self.outcome.figures
+        figures["events stuck"] = insider.ask("open_work")["outbox"]
+        testimony = insider.ask("testimony")
+        figures |= compare(ledger, testimony)
+        made = [row for row in self.outcome.faults if "seen" in row]
+        figures["badly answered at the end"] = round(self.outcome.load["after"]["not answered well"], 4)
+        figures["alerts expected"] = sum(len(row["expected"]) for row in made)
+        figures["alerts missed"] = sum(len(set(row["expected"]) - set(row["seen"])) for row in made)
+        figures["alerts that stayed"] = sum(len(row["stayed"]) for row in made)
+        figures["parts not well at the end"] = 0 if self._well() else 1
+        commands = {f"command: {name}": number for name, number in self.commands.killed.items()}
+        self.outcome.kills = {**self.kills.number, **commands}
+        figures["kills"] = sum(self.outcome.kills.values())
+        self.outcome.notes += ledger.notes[:20]
+        self.outcome.more = {
+            "statuses": dict(ledger.statuses()),
+            "examples": ledger.examples,
+            "runs": testimony["runs"],
+            "commands done": self.commands.done,
+            "programs started": self.broken.site.starts,
+            "alerts ever": sorted(self.told.ever),
+        }
+
+    def _well(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.broken.site.url}/healthz/parts", timeout=20) as answer:
+                return int(answer.status) == 200
+        except urllib.error.HTTPError as failed:
+            self.outcome.more["parts"] = json.loads(failed.read() or b"{}")
+            return False
+        except OSError:
+            return False
+
+
+@contextmanager
+def _database(folder: Path, kind: str) -> Iterator[tuple[str, OwnPostgres | None]]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'site.sqlite3'}", None
+        return
+    server = OwnPostgres(folder / "postgres")
+    try:
+        yield server.url, server
+    finally:
+        server.stop()
+
+
+def go(size: str, seed: int, database: str, say: Callable[[str], None]) -> Outcome:
+    """A run of this size; everything that it starts is gone afterwards."""
+    outcome, wanted = Outcome(seed, size), SIZES[size]
+    with tempfile.TemporaryDirectory(prefix="insight-hard-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        with own_disk(folder / "events", wanted.disk) as mounted, _database(folder, database) as (url, postgres):
+            site = KeptAlive(
+                folder,
+                url,
+                DJANGO_SETTINGS_MODULE="tests.runs.queue.pretend.settings",
+                DISK_FREE_MB="40",
+                DATABASE_LOCK_SECONDS="4",
+                WORKERS="2",
+                EXPLORE_DIR=str(folder / "explore"),
+                UPLOADS_DIR=str(folder / "uploads"),
+            )
+            site.manage("migrate", "-v0")
+            insider = Insider(site)
+            key = insider.ask("set_up", FLAG)
+            senders = Senders(site.port, key, Ledger(), seed, wanted.units)
+            told = Told(Prometheus(folder / "prometheus", site.port, window="30s"))
+            broken = Broken(site, postgres, senders, insider, folder / "events", mounted, folder / "clock")
+            fire = UnderFire(broken, told, wanted, outcome, say)
+            try:
+                site.begin()
+                _wait_until_well(fire)
+                told.begin()
+                fire.run()
+            except BaseException:
+                say(_last_words(folder))
+                raise
+            finally:
+                fire.over.set()
+                site.end()
+                told.end()
+                insider.end()
+    return outcome
+
+
+def _wait_until_well(fire: UnderFire, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not fire._well():
+        if time.monotonic() > end:
+            raise RuntimeError(f"the site was never well: {fire.outcome.more}")
+        time.sleep(1)
+
+
+def _last_words(folder: Path) -> str:
+    return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(folder.glob("*.log")))

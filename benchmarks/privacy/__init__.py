@@ -1,0 +1,1 @@
+"""Proofs of docs/privacy.md."""

@@ -1,0 +1,1 @@
+"""Proofs about several experiments together: the holdout report, and interactions."""

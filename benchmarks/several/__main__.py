@@ -1,0 +1,90 @@
+"""Proofs about several experiments together, through the product's own questions and tests.
+
+    .venv/bin/python -m benchmarks.several --write docs/several_experiments.md
+    .venv/bin/python -m benchmarks.several --only holdout --runs 20
+
+Each run is kept as a line of JSON in `--keep` and isn't made again, so that a proof may be stopped and gone on with.
+"""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
+os.environ["OMP_NUM_THREADS"] = "1"
+
+HOLDOUT, NULL, PLANTED = "holdout", "interaction_null", "interaction_planted"
+UNITS = {HOLDOUT: 20_000, NULL: 24_000, PLANTED: 24_000}
+RUNS = {HOLDOUT: 200, NULL: 2_000, PLANTED: 20}
+ADDED = 0.06  # points that both treatments add together in the planted runs, as a share
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(RUNS), nargs="+", default=list(RUNS))
+    parser.add_argument("--runs", type=int, help="runs of each proof; the usual numbers without")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", type=Path, default=ROOT / "var" / "several.jsonl")
+    parser.add_argument("--write", type=Path, help="page whose figures are written anew")
+    options = parser.parse_args()
+    known = _kept(options.keep)
+    jobs = [
+        (proof, seed)
+        for proof in options.only
+        for seed in range(1, (options.runs or RUNS[proof]) + 1)
+        if (proof, seed) not in known
+    ]
+    with ProcessPoolExecutor(options.processes) as pool, options.keep.open("a", encoding="utf-8") as file:
+        for record in pool.map(run, jobs):
+            known[record["proof"], record["seed"]] = record
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+    import django
+
+    django.setup()
+    from benchmarks.several.figures import page
+
+    text = page([one for one in known.values() if one["proof"] in options.only])
+    print(text)
+    if options.write:
+        options.write.write_text(text, encoding="utf-8")
+
+
+def run(job: tuple[str, int]) -> dict[str, Any]:
+    """One run of one proof, as values of JSON."""
+    import django
+
+    django.setup()
+    from benchmarks.several.runs import holdout_run, interaction_run
+
+    proof, seed = job
+    if proof == HOLDOUT:
+        return {"proof": proof, "seed": seed, **asdict(holdout_run(seed, UNITS[proof]))}
+    found = interaction_run(seed, UNITS[proof], added=ADDED if proof == PLANTED else 0.0)
+    change = found.contrasts[0].change
+    return {
+        "proof": proof,
+        "seed": seed,
+        "p_value": found.p_value,
+        "estimate": change.estimate,
+        "low": change.low,
+        "high": change.high,
+    }
+
+
+def _kept(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    if not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["proof"], row["seed"]): row for row in rows}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Change or remove rows that are in the store already, in one commit; and leave nothing of what was there before.
+
+Delta's own DELETE writes its condition into the log, so the id that is to be erased would stay there. Here files are
+read, written again without these rows and replaced. Who commits at the same moment (flush, import, compaction) is
+noticed by Delta, and only what is new is read again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from pyarrow import parquet
+
+from events import disk, object_store
+from events.delta import place, raw_files
+from events.delta.place import url
+from events.delta.snapshot import ATTEMPTS, COLLIDED, PARTITION, TABLE, Snapshot, overtaken, removals, snapshot
+from events.user_numbers import dictionary
+
+APP_ID = "rewriting"
+BATCH_ROWS = 65_536  # read at once
+GROUP_ROWS = 262_144  # of a row group that is written
+ROWS = pa.schema([part for part in TABLE if part.name != PARTITION])  # as they lie in a file: the date is in its path
+ORPHAN_SECONDS = 3600  # between putting a file in its place and naming it in a commit lie seconds
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What is asked of the store.
+
+    Attributes:
+        change: rows of a file, with the columns of `ROWS`, to those that stay, changed where they must be; the very
+            same table says that nothing changes. The second argument is True for rows of the dictionary of users.
+        wanted: whether files of this date may hold such rows; `dictionary.DAY` is the dictionary's.
+        begin: called with each version that is tried, before its files are looked at; what `change` says may then be
+            another.
+        before: called before each commit with how many events go, when `change` has seen everything: what must be kept
+            of the rows, must be kept now.
+    """
+
+    change: Callable[[pa.Table, bool], pa.Table]
+    wanted: Callable[[date], bool] = lambda _day: True
+    begin: Callable[[Snapshot], None] | None = None
+    before: Callable[[int], None] = lambda _removed: None
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What became of it.
+
+    Attributes:
+        before: version of the table that was read.
+        after: version of the commit; the same as `before` when there was nothing to do.
+        files: how many files were replaced.
+        removed: events that are gone; entries of the dictionary don't count.
+    """
+
+    before: int = 0
+    after: int = 0
+    files: int = 0
+    removed: int = 0
+
+
+@dataclass
+class _Written:
+    """What replaces one file: None of it when no row is left."""
+
+    file: disk.NewFile | None
+    name: str
+    removed: int
+    placed: bool = False
+
+
+@dataclass
+class _Pass:
+    """One rewriting under way: what is known of each file that was read, None for one that stays."""
+
+    asked: Rewriting
+    folder: Path
+    known: dict[str, _Written | None] = field(default_factory=dict)
+
+    def read(self, at: Snapshot) -> dict[str, _Written]:
+        """Look at the files that are new in this version; those to replace."""
+        paths = at.paths()
+        for path in paths:
+            if path not in self.known:
+                self.known[path] = self._written(path) if self.asked.wanted(day_of(path)) else None
+        return {path: found for path in paths if (found := self.known[path])}
+
+    def _written(self, path: str) -> _Written | None:
+        is_dictionary = dictionary.is_dictionary(path)
+        if not any(self.asked.change(rows, is_dictionary) is not rows for rows in rows_of(path)):
+            return None
+        day, target = day_of(path), self.folder / f"rewritten-{uuid4().hex}.parquet"
+        kept = KeptRows(target)
+        try:
+            read = 0
+            for rows in rows_of(path):
+                read += rows.num_rows
+                kept.add(self.asked.change(rows, is_dictionary))
+        finally:
+            kept.close()
+        gone = 0 if is_dictionary else read - kept.rows
+        file = kept.as_new(day) if kept.rows else None
+        return _Written(file, f"{PARTITION}={day.isoformat()}/{target.name}", gone)
+
+    def place(self, found: Sequence[_Written]) -> None:
+        """Put what isn't there yet where a commit may name it."""
+        waiting = [one for one in found if one.file is not None and not one.placed]
+        place.place([(one.file.path, one.name) for one in waiting if one.file is not None])
+        for one in waiting:
+            one.placed = True
+
+
+class KeptRows:
+    """A Parquet file that is being written, and what its entry in the log says of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows, self._nulls, self._joins = path, 0, 0, False
+        self._times: list[datetime] = []
+        self._waiting: list[pa.Table] = []
+        self._writer = parquet.ParquetWriter(path, ROWS, compression="zstd")
+
+    def add(self, rows: pa.Table) -> None:
+        """Write these rows."""
+        if not rows.num_rows:
+            return
+        self._waiting.append(rows)
+        self.rows += rows.num_rows
+        self._nulls += rows.column(dictionary.COLUMN).null_count
+        span = pc.min_max(rows.column("time")).as_py()
+        self._times += [span["min"], span["max"]]
+        self._joins = self._joins or bool(pc.any(pc.equal(rows.column("event"), dictionary.JOINED)).as_py())
+        if sum(part.num_rows for part in self._waiting) >= GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+        self._waiting = []
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._flush()
+        self._writer.close()
+
+    def as_new(self, day: date) -> disk.NewFile:
+        """The file as the table takes it."""
+        low, high = (moment.astimezone(UTC).isoformat() for moment in (min(self._times), max(self._times)))
+        size = self.path.stat().st_size
+        return disk.NewFile(self.path, day, self.rows, size, low, high, numbered=not self._nulls, joins=self._joins)
+
+
+def rewrite(asked: Rewriting) -> Rewritten:
+    """Replace the files that hold rows to be changed or removed, in one commit.
+
+    Raises:
+        OSError: when the store can't be reached, or other writers were quicker again and again.
+    """
+    with place.staging() as folder:
+        work = _Pass(asked, folder)
+        for _ in range(ATTEMPTS):
+            at = snapshot()
+            if asked.begin:
+                asked.begin(at)
+                work.known.clear()
+            found = work.read(at)
+            before = int(at.handle.version())
+            if not found:
+                return Rewritten(before, before)
+            removed = sum(one.removed for one in found.values())
+            asked.before(removed)
+            work.place(list(found.values()))
+            actions = [at.action(one.name, one.file) for one in found.values() if one.file is not None]
+            try:
+                at.commit([*actions, *removals(list(found))], app_id=APP_ID, highest=at.highest(), replaces=True)
+            except Exception as error:
+                if not overtaken(error):
+                    raise
+                continue
+            return Rewritten(before, int(at.handle.version()), len(found), removed)
+    raise OSError(COLLIDED)
+
+
+def drop_what_was() -> int:
+    """Delete every file that has left the table, whatever its age, and the log of all versions but the last.
+
+    A question that listed its files before is disturbed: call it when none is under way any more. Files that no commit
+    knows go when they are an hour old.
+
+    Returns:
+        The number of files deleted.
+    """
+    deleted = len(DeltaTable(url()).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False))
+    orphans = DeltaTable(url()).vacuum(
+        retention_hours=max(1, ORPHAN_SECONDS // 3600), enforce_retention_duration=False, dry_run=False, full=True
+    )
+    return deleted + len(orphans) + _shorten_log()
+
+
+def _shorten_log() -> int:
+    """Leave a checkpoint and the commits since: older ones hold the least and the greatest id of each file."""
+    for _ in range(ATTEMPTS):
+        at = snapshot()
+        try:
+            at.commit([], app_id=APP_ID, highest=at.highest())  # the last commit stays, so it must hold nothing
+        except Exception as error:
+            if not overtaken(error):
+                raise
+            continue
+        break
+    handle = DeltaTable(url())
+    handle.create_checkpoint()
+    old = [name for name in raw_files.names(place.LOG) if _version_of(name) < int(handle.version())]
+    for name in old:
+        raw_files.remove(name)
+    if place.is_local():
+        disk.force(Path(url()) / place.LOG)
+    return len(old)
+
+
+def _version_of(name: str) -> int:
+    """The version that a file of the log is about; those that are about none never go."""
+    head = name.rpartition("/")[2].partition(".")[0]
+    return int(head) if head.isdigit() else 1 << 62
+
+
+def day_of(path: str) -> date:
+    """The UTC date of the rows of a file, by its path below the table's address."""
+    return date.fromisoformat(path.partition("/")[0].removeprefix(f"{PARTITION}="))
+
+
+def rows_of(path: str) -> Iterator[pa.Table]:
+    """The rows of a file, a bounded part at a time, with all columns of `ROWS` in its types."""
+    with parquet.ParquetFile(object_store.opened(url(), path)) as file:
+        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+            rows = pa.table(batch)
+            if dictionary.COLUMN not in rows.column_names:  # written by an older version
+                rows = rows.append_column(dictionary.COLUMN, pa.nulls(rows.num_rows, pa.int64()))
+            yield rows.select(ROWS.names).cast(ROWS)
+
+
+def numbers_in(path: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The numbers of the users of a file, in order and each once; each row must have one."""
+    found = [np.array([], np.int64)]
+    with parquet.ParquetFile(object_store.opened(url(), path)) as file:
+        batches = file.iter_batches(GROUP_ROWS, columns=[dictionary.COLUMN], use_threads=False)
+        found += [batch.column(0).unique().cast(pa.int64()).to_numpy(zero_copy_only=False) for batch in batches]
+    return np.unique(np.concatenate(found))

@@ -1,0 +1,189 @@
+"""Events and traits that are older than somebody wants to keep them: by source, each night, never what a plan needs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import batched
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.conf import settings
+from django.utils import timezone
+
+from events import store
+from events.delta import rewrite
+from events.delta.snapshot import Snapshot, snapshot
+from events.erasing.holds import Hold, all_holds
+from events.erasing.same_person import known_users
+from events.models import IdLink, Source, UnitTraits
+from events.outbox import ownership
+from events.senders import sender_of
+from events.time_travel import kept_versions
+from events.user_numbers import dictionary
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The first UTC date whose events stay.
+
+    Attributes:
+        by_source: by the number of the source; None where all stay.
+        others: of events without a source (files, Insight's own) and of sources that are gone.
+        holds: plans that need older ones than somebody wants to keep.
+    """
+
+    by_source: Mapping[int, date | None]
+    others: date | None
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def earliest(self) -> date | None:
+        """Every event before this date goes; None when some of that age may stay."""
+        days = [*self.by_source.values(), self.others]
+        return None if None in days else min(day for day in days if day)
+
+    @property
+    def latest(self) -> date | None:
+        """No event before another date goes; None when none goes at all."""
+        return max((day for day in (*self.by_source.values(), self.others) if day), default=None)
+
+    def of(self, message_id: str | None) -> date | None:
+        """Of an event with this message id."""
+        source = sender_of(message_id).source
+        return self.others if source is None else self.by_source.get(source, self.others)
+
+
+def limits_now() -> Limits:
+    """From the sources' days, the site's (RETENTION_DAYS) and the plans that need older events."""
+    today, site = timezone.now().date(), settings.RETENTION_DAYS or None
+    days = dict(Source.objects.values_list("pk", "retention_days"))
+    wanted = {pk: _before(today, own if own is not None else site) for pk, own in days.items()}
+    others = _before(today, site)
+    latest = max((day for day in (*wanted.values(), others) if day), default=None)
+    if latest is None:
+        return Limits(wanted, others)
+    holding = tuple(hold for hold in all_holds() if hold.since is None or hold.since < latest)
+    return Limits({pk: _held(day, holding) for pk, day in wanted.items()}, _held(others, holding), holding)
+
+
+def _before(today: date, days: int | None) -> date | None:
+    return today - timedelta(days=days) if days else None
+
+
+def _held(day: date | None, holding: Iterable[Hold]) -> date | None:
+    for hold in holding:
+        if day is not None:
+            day = None if hold.since is None else min(day, hold.since)
+    return day
+
+
+class _Old:
+    """What `rewrite` asks for each part of a file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def wanted(self, day: date) -> bool:
+        """Only files of dates on which something may go."""
+        latest = self.limits.latest
+        return latest is not None and dictionary.DAY < day < latest
+
+    def __call__(self, rows: pa.Table, is_dictionary: bool) -> pa.Table:
+        """The rows that stay."""
+        earliest = self.limits.earliest
+        if earliest and rows.num_rows and pc.max(rows.column("time")).as_py().date() < earliest:
+            return rows.slice(0, 0)
+        days = rows.column("time").cast(pa.date32()).to_pylist()
+        ids = rows.column("message_id").to_pylist()
+        gone = [
+            (limit := self.limits.of(name)) is not None and day < limit for day, name in zip(days, ids, strict=True)
+        ]
+        return rows.filter(pa.array([not one for one in gone])) if any(gone) else rows
+
+
+def retain(*, dry_run: bool = False) -> dict[str, int]:
+    """Delete what is older; how many events, users without any event left, and traits.
+
+    The files that held them go with the store's vacuum a week later: a question that is under way may read them. So do
+    versions with such rows that a final analysis names.
+
+    Raises:
+        ownership.StoreRefused: when the store is not whole or not this database's.
+    """
+    limits = limits_now()
+    old_traits = UnitTraits.objects.filter(updated_at__lt=timezone.now() - timedelta(days=settings.TRAITS_DAYS))
+    traits = old_traits if settings.TRAITS_DAYS else UnitTraits.objects.none()
+    if dry_run:
+        return {"events": _count_old(limits), "traits": traits.count()}
+    events = users = 0
+    if limits.latest is not None and store.exists():
+        ownership.check_to_write()
+        old = _Old(limits)
+        events = rewrite.rewrite(rewrite.Rewriting(old, wanted=old.wanted)).removed
+        kept_versions.let_go_old(old.wanted, old)
+        users = _forget_users()
+        _forget_links(limits.latest)
+    return {"events": events, "users": users, "traits": traits.delete()[0]}
+
+
+def _count_old(limits: Limits) -> int:
+    old = _Old(limits)
+    paths = [path for path in snapshot().paths() if old.wanted(rewrite.day_of(path))] if store.exists() else []
+    return sum(rows.num_rows - old(rows, False).num_rows for path in paths for rows in rewrite.rows_of(path))
+
+
+class _Unused:
+    """What `rewrite` asks to forget users who have no event any more: their numbers are never given again."""
+
+    def __init__(self) -> None:
+        self._by_file: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}  # sets of int take ten times as much
+        self._used = pa.array([], pa.int64())
+        self._whole = False
+
+    def begin(self, at: Snapshot) -> None:
+        """Look who has events in this version; a flush that gives some meanwhile makes the commit fail."""
+        paths = [path for path in at.paths() if not dictionary.is_dictionary(path)]
+        self._whole = not at.unnumbered()  # an older store's users have no numbers yet
+        if not self._whole:
+            return
+        self._by_file = {
+            path: self._by_file[path] if path in self._by_file else rewrite.numbers_in(path) for path in paths
+        }
+        used = np.array([], np.int64)
+        for numbers in self._by_file.values():
+            used = np.union1d(used, numbers)
+        joins = dictionary.joins_of(at.opened_dictionary(joins=True))
+        joined, into = np.array(list(joins), np.int64), np.array(list(joins.values()), np.int64)
+        roots = np.union1d(np.setdiff1d(used, joined), into[np.isin(joined, used)])
+        # Who was joined stays with the person, though this id has no event any more: a late one must count as theirs.
+        used = np.union1d(np.union1d(used, roots), joined[np.isin(into, roots)])
+        self._used = pa.array(used, pa.int64())
+
+    def __call__(self, rows: pa.Table, is_dictionary: bool) -> pa.Table:
+        """The entries that stay."""
+        if not (is_dictionary and self._whole):
+            return rows
+        kept = rows.filter(pc.is_in(rows.column(dictionary.COLUMN), value_set=self._used))
+        return kept if kept.num_rows < rows.num_rows else rows
+
+
+def _forget_links(before: date) -> None:
+    """What was said, before that date, of ids that the store knows no more."""
+    known = set(known_users())
+    old = IdLink.objects.filter(received_at__date__lt=before).values_list("pk", "visitor", "user")
+    gone = [pk for pk, visitor, user in old.iterator() if visitor not in known and user not in known]
+    for some in batched(gone, BATCH):
+        IdLink.objects.filter(pk__in=some).delete()
+
+
+def _forget_users() -> int:
+    before, unused = _number_of_users(), _Unused()
+    rewrite.rewrite(rewrite.Rewriting(unused, wanted=lambda day: day == dictionary.DAY, begin=unused.begin))
+    return max(0, before - _number_of_users())
+
+
+def _number_of_users() -> int:
+    return dictionary.number_of_texts(snapshot().opened_dictionary())

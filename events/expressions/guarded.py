@@ -1,0 +1,96 @@
+"""How a question with an SQL metric runs: on a connection without files, network and settings, and not for ever.
+
+The second wall: whatever passed the gate, an embedded engine reads nothing but the store, and each engine stops in
+time. A remote warehouse has the rights of the role that WAREHOUSE_URL names: docs/sql_metrics.md says which it needs.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Timer
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from events.expressions.queries import holds_sql
+from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SECONDS = 600.0
+ENGINES = ("duckdb", "postgres", "pyspark")  # whose questions can be stopped from another thread
+
+
+@contextmanager
+def guarded(backend: Any, question: "ir.Table", readable: Sequence[str]) -> Iterator[None]:
+    """Run the block on a locked connection, at most for `SECONDS`; a question without an SQL metric runs as it is.
+
+    Args:
+        backend: the Ibis backend; an embedded one stays locked until it is closed.
+        question: what the block runs.
+        readable: folders that the embedded engine may still read.
+
+    Raises:
+        Refused: on an engine that can't be stopped, and when the time is over.
+    """
+    if not holds_sql(question):
+        yield
+        return
+    if backend.name not in ENGINES:
+        raise Refused("SQL metrics run on DuckDB, PostgreSQL and Spark, not on {engine}.", engine=backend.name)
+    if backend.name == "duckdb":
+        lock(backend, readable)
+    over, group = Event(), f"insight_{uuid4().hex}"
+    if backend.name == "pyspark":
+        backend._session.sparkContext.setJobGroup(group, "SQL metric", interruptOnCancel=True)
+
+    def stop() -> None:
+        over.set()
+        _stop(backend, group)
+
+    timer = Timer(SECONDS, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception as error:  # each driver has its own for a question that was stopped
+        if not over.is_set():
+            raise
+        raise Refused(
+            "The question with an SQL metric took longer than {seconds} seconds and was stopped.",
+            seconds=f"{SECONDS:g}",
+        ) from error
+    finally:
+        timer.cancel()
+        if backend.name == "pyspark":
+            backend._session.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+
+
+def lock(backend: Any, readable: Sequence[str]) -> None:
+    """Take files, network and settings from an embedded engine, until it is closed.
+
+    Args:
+        backend: the Ibis backend of DuckDB.
+        readable: folders that it may still read; its own scratch is one of them.
+    """
+    external, scratch = backend.raw_sql(
+        "SELECT current_setting('enable_external_access'), current_setting('temp_directory')"
+    ).fetchone()
+    if not external:
+        return
+    folders = ", ".join("'" + folder.replace("'", "''") + "'" for folder in (*readable, scratch) if folder)
+    for command in (
+        f"SET allowed_directories = [{folders}]",
+        "SET python_enable_replacements = false",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        backend.raw_sql(command)
+
+
+def _stop(backend: Any, group: str) -> None:
+    if backend.name == "duckdb":
+        backend.con.interrupt()
+    elif backend.name == "postgres":
+        backend.con.cancel_safe()
+    else:
+        backend._session.sparkContext.cancelJobGroup(group)

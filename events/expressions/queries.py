@@ -1,0 +1,46 @@
+"""An SQL metric as a part of a question: its SELECT over the events that it may see. Nothing runs here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.counting.properties import property_text
+from events.counting.unit_values import Basis, amount, in_window, since_anchor
+from events.expressions.gate import UNIT, VALUE, checked
+from events.schema import EXPOSURE_EVENTS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from events.metrics import Expression
+
+
+def selected(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> ir.Table:
+    """One row per unit that the SELECT gives: ``user_id, value``.
+
+    It sees these units' events of its window before the data's end, and none that say that a unit met its variant:
+    `day` and `seconds` count from the unit's anchor. Properties are read here, so that no engine's JSON enters.
+    """
+    import ibis
+    import ibis.expr.operations as ops
+
+    found = checked(expression.sql)
+    log = in_window(since_anchor(events.filter(~events.event.isin(EXPOSURE_EVENTS)), users, basis), expression.window)
+    seconds = log.time.epoch_seconds().cast("int64") - log.anchor.epoch_seconds().cast("int64")
+    texts = {
+        f"property_{at}": property_text(log.properties, name, basis.dialect) for at, name in enumerate(found.properties)
+    }
+    numbers = {f"number_{at}": amount(log, name, basis) for at, name in enumerate(found.numbers)}
+    seen = log.select(UNIT, "event", day=log.day.cast("float64"), seconds=seconds.cast("float64"), **texts, **numbers)
+    # One name for one table, whoever asks again: two different ones must never share it.
+    name = f"seen_{hash(seen.op()) & (2**64 - 1):x}"
+    sql = found.sql(dialect=basis.dialect, table=name, window=expression.window)
+    schema = ibis.schema({UNIT: seen[UNIT].type(), VALUE: "float64"})
+    return ops.SQLStringView(parent=seen.alias(name).op(), query=sql, schema=schema).to_expr()
+
+
+def holds_sql(question: ir.Table) -> bool:
+    """Whether an SQL metric is part of a question."""
+    import ibis.expr.operations as ops
+
+    return bool(question.op().find(ops.SQLStringView))

@@ -1,0 +1,76 @@
+"""How the gate refuses: one sentence with the piece and the character at which it stands."""
+
+from typing import NoReturn
+
+from sqlglot import exp
+
+from reporting.words import Message, later
+from runs.refusals import Refused
+
+SHOWN = 40
+SENTENCES = {
+    "columns": later("Every SELECT of an SQL metric gives user_id and at most 19 more columns: '{piece}'."),
+    "compare_two": later("'{piece}' at character {place} compares two numbers or more."),
+    "compares": later("'{piece}' at character {place} compares no numbers or texts."),
+    "count_one": later("'{piece}' at character {place} counts one thing at a time."),
+    "group_by_names": later("GROUP BY takes names of columns, not '{piece}' at character {place}."),
+    "group_by_unit": later("GROUP BY names user_id, and each column once: '{piece}' at character {place}."),
+    "having": later("HAVING needs GROUP BY: '{piece}' at character {place}."),
+    "in_list": later("'{piece}' at character {place}: IN is followed by numbers, or by texts in quotes."),
+    "is_null": later("'{piece}' at character {place}: IS is followed by NULL or NOT NULL."),
+    "like": later("'{piece}' at character {place}: LIKE is followed by a text in quotes."),
+    "no_column": later("There is no column '{piece}' at character {place}; there are {names}."),
+    "no_group": later("'{piece}' at character {place} stands where no group is, or inside another of its kind."),
+    "no_name": later("A column needs a name in plain letters, AS value: '{piece}' at character {place}."),
+    "no_number": later("'{piece}' at character {place} is no number."),
+    "no_number_or_text": later("'{piece}' at character {place} is no number or text."),
+    "no_table": later("An SQL metric reads FROM events: '{piece}'."),
+    "no_text": later("'{piece}' at character {place} is no text."),
+    "no_truth": later("'{piece}' at character {place} is no condition."),
+    "not_in_group": later("'{piece}' is neither in GROUP BY nor inside sum, count or the like."),
+    "not_listed": later("'{piece}' at character {place} is not among what an SQL metric may use."),
+    "number": later("'{piece}' at character {place} is no number that engines read alike."),
+    "one_kind": later("'{piece}' at character {place} has to give numbers alone, or texts alone."),
+    "one_row_per_unit": later(
+        "An SQL metric gives one row per unit: its last line is GROUP BY user_id, not '{piece}'."
+    ),
+    "other_table": later("An SQL metric reads the table events and no other: '{piece}' at character {place}."),
+    "property_name": later("'{piece}' at character {place} is no name of a property that engines read alike."),
+    "property_outside": later("'{piece}' at character {place}: read properties in the SELECT that reads FROM events."),
+    "property_quotes": later("'{piece}' at character {place} needs one name of a property in quotes."),
+    "same_name": later("Two columns are called '{piece}' at character {place}."),
+    "shadowed": later("'{piece}' at character {place} is what another column is called; give it a name of its own."),
+    "too_deep": later("'{piece}' at character {place} is nested too deeply."),
+    "too_many_selects": later("A SELECT in a SELECT in a SELECT is deep enough: '{piece}' at character {place}."),
+    "truth_as_column": later("A column is a number or a text, write CASE WHEN … THEN 1 ELSE 0 END: '{piece}'."),
+    "two_columns": later("An SQL metric gives two columns, user_id and a number AS value, not '{piece}'."),
+    "unit_as_value": later("'{piece}' at character {place} is for GROUP BY alone: nobody is measured by id."),
+    "unit_name": later("user_id keeps its name: '{piece}' at character {place}."),
+}
+
+
+def refuse(code: str, node: exp.Expr, *, piece: str = "", names: str = "") -> NoReturn:
+    """Refuse a node of the parser's tree.
+
+    Args:
+        code: of the sentence.
+        node: what stands there.
+        piece: to be named in place of the node's own words.
+        names: of what there is instead.
+
+    Raises:
+        Refused: always.
+    """
+    fields = {"piece": piece or piece_of(node), "place": _place_of(node), "names": names}
+    raise Refused(Message(SENTENCES[code], fields))
+
+
+def piece_of(node: exp.Expr) -> str:
+    """The node's own words, cut."""
+    words = node.sql(dialect="duckdb")
+    return words if len(words) <= SHOWN else f"{words[:SHOWN]}…"
+
+
+def _place_of(node: exp.Expr) -> int:
+    starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
+    return min(starts, default=0) + 1

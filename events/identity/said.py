@@ -1,0 +1,99 @@
+"""What an event or a call says of two ids, before anything is asked of the database.
+
+Browsers send both ids with every event after a login, so each process remembers what it has handed on: a sender without
+logins, and one whose logins are known, costs no question.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from events.schema import EventRecord
+
+REMEMBERED = 100_000
+FORGOTTEN_SECONDS = 3600.0  # what retention has taken away may come back
+# What broken senders put in the place of an id; each would make one person of everybody. As PostHog refuses them.
+NO_IDS = frozenset(
+    {
+        "anonymous",
+        "guest",
+        "distinctid",
+        "distinct_id",
+        "id",
+        "not_authenticated",
+        "email",
+        "undefined",
+        "true",
+        "false",
+    }
+    | {"null", "none", "nan", "0", "-1", "unknown", "userid", "user_id", "anonymousid", "anonymous_id"}
+    | {"[object object]", "00000000-0000-0000-0000-000000000000"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement: a visitor is a user, since a moment.
+
+    Attributes:
+        visitor: the id that the person had before.
+        user: the user's id.
+        at: when it happened.
+        is_alias: it was an alias.
+    """
+
+    visitor: str
+    user: str
+    at: datetime
+    is_alias: bool = False
+
+
+_lock = threading.Lock()
+_known: dict[tuple[str, str, bool, bool], datetime] = {}
+_since = time.monotonic()
+
+
+def said_in(records: Sequence[EventRecord], *, by_server: bool) -> list[Said]:
+    """What these events say that this process hasn't handed on yet; the earliest of several."""
+    telling = [record for record in records if record.earlier_id is not None]
+    if not telling:
+        return []
+    found: dict[tuple[str, str, bool], Said] = {}
+    for record in telling:
+        # An alias of a browser says that a visitor has signed up: it is no more than a login.
+        alias = by_server and record.event == "$alias"
+        one = Said(record.earlier_id or "", record.user_id, record.time, alias)
+        earlier = found.get((one.visitor, one.user, alias))
+        if earlier is None or one.at < earlier.at:
+            found[one.visitor, one.user, alias] = one
+    return [one for one in found.values() if is_new(one, by_server=by_server)]
+
+
+def is_new(one: Said, *, by_server: bool) -> bool:
+    """True when this process has handed on nothing that says as much, and both ids are ids."""
+    global _since  # noqa: PLW0603 - the memory of this process
+    if time.monotonic() - _since > FORGOTTEN_SECONDS:
+        forget()
+        _since = time.monotonic()
+    known = _known.get((one.visitor, one.user, one.is_alias, by_server))
+    if known is not None and known <= one.at:
+        return False
+    return one.visitor.lower() not in NO_IDS and one.user.lower() not in NO_IDS
+
+
+def handed_on(said: Sequence[Said], *, by_server: bool) -> None:
+    """Remember what has been kept: after its transaction, which may be rolled back."""
+    with _lock:
+        for one in said:
+            _known[one.visitor, one.user, one.is_alias, by_server] = one.at
+        for key in list(islice(_known, max(0, len(_known) - REMEMBERED))):
+            del _known[key]
+
+
+def forget() -> None:
+    """Hand on everything again."""
+    with _lock:
+        _known.clear()

@@ -1,0 +1,239 @@
+"""The catalogue of metrics for other programs: each verb calls one service. OpenAPI: docs/openapi.yaml."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, pagination, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.metric_catalogue import save
+from events.metric_catalogue.about import LONGEST, LONGEST_TAG, MOST_TAGS, About
+from events.metric_catalogue.facts import DIRECTIONS, KEY, Facts
+from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
+from runs.web import person
+
+ABOUT = (*LONGEST, "tags")
+FACTS = ("definition", "cap", "direction", "margin")
+
+
+class MetricVersionSerializer(serializers.ModelSerializer[MetricVersion]):
+    """One definition; nothing of it changes."""
+
+    # A plain text: rules of guardrails have a direction, too, and their lists would fight for one name.
+    direction = serializers.CharField(read_only=True, help_text="higher or lower, whichever is better")
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
+    certified_by = serializers.CharField(source="certified_by.username", default=None, read_only=True, allow_null=True)
+
+    class Meta:
+        model = MetricVersion
+        fields = ["number", *FACTS, "hash", "why", "created_by", "created_at", "certified_by", "certified_at"]
+        read_only_fields = fields
+
+
+class MetricSerializer(serializers.ModelSerializer[Metric]):
+    """A metric with its newest version."""
+
+    tags = serializers.ListField(source="tag_list", child=serializers.CharField(), read_only=True)
+    current = MetricVersionSerializer(read_only=True)
+    # A plain text: other rows have a status, too, and their lists would fight for one name.
+    status = serializers.CharField(read_only=True, help_text="draft, certified or deprecated")
+
+    class Meta:
+        model = Metric
+        fields = ["key", *LONGEST, "tags", "status", "version", "current", "created_at", "updated_at"]
+        read_only_fields = fields
+
+
+class MetricChangeSerializer(serializers.Serializer[Any]):
+    """What is left out stays as it is; another definition, cap, direction or margin is a new version."""
+
+    name_en = serializers.CharField(max_length=LONGEST["name_en"], required=False)
+    name_ko = serializers.CharField(max_length=LONGEST["name_ko"], required=False, allow_blank=True)
+    description = serializers.CharField(max_length=LONGEST["description"], required=False, allow_blank=True)
+    owner = serializers.CharField(max_length=LONGEST["owner"], required=False, allow_blank=True)
+    unit = serializers.CharField(max_length=LONGEST["unit"], required=False, allow_blank=True)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_TAG), max_length=MOST_TAGS, required=False
+    )
+    definition = serializers.CharField(max_length=400, required=False, help_text="a SPEC, such as sum:buy:price:0-6")
+    cap = serializers.CharField(max_length=40, required=False, allow_blank=True, help_text="100 or 99.9%")
+    direction = serializers.ChoiceField(choices=[(one, one) for one in DIRECTIONS], required=False)
+    margin = serializers.FloatField(required=False, allow_null=True, help_text="above 0, in the metric's own unit")
+    why = serializers.CharField(max_length=300, required=False, allow_blank=True, help_text="of a new version")
+
+
+class NewMetricSerializer(MetricChangeSerializer):
+    """A metric that isn't there yet."""
+
+    key = serializers.RegexField(
+        f"^{KEY.pattern}$", max_length=64, help_text="small letters, digits, dots, dashes, underscores"
+    )
+    name_en = serializers.CharField(max_length=LONGEST["name_en"])
+    definition = serializers.CharField(max_length=400, help_text="a SPEC, such as sum:buy:price:0-6")
+
+
+class CertifySerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="the one that was looked at")
+
+
+class MetricWhySerializer(serializers.Serializer[Any]):
+    why = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+
+class MetricCheckSerializer(serializers.ModelSerializer[MetricCheck]):
+    """A check on the past; `result` once it is done."""
+
+    version = serializers.IntegerField(source="version.number", read_only=True)
+    status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
+    reason = serializers.CharField(source="reason_in_words", read_only=True)
+    result = serializers.SerializerMethodField()
+
+    class Meta:
+        model = MetricCheck
+        fields = ["id", "version", "status", "stage", "share", "reason", "seed", "inputs", "as_of", "result"]
+        read_only_fields = fields
+
+    def get_result(self, run: MetricCheck) -> dict[str, Any] | None:
+        """Value by week and false alarms; a number that is missing has its reason in words."""
+        from events.payload_versions import CHECK
+
+        found: dict[str, Any] | None = None if run.payload is None else CHECK.outward(run.payload)
+        return found
+
+
+class MetricFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no types
+    """By state, tag or owner."""
+
+    status = filters.ChoiceFilter(choices=Metric.Status.choices)
+    tag = filters.CharFilter(method="by_tag")
+    owner = filters.CharFilter()
+
+    class Meta:
+        model = Metric
+        fields: list[str] = []
+
+    def by_tag(self, rows: QuerySet[Metric], _name: str, tag: str) -> QuerySet[Metric]:
+        """Those that have the tag."""
+        return rows.filter(pk__in=Metric.objects.with_tag(tag))
+
+
+class ByKey(pagination.CursorPagination):
+    """Metrics in the order of their keys; a page stays one while others are added."""
+
+    ordering = "key"
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1_000
+
+
+class NewestVersions(ByKey):
+    """Versions, or checks, the newest first."""
+
+    ordering = "-id"
+
+
+class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Metric]):
+    """The catalogue: metrics, their versions, their checks."""
+
+    queryset = Metric.objects.order_by("key").prefetch_related("versions__created_by", "versions__certified_by")
+    serializer_class = MetricSerializer
+    filterset_class = MetricFilter
+    pagination_class = ByKey
+    lookup_field = "key"
+    lookup_value_regex = "[^/]+"
+
+    def get_object(self) -> Metric:
+        """The metric of the path; a key that can't be one is unknown, whatever bytes it has."""
+        if not KEY.fullmatch(self.kwargs["key"]):
+            raise Http404
+        return super().get_object()
+
+    @extend_schema(request=NewMetricSerializer, responses={201: MetricSerializer})
+    def create(self, request: Request) -> Response:
+        """Add a metric, as a draft."""
+        values = _asked(NewMetricSerializer, request)
+        about = About(**{name: _about(values[name]) for name in ABOUT if name in values})
+        facts = Facts(**{name: values[name] for name in FACTS if name in values})
+        why = values.get("why", "")
+        made = save.create_metric(key=values["key"], about=about, facts=facts, by=person(request), why=why)
+        return self._whole(made.key, status.HTTP_201_CREATED)
+
+    @extend_schema(request=MetricChangeSerializer, responses=MetricSerializer)
+    def partial_update(self, request: Request, key: str) -> Response:
+        """Change words, or add a version."""
+        row = self.get_object()
+        values = _asked(MetricChangeSerializer, request)
+        before = About(row.name_en, row.name_ko, row.description, row.owner, tuple(row.tag_list), row.unit)
+        about = About(**{**vars(before), **{name: _about(values[name]) for name in ABOUT if name in values}})
+        facts = Facts(**{**vars(row.current.facts), **{name: values[name] for name in FACTS if name in values}})
+        save.change_metric(key=key, about=about, facts=facts, by=person(request), why=values.get("why", ""))
+        return self._whole(key)
+
+    @extend_schema(request=CertifySerializer, responses=MetricSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def certify(self, request: Request, key: str) -> Response:
+        """Say that the newest version may be trusted; its author can't, as soon as somebody else could."""
+        self.get_object()
+        save.certify(key=key, version=_asked(CertifySerializer, request)["version"], by=person(request))
+        return self._whole(key)
+
+    @extend_schema(request=MetricWhySerializer, responses=MetricSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def deprecate(self, request: Request, key: str) -> Response:
+        """Let nobody pick it anew; what runs goes on."""
+        self.get_object()
+        save.deprecate(key=key, by=person(request), why=_asked(MetricWhySerializer, request)["why"])
+        return self._whole(key)
+
+    @extend_schema(request=MetricWhySerializer, responses=MetricSerializer)
+    @action(detail=True, methods=["post"], url_path="take-up", filterset_class=None)
+    def take_up(self, request: Request, key: str) -> Response:
+        """A deprecated or certified metric as a draft again."""
+        self.get_object()
+        save.take_up_again(key=key, by=person(request), why=_asked(MetricWhySerializer, request)["why"])
+        return self._whole(key)
+
+    @extend_schema(responses=MetricVersionSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=NewestVersions, filterset_class=None)
+    def versions(self, request: Request, key: str) -> Response:
+        """Every definition it had, the newest first."""
+        rows = self.get_object().versions.select_related("created_by", "certified_by")
+        return self._paged(rows, MetricVersionSerializer)
+
+    @extend_schema(responses=MetricCheckSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=NewestVersions, filterset_class=None)
+    def checks(self, request: Request, key: str) -> Response:
+        """Its value by week and its false alarms, the newest check first."""
+        rows = MetricCheck.objects.filter(version__metric=self.get_object()).select_related("version")
+        return self._paged(rows, MetricCheckSerializer)
+
+    @extend_schema(request=None, responses={202: MetricCheckSerializer})
+    @checks.mapping.post
+    def add_check(self, request: Request, key: str) -> Response:
+        """Check the newest version on its past; it waits for the worker."""
+        from events.metric_catalogue import check
+
+        run = check.start_check(key=self.get_object().key, by=person(request))
+        return Response(MetricCheckSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+    def _whole(self, key: str, code: int = status.HTTP_200_OK) -> Response:
+        return Response(MetricSerializer(self.get_queryset().get(key=key)).data, status=code)
+
+    def _paged(self, rows: QuerySet[Any], shape: Any) -> Response:
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(shape(page, many=True).data)
+
+
+def _asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -> dict[str, Any]:
+    shape = kind(data=request.data)
+    shape.is_valid(raise_exception=True)
+    return dict(shape.validated_data)
+
+
+def _about(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

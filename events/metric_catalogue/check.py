@@ -1,0 +1,211 @@
+"""Check a metric on its own past, as a run: ask the warehouse once, then split what it said many times."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.contrib.auth.models import User
+
+from events.asking import Questions, questions
+from events.catalogue.refresh import ready_catalogue
+from events.metric_catalogue.check_report import CheckReport, PastWeek
+from events.metric_catalogue.facts import Facts
+from events.metric_catalogue.models import Metric, MetricCheck
+from events.metric_catalogue.queries import past_units
+from events.metrics import Capped, Quantile, Ratio, Retention, Survival, days_needed
+from events.metrics import Metric as Definition
+from events.outbox.ownership import StoreRefused
+from events.payload_versions import CHECK
+from runs.perform import enqueue, perform
+from runs.progress import Progress
+from runs.refusals import Refused
+from stats.false_alarms.group_means import ROUNDING, Summary, level_of_units
+from stats.false_alarms.halves import Keys, mixed
+from stats.false_alarms.rate import FalseAlarms, false_alarms
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WEEKS, MOST_WEEKS = 8, 52
+SPLITS = 1_000
+MOST_SPLIT = 200_000  # units whose halves are tried; of more a sample, by the hash of their ids
+WEEK = timedelta(days=7)
+type Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Past:
+    """The units of the past weeks: number, weekday, values."""
+
+    keys: Keys
+    week: np.ndarray[Any, np.dtype[np.int64]]
+    values: Array
+    below: Array | None
+    cap: float | None
+
+
+def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int = WEEKS) -> MetricCheck:
+    """Keep a check of a metric's newest version and hand it to the workers.
+
+    Args:
+        key: of the metric.
+        by: who asks.
+        seed: of the random halves.
+        weeks: how many, back from the last whose days are complete; 1 to 52.
+
+    Raises:
+        Refused: there is no such metric, or no number per unit in it.
+    """
+    row = Metric.objects.filter(key=key).first()
+    if row is None:
+        raise Refused("There is no metric '{key}'.", key=key)
+    if not 1 <= weeks <= MOST_WEEKS:
+        raise Refused("A check looks back 1 to {most} weeks.", most=MOST_WEEKS)
+    _refuse_survival(row.current.facts)
+    inputs = {"weeks": weeks, "splits": SPLITS, "signup_event": _usual_start()}
+    run = MetricCheck.objects.create(version=row.current, seed=seed, inputs=inputs, created_by=by)
+    enqueue(run)
+    return run
+
+
+def run_check(pk: int) -> bool:
+    """Compute a waiting check; True when it is done. One that is gone or taken is left alone."""
+    run = MetricCheck.objects.select_related("version").filter(pk=pk).first()
+    return run is not None and perform(run, lambda progress: _compute(run, progress))
+
+
+def _compute(run: MetricCheck, progress: Progress) -> dict[str, Any]:
+    facts = run.version.facts
+    progress("values", 0.05)
+    with questions() as asked:
+        MetricCheck.objects.filter(pk=run.pk).update(as_of=asked.basis.data_end)
+        report = check_metric(asked, facts, seed=run.seed, progress=progress, **run.inputs)
+    if isinstance(report.badge, FalseAlarms):
+        MetricCheck.objects.filter(pk=run.pk).update(alarms=report.badge.alarms, splits=report.badge.splits)
+    return CHECK.store(report)
+
+
+def check_metric(
+    asked: Questions, facts: Facts, *, weeks: int, splits: int, signup_event: str, seed: int, progress: Progress
+) -> CheckReport:
+    """The metric of the units of past weeks, and how often a test tells halves of them apart.
+
+    Args:
+        asked: the open warehouse.
+        facts: what is measured.
+        weeks: back from the last day that is complete.
+        splits: random halves.
+        signup_event: what starts a unit's clock, or ``*``.
+        seed: of the halves.
+        progress: hears how far it is.
+
+    Raises:
+        Refused: the definition has no number per unit.
+    """
+    _refuse_survival(facts)
+    definition = facts.read()
+    end = _midnight(asked.basis.data_end - timedelta(days=days_needed(definition)), asked.basis.clock.time_zone)
+    past = _past(asked, definition, signup_event, end, weeks)
+    progress("splits", 0.3)
+    summary, share = _summary(definition), getattr(definition, "share", None) or 0.5
+    shown = [_week(past, at, summary, share, (end - (weeks - at) * WEEK).date()) for at in range(weeks)]
+    few = _sample(past)
+    badge = false_alarms(
+        few.values,
+        few.keys,
+        summary=summary,
+        splits=splits,
+        seed=seed,
+        below=few.below,
+        share=share,
+        told=lambda done: progress("splits", 0.3 + 0.7 * done),
+    )
+    return CheckReport(
+        *(str(definition), summary is Summary.SHARE, signup_event, past.cap, len(past.keys), tuple(shown), badge),
+        *(len(few.keys), splits, seed),
+    )
+
+
+def _midnight(moment: datetime, time_zone: str) -> datetime:
+    """The beginning of its local day, so that weeks are whole days of the calendar."""
+    return moment.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _usual_start() -> str:
+    with suppress(StoreRefused):  # the run itself says what ails the store
+        return ready_catalogue().guess_signup() or "*"
+    return "*"
+
+
+def _refuse_survival(facts: Facts) -> None:
+    if isinstance(facts.read(), Survival):
+        raise Refused("Time to churn has no number for each unit, so that it can't be checked on its past.")
+
+
+def _summary(definition: Definition) -> Summary:
+    if isinstance(definition, Ratio):
+        return Summary.RATIO
+    if isinstance(definition, Quantile):
+        return Summary.QUANTILE
+    return Summary.SHARE if isinstance(definition, Retention) else Summary.MEAN
+
+
+def _past(asked: Questions, definition: Definition, signup_event: str, end: datetime, weeks: int) -> Past:
+    """One question: whole numbers of each unit; caps are cut here, where the share of units is known."""
+    whole: Any = [definition.numerator, definition.denominator] if isinstance(definition, Ratio) else [definition]
+    parts = {f"v{at}": _uncut(part) for at, part in enumerate(whole)}
+    start = end - weeks * WEEK
+    question = past_units(asked.log, asked.basis, parts, signup_event=signup_event, start=start, end=end)
+    answer = asked.warehouse.arrow(question)
+    columns = [answer.column(name).to_numpy().astype(np.float64) for name in parts]
+    known = ~np.isnan(np.sum(columns, axis=0)) if len(answer) else np.zeros(0, dtype=bool)
+    anchors = answer.column("anchor").to_numpy().astype("datetime64[us]").astype(np.int64)
+    begin = np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us").astype(np.int64)
+    week = (anchors - begin) // np.int64(WEEK / timedelta(microseconds=1))
+    cut = [_cut(values[known], part) for values, part in zip(columns, whole, strict=True)]
+    below = cut[1][0] if len(cut) > 1 else None
+    return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1])
+
+
+def _uncut(part: Any) -> Any:
+    return part.of if isinstance(part, Capped | Quantile) else part
+
+
+def _cut(values: Array, part: Any) -> tuple[Array, float | None]:
+    """The values at most as large as the cap, and the cap; one that is a share of units is taken from these units."""
+    if not isinstance(part, Capped) or not len(values):
+        return values, None
+    cap = part.cap
+    if cap is None:
+        at = max(ceil(len(values) * ((part.share or 0.0) - ROUNDING)) - 1, 0)
+        cap = float(np.partition(values, at)[at])
+    return np.minimum(values, cap), cap
+
+
+def _keys(answer: "pa.Table") -> Keys:
+    """A number for each unit, that the same unit has next time."""
+    ids = answer.column("user_id").to_pylist()
+    if ids and isinstance(ids[0], int):
+        return mixed(np.array(ids, dtype=np.int64).astype(np.uint64))
+    digests = b"".join(hashlib.blake2b(str(one).encode(), digest_size=8).digest() for one in ids)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def _sample(past: Past) -> Past:
+    if len(past.keys) <= MOST_SPLIT:
+        return past
+    kept = np.argpartition(mixed(past.keys), MOST_SPLIT)[:MOST_SPLIT]
+    below = None if past.below is None else past.below[kept]
+    return Past(past.keys[kept], past.week[kept], past.values[kept], below, past.cap)
+
+
+def _week(past: Past, at: int, summary: Summary, share: float, first: Any) -> PastWeek:
+    inside = past.week == at
+    below = None if past.below is None else past.below[inside]
+    value = level_of_units(past.values[inside], summary=summary, below=below, share=share)
+    return PastWeek(first, int(inside.sum()), value)

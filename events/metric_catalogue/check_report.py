@@ -1,0 +1,50 @@
+"""What a check of a metric found: its value week by week, and the false alarms on its own past. Pure."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from stats.false_alarms.rate import FalseAlarms
+from stats.results import Interval, NotComputable
+
+
+@dataclass(frozen=True)
+class PastWeek:
+    """The metric of the units that came in one week.
+
+    Attributes:
+        first: local date of the week's first day.
+        units: that came, with all their days complete.
+        value: of the metric, with its 95 % interval.
+    """
+
+    first: date
+    units: int
+    value: Interval | NotComputable
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """A metric on its own past.
+
+    Attributes:
+        definition: what was measured, with its cap.
+        is_share: it is a share of units.
+        signup_event: what started a unit's clock; ``*`` for the first event of any kind in these weeks.
+        cap: the number at which values were cut, of these units where it was a share; None without one.
+        units: that came in these weeks.
+        weeks: the oldest first.
+        badge: false alarms over random halves of these units, or of `sampled` of them.
+        sampled: how many were split.
+        splits, seed: as they were asked for.
+    """
+
+    definition: str
+    is_share: bool
+    signup_event: str
+    cap: float | None
+    units: int
+    weeks: tuple[PastWeek, ...]
+    badge: FalseAlarms | NotComputable
+    sampled: int
+    splits: int
+    seed: int

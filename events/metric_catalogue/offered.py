@@ -1,0 +1,49 @@
+"""Metrics of the catalogue by search as you type. Registered in `events.apps`."""
+
+from collections.abc import Callable, Iterator
+
+from events.metric_catalogue.models import Metric, MetricVersion
+from events.metric_catalogue.references import named_version
+from events.metric_catalogue.words import definition_sentence, state_words, version_words
+from events.metrics import Retention
+from events.pickers.sources import MOST, Choice
+from runs.refusals import Refused
+
+
+def metrics(typed: str, _of: str) -> list[Choice]:
+    """Metrics that may be picked, certified ones first, those that hold the typed text in key, names, tags or words."""
+    return list(_choices(typed, lambda _version: True))
+
+
+def retentions(typed: str, _of: str) -> list[Choice]:
+    """The same, of metrics that say who stayed."""
+    return list(_choices(typed, _is_retention))
+
+
+def title_and_note(text: str) -> tuple[str, str] | None:
+    """Name and definition of a text that names a metric, for a chip; None for another text, or an unknown metric."""
+    version = named_version(text)
+    return None if version is None else (version_words(version), definition_sentence(version.facts))
+
+
+def _choices(typed: str, fits: Callable[[MetricVersion], bool]) -> Iterator[Choice]:
+    wanted = typed.strip().removeprefix("metric:").partition("@")[0].casefold()
+    rows = Metric.objects.exclude(status=Metric.Status.DEPRECATED).prefetch_related("versions__metric")
+    found = 0
+    for row in sorted(rows, key=lambda row: (row.status != Metric.Status.CERTIFIED, row.title.casefold())):
+        version = row.current
+        text = " ".join([row.key, row.name_en, row.name_ko, row.description, row.tags]).casefold()
+        if wanted not in text or not fits(version):
+            continue
+        found += 1
+        if found > MOST:
+            return
+        note = f"{state_words(version)} · {definition_sentence(version.facts).rstrip('.')}"
+        yield Choice(f"metric:{row.key}", row.title, note)
+
+
+def _is_retention(version: MetricVersion) -> bool:
+    try:
+        return isinstance(version.facts.read(), Retention)
+    except Refused:
+        return False

@@ -1,0 +1,155 @@
+"""What the pages of the catalogue show: rows of the list, versions with what changed, and the past of a metric."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from events.metric_catalogue.badge import badge_warning, badge_words, is_kept_badge_off, kept_badge_words
+from events.metric_catalogue.check_report import CheckReport
+from events.metric_catalogue.facts import Facts
+from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
+from events.metric_catalogue.uses import numbers_of_uses, uses_of
+from events.metric_catalogue.words import (
+    definition_sentence,
+    definition_sentences,
+    direction_words,
+    margin_words,
+    state_words,
+    value_words,
+)
+from events.payload_versions import read_check
+from reporting.numbers import between, count
+from reporting.table import Table
+from reporting.words import reason_words
+from runs.models import Run
+from runs.payloads import Unreadable
+from stats.results import NotComputable
+
+
+@dataclass(frozen=True)
+class ShownVersion:
+    """One version with what it changed of the one before."""
+
+    version: MetricVersion
+    state: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+def list_rows(metrics: list[Metric]) -> list[dict[str, Any]]:
+    """What the list says of each: definition, badge, uses."""
+    versions = [metric.current.pk for metric in metrics]
+    checks = MetricCheck.objects.filter(version__in=versions, status=Run.Status.DONE).light().order_by("pk")
+    badges = {check.version_id: check for check in checks}
+    uses = numbers_of_uses(metrics)
+    rows = []
+    for metric in metrics:
+        check = badges.get(metric.current.pk)
+        rows.append(
+            {
+                "metric": metric,
+                "sentence": definition_sentence(metric.current.facts),
+                "badge": "" if check is None else kept_badge_words(check),
+                "off": check is not None and is_kept_badge_off(check),
+                "uses": uses.get(metric.pk, 0),
+            }
+        )
+    return rows
+
+
+def metric_parts(metric: Metric) -> dict[str, Any]:
+    """The definition in both languages, versions with what changed, and who uses it."""
+    facts = metric.current.facts
+    return {
+        "current": metric.current,
+        "sentences": definition_sentences(facts),
+        "direction": direction_words(facts.direction),
+        "margin": margin_words(facts, metric.unit),
+        "versions": _versions(metric),
+        "uses": uses_of(metric),
+    }
+
+
+def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
+    """The newest finished check: badge, weeks, and whether it is of an older version."""
+    if check is None or check.payload is None:
+        return {}
+    report = read_check(check.payload)
+    if isinstance(report, Unreadable):
+        return {"unreadable": report.sentence()}
+    badge = report.badge
+    return {
+        "check": check,
+        "badge": badge_words(report),
+        "counted": not isinstance(badge, NotComputable),
+        "warning": badge_warning(report),
+        "how": _how(report),
+        "weeks": _weeks(report, metric.unit),
+        "older": check.version.number if check.version.number != metric.version else 0,
+    }
+
+
+def _versions(metric: Metric) -> list[ShownVersion]:
+    rows = list(metric.versions.all())
+    for row in rows:
+        row.metric = metric
+    before: list[MetricVersion | None] = [*rows[1:], None]
+    return [
+        ShownVersion(row, state_words(row), () if old is None else _changes(old.facts, row.facts))
+        for row, old in zip(rows, before, strict=True)
+    ]
+
+
+def _changes(old: Facts, new: Facts) -> tuple[tuple[str, str, str], ...]:
+    names = {
+        "definition": _("Definition"),
+        "cap": _("Cap"),
+        "direction": _("Which way is better"),
+        "margin": _("Margin as a guardrail"),
+    }
+    pairs = ((words, getattr(old, name), getattr(new, name)) for name, words in names.items())
+    return tuple((words, _said(one), _said(other)) for words, one, other in pairs if one != other)
+
+
+def _said(value: str | float | None) -> str:
+    return "–" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _how(report: CheckReport) -> str:
+    """Whose values were split, how often, with which seed."""
+    start = _("each user's first event in these weeks") if report.signup_event == "*" else report.signup_event
+    text = _(
+        "{units} users who came in these weeks (day 0: {start}), {sampled} of them split into halves {splits} times "
+        "with seed {seed}; each time the test that experiments use, at alpha 5%. The interval is 95% (Wilson)."
+    )
+    return text.format(
+        units=count(report.units),
+        sampled=count(report.sampled),
+        splits=count(report.splits),
+        seed=report.seed,
+        start=start,
+    )
+
+
+def _weeks(report: CheckReport, unit: str) -> Table:
+    def said(value: Any) -> tuple[str, str]:
+        if isinstance(value, NotComputable):
+            return reason_words(value), ""
+        one, low, high = (
+            value_words(number, is_share=report.is_share, unit=unit)
+            for number in (value.estimate, value.low, value.high)
+        )
+        return one, between(low, high)
+
+    rows = tuple((date_format(week.first), count(week.units), *said(week.value)) for week in report.weeks)
+    title = _("Value by week in which users came")
+    columns = (_("week from"), _("users"), _("value"), _("interval (95%)"))
+    return Table(title, columns, rows, note=_cap_note(report, unit))
+
+
+def _cap_note(report: CheckReport, unit: str) -> str:
+    if report.cap is None:
+        return ""
+    text = _("Cut at {cap}, found from these users; at the start of an experiment it is found anew, and then kept.")
+    return text.format(cap=value_words(report.cap, is_share=False, unit=unit))

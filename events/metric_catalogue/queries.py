@@ -1,0 +1,33 @@
+"""One question about a metric's past: its number for each unit of some weeks. Nothing runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from events.counting import queries
+from events.counting.day_index import utc
+from events.counting.unit_values import Basis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def past_units(
+    events: ir.Table, basis: Basis, parts: Mapping[str, Any], *, signup_event: str, start: datetime, end: datetime
+) -> ir.Table:
+    """One row per unit that came in these weeks: ``user_id, anchor`` and one column per part.
+
+    Args:
+        events: the event log.
+        basis: clock, data's end, activity, engine.
+        parts: values or retentions by the name of their column, with caps left off.
+        signup_event: what starts a unit's clock; ``*`` for its first event in these weeks, whoever is around.
+        start, end: the weeks; the days that the parts need lie complete behind their end.
+    """
+    log = events.filter(events.time >= utc(start)) if signup_event == "*" else events
+    users = queries.cohort(log, signup_event, basis)
+    users = users.filter(users.anchor >= utc(start), users.anchor < utc(end))
+    found = queries.outcomes(events, users, basis, dict(parts))
+    return found.select("user_id", "anchor", *parts)

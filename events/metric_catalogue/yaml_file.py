@@ -1,0 +1,256 @@
+"""Metrics as YAML: the order is fixed, and what is written reads back as the same. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from events.metric_catalogue.about import About, checked_about
+from events.metric_catalogue.facts import HIGHER, Facts, checked, is_key
+from events.metric_catalogue.yaml_nodes import BadYamlError, Fields, Items, Node, Text, read_nodes
+from reporting.words import Message, say
+from runs.refusals import Refused
+
+STATES = (DRAFT, CERTIFIED, DEPRECATED) = ("draft", "certified", "deprecated")
+TEXTS = ("key", "definition", "cap", "direction", "margin", "unit", "owner", "description", "status", "certified")
+FIELDS = (*TEXTS, "name", "tags")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+ODD_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+MOST_METRICS = 2_000
+HEAD = "# Metrics of Insight. `manage.py metrics import --check` says what this file would change.\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Plain values; line ends that are no line feed are escaped, or a reader would fold them into blanks."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """In quotes where a character needs them."""
+        style = '"' if ODD_BREAKS.search(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One metric of a file.
+
+    Attributes:
+        key: of the metric.
+        about, facts: checked.
+        status: draft, certified or deprecated. A file that was certified with another definition is a draft.
+        place: "file, line 3", for what is said of it.
+    """
+
+    key: str
+    about: About
+    facts: Facts
+    status: str
+    place: str = ""
+
+
+class WrongFileError(Exception):
+    """Everything that is wrong with a file, one sentence each."""
+
+    def __init__(self, mistakes: list[Refused]) -> None:
+        self.mistakes = mistakes
+        super().__init__(str(len(mistakes)))
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """The file of these metrics, ordered by key, fields without a value left out."""
+    listed = [_document(entry) for entry in sorted(entries, key=lambda entry: entry.key)]
+    body = yaml.dump({"metrics": listed}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100, indent=2)
+    return HEAD + str(body)
+
+
+def read(data: bytes, name: str) -> list[Entry]:
+    """The metrics of a file.
+
+    Args:
+        data: its bytes.
+        name: of the file, for what is said of it.
+
+    Raises:
+        WrongFileError: with one sentence for each mistake.
+    """
+    try:
+        found = read_nodes(data)
+    except BadYamlError as trouble:
+        raise WrongFileError([_at(name, trouble.line, trouble.why)]) from None
+    reader = _Reader(name)
+    entries = reader.metrics(found)
+    if reader.mistakes:
+        raise WrongFileError(reader.mistakes)
+    return entries
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    about, facts = entry.about, entry.facts
+    name = {"en": about.name_en, **({"ko": about.name_ko} if about.name_ko else {})}
+    found: dict[str, Any] = {
+        "key": entry.key,
+        "name": name,
+        "description": about.description,
+        "definition": facts.definition,
+        "cap": facts.cap,
+        "direction": facts.direction,
+        "margin": facts.margin,
+        "unit": about.unit,
+        "owner": about.owner,
+        "tags": list(about.tags),
+        "status": entry.status,
+        "certified": facts.hash if entry.status == CERTIFIED else "",
+    }
+    return {name: value for name, value in found.items() if value not in ("", None, [])}
+
+
+class _Reader:
+    """Reads entries and goes on after a mistake, so that a person mends all of them at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.mistakes: list[Refused] = []
+
+    def metrics(self, found: Node | None) -> list[Entry]:
+        listed = self._list(found)
+        entries: list[Entry] = []
+        lines: dict[str, int] = {}
+        for node in listed[:MOST_METRICS]:
+            entry = self._entry(node)
+            if entry is None:
+                continue
+            if entry.key in lines:
+                why = say("the key stands in line {line} already", line=lines[entry.key])
+                self._wrong(node.line, why, entry.key, "key")
+            lines.setdefault(entry.key, node.line)
+            entries.append(entry)
+        if len(listed) > MOST_METRICS:
+            self._wrong(listed[MOST_METRICS].line, say("a file has at most {most} metrics", most=MOST_METRICS))
+        return entries
+
+    def _list(self, found: Node | None) -> tuple[Node, ...]:
+        if found is None:
+            return ()
+        fields = {name.value: value for name, value in found.fields} if isinstance(found, Fields) else {}
+        listed = fields.get("metrics")
+        for name in fields.keys() - {"metrics"}:
+            self._wrong(found.line, say("the file has an unknown field {field}", field=repr(name)))
+        if isinstance(listed, Text) and listed.value is None:
+            return ()
+        if not isinstance(listed, Items):
+            self._wrong(found.line, say("the file needs the field metrics with a list"))
+            return ()
+        return listed.items
+
+    def _entry(self, node: Node) -> Entry | None:
+        before = len(self.mistakes)
+        if not isinstance(node, Fields):
+            self._wrong(node.line, say("a metric is a list of fields"))
+            return None
+        fields = {str(name.value): (name.line, value) for name, value in node.fields}
+        key = self._text(fields, "key", "")
+        if not is_key(key):
+            why = say("a key has small letters, digits, dots, dashes and underscores, at most 64")
+            self._wrong(fields.get("key", (node.line,))[0], why, key, "key")
+        for name in fields.keys() - set(FIELDS):
+            self._wrong(fields[name][0], say("there is no such field"), key, name)
+        texts = {name: self._text(fields, name, key) for name in TEXTS}
+        names, tags = self._names(fields, key, node.line), self._tags(fields, key)
+        margin = self._margin(fields, texts["margin"], key)
+        if not texts["definition"]:
+            self._wrong(fields.get("definition", (node.line,))[0], say("it needs a definition"), key, "definition")
+        if len(self.mistakes) > before:
+            return None
+        about = About(*names, texts["description"], texts["owner"], tags, texts["unit"])
+        facts = Facts(texts["definition"], texts["cap"], texts["direction"] or HIGHER, margin)
+        try:
+            about, facts = checked_about(about), checked(facts)
+            status = _status(texts["status"], texts["certified"], facts)
+        except Refused as refusal:
+            field = "name" if refusal.at.startswith("name_") else refusal.at
+            self._wrong(fields.get(field, (node.line,))[0], refusal.message, key, field)
+            return None
+        return Entry(key, about, facts, status, _place(self.name, node.line))
+
+    def _names(self, fields: dict[str, tuple[int, Node]], key: str, beginning: int) -> tuple[str, str]:
+        line, node = fields.get("name", (beginning, None))
+        if isinstance(node, Text) and node.value:
+            return node.value, ""
+        if not isinstance(node, Fields):
+            self._wrong(line, say("it needs a name: one text, or en and ko"), key, "name")
+            return "", ""
+        found = {str(name.value): value for name, value in node.fields}
+        if found.keys() - {"en", "ko"} or not all(isinstance(value, Text) for value in found.values()):
+            self._wrong(line, say("a name has the fields en and ko, each a text"), key, "name")
+            return "", ""
+        english, korean = (getattr(found.get(language), "value", None) or "" for language in ("en", "ko"))
+        return english, korean
+
+    def _tags(self, fields: dict[str, tuple[int, Node]], key: str) -> tuple[str, ...]:
+        line, node = fields.get("tags", (0, None))
+        if node is None or (isinstance(node, Text) and node.value is None):
+            return ()
+        if not isinstance(node, Items) or not all(isinstance(one, Text) and one.value for one in node.items):
+            self._wrong(line, say("tags are a list of texts"), key, "tags")
+            return ()
+        return tuple(str(one.value) for one in node.items if isinstance(one, Text))
+
+    def _text(self, fields: dict[str, tuple[int, Node]], name: str, key: str) -> str:
+        line, node = fields.get(name, (0, Text(0, None)))
+        if not isinstance(node, Text):
+            self._wrong(line, say("it is a single text"), key, name)
+            return ""
+        return node.value or ""
+
+    def _margin(self, fields: dict[str, tuple[int, Node]], text: str, key: str) -> float | None:
+        if not text:
+            return None
+        if not NUMBER.fullmatch(text):
+            self._wrong(fields["margin"][0], say("a margin is a number, not '{given}'", given=text[:60]), key, "margin")
+            return None
+        return float(text)
+
+    def _wrong(self, line: int, why: Message, key: str = "", field: str = "") -> None:
+        self.mistakes.append(_at(self.name, line, why, key, field))
+
+
+def _status(given: str, certified: str, facts: Facts) -> str:
+    """What the file says of this very definition: certified with another one, it is a draft.
+
+    Raises:
+        Refused: an unknown state, or one that doesn't say what was certified.
+    """
+    status = given or DRAFT
+    if status not in STATES:
+        raise Refused("a status is draft, certified or deprecated, not '{given}'", given=status[:60], at="status")
+    if status == CERTIFIED and not certified:
+        raise Refused(
+            "a certified metric says in the field certified which definition was: {hash} is this one",
+            hash=facts.hash,
+            at="certified",
+        )
+    return DRAFT if status == CERTIFIED and certified != facts.hash else status
+
+
+def _place(name: str, line: int) -> str:
+    return f"{name}:{line}"
+
+
+def _at(name: str, line: int, why: Message, key: str = "", field: str = "") -> Refused:
+    """One sentence with file, line, and where it is known key and field."""
+    if key and field:
+        return Refused(
+            "{file}, line {line}, metric {key}, field {field}: {why}",
+            file=name,
+            line=line,
+            key=key,
+            field=field,
+            why=why,
+        )
+    if field:
+        return Refused("{file}, line {line}, field {field}: {why}", file=name, line=line, field=field, why=why)
+    return Refused("{file}, line {line}: {why}", file=name, line=line, why=why)

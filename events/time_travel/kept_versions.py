@@ -1,0 +1,103 @@
+"""Keep the files of versions that a final analysis names, until the retention period, an erasure or another store.
+
+Compaction takes files out of the table and `vacuum` deletes them a week later; those of a kept version stay. What may
+not be kept any longer is let go here *before* its files are deleted, so that nobody takes them for lost.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import date
+
+import pyarrow as pa
+from django.utils import timezone
+
+from events.delta import raw_files
+from events.delta.rewrite import day_of, rows_of
+from events.delta.snapshot import snapshot
+from events.models import KeptVersion
+from events.time_travel.store_files import StoreFiles
+from events.user_numbers import dictionary
+
+
+def keep(files: StoreFiles) -> KeptVersion:
+    """Keep the files of this version from now on."""
+    return KeptVersion.objects.create(
+        version=files.version,
+        files={"events": files.events, "dictionary": files.dictionary, "numbered": files.numbered},
+    )
+
+
+def files_of(row: KeptVersion) -> StoreFiles:
+    """What was kept."""
+    return StoreFiles(
+        version=row.version,
+        events=tuple(row.files["events"]),
+        dictionary=tuple(row.files["dictionary"]),
+        numbered=bool(row.files["numbered"]),
+    )
+
+
+def kept_paths() -> frozenset[str]:
+    """Every file that must not be deleted although it may have left the table."""
+    return frozenset(path for row in _kept() for path in _paths(row))
+
+
+def missing_in(files: StoreFiles) -> list[str]:
+    """Those of these files that aren't there."""
+    there = set(raw_files.names())
+    return [path for path in (*files.events, *files.dictionary) if path not in there]
+
+
+def let_go_before_erasure() -> int:
+    """Every version with a file that has left the table: an erasure deletes those, whoever's rows they hold."""
+    present = set(snapshot().paths())
+    return _let_go(KeptVersion.Gone.ERASURE, (row for row in _kept() if not present.issuperset(_paths(row))))
+
+
+def let_go_old(wanted: Callable[[date], bool], change: Callable[[pa.Table, bool], pa.Table]) -> int:
+    """Versions with rows that the retention period has taken out of the table.
+
+    Args:
+        wanted: whether files of this date may hold such rows.
+        change: rows of a file to those that stay; the very same table where all do.
+    """
+    known: dict[str, bool] = {}
+
+    def is_old(path: str) -> bool:
+        if path not in known:
+            known[path] = wanted(day_of(path)) and any(change(rows, False) is not rows for rows in rows_of(path))
+        return known[path]
+
+    present, there = set(snapshot().paths()), set(raw_files.names())
+    return _let_go(
+        KeptVersion.Gone.RETENTION,
+        (
+            row
+            for row in _kept()
+            if any(
+                is_old(path)
+                for path in _paths(row)
+                if path not in present and path in there and not dictionary.is_dictionary(path)
+            )
+        ),
+    )
+
+
+def let_go_missing() -> int:
+    """Versions of another store than the one that this database has now: after a restore, or for a new store."""
+    there = set(raw_files.names())
+    return _let_go(KeptVersion.Gone.OTHER_STORE, (row for row in _kept() if not there.issuperset(_paths(row))))
+
+
+def _kept() -> Iterator[KeptVersion]:
+    return KeptVersion.objects.filter(gone="").order_by("pk").iterator(chunk_size=20)
+
+
+def _paths(row: KeptVersion) -> Collection[str]:
+    return (*row.files["events"], *row.files["dictionary"])
+
+
+def _let_go(why: KeptVersion.Gone, rows: Iterator[KeptVersion]) -> int:
+    gone = [row.pk for row in rows]
+    for pk in gone:
+        KeptVersion.objects.filter(pk=pk).update(gone=why, gone_at=timezone.now())
+    return len(gone)

@@ -1,0 +1,41 @@
+"""The rows behind a digest. Columns out: ``digest`` of one person's rows, ``rows`` how many they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from events.user_numbers.naming import TEXT
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+COLUMNS = ("event", "time", "properties", "message_id", "received_at")
+
+
+def person_digests(log: ir.Table, people: ir.Table) -> ir.Table:
+    """For each of these people the SHA-256 of all their events in the log, in the order of the digests.
+
+    The rows of a person are sorted as texts, and the persons by their digests, so that neither the order of files nor
+    that of rows in them changes anything.
+
+    Args:
+        log: the event log of the embedded engine.
+        people: ``user_id`` of the people, each once.
+    """
+    who = TEXT if TEXT in log.columns else "user_id"
+    texts: Any = ""
+    for name in (who, *COLUMNS):
+        texts = texts + _said(log[name])
+    rows = log.mutate(said=texts).semi_join(people, "user_id").select("user_id", "said")
+    found = rows.group_by("user_id").agg(
+        digest=rows.said.collect().sort().join("").hexdigest("sha256"), rows=rows.count()
+    )
+    return found.select("digest", "rows").order_by("digest")
+
+
+def _said(column: Any) -> Any:
+    """A value with its length in front, so that two rows never read alike; a missing one is a dash."""
+    import ibis
+
+    text = column.cast("string")
+    return ibis.coalesce(text.length().cast("string") + ":" + text, ibis.literal("-"))

@@ -1,0 +1,34 @@
+"""The files that the store consists of at one version: enough to read it again when the log has forgotten it."""
+
+from dataclasses import dataclass
+
+from events.delta.snapshot import Snapshot
+from events.user_numbers import dictionary
+
+
+@dataclass(frozen=True)
+class StoreFiles:
+    """One version of the store.
+
+    Attributes:
+        version: as Delta counts.
+        events: paths of the Parquet files with events, below the store's address, as the log has them.
+        dictionary: alike of the files with the users' numbers.
+        numbered: every event's user has a number.
+    """
+
+    version: int
+    events: tuple[str, ...]
+    dictionary: tuple[str, ...]
+    numbered: bool
+
+
+def files_at(at: Snapshot) -> StoreFiles:
+    """Of the version that this snapshot has open."""
+    paths = sorted(at.paths())
+    return StoreFiles(
+        version=int(at.handle.version()),
+        events=tuple(path for path in paths if not dictionary.is_dictionary(path)),
+        dictionary=tuple(path for path in paths if dictionary.is_dictionary(path)),
+        numbered=not at.unnumbered(),
+    )

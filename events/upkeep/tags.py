@@ -1,0 +1,154 @@
+"""Put tags on things; rename, merge and delete tags for all things at once."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Model
+
+from events.models import Tag
+from events.upkeep.thing_kinds import ThingKind, thing_kinds
+from runs.refusals import Refused
+
+MOST = 10  # tags of one thing: more say nothing
+LONGEST = 40
+WORD = re.compile(r"[\w.\-/+&]+")  # letters and digits of every script
+
+
+def tag_name(typed: str) -> str:
+    """A tag as it is kept: lower case, blanks as hyphens, one way to write each letter.
+
+    Raises:
+        Refused: it is empty, too long or holds other signs.
+    """
+    name = re.sub(r"\s+", "-", unicodedata.normalize("NFC", typed).strip().lower())
+    if not WORD.fullmatch(name) or len(name) > LONGEST:
+        raise Refused(
+            "A tag is one short word of letters, digits and - . / + &, at most {most} of them: “{tag}” isn't.",
+            at="tags",
+            most=LONGEST,
+            tag=typed[:60],
+        )
+    return name
+
+
+def tag_names(typed: str) -> list[str]:
+    """The tags of a field where commas stand between them.
+
+    Raises:
+        Refused: as `tag_name`.
+    """
+    return [tag_name(word) for word in typed.split(",") if word.strip()]
+
+
+def set_tags(*, thing: Model, names: Iterable[str]) -> list[str]:
+    """Give a thing these tags and no others; new ones are made. Returns them, in order.
+
+    Raises:
+        Refused: too many, or one that can't be a tag.
+    """
+    wanted = sorted({tag_name(name) for name in names})
+    if len(wanted) > MOST:
+        raise Refused("At most {most} tags for one thing.", at="tags", most=MOST)
+    row: Any = thing
+    with transaction.atomic():
+        row.tags.set([Tag.objects.get_or_create(name=name)[0] for name in wanted])
+    return wanted
+
+
+def rename_tag(*, tag: Tag, name: str) -> Tag:
+    """Give a tag another name; where there is one of that name, both become it.
+
+    Raises:
+        Refused: it can't be a tag.
+    """
+    wanted = tag_name(name)
+    with transaction.atomic():
+        row = Tag.objects.select_for_update().get(pk=tag.pk)
+        other = Tag.objects.filter(name=wanted).exclude(pk=row.pk).first()
+        if other is not None:
+            return merge_tags(tag=row, into=other)
+        _rewrite_texts(row.name, wanted)
+        row.name = wanted
+        row.save(update_fields=["name"])
+    return row
+
+
+def merge_tags(*, tag: Tag, into: Tag) -> Tag:
+    """Put `into` on everything that bears `tag`, and delete `tag`; returns `into`.
+
+    Raises:
+        Refused: both are the same.
+    """
+    if tag.pk == into.pk:
+        raise Refused("A tag can't be merged into itself.", at="into")
+    with transaction.atomic():
+        # In the order of their ids: two merges of the same pair, each way round, must not wait for each other.
+        locked = {
+            row.pk: row for row in Tag.objects.select_for_update().filter(pk__in=[tag.pk, into.pk]).order_by("pk")
+        }
+        if len(locked) < 2:
+            raise Refused("There is no such tag any more.")
+        _rewrite_texts(locked[tag.pk].name, locked[into.pk].name)
+        for kind in _related():
+            links, thing = _links(kind)
+            both = links.filter(tag_id=into.pk).values(thing)
+            links.filter(tag_id=tag.pk).exclude(**{f"{thing}__in": both}).update(tag_id=into.pk)
+        locked[tag.pk].delete()
+    return locked[into.pk]
+
+
+def delete_tag(*, tag: Tag) -> None:
+    """Take a tag off everything, for good."""
+    with transaction.atomic():
+        _rewrite_texts(tag.name, "")
+        tag.delete()
+
+
+def tags_in_use(kind: ThingKind) -> list[str]:
+    """The names of the tags that things of a kind bear."""
+    links, _thing = _links(kind)
+    return list(Tag.objects.filter(pk__in=links.values("tag_id")).values_list("name", flat=True))
+
+
+def all_tags() -> list[tuple[Tag, int]]:
+    """Every tag and how many things bear it."""
+    counts: dict[int, int] = {}
+    for kind in _related():
+        links, _thing = _links(kind)
+        for row in links.values("tag_id").annotate(number=Count("pk")):
+            counts[row["tag_id"]] = counts.get(row["tag_id"], 0) + row["number"]
+    texts = Counter(name for kind in _with_texts() for text in _texts(kind, ",") for name in text.split(","))
+    return [(tag, counts.get(tag.pk, 0) + texts[tag.name]) for tag in Tag.objects.all()]
+
+
+def _related() -> list[ThingKind]:
+    return [kind for kind in thing_kinds() if not kind.tag_text]
+
+
+def _with_texts() -> list[ThingKind]:
+    return [kind for kind in thing_kinds() if kind.tag_text]
+
+
+def _texts(kind: ThingKind, part: str) -> list[str]:
+    rows = kind.row_class._base_manager.filter(**{f"{kind.tag_text}__contains": part})
+    return list(rows.values_list(kind.tag_text, flat=True))
+
+
+def _rewrite_texts(old: str, new: str) -> None:
+    """Where tags are kept as ",a,b,": `new` in the place of `old`, or nothing."""
+    for kind in _with_texts():
+        for row in kind.row_class._base_manager.filter(**{f"{kind.tag_text}__contains": f",{old},"}):
+            names = [new if name == old else name for name in getattr(row, kind.tag_text).split(",")]
+            left = sorted({name for name in names if name})
+            setattr(row, kind.tag_text, f",{','.join(left)}," if left else "")
+            row.save(update_fields=[kind.tag_text])
+
+
+def _links(kind: ThingKind) -> tuple[Any, str]:
+    """The rows that put tags on things of a kind, and their column that names the thing."""
+    field = kind.row_class._meta.get_field("tags")
+    return field.remote_field.through._default_manager.all(), f"{field.m2m_field_name()}_id"

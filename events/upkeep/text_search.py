@@ -1,0 +1,213 @@
+"""Find things by text: a part of a word is enough, in both languages, on every database, without an extension.
+
+Each word must stand somewhere in a thing: in its columns, in a tag, in what people call its behaviours, or in its shown
+title. Texts are compared as NFC, and columns are asked for the decomposed form (NFD) too: some machines type Korean as
+single Jamo, and what they have stored must be found. What an experiment found is in no column that is asked.
+"""
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model, Q, QuerySet
+from django.utils import translation
+
+from events.catalogue import labels
+from events.models import EventLabel
+from events.upkeep.owners import owner_name, with_owner
+from events.upkeep.thing_kinds import ThingKind
+
+LONGEST = 200  # characters of a question
+MOST_WORDS = 8
+MOST_TITLES = 1_000  # the newest rows whose made titles are looked at
+MOST_EVENTS = 50  # events whose display name holds a word
+AROUND = 60  # characters of a snippet on each side
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Where a word stands: the text before it, the word as it is written there, the text after it."""
+
+    before: str
+    word: str
+    after: str
+
+    @property
+    def text(self) -> str:
+        """The whole."""
+        return f"{self.before}{self.word}{self.after}"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One thing that was found, in the reader's language."""
+
+    kind: ThingKind
+    pk: int
+    title: str
+    url: str
+    state: str
+    owner: str
+    made: datetime
+    snippet: Snippet | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first hits, kind by kind, the newest first in each; `more` is the place where the next ones begin, or ""."""
+
+    hits: tuple[Hit, ...]
+    more: str
+
+
+def words_of(typed: str) -> tuple[str, ...]:
+    """The words of a question."""
+    text = unicodedata.normalize("NFC", typed.replace("\x00", " "))[:LONGEST]
+    return tuple(dict.fromkeys(text.split()))[:MOST_WORDS]
+
+
+def search(kinds: Iterable[ThingKind], words: Sequence[str], *, limit: int, after: str = "") -> Answer:
+    """Find things of several kinds.
+
+    Args:
+        kinds: those that this reader may see, in the order of the answer.
+        words: of `words_of`; none finds nothing.
+        limit: hits at most.
+        after: `Answer.more` of the page before; nonsense begins anew.
+    """
+    found: list[Hit] = []
+    begin, below = _place(after)
+    known = list(kinds)
+    if begin in [kind.slug for kind in known]:
+        known = known[[kind.slug for kind in known].index(begin) :]
+    else:
+        below = None
+    for kind in known if words else ():
+        rows = matching(kind, words)
+        if below is not None:
+            rows = rows.filter(pk__lt=below)
+        below = None
+        room = limit - len(found)
+        page = list(with_owner(kind, rows).order_by("-pk")[: room + 1])
+        found += [_hit(kind, row, words) for row in page[:room]]
+        if len(page) > room:
+            # Behind the last hit of this kind; where the kinds before have taken all the room, at its first.
+            return Answer(tuple(found), _more(kind, page[room - 1].pk if room else page[0].pk + 1))
+    return Answer(tuple(found), "")
+
+
+def matching(kind: ThingKind, words: Sequence[str]) -> QuerySet[Any]:
+    """The things of a kind that hold every word, in no order."""
+    base, here = kind.row_class._base_manager, Q()
+    for word in words:
+        here &= Q(pk__in=base.filter(_holds(kind, word)).values("pk"))
+    if kind.made_titles:
+        here |= Q(pk__in=_titled(kind, words))
+    return kind.rows().filter(here)
+
+
+def _holds(kind: ThingKind, word: str) -> Q:
+    """The condition that a row holds a word."""
+    forms = {word, unicodedata.normalize("NFD", word)}
+    found = Q()
+    for form in forms:
+        for name in kind.text_in:
+            found |= Q(**{f"{name}__icontains": form})
+        # SQLite's JSON keeps letters beyond ASCII as \\uXXXX, PostgreSQL as themselves.
+        for name in kind.lists_in:
+            found |= Q(**{f"{name}__icontains": form}) | Q(**{f"{name}__icontains": json.dumps(form)[1:-1]})
+        if kind.tag_text:
+            found |= Q(**{f"{kind.tag_text}__icontains": form.lower()})
+        else:
+            found |= Q(pk__in=kind.row_class._base_manager.filter(tags__name__icontains=form.lower()).values("pk"))
+    for event in _called(forms):
+        for name in kind.behaviours_in:
+            found |= Q(**{f"{name}__icontains": event})
+    return found
+
+
+def _called(forms: Iterable[str]) -> list[str]:
+    """Events whose display name in either language holds the word."""
+    named = Q()
+    for form in forms:
+        named |= Q(name_en__icontains=form) | Q(name_ko__icontains=form)
+    return list(EventLabel.objects.filter(named).values_list("event", flat=True).distinct()[:MOST_EVENTS])
+
+
+def _titled(kind: ThingKind, words: Sequence[str]) -> list[int]:
+    """Rows whose title, as readers of either language are shown it, holds every word: it may stand in no column."""
+    wanted = [word.casefold() for word in words]
+    found: set[int] = set()
+    rows = list(kind.rows().order_by("-pk")[:MOST_TITLES])
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language), labels.shown_here():
+            titles = {row.pk: _folded(kind.title_of(row)) for row in rows}
+        found |= {pk for pk, title in titles.items() if all(word in title for word in wanted)}
+    return list(found)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _hit(kind: ThingKind, row: Any, words: Sequence[str]) -> Hit:
+    title = kind.title_of(row)
+    return Hit(
+        kind=kind,
+        pk=row.pk,
+        title=title,
+        url=kind.url_of(row),
+        state=kind.state_of(row),
+        owner=owner_name(kind, row),
+        made=getattr(row, kind.made),
+        snippet=snippet(_texts(kind, row, title), words),
+    )
+
+
+def _texts(kind: ThingKind, row: Model, title: str) -> list[str]:
+    """What the columns of a row say, but for its title, which is shown anyway."""
+    found: list[str] = []
+    for name in (*kind.text_in, *kind.lists_in):
+        value: Any = row
+        for step in name.split("__"):
+            value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+        found += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    texts = [unicodedata.normalize("NFC", text) for text in found]
+    return [text for text in texts if text not in ("", title)]
+
+
+def snippet(texts: Iterable[str], words: Sequence[str]) -> Snippet | None:
+    """The first place where a word stands, with a little around it; None where none of the texts holds one."""
+    for text in texts:
+        flat = " ".join(text.split())
+        folded = flat.lower()
+        if len(folded) != len(flat):  # a letter that grows in lower case: places wouldn't fit
+            folded = flat
+        for word in words:
+            at = folded.find(word.lower())
+            if at >= 0:
+                end = at + len(word)
+                before = ("…" if at > AROUND else "") + flat[max(at - AROUND, 0) : at]
+                return Snippet(
+                    before, flat[at:end], flat[end : end + AROUND] + ("…" if len(flat) > end + AROUND else "")
+                )
+    return None
+
+
+def _more(kind: ThingKind, below: int) -> str:
+    return base64.urlsafe_b64encode(f"{kind.slug}:{below}".encode()).decode().rstrip("=")
+
+
+def _place(after: str) -> tuple[str, int | None]:
+    """The kind and the number of a cursor; nonsense is the beginning."""
+    try:
+        slug, _, below = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return "", None
+    return (slug, int(below)) if below.isascii() and below.isdigit() and len(below) < 19 else ("", None)

@@ -1,0 +1,120 @@
+"""The kinds of things that people make and keep in order: experiments, studies, moments, segments.
+
+Each app lists its own in its configuration (`thing_kinds` in `apps.py`), by names: so no app imports one above it. A
+kind that is listed can be tagged, owned, searched for and, if it has a column for it, archived.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model, QuerySet
+from django.urls import reverse
+from django.utils.functional import Promise
+
+ARCHIVED_AT: Mapping[str, Any] = {"archived_at__isnull": False}
+
+
+@dataclass(frozen=True)
+class ThingKind:
+    """One kind of things. Its model has the columns `created_by` and `owner`, and the relation `tags` to `Tag`.
+
+    Or texts in their place: `tag_text` and `owner_text` name them.
+
+    Attributes:
+        slug: its name in addresses and in REST; it never changes.
+        model: "app.Model".
+        name, plural: what people call one, and several.
+        page: route of a thing's page, then the attributes of a row that are its arguments.
+        list_page: route of the list of all.
+        title: attribute with the name that readers are shown; "" for the row's own text.
+        state: method that says how it stands, in the reader's language; never about an outcome.
+        made: attribute with the time at which it was made.
+        joined: relations that title and page read, as for `select_related`.
+        text_in: columns that search reads. None may hold what an experiment found: outcomes are locked until their day.
+        lists_in: columns with a JSON list of texts that search reads too.
+        behaviours_in: columns with names of events; search knows what people call these.
+        made_titles: the shown title may be made of other columns, so that search must look at the title itself.
+        archived: the condition of those that are put away.
+        own_archive: it is archived by its own services, and not by `events.upkeep.put_away`.
+        tag_text: column with the tags as text, ",a,b,", where there is no relation; its lists are its own.
+        owner_text: column with the name of the owner's account, where there is no relation.
+    """
+
+    slug: str
+    model: str
+    name: str | Promise
+    plural: str | Promise
+    page: tuple[str, ...]
+    list_page: str
+    title: str = ""
+    state: str = "get_status_display"
+    made: str = "created_at"
+    joined: tuple[str, ...] = ()
+    text_in: tuple[str, ...] = ()
+    lists_in: tuple[str, ...] = ()
+    behaviours_in: tuple[str, ...] = ()
+    made_titles: bool = False
+    archived: Mapping[str, Any] = field(default_factory=lambda: ARCHIVED_AT)
+    own_archive: bool = False
+    tag_text: str = ""
+    owner_text: str = ""
+
+    @property
+    def row_class(self) -> Any:
+        """The model itself."""
+        return apps.get_model(self.model)
+
+    def rows(self) -> "QuerySet[Any]":
+        """Every row with what its name and address read, without heavy columns."""
+        manager = self.row_class.objects
+        if hasattr(manager, "light"):
+            rows: QuerySet[Any] = manager.light(*self.joined)
+            return rows
+        rows = manager.select_related(*self.joined) if self.joined else manager.all()
+        return rows.defer(*(f"{path}__{name}" for path in self.joined for name in self._heavy(path)))
+
+    def _heavy(self, path: str) -> tuple[str, ...]:
+        found: Any = self.row_class
+        for step in path.split("__"):
+            found = found._meta.get_field(step).related_model
+        return tuple(getattr(found, "HEAVY", ()))
+
+    def current(self) -> "QuerySet[Any]":
+        """Those that aren't archived."""
+        return self.rows().exclude(**self.archived)
+
+    def title_of(self, row: Model) -> str:
+        """Its name as this reader is shown it."""
+        return str(attrgetter(self.title)(row)) if self.title else str(row)
+
+    def state_of(self, row: Model) -> str:
+        """How it stands, in words."""
+        return str(getattr(row, self.state)())
+
+    def url_of(self, row: Model) -> str:
+        """Its page."""
+        route, *names = self.page
+        return reverse(route, args=[attrgetter(name)(row) for name in names])
+
+    def permission(self, action: str) -> str:
+        """What a person needs: "view" or "change"."""
+        meta = self.row_class._meta
+        return f"{meta.app_label}.{action}_{meta.model_name}"
+
+
+def thing_kinds() -> list[ThingKind]:
+    """Those of every app, the topmost app first: people look for experiments before they look for segments."""
+    return [kind for app in apps.get_app_configs() for kind in getattr(app, "thing_kinds", ())]
+
+
+def find_kind(slug: str) -> ThingKind | None:
+    """The kind of this name; None when there is none."""
+    return next((kind for kind in thing_kinds() if kind.slug == slug), None)
+
+
+def kind_of(thing: Model | type[Model]) -> ThingKind:
+    """The kind of a row, or of a model."""
+    return next(kind for kind in thing_kinds() if kind.model == thing._meta.label)

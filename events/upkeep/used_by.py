@@ -1,0 +1,45 @@
+"""What uses a thing, and whether that runs: apps list functions that say so (`thing_uses` in `apps.py`)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.db.models import Model
+from django.utils.module_loading import import_string
+
+from events.upkeep.thing_kinds import kind_of
+
+
+@dataclass(frozen=True)
+class UsedBy:
+    """One use of one thing.
+
+    Attributes:
+        kind: of the thing that is used, as `ThingKind.slug`.
+        key: the thing's key, or its number as text where it has none.
+        by: what uses it, as a sentence names it.
+        live: it runs now, so that the thing can't be put away.
+    """
+
+    kind: str
+    key: str
+    by: str
+    live: bool
+
+
+def all_uses() -> Iterator[UsedBy]:
+    """Those that every app knows of."""
+    for app in apps.get_app_configs():
+        for name in getattr(app, "thing_uses", ()):
+            yield from import_string(name)()
+
+
+def live_uses(thing: Model) -> list[str]:
+    """What runs with a thing now, by name."""
+    kind, key = kind_of(thing).slug, key_of(thing)
+    return [use.by for use in all_uses() if use.live and (use.kind, use.key) == (kind, key)]
+
+
+def key_of(thing: Model) -> str:
+    """By what uses name it."""
+    return str(getattr(thing, "key", thing.pk))

@@ -1,0 +1,62 @@
+"""When the outcome of a holdout may be read: on the dates that were planned, and never in between. Pure.
+
+A reading sees the data up to its date alone, whenever it is computed. So one that was missed can be made up, and one
+that is computed twice shows nothing new.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from events.windows import Clock
+from experiments.analyse.holdout_report.holdout_question import HoldoutQuestion
+
+WAITING, OPEN = "waiting", "open"
+
+
+@dataclass(frozen=True)
+class Due:
+    """What may be read now.
+
+    Attributes:
+        state: `open` or `waiting`.
+        why: `before` the first reading, `between` readings, `done` after the last, `due`, `any_time`.
+        until: moment up to which the data are read; what is later is not looked at.
+        reading: date of the reading that is due; None while waiting.
+        next_on: date of the next reading; None after the last and where any day is one.
+        final: it is the last reading.
+    """
+
+    state: str
+    why: str
+    until: datetime
+    reading: date | None
+    next_on: date | None
+    final: bool
+
+
+def due(asked: HoldoutQuestion, clock: Clock, data_end: datetime, taken: Collection[date]) -> Due:
+    """Whether the outcome may be read.
+
+    Args:
+        asked: the plan.
+        clock: by which its days begin.
+        data_end: of the log.
+        taken: dates of the readings that were made already.
+    """
+    over = [day for day in asked.readings if clock.midnight(day) <= data_end]
+    final = asked.end in over
+    if asked.method == "always_valid":
+        until = min(data_end, clock.midnight(asked.end))
+        if asked.end in taken:
+            return Due(WAITING, "done", until, None, None, final=True)
+        return Due(OPEN, "any_time", until, asked.end if final else clock.local_date(until), None, final)
+    next_on = next((day for day in asked.readings if day not in over), None)
+    if not over:
+        return Due(WAITING, "before", data_end, None, next_on, final=False)
+    latest = over[-1]
+    if taken and max(taken) >= latest:
+        return Due(
+            WAITING, "done" if final else "between", min(data_end, clock.midnight(asked.end)), None, next_on, final
+        )
+    return Due(OPEN, "due", clock.midnight(latest), latest, next_on, final)

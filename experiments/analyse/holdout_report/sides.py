@@ -1,0 +1,18 @@
+"""What the log says of the holdout and of the rest. Pure."""
+
+from dataclasses import dataclass
+
+from stats.summaries import Joint
+
+
+@dataclass(frozen=True)
+class SideMoments:
+    """What the log says of both sides.
+
+    Attributes:
+        units: who count, by side.
+        outcome: joint moments of the outcome (and its denominator) over the mature ones, by side.
+    """
+
+    units: dict[str, int]
+    outcome: dict[str, Joint]

@@ -1,0 +1,1 @@
+"""Who shares units with whom, and whether one experiment changes what another does."""

@@ -1,0 +1,57 @@
+"""Questions about units that met two experiments, as Ibis expressions. Nothing runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from events.counting.day_index import utc
+from events.counting.unit_values import Basis
+from experiments.analyse.gather import queries
+from experiments.plan.question import Question
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def before(exposures: ir.Table, until: datetime) -> ir.Table:
+    """Exposures before a moment."""
+    return exposures.filter(exposures.time < utc(until))
+
+
+def of_one_arm(met: ir.Table, arms: Sequence[str]) -> ir.Table:
+    """Of the answer of `gather.queries.met` the units with one arm of the plan."""
+    return met.filter(met.variant == met.last_variant, met.variant.isin(list(arms)))
+
+
+def both(first: ir.Table, second: ir.Table) -> ir.Table:
+    """The first's units who met the second too; `segment` holds the arm that they have there.
+
+    A segment is the one column that travels through all questions of an analysis, and here no other is asked for.
+    """
+    other = second.select("user_id", other=second.variant)
+    joined = first.join(other, "user_id")
+    return joined.mutate(segment=joined.other).select(first.columns)
+
+
+def counts(shared: ir.Table) -> ir.Table:
+    """One row for each pair of arms: ``variant, segment, units``."""
+    return shared.group_by("variant", "segment").aggregate(units=shared.count())
+
+
+def sizes(met: ir.Table) -> ir.Table:
+    """One row for each arm: ``variant, units``."""
+    return met.group_by("variant").aggregate(units=met.count())
+
+
+def cells(
+    events: ir.Table, shared: ir.Table, asked: Question, basis: Basis, *, first_anchor: datetime, most_days: int
+) -> ir.Table:
+    """Moments of the outcome by arm and by arm of the other experiment, as `gather.queries.cells`."""
+    import ibis
+
+    units = queries.units(events, shared, asked, basis)
+    values = queries.unit_values(events, units, asked, basis, first_anchor=first_anchor, most_days=most_days)
+    # One row for each pair of arms: weeks are of no interest here.
+    return queries.cells(values.mutate(week=ibis.literal(0)), asked, ())

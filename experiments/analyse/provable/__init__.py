@@ -1,0 +1,1 @@
+"""What a final analysis was made of, so that anyone with its data can compute it again, and the comparison then."""

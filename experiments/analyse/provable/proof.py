@@ -1,0 +1,122 @@
+"""The proof of a final analysis: a small document that says what it was made of, and holds the digests of the rest.
+
+It names no unit. Whoever signs it vouches for the plan, the data and the result at once, by their digests.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.utils.module_loading import import_string
+
+from events.asking import Questions
+from events.models import MetricVersion
+from events.time_travel.data_digest import DataDigest, digest_of
+from events.time_travel.kept_versions import keep
+from events.time_travel.store_files import StoreFiles
+from experiments.analyse.gather import queries
+from experiments.analyse.gather.answers import Audit
+from experiments.analyse.result import Readout
+from experiments.metric_choice.taking_over import chosen_of
+from experiments.models import Analysis, Experiment
+from experiments.plan.question import Question
+from experiments.plan.registered.register import registration_of
+from reporting.canonical import sha256_of
+from reporting.document import dump
+
+FORMAT = "insight-final-analysis/1"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What an analysis read, beside its plan.
+
+    Attributes:
+        files: the store at the version that was read; None in a warehouse of the customer's own.
+        digest: of the events of everyone who met the experiment; None there, too.
+        audit: what the database said of the assignments.
+        today: local date as ISO text.
+        looks_before: how many looks there were.
+    """
+
+    files: StoreFiles | None
+    digest: DataDigest | None
+    audit: Audit
+    today: str
+    looks_before: int
+
+
+def digest_read(store: Questions, asked: Question) -> DataDigest | None:
+    """Of the events of everyone who met the experiment; None outside the embedded engine."""
+    if store.warehouse.files is None:
+        return None
+    met = queries.exposures(store.log, asked, store.basis).select("user_id").distinct()
+    return digest_of(store, met)
+
+
+def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources: Sources) -> dict[str, Any]:
+    """The document of a final analysis with its signature; the version of the store is kept from now on.
+
+    Call it in the transaction that makes the analysis final.
+    """
+    document = {
+        "format": FORMAT,
+        "experiment": readout.plan.key,
+        "analysis": analysis.pk,
+        "verdict": "" if readout.verdict is None else str(readout.verdict.code),
+        "plan": _plan(analysis.experiment, readout),
+        "asked": analysis.inputs["asked"],
+        "data": _data(readout, sources),
+        "metrics": _metrics(analysis.experiment),
+        "assignments": dump(sources.audit),
+        "looks_before": sources.looks_before,
+        "peek": analysis.peek,
+        "seed": str(analysis.seed),  # a text: it may be larger than what every program reads as a whole number
+        "today": sources.today,
+        "result_sha256": sha256_of(payload),
+    }
+    signed: dict[str, Any] = _signer()(document)
+    return signed
+
+
+def _plan(experiment: Experiment, readout: Readout) -> dict[str, Any]:
+    row = registration_of(experiment)
+    return {
+        "registered_sha256": None if row is None else row.sha256,
+        "registered_at": None if row is None else row.made_at.isoformat(),
+        "definition": readout.plan.definition,
+    }
+
+
+def _data(readout: Readout, sources: Sources) -> dict[str, Any]:
+    found: dict[str, Any] = {"end": readout.data_end, "time_zone": readout.time_zone, "events": readout.events}
+    if sources.files is None or sources.digest is None:
+        return {**found, "store_version": None}
+    return {
+        **found,
+        "store_version": sources.files.version,
+        "kept": keep(sources.files).pk,
+        "sha256": sources.digest.sha256,
+        "units": sources.digest.people,
+        "rows": sources.digest.rows,
+    }
+
+
+def _metrics(experiment: Experiment) -> list[dict[str, Any]]:
+    def one(definition: str, version: MetricVersion) -> dict[str, Any]:
+        return {
+            "metric": version.metric.key,
+            "version": version.number,
+            "definition": definition,
+            "sha256": version.hash,
+        }
+
+    return sorted(
+        (one(definition, version) for definition, version in chosen_of(experiment).items()),
+        key=lambda row: (row["metric"], row["definition"]),
+    )
+
+
+def _signer() -> Any:
+    """What the site lists as `signs_proofs`: it adds its software, the time and the signature."""
+    return next(import_string(app.signs_proofs) for app in apps.get_app_configs() if hasattr(app, "signs_proofs"))

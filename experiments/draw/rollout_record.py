@@ -1,0 +1,92 @@
+"""A rollout as it is served: which arm, to whom, how much of it when. Pure (docs/assignment.md, "RolloutRecord").
+
+Shares grow by date, so what is served follows from the record and the moment: no process has to be told of a step.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from experiments.draw.bucketing import STEPS, unit_hash
+
+ROLLING, HELD, KILLED = "rolling", "held", "killed"
+Json = Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """From `at` on the share is `share`, in steps of 0.01 %."""
+
+    at: datetime
+    share: int
+
+
+@dataclass(frozen=True)
+class RolloutRow:
+    """One row of a rollout: a segment, or everyone.
+
+    Attributes:
+        segment: key of the segment; None for everyone.
+        rule: the segment's rule document when it is evaluated live; None for published membership.
+        steps: in the order of their moments; shares never fall.
+    """
+
+    segment: str | None
+    rule: Json
+    steps: tuple[Step, ...]
+
+    def share_at(self, moment: datetime) -> int:
+        """The share at a moment, 0 to 10,000 in steps of 0.01 %; 0 before the first step."""
+        return max((step.share for step in self.steps if step.at <= moment), default=0)
+
+
+@dataclass(frozen=True)
+class RolloutRecord:
+    """What is rolled out.
+
+    Attributes:
+        arm: index of the arm.
+        state: `rolling`, `held` (the share stays as it was then) or `killed` (everybody gets the default).
+        seed: of its own draw, which the experiment's draw says nothing about.
+        rows: in order; the first that matches a unit decides.
+        held_at: since when it is held; None otherwise.
+    """
+
+    arm: int
+    state: str
+    seed: str
+    rows: tuple[RolloutRow, ...]
+    held_at: datetime | None = None
+
+    def share(self, row: RolloutRow, now: datetime) -> int:
+        """The share of a row now; one that is held stays at that of the moment it was held at."""
+        return row.share_at(now if self.held_at is None else min(now, self.held_at))
+
+    def reaches(self, row: RolloutRow, drawn: str, now: datetime) -> bool:
+        """Whether the share of a row holds a draw (half-open, so that all SDKs agree at the edge).
+
+        Args:
+            row: that the unit belongs to.
+            drawn: the id that is hashed: the unit's, or its cluster's.
+            now: the moment of the call.
+        """
+        share = self.share(row, now)
+        return share >= STEPS or unit_hash(self.seed, drawn) < share / STEPS
+
+    def last_step(self, now: datetime) -> datetime | None:
+        """The moment of the last step that has taken effect; None before the first."""
+        if self.state == KILLED:
+            return None
+        until = now if self.held_at is None else min(now, self.held_at)
+        return max((step.at for step in self.steps if step.at <= until), default=None)
+
+    @property
+    def steps(self) -> Iterable[Step]:
+        """Those of all rows."""
+        return (step for row in self.rows for step in row.steps)
+
+
+def rollout_seed(seed: str) -> str:
+    """Seed of a rollout's draw, from that of its experiment: another draw, and the same one each time it is shipped."""
+    return f"{seed}:rollout"

@@ -1,0 +1,1 @@
+"""Outcomes of a plan that come from the catalogue of metrics."""

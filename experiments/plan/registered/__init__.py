@@ -1,0 +1,1 @@
+"""The preregistration: a text made of the plan alone, taken at the start, with its hash."""

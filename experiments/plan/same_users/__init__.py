@@ -1,0 +1,1 @@
+"""Which running experiments a plan would share units with."""

@@ -1,0 +1,23 @@
+"""Comments on a plan: written, settled, opened again. They are never deleted."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from experiments.models import Experiment, PlanComment
+from experiments.review.review_messages import COMMENT, tell
+
+
+@transaction.atomic
+def add_comment(*, experiment: Experiment, section: str, text: str, by: User | None) -> PlanComment:
+    """A remark on one section of a plan, and word of it to whom it concerns."""
+    made = PlanComment.objects.create(experiment=experiment, by=by, section=section, text=text)
+    tell(COMMENT, experiment, by=by, comment=made.pk, section=section, text=text)
+    return made
+
+
+def settle(*, comment: PlanComment, by: User | None, is_open: bool) -> PlanComment:
+    """Say that a comment is settled, or open it again."""
+    comment.resolved_by, comment.resolved_at = (None, None) if is_open else (by, timezone.now())
+    comment.save(update_fields=["resolved_by", "resolved_at"])
+    return comment

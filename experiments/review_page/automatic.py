@@ -1,0 +1,166 @@
+"""Checks that a plan fills by itself: each with a state and the numbers that it rests on. Words: `check_words`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from events.metrics import first_day, parse_metric
+from experiments.models import Analysis, Experiment, PlanComment, ReviewTick
+from experiments.plan.choices.cautions import MISSED
+from experiments.plan.lifecycle import LIVE
+from experiments.plan.record import Plan, PlannedRow
+from experiments.plan.stored import plan_of
+from experiments.plan_page.known_numbers import Known
+from runs.refusals import Refused
+from stats.results import computable
+
+LINK = re.compile(r"https?://\S+")
+EARLIER = 10  # experiments whose sample ratio is looked back at
+
+
+class CheckState(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    WARN = "warn"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class ReviewCheck:
+    """One line of the list.
+
+    Attributes:
+        code: which check; `state` what it found.
+        facts: numbers and keys that the sentence names, as JSON.
+        label: a team's own check in words; "" where the plan fills it.
+        required: it must be ticked before an approval.
+        tick: who looked, when, and the note; None while nobody has.
+        older: it was ticked for an earlier content of the plan.
+    """
+
+    code: str
+    state: CheckState
+    facts: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+    required: bool = False
+    tick: ReviewTick | None = None
+    older: bool = False
+
+
+def filled(row: Experiment, known: Known) -> list[ReviewCheck]:
+    """All checks that the plan fills, in the order of the page.
+
+    Args:
+        row: the draft, with its arms and audience.
+        known: what the warehouse said of it, or that nobody has asked.
+    """
+    plan = plan_of(row)
+    return [_power(plan, known), _placebo(plan), _guardrails(plan), _overlap(row, plan), *_rest(row, plan)]
+
+
+def _rest(row: Experiment, plan: Plan) -> Iterator[ReviewCheck]:
+    yield _window(plan)
+    yield _sample_ratio(row)
+    yield _links(row)
+
+
+def _power(plan: Plan, known: Known) -> ReviewCheck:
+    """The chance of seeing the planned effect with the planned units, where the warehouse knows how many come."""
+    found = known.size
+    needed = None if found is None or not computable(found.planned_units) else found.planned_units
+    facts = {"planned": plan.planned_units, "needed": needed, "power": known.facts.power, "wanted": plan.power}
+    if plan.planned_units is None:
+        return ReviewCheck("power", CheckState.MISSING, facts)
+    if known.facts.power is None:
+        return ReviewCheck("power", CheckState.WARN, facts)
+    return ReviewCheck("power", CheckState.OK if known.facts.power >= plan.power - MISSED else CheckState.WARN, facts)
+
+
+def _placebo(plan: Plan) -> ReviewCheck:
+    """Whoever claims a cause needs a placebo, or a reason why there is none; a plain A/B test needs neither."""
+    if plan.claim is None:
+        return ReviewCheck("placebo", CheckState.OK, {"needed": False, "arm": None})
+    arm = None if plan.placebo is None else plan.variants[plan.placebo].key
+    return ReviewCheck(
+        "placebo", CheckState.OK if arm is not None else CheckState.MISSING, {"needed": True, "arm": arm}
+    )
+
+
+def _guardrails(plan: Plan) -> ReviewCheck:
+    n, ruled = len(plan.guardrails), sum(name in plan.guardrail_rules for name in plan.guardrails)
+    state = CheckState.MISSING if n == 0 else CheckState.OK if ruled == n else CheckState.WARN
+    return ReviewCheck("guardrails", state, {"n": n, "with_margin": ruled})
+
+
+def _overlap(row: Experiment, plan: Plan) -> ReviewCheck:
+    """Live experiments that may take the same units: an audience in common, and no layer that keeps them apart."""
+    others = Experiment.objects.filter(status__in=[one.value for one in LIVE]).exclude(pk=row.pk)
+    if row.layer_id is not None:
+        others = others.exclude(layer=row.layer_id)
+    mine = _segments(plan.audience)
+    keys = [
+        other.key
+        for other in others.prefetch_related("audience").order_by("key")
+        if _meet(mine, _segments(tuple(PlannedRow(one.segment_key, one.coverage) for one in other.audience.all())))
+    ]
+    return ReviewCheck("overlap", CheckState.WARN if keys else CheckState.OK, {"n": len(keys), "experiments": keys})
+
+
+def _segments(rows: tuple[PlannedRow, ...]) -> frozenset[str] | None:
+    """Segments of an audience that enrols anybody; None for everyone."""
+    named = [row.segment for row in rows if row.coverage > 0]
+    if not rows or None in named:
+        return None
+    return frozenset(name for name in named if name is not None)
+
+
+def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
+    """Everyone meets everybody but nobody; two lists of segments meet where they name the same one."""
+    if one is None or other is None:
+        return one != frozenset() and other != frozenset()
+    return bool(one & other)
+
+
+def _window(plan: Plan) -> ReviewCheck:
+    """The behaviour's days end before the outcome's begin (METHODS 2.4)."""
+    if plan.claim is None or not plan.primary:
+        return ReviewCheck(
+            "window", CheckState.OK if plan.claim is None else CheckState.MISSING, {"needed": plan.claim is not None}
+        )
+    days = [first for text in plan.primary if (first := _first_day(text)) is not None]
+    facts = {"needed": True, "behaviour_days": plan.claim.days, "outcome_from": min(days, default=None)}
+    return ReviewCheck("window", CheckState.OK if days and min(days) >= plan.claim.days else CheckState.MISSING, facts)
+
+
+def _first_day(metric: str) -> int | None:
+    try:
+        return first_day(parse_metric(metric))
+    except Refused:
+        return None
+
+
+def _sample_ratio(row: Experiment) -> ReviewCheck:
+    """How often the latest experiments had a broken split: about the site's set-up, not about this plan."""
+    seen, broken = 0, 0
+    started = Experiment.objects.filter(started_at__isnull=False).exclude(pk=row.pk).order_by("-started_at")
+    for other in started[:EARLIER]:
+        last = Analysis.objects.filter(experiment=other, status="done").order_by("-pk").values_list("checks", flat=True)
+        checks = last.first()
+        if checks is not None:
+            seen += 1
+            broken += any(isinstance(one, dict) and one.get("invalid") == "srm" for one in checks)
+    return ReviewCheck("sample_ratio", CheckState.WARN if broken else CheckState.OK, {"n": seen, "broken": broken})
+
+
+def _links(row: Experiment) -> ReviewCheck:
+    """Addresses in the plan's texts, comments and notes: where the design, the ticket or the text is."""
+    texts = [row.hypothesis, row.nudge]
+    texts += PlanComment.objects.filter(experiment=row).values_list("text", flat=True)
+    texts += ReviewTick.objects.filter(experiment=row).values_list("note", flat=True)
+    found = list(dict.fromkeys(link.rstrip(".,;)") for text in texts for link in LINK.findall(text)))
+    return ReviewCheck(
+        "links", CheckState.OK if found else CheckState.WARN, {"n": len(found), "links": found[:EARLIER]}
+    )

@@ -1,0 +1,272 @@
+"""Ship an arm, and move what is shipped: lock the experiment, ask the table, log the move, tell every process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from experiments.draw.rollout_record import RolloutRow, Step
+from experiments.models import ConfigVersion, Experiment, Rollout, RolloutMove, Variant
+from experiments.plan.lifecycle import LIVE, Status
+from experiments.plan.writing import locked
+from experiments.serve.rollout.rollout_lifecycle import MOVES, Move, RolloutState, refusal, shrinks, troubles
+from experiments.serve.rollout.served_rollout import document_of, record_of, rows_of
+from experiments.webhooks.deliver import announce
+from runs.refusals import Refused
+from segments.published.look_up import find_segment
+from segments.rules import is_live, parse_rule
+
+SHIPPABLE = (Status.STOPPED, Status.CONCLUDED)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks for a move, and why.
+
+    Attributes:
+        by: the person; None for a key.
+        why: a reason.
+        key_prefix: beginning of the key that asks; "" for a person.
+    """
+
+    by: User | None = None
+    why: str = ""
+    key_prefix: str = ""
+
+
+def ship(*, key: str, arm: str, rows: Sequence[Mapping[str, Any]], proved: bool, asked: Asked) -> Rollout:
+    """Roll an arm of an ended experiment out, under its own flag.
+
+    Args:
+        key: of the experiment.
+        arm: key of the variant.
+        rows: ``{"segment": key or None, "steps": [{"share": steps of 0.01 %, "at": moment or None for now}]}``.
+        proved: the registered decision table says to ship this arm; otherwise a reason is needed, and is logged.
+        asked: who and why.
+
+    Raises:
+        Refused: in a state that doesn't allow it, without a reason where one is needed, for rows that can't be served,
+            and while another experiment or rollout holds the flag.
+    """
+    if not proved and not asked.why.strip():
+        raise Refused(
+            "The decision table does not say to ship '{variant}': say why it is shipped all the same.", variant=arm
+        )
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            experiment, stored = _locked(key)
+            _refuse_move(experiment, stored, Move.SHIP)
+            _refuse_taken(experiment)
+            variant = Variant.objects.filter(experiment=experiment, key=arm).first()
+            if variant is None:
+                raise Refused("There is no variant '{key}'.", key=arm)
+            before = None if stored is None else said(stored, now)
+            values = {
+                "variant": variant,
+                "flag_key": experiment.flag_key,
+                "state": RolloutState.ROLLING.value,
+                "rows": document_of(_checked(rows, experiment, now)),
+                "held_at": None,
+                "noted_at": now,
+                **({} if stored is not None else {"first_at": now}),
+            }
+            row, _new = Rollout.objects.update_or_create(experiment=experiment, defaults=values)
+            _log(row, Move.SHIP, before, asked, now)
+    except IntegrityError:
+        raise Refused("The flag '{flag}' is rolled out already, by another experiment.", flag=_flag(key)) from None
+    return row
+
+
+def change(*, key: str, rows: Sequence[Mapping[str, Any]], asked: Asked) -> Rollout:
+    """Give a rollout other steps. Nobody who is in is put out.
+
+    Raises:
+        Refused: as `ship`, and for rows that would put somebody out.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        row = _movable(key, Move.CHANGE)
+        before = said(row, now)
+        changed = _checked(rows, row.experiment, now, kept=row)
+        if shrinks(record_of(row, 0), changed, now):
+            raise Refused(
+                "That would take the variant from users who have it. To give it to fewer, take it back to the default "
+                "and ship it again."
+            )
+        row.rows = document_of(changed)
+        row.noted_at = now
+        row.held_at = None if row.held_at is None else now  # it is held at the new steps' share of now
+        row.save(update_fields=["rows", "noted_at", "held_at"])
+        _log(row, Move.CHANGE, before, asked, now)
+    return row
+
+
+def move_rollout(*, key: str, move: Move, asked: Asked) -> Rollout:
+    """Hold a rollout, let it go on, take it back to the default, or stop it by the kill switch.
+
+    Raises:
+        Refused: in a state that doesn't allow it, and without a reason for the way back.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        row = _movable(key, move)
+        before = said(row, now)
+        after = MOVES[RolloutState(row.state), move]
+        if move is Move.GO_ON and row.state == RolloutState.KILLED and row.held_at is not None:
+            after = RolloutState.HELD
+        elif move is Move.GO_ON:
+            row.held_at = None
+        elif move is Move.HOLD:
+            row.held_at = now
+        row.state = after.value
+        row.noted_at = now
+        row.save(update_fields=["state", "held_at", "noted_at"])
+        _log(row, move, before, asked, now)
+    return row
+
+
+def note_steps(now: datetime | None = None) -> int:
+    """Log the steps that have taken effect since the last call, one move for each rollout; how many it logged.
+
+    What is served doesn't wait for it: the doors compare each step's moment with the clock.
+    """
+    moment, noted = now or timezone.now(), 0
+    for key in Rollout.objects.filter(state=RolloutState.ROLLING.value).values_list("experiment__key", flat=True):
+        with transaction.atomic():
+            _experiment, row = _locked(key)
+            if row is None or row.state != RolloutState.ROLLING:
+                continue
+            come = [step for step in record_of(row, 0).steps if row.noted_at < step.at <= moment]
+            if not come:
+                continue
+            before, row.noted_at = said(row, row.noted_at), moment
+            row.save(update_fields=["noted_at"])
+            _log(row, RolloutMove.Kind.STEP, before, Asked(), moment)
+            noted += 1
+    return noted
+
+
+def said(row: Rollout, now: datetime) -> dict[str, Any]:
+    """A rollout's state at a moment, as the log keeps it and REST shows it; shares in steps of 0.01 %."""
+    record = record_of(row, 0)
+    shares = [
+        0 if row.state in (RolloutState.KILLED, RolloutState.BACK) else record.share(one, now) for one in record.rows
+    ]
+    return {
+        "state": row.state,
+        "variant": row.variant.key,
+        "rows": [
+            {
+                "segment": one.segment,
+                "share": share,
+                "steps": [{"at": step.at.isoformat(), "share": step.share} for step in one.steps],
+            }
+            for one, share in zip(record.rows, shares, strict=True)
+        ],
+    }
+
+
+def state_of(row: Rollout | None) -> RolloutState:
+    """Where it stands."""
+    return RolloutState.NONE if row is None else RolloutState(row.state)
+
+
+def _locked(key: str) -> tuple[Experiment, Rollout | None]:
+    experiment = locked(key)
+    return experiment, Rollout.objects.select_related("variant", "experiment").filter(experiment=experiment).first()
+
+
+def _refuse_move(experiment: Experiment, stored: Rollout | None, move: Move) -> None:
+    if experiment.status not in SHIPPABLE:
+        raise Refused("Only a stopped or concluded experiment can be rolled out: stop it first.")
+    state = state_of(stored)
+    if (state, move) not in MOVES:
+        raise Refused(refusal(state))
+
+
+def _movable(key: str, move: Move) -> Rollout:
+    """The rollout, locked with its experiment, of a move that the table allows."""
+    experiment, stored = _locked(key)
+    _refuse_move(experiment, stored, move)
+    if stored is None:  # the table knows but one move from there, and that one makes the row
+        raise Refused(refusal(RolloutState.NONE))
+    return stored
+
+
+def _refuse_taken(experiment: Experiment) -> None:
+    """The flag answers for one experiment: what runs or pauses under it comes first."""
+    live = Experiment.objects.filter(flag_key=experiment.flag_key, status__in=[one.value for one in LIVE])
+    if other := live.values_list("key", flat=True).first():
+        raise Refused(
+            "The flag '{flag}' is already served by the experiment '{other}'.", flag=experiment.flag_key, other=other
+        )
+
+
+def _flag(key: str) -> str:
+    return Experiment.objects.filter(key=key).values_list("flag_key", flat=True).first() or key
+
+
+def _checked(
+    rows: Sequence[Mapping[str, Any]], experiment: Experiment, now: datetime, kept: Rollout | None = None
+) -> tuple[RolloutRow, ...]:
+    """Rows as records, each segment looked up, and its rule on traits copied as an audience's is at the start.
+
+    A segment of the experiment's audience, or of the rollout so far, keeps the rule that it has there.
+
+    Raises:
+        Refused: for rows that can't be served, a segment that isn't published or too unstable to be targeted.
+    """
+    known: dict[str | None, Any] = dict(experiment.audience.values_list("segment_key", "rule"))
+    known |= {} if kept is None else {row.segment: row.rule for row in rows_of(kept.rows)}
+    found = tuple(
+        RolloutRow(
+            row["segment"],
+            None,
+            tuple(
+                sorted((Step(step.get("at") or now, step["share"]) for step in row["steps"]), key=lambda one: one.at)
+            ),
+        )
+        for row in rows
+    )
+    if wrong := next(troubles(found), None):
+        raise Refused(wrong)
+    return tuple(replace(row, rule=known[row.segment] if row.segment in known else _rule(row.segment)) for row in found)
+
+
+def _rule(slug: str | None) -> Any:
+    """The rule of a segment that is evaluated live; None for everyone and for published membership."""
+    if slug is None:
+        return None
+    segment = find_segment(slug)
+    if segment is None:
+        raise Refused("There is no published segment '{key}'.", key=slug)
+    if not segment.targetable:
+        raise Refused("The segment '{key}' is too unstable to be targeted: another sample would not show it.", key=slug)
+    version = segment.version
+    live = version.rule is not None and is_live(parse_rule(version.rule))
+    version.pinned = True
+    version.save(update_fields=["pinned"])
+    return version.rule if live else None
+
+
+def _log(row: Rollout, kind: str, before: Any, asked: Asked, now: datetime) -> None:
+    """Keep the move, tell who listens, and make every process read the configuration again."""
+    after = said(row, now)
+    RolloutMove.objects.create(
+        experiment=row.experiment,
+        at=now,
+        by=asked.by,
+        key_prefix=asked.key_prefix,
+        kind=str(kind),
+        before=before,
+        after=after,
+        why=asked.why.strip(),
+    )
+    ConfigVersion.touch()
+    told = {"experiment": row.experiment.key, "flag": row.flag_key, "move": str(kind), "from": before, "to": after}
+    announce("experiment.rollout", told)

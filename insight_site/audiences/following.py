@@ -1,0 +1,89 @@
+"""Count an audience anew and number what changed: who came, who went.
+
+A set that shrank by more than half is held back until a person says that it is meant: a segment that was emptied by
+mistake would take everybody off a list that others send messages by.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from insight_site.audiences.audience_rows import Audience, AudienceMember
+from insight_site.audiences.who_is_meant import units_of
+from runs.queue.put import put
+from runs.refusals import Refused
+
+TASK = "insight_site.tasks.count_audience"
+BATCH = 500  # rows of a statement: SQLite takes so many values
+KEPT = timedelta(days=30)  # who left stays so long for those who fetch changes
+FEW = 100  # an audience of so many may shrink at once
+
+
+def ask_all_due() -> int:
+    """Let workers count every audience whose time has come; how many."""
+    due = [one for one in Audience.objects.filter(enabled=True) if one.next_count_at <= timezone.now()]
+    for one in due:
+        put(TASK, one.pk)
+    return len(due)
+
+
+def count(pk: int, *, although_it_shrinks: bool = False) -> bool:
+    """Ask who is in it and keep what changed; False when it is gone, off, or could not be counted."""
+    audience = Audience.objects.filter(pk=pk, enabled=True).select_related("segment_model", "moment__study").first()
+    if audience is None:
+        return False
+    try:
+        meant, now = units_of(audience), timezone.now()
+        with transaction.atomic():
+            locked = Audience.objects.select_for_update().get(pk=pk)
+            before = set(_in(locked).values_list("unit", flat=True).iterator())
+            came, went = sorted(meant - before), sorted(before - meant)
+            if not although_it_shrinks:
+                _refuse_to_empty(len(before), len(went))
+            _write(locked, came, went, now)
+            _forget(locked, now)
+    except Refused as refusal:
+        Audience.objects.filter(pk=pk).update(refusal=refusal.record(), counted_at=timezone.now())
+        return False
+    return True
+
+
+def _in(audience: Audience) -> "QuerySet[AudienceMember]":
+    return AudienceMember.objects.filter(audience=audience, is_in=True).order_by()
+
+
+def _refuse_to_empty(before: int, went: int) -> None:
+    if before > FEW and went * 2 > before:
+        raise Refused(
+            "{went} of {before} users would go. If that is meant, say so on the page of the audience.",
+            went=went,
+            before=before,
+        )
+
+
+def _write(audience: Audience, came: list[str], went: list[str], now: datetime) -> None:
+    """Who went is numbered first: who acts on a list should stop before they begin."""
+    number, rows = audience.last_change, []
+    for unit, is_in in [*((unit, False) for unit in went), *((unit, True) for unit in came)]:
+        number += 1
+        rows.append(AudienceMember(audience=audience, unit=unit, is_in=is_in, change=number, changed_at=now))
+    AudienceMember.objects.bulk_create(
+        rows,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["audience", "unit"],
+        update_fields=["is_in", "change", "changed_at"],
+    )
+    Audience.objects.filter(pk=audience.pk).update(
+        members=F("members") + len(came) - len(went), last_change=number, counted_at=now, refusal=None
+    )
+
+
+def _forget(audience: Audience, now: datetime) -> None:
+    """Those who left long ago; where changes are sent, only those that were."""
+    gone = AudienceMember.objects.filter(audience=audience, is_in=False, changed_at__lt=now - KEPT)
+    if audience.way != Audience.Way.FETCHED:
+        gone = gone.filter(change__lte=audience.sent_change)
+    gone.delete()

@@ -1,0 +1,27 @@
+"""Where lists of users may be written: only below the addresses that the operator named."""
+
+from django.conf import settings
+
+from events.object_store import PLAIN
+from runs.refusals import Refused
+
+
+def check_place(url: str) -> None:
+    """Refuse a folder or bucket that AUDIENCE_URLS doesn't name.
+
+    This site may write wherever its own credentials may: without a list, a page would be a way into every bucket, and
+    into the event store itself.
+
+    Raises:
+        Refused: always, where AUDIENCE_URLS is empty.
+    """
+    allowed = [one.rstrip("/") for one in settings.AUDIENCE_URLS]
+    if not allowed:
+        raise Refused("Lists can't be written: AUDIENCE_URLS in the settings names no place for them.", at="url")
+    plain = url.rstrip("/")
+    if ".." in plain.split("/") or not PLAIN.fullmatch(plain):
+        raise Refused("{url} is no address of an object store.", at="url", url=url)
+    if not any(plain == one or plain.startswith(f"{one}/") for one in allowed):
+        raise Refused(
+            "{url} is not below one of AUDIENCE_URLS: {places}.", at="url", url=url, places=", ".join(allowed)
+        )

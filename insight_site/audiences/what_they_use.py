@@ -1,0 +1,18 @@
+"""Which segments and moments audiences follow."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from events.upkeep.used_by import UsedBy
+from insight_site.audiences.audience_rows import Audience
+
+
+def things_of_audiences() -> Iterator[UsedBy]:
+    """One that is switched on needs them: they can't be put away."""
+    for audience in Audience.objects.select_related("segment_model", "moment"):
+        by = _("audience “{name}”").format(name=audience.name)
+        if audience.segment_model is not None:
+            yield UsedBy("segment", audience.segment_model.key, by, audience.enabled)
+        if audience.moment is not None:
+            yield UsedBy("moment", audience.moment.key, by, audience.enabled)

@@ -1,0 +1,79 @@
+"""Who acts at this moment: the request that is being answered, or the command that an operator runs."""
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import structlog
+from django.http import HttpRequest
+
+from insight_site.access.addresses import client_address
+
+# They do what the clock, a queue or a release asks for, and a person's act has its record already.
+NO_PERSONS_ACT = ("migrate", "worker", "runserver", "test", "flush_events", "collectstatic", "makemigrations", "mcp")
+
+
+@dataclass
+class Acting:
+    """One request or command; `records` counts what was written about it."""
+
+    request: HttpRequest | None
+    command: str = ""
+    records: int = field(default=0)
+
+    def who(self) -> tuple[str, str]:
+        """``person``, ``key``, ``command`` or ``stranger``, and the name."""
+        if self.request is None:
+            return "command", self.command
+        caller = getattr(self.request, "caller", None)
+        if caller is not None:
+            return "key", f"{caller.key_name} ({caller.key_prefix}…)"
+        user = getattr(self.request, "user", None)
+        if user is not None and user.is_authenticated:
+            return "person", str(user.get_username())
+        return "stranger", ""
+
+    def where(self) -> dict[str, str]:
+        """Address, request id and route."""
+        if self.request is None:
+            return {}
+        match = self.request.resolver_match
+        tool = getattr(self.request, "agent_tool", "")  # an agent's call is told from a program's by its tool
+        asked = f"{f'agent {tool}: ' if tool else ''}{self.request.method} {match.view_name if match else ''}"
+        return {
+            "address": client_address(self.request)[:45],
+            "request_id": str(structlog.contextvars.get_contextvars().get("request_id", "")),
+            "route": asked.strip()[:150],
+        }
+
+
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def now_acting() -> Acting | None:
+    """Who acts; None in a worker's task."""
+    return _acting.get() or _of_command()
+
+
+@contextmanager
+def acting(one: Acting) -> Iterator[Acting]:
+    """What the block writes is this one's act."""
+    token = _acting.set(one)
+    try:
+        yield one
+    finally:
+        _acting.reset(token)
+
+
+def _of_command() -> Acting | None:
+    """The command of this process, when a person runs one."""
+    if not sys.argv[0].endswith("manage.py") or len(sys.argv) < 2 or sys.argv[1] in NO_PERSONS_ACT:
+        return None
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in containers
+        name = "?"
+    return Acting(None, f"{name}: manage.py {sys.argv[1]}")

@@ -1,0 +1,1 @@
+"""A backup: the database at one instant, the event store at the version that fits it, uploads and settings."""

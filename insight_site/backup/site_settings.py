@@ -1,0 +1,41 @@
+"""The settings of a site for a backup: values of those that hold no secret, and the names of the others."""
+
+import hashlib
+import re
+from typing import Any
+
+from django.conf import settings
+
+from insight_site.settings import BASE_DIR, env
+from runs.refusals import Refused
+
+# Whatever sounds like a secret or may have one in its address.
+SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PEPPER|DSN|CREDENTIAL|_URL$|COOKIE|HEADERS")
+LISTED = re.compile(r"^#?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+
+
+def kept() -> dict[str, Any]:
+    """For the manifest: ``values``, ``secrets`` (names alone), and ``keys``, which tells whether API keys will work."""
+    known = set(LISTED.findall((BASE_DIR / ".env.example").read_text(encoding="utf-8"))) | set(AWS)
+    there = {name: env.ENVIRON[name] for name in sorted(known) if env.ENVIRON.get(name)}
+    return {
+        "values": {name: value for name, value in there.items() if not SECRET.search(name)},
+        "secrets": sorted({name for name in there if SECRET.search(name)} | {"SECRET_KEY"}),
+        "keys": _fingerprint(),
+    }
+
+
+def warnings(said: dict[str, Any]) -> list[str]:
+    """What will not work here, in sentences."""
+    if said["keys"] == _fingerprint():
+        return []
+    other = Refused(
+        "This site has another SECRET_KEY or API_KEY_PEPPERS than the backup's: API keys and sessions don't work here."
+    )
+    return [str(other)]
+
+
+def _fingerprint() -> str:
+    """Of the pepper, which has 256 bits by default and 32 characters at least; nobody finds it by trying."""
+    return hashlib.sha256(f"insight-backup|{settings.API_KEY_PEPPERS[0]}".encode()).hexdigest()[:16]

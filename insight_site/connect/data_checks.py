@@ -1,0 +1,218 @@
+"""Do the data look right? What was found in the newest events and in the last days, each as one sentence. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from reporting.numbers import count, percent
+from reporting.words import gettext
+
+FEW = 20  # events, below which nothing is judged
+DAYS = 7
+LATE = timedelta(days=1)
+ONE_USER, REFUSED, CLOCKS, REPEATED = 0.5, 0.05, 0.1, 0.01  # shares from which on something looks odd
+GOOD, ODD, PLAIN = "good", "warn", ""
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """One of the newest events.
+
+    Attributes:
+        by_http: it was sent to a door, so that its arrival says something of its sender's clock.
+        corrected: its time was moved, since the sender's clock was wrong or ahead of ours.
+    """
+
+    user: str
+    event: str
+    time: datetime
+    received_at: datetime
+    properties: str
+    by_http: bool
+    corrected: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is judged.
+
+    Attributes:
+        newest: the newest events.
+        days: events that came by HTTP on each of the last seven days and today, the oldest first.
+        refused: events refused in the last seven days, by code.
+        reason: the sentence of the most frequent of those codes; "" without one.
+        stored: events in the store, as its list counted them.
+        first, last: times of the oldest and the newest of them; None where the list isn't made.
+        signup: the event that looks like a signup; "" for none.
+        listed: the list of events is made.
+    """
+
+    newest: tuple[NewEvent, ...]
+    days: tuple[tuple[date, int], ...]
+    refused: dict[str, int]
+    reason: str
+    stored: int
+    first: datetime | None
+    last: datetime | None
+    signup: str
+    listed: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: its name, what was found, and whether it looks odd (``warn``)."""
+
+    slug: str
+    name: str
+    light: str
+    sentence: str
+
+
+def checks(seen: Seen) -> tuple[Check, ...]:
+    """Everything that was looked at, in the order in which a person would ask."""
+    users = _users(seen.newest)
+    found = [
+        ("volume", gettext("Events a day"), _volume(seen)),
+        ("users", gettext("Users"), users),
+        ("ids", gettext("Without a user id"), _without_id(seen)),
+        ("refused", gettext("Refused"), _refused(seen)),
+        ("clocks", gettext("Clocks"), _clocks(seen.newest)),
+        ("repeated", gettext("Duplicates"), _repeated(seen.newest)),
+        ("signup", gettext("Signup"), _signup(seen)),
+    ]
+    return tuple(Check(slug, name, light, sentence) for slug, name, (light, sentence) in found)
+
+
+def odd(event: NewEvent) -> Iterator[str]:
+    """What looks odd about one event, as it is told to whoever waits for the first one."""
+    if "@" in event.user:
+        yield gettext("The user id looks like a mail address. An id that says nothing about the person is safer.")
+    if event.user.casefold() in ("null", "undefined", "none", "nan", "0", "unknown", "anonymous"):
+        yield gettext(
+            "The user id “{id}” looks like a missing value: all such events would count as one user's."
+        ).format(id=event.user)
+    if sum(letter.isdigit() for letter in event.event) >= 6:
+        yield gettext("The event's name holds a long number. What differs from event to event belongs in a property.")
+    if event.corrected:
+        yield gettext("The sender's clock differs from ours; the time was corrected.")
+    elif event.received_at - event.time > LATE:
+        yield gettext("It happened over a day before it arrived.")
+
+
+def _volume(seen: Seen) -> tuple[str, str]:
+    number = sum(events for _day, events in seen.days)
+    if not number:
+        return _volume_of_files(seen)
+    began = next(place for place, (_day, events) in enumerate(seen.days) if events)
+    lived = seen.days[began:]
+    silent = [day for day, events in lived[:-1] if not events]
+    text = gettext("{n} events came by HTTP since {day}, today included: {each} a day on average.").format(
+        n=count(number), day=f"{lived[0][0]:%Y-%m-%d}", each=count(round(number / len(lived)))
+    )
+    if not silent:
+        return GOOD, text
+    days = ", ".join(f"{day:%Y-%m-%d}" for day in silent)
+    return ODD, text + " " + gettext("No event came on {days}.").format(days=days)
+
+
+def _volume_of_files(seen: Seen) -> tuple[str, str]:
+    if not seen.stored or seen.first is None or seen.last is None:
+        return PLAIN, gettext("No event came by HTTP in the last 7 days, and the store isn't counted yet.")
+    days = (seen.last.date() - seen.first.date()).days + 1
+    return PLAIN, gettext(
+        "No event came by HTTP in the last 7 days. The store holds {n} events of {first} to {last}: {each} a day on "
+        "average."
+    ).format(
+        n=count(seen.stored),
+        first=f"{seen.first:%Y-%m-%d}",
+        last=f"{seen.last:%Y-%m-%d}",
+        each=count(round(seen.stored / days)),
+    )
+
+
+def _users(newest: tuple[NewEvent, ...]) -> tuple[str, str]:
+    number = len(newest)
+    by_user = Counter(row.user for row in newest)
+    text = gettext("The newest {n} events are of {users} users.").format(n=count(number), users=count(len(by_user)))
+    if number < FEW:
+        return PLAIN, text + " " + gettext("That is too little to judge by.")
+    if (most := max(by_user.values())) >= ONE_USER * number:
+        return ODD, text + " " + gettext(
+            "One user has {share} of them: does every event carry its own user's id?"
+        ).format(share=percent(most / number, 0))
+    if len(by_user) == number:
+        return ODD, text + " " + gettext("Every event has another user: does the id stay the same from visit to visit?")
+    return GOOD, text
+
+
+def _without_id(seen: Seen) -> tuple[str, str]:
+    missing = seen.refused.get("missing_identity", 0)
+    came = _came(seen)
+    if not came:
+        return PLAIN, gettext("No event came by HTTP in the last 7 days.")
+    if not missing:
+        return GOOD, gettext("None of the {n} events of the last 7 days came without a user id.").format(n=count(came))
+    return ODD, gettext(
+        "{missing} of the {n} events of the last 7 days ({share}) came without a user id and were refused."
+    ).format(missing=count(missing), n=count(came), share=percent(missing / came))
+
+
+def _refused(seen: Seen) -> tuple[str, str]:
+    number, came = sum(seen.refused.values()), _came(seen)
+    if not came:
+        return PLAIN, gettext("No event came by HTTP in the last 7 days.")
+    if not number:
+        return GOOD, gettext("None of the {n} events of the last 7 days was refused.").format(n=count(came))
+    text = gettext(
+        "{refused} of the {n} events of the last 7 days ({share}) were refused, most of them because: {reason}"
+    )
+    said = text.format(refused=count(number), n=count(came), share=percent(number / came), reason=seen.reason)
+    return (ODD if number > REFUSED * came else GOOD), said
+
+
+def _came(seen: Seen) -> int:
+    return sum(events for _day, events in seen.days) + sum(seen.refused.values())
+
+
+def _clocks(newest: tuple[NewEvent, ...]) -> tuple[str, str]:
+    sent = [row for row in newest if row.by_http]
+    if not sent:
+        return PLAIN, gettext("None of the newest events came by HTTP, so nothing is known of their senders' clocks.")
+    late = sum(row.received_at - row.time > LATE for row in sent)
+    wrong = sum(row.corrected for row in sent)
+    text = gettext(
+        "Of the newest {n} events that came by HTTP, {late} happened over a day before they arrived, and {wrong} had a "
+        "clock that was corrected."
+    ).format(n=count(len(sent)), late=count(late), wrong=count(wrong))
+    return (ODD if len(sent) >= FEW and max(late, wrong) >= CLOCKS * len(sent) else GOOD), text
+
+
+def _repeated(newest: tuple[NewEvent, ...]) -> tuple[str, str]:
+    number = len(newest)
+    same = number - len({(row.user, row.event, row.time, row.properties) for row in newest})
+    if not same:
+        return GOOD, gettext("None of the newest {n} events repeats another one.").format(n=count(number))
+    text = gettext(
+        "{same} of the newest {n} events ({share}) repeat another one in user, name, time and properties. A repeated "
+        "message id is dropped, so give each event one."
+    ).format(same=count(same), n=count(number), share=percent(same / number))
+    return (ODD if number >= FEW and same >= REPEATED * number else GOOD), text
+
+
+def _signup(seen: Seen) -> tuple[str, str]:
+    if not seen.listed:
+        return PLAIN, gettext("The list of events isn't made yet; a worker makes it within minutes.")
+    if seen.signup:
+        return GOOD, gettext("“{name}” looks like the signup, from which a study counts.").format(name=seen.signup)
+    return ODD, gettext("No event looks like a signup. Without one, a study counts from each user's first event.")
+
+
+def is_corrected(properties: str) -> bool:
+    """True when the door kept the sender's own time beside the corrected one."""
+    return '"originalTimestamp"' in properties
+
+
+def first_odd(events: Iterable[NewEvent]) -> tuple[str, ...]:
+    """What looks odd about these events, each sentence once."""
+    return tuple(dict.fromkeys(text for event in events for text in odd(event)))

@@ -1,0 +1,77 @@
+"""Definitions over HTTP: one environment's program takes them here and hands them there."""
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from experiments.models import Experiment
+from experiments.plan.mistakes import KEY
+from insight_site.environments.definition import definition_of
+from insight_site.rest.endpoints import KeyUser
+from runs.web import person
+
+
+class MayPlan(BasePermission):
+    """A key's scope was checked at the door; a person reads experiments, and brings what they may plan."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """True when the caller may do this."""
+        wanted = "experiments.view_experiment" if request.method == "GET" else "experiments.add_experiment"
+        return isinstance(request.user, KeyUser) or request.user.has_perm(wanted)
+
+
+class DefinitionSerializer(serializers.Serializer[Any]):
+    """A plan as one site hands it to another; docs/environments.md."""
+
+    format = serializers.IntegerField()
+    environment = serializers.CharField()
+    made_at = serializers.CharField()
+    plan = serializers.DictField()
+    draw = serializers.DictField()
+    version = serializers.IntegerField()
+    status = serializers.CharField()
+    history = serializers.ListField(child=serializers.DictField())
+    tried = serializers.DictField()
+    digest = serializers.CharField()
+
+
+class BroughtSerializer(serializers.Serializer[Any]):
+    """The draft that was made or changed."""
+
+    key = serializers.CharField()
+    status = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+class DefinitionView(APIView):
+    """The definition of one experiment."""
+
+    permission_classes = [MayPlan]
+
+    @extend_schema(responses=DefinitionSerializer)
+    def get(self, request: Request, key: str) -> Response:
+        """With its draw and its history; no units, no results."""
+        found = Experiment.objects.filter(key=key).first() if KEY.fullmatch(key) else None
+        if found is None:
+            raise Http404
+        return Response(definition_of(found))
+
+
+class PromotionsView(APIView):
+    """Definitions that come from other environments."""
+
+    permission_classes = [MayPlan]
+
+    @extend_schema(request=DefinitionSerializer, responses={201: BroughtSerializer})
+    def post(self, request: Request) -> Response:
+        """Make or change the draft of this definition."""
+        from insight_site.environments.promoting import bring
+
+        made = bring(request.data, by=person(request))
+        return Response(BroughtSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -1,0 +1,56 @@
+"""`forget_user`: erase persons from all that this site keeps."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from insight_site.privacy import erasure, erasure_requests, would_erase
+from insight_site.privacy.receipt import receipt
+from runs.refusals import Refused
+from runs.terminal import refuse, write_json
+
+
+class Command(BaseCommand):
+    help = "Erase persons, by any of their ids, from all that this site keeps; prints the receipt."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("ids", nargs="*", metavar="ID", help="user id")
+        add("--file", type=Path, metavar="FILE", help="a text file with one id a line")
+        add("--reference", default="", metavar="TEXT", help="of the request in another system; stays in the receipt")
+        add("--dry-run", action="store_true", help="only count what would be erased")
+        add("--json", action="store_true", help="print one JSON document")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            ids = [*options["ids"], *_lines(options["file"])]
+            if options["dry_run"]:
+                found: dict[str, Any] = {"would_erase": would_erase.count_places(erasure_requests.checked(ids))}
+            else:
+                row = erasure_requests.request_erasure(ids=ids, reference=options["reference"], later=False)
+                done = erasure.perform_erasure(row.pk)
+                found = receipt(done or row)
+        except Refused as refusal:
+            refuse(refusal)
+        if options["json"]:
+            write_json(self.stdout, found)
+            return
+        counts = found.get("would_erase", found.get("erased", {}))
+        for name, count in counts.items():
+            self.stdout.write(f"{name:<45} {count:>12,}")
+        for note in found.get("notes", []):
+            self.stdout.write(note)
+        if "id" in found:
+            self.stdout.write(_("Receipt {id}: done.").format(id=found["id"]))
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--file: {path}: {error}", returncode=2) from error

@@ -1,0 +1,77 @@
+"""`verify`: check the signature of a final analysis and compute it again (docs/verify.md)."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import translation
+
+from experiments.models import Experiment
+from insight_site.signatures import verification_words
+from insight_site.signatures.check_final import check_document, unsigned
+from insight_site.signatures.signed_document import final_of, read_document, signed_document
+from insight_site.signatures.verification import State, Verification
+from runs.refusals import Refused
+from runs.terminal import Bar, add_language, refuse, write_json
+
+
+class Command(BaseCommand):
+    help = "Check the signature of a final analysis and compute it again; exit code 1 unless it says equal."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", metavar="KEY|FILE", help="key of an experiment, or a signed document of one")
+        parser.add_argument("--keys", metavar="FILE", help="public keys of another site: its insight-keys.json")
+        add_language(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override(options["language"]):
+            try:
+                found = _checked(options["what"], _keys(options["keys"]))
+            except Refused as refusal:
+                refuse(refusal)
+            if options["json"]:
+                write_json(self.stdout, verification_words.as_json(found))
+            else:
+                for line in verification_words.sentences(found):
+                    self.stdout.write(line)
+        if found.state is not State.EQUAL:
+            raise SystemExit(1)
+
+
+def _checked(what: str, keys: dict[str, str]) -> Verification:
+    path = Path(what)
+    if path.is_file():
+        document = read_document(_bytes(path))
+    else:
+        row = final_of(what)
+        if row is None and not Experiment.objects.filter(key=what).exists():
+            raise Refused("There is no experiment '{key}', and no file of that name.", key=what)
+        if row is None:
+            raise Refused("The experiment '{key}' has no final analysis yet.", key=what)
+        found = signed_document(row)
+        if found is None:
+            return unsigned(row)
+        document = found
+    with Bar() as bar:
+        return check_document(document, keys=keys, progress=bar.show)
+
+
+def _keys(name: str | None) -> dict[str, str]:
+    """Public keys by their id, of a file such as `/.well-known/insight-keys.json`."""
+    if not name:
+        return {}
+    try:
+        found = json.loads(_bytes(Path(name)))
+        return {str(key["kid"]): str(key["x"]) for key in found["keys"]}
+    except (ValueError, KeyError, TypeError):
+        raise Refused("The file {name} holds no public keys.", at="--keys", name=name) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as trouble:
+        raise Refused("{name} can't be read ({why}).", name=str(path), why=trouble.strerror or "") from None

@@ -1,0 +1,113 @@
+"""A call of the management API inside this process: the same views, refusals and entries of the audit log as over HTTP.
+
+The rule of the route isn't asked, since it knows keys of programs: each tool has a scope of its own, which is asked
+before (`insight_site.mcp.tool_calls`). The paths are written here in the code; only their parts come from agents.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import resolve
+
+from insight_site.audit.around_calls import audit
+from insight_site.made_requests import request_of
+from insight_site.mcp.agent_caller import AgentCaller, ToolRefusal
+
+ROOT = "/api/v1/"
+FIRST_FAILURE = 400
+SAID = ("status", "errors", "request_id")  # of a problem document, beside its code and its sentence
+
+
+def ask(
+    who: AgentCaller,
+    tool: str,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> Any:
+    """The JSON of an answer.
+
+    Args:
+        who: the agent.
+        tool: that asks; the audit log names it.
+        method, path: of the route, below ``/api/v1/``.
+        query: parameters; None and "" are left out.
+        body: JSON.
+
+    Raises:
+        ToolRefusal: what REST refuses, with its code and its sentence.
+    """
+    request = _request(who, tool, method, path, query or {}, body)
+    response = audit(_answer)(request)
+    if response.status_code >= FIRST_FAILURE:
+        raise _refusal(response)
+    return _paged(json.loads(response.content)) if response.content else {}
+
+
+def segment(part: object) -> str:
+    """A part of a path that an agent chose: nothing in it can lead to another route."""
+    return quote(str(part), safe="") or "-"
+
+
+def _request(
+    who: AgentCaller, tool: str, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None
+) -> HttpRequest:
+    content = b"" if body is None else json.dumps(body).encode()
+    chosen = {name: value for name, value in query.items() if value not in (None, "")}
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": ROOT + path,
+        "QUERY_STRING": urlencode(chosen),
+        "CONTENT_TYPE": "application/json",
+        "SERVER_NAME": _own_host(),
+        "SERVER_PORT": "443" if settings.HTTPS else "80",
+        "REMOTE_ADDR": who.address,
+        "wsgi.url_scheme": "https" if settings.HTTPS else "http",
+    }
+    request = request_of(environ, content)
+    request.caller = who.caller  # type: ignore[attr-defined]
+    request.agent, request.agent_tool = who.name, tool  # type: ignore[attr-defined]
+    return request
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    try:
+        match = resolve(request.path_info)
+    except Http404:
+        raise ToolRefusal("not_found", "There is no such thing.") from None
+    request.resolver_match = match
+    response: Any = match.func(request, *match.args, **match.kwargs)
+    if hasattr(response, "render"):
+        response.render()
+    return response  # type: ignore[no-any-return]
+
+
+def _refusal(response: HttpResponse) -> ToolRefusal:
+    try:
+        said = json.loads(response.content)
+    except ValueError:
+        said = {}
+    more = {name: said[name] for name in SAID if name in said}
+    return ToolRefusal(str(said.get("code", "refused")), str(said.get("detail", "It was refused.")), more)
+
+
+def _paged(found: Any) -> Any:
+    """A page of a list says what to ask for next, and not at which address of another door."""
+    if not (isinstance(found, dict) and {"results", "next", "previous"} <= found.keys()):
+        return found if isinstance(found, dict) else {"results": found}
+    asked = parse_qs(urlsplit(found["next"] or "").query)
+    following = next((asked[name][0] for name in ("cursor", "page") if name in asked), None)
+    kept = {name: value for name, value in found.items() if name not in ("next", "previous")}
+    return {**kept, "next_page": following}
+
+
+def _own_host() -> str:
+    """A name of this site that Django takes."""
+    first = settings.ALLOWED_HOSTS[0] if settings.ALLOWED_HOSTS else "localhost"
+    return "localhost" if first == "*" else first.lstrip(".")

@@ -1,0 +1,1 @@
+"""The weekly digest: one page for people who never log in."""

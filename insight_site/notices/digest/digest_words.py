@@ -1,0 +1,173 @@
+"""A digest in words, in the language that is active, and its pictures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
+
+from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.models import Experiment
+from insight_site.notices.digest.digest_record import DigestRecord, MomentShares, MomentWeek, Ran
+from insight_site.notices.subjects import EXPERIMENT, MOMENT, find_subject
+from reporting.charts import BLUE
+from reporting.numbers import count, percent
+from reporting.plain_svg import Sheet
+
+FEW = 30  # fewer users: the share jumps by chance, so its dot is hollow and no line goes there
+
+
+@dataclass(frozen=True)
+class DigestLine:
+    """One entry: a name with its page, what is said of it, a sign beside it and its colour ("good", "bad", "warn")."""
+
+    name: str
+    path: str
+    text: str
+    sign: str = ""
+    light: str = ""
+
+
+@dataclass(frozen=True)
+class MomentLine:
+    """A moment: what its newest week says, and the picture of its weeks."""
+
+    name: str
+    path: str
+    text: str
+    sheet: Sheet
+    light: str = ""
+
+
+@dataclass(frozen=True)
+class DigestWords:
+    """The whole page."""
+
+    title: str
+    days: str
+    summary: str
+    ran: tuple[DigestLine, ...]
+    more: str
+    decided: tuple[DigestLine, ...]
+    moments: tuple[MomentLine, ...]
+    hands: tuple[DigestLine, ...]
+
+
+def say_digest(record: DigestRecord) -> DigestWords:
+    """A week's record as people read it. Rows that are gone since are left out."""
+    days = f"{date_format(record.first)} – {date_format(record.last)}"
+    decided = tuple(_decided(record))
+    hands = tuple(_hands(record))
+    more = ngettext("and {n} further experiment", "and {n} further experiments", record.more).format(n=record.more)
+    return DigestWords(
+        title=gettext("The week in Insight: {days}").format(days=days),
+        days=days,
+        summary=_summary(len(record.ran) + record.more, len(decided), len(hands)),
+        ran=tuple(_ran(record)),
+        more=more if record.more else "",
+        decided=decided,
+        moments=tuple(_moments(record)),
+        hands=hands,
+    )
+
+
+def _summary(ran: int, decided: int, hands: int) -> str:
+    parts = [
+        ngettext("{n} experiment ran", "{n} experiments ran", ran).format(n=ran),
+        ngettext("{n} was decided", "{n} were decided", decided).format(n=decided),
+        ngettext("{n} thing needs a hand", "{n} things need a hand", hands).format(n=hands),
+    ]
+    return ", ".join(parts)
+
+
+def _ran(record: DigestRecord) -> Iterator[DigestLine]:
+    for row in record.ran:
+        if (subject := find_subject(EXPERIMENT, str(row.experiment))) is not None:
+            yield DigestLine(subject.name, subject.path, _far(row))
+
+
+def _far(row: Ran) -> str:
+    """Where it stands, and how far: all arms together."""
+    status = str(Experiment.Status(row.status).label)
+    fields = {"status": status, "day": date_format(row.started), "n": count(row.exposed)}
+    if row.planned:
+        text = gettext("{status}; since {day}; {n} of {planned} planned units")
+        return text.format(**fields, planned=count(row.planned))
+    return gettext("{status}; since {day}; {n} units").format(**fields)
+
+
+def _decided(record: DigestRecord) -> Iterator[DigestLine]:
+    for row in record.decided:
+        subject, code = find_subject(EXPERIMENT, str(row.experiment)), Code(row.verdict)
+        if subject is not None:
+            yield DigestLine(subject.name, subject.path, code_words(code), SIGNS[code], LIGHTS[code])
+
+
+def _hands(record: DigestRecord) -> Iterator[DigestLine]:
+    words = {
+        "sample_ratio": gettext("The sample ratio is broken: its data can't answer until the cause is found."),
+        "guardrail": gettext("A guardrail raises its alarm."),
+        "share_falling": gettext("Its weekly share fell below what its own weeks before lead to expect."),
+        "past_end": gettext("It runs past its planned end."),
+        "to_conclude": gettext("It has stopped and waits for somebody to conclude it."),
+    }
+    for row in record.hands:
+        subject = find_subject(row.label, str(row.row))
+        if subject is not None and row.code in words:
+            grave = row.code in ("sample_ratio", "guardrail")
+            yield DigestLine(subject.name, subject.path, words[row.code], "!", "bad" if grave else "warn")
+
+
+def _moments(record: DigestRecord) -> Iterator[MomentLine]:
+    for place, row in enumerate(record.moments):
+        subject = find_subject(MOMENT, str(row.moment))
+        if subject is not None:
+            text = _newest(row)
+            yield MomentLine(
+                subject.name, subject.path, text, weeks_picture(row, subject.name, f"m{place}"), _light(row)
+            )
+
+
+def _light(row: MomentShares) -> str:
+    return "warn" if row.fallen else ""
+
+
+def _newest(row: MomentShares) -> str:
+    week = row.weeks[-1]
+    fields = {
+        "share": percent(week.share),
+        "low": percent(week.low),
+        "high": percent(week.high),
+        "n": count(week.users),
+        "day": date_format(week.monday),
+    }
+    text = gettext("{share} (95%: {low} to {high}) of the {n} new users of the week of {day} reached it.")
+    return text.format(**fields)
+
+
+def weeks_picture(row: MomentShares, name: str, slug: str) -> Sheet:
+    """Share by signup week with intervals, from 0 up: small enough for a mail."""
+    weeks = row.weeks
+    top = max([week.high for week in weeks if week.users >= FEW] or [1.0])
+    label = gettext("Share of new users who reach “{name}”, by signup week, with intervals (95%)").format(name=name)
+    first = weeks[0].monday
+    span = max(_place(weeks[-1], first), 1.0)
+    sheet = Sheet(slug, label, (-0.4, span + 0.4), (0.0, min(top * 1.15, 1.0)), width=440, height=180, bottom=44)
+    sheet.share_axis(gettext("share who reach it"))
+    sheet.x_axis(gettext("signup week"), [(_place(week, first), _day(week.monday)) for week in weeks])
+    points = [(_place(week, first), week.share) if week.users >= FEW else None for week in weeks]
+    sheet.line(points, BLUE)
+    for week in weeks:
+        sheet.interval(_place(week, first), week.low, min(week.high, sheet.y_range[1]), BLUE)
+        text = f"{week.monday}: {percent(week.share)} (n = {count(week.users)})"
+        sheet.dot(_place(week, first), week.share, BLUE, text, hollow=week.users < FEW)
+    return sheet
+
+
+def _place(week: MomentWeek, first: date) -> float:
+    return (week.monday - first).days / 7
+
+
+def _day(day: date) -> str:
+    return f"{day.month}/{day.day}"

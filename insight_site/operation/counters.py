@@ -1,0 +1,112 @@
+"""What ended how, and what waits, as metrics: numbers of the database, the same for every process that is asked.
+
+Each look costs a few rows: sums are kept as sums (`runs.queue.outcome_counts`), what waits stands in a partial index,
+and certificates were looked at in the night.
+"""
+
+from collections.abc import Iterator
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Count, OuterRef, Subquery
+from django.utils import timezone
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
+from runs.kinds import all_kinds
+from runs.queue.outcome_counts import JOBS, NOTICES, RUNS, WEBHOOKS, counted
+from runs.queue.registry import all_tasks
+
+BROKEN_SPLIT = "srm"  # what a finding calls it that makes a verdict INVALID
+DAY = 86_400
+NOTICE_WAYS = ("mail", "channel", "digest")
+# Name without "_total": what it is, its labels, its subject, the outcomes that are there from the beginning, so that
+# the first of them is seen as an increase.
+COUNTERS: dict[str, tuple[str, tuple[str, str], str, tuple[str, ...]]] = {
+    "insight_runs": (
+        "Long computations that ended; refused: the question was wrong.",
+        ("kind", "outcome"),
+        RUNS,
+        ("done", "refused", "failed", "cancelled"),
+    ),
+    "insight_jobs": (
+        "Background tasks that ended; failed: and are begun again.",
+        ("task", "outcome"),
+        JOBS,
+        ("done", "failed", "given_up"),
+    ),
+    "insight_webhooks": (
+        "Tries to deliver a message; failed: and tried again.",
+        ("endpoint", "outcome"),
+        WEBHOOKS,
+        ("delivered", "failed", "given_up"),
+    ),
+    "insight_notices": (
+        "Tries to tell people something, by e-mail or in a channel; failed: and tried again.",
+        ("way", "outcome"),
+        NOTICES,
+        ("sent", "failed", "given_up"),
+    ),
+}
+GAUGES: dict[str, tuple[str, str]] = {
+    "insight_sample_ratio_alarm": (
+        "1 when the last analysis of a running experiment found a broken split.",
+        "experiment",
+    ),
+    "insight_webhook_waiting": ("Messages that wait for their next try.", "endpoint"),
+    "insight_webhook_certificate_days": ("Days until the certificate of a webhook's address ends.", "endpoint"),
+}
+
+
+class Counters:
+    """For prometheus_client."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything; nothing while the database is away, which `insight_part_ok` says."""
+        try:
+            found = [*_counters(), *_gauges()]
+        except (DatabaseError, InterfaceError):
+            return
+        yield from found
+
+
+def _counters() -> Iterator[Metric]:
+    endpoints = {str(pk): name for pk, name in WebhookEndpoint.objects.values_list("pk", "name")}
+    known = {
+        RUNS: {kind.model: kind.model for kind in all_kinds()},
+        JOBS: {task.name: task.name for task in all_tasks()},
+        WEBHOOKS: endpoints,
+        NOTICES: {way: way for way in NOTICE_WAYS},
+    }
+    for name, (meaning, labels, subject, outcomes) in COUNTERS.items():
+        family = CounterMetricFamily(name, meaning, labels=labels)
+        numbers = {(kind, outcome): 0 for kind in known[subject] for outcome in outcomes}
+        numbers |= {(kind, outcome): number for kind, outcome, number in counted(subject) if kind in known[subject]}
+        sums: dict[tuple[str, str], int] = {}
+        for (kind, outcome), number in numbers.items():  # two endpoints may have one name
+            label = known[subject][kind], outcome
+            sums[label] = sums.get(label, 0) + number
+        for label, number in sums.items():
+            family.add_metric(label, number)
+        yield family
+
+
+def _gauges() -> Iterator[Metric]:
+    values: dict[str, dict[str, float]] = {name: {} for name in GAUGES}
+    newest = Analysis.objects.filter(experiment=OuterRef("pk"), status=Analysis.Status.DONE).order_by("-pk")
+    running = Experiment.objects.filter(status=Experiment.Status.RUNNING)
+    for key, checks in running.values_list("key", Subquery(newest.values("checks")[:1])):
+        broken = any(check.get("invalid") == BROKEN_SPLIT for check in checks or ())
+        values["insight_sample_ratio_alarm"][key] = float(broken)
+    waiting = WebhookDelivery.objects.filter(next_try_at__isnull=False).order_by().values("endpoint")
+    waits = dict(waiting.annotate(n=Count("pk")).values_list("endpoint", "n"))
+    for pk, name, until in WebhookEndpoint.objects.filter(enabled=True).values_list("pk", "name", "certificate_until"):
+        values["insight_webhook_waiting"][name] = values["insight_webhook_waiting"].get(name, 0.0) + waits.get(pk, 0)
+        if until is not None:
+            days = (until - timezone.now()).total_seconds() / DAY
+            least = min(days, values["insight_webhook_certificate_days"].get(name, days))
+            values["insight_webhook_certificate_days"][name] = least
+    for name, (meaning, label) in GAUGES.items():
+        gauge = GaugeMetricFamily(name, meaning, labels=[label])
+        for own, value in values[name].items():
+            gauge.add_metric([own], value)
+        yield gauge

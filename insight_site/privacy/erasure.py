@@ -1,0 +1,217 @@
+"""Erase persons, step by step. A step that is done is noted in the transaction that does it, so whoever is killed in
+between goes on where they were, and a step that is begun twice finds nothing the second time.
+
+1. *Known*: from now on no event of theirs is kept (`events.erasing.late`); all ids of the persons are looked up.
+2. *Outbox*: flushed, so that no row waits that would bring them back.
+3. *Rows and texts* of the database, place by place as the apps list them.
+4. *Store*: one commit without them; results whose data held them keep how many they were.
+5. *What was*: old files and the log go, once no run reads them any more; then free pages of the database.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from itertools import batched
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from events import store
+from events.catalogue.refresh import request_catalogue
+from events.delta import rewrite
+from events.erasing import erase_events, late, same_person
+from events.models import OutboxEvent
+from events.outbox import flush
+from events.time_travel import kept_versions
+from insight_site.models import Erasure
+from insight_site.privacy import in_database
+from insight_site.privacy.common_words import words_among
+from insight_site.privacy.counted_in_results import count_in_results
+from runs.kinds import all_kinds
+from runs.models import Run
+from runs.personal_data import JSON_TEXT, UnitFiles, UnitRows, UnitTexts, all_places
+
+DOORS_SECONDS = late.FRESH_SECONDS + 0.5
+READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be started again
+POLL_SECONDS = 0.5
+TRIES = 20
+BATCH = 500
+KEPT = (
+    *("state", "error", "ids", "digests", "steps", "counts", "store_before", "store_after", "notes", "known_at"),
+    "finished_at",
+)
+log = structlog.get_logger()
+
+
+def perform_erasure(pk: int) -> Erasure | None:
+    """Do what isn't done yet; None when there is no such request.
+
+    Raises:
+        ownership.StoreRefused: when the store is not whole or not this database's; the request waits.
+    """
+    row = Erasure.objects.filter(pk=pk).first()
+    if row is None or row.state == Erasure.State.DONE:
+        return row
+    row.state, row.error = Erasure.State.RUNNING, ""
+    Erasure.objects.filter(pk=pk).update(state=row.state, error="")
+    try:
+        _Work(row).run()
+    except Exception as error:
+        Erasure.objects.filter(pk=pk).update(state=Erasure.State.FAILED, error=type(error).__name__)
+        raise
+    row.refresh_from_db()
+    log.info("erasure.done", erasure=row.pk, counts=row.counts)
+    return row
+
+
+def unfinished() -> list[int]:
+    """Requests that nobody works on: after a failure, or when their worker died too often."""
+    open_ones = Erasure.objects.exclude(state=Erasure.State.DONE)
+    return list(open_ones.filter(asked_at__lt=timezone.now() - timedelta(hours=6)).values_list("pk", flat=True))
+
+
+class _Work:
+    """One request under way."""
+
+    def __init__(self, row: Erasure) -> None:
+        self.row = row
+
+    def run(self) -> None:
+        """Every step that isn't done."""
+        self._step("known", self._know)
+        self._step("outbox", self._empty_outbox)
+        # Rows first: what notes that one was deleted may say whose it was, and texts are looked through afterwards.
+        for place in all_places():
+            if isinstance(place, UnitRows):
+                step = f"{place.model}.{place.field}"  # a table may have two columns with an id
+                self._counted(place.model, partial(in_database.erase_rows, place, self.ids), step=step)
+        for place in all_places():
+            if isinstance(place, UnitTexts):
+                self._erase_texts(place)
+        self._step("store", self._erase_events)
+        self._step("what was", self._drop_what_was)
+        for place in all_places():
+            if isinstance(place, UnitFiles) and place.erase:
+                self._counted(place.name, partial(import_string(place.erase), self.ids))
+        self._step("finished", self._finish)
+        self._clean()
+
+    def _erase_texts(self, place: UnitTexts) -> None:
+        name = f"in {place.model}.{'+'.join(place.fields)}"
+        if name not in self.row.steps:
+            # A refused event is its sender's as a whole, and nobody misses it.
+            is_refused = place.drop and place.kind == JSON_TEXT
+            ids = set(self.ids) - (frozenset() if is_refused else self.words)
+            found = [(type(row), row.pk) for row, _changed in in_database.found_in(place, ids)]
+            self._counted(name, partial(in_database.erase_texts, place, ids, found))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Ids that stay in others' data."""
+        return words_among(self.ids)
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids of these persons."""
+        found: list[str] = self.row.ids
+        return found
+
+    def _step(self, name: str, work: Callable[[], None]) -> None:
+        if name in self.row.steps:
+            return
+        work()
+        with transaction.atomic():
+            self._done(name)
+
+    def _counted(self, name: str, work: Callable[[], int], *, step: str = "") -> None:
+        """Do a step that isn't done, in one transaction with its count under this name."""
+        if (step or name) in self.row.steps:
+            return
+
+        def keep(count: int) -> None:
+            if count:
+                self.row.counts[name] = self.row.counts.get(name, 0) + count
+            self._done(step or name)
+
+        in_database.in_one_transaction(work, keep)
+
+    def _done(self, name: str) -> None:
+        self.row.steps = [*self.row.steps, name]
+        self._keep()
+
+    def _keep(self) -> None:
+        """Not `save`: the audit log would note each step of a command."""
+        values = {name: getattr(self.row, name) for name in KEPT}
+        Erasure.objects.filter(pk=self.row.pk).update(**values)
+
+    def _know(self) -> None:
+        everybody, _numbers = same_person.ids_of(self.ids)
+        self.row.ids, self.row.known_at = sorted(everybody), timezone.now()
+        self.row.notes = ["words_stay"] if self.words else []
+        self.row.digests = sorted(str(late.key_of(name)) for name in everybody)
+        late.remember(everybody - set(late.are_known(everybody)))
+
+    def _empty_outbox(self) -> None:
+        known = self.row.known_at or timezone.now()
+        time.sleep(max(0.0, DOORS_SECONDS - (timezone.now() - known).total_seconds()))
+        waiting = sum(OutboxEvent.objects.filter(user_id__in=some).count() for some in batched(self.ids, BATCH))
+        if waiting:  # the flush drops those that no batch has yet
+            self.row.counts["waiting events"] = waiting
+        flush.flush_events()
+
+    def _erase_events(self) -> None:
+        _ids, numbers = same_person.ids_of(self.ids)
+
+        def note(seen: erase_events.SeenOfPersons) -> None:
+            with transaction.atomic():
+                for name, count in (("store", seen.events), ("in events", seen.mentions)):
+                    if count:  # the same again when another commit was quicker, or this process was killed
+                        self.row.counts[name] = max(count, self.row.counts.get(name, 0))
+                if "counted" not in self.row.steps:
+                    self.row.counts["results"] = count_in_results(seen)
+                    self._done("counted")
+
+        done = erase_events.erase_events(self.ids, numbers, note, self.words)
+        self.row.store_before = self.row.store_before or done.before
+        self.row.store_after = done.after
+
+    def _drop_what_was(self) -> None:
+        _wait_for_readers(timezone.now())
+        if store.exists():
+            kept_versions.let_go_before_erasure()
+            self.row.counts["files"] = rewrite.drop_what_was()
+
+    def _finish(self) -> None:
+        request_catalogue()
+        self.row.ids = []
+
+    def _clean(self) -> None:
+        """At the very end, since the ids stood in the request's own row."""
+        labels = {place.model for place in all_places() if not isinstance(place, UnitFiles)} | {"insight_site.Erasure"}
+        labels |= {"events.OutboxEvent", "events.MessageId"}
+        note = _until_free(labels)
+        self.row.notes = [code for code in (*self.row.notes, note) if code]
+        self.row.state, self.row.finished_at = Erasure.State.DONE, timezone.now()
+        self._keep()
+
+
+def _until_free(labels: Collection[str]) -> str:
+    for _ in range(TRIES):
+        note = in_database.clean_free_pages(labels)
+        if note != "log_busy":
+            return note
+        time.sleep(POLL_SECONDS)
+    return "log_busy"
+
+
+def _wait_for_readers(since: datetime) -> None:
+    """Runs that may have listed the store's files before: until they end, at most `READERS_SECONDS`."""
+    limit = time.monotonic() + READERS_SECONDS
+    while time.monotonic() < limit and any(
+        kind.run_class._base_manager.filter(status=Run.Status.RUNNING, started_at__lt=since).exists()
+        for kind in all_kinds()
+    ):
+        time.sleep(POLL_SECONDS)

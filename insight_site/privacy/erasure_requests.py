@@ -1,0 +1,60 @@
+"""Ask to erase persons: the request is kept, and from that moment no event of theirs is."""
+
+from collections.abc import Iterable
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from events.erasing import late
+from events.erasing.scrub import Scrub
+from insight_site.models import Erasure
+from runs.queue.put import put
+from runs.refusals import Refused
+
+MOST = 10_000
+LONGEST = 256
+log = structlog.get_logger()
+
+
+def request_erasure(
+    *, ids: Iterable[str], reference: str = "", by: User | None = None, key_prefix: str = "", later: bool = True
+) -> Erasure:
+    """Keep the request, and drop their events from now on.
+
+    Args:
+        ids: of the persons; each one's other ids are found.
+        reference: of the request in another system; it stays in the receipt, so it may hold no id.
+        by: who asks.
+        key_prefix: of the key with which it was asked.
+        later: hand it to a worker.
+
+    Raises:
+        Refused: for no id, too many, or one that no user can have.
+    """
+    named = checked(ids)
+    if Scrub(named).plain(reference) != reference:
+        raise Refused("The reference stays in the receipt: it may not hold a user id.", at="reference")
+    with transaction.atomic():
+        row = Erasure.objects.create(
+            ids=named, named=len(named), reference=reference[:100], asked_by=by, asked_with=key_prefix
+        )
+        late.remember(named)
+        if later:
+            put("insight_site.tasks.erase", row.pk)
+    log.info("erasure.requested", erasure=row.pk, persons=len(named))
+    return row
+
+
+def checked(ids: Iterable[str]) -> list[str]:
+    """The ids, each once.
+
+    Raises:
+        Refused: as `request_erasure`.
+    """
+    named = sorted(set(ids))
+    if not named or len(named) > MOST:
+        raise Refused("Name between 1 and {most} user ids.", most=f"{MOST:,}", at="ids")
+    if any(not 0 < len(name) <= LONGEST or "\0" in name for name in named):
+        raise Refused("A user id has 1 to {longest} characters.", longest=LONGEST, at="ids")
+    return named

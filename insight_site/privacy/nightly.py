@@ -1,0 +1,31 @@
+"""Each night: what an erasure has left, because its worker died or rows came in by a file or a call for a flag."""
+
+from collections.abc import Iterator
+
+from django.apps import apps
+
+from events.erasing import late, same_person
+from insight_site.models import Erasure
+from insight_site.privacy.erasure import perform_erasure, unfinished
+from runs.personal_data import UnitRows, all_places
+
+
+def mend() -> dict[str, int]:
+    """Go on with erasures that nobody works on, erase anew whom another way brought back, forget old digests."""
+    again = unfinished()
+    for pk in again:
+        perform_erasure(pk)
+    back = sorted(set(late.are_known(_everybody())))
+    if back:
+        # Not `request_erasure`: the time for which their events are dropped doesn't begin anew.
+        perform_erasure(Erasure.objects.create(ids=back, named=len(back), reference="nightly").pk)
+    return {"erasures_continued": len(again), "users_erased_again": len(back), "digests_dropped": late.drop_old()}
+
+
+def _everybody() -> Iterator[str]:
+    """Every id that the store or a row about one unit has."""
+    yield from same_person.known_users()
+    for place in all_places():
+        if isinstance(place, UnitRows):
+            rows = apps.get_model(place.model)._base_manager.exclude(**{place.field: None})
+            yield from rows.order_by().values_list(place.field, flat=True).distinct().iterator()

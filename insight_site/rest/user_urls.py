@@ -1,0 +1,11 @@
+"""Accounts over HTTP: apart from the other routes, because a key needs another scope for it."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from insight_site.rest.users import UserViewSet
+
+app_name = "users_api"
+router = SimpleRouter(trailing_slash=False)
+router.register("users", UserViewSet)
+urlpatterns = [path("", include(router.urls))]

@@ -1,0 +1,49 @@
+"""The signed document of a final analysis: its proof with the result and the registered plan, as one file."""
+
+import json
+from typing import Any
+
+from experiments.models import Analysis
+from experiments.plan.registered.register import registration_of
+from runs.refusals import Refused
+
+PARTS = ("signed", "signature", "result", "plan")
+
+
+def signed_document(analysis: Analysis) -> dict[str, Any] | None:
+    """Everything that somebody else needs; None while an analysis isn't final, and where it has no proof."""
+    if not analysis.final or analysis.proof is None:
+        return None
+    row = registration_of(analysis.experiment)
+    return {**analysis.proof, "result": analysis.payload, "plan": None if row is None else row.text}
+
+
+def final_of(key: str) -> Analysis | None:
+    """The final analysis of an experiment; None while there is none."""
+    found = Analysis.objects.filter(experiment__key=key, status=Analysis.Status.DONE, final=True)
+    return found.select_related("experiment").first()
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """As a file for people and programs."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def read_document(text: bytes) -> dict[str, Any]:
+    """A file back to its document.
+
+    Raises:
+        Refused: it is none.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    sound = isinstance(found, dict) and all(name in found for name in PARTS)
+    if not sound or not isinstance(found["signed"], dict) or not isinstance(found["result"], dict):
+        raise Refused("The file is no signed document of a final analysis.")
+    signed = found["signed"]
+    for name, kind in (("experiment", str), ("analysis", int), ("data", dict), ("plan", dict)):
+        if not isinstance(signed.get(name), kind):
+            raise Refused("The file is no signed document of a final analysis.")
+    return dict(found)

@@ -1,0 +1,109 @@
+"""The record of sign-ins: one row and one log line for each thing that happens at the door for people.
+
+Neither holds a password, a code, a token, or a name that no account has: people type passwords into the field for the
+name by mistake.
+"""
+
+import hmac
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.utils import timezone
+
+from insight_site.access import addresses
+from insight_site.models import SignIn
+
+log = structlog.get_logger()
+Event = SignIn.Event
+NOTED, NOTED_EVERY = 20, timedelta(minutes=1)  # what strangers may write into the record, each place
+
+
+def record(
+    request: HttpRequest | None,
+    event: SignIn.Event,
+    *,
+    user: User | None = None,
+    name: str = "",
+    how: str = "",
+    note: str = "",
+) -> SignIn:
+    """Write down what happened.
+
+    Args:
+        request: where it came from; None for a command on the machine.
+        event: what.
+        user: whose account, where there is one.
+        name: what was typed; only its digest is kept.
+        how: `password`, `password+totp`, `oidc:…`, `header` and the like.
+        note: a few words for the administrator.
+    """
+    row = write(request, event, user=user, name=name, how=how, note=note)
+    tell(row)
+    return row
+
+
+def write(
+    request: HttpRequest | None,
+    event: SignIn.Event,
+    *,
+    user: User | None = None,
+    name: str = "",
+    how: str = "",
+    note: str = "",
+) -> SignIn:
+    """The row alone, as `record` has it: for what may yet become something else."""
+    address = address_of(request) if request is not None else None
+    row: SignIn = SignIn.objects.create(
+        at=timezone.now(),
+        event=event,
+        how=how[:100],
+        user=user,
+        username=user.get_username() if user else "",
+        name_digest=digest_of(name or (user.get_username() if user else "")),
+        address=address,
+        network=place_of(address),
+        user_agent=request.headers.get("User-Agent", "")[:200].replace("\x00", "") if request is not None else "",
+        note=note[:200],
+    )
+    return row
+
+
+def refused(request: HttpRequest, *, how: str, note: str, user: User | None = None) -> None:
+    """Write down a refusal; of strangers `NOTED` a minute for a place: a flood must not fill the table."""
+    if user is None:
+        place, since = place_of(address_of(request)), timezone.now() - NOTED_EVERY
+        strangers = SignIn.objects.filter(event=Event.REFUSED, user=None, network=place, at__gt=since)
+        if strangers.count() >= NOTED:
+            return
+    record(request, Event.REFUSED, user=user, how=how, note=note)
+
+
+def tell(row: SignIn) -> None:
+    """The log line of a row."""
+    log.info(f"signin.{row.event}", record=row.pk, user=row.user_id, how=row.how, address=row.address, note=row.note)
+
+
+def digest_of(name: str) -> str:
+    """A name as failed tries are counted by it: the same for all ways to write it, and for names that nobody has."""
+    plain = User.normalize_username(name).strip().casefold()
+    return hmac.digest(settings.SECRET_KEY.encode(), b"signin:" + plain.encode(errors="replace"), "sha256").hex()
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The caller's address; None on a socket without addresses, or where a proxy writes something else."""
+    return addresses.plain(addresses.client_address(request)) or None
+
+
+def place_of(address: str | None) -> str:
+    """What counts as one place (`addresses.network_of`); "" without an address."""
+    return addresses.network_of(address) if address else ""
+
+
+def forget_old() -> int:
+    """Delete rows older than `SIGNIN_DAYS`; returns how many."""
+    old: tuple[int, Any] = SignIn.objects.filter(at__lt=timezone.now() - timedelta(days=settings.SIGNIN_DAYS)).delete()
+    return old[0]

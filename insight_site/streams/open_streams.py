@@ -1,0 +1,150 @@
+"""The streams that a process holds: how many there may be, and what all of them are told."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from prometheus_client import Counter as Count
+from prometheus_client import Gauge, Histogram
+
+from events.schema import Caller
+from insight_site.streams.config_watch import Change
+
+# A client that fetched its answers before a change and opens its stream after it was told would never hear of it.
+RECENT_SECONDS = 60.0
+OPEN = Gauge("insight_event_streams_open", "Event streams that are open.", multiprocess_mode="livesum")
+ENDED = Count("insight_event_streams_ended", "Event streams that ended, by why.", ["why"])
+REFUSED = Count("insight_event_streams_refused", "Event streams that were refused for their number.", ["limit"])
+TOLD = Count("insight_event_streams_told", "Changes that were written to event streams.")
+DELAY = Histogram(
+    "insight_event_streams_delay_seconds",
+    "From the moment of a change until it was written to a stream.",
+    buckets=(0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 5.0, 10.0),
+)
+
+
+@dataclass(eq=False)
+class OpenStream:
+    """One connection.
+
+    Attributes:
+        caller: whose key opened it.
+        origin: of the page; "" for a client that is no browser.
+        visitor: what counts as one address.
+        knows: the tag that the client has; None for one that has none.
+        why: why it is to end; "" while it goes on.
+        wake: set when there is something to tell or it is to end.
+        since: when it was opened, in monotonic seconds.
+    """
+
+    caller: Caller
+    origin: str
+    visitor: str
+    knows: str | None
+    why: str = ""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    since: float = field(default_factory=time.monotonic)
+
+    def end(self, why: str) -> None:
+        """Let it end soon; the first reason stands."""
+        self.why = self.why or why
+        self.wake.set()
+
+
+class OpenStreams:
+    """All of them.
+
+    Attributes:
+        told: the last change that was told, or the state that the process began with.
+        told_at: when it was told, in monotonic seconds.
+        ending: the process ends.
+    """
+
+    def __init__(self) -> None:
+        self.told: Change | None = None
+        self.ending = False
+        self.told_at = float("-inf")
+        self._open: set[OpenStream] = set()
+        self._by_key: Counter[int] = Counter()
+        self._by_visitor: Counter[tuple[int, str]] = Counter()
+
+    def full_for(self, caller: Caller, visitor: str) -> str:
+        """Which limit one more would pass: `all`, `key` or `visitor`; "" for none."""
+        limits = (
+            ("all", len(self._open), settings.EVENT_STREAMS),
+            ("key", self._by_key[caller.key_id], settings.EVENT_STREAMS_KEY),
+            ("visitor", self._by_visitor[caller.key_id, visitor], settings.EVENT_STREAMS_VISITOR),
+        )
+        found = next((name for name, number, most in limits if number >= most), "")
+        if found:
+            REFUSED.labels(found).inc()
+        return found
+
+    def add(self, stream: OpenStream) -> None:
+        """Hold it. One that knows a tag is told when another is served; one that knows none, of a recent change."""
+        self._open.add(stream)
+        self._count(stream, 1)
+        if self.told is not None and stream.knows is None:
+            recent = time.monotonic() - self.told_at < RECENT_SECONDS
+            stream.knows = "" if recent else self.told.tag
+        if self.ending:
+            stream.end("end")
+
+    def remove(self, stream: OpenStream) -> None:
+        """It has ended."""
+        self._open.discard(stream)
+        self._count(stream, -1)
+        ENDED.labels(stream.why or "left").inc()
+
+    def tell(self, change: Change) -> None:
+        """Tell all of them, each a moment later: they come back at once to ask for their answers."""
+        if self.told is not None:  # the state that a process begins with is no change
+            self.told_at = time.monotonic()
+        self.told = change
+        for stream in self._open:
+            stream.wake.set()
+
+    def end_all(self) -> None:
+        """Each ends now, and is told when to come back."""
+        self.ending = True
+        for stream in list(self._open):
+            stream.end("end")
+
+    def key_ids(self) -> list[int]:
+        """Of the keys that hold them."""
+        return list(self._by_key)
+
+    def end_unless(self, live: dict[int, Caller], asked: Collection[int]) -> None:
+        """End those whose key lives no more, or may not be used for this or from there any more.
+
+        Args:
+            live: the keys that work, by number.
+            asked: the keys that were looked at; a stream of another key was opened meanwhile.
+        """
+        for stream in [one for one in self._open if one.caller.key_id in asked]:
+            caller = live.get(stream.caller.key_id)
+            origins = caller.allowed_origins if caller else ()
+            wrong_origin = stream.origin and origins and stream.origin not in origins
+            if caller is None or not caller.may("assign:read") or wrong_origin:
+                stream.end("key")
+
+    def _count(self, stream: OpenStream, change: int) -> None:
+        key = stream.caller.key_id
+        _add(self._by_key, key, change)
+        _add(self._by_visitor, (key, stream.visitor), change)
+        OPEN.set(len(self._open))
+
+
+def _add[T](counts: Counter[T], name: T, change: int) -> None:
+    counts[name] += change
+    if not counts[name]:  # names of those that left aren't kept
+        del counts[name]
+
+
+def somewhere(low: float, high: float) -> float:
+    """Seconds between two bounds, so that many clients don't do the same at once. No secret."""
+    return random.uniform(low, high)  # noqa: S311

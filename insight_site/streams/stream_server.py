@@ -1,0 +1,151 @@
+"""The process that holds streams: Starlette in front, uvicorn below, one watch of the configuration for all."""
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+import uvicorn
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from events.schema import Caller
+from insight_site.access import keys
+from insight_site.streams.config_watch import ConfigWatch
+from insight_site.streams.event_response import EventResponse
+from insight_site.streams.open_streams import OpenStreams
+from insight_site.streams.stream_address import ALIVE
+from insight_site.streams.stream_doors import StreamDoors
+
+KEY_SECONDS = 2.0  # between looks whether the keys of open streams still live
+GRACE_SECONDS = 5
+DEAD_SECONDS = 30  # a peer that acknowledges nothing for so long is gone
+OTHER_FILES = 200  # descriptors for all but connections
+log = structlog.get_logger()
+
+
+class StreamServer:
+    """All that one process needs."""
+
+    def __init__(self) -> None:
+        self.streams = OpenStreams()
+        self.watch = ConfigWatch(self.streams.tell)
+        self.doors = StreamDoors(self.streams)
+        self.threads = ThreadPoolExecutor(2, "insight-stream-doors")  # each keeps a connection to the database
+        self.app = Starlette(
+            routes=[
+                Route("/healthz", _healthz),
+                Route(ALIVE, _healthz),
+                Route("/readyz", self._readyz),
+                Mount("/", self._door),
+            ],
+            lifespan=self._alive,
+        )
+
+    def run(self, host: str, port: int) -> None:
+        """Serve until SIGTERM or SIGINT; streams then end with a hint when to come back."""
+        _allow_files(settings.EVENT_STREAMS + OTHER_FILES)
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,  # it would write keys, which stand in paths
+            server_header=False,
+            proxy_headers=False,  # `insight_site.access.addresses` reads them
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=2048,
+        )
+        for told in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has ended in peace
+            signal.signal(told, lambda *_: None)
+        _Server(config, self.streams).run(sockets=[_listening(host, port)])
+
+    @asynccontextmanager
+    async def _alive(self, app: Starlette) -> AsyncIterator[None]:
+        await self.watch.begin()
+        tasks = [asyncio.create_task(self.watch.run()), asyncio.create_task(self._look_at_keys())]
+        log.info("streams.began")
+        yield
+        for task in tasks:
+            task.cancel()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        log.info("streams.ended")
+
+    async def _look_at_keys(self) -> None:
+        """End streams of keys that were revoked, expired or changed: one question for all of them."""
+        while True:
+            await asyncio.sleep(KEY_SECONDS)
+            if ids := self.streams.key_ids():
+                with suppress(DatabaseError, InterfaceError):  # nothing can have changed meanwhile
+                    loop = asyncio.get_running_loop()
+                    self.streams.end_unless(await loop.run_in_executor(self.threads, _still_live, ids), ids)
+
+    async def _readyz(self, request: Request) -> Response:
+        """May this process get requests? It must have read the configuration, and the database must answer."""
+        ready = self.streams.told is not None and not self.watch.away
+        line = "ok" if ready else "failed: the configuration can't be read"
+        status = {"status": "ready" if ready else "not ready", "database": line}
+        return JSONResponse(status, status_code=200 if ready else 503)
+
+    async def _door(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        response, stream = await loop.run_in_executor(self.threads, self.doors, scope)
+        if stream is None:
+            plain = Response(response.content, response.status_code, dict(response.items()))
+            await plain(scope, receive, send)
+            return
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
+        await EventResponse(stream, self.streams, headers)(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams first: uvicorn would wait for them until its patience ends, and cut them off."""
+
+    def __init__(self, config: uvicorn.Config, streams: OpenStreams) -> None:
+        super().__init__(config)
+        self.streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.streams.end_all()
+        await super().shutdown(sockets)
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _still_live(ids: list[int]) -> dict[int, Caller]:
+    try:
+        return keys.still_live(ids)
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        raise
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """The socket; what is set here holds for every connection that it takes."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)
+    listening.setblocking(False)
+    return listening
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the soft limit of open files as far as this process may: many systems begin with 1,024."""
+    with suppress(OSError, ValueError):  # a unit that forbids it sets the limit itself
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            log.warning("streams.few_files", allowed=most, wanted=wanted)

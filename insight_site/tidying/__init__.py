@@ -1,0 +1,1 @@
+"""Pages and REST by which people keep what they made in order: search, tags, owners, archive, hygiene."""

@@ -1,0 +1,144 @@
+"""Search, hygiene and tags over HTTP for other programs."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events.models import Tag
+from events.upkeep import tags
+from events.upkeep.text_search import LONGEST, Hit, search, words_of
+from events.upkeep.thing_kinds import thing_kinds
+from insight_site.tidying import untidy
+from insight_site.tidying.tidy_rules import TidyRule
+
+MOST = 100  # hits of one answer
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    """What is looked for."""
+
+    q = serializers.CharField(max_length=LONGEST, help_text="words; a thing is found when it holds a part of each")
+    kind = serializers.CharField(max_length=30, required=False, help_text="experiment, moment, study or segment")
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=25)
+    cursor = serializers.CharField(max_length=100, required=False, help_text="`next` of the answer before")
+
+
+class HitSerializer(serializers.Serializer[Hit]):
+    kind = serializers.CharField(source="kind.slug")
+    id = serializers.IntegerField(source="pk")
+    title = serializers.CharField()
+    url = serializers.CharField(help_text="of its page")
+    status = serializers.CharField(source="state", help_text="in words")
+    owner = serializers.CharField(help_text="name of an account, or empty")
+    created_at = serializers.DateTimeField(source="made")
+    snippet = serializers.SerializerMethodField(help_text="where a word stands, when it isn't the title")
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_snippet(self, hit: Hit) -> str | None:
+        """Plain text."""
+        return None if hit.snippet is None else hit.snippet.text
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    next = serializers.CharField(allow_null=True, help_text="a cursor; null on the last page")
+    results = HitSerializer(many=True)
+
+
+class SearchView(APIView):
+    """Search over everything that people made."""
+
+    queryset = Tag.objects.none()  # a model to ask permissions of, for methods that change something: there are none
+
+    @extend_schema(operation_id="search", parameters=[QuestionSerializer], responses=AnswerSerializer)
+    def get(self, request: Request) -> Response:
+        """Experiments, moments, studies, segments and metrics; the newest first in each. Outcomes are not searched."""
+        asked = QuestionSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        values: dict[str, Any] = dict(asked.validated_data)
+        kinds = [kind for kind in thing_kinds() if values.get("kind") in (None, kind.slug)]
+        if isinstance(request.user, User):  # of a key the door has asked the scope
+            kinds = [kind for kind in kinds if request.user.has_perm(kind.permission("view"))]
+        found = search(kinds, words_of(values["q"]), limit=values["limit"], after=values.get("cursor", ""))
+        return Response(AnswerSerializer({"next": found.more or None, "results": found.hits}).data)
+
+
+class UntidySerializer(serializers.Serializer[Any]):
+    rule = serializers.ChoiceField(choices=[rule.value for rule in TidyRule])
+    kind = serializers.CharField(help_text="experiment, moment, study, segment or key")
+    id = serializers.IntegerField(source="pk")
+    title = serializers.CharField()
+    url = serializers.CharField()
+    since = serializers.DateField()
+    owner = serializers.CharField(help_text="name of an account, or empty")
+    calls = serializers.IntegerField(allow_null=True, help_text="of still_asked: calls on the last whole UTC day")
+
+
+class HygieneSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    by_rule = serializers.DictField(child=serializers.IntegerField())
+    results = UntidySerializer(many=True)
+
+
+class HygieneView(APIView):
+    """What should be tidied up."""
+
+    queryset = Tag.objects.none()
+    MOST = 1_000
+
+    @extend_schema(operation_id="hygiene", responses=HygieneSerializer)
+    def get(self, request: Request) -> Response:
+        """Each row with its rule, since when it is so, and who owns it; at most a thousand rows, all are counted."""
+        rows = untidy.untidy()
+        if isinstance(request.user, User):
+            rows = untidy.seen_by(request.user, rows)
+        counts = {rule.value: sum(row.rule is rule for row in rows) for rule in TidyRule}
+        found = {"count": len(rows), "by_rule": counts, "results": rows[: self.MOST]}
+        return Response(HygieneSerializer(found).data)
+
+
+class TagSerializer(serializers.ModelSerializer[Tag]):
+    class Meta:
+        model = Tag
+        fields = ["id", "name"]
+
+
+class TagNameSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+
+
+class MergeSerializer(serializers.Serializer[Any]):
+    into = serializers.SlugRelatedField(slug_field="name", queryset=Tag.objects.all())
+
+
+class TagViewSet(viewsets.ReadOnlyModelViewSet[Tag]):
+    """Tags of experiments, moments, studies and segments. They are made by putting them on something."""
+
+    queryset = Tag.objects.order_by("name")
+    serializer_class = TagSerializer
+
+    @extend_schema(request=TagNameSerializer, responses=TagSerializer)
+    def partial_update(self, request: Request, pk: str | None = None) -> Response:
+        """Another name, on everything; a tag that has this name takes it in."""
+        asked = TagNameSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(TagSerializer(tags.rename_tag(tag=self.get_object(), name=asked.validated_data["name"])).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str | None = None) -> Response:
+        """Take it off everything."""
+        tags.delete_tag(tag=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=MergeSerializer, responses=TagSerializer)
+    @action(detail=True, methods=["post"])
+    def merge(self, request: Request, pk: str | None = None) -> Response:
+        """Put another tag on all that bears this one, and delete this one."""
+        asked = MergeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(TagSerializer(tags.merge_tags(tag=self.get_object(), into=asked.validated_data["into"])).data)

@@ -1,0 +1,172 @@
+"""Pages that keep things in order: search, hygiene, tags; and the small forms on the page of each thing."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from events.models import Tag
+from events.upkeep import owners, put_away, tags
+from events.upkeep.text_search import LONGEST, search, words_of
+from events.upkeep.thing_kinds import ThingKind, find_kind, thing_kinds
+from insight_site.tidying import untidy, words
+from runs.refusals import Refused
+from runs.web import may, person
+
+FIRST = 8  # hits of each kind on the page of all kinds
+PAGE = 25  # hits of one kind
+
+
+# ── Search ────────────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def search_page(request: HttpRequest) -> HttpResponse:
+    """What was found, kind by kind; with ``kind`` all of one kind, page by page."""
+    asked = request.GET.get("q", "").replace("\x00", " ")[:LONGEST].strip()
+    wanted, known = words_of(asked), [kind for kind in thing_kinds() if request.user.has_perm(kind.permission("view"))]
+    chosen = next((kind for kind in known if kind.slug == request.GET.get("kind")), None)
+    found: list[dict[str, Any]] = []
+    for kind in known if chosen is None else [chosen]:
+        answer = search([kind], wanted, limit=FIRST if chosen is None else PAGE, after=request.GET.get("after", ""))
+        if answer.hits:
+            found.append({"kind": kind, "hits": answer.hits, "more": answer.more})
+    context = {"text": asked, "found": found, "chosen": chosen, "number": sum(len(part["hits"]) for part in found)}
+    return render(request, "upkeep/search.html", context)
+
+
+# ── One thing ─────────────────────────────────────────────────────────────────
+@login_required
+@require_POST
+def set_tags(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Give a thing the tags of a field, where commas stand between them."""
+    thing = _related(request, kind, pk)
+    try:
+        tags.set_tags(thing=thing, names=tags.tag_names(request.POST.get("tags", "")))
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    return _back(request)
+
+
+@login_required
+@require_POST
+def set_owner(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Hand a thing over to another account."""
+    thing = _related(request, kind, pk)
+    owner = User.objects.filter(username=request.POST.get("owner", "").replace("\x00", "")).first()
+    try:
+        if owner is None:
+            raise Refused("There is no such account.")
+        owners.set_owner(thing=thing, owner=owner)
+        messages.success(request, gettext("It belongs to %(name)s now.") % {"name": owner.get_username()})
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    return _back(request)
+
+
+@login_required
+@require_POST
+def archive(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Put a thing away, or say what still needs it."""
+    found, thing = _archivable(request, kind, pk)
+    try:
+        put_away.archive(thing=thing, by=person(request))
+        messages.success(request, gettext("%(name)s is archived.") % {"name": found.title_of(thing)})
+    except Refused as refusal:
+        messages.error(request, f"{found.title_of(thing)}: {refusal.sentence}")
+    return _back(request)
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Take a thing back."""
+    found, thing = _archivable(request, kind, pk)
+    put_away.restore(thing=thing, by=person(request))
+    messages.success(request, gettext("%(name)s is back in the lists.") % {"name": found.title_of(thing)})
+    return _back(request)
+
+
+def _thing(request: HttpRequest, slug: str, pk: int) -> tuple[ThingKind, Any]:
+    """The thing of an address, for who may change it."""
+    kind = find_kind(slug)
+    if kind is None:
+        raise Http404
+    if not request.user.has_perm(kind.permission("change")):
+        raise PermissionDenied
+    return kind, get_object_or_404(kind.rows(), pk=pk)
+
+
+def _related(request: HttpRequest, slug: str, pk: int) -> Any:
+    """One whose tags and owner aren't kept as text, which has a form of its own for them."""
+    kind, thing = _thing(request, slug, pk)
+    if kind.tag_text:
+        raise Http404
+    return thing
+
+
+def _archivable(request: HttpRequest, slug: str, pk: int) -> tuple[ThingKind, Any]:
+    kind, thing = _thing(request, slug, pk)
+    if kind.own_archive:
+        raise Http404
+    return kind, thing
+
+
+def _back(request: HttpRequest) -> HttpResponseRedirect:
+    there = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(there if safe else "/")
+
+
+# ── Hygiene and tags ──────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def hygiene_page(request: HttpRequest) -> HttpResponse:
+    """What should be tidied up, by rule; the first page then tells the same number."""
+    everything = untidy.untidy()
+    untidy.keep_counts(everything)
+    rows = untidy.seen_by(request.user, everything)
+    owner = "me" if request.GET.get("owner") == "me" else ""
+    if owner:
+        rows = [row for row in rows if row.owner == request.user.get_username()]
+    context = {"sections": words.sections(rows, request.user), "number": len(rows), "owner": owner}
+    return render(request, "upkeep/hygiene.html", context)
+
+
+@login_required
+@require_safe
+def tags_page(request: HttpRequest) -> HttpResponse:
+    """All tags, how many things bear each, and what a PM may do with them."""
+    rows = [{"tag": tag, "number": number} for tag, number in tags.all_tags()]
+    return render(request, "upkeep/tags.html", {"rows": rows, "lists": thing_kinds()})
+
+
+@login_required
+@may("events.change_tag")
+@require_POST
+def rename_tag(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a tag another name; one that exists takes it in."""
+    tag = get_object_or_404(Tag, pk=pk)
+    try:
+        now = tags.rename_tag(tag=tag, name=request.POST.get("name", ""))
+        messages.success(request, gettext("“%(old)s” is “%(new)s” now.") % {"old": tag.name, "new": now.name})
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    return redirect("upkeep:tags")
+
+
+@login_required
+@may("events.delete_tag")
+@require_POST
+def delete_tag(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a tag off everything."""
+    tag = get_object_or_404(Tag, pk=pk)
+    tags.delete_tag(tag=tag)
+    messages.success(request, gettext("The tag “%(name)s” is gone.") % {"name": tag.name})
+    return redirect("upkeep:tags")

@@ -1,0 +1,1 @@
+"""Joined ids in a browser."""

@@ -1,0 +1,153 @@
+"""Search, tags, archive and what is to be tidied up, in both languages and by keyboard alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from aha.models import Study
+from events.upkeep import tags
+from tests.events.upkeep.make import moment, segment, study
+from tests.experiments.make import draft, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+LANGUAGES = ["en", "ko"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_search__by_keyboard__from_any_page_to_the_thing(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    draft("invite", name="친구초대 banner", hypothesis="If we invite friends, more of them stay.")
+    study("Spring")
+    page = open_page(language, pm)
+    page.goto("/aha/studies/")
+
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "finder"
+    page.keyboard.type("초대")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/**")
+    hits = page.locator(".hits li")
+    assert hits.count() == 1
+    assert "invite friends" not in hits.inner_text()  # its title has the word: no other place is shown
+    hits.locator("a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/experiments/invite/**")
+
+    page.keyboard.press("/")
+    page.keyboard.type("more of/")  # while somebody types it is a letter
+    assert page.input_value("#finder") == "more of/"
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/**")
+    assert page.locator("mark").all_inner_texts() == ["more"]
+
+
+def test_search__on_a_narrow_screen__the_key_opens_the_menu(open_page: Callable[..., Any], pm: User) -> None:
+    page = open_page("en", pm)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/")
+    assert not page.locator("#finder").is_visible()
+
+    page.keyboard.press("/")
+
+    assert page.locator("#finder").is_visible()
+    assert page.evaluate("document.activeElement.id") == "finder"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tags__put_on__seen_in_the_list__renamed_for_all(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    one, other = study("Spring"), study("Autumn", seed=2)
+    tags.set_tags(thing=other, names=["old"])
+    page = open_page(language, pm)
+    page.goto(f"/aha/studies/{one.pk}/")
+
+    page.locator("#upkeep summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("#upkeep-tags").focus()
+    page.keyboard.type("온보딩, Q4 2026")
+    page.keyboard.press("Enter")
+    page.locator("#upkeep .tagged", has_text="온보딩").wait_for()
+    assert page.locator("#upkeep .tagged").all_inner_texts() == ["q4-2026", "온보딩"]
+
+    page.locator("#upkeep .tagged").last.click()
+    page.wait_for_url("**/aha/studies/?tag=**")
+    assert page.locator("#rows tbody tr").count() == 1
+    page.select_option("#narrow-tag", "old")  # htmx takes it from here
+    page.locator("#rows tbody tr", has_text="Autumn").wait_for()
+    assert page.locator("#rows tbody tr").count() == 1
+
+    page.goto("/upkeep/tags/")
+    row = page.locator("tr", has=page.locator("input[value=old]"))
+    row.locator("input[name=name]").fill("온보딩")
+    row.locator("input[name=name]").press("Enter")
+    page.locator(".messages li").wait_for()
+    assert page.locator("tbody .tagged").all_inner_texts() == ["q4-2026", "온보딩"]
+    page.goto("/aha/studies/?tag=%EC%98%A8%EB%B3%B4%EB%94%A9")
+    assert page.locator("#rows tbody tr").count() == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_archive__refused_while_it_is_used__then_out_of_the_list_and_back(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    segment()
+    plan = running("hint", name="Hint", audience=[{"segment_key": "style.v1.g1", "coverage": 10_000}])
+    page = open_page(language, pm)
+
+    def archive() -> None:
+        page.goto("/segments/models/style/")
+        page.locator("#upkeep summary").click()
+        page.locator("#upkeep form[action$='/archive/'] button").click()
+        page.locator(".messages li").wait_for()
+
+    archive()
+    assert "Hint" in page.locator(".messages").inner_text()
+    plan.status = "stopped"
+    plan.save()
+    archive()
+    assert page.locator("form[action$='/restore/']").count() == 1
+    page.goto("/segments/")
+    assert page.locator(".segment-card").count() == 0
+    page.select_option("#narrow-archived", "1")
+    page.locator(".filters button").first.click()
+    page.locator(".segment-card a", has_text="Style").click()
+    page.locator("form[action$='/restore/'] button").press("Enter")
+    page.locator(".messages li").wait_for()
+    page.goto("/segments/")
+    assert page.locator(".segment-card").count() == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_hygiene__from_the_first_page__by_its_buttons_until_nothing_is_left(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    Study.objects.create(title="Failed", status="failed", finished_at=timezone.now() - timedelta(days=3))
+    claim = moment()
+    type(claim).objects.update(created_at=timezone.now() - timedelta(days=40))
+    study("done")
+    page = open_page(language, pm)
+    page.goto("/upkeep/")
+    page.goto("/")
+    assert page.locator("#hygiene .value").inner_text() == "2"
+
+    page.locator("#hygiene").click()
+    assert page.locator("section.card").evaluate_all("rows => rows.map(one => one.id)") == [
+        "study_failed",
+        "never_tested",
+    ]
+    page.locator("#study_failed button").focus()
+    page.keyboard.press("Enter")
+    page.locator(".messages li").wait_for()
+    page.locator("#never_tested button").click()
+    page.locator(".card.empty").wait_for()
+
+    assert Study.objects.get(title="Failed").archived_at is not None
+    page.goto("/")
+    assert page.locator("#hygiene").count() == 0

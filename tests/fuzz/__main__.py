@@ -1,0 +1,165 @@
+"""Drive every parser with atheris: `python -m tests.fuzz --minutes 2 [--only NAME …] [--write]`.
+
+A process each, two at once, with limits of memory and of time for one input. What is found lies in
+`tests/fuzz/cases/NAME/` and fails `tests/fuzz/test_fuzz.py` until it is mended; it stays there afterwards.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "fuzzing.md"
+MEGABYTES, SECONDS = 1_500, 10  # of one process, and for one input
+PACKAGES = [
+    "events",
+    "segments",
+    "experiments.serve",
+    "experiments.from_file",
+    "experiments.draw",
+    "insight_site",
+    "json",
+]
+HEAD = """# Fuzzing
+
+What comes from outside is read by few functions. `make fuzz` throws bytes at each of them, with atheris
+(libFuzzer, guided by which lines of our code an input reaches), for as many minutes as it is told. An input
+is a finding when the function raises what its door doesn't catch, when what it read can't be written and read
+again as the same, when it takes more than {seconds} s, or when the process grows beyond {megabytes} MB.
+Findings are kept in `tests/fuzz/cases/`; every `make check` runs them, beside hypothesis' own inputs.
+
+The doors as a whole are asked by schemathesis (`tests/clients/test_clients_schemathesis.py`), on SQLite and
+on PostgreSQL.
+
+| parser | inputs | minutes | edges reached | new findings | peak MB |
+|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one parser: inputs, minutes, edges reached, new findings, megabytes."""
+
+    name: str
+    inputs: int
+    minutes: float
+    reached: int
+    findings: int
+    megabytes: int
+
+    def row(self) -> str:
+        """A row of the page."""
+        return (
+            f"| {self.name} | {self.inputs:,} | {self.minutes:.1f} | {self.reached:,} | {self.findings} "
+            f"| {self.megabytes:,} |\n"
+        )
+
+
+def child(name: str, arguments: list[str]) -> None:
+    """Fuzz one parser in this process, until libFuzzer ends it."""
+    import atheris
+
+    with atheris.instrument_imports(include=PACKAGES):
+        import django
+
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
+        django.setup()
+        from tests.fuzz.targets import BY_NAME
+    target = BY_NAME[name]
+    corpus = Path(arguments[-1])
+    for place, seed in enumerate(target.seeds):
+        (corpus / f"seed-{place}").write_bytes(seed)
+    words = corpus.parent / "words"
+    words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
+    known = [f"-dict={words}"] if target.words else []
+    atheris.Setup([sys.argv[0], f"-max_len={target.longest}", *known, *arguments], target.run)
+    atheris.Fuzz()
+
+
+def _names() -> list[str]:
+    """Of all parsers. They are imported in the children alone, where each line of them is watched."""
+    table = (ROOT / "tests" / "fuzz" / "targets.py").read_text().partition("\nTARGETS = ")[2]
+    return re.findall(r"Target\(\s*\"(\w+)\"", table)
+
+
+def _escaped(word: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in word.encode())
+
+
+def fuzz(name: str, minutes: float) -> Seen:
+    """Fuzz one parser in a process of its own."""
+    cases = ROOT / "tests" / "fuzz" / "cases" / name
+    before = set(cases.glob("*")) if cases.exists() else set()
+    cases.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    said = ""
+    with TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
+        command = [
+            sys.executable, "-m", "tests.fuzz", "--child", name, "--",
+            f"-max_total_time={max(1, round(minutes * 60))}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}",
+            f"-artifact_prefix={cases}/", "-print_final_stats=1", str(corpus),
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, errors="replace")
+        said = done.stderr + done.stdout
+    found = set(cases.glob("*")) - before
+    if done.returncode and not found:
+        raise SystemExit(f"{name}: the fuzzer itself failed\n{said[-3_000:]}")
+    if found:
+        print(f"{name}: {_trouble(said)}", flush=True)
+    if not any(cases.iterdir()):
+        cases.rmdir()
+    return Seen(
+        name,
+        _stat(said, "number_of_executed_units"),
+        (time.monotonic() - began) / 60,
+        max(map(int, re.findall(r"cov: (\d+)", said)), default=0),
+        len(found),
+        _stat(said, "peak_rss_mb"),
+    )
+
+
+def _trouble(said: str) -> str:
+    """What a process said that wasn't about its own work."""
+    return "\n".join(line for line in said.splitlines() if not line.startswith(("INFO", "#", "WARNING", "NEW_FUNC")))[
+        -2_500:
+    ]
+
+
+def _stat(said: str, name: str) -> int:
+    found = re.search(rf"stat::{name}:\s+(\d+)", said)
+    return int(found[1]) if found else 0
+
+
+def main() -> int:
+    """Fuzz all or some parsers, two at once; 1 when something was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--child")
+    parser.add_argument("rest", nargs="*")
+    chosen = parser.parse_args()
+    if chosen.child:
+        child(chosen.child, chosen.rest)
+        return 0
+    names = chosen.only or _names()
+    with ThreadPoolExecutor(2) as pool:
+        seen = list(pool.map(lambda name: fuzz(name, chosen.minutes), names))
+    page = HEAD.format(seconds=SECONDS, megabytes=f"{MEGABYTES:,}") + "".join(row.row() for row in seen)
+    print(page)
+    if chosen.write:
+        PAGE.write_text(page)
+    return int(any(row.findings for row in seen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Every table of the site is kept: its columns are of kinds that a backup can say."""
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from insight_site.backup import empty_site
+from insight_site.backup.stored_tables import applied_migrations, tables_at
+from runs.refusals import Refused
+
+pytestmark = pytest.mark.django_db
+NOT_KEPT = {"django_migrations", "insight_site_signincache"}  # the second counts guesses for minutes
+
+
+def test_tables__of_a_migrated_database__are_those_of_all_models_with_their_columns() -> None:
+    found = {table.name: {name for name, _ in table.columns} for table in tables_at(applied_migrations())}
+
+    models = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
+    assert found == {model._meta.db_table: {field.column for field in model._meta.concrete_fields} for model in models}
+    assert found.keys() == {*connection.introspection.table_names()} - NOT_KEPT
+
+
+def test_migration__that_this_version_does_not_know__is_named() -> None:
+    MigrationRecorder(connection).record_applied("events", "9999_from_the_future")
+
+    with pytest.raises(Refused, match=r"database ran the migration events\.9999_from_the_future"):
+        applied_migrations()
+    with pytest.raises(Refused, match=r"backup is of a newer Insight, whose migration events\.9999_from_the_future"):
+        tables_at([("events", "9999_from_the_future")])
+
+
+def test_freshly_migrated_database__is_empty() -> None:
+    assert empty_site.rows_there() == []

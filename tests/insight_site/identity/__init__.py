@@ -1,0 +1,1 @@
+"""Ids that are one person, through the whole stack."""

@@ -1,0 +1,143 @@
+"""An upgrade without a pause: the release before on the tables of today, and today's code before they are there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.insight_site.test_migrations import database
+from tests.insight_site.upgrade import release_before
+from tests.insight_site.upgrade.release_before import ROOT
+
+pytestmark = pytest.mark.slow
+# Run in the tree of the release before, with its own modules.
+USE = """
+import json, os
+from django.test import Client
+from django.contrib.auth.models import User
+from events.models import Source
+from events.outbox import flush
+from insight_site.access.keys import issue_key
+from tests.experiments.make import running
+
+found = {}
+running("exp")
+boss = User.objects.create_superuser("boss", password="pass")
+source, _ = Source.objects.get_or_create(name="app")
+_, token = issue_key(name="k", source=source, kind="server", scopes=["events:write", "assign:read"])
+machine = Client(headers={"authorization": f"Bearer {token}"})
+person = Client()
+person.force_login(boss)
+from experiments.models import Experiment
+flag = Experiment.objects.get(key="exp").flag_key
+
+
+def post(path, body):
+    return machine.post(path, json.dumps(body), content_type="application/json")
+
+
+for name in ("first", "again"):
+    answer = post("/v1/batch", {"batch": [{"type": "track", "event": "e", "userId": "u", "messageId": "m"}]})
+    found[f"ingest {name}"] = [answer.status_code, answer.json().get("accepted")]
+for name in ("first", "again"):
+    answer = post(f"/ofrep/v1/evaluate/flags/{flag}", {"context": {"targetingKey": "u1"}})
+    found[f"assignment {name}"] = [answer.status_code, bool(answer.json().get("variant"))]
+found["flush"] = flush.flush_events()
+pages = ["/", "/experiments/", "/experiments/exp/", "/aha/studies/", "/segments/", "/data/", "/admin/", "/readyz",
+         "/admin/events/rejected/", "/admin/auth/user/", "/admin/insight_site/apikey/"]
+for page in pages:
+    found[page] = person.get(page, follow=True).status_code
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release_before")
+    release_before.unpack(folder)
+    (folder / "var").mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of an empty site."""
+    lite = nullcontext(f"sqlite:///{tmp_path / 'site.sqlite3'}")
+    with database("upgrade") if request.param == "postgresql" else lite as address:
+        yield os.environ | {
+            "DATABASE_URL": address,
+            "EVENTS_URL": str(tmp_path / "events"),
+            "UPLOADS_DIR": str(tmp_path / "uploads"),
+            "EXPLORE_DIR": str(tmp_path / "explore"),
+            "SECRET_KEY": "a-key-of-the-site-that-both-releases-share-0123456789",
+            "ALLOWED_HOSTS": "testserver",
+            "DJANGO_SETTINGS_MODULE": "insight_site.settings",
+            "LOG_LEVEL": "ERROR",
+        }
+
+
+def run(tree: Path, own: dict[str, str], *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tree, env=own, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def used(tree: Path, own: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(tree, own, "-c", f"import django; django.setup()\n{USE}").splitlines()[-1])
+    return found
+
+
+def right(found: dict[str, Any]) -> None:
+    said = {name: found.pop(name) for name in list(found) if not name.startswith("/")}
+    # The event, and the exposure that the first assignment says.
+    assert said == {
+        "ingest first": [200, 1],
+        "ingest again": [200, 0],
+        "assignment first": [200, True],
+        "assignment again": [200, True],
+        "flush": 2,
+    }
+    assert len(found) > 10
+    assert {page: status for page, status in found.items() if status != 200} == {}
+
+
+def test_release_before__on_the_tables_of_today__takes_events_assigns_flushes_and_shows_its_pages(
+    tree: Path, own: dict[str, str]
+) -> None:
+    run(ROOT, own, "manage.py", "migrate", "-v0")
+
+    right(used(tree, own))
+
+
+def test_site_of_the_release_before__migrated_while_it_is_used__works_for_both(tree: Path, own: dict[str, str]) -> None:
+    run(tree, own, "manage.py", "migrate", "-v0")
+    right(used(tree, own))
+
+    ready = "from django.test import Client; a = Client().get('/readyz'); print(a.status_code, a.json()['migrations'])"
+    before = run(ROOT, own, "-c", f"import django; django.setup()\n{UNAPPLY}\n{ready}").strip()
+    run(ROOT, own, "manage.py", "migrate", "-v0", "--fake-initial")
+    after = run(ROOT, own, "-c", f"import django; django.setup()\n{ready}").strip()
+
+    assert before.startswith("503 failed: ")
+    assert before.endswith(" migrations are not applied")
+    assert after == "200 ok"
+    again = run(tree, own, "manage.py", "check")
+    assert "no issues" in again
+
+
+# Where today has no migration of its own yet, the last one counts as one.
+UNAPPLY = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+executor = MigrationExecutor(connection)
+if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    executor.migrate([("aha", "0008_one_pair")])
+"""

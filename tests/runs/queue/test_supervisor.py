@@ -1,0 +1,41 @@
+"""What a supervisor does when one of its processes ends."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from runs.models import Job
+from runs.queue import leases
+from runs.queue.put import put
+from runs.queue.registry import LONG
+from runs.queue.supervisor import Supervisor, forked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PICTURES = "insight_site.tasks.draw_pictures"
+
+
+def test_process_ended__in_a_moment_without_database__its_job_is_freed_at_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(PICTURES, "aha.Study", 1)
+    leases.take(LONG, "a")
+    ended = forked.Process(target=int)
+    ended.start()
+    ended.join()
+    supervisor = Supervisor()
+    supervisor._queues, supervisor._slots = [], {"a": (LONG, ended)}
+    free, troubles = leases.free, [OperationalError("deadlock detected")]
+
+    def freed(owner: str, **options: Any) -> int:
+        if troubles:
+            raise troubles.pop()
+        return free(owner, **options)
+
+    monkeypatch.setattr(leases, "free", freed)
+
+    supervisor._fill()
+    assert Job.objects.get().state == Job.State.RUNNING
+    supervisor._fill()
+    assert Job.objects.get().state == Job.State.WAITING
+    assert not supervisor._gone

@@ -1,0 +1,68 @@
+"""The audit of our code and its lock: what may stay has a reason, what is new fails, and no network fails nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import audit
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_code__as_it_stands__has_no_finding_without_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.audit_code() == 0, capsys.readouterr().out
+
+
+def test_findings__new_ones__are_named_and_known_ones_are_not() -> None:
+    row = {"line_number": 3, "issue_text": "a shell"}
+    new = {**row, "test_id": "B602", "filename": "./events/store.py"}
+    known = {**row, "test_id": "B311", "filename": "insight_site/request_lines.py"}
+    elsewhere = {**known, "filename": "insight_site/access/keys.py"}
+
+    assert audit.open_findings([new, known, elsewhere]) == [
+        "events/store.py:3 B602 a shell",
+        "insight_site/access/keys.py:3 B311 a shell",
+    ]
+
+
+def test_lock__without_a_network__says_so_and_fails_nothing() -> None:
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "tools.audit", "lock"],
+        cwd=ROOT,
+        env={**os.environ, **nowhere, "NO_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout.strip()) == (
+        0,
+        "audit: the advisory service can't be reached; nothing was checked",
+    ), ran.stderr
+
+
+@pytest.mark.slow
+def test_bill_of_materials__of_the_lock__is_valid_and_names_every_package(tmp_path: Path) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    target = tmp_path / "sbom.json"
+    subprocess.run(["make", "-o", "setup", "sbom", f"SBOM={target}"], cwd=ROOT, check=True, capture_output=True)
+    text = target.read_text()
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    named = {row["name"].lower() for row in json.loads(text)["components"]}
+    locked = {
+        line.split("==")[0].split("[")[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    assert len(locked) > 50
+    assert locked <= named

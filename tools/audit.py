@@ -1,0 +1,92 @@
+"""What others know against our code and what it stands on: bandit over the code, pip-audit over the lock.
+
+    python -m tools.audit [code] [lock]
+
+Each finding of bandit that stays has its reason in `ACCEPTED`; any other fails. Where the advisory service can't be
+reached this says so and fails nothing: who has no network would otherwise learn to skip it.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("events", "segments", "aha", "experiments", "runs", "reporting", "stats", "insight_site")
+LOCK = "requirements.txt"
+SECONDS = 120
+# Bandit's number, and the beginning of the file: why it may stay. Ruff's S rules mark each line as well.
+ACCEPTED = {
+    ("B608", "events/"): "SQL for DuckDB of our own columns; every value from outside passes `literal` or is bound",
+    ("B608", "experiments/serve/keeping.py"): "the name of a table of ours; values are bound",
+    ("B608", "insight_site/backup/"): "names of tables and columns, each quoted; values are bound",
+    ("B608", "segments/published/write_members.py"): "names of a table and columns of ours; values are bound",
+    ("B608", "insight_site/access/limits.py"): "the name of a table of ours; values are bound",
+    ("B703", ""): "markup that our own templates and charts wrote, where they escaped every name",
+    ("B308", ""): "alike",
+    ("B105", "experiments/webhooks/messages.py"): "the mark that secret scanners look for, no secret",
+    ("B104", "insight_site/signin/"): "the word for no address where a column wants one; nobody listens there",
+    ("B105", "insight_site/signin/providers.py"): "the name of a part of an address",
+    ("B404", ""): "only our own interpreter is started, with a list of arguments and no shell",
+    ("B603", ""): "alike",
+    ("B310", "insight_site/demo/running_site.py"): "the address of the process that the demo has just started",
+    ("B311", "insight_site/demo/running_site.py"): "a free port",
+    ("B311", "insight_site/streams/open_streams.py"): "when clients come back: spread over time, no secret",
+    ("B311", "insight_site/request_lines.py"): "a request's id is no secret",
+    ("B403", "runs/process"): "between a process and its own child, over a pipe that nobody else has",
+    ("B301", "runs/process"): "alike",
+    ("B101", "runs/processes.py"): "for the type checker: the pipes were asked for",
+}
+UNREACHABLE = ("ConnectionError", "ConnectionRefused", "Failed to establish", "Max retries", "ProxyError", "timed out")
+
+
+def reason_for(number: str, file: str) -> str | None:
+    """Why this finding may stay; None when it may not."""
+    return next((why for (one, begins), why in ACCEPTED.items() if one == number and file.startswith(begins)), None)
+
+
+def open_findings(found: list[dict[str, Any]]) -> list[str]:
+    """Those of bandit's that nobody has judged, one line each."""
+    return [
+        f"{row['filename'].removeprefix('./')}:{row['line_number']} {row['test_id']} {row['issue_text']}"
+        for row in found
+        if reason_for(row["test_id"], row["filename"].removeprefix("./")) is None
+    ]
+
+
+def audit_code() -> int:
+    """1 when bandit has found what `ACCEPTED` doesn't hold."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *CODE, "manage.py", "gunicorn.conf.py"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = json.loads(ran.stdout)
+    rest = open_findings(told["results"]) + [str(one) for one in told["errors"]]
+    print(
+        "\n".join([*rest, f"audit: bandit has {len(told['results'])} findings, {len(rest)} of them without a reason"])
+    )
+    return int(bool(rest))
+
+
+def audit_lock() -> int:
+    """1 when a package of the lock has a known weakness."""
+    command = ["-m", "pip_audit", "-r", LOCK, "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
+    try:
+        ran = subprocess.run(
+            [sys.executable, *command, "--timeout", "10"],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        print("audit: the advisory service did not answer; nothing was checked")
+        return 0
+    if ran.returncode and any(sign in ran.stderr for sign in UNREACHABLE):
+        print("audit: the advisory service can't be reached; nothing was checked")
+        return 0
+    print(ran.stdout + ran.stderr)
+    return int(bool(ran.returncode))
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or ["code", "lock"]
+    sys.exit(max({"code": audit_code, "lock": audit_lock}[name]() for name in wanted))
