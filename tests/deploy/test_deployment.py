@@ -19,6 +19,9 @@ from tests.deploy.site import COMPOSE, Person, Running
 from tests.insight_site.machine.test_slow_clients import MODES
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1200)]
+of_one_store = pytest.mark.parametrize(
+    "running", ["disk"], indirect=True
+)  # the proxy and the image are the same over each
 BOSS, PASSWORD = "boss@example.com", "violet-otter-19-canyon"
 
 
@@ -115,6 +118,7 @@ def test_doctor__in_the_container__finds_nothing_wrong(running: Running) -> None
     assert {one["name"]: one["state"] for one in found}["packages"] == "ok"
 
 
+@of_one_store
 @pytest.mark.parametrize(
     "path", ["/metrics", "/healthz/parts", "/healthz/parts/disk", "/readyz", "/metrics/", "//metrics"]
 )
@@ -123,6 +127,7 @@ def test_monitoring__is_not_passed_on_to_the_outside(running: Running, person: P
     assert "insight_" not in person.ask(path)[1]
 
 
+@of_one_store
 def test_plain_http__sends_people_on_and_refuses_machines(running: Running) -> None:
     said = {path: _plain(path) for path in ("/", "/v1/batch", "/healthz")}
 
@@ -138,6 +143,7 @@ def _plain(path: str) -> str:
         return b"".join(iter(lambda: sock.recv(65_536), b"")).decode("latin-1")
 
 
+@of_one_store
 def test_address__that_a_visitor_writes__is_not_believed(running: Running, person: Person) -> None:
     """Were it believed, everybody could read the metrics: 127.0.0.1 may be an internal network."""
     for header in ("X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded"):
@@ -145,6 +151,7 @@ def test_address__that_a_visitor_writes__is_not_believed(running: Running, perso
         assert person.ask("/healthz/parts", **{header: "for=127.0.0.1"})[0] == 404
 
 
+@of_one_store
 def test_login__guessed_again_and_again__is_slowed_for_this_visitor(running: Running, person: Person) -> None:
     said = [person.ask("/login/")[0] for _ in range(40)]
 
@@ -152,6 +159,7 @@ def test_login__guessed_again_and_again__is_slowed_for_this_visitor(running: Run
     assert person.ask("/healthz")[0] == 200
 
 
+@of_one_store
 @pytest.mark.parametrize("mode", ["headers", "body", "idle", "large body"])
 def test_slow_clients__through_the_proxy__keep_nobody_waiting(running: Running, person: Person, mode: str) -> None:
     at_once, then = MODES[mode]
@@ -174,6 +182,7 @@ def test_slow_clients__through_the_proxy__keep_nobody_waiting(running: Running, 
     assert good == 12
 
 
+@of_one_store
 def test_root__is_read_only_and_only_data_and_tmp_are_written(running: Running) -> None:
     write = "(: > $place/probe) 2>/dev/null && echo $place"
     script = f"for place in / /app /opt/insight /etc /usr /data /tmp; do {write}; done; id -u"
@@ -182,6 +191,7 @@ def test_root__is_read_only_and_only_data_and_tmp_are_written(running: Running) 
     (running.data / "probe").unlink()
 
 
+@of_one_store
 def test_process__has_no_capability_and_gets_none(running: Running) -> None:
     said = running.run("setup", "cat", "/proc/self/status")
 
@@ -209,6 +219,7 @@ def test_set_up__again__changes_nothing(running: Running) -> None:
     assert said == {"administrator": None, "link": None, "source": None, "key": None}
 
 
+@of_one_store
 def test_web__told_to_end__ends_in_time_and_comes_back(running: Running, image: Stage) -> None:
     assert running.stop("web", int(COMPOSE["services"]["web"]["stop_grace_period"][:-1])) < 35
 

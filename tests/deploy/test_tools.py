@@ -57,6 +57,7 @@ def test_units__systemd__finds_them_little_exposed(unit: str, installed: Stage, 
     assert float(found[1]) <= MOST_EXPOSED, done.stdout
 
 
+@pytest.mark.parametrize("running", ["disk"], indirect=True)
 def test_caddy__in_front__passes_pages_on_and_monitoring_not(running: Running, tools: Stage, tmp_path: Path) -> None:
     binds = {f"ro:{ROOT / 'deploy/caddy/Caddyfile'}": "/run/Caddyfile", f"ro:{running.room / 'hosts'}": "/etc/hosts"}
     command = enter(
