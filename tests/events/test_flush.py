@@ -17,6 +17,7 @@ from events.models import Flush, MessageId, OutboxEvent
 from events.outbox import accept, adopt, flush
 from events.outbox.ownership import StoreRefused
 from tests.events.conftest import stored_ids
+from tests.postgres import address_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +147,7 @@ def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, any_store
             pytest.skip("another process needs a database on disk: run with a test database name")
         url = f"sqlite:///{database}"
     else:
-        url = f"postgres://{connection.settings_dict['USER']}@{connection.settings_dict['HOST']}:5432/{database}"
+        url = address_of(connection.settings_dict)
     environment = {**os.environ, "DATABASE_URL": url, "EVENTS_URL": any_store}
 
     done = subprocess.run(

@@ -21,6 +21,7 @@ from pytest_django import Settings
 from insight_site.access import limits
 from insight_site.models import Lease
 from tests.clients.server import FIRST_LINES, ROOT
+from tests.postgres import address_of
 
 pytestmark = pytest.mark.django_db
 
@@ -187,7 +188,7 @@ def database_address() -> str:
     of = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{of['NAME']}"
-    return f"postgres://{of['USER']}@{of['HOST']}:5432/{of['NAME']}"
+    return address_of(of)
 
 
 @pytest.mark.slow
