@@ -64,8 +64,8 @@ fast: $(READY)  ## the fast tests, with coverage of the pure modules
 PART ?= all
 PART_all :=
 PART_browser := tests/browser
-# What `make test-database` runs too, and takes long: a site in production has PostgreSQL.
-PART_rest := --ignore=tests/browser -m "not on_postgresql"
+# Without what takes long and `make test-database` runs too: a site in production has PostgreSQL.
+PART_rest := --ignore=tests/browser -m "not (slow and django_db) or once"
 
 test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
 	$(PYTEST) $(PART_$(PART))

@@ -32,11 +32,6 @@ def missing(what: str) -> NoReturn:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests marked `engines`, `deploy` or `docs` run only where that name asks for them, as in `make test-engines`."""
-    nowhere = [
-        item.nodeid for item in items if item.get_closest_marker("once") and item.get_closest_marker("on_postgresql")
-    ]
-    if nowhere:
-        raise pytest.UsageError(f"no stage of .ci/run would run what is marked both once and on_postgresql: {nowhere}")
     for mark in ("engines", "deploy", "docs"):
         if mark in str(config.getoption("-m")):
             continue

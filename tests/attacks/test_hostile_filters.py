@@ -44,7 +44,6 @@ def failed(client: Client, addresses: list[str]) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.on_postgresql
 def test_admin__hostile_filters_and_searches__never_fail(admin_client: Client) -> None:
     routes.make_site()
     admin_client = calm(admin_client)
@@ -55,7 +54,6 @@ def test_admin__hostile_filters_and_searches__never_fail(admin_client: Client) -
 
 
 @pytest.mark.slow
-@pytest.mark.on_postgresql
 def test_pages_and_api__hostile_questions__never_fail(admin_client: Client) -> None:
     routes.make_site()
     admin_client = calm(admin_client)
@@ -67,7 +65,6 @@ def test_pages_and_api__hostile_questions__never_fail(admin_client: Client) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.on_postgresql
 def test_keys__hostile_filters_of_lists__are_refused(admin_client: Client) -> None:
     routes.make_site()
     api = Api("admin", "admin:*", "reports:read", "segments:read")

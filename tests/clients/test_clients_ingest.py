@@ -30,7 +30,6 @@ def in_store(site: Site, settings: Any, prefix: str) -> dict[str, list[tuple[str
     return found
 
 
-@pytest.mark.on_postgresql
 @pytest.mark.parametrize("client", CLIENTS)
 def test_client__sending_every_type_and_250_events_twice__is_kept_once(
     client: str, site: Site, key: str, name: str, settings: Any
@@ -58,7 +57,6 @@ def test_client__sending_every_type_and_250_events_twice__is_kept_once(
     assert site.run(TRAITS) == {"plan": name}
 
 
-@pytest.mark.on_postgresql
 @pytest.mark.parametrize("client", CLIENTS)
 def test_client__while_the_database_is_away__gets_503_and_sends_again(
     client: str, site: Site, key: str, name: str, settings: Any

@@ -14,7 +14,7 @@ from tests.clients.flags import arms, create
 from tests.clients.server import ROOT, Site, running_site
 from tests.conftest import missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.on_postgresql, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 PROGRAM = PYTHON.parent / "schemathesis"
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"

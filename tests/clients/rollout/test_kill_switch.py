@@ -13,7 +13,7 @@ import pytest
 from tests.clients.flags import arms, ask, create, issue
 from tests.clients.server import Site, migrated_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.on_postgresql, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 WITHIN = 2.0
 ADMIN = """
 import json

@@ -13,7 +13,7 @@ from tests.clients.rollout.test_kill_switch import post
 from tests.clients.streams.conftest import Reader, Streams, change
 from tests.loops import in_a_loop
 
-pytestmark = [pytest.mark.slow, pytest.mark.on_postgresql, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 WITHIN = 2.0
 BULK = "/ofrep/v1/evaluate/flags"
 PATH = "/ofrep/v1/streams/"
