@@ -65,13 +65,13 @@ PART ?= all
 PART_all :=
 PART_browser := tests/browser
 # Without what takes long and `make test-database` runs too: a site in production has PostgreSQL.
-PART_rest := --ignore=tests/browser -m "not (slow and django_db) or once"
+PART_rest := --ignore=tests/browser -m "(not (slow and django_db) or once) and not proof"
 
 test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
 	$(PYTEST) $(PART_$(PART))
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
-	$(PYTEST) --ignore=tests/browser -m "django_db and not once"
+	$(PYTEST) --ignore=tests/browser -m "django_db and not once and not proof"
 
 # Collecting the other 7,000 tests, only to leave them out, takes half a minute.
 ENGINES := tests/engines tests/events

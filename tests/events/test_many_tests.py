@@ -70,6 +70,7 @@ def pool(simulations: list[Simulation]) -> Pooled:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_many_tests__seeds__disagreement_is_found_and_without_the_five_the_set_covers() -> None:
     disagree, covers = [], []
     for seed in range(1, 21):

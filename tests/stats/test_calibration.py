@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.proof]
 
 # benchmarks/ is no package that the product imports: mypy and the import contracts leave it alone.
 calibration = importlib.import_module("benchmarks.calibration")

@@ -275,6 +275,7 @@ def test_weigh__any_sample__turns_and_doubles_as_it_should(seed: int, n: int) ->
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_adjust__many_samples__intervals_cover_the_truth() -> None:
     truth, samples = 0.1, 200
 

@@ -207,6 +207,7 @@ def test_daily_cause__a_coin_on_day_0__is_covered() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_measured_confounding__twenty_seeds__are_covered_but_for_chance() -> None:
     found = [audit.run(WORLDS["measured_confounding"], seed, 10_000) for seed in range(20)]
 

@@ -32,6 +32,7 @@ def _step(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("_step")
 def test_step_world__discover__the_jump_at_three_friends_in_seven_days_comes_first() -> None:
     found = json.loads(discover(*WORLD))
@@ -52,6 +53,7 @@ def test_step_world__discover__the_jump_at_three_friends_in_seven_days_comes_fir
     assert all("activity_only" in flags for name, flags in marked.items() if name in inert)
 
 
+@pytest.mark.proof
 def test_forced_world__discover__tutorial_and_daily_bonus_are_flagged_and_no_candidates(tmp_path: Path) -> None:
     some = ("friend_add", "chat", "browse", "tutorial", "daily_bonus")
     with store_of(simulate(WORLDS["forced"], 20_000, 1), tmp_path):

@@ -10,7 +10,7 @@ from tests.conftest import missing
 from tests.debian import unpacked
 from tests.insight_site.operation.watched_site import PROGRAM
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.proof]
 
 
 def test_site__under_fire__keeps_every_promise() -> None:

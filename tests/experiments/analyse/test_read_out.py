@@ -283,6 +283,7 @@ def test_unequal_splits__inequalities__reject_at_their_level() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_looking_every_day__without_first_stage_and_effect__alarms_rarely() -> None:
     """No verdict but INCONCLUSIVE, NUDGE_FAILED or NO_MATERIAL_EFFECT may come, over all looks of a run together."""
     wrong = 0

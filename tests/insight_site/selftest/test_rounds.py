@@ -97,6 +97,7 @@ def test_styles__planted_ones_are_found_and_users_without_any_are_no_groups() ->
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_false_alarms__over_100_plants__are_at_their_nominal_rates() -> None:
     found = by_question(rounds(1_500, 100, effect=0.1))
 

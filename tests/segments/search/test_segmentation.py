@@ -111,7 +111,7 @@ def test_segment__same_inputs_and_seed__same_answer() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.proof)])
 def test_segment__blob__no_stable_clusters(seed: int) -> None:
     found, _ = run("blob", seed)
 

@@ -140,6 +140,7 @@ def test_choose__all_pairs_at_once__are_the_sums_of_each_rule() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_policy__no_effect__claims_a_rule_in_at_most_alpha() -> None:
     """600 experiments of 4,000 users; benchmarks/causes/policy.py has 2,000."""
     claimed = [found_in(1_000 + seed, 4_000, lambda codes: np.zeros(len(codes))).beats for seed in range(600)]
