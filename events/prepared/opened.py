@@ -110,7 +110,7 @@ class Prepared:
             part = place.with_name(f"{uuid.uuid4().hex}.part")
             try:
                 self.warehouse.write(question(), part)
-                part.replace(place)
+                _give_name(part, place)
             finally:
                 part.unlink(missing_ok=True)
             _make_room(place)
@@ -246,6 +246,20 @@ def _listening(stop: Stop, progress: Progress) -> Progress:
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def _give_name(part: Path, place: Path) -> None:
+    """Lay a table where readers look for it, unless another process has made the same one meanwhile.
+
+    An engine opens a file several times for one question: replaced in between, it reads the end of one and the rows of
+    the other, and fails.
+    """
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        part.replace(place)
 
 
 def _make_room(newest: Path) -> None:

@@ -180,6 +180,40 @@ def test_kept_tables__beyond_their_room__the_least_used_goes(
     assert made == ["one", "two", "one"]
 
 
+def test_kept_table__made_by_two_at_once__is_never_replaced_under_its_readers() -> None:
+    put(1, "a")
+    files: list[int] = []
+
+    with (
+        prepared(day_mode="rolling", stop=Stop(), progress=silent) as slow,
+        prepared(day_mode="rolling", stop=Stop(), progress=silent) as quick,
+    ):
+
+        def question() -> Any:
+            quick.kept("one", lambda: quick.log)
+            files.extend(path.stat().st_ino for path in opened.kept_folder(slow.numbers).iterdir())
+            return slow.log
+
+        rows = slow.rows(slow.kept("one", question))
+
+        assert [path.stat().st_ino for path in opened.kept_folder(slow.numbers).iterdir()] == files
+        assert len(rows) == 1
+
+
+def test_kept_table__where_files_have_one_name_only__is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(1, "a")
+
+    def refuse(*names: Path) -> None:
+        raise PermissionError(*names)
+
+    monkeypatch.setattr(os, "link", refuse)
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        rows = asked.rows(asked.kept("one", lambda: asked.log))
+
+        (path,) = opened.kept_folder(asked.numbers).iterdir()
+    assert (len(rows), path.suffix) == (1, ".parquet")
+
+
 @pytest.mark.slow
 def test_stop__while_the_engine_works__ends_it() -> None:
     put(1, "a")
