@@ -143,10 +143,10 @@ def running(request: pytest.FixtureRequest, room: Path, image: Stage, tools: Sta
             site.wait_healthy("worker", COMPOSE["services"]["worker"]["healthcheck"]["test"][1:])
             site.wait_healthy("proxy", COMPOSE["services"]["proxy"]["healthcheck"]["test"][1:])
         site.link = json.loads(site.run("setup", *_bootstrap()))["link"]
-        with times.step(f"{store}: demo, to its verdict"):
-            site.demo = json.loads(
-                site.run("setup", "python", "manage.py", "demo", "--units", str(DEMO_UNITS), "--json")
-            )
+        if store == "disk":  # that analyses read a bucket as they read a folder is shown by tests/engines
+            with times.step("demo, to its verdict"):
+                demo = ["python", "manage.py", "demo", "--units", str(DEMO_UNITS), "--json"]
+                site.demo = json.loads(site.run("setup", *demo))
         site.key = json.loads(site.run("setup", *_bootstrap("--source", "shop")))["key"]
         site.minutes = (
             sum(times.steps[name] for name in ("debootstrap", "Dockerfile")) + time.monotonic() - began

@@ -54,6 +54,7 @@ def test_image__has_what_it_needs_and_says_what_it_is(image: Stage) -> None:
     assert not [path for path in app.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
 
 
+@of_one_store
 def test_site__is_healthy_and_a_first_verdict_stands(running: Running) -> None:
     """`make test-deploy` prints the minutes; docs/deploy.md quotes them."""
     print(f"minutes from nothing to the first verdict: {running.minutes:.1f}")
@@ -62,6 +63,7 @@ def test_site__is_healthy_and_a_first_verdict_stands(running: Running) -> None:
     assert running.minutes < 15
 
 
+@of_one_store
 def test_administrator__chooses_a_password_logs_in_and_reads_the_verdict(running: Running, person: Person) -> None:
     path = urlsplit(running.link).path
     status, page, answer = person.ask(path)
@@ -83,21 +85,24 @@ def test_administrator__chooses_a_password_logs_in_and_reads_the_verdict(running
     assert cookie.secure
 
 
-def test_event_and_assignment__through_the_proxy__are_taken_and_moved_to_the_store(
-    running: Running, person: Person
-) -> None:
-    event = {"userId": "u1", "event": "hello", "messageId": f"m-{time.time()}"}
-    status, text, _ = person.ask("/v1/track", {"json": event}, Authorization=f"Bearer {running.key}")
-    assert (status, json.loads(text)["accepted"]) == (200, 1), text
-
+@of_one_store
+def test_assignment__through_the_proxy__is_answered(running: Running, person: Person) -> None:
     status, text, _ = person.ask(
         "/ofrep/v1/evaluate/flags/demo-invite-banner",
         {"json": {"context": {"targetingKey": "visitor-1"}}},
         Authorization=f"Bearer {running.key}",
     )
+
     assert status == 200, text
     assert json.loads(text)["reason"] in ("SPLIT", "TARGETING_MATCH", "DEFAULT"), text
 
+
+def test_event__through_the_proxy__is_taken_and_moved_to_the_store(running: Running, person: Person) -> None:
+    event = {"userId": "u1", "event": "hello", "messageId": f"m-{time.time()}"}
+
+    status, text, _ = person.ask("/v1/track", {"json": event}, Authorization=f"Bearer {running.key}")
+
+    assert (status, json.loads(text)["accepted"]) == (200, 1), text
     until = time.monotonic() + 150  # the worker flushes each minute
     while "ok: 0 rows wait" not in (said := running.run("setup", "python", "-c", PARTS)):
         assert time.monotonic() < until, said + running.log("worker")[-2_000:]
