@@ -75,9 +75,10 @@ test-database: clients  ## the tests that meet the database, on DATABASE_URL
 
 # Collecting the other 7,000 tests, only to leave them out, takes half a minute.
 ENGINES := tests/engines tests/events
+ENGINES_MARK ?= engines
 
 test-engines: engines clients  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
-	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m engines $(ENGINES)
+	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m "$(ENGINES_MARK)" $(ENGINES)
 
 test-deploy: clients  ## the image and what compose starts, in chroots on this machine: root, debootstrap, PostgreSQL
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s --durations=10 -m deploy tests/deploy

@@ -57,6 +57,7 @@ def flood_it(source: Path, target: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.once
 def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path, real_data: Path) -> None:
     players = flood_it(real_data / "events/floodit_users_raw.csv", store / "events.parquet")
