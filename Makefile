@@ -64,8 +64,8 @@ fast: $(READY)  ## the fast tests, with coverage of the pure modules
 PART ?= all
 PART_all :=
 PART_browser := tests/browser
-# Without what takes long and `make test-database` runs too: a site in production has PostgreSQL.
-PART_rest := --ignore=tests/browser -m "(not (slow and django_db) or once) and not proof"
+# Without what `make test-database` runs too: a site in production has PostgreSQL. `make check` has SQLite.
+PART_rest := --ignore=tests/browser -m "(not django_db or once) and not proof"
 
 test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
 	$(PYTEST) $(PART_$(PART))

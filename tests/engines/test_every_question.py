@@ -24,6 +24,7 @@ CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "America/New_York")]
 END = questions.SINCE.replace(month=4)
 FEW = "u0000200"  # the users before this one
 RUN_HERE = ("duckdb", "pyspark")  # asked every question below
+OFTEN = ("bigquery", "snowflake")  # compiled by `.ci/run` too; the others by `make test`
 LOG = ibis.table(warehouse.COLUMNS, name="events")
 
 
@@ -34,7 +35,14 @@ def test_list__of_questions__forgets_none() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name not in RUN_HERE])
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        name if name in OFTEN else pytest.param(name, marks=pytest.mark.proof)
+        for name in DIALECTS
+        if name not in RUN_HERE
+    ],
+)
 def test_questions__every_engine_that_is_not_here__compile(dialect: str) -> None:
     asked = questions.asked(LOG, Basis(CLOCKS[1], END, dialect=dialect))
     for name, question in asked.items():

@@ -265,6 +265,7 @@ def test_spillover__last_guild_of_one__is_its_own_ring() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_guilds__sizes__are_lognormal_around_twenty() -> None:
     guild = run("guilds", 200_000).people.guild
     sizes = np.bincount(guild)[:-1]

@@ -70,5 +70,6 @@ def test_figures__small__are_met() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_figures__of_the_audit__are_met() -> None:
     assert [row.what for row in night_ratio.figures(1) if row.met is False] == []

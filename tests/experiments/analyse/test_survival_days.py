@@ -27,5 +27,6 @@ def test_survival__whole_days__is_true_at_every_look(look: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_figures__of_the_audit__are_met() -> None:
     assert [row.what for row in figures() if row.met is False] == []

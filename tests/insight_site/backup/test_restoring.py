@@ -150,7 +150,9 @@ MOMENTS: dict[str, Callable[[Site], bool]] = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", ["database half filled", "store half there", pytest.param("store there", marks=pytest.mark.proof)]
+)
 def test_restore__killed__leaves_an_empty_site_and_is_run_again(
     moment: str, old_backup: tuple[str, dict[str, Any]], other: Site
 ) -> None:
@@ -180,7 +182,13 @@ call_command("restore", {file!r})
 """
 
 
-@pytest.mark.parametrize("most", [60_000, 3_000_000], ids=["full at once", "full in the middle"])
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(60_000, id="full at once", marks=pytest.mark.proof),
+        pytest.param(3_000_000, id="full in the middle"),
+    ],
+)
 def test_restore__that_can_write_no_more__says_so_in_a_sentence_and_is_run_again(
     most: int, old_backup: tuple[str, dict[str, Any]], other: Site
 ) -> None:

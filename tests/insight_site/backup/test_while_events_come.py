@@ -67,7 +67,7 @@ def numbers(site: Site) -> Counter[int]:
     return Counter({int(name.removeprefix("1:s:")): count for name, count in site.message_ids().items()})
 
 
-@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("vendor", [pytest.param("sqlite", marks=pytest.mark.proof), "postgresql"])
 def test_backup__while_events_come_in__has_each_acknowledged_event_once(
     vendor: str, site: Site, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ print(json.dumps([list(Job.objects.order_by("schedule").values_list("schedule", 
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.proof), "postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     if request.param == "postgresql":
         address = "postgres://postgres@127.0.0.1:5432/postgres"

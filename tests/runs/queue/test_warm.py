@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.once
 def test_warm_up__first_worker_of_a_site__compiles_and_the_next_does_not(tmp_path: Path, settings: Any) -> None:
     settings.COMPILED_DIR = str(tmp_path)

@@ -111,7 +111,8 @@ def test_segment__same_inputs_and_seed__same_answer() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", [1, 2])
 def test_segment__blob__no_stable_clusters(seed: int) -> None:
     found, _ = run("blob", seed)
 
@@ -119,6 +120,7 @@ def test_segment__blob__no_stable_clusters(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_segment__on_umap__places_units_by_a_faithful_classifier() -> None:
     found, truth = run(
         "planted_groups", 2, method=Method.UMAP, refit_rows=1_000, umap_rows=4_000, resamples=(10, 5), clusters=4

@@ -76,6 +76,7 @@ def test_balke_pearl__inequalities_rejected__says_that_nothing_fits() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_audit_figures__small__are_met() -> None:
     """The shares of sound experiments that are called impossible (46 % in version 0.3), and the limits' coverage."""
     assert [row.what for row in audit.figures(0.1) if not row.met] == []

@@ -247,6 +247,7 @@ def test_sensitivity__true_direct_effect__set_covers_in_95_of_100() -> None:
 
 # ── The audit's figures ───────────────────────────────────────────────────────
 @pytest.mark.slow
+@pytest.mark.proof
 def test_audit_figures__small__are_met() -> None:
     """The sentence of a behaviour that does nothing names a breakdown value below the nudge's direct effect."""
     assert [row.what for row in audit.figures(0.3) if not row.met] == []

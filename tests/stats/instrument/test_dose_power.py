@@ -82,7 +82,7 @@ def test_power__no_grid__least_statistic_is_below_every_other() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [True, False])
-@pytest.mark.parametrize("units", [8_000, 20_000])
+@pytest.mark.parametrize("units", [8_000, pytest.param(20_000, marks=pytest.mark.proof)])
 def test_power__simulated_experiments__tell_as_often_as_planned(units: int, steps: bool) -> None:
     """2,000 experiments a cell (standard error 1.1 points at worst)."""
     planned = computed(dose_power(PLAN, units))

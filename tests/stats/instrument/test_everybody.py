@@ -172,7 +172,8 @@ def test_bounds_of_the_others__limits__cover_the_range() -> None:
 
 # ── Coverage ──────────────────────────────────────────────────────────────────
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "least"), [(5_000, 0.93), pytest.param(20_000, 0.93, marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize(("n", "least"), [(5_000, 0.93), (20_000, 0.93)])
 def test_reweighted__effect_varies_by_trait__interval_covers(n: int, least: float) -> None:
     """Of the units that lie in cells with comparable compliers, whichever these are: 1,000 experiments each."""
     covers, plain = [], []

@@ -76,6 +76,7 @@ def test_margins__without_variation__says_so() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_margins__1_000_experiments__test_and_sets_keep_their_levels() -> None:
     for take_up, most in (((0.1, 0.3, 0.5), 0.065), ((0.1, 0.12, 0.13), 0.05)):
         rejected, covers = [], []

@@ -149,6 +149,7 @@ def test_policy__no_effect__claims_a_rule_in_at_most_alpha() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_policy__planted_rule__gains_are_those_of_unseen_users() -> None:
     """Over 200 experiments the interval of 90 % covers the true gain, which isn't told too large on average."""
     gains, covers = [], []

@@ -104,6 +104,7 @@ def test_study__listened_to__is_the_study_that_nobody_listened_to() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.once
 def test_run__watched_from_its_page__stores_what_a_run_without_a_page_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runs.perform.SECONDS_BETWEEN_NOTES", 0.0)
