@@ -63,7 +63,7 @@ fast: $(READY)  ## the fast tests, with coverage of the pure modules
 
 PART ?= all
 PART_all :=
-PART_browser := tests/browser
+PART_browser := tests/browser -m "not proof"
 # Without what `make test-database` runs too: a site in production has PostgreSQL. `make check` has SQLite.
 PART_rest := --ignore=tests/browser -m "(not django_db or once) and not proof"
 

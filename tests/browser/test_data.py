@@ -18,7 +18,7 @@ from events.outbox.flush import flush_events
 from insight_site.models import ApiKey
 from tests.browser.test_a11y import AXE, violations
 from tests.conftest import missing
-from tests.marks import first_is_fast
+from tests.marks import first_in_ci, first_is_fast
 
 WORDS = {
     "en": {"waiting": "Waiting for your first event", "arrived": "1 event has arrived", "signup": "signup"},
@@ -110,7 +110,7 @@ def test_list__search_and_rename__shows_the_new_name_everywhere(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", first_in_ci(["light", "dark"]))
 def test_pages__with_events_in_them__have_no_serious_violation_at_any_width(
     open_page: Callable[..., Any], pm: User, scheme: str
 ) -> None:

@@ -22,6 +22,7 @@ from segments.search.so_far.told import CHANCE, FEATURES, GROUPS, METHOD, TIERS
 from tests.aha.store import store_of
 from tests.aha.study.early.make_parts import RUNNING, running_study
 from tests.browser.worker import held, worker
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 BEHAVIOURS = ("friend_add", "chat")
@@ -47,7 +48,8 @@ def small_world(transactional_db: None, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_world")
 @pytest.mark.parametrize(
-    ("language", "waiting", "counted"), [("en", "not yet", "Counted on all"), ("ko", "아직", "명 전체를 집계했습니다")]
+    ("language", "waiting", "counted"),
+    first_in_ci([("ko", "아직", "명 전체를 집계했습니다"), ("en", "not yet", "Counted on all")]),
 )
 def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
     open_page: Callable[..., Any], pm: User, tmp_path: Path, language: str, waiting: str, counted: str
@@ -88,7 +90,8 @@ def grouped_world(transactional_db: None, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("grouped_world")
 @pytest.mark.parametrize(
-    ("language", "waiting", "counted"), [("en", "not yet", "Counted on all"), ("ko", "아직", "명 전체를 집계했습니다")]
+    ("language", "waiting", "counted"),
+    first_in_ci([("en", "not yet", "Counted on all"), ("ko", "아직", "명 전체를 집계했습니다")]),
 )
 def test_segmentation__watched__shows_counts_before_it_is_done_and_the_report_after(
     open_page: Callable[..., Any], pm: User, tmp_path: Path, language: str, waiting: str, counted: str

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from events.catalogue import listing
 from events.models import FileImport, Upload
 from tests.browser.worker import worker
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 MOST_CLICKS = 6  # of the 25 from an empty site to a running experiment
@@ -50,7 +51,7 @@ class Keyboard:
         self.keys += 1
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_college_messages__by_mouse_alone__are_in_the_list(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
@@ -89,7 +90,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
     assert not Upload.objects.exists()
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:

@@ -23,6 +23,7 @@ from experiments.models import Experiment
 from tests.aha.store import store_of
 from tests.browser.person import Keyboard, Mouse, address, answered
 from tests.browser.worker import worker
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 MOST_CLICKS = 25
@@ -162,7 +163,7 @@ def walk(page: Any, person: Mouse | Keyboard, real_data: Path, folder: Path) -> 
     assert list(row.variants.values_list("role", flat=True)) == ["nudge", "nudge", "placebo"]
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_empty_site__by_mouse_alone__is_25_clicks_from_a_running_experiment(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
@@ -174,7 +175,7 @@ def test_empty_site__by_mouse_alone__is_25_clicks_from_a_running_experiment(
     assert person.count <= MOST_CLICKS  # and not a letter typed
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_empty_site__by_keyboard_alone__comes_to_a_running_experiment_too(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
@@ -187,7 +188,7 @@ def test_empty_site__by_keyboard_alone__comes_to_a_running_experiment_too(
 
 
 @pytest.mark.usefixtures("small_world")
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_study__run_again_with_another_window__is_compared_and_taken_away(
     open_page: Callable[..., Any], pm: User, language: str, tmp_path: Path
 ) -> None:

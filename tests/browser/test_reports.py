@@ -19,6 +19,7 @@ from tests.browser.pages import World, world
 from tests.browser.worker import log, watch, worker
 from tests.experiments.make_readout import RUNNING, make_readout, stored
 from tests.experiments.stored import stored_experiment
+from tests.marks import first_in_ci
 
 __all__ = ["log", "world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -95,7 +96,7 @@ def test_report__read_by_an_analyst__verdict_first_then_numbers_file_and_older_a
     assert page.locator(".verdict h2").first.inner_text().endswith(words["causes"])
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_peek__asked_for__warns_first_then_a_worker_computes_it_and_the_report_begins_with_it(
     open_page: Callable[..., Any], reader: User, log: Simulation, language: str, tmp_path: Path
 ) -> None:
@@ -120,7 +121,7 @@ def test_peek__asked_for__warns_first_then_a_worker_computes_it_and_the_report_b
     assert page.locator("#rows tbody tr").count() == 1
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_run__computed_by_a_worker__its_progress_moves_and_a_click_cancels_it(
     open_page: Callable[..., Any], pm: User, log: Simulation, language: str, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from tests.clients.test_clients_growthbook import IOS, PAYS, TRAITS
 from tests.clients.test_clients_web import FLAGS as BROWSER
 from tests.clients.test_clients_web import other_origin
 from tests.conftest import missing
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 UNITS, SEED = 10_000, 20261127
@@ -236,7 +237,7 @@ WEB = """async ([url, key, flags, people]) => {
 }"""
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("every", first_in_ci([5, 1]))
 def test_web_client__of_rollouts__agrees(every: int, site: Site, keys: list[str], people: list[dict[str, Any]]) -> None:
     from playwright.sync_api import sync_playwright
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.insight_site.backup.conftest import Site, ended
 from tests.insight_site.test_migrations import database
+from tests.marks import first_in_ci
 
 pytestmark = pytest.mark.slow
 # One sender, a batch after the other: what is acknowledged at any instant is the beginning of one row of numbers.
@@ -67,7 +68,7 @@ def numbers(site: Site) -> Counter[int]:
     return Counter({int(name.removeprefix("1:s:")): count for name, count in site.message_ids().items()})
 
 
-@pytest.mark.parametrize("vendor", [pytest.param("sqlite", marks=pytest.mark.proof), "postgresql"])
+@pytest.mark.parametrize("vendor", first_in_ci(["postgresql", "sqlite"]))
 def test_backup__while_events_come_in__has_each_acknowledged_event_once(
     vendor: str, site: Site, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.insight_site.test_migrations import database
 from tests.insight_site.upgrade import release_before
 from tests.insight_site.upgrade.release_before import ROOT
+from tests.marks import first_in_ci
 
 pytestmark = pytest.mark.slow
 # Run in the tree of the release before, with its own modules.
@@ -65,7 +66,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.proof), "postgresql"])
+@pytest.fixture(params=first_in_ci(["postgresql", "sqlite"]))
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of an empty site."""
     lite = nullcontext(f"sqlite:///{tmp_path / 'site.sqlite3'}")

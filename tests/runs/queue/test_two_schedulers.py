@@ -11,6 +11,7 @@ import pytest
 from tests.clients.server import Site, fresh_database
 from tests.conftest import missing
 from tests.insight_site.operation.watched_site import working
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 SCHEDULES = 30
@@ -33,7 +34,7 @@ print(json.dumps([list(Job.objects.order_by("schedule").values_list("schedule", 
 """
 
 
-@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.proof), "postgresql"])
+@pytest.fixture(params=first_in_ci(["postgresql", "sqlite"]))
 def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     if request.param == "postgresql":
         address = "postgres://postgres@127.0.0.1:5432/postgres"

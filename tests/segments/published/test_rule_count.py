@@ -78,7 +78,7 @@ def test_count__large_store__a_sample_with_its_interval_near_the_truth(
     assert found.share is not None
     share, true = found.share, len(truth(world)) / UNITS
     assert share.low < share.estimate < share.high
-    # Who is in the sample differs from run to run: 95 of 100 intervals hold the truth, and nearly all 2.3 times as wide.
+    # Who is in the sample differs from run to run: 95 of 100 intervals hold the truth, nearly all of twice the width.
     assert abs(share.estimate - true) < 2.3 * (share.high - share.low) / 2
 
 

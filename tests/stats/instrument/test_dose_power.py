@@ -18,6 +18,7 @@ from stats.instrument.dose_power import (
 from stats.instrument.step_or_dose import Dose, DoseTest, dose_test
 from stats.results import NotComputable, Reason
 from stats.summaries import Joint
+from tests.marks import first_in_ci
 from tests.stats.make import computed
 
 MEANS = (0.10, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)  # those who do more stay more often, by themselves
@@ -82,7 +83,7 @@ def test_power__no_grid__least_statistic_is_below_every_other() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [True, False])
-@pytest.mark.parametrize("units", [8_000, pytest.param(20_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("units", first_in_ci([8_000, 20_000]))
 def test_power__simulated_experiments__tell_as_often_as_planned(units: int, steps: bool) -> None:
     """2,000 experiments a cell (standard error 1.1 points at worst)."""
     planned = computed(dose_power(PLAN, units))
