@@ -182,6 +182,7 @@ def _versions(site: Path, version: str) -> None:
     to = f"{first}/index.html"
     (site / "index.html").write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Insight</title>'
+        f'<link rel="icon" href="{first}/assets/icon.svg">'  # without one a browser asks for /favicon.ico
         f'<meta http-equiv="refresh" content="0; url={to}"><a href="{to}">Insight {first}</a></html>\n',
         encoding="utf-8",
     )
