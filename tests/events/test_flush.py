@@ -82,6 +82,7 @@ def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_i
     assert plain_ids() == {"a": 1, "b": 1}
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 def test_flush__by_four_at_once__moves_each_event_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
 @given(st.lists(EVENTS, max_size=3), st.booleans())
 def test_body__of_any_json__gives_the_events_of_the_rigorous_reading(events: list[Any], ascii_only: bool) -> None:

@@ -34,6 +34,7 @@ def test_many_tests__two_tests__share_no_user() -> None:
     assert not np.array_equal(first.people.engagement, second.people.engagement)
 
 
+@pytest.mark.slow
 def test_many_tests__truth__names_the_direct_effects_and_the_effect() -> None:
     simulations = simulate_tests(2, 1_500)
     found = truth_of_tests(simulations, 2)

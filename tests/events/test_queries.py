@@ -246,6 +246,7 @@ TIMES = st.integers(0, 48 * 14).map(lambda half: at(7, 5) + timedelta(minutes=30
 EVENTS = st.tuples(st.sampled_from("uvw"), st.sampled_from(["signup", "play"]), TIMES, PROPERTIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), end_step=st.integers(0, 48 * 16))
@@ -265,6 +266,7 @@ def test_outcomes__any_small_log__equal_the_slow_computation(
         assert {user: None if pd.isna(v) else v for user, v in frame[name].items()} == expected, str(definition)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), gap=st.integers(1, 5))
@@ -314,6 +316,7 @@ def _questions(dialect: str, clock: Clock) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS[:2], ids=str)
 @pytest.mark.parametrize("dialect", first_is_fast(DIALECTS))
 def test_queries__every_engine__compile(dialect: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def with_arms(house: warehouse.Warehouse, basis: Basis) -> Any:
     return users.join(met.select("user_id", "variant"), "user_id")
 
 
+@pytest.mark.slow
 def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
     house: warehouse.Warehouse, world: Simulation
 ) -> None:
@@ -70,6 +71,7 @@ def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
     assert (frame.anchor.to_numpy() == users.signup.dt.tz_localize(None).to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
     house: warehouse.Warehouse, world: Simulation
 ) -> None:
@@ -99,6 +101,7 @@ def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
     assert (truth >= 3).any()
 
 
+@pytest.mark.slow
 def test_simulated_world__two_outcomes_at_once__equal_the_drawn_truth(
     house: warehouse.Warehouse, world: Simulation
 ) -> None:

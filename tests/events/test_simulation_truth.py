@@ -64,6 +64,7 @@ def test_smooth_scale__by_quadrature__gives_the_same_mean_effect() -> None:
     assert pytest.approx(as_step / as_smooth, abs=5e-5) == SMOOTH_SCALE
 
 
+@pytest.mark.slow
 def test_truth__take_up__agrees_with_quadrature(step: Simulation) -> None:
     plain = SHARES @ [count_distribution(group, 1.0)[3:].sum() for group in range(4)]
     boosted = SHARES @ [count_distribution(group, 3.0)[3:].sum() for group in range(4)]

@@ -243,6 +243,7 @@ def test_planted_groups__engagement__is_the_same_in_all() -> None:
         assert abs(members.mean()) < 4 * 0.7 / np.sqrt(members.size)
 
 
+@pytest.mark.slow
 def test_spillover__control_user_with_a_boosted_friend__has_twice_the_rate() -> None:
     simulation = run("spillover", 20_000)
     people = simulation.people

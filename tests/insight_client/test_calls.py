@@ -83,6 +83,7 @@ def test_draft_for_moment__with_take_up__is_a_draft_of_that_moment(ask: Ask) -> 
     assert found.plan["expected_take_up"] == row.expected_take_up == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_study__started_and_waited_for__ends_as_the_worker_says(ask: Ask, settings: Any, tmp_path: Path) -> None:
     from aha.study import studies

@@ -48,6 +48,7 @@ def test_settings__imported__write_nothing_and_ask_for_the_key(checkout: Path) -
     assert not (checkout / "var").exists()
 
 
+@pytest.mark.slow
 def test_manage__first_start__makes_a_key_for_its_owner_alone_and_keeps_it(checkout: Path) -> None:
     path = checkout / "var" / "secret_key"
 

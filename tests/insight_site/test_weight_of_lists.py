@@ -134,6 +134,7 @@ def test_lists__five_hundred_runs__few_questions_and_no_result(boss: Client) -> 
     assert found == {}
 
 
+@pytest.mark.slow
 def test_reports__one_of_a_hundred_can_not_be_read__costs_its_own_page(boss: Client) -> None:
     readout = make_readout()
     AhaMoment.objects.bulk_create(

@@ -84,6 +84,7 @@ def test_lines__width_six_or_seven__hangul_counts_twice(text: str, found: list[s
     assert charts.lines(text, 7 if text.startswith("one") else 6) == found
 
 
+@pytest.mark.slow
 def test_charts__imported__load_no_altair_before_they_draw() -> None:
     root = CSS.parent.parent.parent.parent
     names = [

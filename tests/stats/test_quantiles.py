@@ -45,6 +45,7 @@ def test_arm__standard_error__is_that_of_the_normal_median() -> None:
     assert found.standard_error == pytest.approx(2 * np.sqrt(np.pi / 2 / 200_000), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.9])
 @pytest.mark.parametrize("law", ["lognormal", "whole numbers"])
 def test_difference__simulated__covers_the_truth(law: str, share: float) -> None:

@@ -121,6 +121,7 @@ def test_curve__nobody_or_everybody_active__no_crash(active: int, expected: Reas
     assert (plateau.reason if isinstance(plateau, NotComputable) else None) == expected
 
 
+@pytest.mark.slow
 def test_curve__step_world__ends_before_it_flattens() -> None:
     world = simulate(WORLDS["step"], 20_000, 1)
     counts = [DayCount(day, int((world.active_day == day).sum()), world.units) for day in range(35)]

@@ -37,6 +37,7 @@ def page(client: Client, address: str, **more: Any) -> str:
     return str(response.content.decode().replace("\u00a0", " "))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize("view", VIEWS)
 def test_view__without_a_question__asks_one_that_fits_the_log(viewer: Client, view: str) -> None:
@@ -67,6 +68,7 @@ def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -
     assert response["Location"] == "/explore/retention/?signup_event=signup&retention=on_day%3A7&day_mode=rolling"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize(
     ("view", "query", "words"),
@@ -110,6 +112,7 @@ def test_funnel__step_of_different_values__offers_the_events_alone(viewer: Clien
     assert "mend=" not in page(viewer, "/explore/funnel/?steps=signup&steps=play%23mode&mend=steps=signup%0Aplay")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize(
     "query",
@@ -148,6 +151,7 @@ def test_stranger__is_sent_to_the_login(client: Client) -> None:
     assert client.get("/explore/retention/")["Location"].startswith("/login/")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize("view", VIEWS)
 def test_csv__of_each_view__holds_numbers(viewer: Client, view: str) -> None:

@@ -24,6 +24,7 @@ def tables(draw: st.DrawFn) -> CountTable:
     return table_of(counts, [int(kept) for *_, kept in rows], days=(1, 3))
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=25, deadline=None)
 def test_cells__any_table__equal_a_slow_pandas_grid_and_scikit_learn(table: CountTable) -> None:

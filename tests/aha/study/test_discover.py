@@ -165,6 +165,7 @@ def test_study__below_the_floors__gives_units_retention_and_cells_only(world: Si
     assert load(Report, json.loads(json.dumps(dump(found)))) == found
 
 
+@pytest.mark.slow
 def test_study__one_more_retained__passes_the_floor(world: Simulation) -> None:
     retained = np.flatnonzero(world.retained)[:50]
     rows = np.sort(np.concatenate([retained, np.flatnonzero(~world.retained)[:400]]))
@@ -196,6 +197,7 @@ def test_study__small__corrects_by_bootstrap_instead_of_a_hold_out(world: Simula
     assert isinstance(best.later_cohort_j, NotComputable)
 
 
+@pytest.mark.slow
 def test_study__goal_of_min_events__its_event_is_set_aside(world: Simulation) -> None:
     inputs = replace(INPUTS, retention="min_events:chat:21-27:1")
 
@@ -241,6 +243,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
     assert "risk ratio" in hidden_cause_sentence(report.candidates[0])
 
 
+@pytest.mark.slow
 def test_progress__told_in_order__ends_with_one_and_may_cancel(world: Simulation) -> None:
     heard: list[float] = []
     answers = some(answers_of(world), np.arange(300))

@@ -48,6 +48,7 @@ def the_design(table: CountTable) -> Design:
     return design
 
 
+@pytest.mark.slow
 def test_null_model__patterns__give_the_fit_of_statsmodels() -> None:
     import statsmodels.api as sm
 

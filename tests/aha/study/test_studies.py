@@ -176,6 +176,7 @@ def test_gather__more_units_than_the_sample__keeps_exact_counts_of_everybody(wor
     assert np.asarray(found.histogram["units"])[reached & friends].sum() == world.reached.sum()
 
 
+@pytest.mark.slow
 def test_gather__days_of_units__add_up_to_the_counts_and_active_days(world: Simulation) -> None:
     with questions() as asked:
         whole = gather(asked, INPUTS, Restriction(), seed=1)
@@ -221,6 +222,7 @@ def test_study__of_a_sample__cells_count_everybody_and_the_rest_the_sample(world
     assert found.candidates[0].cell.b + found.candidates[0].cell.a == int(world.retained.sum())
 
 
+@pytest.mark.slow
 def test_gather__all_event_names__without_exposures_and_with_inert_conditions() -> None:
     inputs = replace(INPUTS, behaviours=(), inert=("signup[platform=ios]",))
 

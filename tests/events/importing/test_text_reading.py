@@ -94,6 +94,7 @@ def test_guess__no_table__says_what_to_do(head: bytes, words: str) -> None:
     assert refused.value.at == "file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "refused"), [(MOST_COLUMNS, False), (MOST_COLUMNS + 1, True), (5_000, True)])
 def test_columns__more_than_the_most__refused(columns: int, refused: bool) -> None:
     head = ",".join(f"c{i}" for i in range(columns)).encode() + b"\n" + b",".join([b"x"] * columns) + b"\n"

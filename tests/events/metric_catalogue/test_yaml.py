@@ -50,6 +50,7 @@ def entries(draw: st.DrawFn) -> Entry:
     return Entry(key, about, facts, draw(st.sampled_from(yaml_file.STATES)))
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(entries(), max_size=4, unique_by=lambda entry: entry.key))
 def test_round_trip__every_metric__is_equal_and_in_the_same_order(given_entries: list[Entry]) -> None:

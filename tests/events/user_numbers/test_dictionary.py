@@ -77,6 +77,7 @@ def test_forget__while_a_batch_is_on_its_way__the_batch_looks_again(monkeypatch:
     assert in_events() == {("b", 2), ("a", 3)}
 
 
+@pytest.mark.slow
 def test_append__by_several_writers_at_once__each_user_has_one_number() -> None:
     barrier = threading.Barrier(3)
 
@@ -138,6 +139,7 @@ def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None
     assert store.snapshot().unnumbered() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("meanwhile", "expected"),
     [

@@ -130,6 +130,7 @@ def test_final__freezes(world: Simulation) -> None:
     assert analyses.request_due() == 0
 
 
+@pytest.mark.slow
 def test_night__one_broken_experiment__does_not_cost_the_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     broken, whole = running("broken"), running("whole")
     real = planned_of
@@ -187,6 +188,7 @@ def test_two_at_once__the_second_is_refused(world: Simulation) -> None:
         create_analysis(experiment=experiment)
 
 
+@pytest.mark.slow
 def test_failure__is_a_row_and_the_last_good_one_stays(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
     good = done(experiment)
@@ -269,6 +271,7 @@ def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> No
     assert [row.why for row in changed.amendments] == ["more power"]
 
 
+@pytest.mark.slow
 def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
     amend.amend(key=experiment.key, why="before any look", planned_units=7_000)

@@ -85,6 +85,7 @@ def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, mon
     assert "The plan was changed while this analysis ran" in row.reason
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_amended_while_it_waits__its_inputs_are_those_it_was_computed_with(world: Simulation) -> None:
     experiment = stored_experiment(world)

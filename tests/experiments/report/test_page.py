@@ -77,6 +77,7 @@ def test_pictures__are_drawn_for_exactly_the_parts_that_have_one(make: Callable[
     assert all(one.marks > 0 and one.label for one in found.values())
 
 
+@pytest.mark.slow
 def test_page__loaded__loads_no_altair_until_a_part_draws() -> None:
     script = "import sys, experiments.report.page; print('altair' in sys.modules)"
 

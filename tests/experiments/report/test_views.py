@@ -326,6 +326,7 @@ def test_calibration__without_experiments__says_so(viewer: Client) -> None:
     assert "No experiment has tested an AHA moment yet." in page(viewer, "-/calibration/")
 
 
+@pytest.mark.slow
 def test_calibration__of_one_experiment__has_a_row_and_no_ratio(viewer: Client) -> None:
     stored(moment=True)
 
@@ -335,6 +336,7 @@ def test_calibration__of_one_experiment__has_a_row_and_no_ratio(viewer: Client) 
     assert "+40.0" in text
 
 
+@pytest.mark.slow
 def test_calibration__of_several__pools_those_that_count(viewer: Client) -> None:
     for key in ("one", "two"):
         stored(key, make_readout(key=key), moment=True)

@@ -80,6 +80,7 @@ def test_snippet__javascript__is_a_module(slug: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_snippet__java__parses(tmp_path: Path) -> None:
     need("javac")
     (tmp_path / "Parse.java").write_text(PARSE, encoding="utf-8")

@@ -80,6 +80,7 @@ def test_names__are_counted_apart() -> None:
     assert not limits.passes("a", 1)
 
 
+@pytest.mark.slow
 @given(turns=some.lists(some.integers(0, 2), max_size=800), limit=some.integers(1, 400))
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_limit__of_three_processes__is_never_passed_and_little_is_lost(turns: list[int], limit: int) -> None:

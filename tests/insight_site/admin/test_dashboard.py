@@ -36,6 +36,7 @@ def test_concern_words__every_code__has_a_sentence() -> None:
         assert concern_words(Concern(code, Light.WATCH, {"p": 0.002})).endswith((".", "?"))
 
 
+@pytest.mark.slow
 def test_menu__every_link__opens(admin_client: Client, admin_user: object) -> None:
     request = type("Request", (), {"user": admin_user})()
 

@@ -136,6 +136,7 @@ def leaks(texts: list[str], language: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOCKED)
 def test_locked__everything_that_is_sent__holds_nothing_that_was_planted(settings: Any, name: str) -> None:
     for language, texts in sent(settings, LOCKED[name]()).items():

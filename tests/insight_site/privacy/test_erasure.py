@@ -69,6 +69,7 @@ def erase(*persons: str) -> Erasure:
     return done
 
 
+@pytest.mark.slow
 def test_erase__ids_in_every_place__leaves_no_byte_and_a_receipt_without_ids(folder: Path) -> None:
     if connection.vendor == "sqlite":  # as SQLite is by itself; Debian's overwrites what it deletes
         with connection.cursor() as cursor:
@@ -114,6 +115,7 @@ def test_erase__late_events__are_dropped_and_a_second_request_finds_nothing(fold
     assert set(erase(PERSONS[0]).counts) <= {"files", "results"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["1", "a", "control", "plan", "unknown"])
 def test_erase__an_id_that_is_a_word__takes_its_rows_and_leaves_others_data(folder: Path, word: str) -> None:
     source, plan = Source.objects.create(name="app"), draft("mine", hypothesis="a control of 1 plan, unknown to us")
@@ -203,6 +205,7 @@ def test_analysis__counts_only_units_that_met_its_experiment(folder: Path) -> No
     assert {key: run.erased_units for key, run in runs.items()} == {"mine": 2, "other": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["outbox", "experiments.Assignment.unit", "counted", "store", "what was", "finished"])
 def test_erase__ended_after_any_step__goes_on_and_counts_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -306,6 +309,7 @@ def test_erase__beside_a_flush_of_another_process__loses_and_doubles_nothing(fol
     assert traces(folder) == {}
 
 
+@pytest.mark.slow
 def test_erase__while_a_run_reads_the_store__waits_for_it_before_files_go(folder: Path) -> None:
     fill_store(PERSONS, users=50, events=5_000)
     run = SegmentationRun.objects.create(status="running", started_at=timezone.now())

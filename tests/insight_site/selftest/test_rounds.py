@@ -51,6 +51,7 @@ def test_rounds__a_large_effect_among_many_users__is_found_where_it_is() -> None
     assert found[Plant.NOTHING, Asks.LUCK].n == 2
 
 
+@pytest.mark.slow
 def test_rounds__the_same_seed__gives_the_same_and_no_trait_no_segment_difference() -> None:
     first, again = (rounds(1_000, 1, effect=0.2, trait=False) for _ in range(2))
 

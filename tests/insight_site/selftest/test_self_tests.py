@@ -89,6 +89,7 @@ def test_check__outcomes_that_the_log_does_not_hold__are_counted(store: Path, mo
     assert check.differing == 7
 
 
+@pytest.mark.slow
 def test_self_test__no_place_to_plant__says_why(store: Path) -> None:
     certified("churn", "survival:7")
     run = self_tests.create_self_test(asked=replace(ASKED, behaviours=("signup",), behaviour=""))
@@ -154,6 +155,7 @@ def test_command__json__is_one_document_with_shares_and_sentences(store: Path, m
     assert 0 < found["planted"]["gain"] < 0.2
 
 
+@pytest.mark.slow
 def test_command__unknown_start_event__ends_with_1_and_the_reason(store: Path) -> None:
     with pytest.raises(CommandError, match="there is no event 'nothing'") as caught:
         call_command("selftest", "--signup-event", "nothing", stdout=StringIO(), stderr=StringIO())

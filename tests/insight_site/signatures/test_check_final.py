@@ -80,6 +80,7 @@ def test_final__after_a_hundred_flushes_a_compaction_and_a_vacuum__is_equal(
     assert verification_words.sentences(found)[0].startswith("equal")
 
 
+@pytest.mark.slow
 def test_tampered_number__in_a_file__is_named_with_both_values(final: Make) -> None:
     document = document_of(final())
     true = estimate_of(document["result"])["estimate"]
@@ -95,6 +96,7 @@ def test_tampered_number__in_a_file__is_named_with_both_values(final: Make) -> N
     assert any(ESTIMATE in line for line in verification_words.sentences(found))
 
 
+@pytest.mark.slow
 def test_tampered_number__in_the_database__is_named(final: Make) -> None:
     row = final()
     payload: dict[str, Any] = row.payload or {}
@@ -104,6 +106,7 @@ def test_tampered_number__in_the_database__is_named(final: Make) -> None:
     assert places(check(row), MismatchKind.NUMBER) == [ESTIMATE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seed", "verdict", "result_sha256"])
 def test_signed_part__with_another_value__does_not_fit_its_signature(final: Make, name: str) -> None:
     document = document_of(final())
@@ -112,6 +115,7 @@ def test_signed_part__with_another_value__does_not_fit_its_signature(final: Make
     assert places(check_document(document), MismatchKind.SIGNATURE) == [""]
 
 
+@pytest.mark.slow
 def test_plan__changed_past_the_doors__is_named(final: Make) -> None:
     row = final()
     Experiment.objects.filter(pk=row.experiment_id).update(alpha=0.2)
@@ -124,6 +128,7 @@ def test_plan__changed_past_the_doors__is_named(final: Make) -> None:
     assert places(found, MismatchKind.NUMBER) == []
 
 
+@pytest.mark.slow
 def test_registered_text__changed__is_named(final: Make) -> None:
     row = final()
     Registration.objects.update(text="something else", sha256="0" * 64)
@@ -142,6 +147,7 @@ def test_file_of_the_store__removed__is_named(final: Make, site: Path) -> None:
     assert gone in "\n".join(verification_words.sentences(found))
 
 
+@pytest.mark.slow
 def test_file_of_the_store__replaced_by_another__changes_the_data_and_the_numbers(final: Make, site: Path) -> None:
     row = final()
     small, *_rest, large = sorted(
@@ -157,6 +163,7 @@ def test_file_of_the_store__replaced_by_another__changes_the_data_and_the_number
     assert (len(places(found, MismatchKind.NUMBER)), found.more > 0) == (MOST - 1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_erasure__of_a_unit__leaves_the_signature_and_counts_it(final: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     row = final()
@@ -172,6 +179,7 @@ def test_erasure__of_a_unit__leaves_the_signature_and_counts_it(final: Make, mon
     ]
 
 
+@pytest.mark.slow
 def test_erasure__of_a_version_whose_files_all_stay__lets_nothing_go(final: Make) -> None:
     row = final()
 
@@ -179,6 +187,7 @@ def test_erasure__of_a_version_whose_files_all_stay__lets_nothing_go(final: Make
     assert check(row).state is State.EQUAL
 
 
+@pytest.mark.slow
 def test_retention__over__leaves_the_signature(final: Make, settings: Settings) -> None:
     row = final()
     do_not_need(row)
@@ -193,6 +202,7 @@ def test_retention__over__leaves_the_signature(final: Make, settings: Settings) 
     assert (found.state, found.reason) == (State.GONE, "retention")
 
 
+@pytest.mark.slow
 def test_retention__of_what_is_younger__keeps_the_version(final: Make, settings: Settings) -> None:
     row = final()
     do_not_need(row)
@@ -214,6 +224,7 @@ def flush_one_to_own_the_store() -> None:
     flush.flush_events()
 
 
+@pytest.mark.slow
 def test_another_store__after_a_restore__is_said(final: Make, site: Path) -> None:
     row = final()
     shutil.rmtree(site / "events")
@@ -242,6 +253,7 @@ def test_key__that_cannot_be_used__leaves_the_result_unsigned(final: Make, setti
     assert check(row).state is State.UNSIGNED
 
 
+@pytest.mark.slow
 def test_old_key__after_another_one_signs__still_checks_what_it_signed(final: Make, site: Path) -> None:
     from insight_site.signatures import signing_key
 
@@ -265,6 +277,7 @@ def test_document__of_a_key_nobody_knows__is_told_from_a_forged_one(final: Make)
     assert check_document(document, keys=keys).state is State.EQUAL
 
 
+@pytest.mark.slow
 def test_document__of_an_experiment_that_is_not_here__is_checked_as_far_as_it_goes(final: Make) -> None:
     row = final()
     document = document_of(row)
@@ -275,6 +288,7 @@ def test_document__of_an_experiment_that_is_not_here__is_checked_as_far_as_it_go
     assert places(check_document(document), MismatchKind.PLAN_TEXT) == [""]
 
 
+@pytest.mark.slow
 def test_json__of_a_difference__has_codes(final: Make) -> None:
     document = document_of(final())
     estimate_of(document["result"])["estimate"] = 0.25

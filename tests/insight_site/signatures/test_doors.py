@@ -80,6 +80,7 @@ def test_site__with_a_final_analysis__lets_a_stranger_check_and_its_people_verif
     assert "seed: signed 2, computed 1." in said
 
 
+@pytest.mark.slow
 def test_older_final__without_a_proof__says_so_on_its_page_and_to_verify(final: Make, admin_client: Client) -> None:
     row = final()
     Analysis.objects.filter(pk=row.pk).update(proof=None)
@@ -160,6 +161,7 @@ def test_key_id__of_the_standards_example__is_its_thumbprint() -> None:
     assert signing_key.key_id_of(x) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
+@pytest.mark.slow
 def test_document__in_anybodys_hands__names_no_unit(final: Make) -> None:
     row = final()
     units = [unit for (unit,) in rows_of("SELECT DISTINCT user_id FROM read_parquet($files)", file_uris())]

@@ -40,6 +40,7 @@ def move(client: Client, **names: float) -> None:
     session.save()
 
 
+@pytest.mark.slow
 def test_deactivate__in_the_admin__ends_sessions_and_links_and_names_keys(client: Client, study: Any) -> None:
     ann, admin = person(), Client()
     _link, token = sharing.create_link(run=study, days=7, by=ann)

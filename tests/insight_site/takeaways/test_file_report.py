@@ -60,6 +60,7 @@ class _Tags(HTMLParser):
                 self.addresses.append(value or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_report__one_file__no_script_no_request_no_double_id(tmp_path: Path, language: str) -> None:
     page = _Tags(_html(tmp_path, language))
@@ -73,6 +74,7 @@ def test_report__one_file__no_script_no_request_no_double_id(tmp_path: Path, lan
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.slow
 def test_report__labels_of_the_data__escaped_and_whole(tmp_path: Path) -> None:
     text = _html(tmp_path, "en")
 

@@ -45,6 +45,7 @@ def test_svg__of_a_name_that_spells_the_separator__leaves_it_alone(name: str) ->
     assert f">{name}<" in svg(bar(name), "ranking")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subject", "slug", "old"),
     [

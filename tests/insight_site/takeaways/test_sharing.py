@@ -55,6 +55,7 @@ def test_create_link__days_that_are_not_offered__refused(study: Study, days: int
         sharing.create_link(run=study, days=days, by=None)
 
 
+@pytest.mark.slow
 def test_shared__live_link__shows_the_report_to_a_stranger(client: Client, study: Study) -> None:
     link, token = sharing.create_link(run=study, days=7, by=None)
 
@@ -73,6 +74,7 @@ def test_shared__live_link__shows_the_report_to_a_stranger(client: Client, study
     assert link.last_used_at is not None
 
 
+@pytest.mark.slow
 def test_shared__korean_stranger__reads_korean(client: Client, study: Study) -> None:
     _, token = sharing.create_link(run=study, days=7, by=None)
 
@@ -106,6 +108,7 @@ def test_shared__run_deleted__410(client: Client, study: Study) -> None:
     assert client.get(f"/shared/{token}/").status_code == 410
 
 
+@pytest.mark.slow
 def test_shared__unknown_tokens__404_then_429_and_no_lockout_of_valid_links(client: Client, study: Study) -> None:
     _, token = sharing.create_link(run=study, days=7, by=None)
     there: dict[str, Any] = {"REMOTE_ADDR": "203.0.113.77"}  # an address that no other test guesses from

@@ -58,6 +58,7 @@ def test_draw_run__both_languages__svg_for_few_marks_png_for_many(run: Segmentat
     assert stored["many", "ko"].startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_draw_run__twice__keeps_one_picture_of_a_kind(run: SegmentationRun) -> None:
     stored_pictures.draw_run(LABEL, run.pk)
     stored_pictures.draw_run(LABEL, run.pk)
@@ -72,6 +73,7 @@ def test_draw_run__not_done__draws_nothing(run: SegmentationRun, status: str) ->
     assert stored_pictures.draw_run(LABEL, run.pk) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "kind", "content_type", "start"),
     [

@@ -49,6 +49,7 @@ def rows(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "words"), [("en", "Who counts"), ("ko", "집계 대상")])
 def test_html__of_a_study__holds_its_pictures_and_asks_for_nothing(study: Study, language: str, words: str) -> None:
     with translation.override(language):
@@ -79,6 +80,7 @@ def test_html__of_a_segmentation__holds_big_pictures_as_data(
     assert "Publish" not in text
 
 
+@pytest.mark.slow
 def test_html__title_with_markup__is_escaped(study: Study) -> None:
     study.title = "<script>alert(1)</script>"
     study.save()
@@ -121,6 +123,7 @@ def test_json__of_a_korean_reader__is_what_the_command_prints(study: Study) -> N
         assert found == json.loads(json.dumps(document(study_report())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "content_type"),
     [("html", "text/html; charset=utf-8"), ("csv", "text/csv; charset=utf-8"), ("json", "application/json")],

@@ -80,6 +80,7 @@ def publish_clusters(number: int = 1) -> SegmentVersion:
     return publish.refresh(version=version)
 
 
+@pytest.mark.slow
 def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store: None, world: Simulation) -> None:
     version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
@@ -91,6 +92,7 @@ def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store
     assert look_up.segments_of(next(iter(truth(world)))) == [segment]
 
 
+@pytest.mark.slow
 def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: None) -> None:
     first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
@@ -102,6 +104,7 @@ def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: N
     assert not second.members.filter(place="member").exists()
 
 
+@pytest.mark.slow
 def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_stays_current(
     store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +123,7 @@ def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_sta
     assert list(model.versions.all()) == [first]
 
 
+@pytest.mark.slow
 def test_version_without_members__is_neither_current_nor_found_and_keeps_its_number(store: None) -> None:
     first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
     half = SegmentVersion.objects.create(model=first.model, number=2, rule=MANY_FRIENDS)  # its process died
@@ -133,6 +137,7 @@ def test_version_without_members__is_neither_current_nor_found_and_keeps_its_num
     assert (look_up.find_segment("social.v2"), look_up.find_segment("social.v1")) == (None, first.segments.get())
 
 
+@pytest.mark.slow
 def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
     store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +340,7 @@ def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world
     }
 
 
+@pytest.mark.slow
 def test_foretell__a_search__says_what_reading_it_takes(store: None) -> None:
     found = foretold.foretell(INPUTS)
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 __all__ = ["folder", "store", "world"]  # fixtures
 
 
+@pytest.mark.slow
 def test_preview__of_a_count__is_the_truth_of_the_world(store: None, world: Simulation) -> None:
     found = count_rule(parse_rule(MANY_FRIENDS), "signup")
 
@@ -35,6 +36,7 @@ def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None
     assert (found.units, found.members, found.live) == (UNITS + 1, 1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [

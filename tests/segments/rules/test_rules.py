@@ -225,6 +225,7 @@ FACT = st.one_of(st.none(), SCALAR)
 NUMERIC_FACT = st.one_of(st.none(), st.integers(0, 4))
 
 
+@pytest.mark.slow
 @given(
     document=documents(st.one_of(TRAIT, OTHER)),
     units=st.lists(st.tuples(FACT, FACT, NUMERIC_FACT, NUMERIC_FACT), min_size=1, max_size=8),

@@ -136,6 +136,7 @@ def test_p_value__published_critical_value__is_five_percent() -> None:
     assert dip_p_value(0.037 / 2, 800) == pytest.approx(0.05, abs=0.03)
 
 
+@pytest.mark.slow
 def test_p_value__two_hills__is_small_and_one_hill_large() -> None:
     rng = np.random.default_rng(3)
     one, two = rng.normal(size=1_500), np.concatenate([rng.normal(size=750), rng.normal(4, 1, 750)])

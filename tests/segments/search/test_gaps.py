@@ -75,6 +75,7 @@ def test_neighbours__each_pair_of_which_one_is_the_nearest() -> None:
     assert neighbours(centres[:1]) == ()
 
 
+@pytest.mark.slow
 def test_holm__several_pairs__is_over_all_of_them() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(3_000, 2))

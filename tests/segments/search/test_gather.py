@@ -32,6 +32,7 @@ def store(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield
 
 
+@pytest.mark.slow
 def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(store: None, world: Simulation) -> None:
     with questions() as asked:
         found = gather.read_play(asked, INPUTS, seed=1)
@@ -57,6 +58,7 @@ def test_read_play__users_who_do_nothing_but_start__are_refused_in_a_sentence(st
         assert [(row.why, row.figures["n"]) for row in shortfalls] == [(Why.FEW_BEHAVIOURS, 0)]
 
 
+@pytest.mark.slow
 def test_read_play__more_users_than_are_profiled__a_sample_has_what_it_has_among_everybody(
     store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def ranking(importance: Importance) -> Ranking:
     return importance.ranking
 
 
+@pytest.mark.slow
 def test_rank_features__planted__groups_in_the_planted_order() -> None:
     found = ranking(ranked())
 

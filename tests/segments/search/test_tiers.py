@@ -171,6 +171,7 @@ def deltas_of_equals(seeds: int, *, shape: float | None, drawn: bool) -> tuple[f
     return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(seeds))
 
 
+@pytest.mark.slow
 def test_separate__same_rate_but_more_days__no_bias_where_raw_rates_have_one() -> None:
     # Rates from 3 days come in thirds, those from 20 in twentieths: a rank measure of raw rates sees that alone.
     rng = np.random.default_rng(4)

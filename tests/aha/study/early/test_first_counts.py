@@ -47,6 +47,7 @@ class Listener:
         return [record for name, record in self.told if name == COUNTED]
 
 
+@pytest.mark.slow
 def test_gather__few_users__are_all_counted_at_once() -> None:
     listener = Listener()
 
@@ -58,6 +59,7 @@ def test_gather__few_users__are_all_counted_at_once() -> None:
     assert only.population.eligible == UNITS
 
 
+@pytest.mark.slow
 def test_gather__more_users_than_the_sample__shows_sample_then_everybody() -> None:
     listener = Listener()
 

@@ -60,6 +60,7 @@ def checks(readout: Any) -> dict[str, Any]:
     return {finding.check: finding.details for finding in readout.health}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", first_is_fast([SHOWN, ELSEWHERE]))
 def test_forging__sixty_known_units_in_the_other_arm__changes_nothing_but_the_finding(
     experiment: Experiment, keys: dict[str, str], name: str
@@ -113,6 +114,7 @@ def test_local_sdk__right_arms_from_a_client_key__are_admitted(experiment: Exper
     assert (after.flow.unverified.units, after.flow.unverified.others) == (30, UNITS)
 
 
+@pytest.mark.slow
 def test_invented_units__right_arms__are_counted_warned_of_and_left_out_beside(
     experiment: Experiment, keys: dict[str, str]
 ) -> None:

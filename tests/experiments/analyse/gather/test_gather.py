@@ -152,6 +152,7 @@ def test_gather__segments_and_weeks__are_those_of_the_first_exposure() -> None:
     assert cells.exposed.tolist() == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_gather__zone_east_of_greenwich__dates_are_local() -> None:
     rows = [met("a", "control", -10), did("a", "add", 1)]  # Sunday 14:00 in London, 23:00 in Seoul
     late = [met("a", "control", -8), did("a", "add", 1)]  # Monday 01:00 in Seoul

@@ -269,6 +269,7 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["exposure", "signup"])
 @pytest.mark.parametrize("dialect", first_is_fast(DIALECTS))
 def test_questions__every_promised_engine__compile(dialect: str, clock: str, monkeypatch: pytest.MonkeyPatch) -> None:

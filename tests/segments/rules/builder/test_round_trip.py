@@ -82,6 +82,7 @@ def test_text__from_rows__reads_back(document: dict[str, Any]) -> None:
 test_text__from_rows__reads_back = settings(max_examples=25, deadline=None)(test_text__from_rows__reads_back)
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(3), st.data())
 def test_move__up_then_down__as_before_and_nothing_lost(document: dict[str, Any], data: st.DataObject) -> None:

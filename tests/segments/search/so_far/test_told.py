@@ -50,6 +50,7 @@ def test_tiers__all_alike__have_no_cuts() -> None:
     assert found.sizes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_play__few_users__are_all_counted(store: None) -> None:
     listener = Listener()
