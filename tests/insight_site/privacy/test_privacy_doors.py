@@ -113,14 +113,16 @@ def test_rest__bad_input__is_refused_at_its_field(client: Client, body: dict[str
 
 
 def test_admin__erasing__asks_for_a_confirmation(admin_client: Client) -> None:
-    page = admin_client.post("/admin/insight_site/erasure/add/", {"ids": "u7\nu8"})
+    page = admin_client.post("/admin/insight_site/erasure/add/", {"ids": "u7-secret\nu8-secret"})
     assert not Erasure.objects.exists()
     assert "Confirm that this" in page.content.decode()
 
-    done = admin_client.post("/admin/insight_site/erasure/add/", {"ids": " u7\nu8\n\n", "confirmed": "on"}, follow=True)
+    done = admin_client.post(
+        "/admin/insight_site/erasure/add/", {"ids": " u7-secret\nu8-secret\n\n", "confirmed": "on"}, follow=True
+    )
     row = Erasure.objects.get()
-    assert (row.ids, row.asked_by) == (["u7", "u8"], User.objects.get())
-    assert "u7" not in done.content.decode()
+    assert (row.ids, row.asked_by) == (["u7-secret", "u8-secret"], User.objects.get())
+    assert "u7-secret" not in done.content.decode()
     assert admin_client.get("/admin/insight_site/erasure/").status_code == 200
 
 
