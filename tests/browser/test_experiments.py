@@ -114,9 +114,32 @@ def test_start__refused__shows_its_sentence_and_leads_to_the_step(
     page.fill("#id_hypothesis", "Friends keep people.")
     page.locator("button[name=review]").click()
     page.wait_for_url("**/plan/review/")
+    page.wait_for_load_state("networkidle")  # a store that another test left is counted by now
+    for box in page.locator("input[name=sure]").all():
+        box.check()
     page.get_by_role("button", name=words["start"]).click()
     page.locator(f"text={words['running']}").wait_for()
 
+    row.refresh_from_db()
+    assert row.status == "running"
+
+
+def test_start__pressed_while_the_page_wants_to_load_itself_anew__is_answered(
+    open_page: Callable[..., Any], pm: User
+) -> None:
+    row = draft("guild", nudge="A banner in the lobby.")
+    page, held = open_page("en", pm), dict[str, Any]()
+    page.route("**/plan/numbers/", lambda route: held.update(numbers=route))
+    page.goto(f"/experiments/{row.key}/plan/review/")
+    page.route("**/plan/review/", lambda route: held.update(start=route))
+
+    page.get_by_role("button", name=SAID["en"]["start"]).click(no_wait_after=True)
+    page.wait_for_timeout(300)
+    held["numbers"].fulfill(status=204, headers={"HX-Refresh": "true"})
+    page.wait_for_timeout(300)
+    held["start"].continue_()
+
+    page.locator(f"text={SAID['en']['running']}").wait_for()
     row.refresh_from_db()
     assert row.status == "running"
 
