@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.conftest import missing
 
-SERVER = Path(__file__).resolve().parents[1] / ".venv-clients/bin/moto_server"
-
+PYTHON = Path(__file__).resolve().parents[1] / ".venv-clients/bin/python"
+SERVER = Path(__file__).with_name("atomic_moto.py")
 
 START_SECONDS = 240  # two on a quiet machine
 
@@ -21,14 +21,14 @@ START_SECONDS = 240  # two on a quiet machine
 @contextmanager
 def server() -> Iterator[str]:
     """Its address inside the block; every bucket is gone at the end."""
-    if not SERVER.exists():
+    if not PYTHON.exists():
         missing("moto, which `make clients` installs,")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [SERVER, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [PYTHON, "-P", SERVER, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         until = time.monotonic() + START_SECONDS

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,8 @@ def test_append__by_several_writers_at_once__each_user_has_one_number() -> None:
             users = [f"u{(writer + version * step) % 17}" for step in range(12)] + [f"own{writer}-{version}"]
             store.append(rows(users, f"{writer}-{version}"), app_id=f"w{writer}", version=version)
 
-    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(write, range(3)))  # raises what a writer raised
 
     assert set(numbers().items()) == in_events()
     assert len(numbers()) == 17 + 15
