@@ -164,6 +164,7 @@ def _space_and_name(module: Path) -> tuple[str, str]:
     return (f"{app}/report" if "report" in folders[:-1] else "", module.name)
 
 
+@pytest.mark.slow
 def test_classes__a_name__occurs_once_in_an_app() -> None:
     names = Counter(
         (path.relative_to(ROOT).parts[0], node.name)

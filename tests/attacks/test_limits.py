@@ -37,6 +37,7 @@ def test_public_key__from_very_many_addresses__ends_at_its_total() -> None:
     assert answers == [200] * 200 + [429] * 20
 
 
+@pytest.mark.slow
 def test_ipv6__addresses_of_one_line__count_as_one_visitor() -> None:
     key = key_of("client", rate=100)
     with override_settings(RATES={"visitor": 20, "client key": 100}):

@@ -51,6 +51,7 @@ def test_server_key__dates_events_years_back__makes_one_file_a_month() -> None:
     assert not OutboxEvent.objects.exists()
 
 
+@pytest.mark.slow
 def test_late_events__of_many_flushes__are_joined_by_compaction() -> None:
     key, now = key_of("server"), timezone.now()
     for day in range(40, 52):

@@ -33,6 +33,7 @@ def _empty(tmp_path: Path, settings: Settings) -> None:
     listing._read.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
 def test_empty_site__source_key_snippet__turns_green_when_the_event_arrives(
     open_page: Callable[..., Any], pm: User, language: str, live_server: Any
@@ -60,6 +61,7 @@ def test_empty_site__source_key_snippet__turns_green_when_the_event_arrives(
     assert shown not in page.goto("/data/").text()  # once, and never again
 
 
+@pytest.mark.slow
 def test_refused_event__while_one_waits__is_told_with_its_reason(
     open_page: Callable[..., Any], pm: User, live_server: Any
 ) -> None:

@@ -168,6 +168,7 @@ def test_payloads__every_schema_that_the_code_stores__is_on_a_page_or_named_as_i
     assert all(isinstance(import_string(name), Schema) for name in listed)
 
 
+@pytest.mark.slow
 def test_payloads__a_record__is_a_table_of_its_fields_with_their_meaning() -> None:
     text = payloads.pages()["reference/payloads/analysis.md"]
 

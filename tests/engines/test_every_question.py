@@ -28,6 +28,7 @@ OFTEN = ("bigquery", "snowflake")  # compiled by `.ci/run` too; the others by `m
 LOG = ibis.table(warehouse.COLUMNS, name="events")
 
 
+@pytest.mark.slow
 def test_list__of_questions__forgets_none() -> None:
     listed = set(questions.asked(LOG, Basis(Clock(), END)))
 

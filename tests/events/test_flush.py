@@ -36,6 +36,7 @@ def plain_ids() -> dict[str, int]:
     return {name.split(":", 2)[2]: count for name, count in stored_ids().items()}
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 def test_flush__of_what_was_accepted__moves_it_once_and_keeps_only_the_ids() -> None:
@@ -52,6 +53,7 @@ def test_flush__of_what_was_accepted__moves_it_once_and_keeps_only_the_ids() -> 
     assert flush.outbox_state() == flush.OutboxState(0, 0.0)
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,7 @@ def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatc
     assert list(Flush.objects.order_by("version").values_list("rows", flat=True)) == [3, 3, 2]
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_is_adopted() -> None:
@@ -168,6 +171,7 @@ def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, any_store
     assert not OutboxEvent.objects.exists()
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 @pytest.mark.parametrize(("age", "dropped"), [(timedelta(days=7, minutes=1), 2), (timedelta(days=6, hours=23), 0)])
@@ -183,6 +187,7 @@ def test_message_ids__after_a_week__are_dropped_and_not_earlier(age: timedelta, 
     assert Flush.objects.count() == 1  # the last one stays: the numbering goes on from it
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("event_store")
 def test_flush__of_large_events__takes_fewer_rows_at_a_time_and_moves_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,7 @@ def test_append__of_a_name_with_a_line_separator__is_a_batch_like_others(separat
     assert stored_ids() == {"a": 1}
 
 
+@pytest.mark.slow
 def test_append__of_one_batch_by_many_at_once__writes_it_once() -> None:
     store.append(rows("first"), app_id="w", version=1)
     written = []

@@ -77,6 +77,7 @@ def test_import__each_text_format__keeps_the_id_and_the_moment(
     assert stored() == [("007", "play", "2024-03-01T10:00:00", "{}")]
 
 
+@pytest.mark.slow
 def test_import__milliseconds_and_fractions__are_kept_to_the_microsecond(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -128,6 +129,7 @@ def test_import__several_properties__become_one_object(
     assert json.loads(stored()[0][3]) == {"level": "03", "map": 'a, "b"'}
 
 
+@pytest.mark.slow
 def test_import__repeated_rows__are_kept_and_a_second_import_changes_nothing(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -144,6 +146,7 @@ def test_import__repeated_rows__are_kept_and_a_second_import_changes_nothing(
         assert house.run(house.events).message_id.is_unique
 
 
+@pytest.mark.slow
 def test_import__given_message_ids__count_once_within_and_across_files(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -239,6 +242,7 @@ def test_import__option_that_makes_no_sense__is_refused_in_one_line(
     assert not store.exists() or stored() == []
 
 
+@pytest.mark.slow
 def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +263,7 @@ def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file
     assert len(files_there()) == 3  # one for each date, and the two users' numbers
 
 
+@pytest.mark.slow
 def test_import__row_once_in_one_file_and_thrice_in_another__is_kept_thrice(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -271,6 +276,7 @@ def test_import__row_once_in_one_file_and_thrice_in_another__is_kept_thrice(
     assert len(stored()) == 3
 
 
+@pytest.mark.slow
 def test_import__repeats_on_one_of_two_dates__are_kept_beside_untouched_rows(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -281,6 +287,7 @@ def test_import__repeats_on_one_of_two_dates__are_kept_beside_untouched_rows(
     assert [row[:2] for row in stored()] == [("u", "a"), ("u", "a"), ("v", "b")]
 
 
+@pytest.mark.slow
 def test_import__id_of_another_date_in_the_store__is_not_doubled(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:
@@ -293,6 +300,7 @@ def test_import__id_of_another_date_in_the_store__is_not_doubled(
     assert [row[1] for row in stored()] == ["x", "y"]
 
 
+@pytest.mark.slow
 def test_import__message_ids__do_not_depend_on_the_engine(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
 ) -> None:

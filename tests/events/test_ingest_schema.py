@@ -209,6 +209,7 @@ FIELDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(FIELDS, JSON | st.sampled_from(["track", "identify"]), max_size=9))
 def test_event__of_any_shape__is_kept_as_clean_text_or_refused(raw: dict[str, Any]) -> None:

@@ -48,6 +48,7 @@ def test_many_tests__truth__names_the_direct_effects_and_the_effect() -> None:
     )
 
 
+@pytest.mark.slow
 def test_simulate_command__many_tests__writes_a_file_for_each(tmp_path: Path) -> None:
     out = StringIO()
 

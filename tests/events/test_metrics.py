@@ -139,6 +139,7 @@ def test_metric__nonsense__is_refused(text: str) -> None:
         parse_metric(text)
 
 
+@pytest.mark.slow
 @given(retentions | values | funnels | behaviours)
 def test_sentence__any_definition__names_its_numbers(definition: Metric | Behaviour) -> None:
     shown = sentence(definition)

@@ -68,6 +68,7 @@ def copy_of_database(number: int, event: str) -> None:
     store.append(table, app_id=Flush.objects.latest("version").writer, version=number)
 
 
+@pytest.mark.slow
 def test_store__of_its_own_database__is_used() -> None:
     assert ready() == (200, "ok: no event has been flushed yet")
     flushed("a")
@@ -77,6 +78,7 @@ def test_store__of_its_own_database__is_used() -> None:
     assert readers_count() == 2
 
 
+@pytest.mark.slow
 def test_store__without_its_log__is_refused_and_goes_on_after_the_repair(event_store: Path, tmp_path: Path) -> None:
     flushed("a")
     accept_some("b")
@@ -105,6 +107,7 @@ def test_store__that_vanishes_while_a_batch_is_open__is_not_begun_anew(event_sto
     assert not event_store.exists()
 
 
+@pytest.mark.slow
 def test_store__older_than_its_database__is_refused_and_goes_on_after_the_repair(
     event_store: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +152,7 @@ def test_store__with_a_damaged_log__is_refused(
     assert plain_ids() == dict.fromkeys("abcd", 1)
 
 
+@pytest.mark.slow
 def test_batch__whose_number_a_copy_of_the_database_took__is_not_called_moved(tmp_path: Path) -> None:
     flushed("a")
     accept_some("b", "c")
@@ -165,6 +169,7 @@ def test_batch__whose_number_a_copy_of_the_database_took__is_not_called_moved(tm
     assert plain_ids() == {"a": 1, "b": 1, "c": 1, "stage": 1}
 
 
+@pytest.mark.slow
 def test_batch__that_a_copy_has_overtaken__is_not_called_moved() -> None:
     flushed("a")
     accept_some("b")
@@ -178,6 +183,7 @@ def test_batch__that_a_copy_has_overtaken__is_not_called_moved() -> None:
     assert rows_of(batch).count() == 1
 
 
+@pytest.mark.slow
 def test_store__that_a_copy_of_the_database_wrote_to__is_not_written(tmp_path: Path) -> None:
     flushed("a")
     copy_of_database(2, "0:s:stage")
@@ -186,6 +192,7 @@ def test_store__that_a_copy_of_the_database_wrote_to__is_not_written(tmp_path: P
     refuse_everything(Trouble.AHEAD, tmp_path, reading=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [True, False])
 def test_store__of_another_database__is_refused(begun: bool, event_store: Path, tmp_path: Path) -> None:
     flushed("a")
@@ -202,6 +209,7 @@ def test_store__of_another_database__is_refused(begun: bool, event_store: Path, 
     assert plain_ids() == {"a": 1}
 
 
+@pytest.mark.slow
 def test_store__of_a_database_that_was_copied_elsewhere__is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +221,7 @@ def test_store__of_a_database_that_was_copied_elsewhere__is_refused(
     assert plain_ids() == {"a": 1}
 
 
+@pytest.mark.slow
 def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     flushed("a")
     writer = Flush.objects.get().writer
@@ -229,6 +238,7 @@ def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     assert after.owner == ownership.owner_mark(writer)
 
 
+@pytest.mark.slow
 def test_store__in_which_only_an_import_wrote__belongs_to_the_first_database(tmp_path: Path) -> None:
     events = tmp_path / "events.csv"
     events.write_text("user,event,time\nu,e,2026-11-01T00:00:00Z\n")
@@ -240,6 +250,7 @@ def test_store__in_which_only_an_import_wrote__belongs_to_the_first_database(tmp
     assert import_files([events], OPTIONS).already_there == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", [True, False])
 def test_adoption__with_a_batch_on_its_way__loses_and_doubles_nothing(written: bool) -> None:
     flushed("a")
@@ -256,6 +267,7 @@ def test_adoption__with_a_batch_on_its_way__loses_and_doubles_nothing(written: b
     assert ready() == (200, "ok: whole")
 
 
+@pytest.mark.slow
 def test_adopt_command__says_what_is_wrong_and_acts_only_when_told(event_store: Path) -> None:
     flushed("a")
     accept_some("b")
@@ -273,6 +285,7 @@ def test_adopt_command__says_what_is_wrong_and_acts_only_when_told(event_store: 
     assert plain_ids() == {"b": 1}
 
 
+@pytest.mark.slow
 def test_old_flushes__when_the_last_one_is_open__keep_the_last_number_of_the_store() -> None:
     flushed("a")
     accept_some("b")
@@ -294,6 +307,7 @@ def test_words__in_korean__name_the_store(event_store: Path) -> None:
         assert korean != english
 
 
+@pytest.mark.slow
 def test_new_study__while_the_store_is_missing__says_so_instead_of_offering_no_event(
     event_store: Path, admin_client: Client
 ) -> None:

@@ -105,6 +105,7 @@ def test_on_day__events_on_the_edges__counts_exactly_the_second_24_hours(engine:
     assert found == {"early": 1.0, "edge": 0.0, "late": 1.0, "silent": 0.0, "young": None}
 
 
+@pytest.mark.slow
 def test_on_day__new_york_calendar__the_23_hour_date_is_day_1(engine: Any) -> None:
     # 20:00 UTC on 9 March is 15:00 in New York; 10 March runs from 05:00 UTC to 04:00 UTC of the 11th.
     rows: Rows = [

@@ -43,6 +43,7 @@ def test_simulate_command__assign_by_guild__gives_whole_guilds_one_arm(tmp_path:
     assert users.arm.nunique() == 2
 
 
+@pytest.mark.slow
 def test_simulate_command__without_json__prints_the_counts(tmp_path: Path) -> None:
     out = StringIO()
 

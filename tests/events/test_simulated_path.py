@@ -87,6 +87,7 @@ def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
     assert 0 < truth.retained.mean() < 1
 
 
+@pytest.mark.slow
 def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
     house: warehouse.Warehouse, world: Simulation
 ) -> None:

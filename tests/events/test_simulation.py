@@ -39,6 +39,7 @@ def test_uniform__neighbouring_indexes__are_uniform_and_unrelated() -> None:
         assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 4 / np.sqrt(left.size)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(1e-9, 1 - 1e-9), st.floats(0, 60)), min_size=1, max_size=40))
 def test_poisson_inverse__any_uniform_and_rate__is_scipys_quantile(pairs: list[tuple[float, float]]) -> None:
     u, rate = (np.array(column) for column in zip(*pairs, strict=True))
@@ -110,6 +111,7 @@ def test_log__recounted_from_the_events__equals_the_drawn_counts_and_retention(n
     assert simulation.target_count.tolist() == friends
 
 
+@pytest.mark.slow
 def test_log__every_user__begins_with_signup_then_exposure_inside_eight_weeks() -> None:
     simulation = simulate(WORLDS["step"], 500, 2)
     table = events_table(simulation)
@@ -159,6 +161,7 @@ def test_simulate__more_users__leaves_the_first_ones_alone() -> None:
     assert large.slice(0, 50).equals(small)
 
 
+@pytest.mark.slow
 def test_arms__given_from_outside__replace_the_drawn_ones_and_nothing_else() -> None:
     world = WORLDS["step"]
     drawn = simulate(world, 200, 9)
@@ -168,6 +171,7 @@ def test_arms__given_from_outside__replace_the_drawn_ones_and_nothing_else() -> 
     assert events_table(same).equals(events_table(drawn))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 59), st.integers(0, 2**32))
 def test_arms__of_others_change__leave_a_user_alone(user: int, mask: int) -> None:

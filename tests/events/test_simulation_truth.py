@@ -76,6 +76,7 @@ def test_truth__take_up__agrees_with_quadrature(step: Simulation) -> None:
         assert abs(found[arm] - share) < 4 * np.sqrt(share * (1 - share) / 20_000)
 
 
+@pytest.mark.slow
 def test_truth__average_effect__agrees_with_quadrature(step: Simulation) -> None:
     with_moment = SHARES @ [retention(group, TAU[group]) for group in range(4)]
     without = SHARES @ [retention(group, 0.0) for group in range(4)]
@@ -87,6 +88,7 @@ def test_truth__average_effect__agrees_with_quadrature(step: Simulation) -> None
     assert abs(truth(step)["ate"] - effect) < 4 * np.sqrt(effect / 20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 1.2])
 def test_active_days__given_engagement__have_the_chance_of_the_formula(shift: float) -> None:
     """Summed plainly and weighted by E: an error in how engagement enters leaves the plain sum almost alone."""
@@ -103,6 +105,7 @@ def test_active_days__given_engagement__have_the_chance_of_the_formula(shift: fl
             assert abs((weight * (active[:, day] - chance)).sum()) < 4.5 * error, day
 
 
+@pytest.mark.slow
 def test_retained__at_both_edges_of_the_window__counts_days_21_and_27_only(step: Simulation) -> None:
     active = np.zeros((20_000, 35), dtype=bool)
     active[step.active_user, step.active_day] = True
@@ -112,6 +115,7 @@ def test_retained__at_both_edges_of_the_window__counts_days_21_and_27_only(step:
         assert not np.array_equal(step.retained, active[:, first : last + 1].any(axis=1))
 
 
+@pytest.mark.slow
 def test_truth__effect__is_the_mean_difference_among_compliers(step: Simulation) -> None:
     found = truth(step)
     compliers = (step.target_counts_by_arm[0] < 3) & (step.target_counts_by_arm[1] >= 3)
@@ -198,6 +202,7 @@ def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
     assert ("not_computable" in str(found["by_group"]["trader"])) is (name in {"blob", "noise"})
 
 
+@pytest.mark.slow
 def test_truth__opposite_segments__differ_in_sign() -> None:
     groups = truth(simulate(WORLDS["opposite_segments"], 20_000, 1))["by_group"]
 
@@ -205,6 +210,7 @@ def test_truth__opposite_segments__differ_in_sign() -> None:
     assert signs == {"solo crafter": 1, "battler": 1, "trader": -1, "social": -1}
 
 
+@pytest.mark.slow
 def test_truth__direct_nudge__has_an_itt_without_an_effect() -> None:
     found = truth(simulate(WORLDS["direct_nudge"], 20_000, 1))
 

@@ -110,6 +110,7 @@ def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
     assert {(kind.rates, kind.load) for kind in kinds} == {((0.3, 0.3, 0.3, 0.3), 0.0)}
 
 
+@pytest.mark.slow
 def test_world__styles__users_are_uniform_over_the_mixes() -> None:
     people = run("styles", 20_000).people
 
@@ -144,6 +145,7 @@ def test_world__inert__names_the_cause_only_without_an_effect(name: str, inert: 
     assert set(NEGATIVE_CONTROLS) < set(WORLDS[name].inert)
 
 
+@pytest.mark.slow
 def test_groups__shares_and_engagement__are_those_planted() -> None:
     simulation = run("step", 20_000)
     people = simulation.people
@@ -155,6 +157,7 @@ def test_groups__shares_and_engagement__are_those_planted() -> None:
         assert people.engagement[members].std() == pytest.approx(0.7, rel=0.05)
 
 
+@pytest.mark.slow
 def test_platform__follows_engagement__as_planted() -> None:
     people = run("step", 20_000).people
     expected = 1 / (1 + np.exp(-0.5 * people.engagement))
@@ -163,6 +166,7 @@ def test_platform__follows_engagement__as_planted() -> None:
     assert np.corrcoef(people.platform, people.engagement)[0, 1] > 0.1
 
 
+@pytest.mark.slow
 def test_counts__per_active_day__follow_the_rates_of_the_table() -> None:
     simulation = run("step", 8_000)
     people = simulation.people
@@ -178,6 +182,7 @@ def test_counts__per_active_day__follow_the_rates_of_the_table() -> None:
             assert abs(total - rates[code] * exposure) < 4.5 * np.sqrt(rates[code] * exposure), (kind.name, code)
 
 
+@pytest.mark.slow
 def test_nudge__on_days_0_to_6__triples_the_responders_friend_add() -> None:
     simulation = run("step", 20_000)
     boosted = (simulation.arm == 1) & simulation.people.responds
@@ -190,10 +195,12 @@ def test_nudge__on_days_0_to_6__triples_the_responders_friend_add() -> None:
         assert ratio == pytest.approx(factor, rel=0.04)
 
 
+@pytest.mark.slow
 def test_weak_nudge__responders__are_two_in_a_hundred() -> None:
     assert run("weak_nudge", 20_000).people.responds.mean() == pytest.approx(0.02, abs=0.004)
 
 
+@pytest.mark.slow
 def test_direct_nudge__placebo__moves_retention_but_not_the_behaviour() -> None:
     simulation = run("direct_nudge", 20_000)
 
@@ -205,6 +212,7 @@ def test_direct_nudge__placebo__moves_retention_but_not_the_behaviour() -> None:
     assert np.bincount(simulation.arm) / 20_000 == pytest.approx([1 / 3] * 3, abs=0.015)
 
 
+@pytest.mark.slow
 def test_sample_ratio__nudged_arm__loses_twelve_percent_of_its_exposures() -> None:
     simulation = run("sample_ratio", 20_000)
 
@@ -235,6 +243,7 @@ def test_blob__groups__are_one() -> None:
     assert set(simulation.people.group) == {1}
 
 
+@pytest.mark.slow
 def test_planted_groups__engagement__is_the_same_in_all() -> None:
     people = run("planted_groups", 20_000).people
 
@@ -343,6 +352,7 @@ def test_measured_confounding__profile_fields_of_day_0__are_the_engagement() -> 
     assert np.corrcoef(friend[later], engagement[user[later]])[0, 1] > 0.1
 
 
+@pytest.mark.slow
 def test_measured_confounding__play_pattern__decides_what_the_moment_does_and_not_how_soon() -> None:
     simulation = run("measured_confounding", 20_000)
     group, plain = simulation.people.group, simulation.arm == 0

@@ -63,6 +63,7 @@ def test_connect__setting_that_fits_nothing__is_refused_by_name(
         pass
 
 
+@pytest.mark.slow
 def test_postgres__20_000_users__are_brought_in_within_seconds_and_joined(settings: Any) -> None:
     days, seconds = pa.timestamp("us"), 20
     users = pa.table({"user_id": [f"u{i}" for i in range(20_000)], "unit": pa.array(range(20_000), pa.int32())})

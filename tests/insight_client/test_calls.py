@@ -70,6 +70,7 @@ def test_limit__beyond_it__is_throttled_after_the_last_try(ask: Ask) -> None:
     assert caught.value.status == 429
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_draft_for_moment__with_take_up__is_a_draft_of_that_moment(ask: Ask) -> None:
     AhaMoment.objects.create(

@@ -39,6 +39,7 @@ def test_locked__every_way_to_the_outcome__raises_with_the_sites_sentence(locked
     assert caught.value.opens_on == locked.document["opens_on"]
 
 
+@pytest.mark.slow
 def test_locked__two_worlds__give_the_same_records_and_tables(ask: Ask) -> None:
     worlds = two_worlds(is_open=False)
     row, site = stored("exp", worlds[0]), ask()
@@ -53,6 +54,7 @@ def test_locked__two_worlds__give_the_same_records_and_tables(ask: Ask) -> None:
     assert "CAUSES" not in str(seen[0])
 
 
+@pytest.mark.slow
 def test_open__two_worlds__differ(ask: Ask) -> None:
     worlds = two_worlds(is_open=True)
     row, site = stored("exp", worlds[0]), ask()

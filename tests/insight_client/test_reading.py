@@ -64,6 +64,7 @@ def test_tables__of_nothing__have_their_columns(ask: Ask) -> None:
     assert frames.frame([], Candidate).empty
 
 
+@pytest.mark.slow
 def test_list__longer_than_a_page__is_whole_and_in_order(ask: Ask) -> None:
     AhaMoment.objects.bulk_create(
         AhaMoment(key=f"m{n:03d}", name="x", behaviour="b", times=1, days=1, signup_event="s", retention="on_day:7")
@@ -101,6 +102,7 @@ def test_analysis__open__has_verdict_and_effects_of_the_report(ask: Ask) -> None
     assert frames.readings(found).reason[1] == "estimate_low: The site gives no interval of it."
 
 
+@pytest.mark.slow
 def test_charts__of_study_and_analysis__draw_points_and_name_what_is_missing(ask: Ask, study: Study) -> None:
     site = ask()
     stored("exp", make_readout())

@@ -183,6 +183,7 @@ def test_rate__of_the_key__answers_429_just_beyond_it() -> None:
     assert 1 <= int(answers[-1]["Retry-After"]) <= 60
 
 
+@pytest.mark.slow
 def test_bad_keys__more_than_twenty_a_minute__are_429_and_a_good_key_still_works() -> None:
     _, key = make_key()
 

@@ -38,6 +38,7 @@ def run(checkout: Path, *arguments: str, **own: str) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.slow
 def test_settings__imported__write_nothing_and_ask_for_the_key(checkout: Path) -> None:
     without = run(checkout, "-c", "import insight_site.settings")
     given = run(checkout, "-c", "import insight_site.settings", SECRET_KEY="k" * 50)
@@ -105,6 +106,7 @@ def test_files__of_a_first_start_and_of_an_older_site__are_closed_to_other_accou
     assert modes == {"var": 0o750, "elsewhere.sqlite3": 0o640, "events": 0o750}
 
 
+@pytest.mark.slow
 def test_var_dir__elsewhere__is_made_and_gets_the_key(checkout: Path, tmp_path: Path) -> None:
     there = tmp_path / "state" / "insight"
 
@@ -116,6 +118,7 @@ def test_var_dir__elsewhere__is_made_and_gets_the_key(checkout: Path, tmp_path: 
     assert not (checkout / "var").exists()
 
 
+@pytest.mark.slow
 def test_secret__in_a_file__is_read_without_its_last_line_break_and_wins(checkout: Path) -> None:
     (checkout / "key").write_text("of the file\n")
     (checkout / "url").write_text("postgres://u:p@h/d\n")
@@ -139,6 +142,7 @@ def test_secret__in_a_file_that_is_missing_or_empty__is_said_in_one_sentence(che
     assert done.stderr.splitlines()[-1].endswith(f"SECRET_KEY_FILE: {said}")
 
 
+@pytest.mark.slow
 def test_secret_key__changed__keeps_sessions_and_api_keys_of_the_older_one(checkout: Path) -> None:
     code = "from insight_site import settings as s; print(s.API_KEY_PEPPERS, s.SECRET_KEY_FALLBACKS)"
 

@@ -70,6 +70,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "role"), list(enumerate(["Analyst", "PM", "Service owner", "Admin"])))
 def test_pages__by_role__open_or_refuse(place: int, role: str) -> None:
     rows = {"draft": draft("idea").pk, "live": running("live").pk}

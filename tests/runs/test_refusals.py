@@ -89,6 +89,7 @@ def test_refusal__kept_in_a_row__is_the_same_again() -> None:
         assert str(again) == str(refusal)
 
 
+@pytest.mark.slow
 def test_texts__of_refusals_and_messages__name_the_fields_that_they_get() -> None:
     found = list(_calls())
     wrong = []

@@ -35,6 +35,7 @@ def test_measured__memory__is_that_of_the_block_and_not_of_an_earlier_one() -> N
     assert before.peak_mb > small().peak_mb + 150
 
 
+@pytest.mark.slow
 def test_measured__another_process__counts_its_processor_time_and_memory_and_ends() -> None:
     use_workers(2)
     with measured() as spent:

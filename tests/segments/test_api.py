@@ -130,6 +130,7 @@ def test_segmentation__done__missing_numbers_in_words(client: Client) -> None:
     )
 
 
+@pytest.mark.slow
 def test_segmentation__cancelled_twice__202_then_409(client: Client) -> None:
     run = SegmentationRun.objects.create()
     headers = key("admin", "admin:*")

@@ -51,6 +51,7 @@ def test_compare__not_two__a_sentence_and_the_choice(analyst: Client, query: str
     assert ("Choose two different segments." in answer.content.decode()) is bool(query)
 
 
+@pytest.mark.slow
 def test_comparisons__finished__linked_from_list_model_and_pair(pm: Client) -> None:
     first, second = pair()
     run = ComparisonRun.objects.create(first=first, second=second, status="done")

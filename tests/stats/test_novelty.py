@@ -39,6 +39,7 @@ def of_lifts(lifts: list[float], n: int = 4000) -> Novelty:
     return effect_by_week(rows)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(EFFECTS)
 def test_trend__any_effects__equals_weighted_least_squares_of_statsmodels(values: list[tuple[float, float]]) -> None:
@@ -54,6 +55,7 @@ def test_trend__any_effects__equals_weighted_least_squares_of_statsmodels(values
     assert [found.first.standard_error, found.last.standard_error] == pytest.approx(ends.se_mean.tolist(), rel=1e-6)
 
 
+@pytest.mark.slow
 @given(EFFECTS, st.floats(0.1, 100))
 def test_trend__turned_round_or_rescaled__follows(values: list[tuple[float, float]], scale: float) -> None:
     found = computed(linear_trend(series(values)))

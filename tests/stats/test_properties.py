@@ -69,6 +69,7 @@ def test_proportions__any_counts__p_and_interval_agree(control: Mean, variant: M
         assert (result.p_value < 0.05) == (not result.low <= 0 <= result.high)
 
 
+@pytest.mark.slow
 @given(VALUES, VALUES, st.sampled_from([1e-3, 0.5, 7.0, 1e6]))
 def test_means__swapped_and_scaled__flip_and_scale(left: list[float], right: list[float], k: float) -> None:
     result = compare_means(Mean.from_values(left), Mean.from_values(right))
@@ -98,6 +99,7 @@ def test_anderson_rubin__any_moments__has_the_promised_facts(moments: IvMoments)
             assert found.contains(float(b)) == (gap(moments, float(b)) <= 0)
 
 
+@pytest.mark.slow
 @given(MOMENTS, st.sampled_from([-3.0, 0.01, 2.0, 1e4]), st.sampled_from([-2.0, 0.5, 3.0]))
 def test_anderson_rubin__outcome_scaled_or_shifted__moves_alike(moments: IvMoments, k: float, shift: float) -> None:
     m = shift * (moments.v_r / moments.v_d) ** 0.5
@@ -187,6 +189,7 @@ def test_iv_moments_adjusted__no_covariates__equal_the_moments_but_for_the_divis
     assert own.v_d == pytest.approx(adjusted.v_d * len(y) / (len(y) - 2))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=2, max_size=4))
 def test_strata__any_counts__agree_with_statsmodels_and_flip(strata: list[tuple[Mean, Mean]]) -> None:
     from statsmodels.stats.contingency_tables import StratifiedTable

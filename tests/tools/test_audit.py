@@ -30,6 +30,7 @@ def test_findings__new_ones__are_named_and_known_ones_are_not() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_lock__without_a_network__says_so_and_fails_nothing() -> None:
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:1")
 

@@ -102,13 +102,19 @@ class Checkout:
         pytest.fail(f"{code} did not answer at {address}:\n{log.read_text()[-3000:]}")
 
     def stop(self) -> None:
-        """End what was left running, with all that it started."""
+        """End what was left running, with all that it started.
+
+        The shell ends at once, and `make serve` when what it started has ended, which is in no group of the shell's.
+        """
         for one in self.running:
-            for signum in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError):
-                    os.killpg(one.pid, signum)
-                with suppress(subprocess.TimeoutExpired):
-                    one.wait(timeout=15)
+            with suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGTERM)
+                one.wait()
+                end = time.monotonic() + 15
+                while time.monotonic() < end:
+                    os.killpg(one.pid, 0)
+                    time.sleep(0.2)
+                os.killpg(one.pid, signal.SIGKILL)
         self.running.clear()
 
     def _here(self, text: str) -> str:

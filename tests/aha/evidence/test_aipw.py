@@ -94,6 +94,7 @@ def test_adjust__confounded_truth__covered_while_raw_is_not() -> None:
     assert raw.estimate == pytest.approx(outcome[did].mean() - outcome[~did].mean(), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_adjust__same_seed__same_result_to_the_last_bit() -> None:
     outcome, did, covariates = confounded(1500, seed=4)
 

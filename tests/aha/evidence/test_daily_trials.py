@@ -166,6 +166,7 @@ def inert(n: int = 6_000, seed: int = 11) -> tuple[Units, UnitDays]:
     return units, UnitDays(unit, day, np.ones(unit.size, dtype=np.bool_), counts)
 
 
+@pytest.mark.slow
 def test_climb__common_cause_seen_before_the_act__is_removed() -> None:
     units, rows = inert()
 
@@ -179,6 +180,7 @@ def test_climb__common_cause_seen_before_the_act__is_removed() -> None:
     assert ladder.rungs[4].units == 6_000
 
 
+@pytest.mark.slow
 def test_climb__common_cause_not_seen__stays_in_it() -> None:
     units, rows = inert()
 
@@ -198,6 +200,7 @@ def test_climb__nobody_reaches_it__headline_falls_back_with_a_reason() -> None:
     assert ladder.headline.name is RungName.FULL
 
 
+@pytest.mark.slow
 def test_daily_cause__a_coin_on_day_0__is_covered() -> None:
     found = audit.run(WORLDS["daily_cause"], 3, 4_000)
 

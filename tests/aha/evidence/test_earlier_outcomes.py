@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from aha.evidence.daily_trials import UnitDays, trials_of
 from aha.evidence.earlier_outcomes import earlier_outcomes, shows_confounding
@@ -24,6 +25,7 @@ def units(n: int = 3_000, hidden: float = 2.0) -> Units:
     return Units(rng.random(n) < 0.4, did, rng.integers(1, 4, n), same, same, before, np.zeros((n, 0)))
 
 
+@pytest.mark.slow
 def test_earlier__hidden_cause_that_shows_in_the_platform__is_found_there_alone() -> None:
     found = earlier_outcomes(units(), None, NAMES, seed=1)
 
@@ -32,10 +34,12 @@ def test_earlier__hidden_cause_that_shows_in_the_platform__is_found_there_alone(
     assert all(row.units == 3_000 for row in found)
 
 
+@pytest.mark.slow
 def test_earlier__behaviour_of_a_coin__shows_nothing() -> None:
     assert shows_confounding(earlier_outcomes(units(hidden=0.0), None, NAMES, seed=1)) == ()
 
 
+@pytest.mark.slow
 def test_earlier__three_of_four_properties__at_a_level_for_three() -> None:
     found = earlier_outcomes(units(), None, NAMES, seed=1)
 
@@ -60,6 +64,7 @@ def test_earlier__nothing_known__is_empty() -> None:
     assert earlier_outcomes(replace(given, before=np.zeros((400, 0))), None, (), seed=1) == ()
 
 
+@pytest.mark.slow
 def test_earlier__daily_trials__compare_days() -> None:
     given = units(1_500)
     place, two = np.repeat(np.arange(1_500), 2), np.tile([0, 1], 1_500)

@@ -58,6 +58,7 @@ def test_raw__fewer_than_two_in_a_group__not_computable(doers: int, others: int)
     assert result.reason == Reason.TOO_FEW_UNITS
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(SAMPLES)
 def test_stratified__random_tables__equals_the_experiments_code(sample: tuple[Codes, Codes, Codes]) -> None:
@@ -196,6 +197,7 @@ def immortal(n: int = 12_000, seed: int = 11) -> tuple[Units, Flags]:
     return units, counts[0].sum(axis=1) >= 3
 
 
+@pytest.mark.slow
 def test_climb__immortal_time__spurious_until_landmark_and_activity_are_held() -> None:
     units, ever = immortal()
 
@@ -239,6 +241,7 @@ def test_climb__one_common_cause__removed_by_the_rungs_that_know_it(column: str,
         assert (found.low < 0 < found.high) if knows else found.low > 0.15
 
 
+@pytest.mark.slow
 def test_climb__small_sample__names_units_windows_and_seed() -> None:
     units, _ = immortal(1500)
     heard: list[float] = []

@@ -47,6 +47,7 @@ def test_curve__settling_cohort__plateau_where_it_was_planted() -> None:
     assert plateau.units == MANY
 
 
+@pytest.mark.slow
 def test_curve__twenty_thousand_users__near_the_planted_day() -> None:
     plateaus = [computed(retention_curve(drawn(settling, seed), seed=1).plateau) for seed in range(20)]
 

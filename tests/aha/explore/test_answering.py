@@ -37,6 +37,7 @@ def chosen(found: dict[str, Any]) -> int:
 
 
 # ── Retention ─────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_retention__rolling_days__counts_whom_the_week_has_behind_it() -> None:
     question, found = ask("retention", retention="on_day:7")
 
@@ -46,6 +47,7 @@ def test_retention__rolling_days__counts_whom_the_week_has_behind_it() -> None:
     assert plain(pages.show(question, found).finding) == "Retention is 50.0% (15.0 to 85.0) of 4 users."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "zone", "expected"), [("rolling", "UTC", 1), ("calendar", "UTC", 2), ("calendar", "Asia/Seoul", 2)]
 )
@@ -90,6 +92,7 @@ def test_retention__exposure__is_no_activity() -> None:
 
 
 # ── Behaviours ────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_activity__dates__users_events_active_and_new() -> None:
     question, found = ask("activity", behaviour="play", days=7)
     rows = {row["at"]: row for row in found["rows"]}
@@ -133,6 +136,7 @@ def test_times__retention_begins_inside_the_days__is_not_shown() -> None:
     assert [sheet.slug for sheet in shown.sheets] == ["times"]
 
 
+@pytest.mark.slow
 def test_times__property_and_different_values__are_read_from_the_store(put: Callable[..., None]) -> None:
     put([("b", "play", at(6, 1)), ("b", "play", at(6, 2))], 2, '{"mode": "ranked"}')
     put([("b", "play", at(6, 3))], 3, '{"mode": "한글"}')
@@ -157,6 +161,7 @@ def test_lifecycle__three_weeks__new_current_returning_dormant() -> None:
     assert "In the week of 2024-03-11, 3 users were active: 1 new" in pages.show(question, found).finding
 
 
+@pytest.mark.slow
 def test_funnel__strict_order__a_step_before_its_turn_does_not_count() -> None:
     question, found = ask("funnel", steps=("signup", "play", "shop"), days=7)
 
@@ -182,6 +187,7 @@ def segments() -> SegmentVersion:
     return version
 
 
+@pytest.mark.slow
 def test_segments__of_a_model__stand_side_by_side_and_the_empty_one_is_named() -> None:
     segments()
 
@@ -193,6 +199,7 @@ def test_segments__of_a_model__stand_side_by_side_and_the_empty_one_is_named() -
     assert any("can't tell" in cell for cell in shown.tables[0].rows[1])
 
 
+@pytest.mark.slow
 def test_segments__one_of_them__is_the_whole_population_and_follows_its_members() -> None:
     version = segments()
     _, before = ask("lifecycle", segment="x")
@@ -205,6 +212,7 @@ def test_segments__one_of_them__is_the_whole_population_and_follows_its_members(
     assert (before["users"], after["users"]) == (2, 3)
 
 
+@pytest.mark.slow
 def test_segments__formed_on_days_of_retention__are_warned_of() -> None:
     segments()
 
@@ -246,6 +254,7 @@ def test_event__that_the_log_has_not__is_refused_with_the_nearest(
     assert words in str(refused.value.sentence[:1].lower() + refused.value.sentence[1:])
 
 
+@pytest.mark.slow
 def test_answer__same_store__is_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     _, first = ask("lifecycle")
     monkeypatch.setattr("aha.explore.answering._fresh", lambda *_: pytest.fail("it was computed again"))
@@ -255,6 +264,7 @@ def test_answer__same_store__is_kept_and_read_again(monkeypatch: pytest.MonkeyPa
     assert json.dumps(first) == json.dumps(second)
 
 
+@pytest.mark.slow
 def test_answer__new_events__are_counted_at_once(put: Callable[..., None]) -> None:
     _, before = ask("lifecycle")
     put([("f", "signup", at(19)), ("f", "play", at(21))], 2)

@@ -71,6 +71,7 @@ def test_triangle__every_definition__counts_as_retention_does(engine: Any, clock
         assert +found == +expected, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 def test_triangle__days_one_by_one__is_the_retention_curve(engine: Any, clock: Clock) -> None:
     rows = random_rows(3)

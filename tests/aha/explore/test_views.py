@@ -49,6 +49,7 @@ def test_view__without_a_question__asks_one_that_fits_the_log(viewer: Client, vi
     assert 'aria-busy="true"' not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize(("language", "words"), [("en", "Retention is 50.0%"), ("ko", "50.0%")])
 def test_retention__address__holds_the_whole_question(viewer: Client, language: str, words: str) -> None:
@@ -60,6 +61,7 @@ def test_retention__address__holds_the_whole_question(viewer: Client, language: 
     assert address.replace("&", "&amp;") in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -> None:
     response = viewer.get("/explore/retention/?retention=D7&retention_kind=active&first_date=&signup_event=signup")
@@ -103,6 +105,7 @@ def test_field__wrong__is_marked_with_a_sentence_and_nothing_is_asked(
     assert "see the marked fields" in text
 
 
+@pytest.mark.slow
 def test_funnel__step_of_different_values__offers_the_events_alone(viewer: Client, put: Callable[..., None]) -> None:
     put(FINGERS, properties='{"mode": "ranked"}')
 
@@ -179,6 +182,7 @@ def test_csv__of_each_view__holds_numbers(viewer: Client, view: str) -> None:
                 assert cell == "" or float(cell) >= 0, (name, cell)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 def test_pictures__svg_and_png__are_files(viewer: Client) -> None:
     query = "signup_event=signup&day_mode=rolling&retention=on_day%3A7"
@@ -190,6 +194,7 @@ def test_pictures__svg_and_png__are_files(viewer: Client) -> None:
     assert painted.content.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 def test_buttons__lead_to_a_study_with_the_same_question(viewer: Client) -> None:
     text = page(
@@ -273,6 +278,7 @@ def test_ask__answer_breaks__says_so_and_the_next_tries_again(places: Any, monke
     assert patience.ask(QUESTION, patience=60).payload == {"users": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 def test_page__slow_answer__comes_with_a_skeleton_and_htmx_gets_the_answer_alone(
     client: Client, monkeypatch: pytest.MonkeyPatch

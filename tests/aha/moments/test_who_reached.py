@@ -54,6 +54,7 @@ def moment(tmp_path: Path, settings: Any) -> AhaMoment:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("standing", "users"),
     [
@@ -66,6 +67,7 @@ def test_who_reached__counted_by_hand(moment: AhaMoment, standing: Reach, users:
     assert who_reached(moment, standing) == users
 
 
+@pytest.mark.slow
 def test_who_reached__of_those_whose_days_are_over__is_what_the_weekly_share_counts(moment: AhaMoment) -> None:
     weeks = weekly_reach(moment).weeks
 
@@ -73,6 +75,7 @@ def test_who_reached__of_those_whose_days_are_over__is_what_the_weekly_share_cou
     assert sum(week.eligible for week in weeks) == len({"early"} | who_reached(moment, Reach.MISSED))
 
 
+@pytest.mark.slow
 def test_who_reached__more_than_can_be_listed__is_refused(moment: AhaMoment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_name, "MOST", 2)
 

@@ -25,6 +25,7 @@ def post(client: Client, language: str = "en", **change: str) -> Any:
     return client.post(NEW, {**ASKED, **change}, headers={"accept-language": language})
 
 
+@pytest.mark.slow
 def test_new_moment__good__is_kept(editor: Client) -> None:
     answer = post(editor, retention="2주차 잔존")
 

@@ -253,6 +253,7 @@ def test_new_study__without_permission__is_refused(client: Client, db: None, pat
 
 
 # ── What it starts ────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_new_study__three_fields__start_it_with_days_that_end_before_retention(editor: Client) -> None:
     answer = post(editor)
 
@@ -262,6 +263,7 @@ def test_new_study__three_fields__start_it_with_days_that_end_before_retention(e
     assert (study.title, str(study), study.seed) == ("", "signup → retention on days 7–9", 5)
 
 
+@pytest.mark.slow
 def test_new_study__people_s_words__are_kept_as_a_specification(editor: Client) -> None:
     post(editor, retention="D7", days="1 3", behaviours="friend_add\nbattle[mode=pvp]", title="First")
 
@@ -271,6 +273,7 @@ def test_new_study__people_s_words__are_kept_as_a_specification(editor: Client) 
     assert str(study) == "First"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["done", "failed", "cancelled"])
 def test_again__of_any_ended_study__keeps_all_its_inputs(editor: Client, status: str) -> None:
     asked = Inputs("signup", (1, 3), "window:7-9", behaviours=("battle",), max_times=4, gap=2, first_date="2026-03-01")

@@ -92,6 +92,7 @@ def test_tables__every_row__is_as_long_as_its_columns() -> None:
     assert all(table.rows for table in tables)
 
 
+@pytest.mark.slow
 def test_draw__every_picture_of_the_page__titles_are_the_findings() -> None:
     made = report()
 
@@ -104,6 +105,7 @@ def test_draw__every_picture_of_the_page__titles_are_the_findings() -> None:
     assert all(drawing.marks < 500 for drawing in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", ["curve", "weeks", "c1-dose", "c1-weeks"])
 def test_draw__shares__start_at_zero_and_carry_intervals(slug: str) -> None:
     found = {drawing.slug: drawing for drawing in page.draw(report())}

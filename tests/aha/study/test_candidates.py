@@ -130,6 +130,7 @@ def test_qualify__order__jump_then_beats_activity_then_its_statistic() -> None:
     assert [row.behaviour for row in jump] == ["b", "c", "a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "marked"), [(0.05, False), (0.06, True), (None, True)])
 def test_follow__not_better_than_equally_active__is_marked(p: float | None, marked: bool) -> None:
     given = evidence(p_luck=[0.01] * 3, z_luck=[9.0] * 3, p_active=[p] * 3, z_active=[3.0] * 3)
@@ -139,6 +140,7 @@ def test_follow__not_better_than_equally_active__is_marked(p: float | None, mark
     assert ("activity_only" in found.flags) is marked
 
 
+@pytest.mark.slow
 def test_follow__controls_as_far_off__are_said_so() -> None:
     given = evidence(p_luck=[0.01] * 3, z_luck=[9.0] * 3, p_active=[0.01] * 3, z_active=[3.0] * 3)
 

@@ -117,6 +117,7 @@ def test_resample__strata__keep_their_sizes() -> None:
     assert weights[3].tolist() == [1.0] * 130
 
 
+@pytest.mark.slow
 def test_optimism__pure_noise__makes_up_for_choosing() -> None:
     # Averaged over studies of pure noise, the corrected difference is 0; the apparent one is not.
     apparent, corrected = [], []

@@ -39,6 +39,7 @@ def report(world: Simulation) -> Report:
     return study(answers_of(world, inputs, by_group=True), inputs, seed=3, effort=SMALL)
 
 
+@pytest.mark.slow
 def test_report__stored_and_read_back__is_the_same(report: Report) -> None:
     stored = json.loads(json.dumps(dump(report), allow_nan=False))
 
@@ -46,6 +47,7 @@ def test_report__stored_and_read_back__is_the_same(report: Report) -> None:
     assert dump(load(Report, stored)) == stored
 
 
+@pytest.mark.slow
 def test_population__exclusions_and_eligible__add_up_to_all_signups(report: Report, world: Simulation) -> None:
     found = report.population
 

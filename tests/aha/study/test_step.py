@@ -293,6 +293,7 @@ def few_patterns(n: int, seed: int) -> CountTable:
     )
 
 
+@pytest.mark.slow
 def test_steps__that_are_another_name_for_never_doers__are_no_jump() -> None:
     steps = [evidence(few_patterns(19_000, seed), seed, replicates=99) for seed in range(5)]
 

@@ -193,6 +193,7 @@ def test_gather__days_of_units__add_up_to_the_counts_and_active_days(world: Simu
     assert np.bincount(some.unit_days.unit, some.unit_days.active).tolist() == some.active_days[:, -1].tolist()
 
 
+@pytest.mark.slow
 def test_gather__more_active_days_than_the_models_see__takes_whole_units_up_to_that_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -234,6 +235,7 @@ def test_gather__all_event_names__without_exposures_and_with_inert_conditions() 
     assert {"friend_add", "signup", "signup[platform=ios]"} < set(names)
 
 
+@pytest.mark.slow
 def test_segment__by_its_key__only_its_units_count_and_numbers_add_up() -> None:
     published()
     inputs = replace(INPUTS, segment="solo")
@@ -246,6 +248,7 @@ def test_segment__by_its_key__only_its_units_count_and_numbers_add_up() -> None:
     assert found.signups == UNITS
 
 
+@pytest.mark.slow
 def test_segment__key_of_a_model__its_segments_stand_side_by_side() -> None:
     published()
     inputs = replace(INPUTS, segment="style")

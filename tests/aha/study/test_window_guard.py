@@ -152,6 +152,7 @@ def test_availability__late_by_chance_and_late_by_release__are_told_apart() -> N
     assert "new" not in not_yet_available(table, anchors, {"new": early, "rare": early, "never": early})
 
 
+@pytest.mark.slow
 def test_forced_world__tutorial_and_daily_bonus__are_flagged_and_friend_add_is_not() -> None:
     simulation = simulate(WORLDS["forced"], 2_000, 3)
     backend = ibis.duckdb.connect()

@@ -64,6 +64,7 @@ def shown(page: Any, place: str) -> str:
     return str(page.locator(place).text_content())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
 def test_first_day__of_an_empty_site__every_step_ticks_until_the_list_is_gone(
     open_page: Callable[..., Any], pm: User, language: str
@@ -116,6 +117,7 @@ def _variant(flag: str) -> int:
     return int(Experiment.objects.get(flag_key=flag).variants.values_list("pk", flat=True)[0])
 
 
+@pytest.mark.slow
 def test_snippets__of_every_language_that_runs_here__do_what_they_say(
     open_page: Callable[..., Any], pm: User, tmp_path: Path
 ) -> None:
@@ -147,6 +149,7 @@ def test_snippets__of_every_language_that_runs_here__do_what_they_say(
     assert run(shown(page, "#snippet-batch")).count('"accepted": 2') == 1
 
 
+@pytest.mark.slow
 def test_received__an_event_with_odd_things__names_them(open_page: Callable[..., Any], pm: User) -> None:
     page = open_page("en", pm)
     page.goto("/data/connect/")
@@ -163,6 +166,7 @@ def test_received__an_event_with_odd_things__names_them(open_page: Callable[...,
     assert "over a day before it arrived" in odd
 
 
+@pytest.mark.slow
 def test_list__dismissed__stays_away_on_this_machine_and_the_next(open_page: Callable[..., Any], pm: User) -> None:
     page = open_page("en", pm)
     OutboxEvent.objects.create(

@@ -27,6 +27,7 @@ def _store(tmp_path: Path, settings: Settings) -> None:
     listing._read.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
 def test_joined_ids__on_the_data_page_and_of_a_user__are_shown(
     open_page: Callable[..., Any], pm: User, language: str

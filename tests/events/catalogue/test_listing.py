@@ -174,6 +174,7 @@ def test_catalogue__read_twice__costs_one_small_query(
     assert again is first
 
 
+@pytest.mark.slow
 def test_refresh__only_when_the_store_has_changed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "PATIENCE", 0)
     write(LOG)
@@ -189,6 +190,7 @@ def test_refresh__only_when_the_store_has_changed(write: Write, monkeypatch: pyt
     assert CatalogueSnapshot.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_refresh__a_list_that_cost_long__waits_in_proportion(write: Write) -> None:
     write(LOG)
     made()
@@ -224,6 +226,7 @@ def test_ready__of_a_small_store__makes_it_at_once__of_a_large_one_asks_a_worker
     assert (small.is_empty, small.pending) == (False, False)
 
 
+@pytest.mark.slow
 def test_read__a_row_of_another_version__is_empty_and_made_anew(write: Write) -> None:
     write(LOG)
     made()

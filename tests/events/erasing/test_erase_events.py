@@ -94,6 +94,7 @@ def test_erase__of_somebody_whom_others_mention__takes_the_value_out_and_leaves_
     assert seen[0].mentions == 1
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("event_store")
 def test_drop_what_was__after_an_erasure__no_file_and_no_line_of_the_log_has_the_id() -> None:
@@ -116,6 +117,7 @@ def test_drop_what_was__after_an_erasure__no_file_and_no_line_of_the_log_has_the
     assert store.append(rows("y", ids="c"), app_id="w", version=3)
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("any_store")
 def test_drop_what_was__in_any_store__leaves_a_log_without_the_id_that_goes_on() -> None:
@@ -175,6 +177,7 @@ def test_erase__others_commit_meanwhile__nothing_is_lost_or_doubled(meanwhile: s
     assert stored_ids() == {"0-1": 1, "b0-1": 1, **({"n0-0": 1} if meanwhile == "flush" else {})}
 
 
+@pytest.mark.slow
 @DB
 @pytest.mark.usefixtures("event_store")
 def test_compact__overtaken_by_an_erasure__brings_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:

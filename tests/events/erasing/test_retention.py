@@ -49,6 +49,7 @@ def left() -> set[str]:
     return {row[0] for row in asked("SELECT message_id FROM read_parquet($files)", file_uris())}
 
 
+@pytest.mark.slow
 def test_retain__by_source__deletes_what_is_older_than_its_days_and_nothing_else(settings: Settings) -> None:
     short, site, endless = (
         Source.objects.create(name=name, retention_days=days) for name, days in (("a", 10), ("b", None), ("c", 0))
@@ -73,6 +74,7 @@ def test_retain__by_source__deletes_what_is_older_than_its_days_and_nothing_else
     assert retention.retain() == {"events": 0, "users": 0, "traits": 0}
 
 
+@pytest.mark.slow
 def test_retain__users_without_an_event__leave_the_dictionary_and_no_number_is_given_again(settings: Settings) -> None:
     settings.RETENTION_DAYS = 30
     put(1, ("old", "m1", 40), ("both", "m2", 40), ("both", "m3", 1))

@@ -153,6 +153,7 @@ def test_connection__without_the_lock__would_read_the_file(house: warehouse.Ware
     assert house.backend.raw_sql("SELECT count(*) FROM read_text('/etc/passwd')").fetchone()[0] == 1
 
 
+@pytest.mark.slow
 def test_time__is_over__the_question_is_stopped(house: warehouse.Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded, "SECONDS", 0.3)
     slow = "SELECT 'u' AS user_id, count(*)::DOUBLE AS value FROM range(100000000000) t(i) WHERE hash(i) = 1"

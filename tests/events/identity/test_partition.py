@@ -89,6 +89,7 @@ LINKS = st.lists(
 )
 
 
+@pytest.mark.slow
 @SLOWLY
 @given(LINKS, st.integers(0, 10_000))
 def test_judge__in_any_order__is_the_same(links: list[Link], seed: int) -> None:
@@ -98,6 +99,7 @@ def test_judge__in_any_order__is_the_same(links: list[Link], seed: int) -> None:
     assert judge(shuffled, users) == judge(links, users)
 
 
+@pytest.mark.slow
 @SLOWLY
 @given(LINKS)
 def test_judge__of_any_links__keeps_the_rule(links: list[Link]) -> None:

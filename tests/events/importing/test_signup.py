@@ -66,6 +66,7 @@ def test_first__same_file_again__adds_nothing(bring: Callable[..., ImportReport]
     assert stored() == [("u", "03-01", "first")]
 
 
+@pytest.mark.slow
 def test_first__later_file_of_the_same_users__keeps_their_signup(bring: Callable[..., ImportReport]) -> None:
     bring("u,2024-03-02,a,\n")
 

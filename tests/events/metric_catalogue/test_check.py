@@ -153,6 +153,7 @@ def test_check__time_to_churn__is_refused(write: Callable[[list[Line]], None]) -
         start_check(key="churn")
 
 
+@pytest.mark.slow
 def test_run__keeps_what_it_found_with_seed_and_version(write: Callable[[list[Line]], None]) -> None:
     write(LOG)
     metric("spent", "sum:buy:price:0-2")

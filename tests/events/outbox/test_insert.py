@@ -93,6 +93,7 @@ def test_id__beside_one_that_is_there__is_known_or_new(kept: str, sent: str, new
     assert accept.add_to_outbox([record(1, "x", sent)], prefix="7:s", received_at=NOW, source=7) == new
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_batch__posted_by_32_at_once_in_other_orders__keeps_each_event_once() -> None:
     source = Source.objects.create(name="app")

@@ -32,6 +32,7 @@ class Backup:
             model.objects.bulk_create(self.rows[model])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sealed", [False, True])
 def test_older_database__adopts_the_newer_store__every_event_is_there_once(sealed: bool) -> None:
     accept_some("a")

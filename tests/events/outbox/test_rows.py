@@ -104,6 +104,7 @@ def test_store__whose_batch_is_settled_while_it_is_looked_at__is_not_called_anot
     assert ownership.check_to_write().last == batch.version
 
 
+@pytest.mark.slow
 def test_message_id__of_an_event_that_waits_too_long__is_still_known() -> None:
     accept_some("a")
     old = timezone.now() - timedelta(days=30)

@@ -129,6 +129,7 @@ def test_flush__that_failed_once_on_a_row__takes_it_when_it_can_be_read_again(mo
     assert not OutboxEvent.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029"])
 def test_flush__with_a_line_separator_in_a_user_id__moves_all_in_one_call(
     separator: str, monkeypatch: pytest.MonkeyPatch

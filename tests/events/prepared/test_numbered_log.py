@@ -67,6 +67,7 @@ def test_log__same_store__is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> 
     look()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["erased", "compacted"])
 def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
     put(1, "a", "b")
@@ -85,6 +86,7 @@ def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
         assert after.users == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "seconds", "waits"), [(10.0, 600, False), (0.0, 600, True), (10.0, 0, True)])
 def test_log__little_has_come_since__is_current_enough(
     monkeypatch: pytest.MonkeyPatch, share: float, seconds: int, waits: bool
@@ -100,6 +102,7 @@ def test_log__little_has_come_since__is_current_enough(
     assert (("b", "signup") in rows) is waits
 
 
+@pytest.mark.slow
 def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a", "b")
     look()
@@ -111,6 +114,7 @@ def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.M
     assert rows == {("a", "signup")}
 
 
+@pytest.mark.slow
 def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbered_log, "MOST_PARTS", 2)
     for version in range(1, 4):
@@ -121,6 +125,7 @@ def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> Non
     assert log.parts == 1
 
 
+@pytest.mark.slow
 def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a", "b")
     _, first = look()
@@ -277,6 +282,7 @@ def test_log__another_process_is_making_it__the_question_hears_how_far_and_can_b
     assert all(0 < share < 1 for _, share in heard)
 
 
+@pytest.mark.slow
 def test_event_names__of_several_parts__are_counted_together() -> None:
     put(1, "a", "b", event="shop")
     put(2, "a", "b", "c", event="play")

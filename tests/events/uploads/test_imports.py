@@ -40,6 +40,7 @@ def told(row: FileImport) -> dict[str, Any]:
     return payload
 
 
+@pytest.mark.slow
 def test_import__guess_confirmed__events_are_there_and_the_file_is_gone(
     client: Client, confirm: Callable[..., FileImport], tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_import__guess_confirmed__events_are_there_and_the_file_is_gone(
         assert words in page
 
 
+@pytest.mark.slow
 def test_import__same_file_twice__adds_nothing_and_says_so(client: Client, send: Any, confirm: Any) -> None:
     run(confirm("log.csv", LOG))
     before = stored()
@@ -66,6 +68,7 @@ def test_import__same_file_twice__adds_nothing_and_says_so(client: Client, send:
     assert stored() == before
 
 
+@pytest.mark.slow
 def test_import__same_file_twice__begins_with_the_choices_of_the_first(client: Client, send: Any, confirm: Any) -> None:
     run(confirm("log.csv", LOG, event="", event_name="did", signup="none", keep_3=""))
 
@@ -75,6 +78,7 @@ def test_import__same_file_twice__begins_with_the_choices_of_the_first(client: C
     assert form["keep_3"].value() is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp949"])
 def test_import__korean_file__in_its_encoding(confirm: Callable[..., FileImport], encoding: str) -> None:
     text = "회원번호,시간,이벤트\r\n가1,2024-03-01 10:00,구매\r\n나2,2024-03-01 10:01,친구 추가\r\n"
@@ -85,6 +89,7 @@ def test_import__korean_file__in_its_encoding(confirm: Callable[..., FileImport]
     assert stored() == [("가1", "구매"), ("나2", "친구 추가")]
 
 
+@pytest.mark.slow
 def test_import__packed_cp949_with_a_broken_row__refuses_that_row(confirm: Callable[..., FileImport]) -> None:
     text = ("회원,시간,이벤트\n" + "가,2024-03-01,구매\n" * 200).encode("cp949") + b"\x80\xff,2024-03-03,a\n"
 
@@ -95,6 +100,7 @@ def test_import__packed_cp949_with_a_broken_row__refuses_that_row(confirm: Calla
     assert stored() == [("가", "구매")] * 200
 
 
+@pytest.mark.slow
 def test_import__refused_rows__are_counted_shown_and_downloaded_without_formulas(
     client: Client, confirm: Callable[..., FileImport]
 ) -> None:
@@ -112,6 +118,7 @@ def test_import__refused_rows__are_counted_shown_and_downloaded_without_formulas
     assert not any(cell.startswith(("=", "+", "@")) for line in lines for cell in line)
 
 
+@pytest.mark.slow
 def test_import__more_than_a_thousand_refused__the_first_are_named(confirm: Callable[..., FileImport]) -> None:
     content = b"user,time,event\n" + b"u,2024-03-01,play\n" + b"u,2024-03-01\n" * 700 + b",2024-03-01,play\n" * 700
 
@@ -131,6 +138,7 @@ def test_import__no_row_fits__fails_with_a_sentence_and_keeps_the_file(client: C
     assert f'href="/data/import/{Upload.objects.get().key}/"' in page
 
 
+@pytest.mark.slow
 def test_import__cancelled_halfway__nothing_is_kept_and_the_choices_stay(
     client: Client, confirm: Callable[..., FileImport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +163,7 @@ def test_import__cancelled_halfway__nothing_is_kept_and_the_choices_stay(
     assert form["event_name"].value() == "did"
 
 
+@pytest.mark.slow
 def test_import__while_one_runs__a_second_of_the_same_file_is_refused(client: Client, confirm: Any) -> None:
     confirm("log.csv", LOG)
     page = f"/data/import/{Upload.objects.get().key}/"
@@ -228,6 +237,7 @@ def test_mapping__5000_columns__is_refused_with_a_sentence(client: Client, send:
     assert "The file has 5,000 columns" in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_page__of_an_import__asks_the_database_a_fixed_number_of_times(
     client: Client, confirm: Any, django_assert_max_num_queries: Any
 ) -> None:

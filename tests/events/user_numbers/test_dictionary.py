@@ -127,6 +127,7 @@ def imported(tmp_path: Path, *users: str) -> None:
     call_command("import_events", str(file), "--user", "user", "--event", "event", "--time", "time")
 
 
+@pytest.mark.slow
 def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None:
     store.append(rows(["b", "x"], "x"), app_id="w", version=1)
 
@@ -178,6 +179,7 @@ def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
     assert in_events() == set(numbers().items())
 
 
+@pytest.mark.slow
 def test_import__of_users_with_bad_rows_alone__gives_them_no_number(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("user,event,time\na,x,never\nb,x,2024-03-01\nc,,2024-03-01\n")
@@ -192,6 +194,7 @@ def test_import__of_users_with_bad_rows_alone__gives_them_no_number(tmp_path: Pa
     assert in_events() == set(numbers().items())
 
 
+@pytest.mark.slow
 def test_import__again_with_more_rows__writes_only_the_repeated_days_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def counted() -> int:
     return int(asked("SELECT count(*) FROM read_parquet($files)", file_uris())[0][0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("old")
 def test_number_store__of_an_older_one__gives_everybody_a_number() -> None:
     done = number_store()
@@ -83,6 +84,7 @@ def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypat
     assert counted() == 15
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("old")
 @pytest.mark.parametrize("meanwhile", ["flush", "flush of the same user", "erasure", "compaction"])
 def test_number_store__others_commit_meanwhile__nothing_is_lost(

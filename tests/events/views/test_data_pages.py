@@ -25,6 +25,7 @@ def as_role(role: str) -> Client:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["Analyst", "PM", "Service owner", "Admin"])
 def test_pages__by_role__are_read_by_all_and_labelled_by_researchers(role: str, write: Write) -> None:  # noqa: F811
     write(LOG)
@@ -94,6 +95,7 @@ def test_event__trend_by_day_and_week__counts_and_fills_gaps(admin_client: Clien
     assert weeks == (("2026-03-09", "2"), ("2026-03-02", "1"), ("2026-02-23", "1"))
 
 
+@pytest.mark.slow
 def test_event__page__shows_properties_and_the_name_as_sent(admin_client: Client, write: Write) -> None:  # noqa: F811
     write(LOG)
     EventLabel.objects.create(event="signup", name_en="Registration", description_en="An account is made")
@@ -124,6 +126,7 @@ def test_list__traits_of_users__are_below_it(admin_client: Client, write: Write)
     assert 'id="traits"' not in admin_client.get("/data/events/", headers={"HX-Request": "true"}).content.decode()
 
 
+@pytest.mark.slow
 def test_event__unknown__names_the_nearest(admin_client: Client, write: Write) -> None:  # noqa: F811
     write(LOG)
 

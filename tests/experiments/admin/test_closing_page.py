@@ -28,6 +28,7 @@ def asked(client: Client, action: str, readout: Readout | None, **fields: Any) -
     return " ".join(client.get(f"/experiments/{row.key}/do/{action}/").content.decode().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["close_enrolment", "stop"])
 def test_after_a_look__the_screen_says_what_closing_costs(admin_client: Client, action: str) -> None:
     look = make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None)
@@ -71,6 +72,7 @@ def test_planned_end__is_fixed_once_the_outcome_was_read() -> None:
         amend.amend(key="exp", why="it looks good", planned_end=timezone.localdate() + timedelta(days=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("day", "sentence", "words"),
     [

@@ -173,6 +173,7 @@ def test_always_valid__each_analysis_adds_a_look(world: Simulation) -> None:
     assert not second.standing.final
 
 
+@pytest.mark.slow
 def test_not_started__nothing_to_analyse(world: Simulation) -> None:
     from tests.experiments.make import draft
 
@@ -180,6 +181,7 @@ def test_not_started__nothing_to_analyse(world: Simulation) -> None:
         create_analysis(experiment=draft("other"))
 
 
+@pytest.mark.slow
 def test_two_at_once__the_second_is_refused(world: Simulation) -> None:
     experiment = stored_experiment(world)
     create_analysis(experiment=experiment)
@@ -242,6 +244,7 @@ def test_assignments__that_are_not_the_draws__are_found(world: Simulation) -> No
     assert AhaMoment.objects.get().status == AhaMoment.Status.INCONCLUSIVE
 
 
+@pytest.mark.slow
 def test_assignments__as_drawn__are_right(world: Simulation) -> None:
     from experiments.serve.assign import evaluate
 
@@ -318,6 +321,7 @@ def test_command__json__is_one_document_without_nan(world: Simulation) -> None:
     assert "NaN" not in out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_command__for_people__says_the_verdict_first(world: Simulation, language: str) -> None:
     stored_experiment(world, stopped=False)

@@ -115,6 +115,7 @@ def closed_early(rule_day: date) -> Readout:
     return read_out(plan, make_answers(units), CLEAN, earlier=(taken(rule_day),), today=TODAY)
 
 
+@pytest.mark.slow
 def test_read_out__closed_after_a_promising_look__is_not_CAUSES() -> None:  # noqa: N802 - the verdict's name
     found, blind = closed_early(date(2026, 1, 20)), closed_early(date(2026, 2, 10))
 
@@ -143,6 +144,7 @@ def test_looks_of__no_earlier_look_is_dropped() -> None:
     assert found["nudge"].critical == float("inf")
 
 
+@pytest.mark.slow
 def test_payload__of_version_0_3__loads() -> None:
     kept = dump(closed_early(date(2026, 1, 20)))
     del kept["standing"]["rule"]

@@ -200,6 +200,7 @@ def stored(found: Mapping[str, Any], *, earlier: tuple[LookTaken, ...] = (), **p
     return read_out(make_plan(**given), answers, Audit(0, 0, {}), today=date(2026, 4, 1), earlier=earlier)
 
 
+@pytest.mark.slow
 def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviour() -> None:
     found = draw(12_000, effect=0.3, direct=0.05)
     readout = stored(found)
@@ -236,6 +237,7 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     assert load(Readout, dump(readout)) == readout
 
 
+@pytest.mark.slow
 def test_stored__take_up_planned__is_the_measure_of_the_placebo() -> None:
     """The placebo moves 3 points: inside a quarter of .2, and not of .05, however much the nudge really moved."""
     found = draw(30_000, pushes=0.03)
@@ -245,6 +247,7 @@ def test_stored__take_up_planned__is_the_measure_of_the_placebo() -> None:
     ] == ["placebo", ""]
 
 
+@pytest.mark.slow
 def test_stored__always_valid_look__counts_the_units_that_are_compared() -> None:
     found = draw(9_000)
     keep = (found["arm"] != 2) | (np.arange(9_000) % 2 == 0)
@@ -258,6 +261,7 @@ def test_stored__always_valid_look__counts_the_units_that_are_compared() -> None
     assert [look.measured for look in readout.path] == [f"{readout.plan.measured} | placebo", readout.plan.measured]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("against", "stands"), [("", False), (" | placebo", True)])
 def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo(against: str, stands: bool) -> None:
     plan = make_plan(variants=LABELS, placebo="placebo", shares=SHARES)
@@ -314,6 +318,7 @@ def test_looks__before_the_last__judge_the_registered_contrast_alone(method: str
     assert [one.check for one in last.health if one.check.startswith("placebo")] == ["placebo_unfit"]
 
 
+@pytest.mark.slow
 def test_looks__control_at_the_last__takes_what_is_left_for_itself_alone() -> None:
     found = draw(12_000)
     early = looked(found, share=0.5, take_up=0.02)
@@ -328,6 +333,7 @@ def test_looks__control_at_the_last__takes_what_is_left_for_itself_alone() -> No
     assert (nudge.p_value < 0.05) is (abs(nudge.z) > nudge.critical)
 
 
+@pytest.mark.slow
 def test_looks__found_against_the_placebo__keeps_it_at_the_last() -> None:
     found = draw(12_000, effect=0.4, direct=0.0)
     early = looked(found, share=0.5, take_up=0.02)

@@ -56,6 +56,7 @@ def row(readout: Readout) -> Any:
     return readout.report.outcomes[0].comparisons[0]
 
 
+@pytest.mark.slow
 def test_final__of_a_plan_with_looks__has_the_stage_wise_effect() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26))
 
@@ -70,6 +71,7 @@ def test_final__of_a_plan_with_looks__has_the_stage_wise_effect() -> None:
     assert corrected.effect == pytest.approx(expected.estimate / row(found).encouragement.take_up.difference)
 
 
+@pytest.mark.slow
 def test_a_crossed_look__gives_its_place_to_the_units_under_way() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26, z=2.5), look(0.9, 2.2))
 
@@ -78,6 +80,7 @@ def test_a_crossed_look__gives_its_place_to_the_units_under_way() -> None:
     assert corrected.looks == 2
 
 
+@pytest.mark.slow
 def test_peeks_and_other_outcomes__are_no_looks_of_the_plan() -> None:
     found = final(look(0.4, 3.357, peeked=True), replace(look(0.4, 3.357), measured="something else"))
 
@@ -85,6 +88,7 @@ def test_peeks_and_other_outcomes__are_no_looks_of_the_plan() -> None:
     assert best_difference(found, row(found)) == row(found).difference
 
 
+@pytest.mark.slow
 def test_look_before_the_last__is_corrected_only_where_it_crossed() -> None:
     crossed = make_readout(
         units=draw_units(2_000), method="group_sequential", enrolment_ended=None, planned_units=4_000
@@ -98,6 +102,7 @@ def test_look_before_the_last__is_corrected_only_where_it_crossed() -> None:
     assert make_readout().corrected == ()
 
 
+@pytest.mark.slow
 def test_page__shows_both_says_which_is_naive_and_leads_with_the_corrected() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26))
 
@@ -125,6 +130,7 @@ def test_always_valid__the_centre_is_called_optimistic() -> None:
     assert "optimistic" in stopping_sentence(found)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_moment__gets_the_corrected_effect() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26))
@@ -144,6 +150,7 @@ def test_moment__gets_the_corrected_effect() -> None:
     assert made["itt"]["estimate"] == corrected.estimate
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_calibration__takes_final_analyses_alone_and_their_corrected_effects() -> None:
     cache.clear()

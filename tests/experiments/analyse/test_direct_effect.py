@@ -243,6 +243,7 @@ def test_levels__covariates_and_clusters__only_what_can_be_told_apart() -> None:
 
 
 # ── Page and picture ──────────────────────────────────────────────────────────
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_page__behaviour_convicted__shows_the_condition_open(language: str) -> None:
     readout = make_readout()

@@ -53,6 +53,7 @@ def test_encouragement__against_linearmodels__same_effect() -> None:
     assert report.verdict.code is Code.CAUSES
 
 
+@pytest.mark.slow
 def test_encouragement__p_and_set__never_contradict() -> None:
     for seed in range(40):
         report = analyze("data", DESIGN, _units(600, seed, effect=0.15))

@@ -132,6 +132,7 @@ def test_panels__have_the_numbers_of_the_look(method: str) -> None:
     assert [one.low for one in found.shrunk[0].shrinkage.effects] == [one.low for one in pulled.effects]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_bands_and_levels__are_wider_than_a_plain_readout_of_the_same_units(method: str) -> None:
     found, once = interim(method), make_readout(units=draw_units(2_000))
@@ -211,6 +212,7 @@ def test_told_at__changes_p_and_level_in_every_part_and_nothing_else() -> None:
     assert told_at(one, Look(0.05)) is one
 
 
+@pytest.mark.slow
 def test_needed__of_a_plan_with_looks__takes_its_inflation() -> None:
     """Five looks of Pocock's need 1.213 times the units of one look; any look at any time (3.0350 + .8416)^2/7.849."""
     units = draw_units(2_000, 3, effect=0.02)

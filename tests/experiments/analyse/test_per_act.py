@@ -104,6 +104,7 @@ def test_other_verdicts__say_nothing_of_single_acts(verdict: Verdict) -> None:
     assert judged(0.1, verdict).comparisons[0].verdict == verdict
 
 
+@pytest.mark.slow
 def test_set_of_one_act__is_read_at_the_look() -> None:
     units = friends(2.0)
     whole = [read(units, method=method).verdict for method in ("fixed", "always_valid")]

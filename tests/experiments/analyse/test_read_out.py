@@ -136,6 +136,7 @@ def earlier(verdict: str, **changes: Any) -> LookTaken:
     return LookTaken(**{**given, "verdict": verdict, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("look", "code", "reason"),
     [
@@ -166,6 +167,7 @@ def test_invalid_data__outweigh_a_bound_that_was_crossed() -> None:
     assert found.verdict.code is Code.INVALID
 
 
+@pytest.mark.slow
 def test_secondary_outcomes__dont_cost_the_primary_one() -> None:
     units = draw_units(6_000, 8, effect=0.12)
     plain = read(make_plan(), make_answers(units))
@@ -184,6 +186,7 @@ def three_arms(seed: int = 5, n: int = 12_000, *, effect: float = 0.0) -> tuple[
     return draw_units(n, arm=arm, reached=did, times=3 * did, value=kept), ("control", "a", "b")
 
 
+@pytest.mark.slow
 def test_bound_crossed_by_an_arm_that_is_behind_today__leads() -> None:
     units, labels = three_arms()
     plan = make_plan(variants=labels, shares={"": (1 / 3, 1 / 3, 1 / 3)}, method="always_valid")
@@ -197,6 +200,7 @@ def test_bound_crossed_by_an_arm_that_is_behind_today__leads() -> None:
         assert found.report.leading == arm
 
 
+@pytest.mark.slow
 def test_group_sequential__more_units_than_planned__the_end_still_has_alpha() -> None:
     units = draw_units(6_000)
     plan = make_plan(method="group_sequential", planned_units=3_000)
@@ -227,6 +231,7 @@ def test_one_dose_arm__is_compared_and_nothing_breaks() -> None:
     assert found.report.leading == "nudge"
 
 
+@pytest.mark.slow
 def test_dose_arm__doesnt_lead_beside_the_nudge_itself() -> None:
     units, labels = three_arms(effect=0.2)
     plan = make_plan(variants=labels, doses={"b": 5}, shares={"": (1 / 3, 1 / 3, 1 / 3)})

@@ -108,6 +108,7 @@ def test_patch__after_the_start__is_refused_with_a_sentence() -> None:
     assert "amended" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_verbs__through_a_whole_life__lead_to_the_archive() -> None:
     api = Api()
     api.ok("POST", "", PLAN)

@@ -18,6 +18,7 @@ def ended(api: Api) -> None:
     api.ok("POST", "guild/stop")
 
 
+@pytest.mark.slow
 def test_rollout__from_ship_to_back__is_told_and_logged() -> None:
     api = Api()
     ended(api)

@@ -142,6 +142,7 @@ def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_
     assert found.power_no_material_effect == power_no_material_effect(judging, 0.2, needed.units)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
     row = draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
@@ -221,6 +222,7 @@ def test_share__of_a_segment_that_is_not_published__is_refused() -> None:
 EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference": {"estimate": 0.25}}]}}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_draft__from_a_moment__may_start_and_plans_with_half_of_the_promise() -> None:
     made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
@@ -298,6 +300,7 @@ def test_clone__keeps_the_plan_and_no_dates() -> None:
         drafts.clone(experiment=old, key="guild")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_rest__values_on_trial__come_as_query_parameters() -> None:
     draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
@@ -313,6 +316,7 @@ def test_rest__values_on_trial__come_as_query_parameters() -> None:
     assert 0 < tried["power_no_material_effect"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_rest__plan_of_a_moment__says_what_its_arms_could_tell() -> None:
     fields: dict[str, Any] = {"primary_metrics": ["window:3-4"], "smallest_effect": 0.2, "enrolment": "new_units"}
@@ -357,6 +361,7 @@ def test_inflow__of_clusters__has_their_sizes_and_how_alike_their_units_are() ->
     assert found == NotComputable(Reason.NO_VARIANCE)  # every class comes back as one, or not at all
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_power_plan__of_clusters__costs_what_past_clusters_say_unless_told_otherwise() -> None:
     row = draft(cluster="class", primary_metrics=["count:add:0-1"], planned_units=None)

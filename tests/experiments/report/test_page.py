@@ -64,6 +64,7 @@ def test_sections__without_a_moment__have_no_behaviour() -> None:
     assert promise_finding(readout).startswith("Effect of nudge on retention on days 21–27: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [make_readout, broken, lambda: make_readout(claim=None), lambda: make_readout(peek=True, **RUNNING)],
@@ -120,6 +121,7 @@ def of_escaped_names() -> Readout:
     return read_out(plan, answers, CLEAN, peek=False, earlier=(), today=TODAY)
 
 
+@pytest.mark.slow
 def test_every_text__escaped_name__is_read_without_backslashes() -> None:
     readout = of_escaped_names()
 
@@ -164,6 +166,7 @@ def test_document__escaped_name__sentences_are_for_people_and_names_parse_back()
     assert document["plan"]["claim"]["behaviour"] == SPEC
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_page__escaped_name__is_read_without_backslashes(admin_client: Client) -> None:
     stored("hard", of_escaped_names())

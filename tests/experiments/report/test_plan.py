@@ -2,12 +2,15 @@
 
 from datetime import date
 
+import pytest
+
 from experiments.analyse.result import Readout
 from experiments.plan.planned import Amended
 from experiments.report import page
 from tests.experiments.make_readout import make_readout
 
 
+@pytest.mark.slow
 def test_plan__kept_amended_or_changed__says_so() -> None:
     amended = Amended(date(2026, 1, 9), "ann", "slow inflow", {"planned_units": ("1000", "2000")})
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
 from experiments.report import page
@@ -49,6 +51,7 @@ def test_promise_finding__when_the_nudge_works_on_another_path__gives_no_effect_
     assert [row.struck for row in contrasts(other)] == [True, True, True, False, True]
 
 
+@pytest.mark.slow
 def test_picture_of_promise__says_the_finding_and_marks_what_is_no_effect() -> None:
     readout = make_readout()
     drawing = next(one for one in page.draw(readout) if one.slug == "promise")

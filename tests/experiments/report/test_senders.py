@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from experiments.analyse.gather.admission import SetAside
 from experiments.analyse.health.sender_checks import beside
 from experiments.analyse.read_out import read_out
@@ -22,6 +24,7 @@ def test_parts__nothing_set_aside__say_nothing() -> None:
     assert list(parts(readout)) == []
 
 
+@pytest.mark.slow
 def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_document() -> None:
     answers = replace(make_answers(draw_units(2_000)), not_admitted=(SetAside("web", "arm", 60, 50),))
     whole = read_out(make_plan(), answers, CLEAN, today=TODAY)

@@ -108,6 +108,7 @@ def test_report__of_a_final_gain__has_the_verdict_before_everything(viewer: Clie
     assert 'role="alert"' not in text
 
 
+@pytest.mark.slow
 def test_report__of_a_peek__says_so_before_the_verdict(viewer: Client) -> None:
     stored(readout=make_readout(peek=True, **RUNNING))
 
@@ -116,6 +117,7 @@ def test_report__of_a_peek__says_so_before_the_verdict(viewer: Client) -> None:
     assert text.index("Peeked: a person asked") < text.index("It causes a gain")
 
 
+@pytest.mark.slow
 def test_report__of_broken_data__says_so_before_the_verdict(viewer: Client) -> None:
     stored(readout=broken())
 

@@ -46,6 +46,7 @@ def text(client: Client, path: str, language: str = "en") -> str:
 
 
 # ── Pages ─────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_panel__of_each_reader__offers_what_they_may() -> None:
     author, reviewer = two()
     asked(author)
@@ -66,6 +67,7 @@ def test_panel__of_each_reader__offers_what_they_may() -> None:
     assert all("disabled" in page.split('id="start"')[1] for page in steps.values())
 
 
+@pytest.mark.slow
 def test_pages__ask_answer_start__lead_from_a_draft_to_a_running_experiment() -> None:
     author, reviewer = two()
     draft(by=author)
@@ -87,6 +89,7 @@ def test_pages__ask_answer_start__lead_from_a_draft_to_a_running_experiment() ->
     assert "approved the plan" in history
 
 
+@pytest.mark.slow
 def test_page__of_a_void_approval__says_so_plainly_in_both_languages() -> None:
     author, reviewer = two()
     approved(author, reviewer)
@@ -139,6 +142,7 @@ def test_rule__is_changed_by_an_admin_alone_and_recorded() -> None:
 
 
 # ── REST ──────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_rest__a_plan_written_with_a_key__has_its_maker_as_author() -> None:
     author, reviewer = two()
     key = Key(author)
@@ -195,6 +199,7 @@ def test_rest__policy__by_a_pms_key__is_refused() -> None:
     assert Key(None)("GET", "/api/v1/review-policy").json()["mode"] == "never"
 
 
+@pytest.mark.slow
 def test_rest__comments_ticks_items_and_withdrawal() -> None:
     author, reviewer = two()
     asked(author)

@@ -135,6 +135,7 @@ def test_anchor__takes_only_who_signed_up_after_the_start() -> None:
     assert said(ask(unit="epoch", createdAt=start.timestamp() - 1))[2] == "anchor"
 
 
+@pytest.mark.slow
 def test_layers__of_two_experiments__exclude_each_other_and_the_holdout_is_out_of_both() -> None:
     layer = Layer.objects.create(key="onboarding")
     Holdout.objects.create(key="2026h2", share=2_000)

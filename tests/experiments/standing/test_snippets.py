@@ -68,6 +68,7 @@ def test_snippet__curl__is_a_shell_command(kind: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", ["node", "web"])
 def test_snippet__javascript__is_a_module(slug: str, tmp_path: Path) -> None:
     files = []

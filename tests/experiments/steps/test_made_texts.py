@@ -36,6 +36,7 @@ def draft_by(client: Client, language: str) -> Experiment:
     return Experiment.objects.get()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maker", ["en", "ko"])
 def test_draft__texts_left_as_made__reads_in_each_language(admin_client: Client, maker: str) -> None:
     row = draft_by(admin_client, maker)
@@ -63,6 +64,7 @@ def test_draft__saved_again_by_a_korean_reader__keeps_made_texts(admin_client: C
     assert SAYS["en"] in row.hypothesis
 
 
+@pytest.mark.slow
 def test_draft__own_words__stay_in_both_languages(admin_client: Client) -> None:
     row = draft_by(admin_client, "en")
     path = f"/experiments/{row.key}/plan/hypothesis/"

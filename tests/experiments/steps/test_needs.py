@@ -198,6 +198,7 @@ def test_plan__of_13_years__is_amber_with_its_sentence_and_ends_within_a_year_af
     assert after.context["needs_here"] == []
 
 
+@pytest.mark.slow
 def test_outlook__row_of_weeks__is_taken_with_a_click(admin_client: Client, inflow: None) -> None:
     row = draft("exp", nudge="A banner")
     weeks = admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN}).context["weeks"]
@@ -217,6 +218,7 @@ def test_outlook__too_long__says_so_in_every_step(admin_client: Client, inflow: 
         assert "A plan should end within a year." in page
 
 
+@pytest.mark.slow
 def test_outlook__asked_again__asks_neither_warehouse_nor_many_queries(
     admin_client: Client, inflow: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -308,6 +308,7 @@ PLAN = {
 }
 
 
+@pytest.mark.slow
 def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, inflow: None) -> None:
     row = draft("exp")
 
@@ -324,6 +325,7 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
     assert row.smallest_effect == 0.02
 
 
+@pytest.mark.slow
 def test_curve__too_few_planned__is_said(admin_client: Client, inflow: None) -> None:
     row = draft("exp")
 

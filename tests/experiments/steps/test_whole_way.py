@@ -27,6 +27,7 @@ def filled(context: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_steps__only_continued__are_all_done(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 11_200, 400.0, 0.4, None, 20, 0.375)

@@ -10,6 +10,7 @@ from tests.experiments.views.test_one_page import read, someone
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_compare__the_same_outcome__gives_the_difference_with_its_interval() -> None:
     stored("one", make_readout(key="one"))
     stored("two", make_readout(key="two", planned_units=2_001))

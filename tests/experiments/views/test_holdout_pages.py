@@ -228,6 +228,7 @@ def test_overlap__empty__says_what_is_needed() -> None:
 
 
 # ── REST ──────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_rest__plan_read_and_count(holdout: Holdout) -> None:
     api = Api()
     body = {

@@ -88,6 +88,7 @@ def test_tabs__in_every_state__open_and_are_never_empty(state: str) -> None:
 
 
 # One question more for each further row of a page would be seen here.
+@pytest.mark.slow
 @pytest.mark.parametrize(("tab", "most"), [("", 34), ("health/", 22), ("plan/", 32), ("setup/", 28), ("history/", 29)])
 def test_tabs__questions_to_the_database__are_few(tab: str, most: int, django_assert_max_num_queries: Any) -> None:
     stored("exp", moment=True)
@@ -113,6 +114,7 @@ def test_list__of_many__asks_as_often_as_of_two(django_assert_max_num_queries: A
 
 
 # ── One progress, one end, one pair of shares ─────────────────────────────────
+@pytest.mark.slow
 def test_progress_end_and_shares__on_every_page__are_the_same(admin_client: Client) -> None:
     stored("exp", make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None), moment=True)
     Experiment.objects.update(planned_units=20_000, method="group_sequential")

@@ -82,6 +82,7 @@ def test_locked__every_page_and_file__is_the_same_whatever_the_outcome(role: str
     assert differing(someone(role), row, addresses(row, role), is_open=False) == set()
 
 
+@pytest.mark.slow
 def test_locked__by_a_share_link__is_the_same_whatever_the_outcome() -> None:
     row = stored("exp", two_worlds(is_open=False)[0], moment=True)
     _link, token = sharing.create_link(run=row, days=7, by=None)

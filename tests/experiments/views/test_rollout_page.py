@@ -68,6 +68,7 @@ def test_form__with_steps__ships_and_the_page_says_what_is_served() -> None:
     assert "nothing rolled out → rolling out: banner – everyone 10%" in text
 
 
+@pytest.mark.slow
 def test_head__of_every_tab__says_the_same() -> None:
     ended()
     pm = someone("PM")

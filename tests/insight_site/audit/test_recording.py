@@ -133,6 +133,7 @@ def test_admin__each_model_that_may_be_changed__records_what_was_before_and_afte
     assert entry.request_id
 
 
+@pytest.mark.slow
 def test_admin__each_model_that_may_be_deleted__records_it(admin_client: Client) -> None:
     rows()
     source = Source.objects.create(name="unused")

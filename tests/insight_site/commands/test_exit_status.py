@@ -106,6 +106,7 @@ def test_bad_input__ends_with_2_and_one_sentence(command: str) -> None:
     assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMPUTING)
 def test_failed_computation__ends_with_1_and_its_reason(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

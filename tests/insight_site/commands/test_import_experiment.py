@@ -153,6 +153,7 @@ def test_refusals__in_a_sentence__nothing_is_kept(write: Write) -> None:
         imported(path, "X", "--from", "spring")
 
 
+@pytest.mark.slow
 def test_pool__experiments_that_agree__one_answer(write: Write) -> None:
     for seed in range(1, 6):
         imported(write(f"t{seed}", seed=seed, moved=0.1 + 0.05 * seed), f"Test {seed}")
@@ -191,6 +192,7 @@ def test_rest__lists_findings_and_pools_them(write: Write, admin_client: Client)
     assert admin_client.get("/api/v1/findings/pool?behaviour=chat").status_code == 409  # nothing to pool
 
 
+@pytest.mark.slow
 def test_pages__moment_shows_the_forest__its_tables_are_a_file(write: Write, admin_client: Client) -> None:
     AhaMoment.objects.create(**MOMENT)
     assert "What all experiments say" not in admin_client.get("/aha/moments/friends/").content.decode()

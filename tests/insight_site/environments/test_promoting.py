@@ -63,6 +63,7 @@ def test_bring__started_and_tried__is_a_draft_with_the_same_plan_and_what_was_tr
     assert (again["history"][0]["environment"], again["history"][-1]["environment"]) == ("staging", "production")
 
 
+@pytest.mark.slow
 def test_draw__in_both_environments__gives_every_unit_the_same_arm(settings: Any) -> None:
     settings.ENVIRONMENT = "staging"
     there = running("guild")

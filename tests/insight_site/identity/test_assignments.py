@@ -129,6 +129,7 @@ def test_shared_device__the_second_user__draws_for_themselves(key: str) -> None:
     assert [ask(first, key), ask(second, key)] == ["banner", "control"]
 
 
+@pytest.mark.slow
 def test_client_key__moves_no_arm_of_a_victim(key: str, client_key: str) -> None:
     """As docs/security.md has it: own visitor, victim's user id; and the reverse; by event and by call."""
     running()

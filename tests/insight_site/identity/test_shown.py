@@ -50,6 +50,7 @@ def test_rest__counts_and_ids__are_those_of_the_world() -> None:
     assert rest("units/l/ids", "reports:read").status_code == 403
 
 
+@pytest.mark.slow
 def test_pages__of_a_site_with_logins__say_who_is_one(admin_client: Client) -> None:
     post("/v1/batch", {"batch": events()}, a_key())
     flush_events()
@@ -65,12 +66,14 @@ def test_pages__of_a_site_with_logins__say_who_is_one(admin_client: Client) -> N
     assert "cho" in listed
 
 
+@pytest.mark.slow
 def test_data_page__of_a_site_without_logins__says_nothing_of_them(admin_client: Client) -> None:
     post("/v1/batch", {"batch": [event(1, "v", None, "visit")]}, a_key())
 
     assert 'id="identity"' not in admin_client.get("/data/").content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_erasure__of_one_id__takes_all_and_what_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("insight_site.privacy.erasure.DOORS_SECONDS", 0.0)

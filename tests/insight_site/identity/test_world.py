@@ -49,6 +49,7 @@ def explored(view: str = "retention", **more: Any) -> Any:
     return answer(Question(view, signup="*", **more), stop=Stop(), progress=silent)
 
 
+@pytest.mark.slow
 def test_world__through_door_and_flush__is_counted_as_by_hand() -> None:
     send(events())
     flush_events()
@@ -59,6 +60,7 @@ def test_world__through_door_and_flush__is_counted_as_by_hand() -> None:
     assert sum(week["users"] for week in explored(retention="on_day:0")["weeks"]) == PERSONS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_world__in_any_order_and_twice_with_flushes_between__is_counted_alike(seed: int) -> None:
     chance, log = random.Random(seed), events()
@@ -73,6 +75,7 @@ def test_world__in_any_order_and_twice_with_flushes_between__is_counted_alike(se
     assert sum(week["users"] for week in explored(retention="on_day:0")["weeks"]) == PERSONS
 
 
+@pytest.mark.slow
 def test_explore__that_was_asked_before_a_login__counts_the_person_once_afterwards() -> None:
     send([event(1, "v", None, "visit"), event(2, None, "u", "buy")])
     assert sum(week["users"] for week in explored(retention="on_day:0")["weeks"]) == 2

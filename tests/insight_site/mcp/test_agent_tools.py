@@ -133,6 +133,7 @@ def test_check__of_a_draft__lists_what_forbids_the_start_and_changes_nothing() -
     assert Experiment.objects.values().get() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_plan_of_a_moment__is_drafted_sized_and_compared_by_an_agent() -> None:
     moment()

@@ -88,6 +88,7 @@ def test_language__of_the_reader_and_of_the_channel(settings: Any) -> None:
     assert sum('lang="ko"' in parts(letter)[1] for letter in mails.letters) == 1
 
 
+@pytest.mark.slow
 def test_channel__gets_title_text_and_link(settings: Any) -> None:
     with receiver() as hook:
         NoticeChannel.objects.create(name="team", secret_address=hook.url, kinds=["started"])

@@ -146,6 +146,7 @@ def test_locked__everything_that_is_sent__holds_nothing_that_was_planted(setting
     assert set(Notice.objects.values_list("code", flat=True)) == {""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPEN)
 def test_open__the_same_walk__sees_the_verdict(settings: Any, name: str) -> None:
     for language, texts in sent(settings, OPEN[name]()).items():

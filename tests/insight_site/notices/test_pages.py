@@ -119,6 +119,7 @@ def test_stop__everything_by_the_second_button__and_the_digest(settings: Any) ->
     assert (boss.enabled, boss.stopped_at is not None) == (False, True)
 
 
+@pytest.mark.slow
 def test_stop__a_token_of_nobody__is_404_and_counted(settings: Any) -> None:
     configure(settings)
     forged = signing.dumps([PERSON, 1, "*"], salt="another")

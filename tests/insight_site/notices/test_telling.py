@@ -66,6 +66,7 @@ def test_a_start_that_is_refused__tells_nobody() -> None:
     assert not Job.objects.filter(task=TASK).exists()
 
 
+@pytest.mark.slow
 def test_sample_ratio__told_once_until_it_changes() -> None:
     everything()
     fine = make_readout(**RUNNING)

@@ -52,6 +52,7 @@ def run() -> tuple[int, dict[str, tuple[str, str, str]]]:
     return code, {one["name"]: (one["state"], one["text"], one["mend"]) for one in findings}
 
 
+@pytest.mark.slow
 def test_site__without_trouble__is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_is_open", lambda file: False)
 
@@ -62,6 +63,7 @@ def test_site__without_trouble__is_well(monkeypatch: pytest.MonkeyPatch) -> None
     assert {"settings", "folders", "privacy", "database", "migrations", "people", "worker", "store"} <= found.keys()
 
 
+@pytest.mark.slow
 def test_https__off__is_one_line_with_its_mend(settings: Any) -> None:
     use_https(settings, on=False)
 
@@ -150,6 +152,7 @@ def test_terminal__shows_marks_and_mends() -> None:
     )
 
 
+@pytest.mark.slow
 def test_mail__that_goes_nowhere__leads_nowhere__or_was_given_up(settings: Any) -> None:
     site = settings.NOTICES
     Notice.objects.create(kind="started", happened_at=timezone.now(), state="given_up", ended_at=timezone.now())

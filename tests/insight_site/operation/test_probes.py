@@ -82,6 +82,7 @@ def test_readyz__asked_again_and_again__writes_once_in_five_seconds(
         Client().get("/readyz")
 
 
+@pytest.mark.slow
 def test_readyz__with_a_migration_that_is_not_applied__fails() -> None:
     from django.db.migrations.recorder import MigrationRecorder
 

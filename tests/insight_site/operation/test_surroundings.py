@@ -79,6 +79,7 @@ def test_size__of_a_text__is_in_bytes(text: str, wanted: int) -> None:
     assert size(text) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_doctor__tells_of_it(settings: Any) -> None:
     settings.WORKERS = 5

@@ -103,6 +103,7 @@ def others_events() -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.slow
 def test_erase__late_events__are_dropped_and_a_second_request_finds_nothing(folder: Path) -> None:
     accept_some("a", user=PERSONS[0])
     flush.flush_events()
@@ -163,6 +164,7 @@ def test_erase__while_it_looks_through_a_table__others_write(folder: Path, monke
     assert not any(within)  # SQLite lets nobody else write during a transaction
 
 
+@pytest.mark.slow
 def test_results__of_erased_units__say_how_many_and_others_stay(folder: Path) -> None:
     early, late_on = datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC)
     before, after, open_one = (
@@ -182,6 +184,7 @@ def test_results__of_erased_units__say_how_many_and_others_stay(folder: Path) ->
     assert done.counts["results"] == 1
 
 
+@pytest.mark.slow
 def test_analysis__counts_only_units_that_met_its_experiment(folder: Path) -> None:
     mine, other = draft("mine"), draft("other")
     runs = {
@@ -355,6 +358,7 @@ def test_request__of_an_id_that_is_a_letter__takes_a_reference_with_that_letter(
     assert erasure_requests.request_erasure(ids=["a"], reference="data request 5").reference == "data request 5"
 
 
+@pytest.mark.slow
 def test_erase__store_refused__waits_and_is_done_later(folder: Path) -> None:
     accept_some("a", user=PERSONS[0])
     flush.flush_events()

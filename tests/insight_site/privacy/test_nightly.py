@@ -17,6 +17,7 @@ from tests.events.test_flush import accept_some, plain_ids
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.slow
 def test_mend__an_erased_user_came_back_by_a_file_or_a_row__goes_again() -> None:
     from events import store
 

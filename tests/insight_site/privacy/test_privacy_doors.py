@@ -80,6 +80,7 @@ def test_people__by_role__may_or_may_not(client: Client, role: str, allowed: boo
     assert [page.status_code for page in pages] == ([202, 200, 200, 200, 200] if allowed else [403] * 5)
 
 
+@pytest.mark.slow
 def test_rest__a_request__answers_at_once_and_its_receipt_has_no_id(client: Client) -> None:
     kept("u7-secret")
     headers = {**key("privacy:write"), "Idempotency-Key": "once"}
@@ -153,6 +154,7 @@ def test_export__of_a_person__has_every_place_and_nothing_of_others(tmp_path: Pa
     assert found["events.Rejected"]["rows"][0]["payload"] == '{"userId": "u7"}'
 
 
+@pytest.mark.slow
 def test_commands__dry_run_then_erase__say_the_same_counts(tmp_path: Path) -> None:
     kept("u7")
     (tmp_path / "ids").write_text("u7\n\nu8\n")

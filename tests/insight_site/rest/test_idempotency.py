@@ -151,6 +151,7 @@ def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert api("POST", "", PLAN, **KEY).status_code == 201
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_process__that_dies_between_the_change_and_its_note__leaves_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()

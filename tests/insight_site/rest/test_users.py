@@ -140,6 +140,7 @@ def test_account__unknown__is_not_found(client: Client) -> None:
     assert not inside(client)
 
 
+@pytest.mark.slow
 def test_document__describes_both(client: Client) -> None:
     client.force_login(superuser())
 

@@ -126,6 +126,7 @@ def test_reasons__for_no_jump__name_what_most_studies_met() -> None:
     assert whys([replace(blind, step_missing=NotComputable(Reason.TOO_FEW_DIFFERENT_COUNTS))]) == {Why.FEW_COUNTS: ""}
 
 
+@pytest.mark.slow
 def test_study__of_a_step_that_never_doers_explain__found_something_and_says_no_jump() -> None:
     table = few_patterns(40_000, 1)
     said = study_planted(

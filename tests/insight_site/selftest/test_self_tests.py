@@ -102,6 +102,7 @@ def test_self_test__no_place_to_plant__says_why(store: Path) -> None:
     assert [(row.key, row.badge) for row in report.metrics] == [("churn", NotComputable(Reason.NO_NUMBER_PER_UNIT))]
 
 
+@pytest.mark.slow
 def test_self_test__too_short_a_log__ends_with_the_reason(store: Path) -> None:
     run = self_tests.create_self_test(asked=replace(ASKED, retention="window:200-209"))
     self_tests.run_self_test(run.pk)
@@ -111,6 +112,7 @@ def test_self_test__too_short_a_log__ends_with_the_reason(store: Path) -> None:
     assert "none of the 900 signups has completed the retention window yet" in run.reason
 
 
+@pytest.mark.slow
 def test_self_test__cancelled_before_it_begins__computes_nothing(store: Path) -> None:
     run = self_tests.create_self_test(asked=ASKED)
     request_cancel(run)

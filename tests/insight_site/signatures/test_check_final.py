@@ -136,6 +136,7 @@ def test_registered_text__changed__is_named(final: Make) -> None:
     assert places(check(row), MismatchKind.PLAN_TEXT) == [""]
 
 
+@pytest.mark.slow
 def test_file_of_the_store__removed__is_named(final: Make, site: Path) -> None:
     row = final()
     gone = KeptVersion.objects.get().files["events"][3]
@@ -235,6 +236,7 @@ def test_another_store__after_a_restore__is_said(final: Make, site: Path) -> Non
     assert (found.state, found.reason) == (State.GONE, "other_store")
 
 
+@pytest.mark.slow
 def test_older_analysis__without_a_proof__says_so(final: Make) -> None:
     row = final()
     Analysis.objects.filter(pk=row.pk).update(proof=None)
@@ -243,6 +245,7 @@ def test_older_analysis__without_a_proof__says_so(final: Make) -> None:
     assert signed_document(row) is None
 
 
+@pytest.mark.slow
 def test_key__that_cannot_be_used__leaves_the_result_unsigned(final: Make, settings: Settings) -> None:
     settings.SIGNING_KEY = "no key"
 
@@ -299,6 +302,7 @@ def test_json__of_a_difference__has_codes(final: Make) -> None:
     assert found["differences"][1].keys() == {"kind", "place", "signed", "now"}
 
 
+@pytest.mark.slow
 def test_interim_analysis__before_the_last_look__has_no_proof(final: Make, site: Path, signed_world: Any) -> None:
     from experiments.analyse.analyses import create_analysis, run_analysis
     from tests.experiments.stored import stored_experiment

@@ -129,6 +129,7 @@ def test_preregistration__of_a_draft_and_after_the_start__is_answered(admin_clie
     assert found["registered_at"]
 
 
+@pytest.mark.slow
 def test_key__made_at_first_need__is_a_file_of_its_owner_alone(site: Path) -> None:
     made = signing_key.private_key()
 

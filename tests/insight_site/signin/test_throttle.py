@@ -149,6 +149,7 @@ def test_record__of_a_failure__names_no_stranger_and_no_password(
         assert secret not in stored + lines
 
 
+@pytest.mark.slow
 def test_flood__of_refused_tries__fills_no_table(client: Client) -> None:
     failures("ann", HOME, throttle.PAIR)
     for _ in range(5):
@@ -178,6 +179,7 @@ def test_login__name_that_no_database_holds__is_wrong_like_any(client: Client, n
     assert log_in(client, sent, "wrong\x00").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_pair__many_tries_at_once__no_more_are_hashed_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     person()

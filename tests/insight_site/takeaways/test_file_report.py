@@ -82,6 +82,7 @@ def test_report__labels_of_the_data__escaped_and_whole(tmp_path: Path) -> None:
     assert "[red]US" in text
 
 
+@pytest.mark.slow
 def test_report__korean__sentences_and_chart_titles(tmp_path: Path) -> None:
     text = _html(tmp_path, "ko")
 
@@ -92,6 +93,7 @@ def test_report__korean__sentences_and_chart_titles(tmp_path: Path) -> None:
     assert "대조군과의 차이" in chart.group()
 
 
+@pytest.mark.slow
 def test_report__broken_experiment__says_so_before_any_number(tmp_path: Path) -> None:
     columns = _columns()
     kept = [row for row in range(800) if row % 2 or row % 8]

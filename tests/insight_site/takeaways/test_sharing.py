@@ -142,6 +142,7 @@ def test_share__with_permission__shows_the_link_once(client: Client, study: Stud
     assert "http://testserver/shared/" not in client.get(page).content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", ["", "x", "8"])
 def test_share__bad_days__says_so_and_makes_nothing(client: Client, study: Study, days: str) -> None:
     client.force_login(person("pm", "add_sharelink"))

@@ -49,6 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> SegmentationRun:
     return SegmentationRun.objects.create(status="done", payload={"few": 5})
 
 
+@pytest.mark.slow
 def test_draw_run__both_languages__svg_for_few_marks_png_for_many(run: SegmentationRun) -> None:
     assert stored_pictures.draw_run(LABEL, run.pk) == 4
 
@@ -114,6 +115,7 @@ def test_picture__without_login__asks_for_it(client: Client, run: SegmentationRu
     assert answer["Location"].startswith("/login/")
 
 
+@pytest.mark.slow
 def test_picture__dark__is_another_one_than_the_light(client: Client, run: SegmentationRun) -> None:
     client.force_login(User.objects.create_user("ann"))
 
@@ -122,6 +124,7 @@ def test_picture__dark__is_another_one_than_the_light(client: Client, run: Segme
     assert light != dark
 
 
+@pytest.mark.slow
 def test_tag__stored_svg__is_inline_with_its_label(run: SegmentationRun) -> None:
     stored_pictures.draw_run(LABEL, run.pk)
     template = Template('{% load charts %}{% picture run "few" %}{% picture run "many" %}')

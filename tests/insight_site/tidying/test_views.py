@@ -99,6 +99,7 @@ def test_search_api__page_by_page(pm: Client) -> None:
         assert pm.get(f"/api/v1/search?{wrong}").status_code == 400, wrong
 
 
+@pytest.mark.slow
 def test_pages_of_upkeep__show_no_locked_outcome(pm: Client) -> None:
     experiment = running("hint", name="Hint")
     experiment.planned_end = timezone.localdate() - timedelta(days=1)
@@ -113,6 +114,7 @@ def test_pages_of_upkeep__show_no_locked_outcome(pm: Client) -> None:
 
 
 # ── Tags, owners, archive on pages ────────────────────────────────────────────
+@pytest.mark.slow
 def test_tags__put_on_by_the_form__filter_the_list_and_stand_in_the_log(pm: Client) -> None:
     things = {"experiment": draft("exp"), "moment": moment(), "study": study(), "segment": segment()}
     lists = {
@@ -290,6 +292,7 @@ def test_rest__tags__rename_merge_delete(pm: Client) -> None:
     assert reader.delete(f"/api/v1/tags/{ids['c']}").status_code == 403
 
 
+@pytest.mark.slow
 def test_hygiene__page_and_rest_say_the_same_and_the_first_page_counts_it(pm: Client) -> None:
     Study.objects.create(title="Failed one", status="failed", finished_at=timezone.now() - timedelta(days=2))
     study("done")  # so that the first page isn't that of an empty site

@@ -30,6 +30,7 @@ def fitted() -> ChurnRisk:
     return risk
 
 
+@pytest.mark.slow
 def test_fit_churn__scores__approach_the_truth() -> None:
     _, churned, truth = leavers(3000, 1)
     risk = fitted()
@@ -43,6 +44,7 @@ def test_fit_churn__scores__approach_the_truth() -> None:
     )
 
 
+@pytest.mark.slow
 def test_fit_churn__calibration__slope_one_and_intercept_zero() -> None:
     quality = fitted().quality
 

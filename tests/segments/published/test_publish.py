@@ -329,6 +329,7 @@ def test_comparison__of_two_rules_that_overlap__leaves_out_who_is_in_both(store:
     assert compare_segments.comparisons_of(second, first) == compare_segments.past_comparisons() == [run]
 
 
+@pytest.mark.slow
 def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world: Simulation) -> None:
     version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 

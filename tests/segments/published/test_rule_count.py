@@ -27,6 +27,7 @@ def test_preview__of_a_count__is_the_truth_of_the_world(store: None, world: Simu
     assert not Membership.objects.exists()
 
 
+@pytest.mark.slow
 def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None:
     UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
     UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
@@ -56,6 +57,7 @@ def test_count__of_any_rule__is_what_publishing_takes(store: None, rule: dict[st
     assert 0 < found.members < found.units
 
 
+@pytest.mark.slow
 def test_count__another_threshold__asks_the_warehouse_nothing(
     store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_new_run__too_few_users__refused_before_it_starts(editor: Client) -> Non
     assert "Below 100 no groups are looked for" in said(post(editor))["last_day"][0].replace("\u00a0", " ")
 
 
+@pytest.mark.slow
 def test_new_run__good__starts_with_its_inputs(editor: Client, enough: None) -> None:
     answer = post(editor, title="November", behaviours="battle\n friend_add \n", retention="D7")
 

@@ -49,6 +49,7 @@ def test_read__dumped__the_same_report() -> None:
     assert payload_versions.read(json.loads(json.dumps(dump(report())))) == report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [report(), nothing_found(), without_retention(), without_tiers()])
 def test_draw__any_report__the_pictures_of_the_page(made: Report) -> None:
     drawn = page.draw(made)
@@ -71,6 +72,7 @@ def test_parts__no_retention__no_bars_and_a_reason() -> None:
     assert "There are no values to compute this from." in str(shown["retention"].table)
 
 
+@pytest.mark.slow
 def test_draw__shares__begin_at_zero_with_an_interval() -> None:
     spec = next(row.spec for row in page.draw(report()) if row.slug == "retention")
     layers = spec["layer"]
@@ -80,6 +82,7 @@ def test_draw__shares__begin_at_zero_with_an_interval() -> None:
     assert layers[1]["encoding"]["x2"]["field"] == "high"
 
 
+@pytest.mark.slow
 def test_draw__maps__never_by_colour_alone() -> None:
     spec = json.dumps(next(row.spec for row in page.draw(report()) if row.slug == "maps"))
 
@@ -87,6 +90,7 @@ def test_draw__maps__never_by_colour_alone() -> None:
     assert '"left later"' in spec
 
 
+@pytest.mark.slow
 def test_draw__korean_title__survives_into_the_svg() -> None:
     from insight_site.takeaways.rendering import svg
 
@@ -106,6 +110,7 @@ def of_spec(value: Any) -> Any:
     return "level_up\\[mode\\=hard\\]" if value == "battle" else value
 
 
+@pytest.mark.slow
 def test_parts__escaped_name__is_read_without_backslashes() -> None:
     stored = of_spec(dump(report()))
     stored["dropped"] = [{"name": "a\\#b", "reason": "near_duplicate", "of": "level_up\\[mode\\=hard\\]"}]

@@ -120,6 +120,7 @@ def test_dip__moved_scaled_or_mirrored__is_the_same(values: list[int], scale: fl
     assert dip(-x) == pytest.approx(found, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_p_value__uniform_samples__is_uniform() -> None:
     rng = np.random.default_rng(7)
 

@@ -15,6 +15,7 @@ def hills(distance: float, *, seed: int = 1, rows: int = 1_500, columns: int = 6
     return values, labels
 
 
+@pytest.mark.slow
 def test_gaps__two_hills__are_groups() -> None:
     values, labels = hills(5.0)
 
@@ -24,6 +25,7 @@ def test_gaps__two_hills__are_groups() -> None:
     assert shape_of(found, clusters_found=True) is Shape.GROUPS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [2, 40])
 def test_gaps__one_hill_cut_in_two__is_a_continuum_however_many_columns(columns: int) -> None:
     values, _ = hills(0.0, columns=columns)

@@ -45,6 +45,7 @@ def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(s
     assert "signup" not in found.whole.behaviours
 
 
+@pytest.mark.slow
 def test_read_play__users_who_do_nothing_but_start__are_refused_in_a_sentence(store: None) -> None:
     with questions() as asked:
         log = asked.log.filter(asked.log.event.isin(["signup", "Experiment Viewed"]))
@@ -81,6 +82,7 @@ def test_read_play__more_users_than_are_profiled__a_sample_has_what_it_has_among
         assert found.tolist() == of_all_users[rows].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "sentence"),
     [

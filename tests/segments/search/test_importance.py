@@ -56,6 +56,7 @@ def test_rank_features__planted__groups_in_the_planted_order() -> None:
     assert all(group.rank_low <= group.rank <= group.rank_high for group in found.groups)
 
 
+@pytest.mark.slow
 def test_rank_features__inert_feature__near_zero() -> None:
     found = ranking(ranked())
     inert = next(group for group in found.groups if group.members == ("inert",))
@@ -65,6 +66,7 @@ def test_rank_features__inert_feature__near_zero() -> None:
     assert isinstance(found.features[4].direction, NotComputable)
 
 
+@pytest.mark.slow
 def test_rank_features__directions__follow_the_plant() -> None:
     cause, _, step, *_ = ranking(ranked()).features
 
@@ -101,6 +103,7 @@ def test_rank_features__group_importance__sums_members_before_the_absolute_value
     assert first.importance == pytest.approx(np.abs(shap[:, 0] + shap[:, 1]).mean())
 
 
+@pytest.mark.slow
 def test_rank_features__same_seed__same_result() -> None:
     values, outcome = planted(2000, 3)
 
@@ -177,6 +180,7 @@ def test_rank_features__shapes_that_differ__raise() -> None:
         rank_features(values, outcome.astype(float), names=NAMES, seed=1)
 
 
+@pytest.mark.slow
 def test_explain__any_booster__base_plus_sum_is_the_margin_and_shap_gives_the_same() -> None:
     import shap as library
 

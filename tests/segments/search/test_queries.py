@@ -133,6 +133,7 @@ def simulated(engine: Any) -> tuple[Any, Any, Any]:
     return simulation, log, basis
 
 
+@pytest.mark.slow
 def test_feature_question__simulated_log__equals_the_generators_counts(engine: Any, simulated: Any) -> None:
     simulation, log, basis = simulated
     behaviours = [parse_behaviour(item.name) for item in simulation.world.behaviours]
@@ -147,6 +148,7 @@ def test_feature_question__simulated_log__equals_the_generators_counts(engine: A
     assert np.array_equal(table.active_days, np.bincount(simulation.active_user[inside], minlength=2_000))
 
 
+@pytest.mark.slow
 def test_halves__simulated_log__balanced_seeded_and_fair_to_every_day(engine: Any, simulated: Any) -> None:
     _, log, basis = simulated
     users = queries.numbered(events_queries.cohort(log, "signup", basis))

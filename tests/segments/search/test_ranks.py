@@ -24,6 +24,7 @@ def test_auc__any_samples__is_the_share_of_pairs_won(first: list[int], second: l
     assert 0 <= found.low <= found.estimate <= found.high <= 1
 
 
+@pytest.mark.slow
 def test_auc__against_scikit_learn_and_a_bootstrap() -> None:
     from sklearn.metrics import roc_auc_score
 

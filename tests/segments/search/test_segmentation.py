@@ -48,6 +48,7 @@ def test_projection_model__new_units__same_answer_one_by_one_in_bulk_and_after_j
     placed_alike(model)
 
 
+@pytest.mark.slow
 def test_classifier_model__new_units__same_answer_one_by_one_in_bulk_and_after_json() -> None:
     table, _ = world_table("planted_groups", seed=1, units=3_000)
     table = table.take(table.active_days >= 3)

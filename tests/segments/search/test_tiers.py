@@ -32,6 +32,7 @@ def delta_of(first: list[int], second: list[int]) -> Delta | NotComputable:
     return cliffs_delta(np.array(first, dtype=float), np.array(second, dtype=float), rng=rng, replicates=50)
 
 
+@pytest.mark.slow
 @given(first=SAMPLE, second=SAMPLE)
 @settings(deadline=None)
 def test_cliffs_delta__any_samples__is_brute_force_and_flips(first: list[int], second: list[int]) -> None:
@@ -109,6 +110,7 @@ def small(seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.poisson(rates * days[:, None]), days, second
 
 
+@pytest.mark.slow
 def test_separate__rates__are_ratios_of_sums_with_the_delta_interval() -> None:
     counts, days, second = small()
 
@@ -128,6 +130,7 @@ def test_separate__rates__are_ratios_of_sums_with_the_delta_interval() -> None:
     assert found.exposure_days == 3
 
 
+@pytest.mark.slow
 def test_separate__swapped_groups__flip_the_signs() -> None:
     counts, days, second = small()
 
@@ -194,6 +197,7 @@ def test_separate__events_in_bursts__drawn_days_are_fair_where_thinning_is_not()
     assert abs(drawn) < 3 * drawn_error
 
 
+@pytest.mark.slow
 def test_separate__behaviour_nobody_did__has_a_reason_and_leaves_the_family() -> None:
     counts, days, second = small()
     counts = np.column_stack([counts, np.zeros(800, dtype=int)])

@@ -77,6 +77,7 @@ def test_clusters__together__are_the_single_ones_and_their_sum(seed: int) -> Non
     assert half / of_r.standard_error == pytest.approx(found.critical_value(0.05))
 
 
+@pytest.mark.slow
 def test_covariance_of_levels__in_new_samples__is_how_the_levels_scatter() -> None:
     """2,000 samples, seed 6: levels of both arms and what they share, within 8 % of what the formula says."""
     rng = np.random.default_rng(6)

@@ -115,6 +115,7 @@ def test_compliers__nothing_moved_or_numeric_behaviour__say_so() -> None:
     assert complier_levels(none, same) == NotComputable(Reason.TOO_FEW_UNITS, {"n": 0, "needed": 2})
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(WORLDS)
 def test_bounds__worlds_without_defiers__hold_the_truth_and_the_closed_form(world: np.ndarray) -> None:
@@ -129,6 +130,7 @@ def test_bounds__worlds_without_defiers__hold_the_truth_and_the_closed_form(worl
     assert (found.low, found.high) == pytest.approx((known - always, known + never), abs=1e-7)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(WORLDS)
 def test_bounds__from_counts__agree_with_the_closed_form(world: np.ndarray) -> None:

@@ -186,6 +186,7 @@ def arms_statistic(control: Joint, arms: Sequence[Joint], b: float) -> float:
     return float(gap @ np.linalg.solve(variance, gap))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, st.integers(1, 4), st.integers(40, 800), st.sampled_from([0.02, 0.3, 2.0]), st.sampled_from([1.0, 1e5]))
 def test_arms_set__any_arms__holds_what_the_statistic_keeps(

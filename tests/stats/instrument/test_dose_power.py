@@ -97,6 +97,7 @@ def test_power__simulated_experiments__tell_as_often_as_planned(units: int, step
     assert wrong <= planned.wrong + 0.01
 
 
+@pytest.mark.slow
 def test_power__a_few_simulated_experiments__tell_about_as_often_as_planned() -> None:
     planned = computed(dose_power(PLAN, 12_000))
     found = simulated(12_000, steps=True, runs=150, seed=7)

@@ -64,6 +64,7 @@ def test_reweighted__ratios_weighted_by_those_moved__give_the_complier_effect() 
     assert found.effect.estimate == pytest.approx(shares @ effects)
 
 
+@pytest.mark.slow
 def test_reweighted__same_effect_everywhere__agrees_with_the_complier_effect() -> None:
     found = found_in(200_000, 3, effect=np.full(3, 0.2))
 
@@ -153,6 +154,7 @@ def test_bounds_of_the_others__everybody_moved__has_no_others() -> None:
     assert found == NotComputable(Reason.NOBODY_UNMOVED)
 
 
+@pytest.mark.slow
 def test_bounds_of_the_others__limits__cover_the_range() -> None:
     """The lower end's error against its spread over 2,000 draws of both arms."""
     rng = np.random.default_rng(8)

@@ -47,6 +47,7 @@ def test_margins__weighted_by_their_users__are_the_effect_of_the_strongest() -> 
     )
 
 
+@pytest.mark.slow
 def test_margins__statistic__is_the_smallest_over_common_effects() -> None:
     """Where the joint set at some level is empty, its quantile lies below the smallest statistic, and the other way."""
     control, *nudged = arms(3, (0.1, 0.3, 0.5), (0.4, 0.0))

@@ -79,6 +79,7 @@ def assert_is_set(found: EffectSet, stack: Stack, inside: Sequence[bool]) -> Non
     assert open_ends == ({"low", "high"} if inside[0] else set())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(ROWS)
 def test_anderson_rubin_set__any_moments__is_where_the_statistic_does_not_reject(
@@ -101,6 +102,7 @@ def _by_hand(instruments: Sequence[Instrument], stack: Stack) -> np.ndarray:
     return total
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @example([(0.0, 6.0, -0.875, 300), (-4.0, 3.0, 0.75, 300)])  # a narrow second piece, around a hill of the statistic
 @given(ROWS)
@@ -126,6 +128,7 @@ def test_lowest__any_moments__is_the_smallest_statistic_of_the_circle(
     assert float(stack.ar(np.array([lowest(stack)]))[0]) <= stack.ar(ANGLES).min() + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(ROWS)
 def test_pooled__one_experiment__its_sets_are_its_own_anderson_rubin_set(

@@ -35,6 +35,7 @@ def by_hand(control: np.ndarray, variant: np.ndarray) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(TABLES, TABLES)
 def test_inequalities__any_counts__rows_counts_and_moments_agree(control: np.ndarray, variant: np.ndarray) -> None:

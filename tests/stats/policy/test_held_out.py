@@ -67,6 +67,7 @@ def test_policy__either_of_two__is_found() -> None:
 
 
 # ── What is refused ───────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_policy__gain_everywhere__no_rule_beats_everybody() -> None:
     """As good with fewer nudges isn't better, whatever the seed."""
     for seed in range(5):

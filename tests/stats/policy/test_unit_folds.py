@@ -21,6 +21,7 @@ def test_split__folds_together__are_all_units(*, proportion: bool) -> None:
         assert all((fold.n * fold.means) % 1 == pytest.approx(0, abs=1e-9) for fold in folds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proportion", [True, False])
 def test_split__over_many_experiments__folds_are_independent(*, proportion: bool) -> None:
     """Given one experiment its folds are tied: what one has, others lack. Over experiments they must not be."""

@@ -32,6 +32,7 @@ def test_scores__of_cells__are_sums_over_their_units() -> None:
     assert told.high - told.low == pytest.approx(2 * 1.959964 * unit.std() / np.sqrt(n), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_scores__wrong_outcome_model__keep_the_mean_of_the_effect() -> None:
     """What "doubly robust" leaves: the split is known, so any model will do."""
     codes = levels(2, 200_000)

@@ -54,6 +54,7 @@ def test_size__nobody_left_or_nobody_leaving__is_refused(effect: float) -> None:
         survival_size(Plan(baseline=0.6), effect)
 
 
+@pytest.mark.slow
 def test_size__simulated_experiments__find_the_effect_as_often_as_planned() -> None:
     """Exponential times in days, all followed to day 28; 400 experiments give 80 % within 4 points (two errors)."""
     plan, rng = Plan(baseline=0.5, shares=(2.0, 1.0)), np.random.default_rng(20261126)

@@ -71,6 +71,7 @@ plans = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(plan=plans, effect=st.floats(0.02, 0.3), downwards=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_size__any_plan__reaches_the_power_and_its_effect_comes_back(
@@ -89,6 +90,7 @@ def test_size__any_plan__reaches_the_power_and_its_effect_comes_back(
         assert found == pytest.approx(effect, rel=0.01)
 
 
+@pytest.mark.slow
 @given(baseline=st.floats(0.05, 0.6), effect=st.floats(0.02, 0.3), method=st.sampled_from(Method))
 @settings(max_examples=30, deadline=None)
 def test_power__outcome_turned_round__is_the_same(baseline: float, effect: float, method: Method) -> None:

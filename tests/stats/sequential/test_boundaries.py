@@ -64,6 +64,7 @@ def test_spent__obrien_fleming__is_the_function_of_each_side_doubled() -> None:
         assert spent(1.7, spending=spending) == spent(1.0, spending=spending)
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=7),
     alpha=st.floats(0.001, 0.3),

@@ -78,6 +78,7 @@ def test_p__at_a_bound__is_what_was_spent_so_far(spending: Spending) -> None:
         assert after(place, bound, spending=spending).p_value == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(z=st.floats(-4.5, 4.5), place=st.integers(0, 4), spending=st.sampled_from(list(Spending)))
 def test_interval__holds_the_estimate__agrees_with_p_and_turns_with_the_sign(

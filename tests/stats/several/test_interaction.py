@@ -49,6 +49,7 @@ def test_arms_by_arms__has_a_contrast_for_each_pair_of_treatments() -> None:
     assert answer.p_value == pytest.approx(1.0)  # effects that add up have no interaction
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-5, 5), min_size=9, max_size=9), st.floats(-10, 10), st.floats(0.1, 20))
 def test_shift_and_scale__of_all_values__leave_the_p_value(means: list[float], shift: float, scale: float) -> None:
     plain = [[Mean(50, means[3 * i + j], 1.0 + i + j) for j in range(3)] for i in range(3)]

@@ -29,6 +29,7 @@ def test_day_shares__impossible_counts__raise(counts: tuple[int, int]) -> None:
         day_shares({0: counts})
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(CURVES)
 def test_curve_difference__any_counts__pointwise_is_the_score_interval_and_lies_inside_the_band(

@@ -141,6 +141,7 @@ def test_lung__stratified_by_ecog__equals_statsmodels(real_data: Path) -> None:
 
 
 # ── For every input ───────────────────────────────────────────────────────────
+@pytest.mark.slow
 @given(UNITS, UNITS)
 def test_durations__pooled__equal_recomputed(left: Any, right: Any) -> None:
     pooled, whole = durations(left) + durations(right), durations(left + right)
@@ -160,6 +161,7 @@ def test_durations__any_units__at_risk_counts_those_not_gone_before(units: Any) 
     assert at_risk_table([durations(units)], days) == (expected,)
 
 
+@pytest.mark.slow
 @given(UNITS)
 def test_kaplan_meier__any_units__equals_statsmodels(units: Any) -> None:
     from statsmodels.duration.survfunc import SurvfuncRight
@@ -177,6 +179,7 @@ def test_kaplan_meier__any_units__equals_statsmodels(units: Any) -> None:
         assert 0 <= band.low < share < band.high <= 1
 
 
+@pytest.mark.slow
 @given(UNITS, UNITS, st.floats(0.01, 100))
 def test_log_rank__swapped_or_rescaled__keeps_the_statistic(left: Any, right: Any, scale: float) -> None:
     a, b = durations(left), durations(right)
@@ -193,12 +196,14 @@ def test_log_rank__swapped_or_rescaled__keeps_the_statistic(left: Any, right: An
     assert found.observed + other.observed == total
 
 
+@pytest.mark.slow
 @given(UNITS, UNITS)
 def test_stratified_log_rank__an_empty_stratum__changes_nothing(left: Any, right: Any) -> None:
     a, b, nobody = durations(left), durations(right), Durations.from_counts([])
     assert stratified_log_rank([(a, b)]) == stratified_log_rank([(a, b), (a, nobody)])
 
 
+@pytest.mark.slow
 @given(UNITS, UNITS, st.integers(1, 12), st.floats(0.01, 100))
 def test_rmst__swapped_or_rescaled__flips_or_scales(left: Any, right: Any, tau: int, scale: float) -> None:
     a, b = durations(left), durations(right)

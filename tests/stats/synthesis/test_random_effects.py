@@ -77,6 +77,7 @@ def test_predicted__errors_far_below_the_spread__is_that_of_a_normal_sample() ->
     assert (low, high) == pytest.approx((effects.mean() - half, effects.mean() + half), rel=0.01, abs=0.002)
 
 
+@pytest.mark.slow
 def test_random_effects__one_more_experiment__is_predicted_at_its_level() -> None:
     rng = np.random.default_rng(3)
     errors = np.array([0.05, 0.08, 0.1, 0.06, 0.12, 0.07, 0.09, 0.05])

@@ -1,5 +1,7 @@
 """Every cell of a behaviour: in the table and in the picture."""
 
+import pytest
+
 from aha.report import page
 from aha.report.candidate import cell_map
 from tests.aha.make_report import candidate, report
@@ -15,6 +17,7 @@ def test_cells__invalid_days_and_marks() -> None:
     assert len(rows) == 9
 
 
+@pytest.mark.slow
 def test_draw__heat__hatches_invalid_days_and_frames_the_indifference_set() -> None:
     found = {drawing.slug: drawing for drawing in page.draw(report())}
 

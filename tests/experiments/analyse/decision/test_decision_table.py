@@ -102,6 +102,7 @@ def rule(direction: str, margin: float = 0.05) -> dict[str, GuardrailRule]:
 RUNNING: dict[str, Any] = {"enrolment_ended": None, "planned_units": 4_000}
 
 
+@pytest.mark.slow
 def test_readout__gain_and_guardrail_better__ships() -> None:
     found = decided(guardrail_rules=rule("higher"))
 
@@ -110,6 +111,7 @@ def test_readout__gain_and_guardrail_better__ships() -> None:
     assert decision_facts(found) == {"code": "ship", "ground": "proved", "variant": "nudge"}
 
 
+@pytest.mark.slow
 def test_readout__no_rule__is_never_cleared() -> None:
     found = decided()
 
@@ -128,6 +130,7 @@ def test_readout__locked_and_quiet__waits() -> None:
     assert decided(guardrail_rules=rule("higher"), **RUNNING).ruling is Ruling.WAIT
 
 
+@pytest.mark.slow
 def test_readout__peek__is_no_look() -> None:
     """A peek shows the outcome, and decides nothing: its interval promises nothing."""
     found = decided(guardrail_rules=rule("higher"), peek=True, **RUNNING)
@@ -144,6 +147,7 @@ def test_readout__outcome_worse__is_not_shipped() -> None:
     assert (found.ruling, found.ground) == (Ruling.DONT, Ground.OUTCOME_HARM)
 
 
+@pytest.mark.slow
 def test_readout__broken_data__are_not_shipped_on() -> None:
     units = draw_units(4_000)
     kept = (units["arm"] == 0) | (units["segment"] == 0)
@@ -160,6 +164,7 @@ def test_readout__gain_below_what_matters__is_no_success() -> None:
     assert (found.ruling, found.ground) == (Ruling.DONT, Ground.AS_REGISTERED)
 
 
+@pytest.mark.slow
 def test_readout__bound_crossed_at_an_earlier_look__stays_a_success() -> None:
     units = draw_units(1_000, effect=0.0)
     plan = make_plan(method="group_sequential", claim=None, planned_units=1_000, smallest_effect=None)
@@ -181,6 +186,7 @@ def test_readout__bound_crossed_at_an_earlier_look__stays_a_success() -> None:
     assert other.ground is Ground.OUTCOME_HARM
 
 
+@pytest.mark.slow
 def test_readout__several_arms__each_has_its_own_ruling() -> None:
     units = draw_units(6_000, seed=3)
     units["arm"] = np.random.default_rng(4).integers(0, 3, 6_000)  # the third arm does nothing

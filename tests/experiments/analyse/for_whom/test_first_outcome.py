@@ -38,6 +38,7 @@ def as_file(units: dict) -> Units:  # type: ignore[type-arg]
     )
 
 
+@pytest.mark.slow
 def test_stored_and_file__same_users__same_answer() -> None:
     readout = opposite()
     assert readout.report is not None
@@ -55,6 +56,7 @@ def test_stored_and_file__same_users__same_answer() -> None:
     assert mine.moved == pytest.approx(0.25, abs=0.02)
 
 
+@pytest.mark.slow
 def test_readout__stored_and_read_again__is_the_same() -> None:
     readout = opposite()
 

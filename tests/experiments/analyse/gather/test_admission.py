@@ -135,6 +135,7 @@ def test_invented_units__right_arms__are_counted_warned_of_and_left_out_beside(
     assert [row[1] for row in found.differences] == [row.difference for row in before.report.outcomes[0].comparisons]
 
 
+@pytest.mark.slow
 def test_no_source_named__client_keys_only__says_who_was_not_admitted(keys: dict[str, str]) -> None:
     draft("x", primary_metrics=["window:7-13"])
     made = do("x", "start")
@@ -155,6 +156,7 @@ def test_start__one_source__is_taken(db: Any) -> None:
     assert do("x", "start").sources == [source.pk]
 
 
+@pytest.mark.slow
 def test_overview__after_forging__counts_the_admitted_units(experiment: Experiment, keys: dict[str, str]) -> None:
     forge(keys[ELSEWHERE], dict.fromkeys([f"invented{n}" for n in range(300)], "control"))
     run_analysis(create_analysis(experiment=experiment).pk)

@@ -32,6 +32,7 @@ DOZEN = [
 
 
 # ── who counts ────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_gather__dozen_rows__moments_are_those_of_the_fingers() -> None:
     found = ask(DOZEN, PLAN, END)
 
@@ -50,6 +51,7 @@ def test_gather__dozen_rows__moments_are_those_of_the_fingers() -> None:
     assert (found.data_end, found.time_zone, found.day_mode) == (END, "UTC", "rolling")
 
 
+@pytest.mark.slow
 def test_gather__several_and_unknown_variants__are_counted_and_left_out() -> None:
     rows = [
         *DOZEN,
@@ -75,6 +77,7 @@ def test_gather__several_and_unknown_variants__are_counted_and_left_out() -> Non
     assert found.exposures_by_day == ((date(2026, 3, 2), "control", 3), (date(2026, 3, 2), "nudge", 3))
 
 
+@pytest.mark.slow
 def test_gather__arms_named_like_indices__keep_their_names() -> None:
     rows = [met("a", "1", 0), met("b", "0", 0), met("c", "0", 0), did("a", "add", 1)]
 
@@ -83,6 +86,7 @@ def test_gather__arms_named_like_indices__keep_their_names() -> None:
     assert found.cells.exposed.tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_gather__young_units__count_for_each_outcome_they_are_mature_for() -> None:
     plan = replace(PLAN, outcomes=("window:2-3", "on_day:0"), behaviour=None)
     end = START + timedelta(hours=96)
@@ -109,6 +113,7 @@ def test_gather__young_units__count_for_each_outcome_they_are_mature_for() -> No
     assert found.silent == (("control", 2, 0), ("nudge", 0, 0))
 
 
+@pytest.mark.slow
 def test_gather__no_mature_unit__moments_are_zero_and_nothing_fails() -> None:
     found = ask(DOZEN, PLAN, START + timedelta(days=1))
 
@@ -119,6 +124,7 @@ def test_gather__no_mature_unit__moments_are_zero_and_nothing_fails() -> None:
     assert found.times == ()
 
 
+@pytest.mark.slow
 def test_gather__outcome_that_ends_before_the_behaviour__counts_the_behaviour_so_far() -> None:
     plan = replace(PLAN, outcomes=("on_day:0",), days=5)
     rows = [met("a", "control", 0), did("a", "add", 1), did("a", "add", 30), met("b", "control", 0)]
@@ -131,6 +137,7 @@ def test_gather__outcome_that_ends_before_the_behaviour__counts_the_behaviour_so
 
 
 # ── cells ─────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_gather__segments_and_weeks__are_those_of_the_first_exposure() -> None:
     rows = [
         met("a", "control", 10, segment="a later one"),
@@ -165,6 +172,7 @@ def test_gather__zone_east_of_greenwich__dates_are_local() -> None:
     assert (sunday.last_mature_on, monday.last_mature_on) == (date(2026, 3, 5), date(2026, 3, 6))
 
 
+@pytest.mark.slow
 def test_gather__covariates__come_from_the_first_signup_before_the_exposure() -> None:
     plan = replace(PLAN, covariates=("channel",), behaviour=None)
     rows = [
@@ -186,6 +194,7 @@ def test_gather__covariates__come_from_the_first_signup_before_the_exposure() ->
     assert (cells.covariate.tolist(), cells.exposed.tolist()) == ([[0], [1]], [3, 2])
 
 
+@pytest.mark.slow
 def test_gather__rare_levels__are_pooled_and_missing_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.analyse.gather.gather_cells.MOST_LEVELS", 2)
     plan = replace(PLAN, covariates=("channel",), behaviour=None)
@@ -200,6 +209,7 @@ def test_gather__rare_levels__are_pooled_and_missing_ones_are_not(monkeypatch: p
     assert exposed == {"": 2, "ad": 3, "web": 2, "other": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("clock", "expected"), [(Clock(), {"a": "3", "b": "0"}), (SEOUL, {"a": "2", "b": "0"})])
 def test_gather__days_before__are_different_active_days_of_the_stretch_before(
     clock: Clock, expected: dict[str, str]
@@ -226,6 +236,7 @@ def test_gather__days_before__are_different_active_days_of_the_stretch_before(
 
 
 # ── outcomes ──────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_gather__ratio__has_both_parts_and_their_covariance() -> None:
     text = "sum:buy:coins:0-1 / active_days:0-1"
     plan = replace(PLAN, outcomes=(text,))
@@ -248,6 +259,7 @@ def test_gather__ratio__has_both_parts_and_their_covariance() -> None:
     assert block.covariance[0] == pytest.approx(np.cov(np.vstack([a, b]).T), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("clock", "retained"), [(Clock(), 0.0), (SEOUL, 1.0), (NEW_YORK, 0.0)])
 def test_gather__day_mode__decides_which_day_an_event_is_on(clock: Clock, retained: float) -> None:
     plan = replace(PLAN, outcomes=("on_day:1",), behaviour=None)
@@ -258,6 +270,7 @@ def test_gather__day_mode__decides_which_day_an_event_is_on(clock: Clock, retain
     assert block.means.tolist() == [[retained]]
 
 
+@pytest.mark.slow
 def test_gather__clock_signup__counts_days_from_the_signup_and_leaves_others_out() -> None:
     plan = replace(PLAN, clock="signup", outcomes=("on_day:1",))
     rows = [
@@ -282,6 +295,7 @@ def test_gather__clock_signup__counts_days_from_the_signup_and_leaves_others_out
     assert found.last_mature_on == date(2026, 3, 4)
 
 
+@pytest.mark.slow
 def test_gather__clock_signup__silence_is_counted_from_the_exposure() -> None:
     plan = replace(PLAN, clock="signup", outcomes=("on_day:1",), behaviour=None)
     rows = [did("a", "signup", 0), did("a", "play", 5), met("a", "control", 20)]
@@ -289,6 +303,7 @@ def test_gather__clock_signup__silence_is_counted_from_the_exposure() -> None:
     assert ask(rows, plan, END).silent[0] == ("control", 1, 1)
 
 
+@pytest.mark.slow
 def test_gather__named_activity__only_it_makes_a_day_active() -> None:
     plan = replace(PLAN, outcomes=("on_day:1",), behaviour=None)
     rows = [met("a", "control", 0), did("a", "push", 25), met("b", "control", 0), did("b", "play", 25)]
@@ -300,6 +315,7 @@ def test_gather__named_activity__only_it_makes_a_day_active() -> None:
     assert found.silent[0] == ("control", 2, 0)  # a push is an event all the same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amount", ["Infinity", "-inf", "NaN", "1e999", 1e300, "x", True, None, {}, []])
 def test_gather__amounts_that_are_no_numbers__count_as_none(amount: Any) -> None:
     plan = replace(PLAN, outcomes=("sum:pay:amount:2-3",), behaviour=None)
@@ -314,6 +330,7 @@ def test_gather__amounts_that_are_no_numbers__count_as_none(amount: Any) -> None
 
 
 # ── clusters ──────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_gather__of_clusters__tells_cells_apart_by_the_first_exposure_and_counts_who_names_none() -> None:
     def guild(unit: str, arm: str, hour: int, name: str | None) -> tuple[Any, ...]:
         said = {"experiment_id": "x", "variation_id": arm, **({} if name is None else {"cluster": name})}
@@ -342,6 +359,7 @@ def test_gather__of_clusters__tells_cells_apart_by_the_first_exposure_and_counts
     assert (plain.cells.cluster, plain.no_cluster, plain.cells.exposed.tolist()) == (None, 0, [2, 2])
 
 
+@pytest.mark.slow
 def test_gather__of_saturations__says_what_each_cluster_drew() -> None:
     names = [f"g{n}" for n in range(6)]
     rows = [

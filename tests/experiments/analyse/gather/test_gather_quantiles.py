@@ -18,6 +18,7 @@ CAPPED, MEDIAN = "capped:10:sum:buy:price:0-6", "quantile:50%:sum:buy:price:0-6"
 PLAIN = replace(PLAN, outcomes=(CAPPED, MEDIAN), behaviour=None)
 
 
+@pytest.mark.slow
 def test_capped__sum_of_a_unit_is_cut__not_its_events() -> None:
     rows = [
         met("a", "control", 0),
@@ -34,6 +35,7 @@ def test_capped__sum_of_a_unit_is_cut__not_its_events() -> None:
     assert found.covariance.ravel().tolist() == [18.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", [None, "add"])
 def test_quantile__from_counts__equals_the_one_from_all_units(behaviour: str | None) -> None:
     rng = np.random.default_rng(3)
@@ -68,6 +70,7 @@ def test_quantile__from_counts__equals_the_one_from_all_units(behaviour: str | N
     assert difference.standard_error == pytest.approx(plain.standard_error, rel=0.02)
 
 
+@pytest.mark.slow
 def test_quantile__one_arm_without_density__has_no_difference() -> None:
     rows = [
         row

@@ -33,6 +33,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow
 def test_outcomes__hand_written_log__are_what_fingers_count() -> None:
     cells = ask(ROWS, ASKED, END).cells
     found = {name: cells.blocks[name].means[:2, 0].tolist() for name in ASKED.outcomes}
@@ -44,6 +45,7 @@ def test_outcomes__hand_written_log__are_what_fingers_count() -> None:
     assert found["count:buy:0-6"] == [1.0, 0.5]
 
 
+@pytest.mark.slow
 def test_behaviour__beside_a_funnel_and_an_sql_metric__is_counted_too() -> None:
     asked = replace(
         PLAN, outcomes=("funnel:open:buy:2-6", SQL.replace("0-6", "2-6")), behaviour="open", times=2, days=2
@@ -59,6 +61,7 @@ def test_kinds__of_the_new_outcomes() -> None:
     assert [kind_of(text) for text in ASKED.outcomes[:4]] == [Kind.PROPORTION, Kind.MEAN, Kind.MEAN, Kind.QUANTILE]
 
 
+@pytest.mark.slow
 def test_difference__of_a_funnel_and_of_an_sql_metric__has_an_interval() -> None:
     rows = [
         row

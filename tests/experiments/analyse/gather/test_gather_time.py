@@ -28,6 +28,7 @@ DOZEN = [
 
 
 # ── the rest ──────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_gather__durations__end_with_the_first_long_silence_or_at_the_end_of_follow_up() -> None:
     plan = replace(PLAN, churn_gap=3, behaviour=None)
     end = START + timedelta(days=8)
@@ -57,6 +58,7 @@ def test_gather__durations__end_with_the_first_long_silence_or_at_the_end_of_fol
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [31, 40])
 def test_gather__long_gap__gives_the_same_kind_of_durations(gap: int) -> None:
     plan = replace(PLAN, churn_gap=gap, behaviour=None)
@@ -92,12 +94,14 @@ def test_gather__curve__counts_active_units_of_those_with_the_whole_day_observed
     assert found.curve[:4] == (("control", 0, 2, 1), ("control", 1, 2, 0), ("control", 2, 2, 2), ("control", 3, 1, 0))
 
 
+@pytest.mark.slow
 def test_gather__times__are_cut_off_at_the_cap() -> None:
     rows = [met("a", "control", 0), *[did("a", "add", 1 + place / 100) for place in range(9)]]
 
     assert ask(rows, replace(PLAN, most_times=5), END).times == (("control", 5, 1),)
 
 
+@pytest.mark.slow
 def test_gather__silent__are_units_with_a_day_but_no_event_after_the_exposure() -> None:
     rows = [
         did("a", "play", -1),
@@ -111,6 +115,7 @@ def test_gather__silent__are_units_with_a_day_but_no_event_after_the_exposure() 
     assert ask(rows, PLAN, END).silent == (("control", 2, 1), ("nudge", 0, 0))
 
 
+@pytest.mark.slow
 def test_gather__late__counts_known_arrivals_from_the_first_exposure_on() -> None:
     rows = [
         did("a", "play", -1, arrived=100),  # before the first exposure
@@ -124,6 +129,7 @@ def test_gather__late__counts_known_arrivals_from_the_first_exposure_on() -> Non
     assert ask(rows, PLAN, END).late == (4, 2)
 
 
+@pytest.mark.slow
 def test_gather__numeric_primary__is_cut_into_pooled_quintiles() -> None:
     plan = replace(PLAN, outcomes=("count:play:2-3", "window:2-3", "count:play:0-3"))
     rows = []
@@ -141,6 +147,7 @@ def test_gather__numeric_primary__is_cut_into_pooled_quintiles() -> None:
     )
 
 
+@pytest.mark.slow
 def test_gather__equal_values__share_the_bin_of_the_lowest() -> None:
     plan = replace(PLAN, outcomes=("count:play:2-3",))
     rows = [met(str(unit), "control", 0) for unit in range(10)]
@@ -149,6 +156,7 @@ def test_gather__equal_values__share_the_bin_of_the_lowest() -> None:
     assert ask(rows, plan, END).bins["count:play:2-3"] == (("control", 0, 0, 8), ("control", 4, 0, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("primary", "day"),
     [

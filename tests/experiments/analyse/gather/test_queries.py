@@ -116,6 +116,7 @@ def world(request: Any) -> Simulation:
 CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "Asia/Seoul"), Clock(DayMode.CALENDAR, "America/New_York")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
 @pytest.mark.parametrize("end", first_is_fast([END, YOUNG]), ids=["old", "young"])
 def test_gather__simulated_world__equals_plain_pandas(world: Simulation, clock: Clock, end: datetime) -> None:

@@ -55,6 +55,7 @@ def test_moments__of_an_earlier_payload__are_found_again_from_its_errors() -> No
     }
 
 
+@pytest.mark.slow
 def test_moments__of_a_plan_with_looks__are_the_corrected_ones() -> None:
     readout = final(look(0.4, 3.357), look(0.8, 2.26))
     outcome, row = first(readout)

@@ -143,6 +143,7 @@ def test_any_day__below_a_hundred_mature__stays_locked(n: int, state: str) -> No
     assert report.why == ("any_time" if state == "open" else "too_few")
 
 
+@pytest.mark.slow
 @given(st.integers(15, 45), st.integers(15, 45))
 def test_swapped_outcomes__flip_the_sign(held: int, rest: int) -> None:
     one, other = reading(shares(held, 60, rest, 60)).difference, reading(shares(rest, 60, held, 60)).difference

@@ -83,6 +83,7 @@ def read(row: HoldoutPlan) -> tuple[HoldoutReading, HoldoutReport]:
     return run, found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_final_reading__finds_the_planted_difference_and_freezes(holdout: Holdout) -> None:
     row = plan(holdout, date(2026, 4, 20))
@@ -101,6 +102,7 @@ def test_final_reading__finds_the_planted_difference_and_freezes(holdout: Holdou
         request_reading(plan=row)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_before_its_day__counts_alone_are_stored(holdout: Holdout) -> None:
     row = plan(holdout, date(2026, 4, 22))
@@ -114,6 +116,7 @@ def test_before_its_day__counts_alone_are_stored(holdout: Holdout) -> None:
     assert holdout_readings.latest_reading(row) == run
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_planned_readings__each_is_taken_once(holdout: Holdout) -> None:
     row = plan(holdout, date(2026, 4, 1), date(2026, 5, 20), method="group_sequential", planned_units=UNITS)
@@ -128,6 +131,7 @@ def test_planned_readings__each_is_taken_once(holdout: Holdout) -> None:
     assert holdout_readings.latest_reading(row) == first
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_other_plans__that_read_the_same_holdout__are_counted(holdout: Holdout) -> None:
     read(plan(holdout, date(2026, 4, 20)))
@@ -137,6 +141,7 @@ def test_other_plans__that_read_the_same_holdout__are_counted(holdout: Holdout) 
     assert report.earlier_readings == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_retention__leaves_the_log_until_the_last_reading_is_there(holdout: Holdout) -> None:
     row = plan(holdout, date(2026, 4, 20))
@@ -215,6 +220,7 @@ def test_shipped__are_listed_and_summed_by_rule(holdout: Holdout) -> None:
     assert report.sums.experiments == 4  # too-early and open-to-all tell of the spread too
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_log")
 def test_shipped__that_the_table_refuses__isnt() -> None:
     row = create_holdout(key="h", share=3_000)
@@ -239,6 +245,7 @@ def rolled_out(key: str, on: date, state: str = "rolling") -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_shipped__by_the_service_itself__counts_from_its_first_step_unless_it_was_taken_back(holdout: Holdout) -> None:
     for key in ("later", "back", "never-here"):
         ended(key, date(2026, 3, 5), holdout=holdout)

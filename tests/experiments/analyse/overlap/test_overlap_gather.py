@@ -43,6 +43,7 @@ ROWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_shared__by_arms__are_those_who_met_both_with_one_arm_each() -> None:
     shared, exposed, cells = asked(ROWS, side("a"), side("b"))
 
@@ -51,6 +52,7 @@ def test_shared__by_arms__are_those_who_met_both_with_one_arm_each() -> None:
     assert cells == [[Mean(1, 0.0, 0.0), Mean(1, 1.0, 0.0)], [Mean(1, 0.0, 0.0), Mean(2, 0.5, 0.5)]]
 
 
+@pytest.mark.slow
 def test_cells__count_days_from_the_firsts_exposure() -> None:
     # u1 meets b first; 50 hours after that, and 26 after a: day 1 of a.
     rows = [met("u1", "b", "control", 0), met("u1", "a", "control", 24), did("u1", "play", 50)]
@@ -60,6 +62,7 @@ def test_cells__count_days_from_the_firsts_exposure() -> None:
         assert found.cells("b", "a", END)[0][0] == Mean(1, 1.0, 0.0)  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_until__later_exposures_and_immature_outcomes_are_left_out() -> None:
     rows = [
         met("u1", "a", "control", 1),
@@ -73,12 +76,14 @@ def test_until__later_exposures_and_immature_outcomes_are_left_out() -> None:
     assert cells == [[Mean(1, 0.0, 0.0), Mean(0, 0.0, 0.0)], [Mean(0, 0.0, 0.0), Mean(0, 0.0, 0.0)]]
 
 
+@pytest.mark.slow
 def test_nobody_by_then__has_no_data() -> None:
     assert asked(ROWS, side("a"), side("b"), until=at(0.5).replace(tzinfo=END.tzinfo))[2] == NotComputable(
         Reason.NO_DATA
     )
 
 
+@pytest.mark.slow
 def test_ratio__is_linearised_in_each_cell() -> None:
     rows = [
         row

@@ -85,6 +85,7 @@ def pair_of(found: Overlap) -> SharingPair:
     return pair
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 def test_locked__counts_are_shown_and_the_outcome_is_not() -> None:
     first, second = experiment("first"), experiment("second")
@@ -101,6 +102,7 @@ def test_locked__counts_are_shown_and_the_outcome_is_not() -> None:
     assert pair.selects is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 def test_open__a_planted_interaction_is_found_and_counted() -> None:
     for key in ("second", "first"):
@@ -121,6 +123,7 @@ def test_open__a_planted_interaction_is_found_and_counted() -> None:
     assert pair.selects is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 def test_open__reads_no_later_data_than_both_have_shown() -> None:
     # Retention is window:14-20, so it is known 21 days after the exposure, and 19 days before NOW.
@@ -149,6 +152,7 @@ def test_open_outcome__is_what_the_plan_has_shown(more: dict[str, Any], until: d
     assert not open_outcome(row).broken
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 @pytest.mark.parametrize(
     ("fields", "more", "why"),
@@ -163,6 +167,7 @@ def test_no_test__says_why(fields: dict[str, Any], more: dict[str, Any], why: st
     assert tests["first"].why == why
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 def test_plans_with_looks__get_a_test_that_holds_at_every_look() -> None:
     opened(experiment("first", method="always_valid"))
@@ -173,6 +178,7 @@ def test_plans_with_looks__get_a_test_that_holds_at_every_look() -> None:
         assert one.test.any_look  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_arms_that_hang_together__are_told(tmp_path: Path) -> None:
     experiment("first")
     experiment("second")
@@ -186,6 +192,7 @@ def test_arms_that_hang_together__are_told(tmp_path: Path) -> None:
     assert found.troubles(pair_of(found)) == ("arms_hang_together",)
 
 
+@pytest.mark.slow
 def test_one_layer__must_share_nobody(tmp_path: Path) -> None:
     layer = create_layer(key="l")
     experiment("first", layer=layer, layer_low=0, layer_high=5_000)
@@ -198,6 +205,7 @@ def test_one_layer__must_share_nobody(tmp_path: Path) -> None:
     assert "one_layer" in found.troubles(pair_of(found))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 def test_assigned__are_counted_by_arms_from_the_rows() -> None:
     first, second = experiment("first"), experiment("second")

@@ -63,6 +63,7 @@ def r_squared() -> float:
     return sum((share - mean) ** 2 for share in shares) / 3 / (mean * (1 - mean))
 
 
+@pytest.mark.slow
 def test_earlier_users__are_those_of_twelve_weeks_whose_outcome_is_known() -> None:
     found = earlier_users(plan_of(draft(**NEW)))
 
@@ -72,6 +73,7 @@ def test_earlier_users__are_those_of_twelve_weeks_whose_outcome_is_known() -> No
     assert kept == pytest.approx({name: stay / 10 for name, stay in STAY.items()}, abs=0.02)
 
 
+@pytest.mark.slow
 def test_start__keeps_the_model_of_earlier_users_where_no_door_reads_it() -> None:
     draft(**NEW)
 
@@ -89,6 +91,7 @@ def test_start__keeps_the_model_of_earlier_users_where_no_door_reads_it() -> Non
     assert not any("prediction" in one["sql"] for one in asked)
 
 
+@pytest.mark.slow
 def test_start__with_too_few_earlier_users__is_refused_and_changes_nothing() -> None:
     row = draft(**{**NEW, "primary_metrics": ["window:100-101"]})
 
@@ -100,6 +103,7 @@ def test_start__with_too_few_earlier_users__is_refused_and_changes_nothing() -> 
     assert not Prediction.objects.exists()
 
 
+@pytest.mark.slow
 def test_amendment__to_what_no_model_predicts__is_refused() -> None:
     draft(**NEW)
     do("exp", "start")
@@ -116,6 +120,7 @@ def test_amendment__to_a_prediction_after_the_start__is_refused() -> None:
         amend.amend(key="exp", why="sharper", primary="lin_predicted")
 
 
+@pytest.mark.slow
 def test_size__of_an_adjusted_plan__needs_fewer_units_and_says_how_many() -> None:
     row = draft(**{**NEW, "smallest_effect": 0.05, "planned_units": None})
     adjusted = size.suggest_size(row, signup_event="signup")

@@ -119,6 +119,7 @@ def test_search__of_a_moment__knows_users_segments_and_past_nudges(moment: AhaMo
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_search__of_an_experiment__has_its_plan_and_its_share_of_users(moment: AhaMoment) -> None:
     row = draft("exp", moment=moment, smallest_effect=0.15, alpha=0.1, power=0.9, layer_low=0, layer_high=10_000)
@@ -152,6 +153,7 @@ def run(*options: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_command__json__is_one_document_with_ranks_and_refusals(moment: AhaMoment) -> None:
     keen()
@@ -175,6 +177,7 @@ def test_command__take_up_that_is_none__is_refused() -> None:
         run("two-adds", "--take-up", "keen=much")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("world")
 def test_page__of_a_draft__searches_when_it_is_asked(admin_client: Client, moment: AhaMoment) -> None:
     draft("exp", moment=moment, smallest_effect=0.2, primary_metrics=["window:3-4"], enrolment="new_units")

@@ -74,6 +74,7 @@ def test_refusal__says_no_rule_beats_everybody_and_which_came_nearest() -> None:
     assert len(whom_to_nudge.table("nudge", everybody, True).rows) == 1
 
 
+@pytest.mark.slow
 def test_note__cost__is_said() -> None:
     assert "counts as free" in whom_to_nudge.note(policy(), True)
     assert "pay 1.00 points for each" in whom_to_nudge.note(replace(policy(), cost=0.01), True).replace("\u00a0", " ")

@@ -33,6 +33,7 @@ def found(*, by_rule: bool = True) -> Analysis:
     return run
 
 
+@pytest.mark.slow
 def test_button__who_may_publish_segments__sees_it_and_gets_a_filled_form(analyst: Client) -> None:
     run = found()
 
@@ -66,6 +67,7 @@ def test_button__no_rule_beats_everybody__is_not_there(analyst: Client) -> None:
     assert "No rule beats everybody in this analysis" in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_button__without_the_permission__is_not_there_and_refused(client: Client) -> None:
     run = found()
     client.force_login(User.objects.create_user("ann"))

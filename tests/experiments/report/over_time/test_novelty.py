@@ -12,6 +12,7 @@ from tests.experiments.make_readout import make_readout
 from tests.experiments.report.over_time.make_charts import HANGUL, assert_rendered, drawing_of, rows_of, weekly
 
 
+@pytest.mark.slow
 def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
     found = {HANGUL: weekly([0.4, 0.35, 0.3])}
 

@@ -33,6 +33,7 @@ def canonical(document: Any) -> Any:
     return to_document(parse_rule(document))
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(4))
 def test_rows__any_rule__same_rule_again(document: dict[str, Any]) -> None:
@@ -41,6 +42,7 @@ def test_rows__any_rule__same_rule_again(document: dict[str, Any]) -> None:
     assert check(rows_of(rule)).rule == rule
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(3))
 def test_form__any_rule_rendered_and_posted__same_rule_again(document: dict[str, Any]) -> None:
@@ -67,6 +69,7 @@ def test_form__known_and_other_values__kind_is_kept(trait: str, value: Any) -> N
     ]
 
 
+@pytest.mark.slow
 @given(documents(3))
 def test_text__from_rows__reads_back(document: dict[str, Any]) -> None:
     rows = state_of_text(json.dumps(document)).rows

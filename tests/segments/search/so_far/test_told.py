@@ -63,6 +63,7 @@ def test_play__few_users__are_all_counted(store: None) -> None:
     assert listener.told[1][1].users == len(play.whole)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_play__many_users__are_sampled_first(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_activity, "ALL_AT_ONCE", 100)
