@@ -19,8 +19,8 @@ START_SECONDS = 240  # two on a quiet machine
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Its address inside the block; every bucket is gone at the end."""
+def server(*words: str) -> Iterator[str]:
+    """Its address inside the block; every bucket is gone at the end. The words go to atomic_moto.py."""
     if not PYTHON.exists():
         missing("moto, which `make clients` installs,")
     with socket.socket() as found:
@@ -28,7 +28,9 @@ def server() -> Iterator[str]:
         port = found.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [PYTHON, "-P", SERVER, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [PYTHON, "-P", SERVER, "-H", "127.0.0.1", "-p", str(port), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         until = time.monotonic() + START_SECONDS

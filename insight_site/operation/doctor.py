@@ -19,7 +19,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from events.object_store import local_folder
+from events.delta import collision
+from events.object_store import is_remote, local_folder
 from insight_site.models import Notice
 from insight_site.operation import readiness, signs, surroundings
 
@@ -51,7 +52,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything, in the order in which it makes sense to mend it; without the database nothing that rests on it."""
-    found = [*_settings(), *_surroundings(), *_packages(), *_folders(), *_open_files(), *_database()]
+    found = [*_settings(), *_surroundings(), *_packages(), *_folders(), *_server(), *_open_files(), *_database()]
     if any(one.name == "database" and one.state == WRONG for one in found):
         return found
     return [*found, *_people(), _mail(), *_parts()]
@@ -125,6 +126,23 @@ def _folders() -> Iterator[Finding]:
         yield Finding("folders", WRONG, "; ".join(refused), mend)
     else:
         yield Finding("folders", OK, _("all can be written"))
+
+
+def _server() -> Iterator[Finding]:
+    """An object store holds events for good only where it lets one of two commits in."""
+    if not is_remote(str(settings.EVENTS_URL)):
+        return
+    mend = _("See “A store in S3” in docs/events.md.")
+    try:
+        lost = collision.loses_commits(str(settings.EVENTS_URL))
+    except OSError as trouble:
+        yield Finding("object store", WRONG, str(trouble).splitlines()[0], mend)
+        return
+    if lost:
+        text = _("lets a commit replace another one (it passes over If-None-Match): events are lost.")
+        yield Finding("object store", WRONG, text, mend)
+    else:
+        yield Finding("object store", OK, _("of commits at one moment none was lost"))
 
 
 def _open_files() -> Iterator[Finding]:
