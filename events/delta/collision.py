@@ -20,8 +20,9 @@ WRITERS = 8
 def loses_commits(place: str) -> bool:
     """True when writers at one moment have each been told that they wrote, and fewer commits are there.
 
-    It is tried in a folder of its own below the store's address, which is deleted again. Who is True loses events; who
-    is False was not seen to, for a server may let two in now and then.
+    It is tried in a folder of its own below the store's address, which is deleted again; what a server that fails
+    meanwhile keeps there, nobody reads. Who is True loses events; who is False was not seen to, for a server may let
+    two in now and then.
 
     Args:
         place: the store's address, checked.
@@ -30,20 +31,25 @@ def loses_commits(place: str) -> bool:
         OSError: when the server can't be reached, or the keys may not write there.
     """
     folder = f"_trial-{uuid.uuid4().hex}"
-    trial, row = f"{place}/{folder}", pa.table({"n": [1]})
+    try:
+        kept = _commits_kept(f"{place}/{folder}")
+    except DeltaError as error:
+        raise OSError(str(error)) from error
+    for name in list(object_store.names(place, folder)):
+        object_store.remove(place, name)
+    return kept < WRITERS
+
+
+def _commits_kept(trial: str) -> int:
+    """How many of the commits that were each told to be in are in."""
+    row = pa.table({"n": [1]})
     together = threading.Barrier(WRITERS)
 
     def write(handle: DeltaTable) -> None:
         together.wait()
         write_deltalake(handle, row, mode="append")
 
-    try:
-        write_deltalake(trial, row)
-        with ThreadPoolExecutor(WRITERS) as writers:
-            list(writers.map(write, [DeltaTable(trial) for _ in range(WRITERS)]))
-        return int(DeltaTable(trial).version()) < WRITERS
-    except DeltaError as error:
-        raise OSError(str(error)) from error
-    finally:
-        for name in list(object_store.names(place, folder)):
-            object_store.remove(place, name)
+    write_deltalake(trial, row)
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, [DeltaTable(trial) for _ in range(WRITERS)]))
+    return int(DeltaTable(trial).version())

@@ -39,3 +39,10 @@ def test_trial__of_a_server_that_is_away__says_so(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     assert findings(bucket, settings) == [(doctor.WRONG, False)]
+
+
+def test_trial__with_keys_that_may_only_read__says_so(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    with servers.server("--read-only") as address:
+        place = servers.new_bucket(address, monkeypatch.setenv)
+
+        assert findings(place, settings) == [(doctor.WRONG, False)]
