@@ -59,8 +59,8 @@ def venn(a: int, b: int, c: int) -> Venn:
     left, right = min(-did, apart - stayed), max(did, apart + stayed)
     scale = min((WIDTH - 2 * MARGIN) / (right - left or 1.0), (HEIGHT - 2 * MARGIN) / (2 * max(did, stayed) or 1.0))
     start = (WIDTH - (right - left) * scale) / 2 - left * scale
-    one = Circle(round(start, 2), HEIGHT / 2, round(did * scale, 2))
-    other = Circle(round(start + apart * scale, 2), HEIGHT / 2, round(stayed * scale, 2))
+    one = Circle(round(start, 2), HEIGHT / 2, round(did * scale, 4))
+    other = Circle(round(start + apart * scale, 2), HEIGHT / 2, round(stayed * scale, 4))
     return Venn(one, other, _lens(one, other) if b else "", _letters(one, other))
 
 
