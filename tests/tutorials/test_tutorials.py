@@ -109,12 +109,13 @@ class Checkout:
         for one in self.running:
             with suppress(ProcessLookupError):
                 os.killpg(one.pid, signal.SIGTERM)
-                one.wait()
                 end = time.monotonic() + 15
                 while time.monotonic() < end:
+                    one.poll()  # a shell that has ended is of its group until somebody asks
                     os.killpg(one.pid, 0)
                     time.sleep(0.2)
                 os.killpg(one.pid, signal.SIGKILL)
+            one.wait()
         self.running.clear()
 
     def _here(self, text: str) -> str:
