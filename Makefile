@@ -42,12 +42,12 @@ check: setup  ## lint, types, import contracts, fast tests with coverage: each c
 	$(MAKE) --no-print-directory READY= fast; tests=$$?; wait $$lint; found=$$?; cat $$said; exit $$((tests | found))
 
 # mypy takes a minute on one core when its cache is cold; the others have the second core meanwhile. Both are heard out.
-lint: $(READY)  ## ruff, mypy strict, import contracts, nothing unused
+lint: $(READY)  ## ruff, mypy strict, import contracts, nothing unused; pages, words and licences
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	@types=$$(mktemp); trap 'rm -f $$types' EXIT; $(VENV)/bin/mypy . >$$types 2>&1 & mypy=$$!; \
-	echo "$(VENV)/bin/lint-imports, vulture, tools.unused; beside them mypy"; \
-	$(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/vulture && $(PY) -m tools.unused; others=$$?; \
+	echo "$(VENV)/bin/lint-imports, vulture, tools.unused, tools.check; beside them mypy"; \
+	$(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/vulture && $(PY) -m tools.unused && $(PY) -m tools.check; others=$$?; \
 	wait $$mypy; found=$$?; cat $$types; exit $$((others | found))
 
 audit: $(READY)  ## bandit over the code, pip-audit over the lock (says so where the service can't be reached)

@@ -1,6 +1,6 @@
 """The 28 findings of the security review of version 0.3, and for each the tests that hold it.
 
-docs/security.md shows them in words; `test_register.py` holds both against each other and sees that each test exists.
+docs/security.md shows them in words; `tools.check` holds both against each other and sees that each test exists.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
-"""What the documentation site is made of: pages in the navigation and both languages, saying what the code does."""
+"""What the documentation site is made of: pages that are made of the code say what the code does.
+
+Whether each page has its place, its languages and its parts is checked by `tools.check`, in `make lint`.
+"""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import get_commands
@@ -14,88 +15,7 @@ from tools.docs_site import afterwards, sources
 from tools.docs_site.reference import commands, metric_forms, payloads, promise_picture, rest, settings_page, terms
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONFIG = afterwards.configuration()
-NAMED = list(afterwards.navigation(CONFIG["nav"]))
 OURS = ("insight_site", "experiments", "aha", "segments", "events", "runs")
-# Written by people in Korean too; method pages with formulas say that they are English.
-IN_KOREAN = ("index", "how-to/*", "explanation/*", "tutorials/*")
-
-
-def _section(items: list[Any], wanted: str) -> Iterator[str]:
-    """The pages of every section whose title begins so."""
-    for item in items:
-        for title, inner in item.items() if isinstance(item, dict) else ():
-            if title.startswith(wanted):
-                yield from afterwards.navigation(inner)
-            elif isinstance(inner, list):
-                yield from _section(inner, wanted)
-
-
-METHOD_PAGES = set(_section(CONFIG["nav"], "Methods"))
-
-
-def _titles(items: list[Any]) -> Iterator[str]:
-    for item in items:
-        if isinstance(item, dict):
-            for title, inner in item.items():
-                yield title
-                if isinstance(inner, list):
-                    yield from _titles(inner)
-
-
-def test_navigation__every_page_of_docs__is_in_it_once() -> None:
-    pages = {place for place in sources.source_pages(ROOT).values() if not place.endswith(".ko.md")}
-
-    absent = {page for page in pages if page not in NAMED and not page.startswith(("adr/0", "agents/"))}
-
-    assert absent == set(), "add these to the navigation of mkdocs.yml"
-    assert len(NAMED) == len(set(NAMED))
-
-
-def test_navigation__every_title__has_its_korean() -> None:
-    korean = CONFIG["plugins"][1]["i18n"]["languages"][1]["nav_translations"]
-
-    untranslated = {title for title in _titles(CONFIG["nav"]) if title not in korean}
-
-    assert untranslated == {"REST"}
-    assert set(korean) - set(_titles(CONFIG["nav"])) == set()
-
-
-def test_pages__written_for_everybody__exist_in_both_languages() -> None:
-    docs = ROOT / "docs"
-    pages = [page for pattern in IN_KOREAN for page in docs.glob(f"{pattern}.md") if not page.name.endswith(".ko.md")]
-
-    assert len(pages) >= 14
-    assert [page.name for page in pages if not page.with_suffix(".ko.md").is_file()] == []
-
-
-@pytest.mark.parametrize(
-    "page", [one for one in NAMED if one in METHOD_PAGES and one != "statistics.md"], ids=lambda page: str(page)
-)
-def test_method_page__each__says_what_it_assumes_when_not_to_use_it_and_its_source(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text("utf-8")
-
-    assert re.search(r"when not to use it|not for:", text, re.IGNORECASE)
-    assert re.search(r"assum", text, re.IGNORECASE)
-    assert re.search(r"source", text, re.IGNORECASE)
-
-
-def test_statistics__each_method__says_formula_assumptions_when_not_to_use_it_and_source() -> None:
-    sections = re.split(r"^## ", (ROOT / "docs" / "statistics.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
-    asked = ("formula", "assum", "not ", "source")
-
-    sections = [text for text in sections if not text.startswith("Verdict\n")]  # an order of rules
-
-    assert len(sections) > 60
-    assert [(text.splitlines()[0], word) for text in sections for word in asked if word not in text.casefold()] == []
-
-
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.ko.md")), ids=lambda page: page.name)
-def test_how_to__both_languages__have_the_same_code(page: Path) -> None:
-    code = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
-    english = page.with_name(page.name.replace(".ko.md", ".md"))
-
-    assert code.findall(page.read_text("utf-8")) == code.findall(english.read_text("utf-8"))
 
 
 def test_adapted__links__lead_to_places_of_the_site_or_become_text() -> None:

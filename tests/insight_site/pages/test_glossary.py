@@ -1,7 +1,6 @@
-"""The glossary: complete, documented, and reachable from every part of a page."""
+"""The glossary, reachable from every part of a page; `tools.check` sees that each term is documented."""
 
 import re
-from pathlib import Path
 
 import pytest
 from django.template import Context, Template
@@ -9,29 +8,8 @@ from django.test import Client
 from django.utils import translation
 
 from insight_site.glossary import entries
-from insight_site.glossary.terms import Term
 
-ROOT = Path(__file__).resolve().parents[3]
 TERMS = [term for section in entries.sections() for term in section.terms]
-ASKED = re.compile(r"{% (?:note|terms) ((?:\"[\w-]+\" ?)+)")
-
-
-def test_slugs__are_unique() -> None:
-    assert len({term.slug for term in TERMS}) == len(TERMS)
-
-
-@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.slug)
-def test_term__heading__stands_in_the_documentation(term: Term) -> None:
-    text = (ROOT / "docs" / f"{term.doc}.md").read_text(encoding="utf-8")
-
-    assert f"\n## {term.heading}\n" in text
-
-
-@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.slug)
-def test_term__meaning__is_two_sentences(term: Term) -> None:
-    sentences = re.findall(r"[^.]*(?:\.\d[^.]*)*\.(?= |$)", term.meaning)
-
-    assert len(sentences) == 2
 
 
 @pytest.mark.parametrize(
@@ -56,19 +34,6 @@ def test_term__meaning__is_two_sentences(term: Term) -> None:
 )
 def test_term__that_pages_use__is_explained(slug: str) -> None:
     assert entries.find(slug).slug == slug
-
-
-def test_templates__words_they_ask_for__exist() -> None:
-    asked = {
-        slug
-        for path in (ROOT / "templates").rglob("*.html")
-        for found in ASKED.findall(path.read_text(encoding="utf-8"))
-        for slug in re.findall(r"[\w-]+", found)
-    }
-    asked |= {slug for slugs in entries.SHOWN_WITH.values() for slug in slugs}
-
-    assert len(asked) > 15
-    assert asked - {term.slug for term in TERMS} == set()
 
 
 @pytest.mark.parametrize(

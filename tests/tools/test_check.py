@@ -1,0 +1,122 @@
+"""What `python -m tools.check` finds, each on a line that is wrong and on one that isn't."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from insight_site.glossary.terms import Term
+from tools.check import korean, packages, pages, sources
+
+
+@pytest.mark.parametrize(
+    ("find", "wrong", "right"),
+    [
+        (pages.absent_files, "see `stats/gone.py`", "see `stats/results.py`"),
+        (pages.absent_files, "see `no_such_file.py`", "see `results.py`, `var/made.py`"),
+        (pages.absent_files, "see `stats.gone`", "see `stats.results`, `events/part.parquet`"),
+        (pages.absent_tests, "`test_nothing__of_this__exists`", "`test_parse__lines_comments_and_flags__…`"),
+        (pages.absent_tests, "test_parse__nobody_wrote…", "test_parse__lines_comments_and_flags__become_instructions"),
+        (pages.absent_commands, "run `manage.py demonstrate`", "run `manage.py demo --units 3`"),
+        (pages.absent_commands, "`demo --unit 3`", "`metrics export --check`"),
+        (pages.absent_targets, "then `make tests`", "then `make test`"),
+        (pages.unsaid_by_method, "It assumes much. Source: none.", "It assumes little. Not for: much. Source: a book."),
+        (korean.wrong_in, "누르십시오", "누르세요"),
+        (korean.wrong_in, "10 %입니다", "10%입니다"),
+        (korean.wrong_in, "“인용”", "‘인용’"),
+        (sources.traps_in, "p = 1 - norm.cdf(z)", "p = norm.sf(z)"),
+        (sources.traps_in, "def test_p(): ...", "    def test_p(): ..."),
+    ],
+)
+def test_check__a_line_that_is_wrong__is_found(find: Callable[[str], Iterator[object]], wrong: str, right: str) -> None:
+    assert len(list(find(wrong))) == 1
+    assert list(find(right)) == []
+
+
+def test_links__inside_the_repository__lead_somewhere() -> None:
+    text = "[a](map.md#x) [b](gone.md) [c](https://example.com/gone.md) [d](reference/commands.md)"
+
+    assert list(pages.absent_links(text, pages.DOCS)) == ["gone.md"]
+
+
+@pytest.mark.parametrize(
+    ("licence", "is_copyleft"),
+    [
+        ("GPL-3.0-or-later", True),
+        ("License :: OSI Approved :: GNU Affero General Public License v3", True),
+        ("LGPL-2.1", False),
+        ("GNU Lesser General Public License v3", False),
+        ("MIT", False),
+    ],
+)
+def test_licence__gpl_and_agpl__bind_and_the_lesser_one_does_not(licence: str, is_copyleft: bool) -> None:
+    assert packages.is_copyleft(licence) is is_copyleft
+
+
+TABLE = "| English | Korean | never |\n|---|---|---|\n| arm | **실험군** | 팔 (팔로워) |\n| nudge | 넛지 | |\n"
+
+
+@pytest.mark.parametrize(
+    ("english", "meant", "broken"),
+    [
+        ("An arm", "실험군 하나", False),
+        ("An arm", "그룹 하나", True),
+        ("A person", "팔 하나", True),
+        ("A follower", "팔로워", False),
+        ("A nudge", "권유", False),  # not in bold: other words are allowed
+        ("{arm} of PLAN", "{arm}", False),  # a placeholder is no word
+    ],
+)
+def test_term__of_the_table__is_said_in_its_one_word(english: str, meant: str, broken: bool) -> None:
+    arm, nudge = korean.terms_in(TABLE)
+
+    assert arm.is_broken_by(english, meant) is broken
+    assert not nudge.is_broken_by(english, meant)
+
+
+def test_placeholders__of_two_languages__are_compared_in_any_order() -> None:
+    assert korean.placeholders("%(n)s of {name}") == korean.placeholders("{name} %(n)s개")
+    assert korean.placeholders("%(n)s of {name}") != korean.placeholders("%(m)s of {name}")
+
+
+@pytest.mark.parametrize(
+    ("meaning", "heading", "findings"),
+    [
+        ("One sentence. Two, of 0.5 points.", "Score interval", 0),
+        ("One sentence.", "Score interval", 1),
+        ("One sentence. Two.", "No such heading", 2),  # neither in docs/ nor on the site's page
+    ],
+)
+def test_term__of_the_glossary__has_two_sentences_and_a_heading(meaning: str, heading: str, findings: int) -> None:
+    found = list(pages.wrong_with_term(Term("x", "X", meaning, "statistics", heading)))
+
+    assert len(found) == findings, found
+
+
+def test_imports__inside_functions__are_found_but_for_ready_of_an_app() -> None:
+    tree = ast.parse(
+        "import a\ndef f():\n    import b\n    def g():\n        from c import d\ndef ready():\n    import e\n"
+    )
+
+    assert sorted(sources.imports_in_functions(tree, is_apps=True)) == ["b", "c"]
+    assert sorted(sources.imports_in_functions(tree, is_apps=False)) == ["b", "c", "e"]
+
+
+def test_code__of_two_languages__is_compared_block_by_block() -> None:
+    english = "Text.\n\n```sh\nmake demo\n```\n\n1. x\n   ```py\n   y\n   ```\n"
+
+    assert pages.code_of(english) == pages.code_of(english.replace("Text.", "글."))
+    assert pages.code_of(english) != pages.code_of(english.replace("demo", "test"))
+
+
+def test_map__of_the_repository__leads_past_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (pages.DOCS / "map.md").read_text("utf-8")
+    (tmp_path / "map.md").write_text(text.replace("`tools/check/", "`tools/gone/"), "utf-8")
+    assert list(pages.the_map()) == []
+
+    monkeypatch.setattr(pages, "DOCS", tmp_path)
+
+    found = list(pages.the_map())
+    assert "docs/map.md: tools/gone/ doesn't exist" in found
+    assert "docs/map.md: no word of tools/check/" in found

@@ -1,0 +1,32 @@
+"""Hold pages, names, words and licences against the code: `python -m tools.check`, part of `make lint`.
+
+One pass over everything, a line for each finding; the exit status is 1 when there is one. A fact that a page states and
+nobody can see fail (a file that has moved, an option that is gone, a licence that forbids selling) belongs here and not
+into the tests, which are about what the product does.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+import django
+
+
+def main() -> int:
+    """Print what is wrong; the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
+    django.setup()
+    # After Django is ready, since the glossary and the commands load models.
+    from tools.check import korean, packages, pages, sources  # noqa: PLC0415
+
+    checks: tuple[Callable[[], Iterable[str]], ...] = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS, *packages.CHECKS)
+    found = sorted(set(chain.from_iterable(check() for check in checks)))
+    for line in found:
+        print(f"check: {line}")
+    print(f"check: {len(checks)} checks of pages, words, sources and licences, {len(found)} findings")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

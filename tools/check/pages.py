@@ -1,0 +1,268 @@
+"""What the documentation names exists: files, modules, tests, links, commands with their options, targets of make."""
+
+import argparse
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.core.management import get_commands, load_command_class
+
+from insight_site.glossary import entries
+from insight_site.glossary.terms import Term
+from insight_site.help import method_pages
+from tests.attacks.register import HELD
+from tools.docs_site import afterwards, sources
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+APPS = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats", "tools", "benchmarks")
+QUOTED = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"[\w./-]+\.(?:py|md|html|toml|m?js)\b")
+MODULE = re.compile(rf"({'|'.join(APPS)})([./]\w+)+/?")
+BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+# Written by people in Korean too; method pages with formulas say that they are English.
+IN_KOREAN = ("index", "how-to/*", "explanation/*", "tutorials/*")
+ASKED = re.compile(r"{% (?:note|terms) ((?:\"[\w-]+\" ?)+)")
+
+
+def pages() -> list[Path]:
+    """Every page that people read about the project."""
+    return [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@cache
+def _names() -> frozenset[str]:
+    """The names of all files, since a page may name one without its folder."""
+    files = [path for folder in (*APPS, "docs", "templates", "tests") for path in (ROOT / folder).rglob("*.*")]
+    return frozenset(path.name for path in [*ROOT.iterdir(), *files])
+
+
+@cache
+def _tests() -> frozenset[str]:
+    files = (ROOT / "tests").rglob("test_*.py")
+    return frozenset(name for path in files for name in re.findall(r"def (test_\w+)", path.read_text("utf-8")))
+
+
+def names() -> Iterator[str]:
+    """Everything in code quotes, and each link, command, option, test and target of make that a page names."""
+    for page in pages():
+        text, name = page.read_text("utf-8"), page.relative_to(ROOT)
+        yield from (f"{name}: `{one}` doesn't exist" for one in absent_files(text))
+        yield from (f"{name}: there is no test {one}" for one in absent_tests(text))
+        yield from (f"{name}: the link to {one} leads nowhere" for one in absent_links(text, page.parent))
+        yield from (f"{name}: {one}" for one in absent_commands(text))
+        yield from (f"{name}: make has no target {one}" for one in absent_targets(text))
+
+
+def absent_files(text: str) -> Iterator[str]:
+    """Files and modules in code quotes that aren't there."""
+    written = set(re.findall(r'^```\w+ title="([^"]+)"$', text, re.MULTILINE))  # a tutorial has them written
+    for quoted in QUOTED.findall(text):
+        if quoted.startswith("var/"):  # what a command makes
+            continue
+        if file := FILE.match(quoted):
+            name = file.group()
+            if not ((ROOT / name).exists() if "/" in name else name in _names() | written):
+                yield quoted
+        elif MODULE.fullmatch(quoted) and not _is_module(quoted.strip("/").replace("/", ".")):
+            yield quoted
+
+
+def _is_module(dotted: str) -> bool:
+    """A package, a module, or a name that stands in a module; files of data are examples."""
+    if dotted.endswith((".parquet", ".json", ".jsonl")):
+        return True
+    path = ROOT / dotted.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    module, name = path.parent.with_suffix(".py"), path.name
+    return module.is_file() and re.search(rf"\b{name}\b", module.read_text("utf-8")) is not None
+
+
+def absent_tests(text: str) -> Iterator[str]:
+    """Tests that a page names, whole or by their beginning, and that nobody has written."""
+    for name, cut in re.findall(r"\b(test_\w+?__\w+)(\.\.\.|…)?", text):
+        is_part = cut or name.endswith("__")
+        if not (any(test.startswith(name) for test in _tests()) if is_part else name in _tests()):
+            yield name
+
+
+def absent_links(text: str, folder: Path) -> Iterator[str]:
+    """Links inside the repository that lead nowhere; what the documentation site makes is tried by its own check."""
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        target = folder / link
+        if not (target.exists() or target.resolve().is_relative_to(DOCS / "reference")):
+            yield link
+
+
+def absent_commands(text: str) -> Iterator[str]:
+    """Commands of manage.py that don't exist, and options that a command of ours doesn't have."""
+    text = text.replace("\\\n", " ")
+    ours = {name for name, app in get_commands().items() if app in APPS}
+    calls = re.findall(r"manage\.py (\w+)([^\n`]*)", text)
+    calls += [(name, rest) for name, rest in re.findall(r"`(\w+)( [^\n`]*)`", text) if name in ours]
+    for name, rest in calls:
+        if name not in get_commands() and name != "NAME":
+            yield f"there is no command {name}"
+        for option in re.findall(r"(?<!\w)--[a-z][\w-]*", rest) if name in ours else ():
+            if option not in _options(name):
+                yield f"{name} has no option {option}"
+
+
+@cache
+def _options(command: str) -> frozenset[str]:
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+    # A command of several verbs, such as `metrics export`, has a parser for each of them.
+    verbs = [one.choices.values() for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    parsers = [parser, *(verb for group in verbs for verb in group)]
+    return frozenset(option for one in parsers for option in one._option_string_actions)
+
+
+def absent_targets(text: str) -> Iterator[str]:
+    """Targets of make that a page names and the Makefile doesn't have."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    yield from set(re.findall(r"(?:`|^(?=.*#))make ([a-z-]+)", text, re.MULTILINE)) - targets
+
+
+def languages() -> Iterator[str]:
+    """Pages for everybody that aren't there in Korean, and pairs of pages whose code differs."""
+    english = [page for pattern in IN_KOREAN for page in DOCS.glob(f"{pattern}.md") if not page.name.endswith(".ko.md")]
+    yield from (
+        f"{page.relative_to(ROOT)}: not in Korean" for page in english if not page.with_suffix(".ko.md").exists()
+    )
+    for page in [ROOT / "README.md", *(DOCS / "how-to").glob("*.md")]:
+        other = page.with_suffix(".ko.md")
+        if other.exists() and code_of(page.read_text("utf-8")) != code_of(other.read_text("utf-8")):
+            yield f"{other.relative_to(ROOT)}: other blocks of code than in English"
+
+
+def code_of(text: str) -> list[str]:
+    """The blocks of code of a page."""
+    return BLOCK.findall(text)
+
+
+def the_map() -> Iterator[str]:
+    """docs/map.md leads to files that exist, past no folder, and each of its "how to add" to a test."""
+    text = (DOCS / "map.md").read_text("utf-8")
+    named = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.(?:py|md|po))?)`")
+    items = re.findall(r"^\* \*\*(.+?)\*\*: (.*(?:\n  .*)*)", text, re.MULTILINE)
+    yield from (f"docs/map.md: {one} doesn't exist" for one in named.findall(text) if not (ROOT / one).exists())
+    known = {one.rpartition("/")[0] for one in named.findall(text)}
+    yield from (f"docs/map.md: no word of {folder}/" for folder in _folders() if folder not in known)
+    for title, item in items:
+        if not any(re.fullmatch(r"tests/.*/test_\w+\.py", one) for one in named.findall(item)):
+            yield f"docs/map.md: “{title}” names no test"
+    if not 8 <= len(items) <= 12:
+        yield f"docs/map.md: {len(items)} things to add"
+
+
+def _folders() -> list[str]:
+    """Our packages, without tests and the folders whose names Django gives."""
+    tops = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != "tests"]
+    found = [path.parent.relative_to(ROOT).as_posix() for top in tops for path in top.rglob("__init__.py")]
+    return sorted(folder for folder in found if not {"management", "migrations"} & set(folder.split("/")))
+
+
+def navigation() -> Iterator[str]:
+    """Pages that the documentation site's navigation leaves out, titles without Korean, method pages without a part."""
+    nav = afterwards.configuration()["nav"]
+    named = list(afterwards.navigation(nav))
+    there = {place for place in sources.source_pages(ROOT).values() if not place.endswith(".ko.md")}
+    absent = {place for place in there if place not in named and not place.startswith(("adr/0", "agents/"))}
+    yield from (f"mkdocs.yml: {place} has no place in the navigation" for place in absent)
+    yield from (f"mkdocs.yml: {place} stands there twice" for place in set(named) if named.count(place) > 1)
+    korean = afterwards.configuration()["plugins"][1]["i18n"]["languages"][1]["nav_translations"]
+    yield from (f"mkdocs.yml: “{title}” has no Korean" for title in set(_titles(nav)) - set(korean) - {"REST"})
+    yield from (f"mkdocs.yml: no title is “{title}”" for title in set(korean) - set(_titles(nav)))
+    for page in set(_section(nav, "Methods")) & set(named) - {"statistics.md"}:
+        yield from (f"docs/{page}: {one}" for one in unsaid_by_method((DOCS / page).read_text("utf-8")))
+
+
+def _titles(items: list[Any]) -> Iterator[str]:
+    for item in items:
+        for title, inner in item.items() if isinstance(item, dict) else ():
+            yield title
+            if isinstance(inner, list):
+                yield from _titles(inner)
+
+
+def _section(items: list[Any], wanted: str) -> Iterator[str]:
+    """The pages of every section whose title begins so."""
+    for item in items:
+        for title, inner in item.items() if isinstance(item, dict) else ():
+            if title.startswith(wanted):
+                yield from afterwards.navigation(inner)
+            elif isinstance(inner, list):
+                yield from _section(inner, wanted)
+
+
+def unsaid_by_method(text: str) -> Iterator[str]:
+    """What a page about a method must say and doesn't."""
+    for pattern, what in (
+        ("when not to use it|not for:", "when not to use it"),
+        ("assum", "assumptions"),
+        ("source", "source"),
+    ):
+        if not re.search(pattern, text, re.IGNORECASE):
+            yield f"a method page without its {what}"
+
+
+def statistics() -> Iterator[str]:
+    """Methods in docs/statistics.md without formula, assumptions, limits or source."""
+    sections = re.split(r"^## ", (DOCS / "statistics.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    sections = [text for text in sections if not text.startswith("Verdict\n")]  # an order of rules
+    if len(sections) <= 60:
+        yield f"docs/statistics.md: only {len(sections)} methods were read"
+    for text in sections:
+        for word in ("formula", "assum", "not ", "source"):
+            if word not in text.casefold():
+                yield f"docs/statistics.md: “{text.splitlines()[0]}” doesn't say its {word.strip()}"
+
+
+def glossary() -> Iterator[str]:
+    """Terms that are explained nowhere, in more or less than two sentences, or twice; and words without a term."""
+    terms = [term for section in entries.sections() for term in section.terms]
+    slugs = [term.slug for term in terms]
+    yield from (f"glossary: {slug} stands there twice" for slug in set(slugs) if slugs.count(slug) > 1)
+    for term in terms:
+        yield from (f"glossary: {term.slug}: {one}" for one in wrong_with_term(term))
+    templates = [path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.html")]
+    asked = {slug for text in templates for found in ASKED.findall(text) for slug in re.findall(r"[\w-]+", found)}
+    asked |= {slug for shown in entries.SHOWN_WITH.values() for slug in shown}
+    if len(asked) <= 15:
+        yield "glossary: the words that templates ask for aren't found"
+    yield from (f"glossary: a page asks for {slug}" for slug in asked - set(slugs))
+
+
+def wrong_with_term(term: Term) -> Iterator[str]:
+    """A meaning that isn't two sentences, and a heading that no page has."""
+    if len(re.findall(r"[^.]*(?:\.\d[^.]*)*\.(?= |$)", term.meaning)) != 2:
+        yield "its meaning is not two sentences"
+    page = DOCS / f"{term.doc}.md"
+    if not page.exists() or f"\n## {term.heading}\n" not in page.read_text("utf-8"):
+        yield f"docs/{term.doc}.md has no heading “{term.heading}”"
+    found = method_pages.method_page(term.doc)
+    if found is None or method_pages.anchor(term.heading) not in {anchor for anchor, _text in found.headings}:
+        yield f"/methods/{term.doc}/ has no anchor for “{term.heading}”"
+
+
+def register() -> Iterator[str]:
+    """The security review's findings: each has tests that exist, and its line in docs/security.md the same figures."""
+    page = (DOCS / "security.md").read_text("utf-8")
+    if sorted(HELD, key=lambda name: int(name[1:])) != [f"S{n}" for n in range(1, 30)]:
+        yield "tests/attacks/register.py: not the findings S1 to S29"
+    for finding, held in HELD.items():
+        for place in held.tests:
+            file, _, name = place.partition("::")
+            tree = ast.parse((ROOT / "tests" / file).read_text("utf-8"))
+            if name not in {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}:
+                yield f"tests/attacks/register.py: {finding}: there is no {place}"
+        line = re.search(rf"^\| {finding} \|.*$", page, re.MULTILINE)
+        if not line or held.before not in line.group() or held.after not in line.group():
+            yield f"docs/security.md: not the line of {finding}"
+
+
+CHECKS = (names, languages, the_map, navigation, statistics, glossary, register)

@@ -1,0 +1,167 @@
+"""What no linter sees in our Python files: traps that a grep finds, and imports inside functions."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TRAPS = (
+    (re.compile(r"\b1(?:\.0)? - [\w.]*cdf\("), "1 - cdf is exactly 0 where sf is not"),
+    (re.compile(r"^class Test|^def test_"), "a name with test outside tests/ is collected once a test imports it"),
+    (re.compile(r"django\.core\.handlers"), "Django's handlers are private: the next version may change them"),
+    (re.compile(r"https?://(?!localhost|127\.0\.0\.1)[\w.]*(?:pypi|npmjs|debian)"), "a host of a package registry"),
+)
+# Cursors of services speak SQL to the project's own database; the import runs on the engine that the warehouse lends
+# it, because parsing and hashing a file is no question about events.
+MAY_EXECUTE = (
+    "insight_site/",
+    "events/outbox/",
+    "events/identity/joins.py",  # one decides about ids at a time
+    "experiments/serve/keeping.py",  # a first call in one statement
+    "experiments/models/config_version.py",  # a notification to processes that hold streams
+    "events/importing/import_file.py",
+    "events/importing/scratch.py",
+    "events/importing/parquet_files.py",
+    "events/importing/first_rows.py",
+    "events/importing/source_files.py",
+)
+LOADED_LATER = (
+    "aha/api.py",
+    "aha/findings_api.py",
+    "aha/study/question.py",
+    "events/inflow/live_tail.py",
+    "events/outbox/flush.py",
+    "events/outbox/ownership.py",
+    "events/uploads/imports.py",
+    "experiments/admin/experiment.py",
+    "experiments/api/analyses.py",
+    "experiments/api/experiments.py",
+    "experiments/api/plan_templates.py",
+    "experiments/api/reviews.py",
+    "experiments/api/holdout_reports.py",
+    "experiments/api/rollouts.py",
+    "experiments/standing/consequences.py",
+    "insight_site/admin/erasures.py",
+    "insight_site/audiences/who_is_meant.py",
+    "insight_site/connect/newest_events.py",
+    "insight_site/connect/sample.py",
+    "insight_site/environments/api.py",
+    "events/metric_catalogue/api.py",
+    "insight_site/pages/views.py",
+    "insight_site/privacy/api.py",
+    "insight_site/signatures/api.py",
+    "segments/admin.py",
+    "segments/api.py",
+)
+
+
+@cache
+def our_files() -> tuple[Path, ...]:
+    """Every Python file of the product, without migrations."""
+    files = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return tuple(sorted(path for path in files if "migrations" not in path.parts))
+
+
+def traps() -> Iterator[str]:
+    """Lines that hold a trap."""
+    for path in our_files():
+        yield from (f"{_name(path)}: {why}: {line}" for line, why in traps_in(path.read_text("utf-8")))
+
+
+def traps_in(text: str) -> Iterator[tuple[str, str]]:
+    """The lines of a text that hold a trap, and why each is one."""
+    for line in text.splitlines():
+        yield from ((line.strip(), why) for pattern, why in TRAPS if pattern.search(line))
+
+
+def executed() -> Iterator[str]:
+    """Files outside the warehouse that run SQL."""
+    for path in our_files():
+        free = path.name == "warehouse.py" or _name(path).startswith(MAY_EXECUTE)
+        if not free and re.search(r"\.execute\(", path.read_text("utf-8")):
+            yield f"{_name(path)}: only the warehouse runs a question about events"
+
+
+def hidden_imports() -> Iterator[str]:
+    """Imports of our own modules inside functions, where nothing is saved at the start of a web worker."""
+    for path in our_files():
+        if path.name == "tasks.py" or "commands" in path.parts or _name(path) in LOADED_LATER:
+            continue
+        for module in imports_in_functions(_parsed(path), is_apps=path.name == "apps.py"):
+            if module.split(".")[0] in PACKAGES:
+                yield f"{_name(path)}: imports {module} inside a function"
+
+
+def imports_in_functions(tree: ast.Module, *, is_apps: bool) -> Iterator[str]:
+    """The modules that statements inside functions import; `ready` of an app may."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    inside = {node for one in functions if not (is_apps and one.name == "ready") for node in ast.walk(one)}
+    for node in inside:
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def later_imports() -> Iterator[str]:
+    """Imports in functions that are allowed because they come late, but hide a circle or aren't there any more."""
+    whole = {_dotted(path): path for path in our_files()}
+    imports = {name: set(_own_imports(_parsed(path), whole)) - {name} for name, path in whole.items()}
+    for file in LOADED_LATER:
+        own = _dotted(ROOT / file)
+        if own not in whole:
+            yield f"{file}: named in LOADED_LATER and not there"
+            continue
+        functions = [node for node in ast.walk(_parsed(ROOT / file)) if isinstance(node, FUNCTIONS)]
+        later = {one for node in functions for one in _own_imports(node, whole)}
+        if not later:
+            yield f"{file}: imports nothing inside a function, so LOADED_LATER needn't name it"
+        yield from (f"{file}: its import of {one} hides a circle" for one in later if own in _reached(one, imports))
+
+
+def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
+    found, waiting = set[str](), [name]
+    while waiting:
+        if (one := waiting.pop()) not in found:
+            found.add(one)
+            waiting += imports.get(one, ())
+    return found
+
+
+def _own_imports(tree: ast.AST, whole: dict[str, Path]) -> Iterator[str]:
+    """The modules of this project that are imported anywhere in `tree`; for types alone too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from [one for one in (name if name in whole else node.module,) if one in whole]
+
+
+def places_of_engine_tests() -> Iterator[str]:
+    """`make test-engines` collects two folders alone: a test of an engine elsewhere would never run."""
+    (looked,) = re.findall(r"^ENGINES := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    needs = re.compile(r"mark\.engines|\b(?:any_store|bucket|s3_server|spark_address)\b: str")
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if needs.search(path.read_text("utf-8"))]
+    places = {"/".join(path.relative_to(ROOT).parts[:2]) for path in tests}
+    if sorted(places) != looked.split():
+        yield f"Makefile: ENGINES is {looked}, and tests of engines lie in {' '.join(sorted(places))}"
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _dotted(path: Path) -> str:
+    return _name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+CHECKS = (traps, executed, hidden_imports, later_imports, places_of_engine_tests)
