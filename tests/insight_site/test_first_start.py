@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from insight_site.first_start import make_key, prepare
 
@@ -32,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, *arguments: str, **own: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"} | own
+    environment = {name: value for name, value in os.environ.items() if name not in ("SECRET_KEY", "VAR_DIR")} | own
     return subprocess.run(
         [sys.executable, *arguments], cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
@@ -68,6 +69,7 @@ def test_prepare__with_a_key_in_the_environment_file__makes_none(
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "")
     monkeypatch.delenv("SECRET_KEY")
+    monkeypatch.delenv("VAR_DIR")
     (tmp_path / ".env").write_text("SECRET_KEY=mine\n")
 
     prepare(tmp_path)
@@ -153,3 +155,9 @@ def test_secret_key__changed__keeps_sessions_and_api_keys_of_the_older_one(check
     new, kept = json.loads(after.split("] ")[0].replace("'", '"') + "]")
     assert (kept, new != old) == (old, True)
     assert "a" * 50 in after
+
+
+def test_tests__whatever_lies_in_the_checkout__have_a_folder_of_their_own(settings: Settings) -> None:
+    assert settings.VAR_DIR != ROOT / "var"
+    assert str(settings.EVENTS_URL) == str(settings.VAR_DIR / "events")
+    assert (settings.VAR_DIR / "secret_key").stat().st_mode & 0o077 == 0
