@@ -18,7 +18,7 @@ from events.outbox.flush import flush_events
 from insight_site.models import ApiKey
 from tests.browser.test_a11y import AXE, violations
 from tests.conftest import missing
-from tests.marks import first_in_ci, first_is_fast
+from tests.marks import first_in_ci
 
 WORDS = {
     "en": {"waiting": "Waiting for your first event", "arrived": "1 event has arrived", "signup": "signup"},
@@ -34,7 +34,7 @@ def _empty(tmp_path: Path, settings: Settings) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_empty_site__source_key_snippet__turns_green_when_the_event_arrives(
     open_page: Callable[..., Any], pm: User, language: str, live_server: Any
 ) -> None:

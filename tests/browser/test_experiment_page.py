@@ -10,6 +10,7 @@ from django.core.cache import cache
 from experiments.models import Experiment
 from tests.browser.pages import World, world
 from tests.experiments.make import running
+from tests.marks import first_in_ci
 
 __all__ = ["world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -17,7 +18,7 @@ TABS = {"en": ("Results", "Health", "Plan", "Set-up", "History"), "ko": ("결과
 WORDS = {"en": ("Actions", "Stop", "Yes: Stop"), "ko": ("작업", "종료", "예, 종료")}
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_tabs__by_their_links__open_and_keep_their_address(
     open_page: Callable[..., Any], pm: User, world: World, language: str
 ) -> None:
@@ -55,7 +56,7 @@ def test_contents__while_scrolling__say_where_one_is(
     assert page.locator(".jumps a[aria-current]").count() == 1
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_stop__from_the_page__asks_and_is_done(open_page: Callable[..., Any], pm: User, language: str) -> None:
     cache.clear()
     running("exp")

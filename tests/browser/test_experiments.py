@@ -14,6 +14,7 @@ from aha.moments import promote
 from experiments.models import Experiment, HoldoutPlan, HoldoutReading
 from experiments.plan.layers import create_holdout
 from tests.experiments.make import draft
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 MOST_SCREENS = 8
@@ -61,7 +62,7 @@ class Screens:
         page.on("domcontentloaded", lambda one: self.seen.append(re.sub(r"\?.*", "", one.url)))
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
     open_page: Callable[..., Any], pm: User, moment: AhaMoment, language: str
 ) -> None:
@@ -109,7 +110,7 @@ def no_store(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_store")
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_start__refused__shows_its_sentence_and_leads_to_the_step(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
@@ -151,7 +152,7 @@ def test_start__pressed_while_the_page_wants_to_load_itself_anew__is_answered(
     assert row.status == "running"
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_pm__plans_a_holdout_report__mends_a_date_and_asks_for_a_count(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:

@@ -14,6 +14,7 @@ from events import store
 from events.catalogue import refresh
 from events.outbox.rows import to_table
 from tests.aha.explore.small_logs import at, random_rows
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -45,10 +46,12 @@ def answered(page: Any) -> None:
 @pytest.mark.usefixtures("log")
 @pytest.mark.parametrize(
     ("language", "tabs"),
-    [
-        ("en", ["Retention", "Behaviour over time", "Times within days", "Lifecycle", "Funnel"]),
-        ("ko", ["잔존", "행동 추이", "기간 내 횟수", "라이프사이클", "퍼널"]),
-    ],
+    first_in_ci(
+        [
+            ("en", ["Retention", "Behaviour over time", "Times within days", "Lifecycle", "Funnel"]),
+            ("ko", ["잔존", "행동 추이", "기간 내 횟수", "라이프사이클", "퍼널"]),
+        ]
+    ),
 )
 def test_views__one_after_the_other__each_answers_with_a_picture_and_a_table(
     open_page: Callable[..., Any], pm: User, language: str, tabs: list[str]

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from aha.models import Study
 from tests.browser.pages import make_world
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -24,7 +25,7 @@ def test_login__wrong_password__says_so_and_keeps_the_name(open_page: Callable[.
     assert page.input_value("#id_username") == "ann"
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Segments"), ("ko", "세그먼트")])
+@pytest.mark.parametrize(("language", "title"), first_in_ci([("en", "Segments"), ("ko", "세그먼트")]))
 def test_login__then_page__in_the_browsers_language(
     open_page: Callable[..., Any], analyst: User, language: str, title: str
 ) -> None:

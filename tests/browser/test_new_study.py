@@ -14,6 +14,7 @@ from aha.models import Study
 from events.catalogue import refresh
 from tests.aha.questions.conftest import INERT, log
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
+from tests.marks import first_in_ci
 
 STUDY = re.compile(r"/aha/studies/\d+/$")
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -54,7 +55,7 @@ def has(page: Any, selector: str, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_study__by_mouse_alone__is_asked_and_started(open_page: Callable[..., Any], pm: User, language: str) -> None:
     page = new_page(open_page, pm, language)
 

@@ -68,7 +68,7 @@ def two_analyses(world: World) -> World:
     return world
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_report__read_by_an_analyst__verdict_first_then_numbers_file_and_older_analysis(
     open_page: Callable[..., Any], reader: User, two_analyses: World, language: str, tmp_path: Path
 ) -> None:

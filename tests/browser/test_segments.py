@@ -13,6 +13,7 @@ from events.models import UnitTraits
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.published import rule_count
+from tests.marks import first_in_ci
 from tests.segments.make_report import report
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -37,7 +38,9 @@ def test_run__ends_while_watched__page_shows_the_answer(open_page: Callable[...,
     page.locator("text=2 stable groups of users").wait_for()
 
 
-@pytest.mark.parametrize(("language", "summary"), [("en", "Stability of each group"), ("ko", "그룹별 안정성")])
+@pytest.mark.parametrize(
+    ("language", "summary"), first_in_ci([("en", "Stability of each group"), ("ko", "그룹별 안정성")])
+)
 def test_report__opened__pictures_and_their_tables(
     open_page: Callable[..., Any], analyst: User, language: str, summary: str
 ) -> None:
@@ -84,7 +87,7 @@ def users(transactional_db: None, settings: Any, tmp_path: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_rule__by_mouse__picked_counted_mended_and_published(
     open_page: Callable[..., Any], pm: User, users: None, language: str
 ) -> None:
@@ -115,7 +118,7 @@ def test_rule__by_mouse__picked_counted_mended_and_published(
     assert Segment.objects.get().size == 8
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_rule__by_keyboard_alone__rows_are_added_moved_and_mended(
     open_page: Callable[..., Any], pm: User, users: None, language: str
 ) -> None:

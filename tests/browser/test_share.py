@@ -12,12 +12,13 @@ from django.utils import timezone
 from insight_site.models import ShareLink
 from insight_site.takeaways import sharing
 from tests.browser.pages import World, path, world
+from tests.marks import first_in_ci
 
 __all__ = ["world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Who counts"), ("ko", "집계 대상")])
+@pytest.mark.parametrize(("language", "words"), first_in_ci([("en", "Who counts"), ("ko", "집계 대상")]))
 def test_html__downloaded__opens_offline_without_a_request(
     chromium: Any, open_page: Callable[..., Any], analyst: User, world: World, tmp_path: Path, language: str, words: str
 ) -> None:
@@ -72,7 +73,7 @@ def test_link__made_by_a_pm__is_read_by_a_stranger_until_it_is_ended(
 
 
 @pytest.mark.parametrize("report", ["study", "analysis"])
-@pytest.mark.parametrize(("language", "words"), [("en", "It has expired"), ("ko", "만료")])
+@pytest.mark.parametrize(("language", "words"), first_in_ci([("en", "It has expired"), ("ko", "만료")]))
 def test_link__expired__is_refused_with_a_plain_sentence(
     chromium: Any, live_server: Any, world: World, language: str, words: str, report: str
 ) -> None:

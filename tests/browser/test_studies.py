@@ -11,6 +11,7 @@ from aha.models import AhaMoment, Study
 from insight_site.takeaways import stored_pictures
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +24,7 @@ def study(transactional_db: None) -> Study:
     return row
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Who counts"), ("ko", "집계 대상")])
+@pytest.mark.parametrize(("language", "title"), first_in_ci([("en", "Who counts"), ("ko", "집계 대상")]))
 def test_study__done__charts_stand_inline_beside_their_tables(
     open_page: Callable[..., Any], analyst: User, study: Study, language: str, title: str
 ) -> None:

@@ -21,7 +21,7 @@ from experiments.models import Assignment, Experiment
 from tests.browser.test_a11y import violations
 from tests.conftest import missing
 from tests.experiments.make import running
-from tests.marks import first_is_fast
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 STARTS = (
@@ -65,7 +65,7 @@ def shown(page: Any, place: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_first_day__of_an_empty_site__every_step_ticks_until_the_list_is_gone(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:

@@ -15,7 +15,7 @@ from events.catalogue import listing
 from events.models import Source
 from events.outbox.accept import accept_events
 from tests.insight_site.identity.world import events
-from tests.marks import first_is_fast
+from tests.marks import first_in_ci
 
 PICTURES = os.environ.get("PICTURES", "")
 
@@ -28,7 +28,7 @@ def _store(tmp_path: Path, settings: Settings) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", first_is_fast(["en", "ko"]))
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_joined_ids__on_the_data_page_and_of_a_user__are_shown(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:

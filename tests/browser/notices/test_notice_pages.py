@@ -18,9 +18,10 @@ from insight_site.notices.digest.gathering import gather
 from insight_site.notices.unsubscribing import PERSON, stop_link
 from tests.experiments.make_readout import started
 from tests.insight_site.notices.test_telling import weeks
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-LANGUAGES = pytest.mark.parametrize("language", ["en", "ko"])
+LANGUAGES = pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 
 
 def said(text: str, language: str) -> str:

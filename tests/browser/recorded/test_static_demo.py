@@ -28,6 +28,7 @@ from tests.aha.explore.small_logs import at, random_rows
 from tests.browser.pages import PAGES, STEPS, make_world, path
 from tests.browser.test_a11y import violations
 from tests.experiments.make import draft
+from tests.marks import first_in_ci
 
 # Each is marked so that the fixture of the whole module finds the tests' own database, never the site's.
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -214,7 +215,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 @pytest.mark.parametrize("way", ["file", "http"])
 def test_copy__in_a_browser__asks_nobody_else_and_has_no_serious_violation(
     chromium: Any, copy: Copy, served: str, language: str, way: str

@@ -12,6 +12,7 @@ from experiments.models import Experiment, PlanTemplate, ReviewAnswer, ReviewIte
 from experiments.plan import drafts
 from experiments.plan_templates.kept_templates import save_as_template
 from tests.experiments.make import draft
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 CRASHES = "min_events:crash:0-6:1"
@@ -47,7 +48,7 @@ def ask_and_hear_of_a_change(mine: Any, theirs: Any, reviewer: User) -> None:
     theirs.locator("#review .tag.bad").first.wait_for()
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_review__from_author_to_reviewer_to_start(
     open_page: Callable[..., Any], transactional_db: None, language: str
 ) -> None:
@@ -106,7 +107,7 @@ def test_review__from_author_to_reviewer_to_start(
     assert mine.locator("#reviewed li").count() == 6
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
 def test_template__from_a_plan_to_a_template_to_a_plan(
     open_page: Callable[..., Any], transactional_db: None, language: str
 ) -> None:
@@ -145,7 +146,7 @@ def test_template__from_a_plan_to_a_template_to_a_plan(
     assert page.locator("#template tbody tr").count() == 1
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", first_in_ci([360, 1440]))
 def test_pages__at_any_width__do_not_overflow(
     open_page: Callable[..., Any], transactional_db: None, width: int
 ) -> None:

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from experiments.models import Experiment, Rollout, RolloutMove
 from experiments.serve import assign, config
 from tests.experiments.make import running
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +22,7 @@ def shares(units: int = 60) -> int:
     return sum(getattr(one, "variant", "") == "banner" for one in found)
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
 def test_winner__from_the_stop__is_shipped_to_a_tenth_then_to_all_and_taken_back(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
@@ -83,7 +84,7 @@ def test_kill_switch__of_a_running_experiment__asks_and_pauses(open_page: Callab
     assert Experiment.objects.get().status == "paused"
 
 
-@pytest.mark.parametrize(("language", "width"), [("en", 360), ("ko", 1440)])
+@pytest.mark.parametrize(("language", "width"), first_in_ci([("en", 360), ("ko", 1440)]))
 def test_page__at_every_width__has_nothing_that_sticks_out(
     open_page: Callable[..., Any], pm: User, language: str, width: int
 ) -> None:

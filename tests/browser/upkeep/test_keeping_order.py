@@ -12,9 +12,10 @@ from aha.models import Study
 from events.upkeep import tags
 from tests.events.upkeep.make import moment, segment, study
 from tests.experiments.make import draft, running
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
-LANGUAGES = ["en", "ko"]
+LANGUAGES = first_in_ci(["en", "ko"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
