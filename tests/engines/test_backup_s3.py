@@ -64,11 +64,22 @@ def test_backups_in_s3__beyond_those_to_keep__are_deleted(bucket: str, tmp_path:
     assert [f"{place}/{name}" for name in object_store.names(place, "")] == [second]
 
 
+EIGHT_FILES = """
+from django.utils import timezone
+from events.models import Source
+from events.outbox.accept import accept_events
+from events.outbox.flush import flush_events
+source = Source.objects.create(name="app")
+for name in "abcdefgh":
+    event = dict(type="track", event="e", userId="u", messageId=name)
+    accept_events(source_id=source.pk, key_kind="server", events=[event], received_at=timezone.now())
+    flush_events()
+"""
+
+
 def test_restore_into_s3__killed_in_the_middle__is_run_again(bucket: str, tmp_path: Path) -> None:
     site = migrated(tmp_path / "site", str(tmp_path / "site" / "events"))
-    for name in "abcdefgh":
-        site.accept(name)
-        site.good("flush_events")
+    site.python(EIGHT_FILES)
     site.good("backup", str(tmp_path / "site.tar"))
     other = Site(tmp_path / "other", {"EVENTS_URL": bucket})
     process = other.start("restore", str(tmp_path / "site.tar"))
