@@ -16,7 +16,7 @@ _made: list[Path] = []
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that started them
     _made.append(Path(tempfile.mkdtemp(prefix="insight-tests-")))
-    os.environ["VAR_DIR"] = str(_made[0])
+    os.environ["VAR_DIR"] = os.environ["TESTS_FOLDER"] = str(_made[0])
     first_start.make_key(_made[0] / "secret_key")
     # Of no site: what numba has compiled, which takes a minute to compile again.
     os.environ.setdefault("COMPILED_DIR", str(ROOT / "var" / "compiled"))

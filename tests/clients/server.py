@@ -25,6 +25,8 @@ import duckdb
 import psycopg
 from psycopg import sql
 
+from tests.once import once
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 FIRST_LINES = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'insight_site.settings'; django.setup()\n"
@@ -205,16 +207,24 @@ def _database(folder: Path, template: str = "") -> Iterator[str]:
         _admin(given, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-@cache
-def _template(server: str) -> str:
-    """What a process of the tests migrates once and copies: a database of the server, or an SQLite file without one."""
-    folder = Path(tempfile.mkdtemp(prefix="insight-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if not server:
+def migrated_file() -> Path:
+    """An SQLite database of a new site, for copies alone."""
+
+    def make(folder: Path) -> None:
         made = folder / "site.sqlite3"
         Site(folder, f"sqlite:///{made}").manage("migrate", "-v0")
         assert not made.with_name("site.sqlite3-wal").exists(), "a copy of the file alone would lack what is in its log"
-        return str(made)
+
+    return once("migrated", make) / "site.sqlite3"
+
+
+@cache
+def _template(server: str) -> str:
+    """What a process of the tests migrates once and copies: a database of the server, or an SQLite file without one."""
+    if not server:
+        return str(migrated_file())
+    folder = Path(tempfile.mkdtemp(prefix="insight-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     name = f"insight_template_{uuid.uuid4().hex[:12]}"
     _admin(server, "CREATE DATABASE {}", name)
     atexit.register(_admin, server, "DROP DATABASE {} WITH (FORCE)", name)

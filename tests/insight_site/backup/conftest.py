@@ -16,9 +16,14 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 
+from tests.clients.server import migrated_file
+from tests.once import once
+
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURE = ROOT / "tests" / "fixtures" / "v0_3" / "site.tar.xz"
 SECRET = "a-secret-key-that-only-these-tests-know-0123456789"
+OTHER_SECRET = "another-secret-key-that-is-long-enough-to-be-one"
+SOURCES = 3_000  # so many that their rows make the database of a used site larger than an empty one
 
 
 @dataclass
@@ -82,15 +87,17 @@ class Site:
         assert status == 0, errors[-3000:]
         return out.strip()
 
+    def each(self, *steps: list[str]) -> list[Any]:
+        """What each of several commands says, all in one process: see `one_process`."""
+        program = [sys.executable, "-m", "tests.insight_site.backup.one_process", json.dumps(steps)]
+        status, out, errors = ended(self._open(program))
+        assert status == 0, errors[-3000:]
+        found: list[Any] = json.loads(out)
+        return found
+
     def accept(self, *ids: str) -> None:
         """Accept an event of each id, as a server's key would send it."""
-        self.python(
-            "from events.outbox.accept import accept_events; from events.models import Source\n"
-            "from django.utils import timezone\n"
-            "source = Source.objects.get_or_create(name='app')[0]\n"
-            f"events = [dict(type='track', event='e', userId='u', messageId=one) for one in {ids!r}]\n"
-            "accept_events(source_id=source.pk, key_kind='server', events=events, received_at=timezone.now())"
-        )
+        self.each(["accept", *ids])
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
@@ -98,16 +105,23 @@ class Site:
             names = [name for (name,) in own.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             return {name: sorted(own.execute(f"SELECT {columns(own, name)} FROM {name}"), key=repr) for name in names}
 
-    def stored(self) -> Counter[str]:
-        """How often each event is in the store: all that it says, and its user's number."""
+    def stored(self, what: str) -> list[tuple[Any, ...]]:
+        """Columns of SQL about all events of the store."""
         table = DeltaTable(str(self.folder / "events"))
         files = [str(uri) for uri in table.file_uris() if "event_date=0001-01-01" not in str(uri)]
-        sql = "SELECT to_json(row)::VARCHAR FROM read_parquet($files, union_by_name = true) AS row"
-        return Counter(row[0] for row in duckdb.execute(sql, {"files": files}).fetchall())
+        sql = f"SELECT {what} FROM read_parquet($files, union_by_name = true) AS row"
+        return duckdb.execute(sql, {"files": files}).fetchall()
+
+    def all_stored(self) -> tuple[int, int, int]:
+        """Number of events in the store, and two sums over all that each says: its user's number too."""
+        ((count, *sums),) = self.stored(
+            "count(*), sum(hash(to_json(row)::VARCHAR)), sum(hash('again' || to_json(row)::VARCHAR))"
+        )
+        return count, int(sums[0]), int(sums[1])
 
     def message_ids(self) -> Counter[str]:
         """How often each message id is in the store."""
-        return Counter(json.loads(row)["message_id"] for row in self.stored().elements())
+        return Counter(name for (name,) in self.stored("message_id"))
 
     def everything(self) -> list[str]:
         """Names of all files."""
@@ -124,18 +138,22 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, errors
 
 
+def fresh(folder: Path, migrated: Path) -> Site:
+    folder.mkdir()
+    site = Site(folder)
+    shutil.copyfile(migrated, site.database)
+    return site
+
+
 @pytest.fixture(scope="session")
-def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    site = Site(tmp_path_factory.mktemp("migrated"))
-    assert site.run("migrate", "-v0")[0] == 0
-    return site.folder
+def _migrated() -> Path:
+    return migrated_file()
 
 
 @pytest.fixture
 def site(_migrated: Path, tmp_path: Path) -> Site:
     """A site that nobody has used."""
-    shutil.copytree(_migrated, tmp_path / "site")
-    return Site(tmp_path / "site")
+    return fresh(tmp_path / "site", _migrated)
 
 
 @pytest.fixture
@@ -144,12 +162,64 @@ def other(tmp_path: Path) -> Site:
     return Site(tmp_path / "other")
 
 
+@dataclass(frozen=True)
+class Used:
+    """A small site with a past, its backup, and what came out of that; made once, changed by nobody.
+
+    Two events, a and b, are in its store, and c and d wait. Two of its sources, the last ones, were deleted.
+    """
+
+    folder: Path
+
+    @property
+    def backup(self) -> str:
+        return str(self.folder / "site.tar")
+
+    @property
+    def restored(self) -> dict[str, Any]:
+        """What the restore said."""
+        said: dict[str, Any] = json.loads((self.folder / "restored.json").read_text())
+        return said
+
+    def make(self, migrated: Path) -> None:
+        site = fresh(self.folder / "site", migrated)
+        site.each(["accept", "a", "b"], ["flush_events"], ["accept", "c", "d"])
+        site.python(
+            "from events.models import Source\n"
+            f"Source.objects.bulk_create(Source(name=f'{{n}}{'-' * 60}') for n in range({SOURCES}))\n"
+            f"print(Source.objects.filter(pk__gt={SOURCES - 1}).delete()[0])"
+        )
+        site.good("backup", self.backup)
+        said = Site(self.folder / "other", {"SECRET_KEY": OTHER_SECRET}).good("restore", self.backup)
+        (self.folder / "restored.json").write_text(json.dumps(said))
+
+
 @pytest.fixture(scope="session")
-def _old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(FIXTURE) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+def used(_migrated: Path) -> Used:
+    return Used(once("used", lambda folder: Used(folder).make(_migrated)))
+
+
+@pytest.fixture
+def used_site(used: Used, tmp_path: Path) -> Site:
+    """The small site with a past."""
+    shutil.copytree(used.folder / "site", tmp_path / "used")
+    return Site(tmp_path / "used")
+
+
+@pytest.fixture
+def restored_site(used: Used, tmp_path: Path) -> Site:
+    """The site that its backup was restored into."""
+    shutil.copytree(used.folder / "other", tmp_path / "restored")
+    return Site(tmp_path / "restored")
+
+
+@pytest.fixture(scope="session")
+def _old() -> Path:
+    def make(folder: Path) -> None:
+        with tarfile.open(FIXTURE) as archive:
+            archive.extractall(folder, filter="data")
+
+    return once("old", make)
 
 
 @pytest.fixture
@@ -160,9 +230,13 @@ def old_site(_old: Path, tmp_path: Path) -> Site:
 
 
 @pytest.fixture(scope="session")
-def old_backup(_old: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+def old_backup(_old: Path) -> tuple[str, dict[str, Any]]:
     """A backup of that site, made once: its file, and what the command said."""
-    folder = tmp_path_factory.mktemp("old_backup")
-    shutil.copytree(_old, folder / "old")
-    file = str(folder / "old.tar")
-    return file, Site(folder / "old").good("backup", file)
+
+    def make(folder: Path) -> None:
+        shutil.copytree(_old, folder / "old")
+        said = Site(folder / "old").good("backup", str(folder / "old.tar"))
+        (folder / "said.json").write_text(json.dumps(said))
+
+    folder = once("old_backup", make)
+    return str(folder / "old.tar"), json.loads((folder / "said.json").read_text())

@@ -14,43 +14,43 @@ from insight_site.operation import signs
 from runs.refusals import Refused
 from tests.insight_site.backup.conftest import Site
 
+SIGN = "from insight_site.operation import signs; print(signs.backup().line)"
 MOMENT = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
 @pytest.mark.slow
-def test_back_up__without_a_file__keeps_the_newest_in_its_folder(site: Site, tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
+def test_back_up__without_a_file__keeps_the_newest_in_its_folder(used_site: Site, other: Site, tmp_path: Path) -> None:
+    folder, site = tmp_path / "kept", used_site
     site.more = {"BACKUP_DIR": str(folder), "BACKUP_KEEP": "2"}
     folder.mkdir()
     for day in (1, 2, 3):
         (folder / f"insight-2026100{day}T023000Z.tar").write_text("old")
     (folder / "mine.tar").write_text("mine")
 
-    done = site.python("from insight_site.tasks import back_up; print(back_up())")
+    done, sign = site.python(f"from insight_site.tasks import back_up; print(back_up())\n{SIGN}").splitlines()
 
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         [Path(done).name, "insight-20261003T023000Z.tar", "mine.tar"]
     )
     assert stat.S_IMODE(Path(done).stat().st_mode) == 0o600
-    assert site.good("restore", "--check", done)["rows"] > 50
-    sign = "from insight_site.operation import signs; print(signs.backup().line)"
-    assert site.python(sign) == "ok: the last one is 0 hours old"
+    assert sign == "ok: the last one is 0 hours old"
+    checked = other.good("restore", "--check", done)
+    assert (checked["events"], checked["rows"] > 50) == (2, True)
+    assert other.everything() == []  # it leaves a site alone
 
 
 @pytest.mark.slow
-def test_back_up__that_fails__deletes_none_and_is_no_success(site: Site, tmp_path: Path) -> None:
+def test_back_up__that_fails__deletes_none_and_is_no_success(used_site: Site, tmp_path: Path) -> None:
+    site = used_site
+    (site.folder / "events").rename(tmp_path / "away")
     site.more = {"BACKUP_DIR": str(tmp_path / "kept"), "BACKUP_KEEP": "1"}
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "insight-20261003T023000Z.tar").write_text("old")
-    site.accept("a")
-    site.good("flush_events")
-    (site.folder / "events").rename(tmp_path / "away")
 
     assert "is not there" in site.refused("backup")
 
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["insight-20261003T023000Z.tar"]
-    sign = "from insight_site.operation import signs; print(signs.backup().line)"
-    assert site.python(sign) == "failed: no backup has been made yet"
+    assert site.python(SIGN) == "failed: no backup has been made yet"
 
 
 @pytest.mark.django_db

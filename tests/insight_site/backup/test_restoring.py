@@ -4,15 +4,18 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.insight_site.backup.conftest import Site, ended
+from tests.insight_site.backup.conftest import SOURCES, Site, Used, ended
 
 pytestmark = pytest.mark.slow
 # What a restore writes anew: the store's mark, the signs of life of who restores, and what `migrate` looks after.
@@ -34,108 +37,80 @@ def test_restore__of_a_used_site__has_every_row_and_event_of_it(old_site: Site, 
     assert kept == after.keys()
     assert {name: before[name] for name in kept - OWN} == {name: after[name] for name in kept - OWN}
     assert sum(map(len, before.values())) > 8_000
-    assert other.stored() == old_site.stored()
+    assert other.all_stored() == old_site.all_stored()
     assert other.folder.joinpath("uploads/5f0c/content").read_bytes() == b"user,event\n"
     assert (done["events"], done["waiting"], done["warnings"]) == (made["events"], 5, []) == (193_840, 5, [])
     assert {stat.S_IMODE(path.stat().st_mode) for path in (file, other.database)} == {0o600}
 
 
 def test_restored_site__and_the_one_that_goes_on__flush_each_their_own_store(
-    site: Site, other: Site, tmp_path: Path
+    used_site: Site, restored_site: Site
 ) -> None:
-    site.accept("a", "b")
-    assert site.good("flush_events") == {"moved": 2}
-    site.accept("c")
-    site.good("backup", str(tmp_path / "site.tar"))
-    other.good("restore", str(tmp_path / "site.tar"))
-    site.accept("d")
+    assert used_site.each(["accept", "e"], ["flush_events"])[1] == {"moved": 3}
+    # Senders who repeat are recognised there too.
+    flushed = restored_site.each(["flush_events"], ["accept", "a", "c", "f"], ["flush_events"], ["accept", "g"])
 
-    assert [site.good("flush_events"), other.good("flush_events")] == [{"moved": 2}, {"moved": 1}]
-    assert site.message_ids() == dict.fromkeys(["1:s:a", "1:s:b", "1:s:c", "1:s:d"], 1)
-    assert other.message_ids() == dict.fromkeys(["1:s:a", "1:s:b", "1:s:c"], 1)
-    other.accept("a", "c", "e")  # senders who repeat are recognised there too
-    assert other.good("flush_events") == {"moved": 1}
-    crossed = Site(other.folder, {"EVENTS_URL": str(site.folder / "events")})
-    other.accept("f")
+    assert flushed[::2] == [{"moved": 2}, {"moved": 1}]
+    assert used_site.message_ids() == {f"1:s:{name}": 1 for name in "abcde"}
+    assert restored_site.message_ids() == {f"1:s:{name}": 1 for name in "abcdf"}
+    crossed = Site(restored_site.folder, {"EVENTS_URL": str(used_site.folder / "events")})
     assert "belongs to another database" in crossed.refused("flush_events")
 
 
-def test_row_numbers__after_a_restore__are_never_given_again(site: Site, other: Site, tmp_path: Path) -> None:
-    make = "from events.models import Source; print(Source.objects.create(name='{}').pk)"
-    assert [site.python(make.format(name)) for name in "abc"] == ["1", "2", "3"]
-    site.python("from events.models import Source; Source.objects.filter(pk__gt=1).delete()")
-    site.good("backup", str(tmp_path / "site.tar"))
+def test_row_numbers__after_a_restore__are_never_given_again(used_site: Site, restored_site: Site) -> None:
+    make = "from events.models import Source; print(Source.objects.create(name='d').pk)"
+    highest = "SELECT max(id) FROM events_source"
+    with closing(sqlite3.connect(used_site.database)) as own:
+        assert own.execute(highest).fetchone() == (SOURCES - 1,)  # of numbers up to two more
 
-    other.good("restore", str(tmp_path / "site.tar"))
-
-    assert other.python(make.format("d")) == "4"
+    assert restored_site.python(make) == str(SOURCES + 2)
 
 
-def test_backup_of_0_3__that_was_never_migrated__is_migrated_by_the_restore(
-    old_backup: tuple[str, dict[str, Any]], other: Site
-) -> None:
-    file, made = old_backup
+def test_site_with_rows__is_no_place_for_a_restore__and_says_what_is_there(used: Used, used_site: Site) -> None:
+    before = used_site.tables()
 
-    done = other.good("restore", file)
+    said = used_site.refused("restore", used.backup)
 
-    assert other.run("migrate", "--check")[0] == 0
-    assert (done["rows"], done["events"]) == (made["rows"], 193_840)
-    assert other.good("flush_events") == {"moved": 5}
-    count = "from experiments.models import Experiment as E; print(E.objects.count())"
-    assert other.python(count) == "3"
-
-
-def test_site_with_rows__is_no_place_for_a_restore__and_says_what_is_there(site: Site, tmp_path: Path) -> None:
-    site.accept("a")
-    site.good("backup", str(tmp_path / "site.tar"))
-    before = site.tables()
-
-    said = site.refused("restore", str(tmp_path / "site.tar"))
-
-    assert "events_messageid 1, events_outbox 1, events_source 1" in said
-    assert site.tables() == before
+    assert f"events_messageid 4, events_outbox 2, events_source {SOURCES - 1}" in said
+    assert used_site.tables() == before
 
 
 @pytest.mark.parametrize(("where", "said"), [("events/stray.parquet", "stray.parquet"), ("uploads/x/y", "UPLOADS_DIR")])
-def test_site_with_files__is_no_place_for_a_restore(
-    where: str, said: str, site: Site, other: Site, tmp_path: Path
-) -> None:
-    site.good("backup", str(tmp_path / "site.tar"))
+def test_site_with_files__is_no_place_for_a_restore(where: str, said: str, used: Used, other: Site) -> None:
     stray = other.folder / where
     stray.parent.mkdir(parents=True)
     stray.write_text("mine")
 
-    assert said in other.refused("restore", str(tmp_path / "site.tar"))
+    assert said in other.refused("restore", used.backup)
     assert set(other.everything()) - {"site.sqlite3"} == {where}
 
 
-def test_running_worker__on_the_empty_site__must_stop_first(site: Site, tmp_path: Path) -> None:
-    site.good("backup", str(tmp_path / "site.tar"))
-    site.python("from runs.queue.pulse import sign; from django.utils import timezone; sign('w:1', timezone.now())")
-
-    assert "stop web and worker" in site.refused("restore", str(tmp_path / "site.tar"))
+def test_running_worker__on_the_empty_site__must_stop_first(used: Used, site: Site) -> None:
+    assert "stop web and worker" in site.each(["worker"], ["refused", "restore", used.backup])[1]
 
 
-def test_other_secret_key__is_told(site: Site, tmp_path: Path) -> None:
-    site.good("backup", str(tmp_path / "site.tar"))
-    other = Site(tmp_path / "other", {"SECRET_KEY": "another-secret-key-that-is-long-enough-to-be-one"})
-
-    (warning,) = other.good("restore", str(tmp_path / "site.tar"))["warnings"]
+def test_other_secret_key__is_told(used: Used) -> None:
+    (warning,) = used.restored["warnings"]
 
     assert "another SECRET_KEY" in warning
 
 
-def test_check__of_a_good_backup__leaves_the_site_alone(site: Site, other: Site, tmp_path: Path) -> None:
-    site.accept("a")
-    site.good("flush_events")
-    site.good("backup", str(tmp_path / "site.tar"))
-
-    done = other.good("restore", "--check", str(tmp_path / "site.tar"))
-
-    assert (done["events"], done["rows"] > 50) == (1, True)
-    assert other.everything() == []
-
-
+# The tables of an empty site are copied to begin with: to migrate to them is most of a restore's time.
+COPIED = """
+import shutil
+from django.db import connection
+from insight_site.backup import stored_tables
+def copied(_migrations):
+    connection.close()
+    shutil.copyfile({empty!r}, connection.settings_dict["NAME"])
+stored_tables.migrate_to = copied
+"""
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+from django.core.management import call_command
+call_command("restore", {file!r})
+"""
 KILL_AT_ADOPTION = """
 import os, signal
 from events.outbox import adopt
@@ -150,133 +125,97 @@ MOMENTS: dict[str, Callable[[Site], bool]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "moment", ["database half filled", "store half there", pytest.param("store there", marks=pytest.mark.proof)]
-)
-def test_restore__killed__leaves_an_empty_site_and_is_run_again(
-    moment: str, old_backup: tuple[str, dict[str, Any]], other: Site
-) -> None:
-    file, _ = old_backup
-    process = other.start("restore", file)
-    until = time.monotonic() + 120
-    while not MOMENTS[moment](other):
+def kill_at(moment: str, process: subprocess.Popen[str], site: Site) -> None:
+    """Kill a restore at that moment; the site is still an empty one."""
+    until = time.monotonic() + 300
+    while not MOMENTS[moment](site):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert nothing_in(site)
 
-    assert other.database.exists() is False or other.database.stat().st_size == 0 or not other.tables()
+
+def nothing_in(site: Site) -> bool:
+    return site.database.exists() is False or site.database.stat().st_size == 0 or not site.tables()
+
+
+@pytest.mark.parametrize("moment", ["store half there", pytest.param("store there", marks=pytest.mark.proof)])
+def test_backup_of_0_3__never_migrated_and_its_restore_killed__is_migrated_by_the_next(
+    moment: str, old_backup: tuple[str, dict[str, Any]], other: Site
+) -> None:
+    file, made = old_backup
+    kill_at(moment, other.start("restore", file), other)
+
     done = other.good("restore", file)
 
-    assert (done["events"], other.good("flush_events")) == (193_840, {"moved": 5})
+    assert (done["rows"], done["events"]) == (made["rows"], 193_840)
+    assert other.each(["migrate", "--check"], ["flush_events"]) == [None, {"moved": 5}]
+    with closing(sqlite3.connect(other.database)) as own:
+        assert own.execute("SELECT count(*) FROM experiments_experiment").fetchone() == (3,)
     assert not [name for name in other.everything() if "restoring" in name]
-    assert sum(other.stored().values()) == 193_845
+    assert other.stored("count(*), count(DISTINCT message_id)")[0] == (193_845, 193_845)
 
 
-FULL = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
-from django.core.management import call_command
-call_command("restore", {file!r})
-"""
-
-
-@pytest.mark.parametrize(
-    "most",
-    [
-        pytest.param(60_000, id="full at once", marks=pytest.mark.proof),
-        pytest.param(3_000_000, id="full in the middle"),
-    ],
-)
-def test_restore__that_can_write_no_more__says_so_in_a_sentence_and_is_run_again(
-    most: int, old_backup: tuple[str, dict[str, Any]], other: Site
+def test_restore__killed_or_without_room__leaves_an_empty_site_and_is_run_again(
+    used: Used, used_site: Site, other: Site, site: Site, tmp_path: Path
 ) -> None:
-    file, _ = old_backup
+    kill_at("database half filled", other.start("restore", used.backup), other)
 
-    process = other.start_python(FULL.format(most=most, file=file))
-    _, said = process.communicate()
+    copied = COPIED.format(empty=str(site.database))
+    in_the_middle = (site.database.stat().st_size + used_site.database.stat().st_size) // 2
+    for most in (60_000, in_the_middle):
+        status, _, said = ended(other.start_python(copied + FULL.format(most=most, file=used.backup)))
+        assert status != 0
+        last = said.splitlines()[-1]
+        assert "CommandError: " in last, said
+        assert any(text in last for text in ("could not be written", "take the rows of the backup")), last
+        assert nothing_in(other)
 
-    assert process.returncode != 0
-    assert "CommandError: " in said.splitlines()[-1], said
-    assert any(text in said.splitlines()[-1] for text in ("could not be written", "take the rows of the backup")), said
-    assert other.good("restore", file)["events"] == 193_840
-
-
-def test_restore__killed_before_the_store_is_marked__is_finished_by_the_next(
-    site: Site, other: Site, tmp_path: Path
-) -> None:
-    site.accept("a")
-    site.good("flush_events")
-    site.accept("b")
-    file = str(tmp_path / "site.tar")
-    site.good("backup", file)
-    status, _, _ = ended(other.start_python(KILL_AT_ADOPTION.format(file=file)))
+    # The next one begins anew, and is killed before the store is marked: its rows are there already.
+    status, _, _ = ended(other.start_python(copied + KILL_AT_ADOPTION.format(file=used.backup)))
     assert status == -signal.SIGKILL
-    site.good("backup", str(tmp_path / "later.tar"))
-
+    used_site.good("backup", str(tmp_path / "later.tar"))
     assert "another backup" in other.refused("restore", str(tmp_path / "later.tar"))
-    assert other.good("restore", file)["waiting"] == 1
+    done = other.good("restore", used.backup)
 
-    assert other.good("flush_events") == {"moved": 1}
-    assert other.message_ids() == {"1:s:a": 1, "1:s:b": 1}
+    assert (done["events"], done["waiting"], other.good("flush_events")) == (2, 2, {"moved": 2})
+    assert not [name for name in other.everything() if "restoring" in name]
+    assert other.message_ids() == {f"1:s:{name}": 1 for name in "abcd"}
 
 
-def test_older_database__beside_the_newer_store__neither_loses_nor_doubles(site: Site, tmp_path: Path) -> None:
-    site.accept("stored before")
-    site.good("flush_events")
-    site.accept("waits at the backup", "waits longer")
-    site.good("backup", str(tmp_path / "site.tar"))
-    site.good("flush_events")
-    site.accept("stored after")
-    site.good("flush_events")
+def test_older_database__beside_the_newer_store__neither_loses_nor_doubles(
+    used: Used, used_site: Site, tmp_path: Path
+) -> None:
+    site = used_site
+    assert site.each(["flush_events"], ["accept", "e"], ["flush_events"])[::2] == [{"moved": 2}, {"moved": 1}]
     os.rename(site.database, tmp_path / "lost.sqlite3")
     site.database.with_name("site.sqlite3-wal").unlink(missing_ok=True)
-    assert "--keep-store when it is newer" in site.refused("restore", str(tmp_path / "site.tar"))
+    assert "--keep-store when it is newer" in site.refused("restore", used.backup)
+    # What a restore of everything that was killed leaves: the next keeps what is there now.
+    (site.folder / "events" / "_restoring.json").write_text('{"made_at": "before", "keep_store": false}')
 
-    done = site.good("restore", "--keep-store", str(tmp_path / "site.tar"))
+    done = site.good("restore", "--keep-store", used.backup)
 
     assert (done["known"], done["waiting"]) == (2, 0)
-    site.accept("stored before", "waits at the backup", "stored after", "new")  # senders who got no answer repeat
-    assert site.good("flush_events") == {"moved": 1}
-    names = ["stored before", "waits at the backup", "waits longer", "stored after", "new"]
-    assert site.message_ids() == {f"1:s:{name}": 1 for name in names}
+    # Senders who got no answer repeat.
+    assert site.each(["accept", "a", "c", "e", "new"], ["flush_events"])[1] == {"moved": 1}
+    assert site.message_ids() == {f"1:s:{name}": 1 for name in ("a", "b", "c", "d", "e", "new")}
 
 
-def test_keep_store__after_a_restore_of_everything_was_killed__keeps_what_is_there_now(
-    site: Site, other: Site, tmp_path: Path
-) -> None:
-    site.accept("a")
-    site.good("flush_events")
-    site.good("backup", str(tmp_path / "site.tar"))
-    shutil.copytree(site.folder / "events", other.folder / "events")
-    (other.folder / "events" / "_restoring.json").write_text('{"made_at": "before", "keep_store": false}')
-
-    other.good("restore", "--keep-store", str(tmp_path / "site.tar"))
-
-    assert other.message_ids() == {"1:s:a": 1}
-
-
-def test_keep_store__without_a_store__is_refused(site: Site, other: Site, tmp_path: Path) -> None:
-    site.good("backup", str(tmp_path / "site.tar"))
-
-    assert "--keep-store: There is no event store" in other.refused(
-        "restore", "--keep-store", str(tmp_path / "site.tar")
-    )
+def test_keep_store__without_a_store__is_refused(used: Used, other: Site) -> None:
+    assert "--keep-store: There is no event store" in other.refused("restore", "--keep-store", used.backup)
 
 
 def test_older_store__beside_the_newer_database__is_refused_by_flush_and_doctor(
-    site: Site, other: Site, tmp_path: Path
+    used_site: Site, restored_site: Site
 ) -> None:
-    site.accept("a")
-    site.good("flush_events")
-    site.good("backup", str(tmp_path / "site.tar"))
-    site.accept("b")
-    site.good("flush_events")
-    other.good("restore", str(tmp_path / "site.tar"))
-    os.rename(site.folder / "events", tmp_path / "newer")
-    os.rename(other.folder / "events", site.folder / "events")
-    site.accept("c")
+    site = used_site
+    assert site.each(["flush_events"], ["accept", "e"])[0] == {"moved": 2}
+    shutil.rmtree(site.folder / "events")
+    os.rename(restored_site.folder / "events", site.folder / "events")
 
     assert "belongs to another database" in site.refused("flush_events")  # marked anew, so it can't be mistaken
     status, out, _ = site.run("doctor", "--json")
