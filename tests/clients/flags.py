@@ -4,9 +4,10 @@ import http.client
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from experiments.draw.bucketing import STEPS, bucket_ranges, unit_hash
 from tests.clients.conftest import HERE, PYTHON
 from tests.clients.server import Site
 from tests.conftest import missing
@@ -42,6 +43,27 @@ for given in json.loads(GIVEN):
     for override in overrides:
         set_override(key=given["key"], **override)
 """
+
+
+def edges_first(people: list[dict[str, Any]], edges: Mapping[str, Collection[int]]) -> list[dict[str, Any]]:
+    """Those come first who draw an edge or the number below it: the first few show what all would show of edges.
+
+    Args:
+        people: with their `id`.
+        edges: in steps of 0.01 %, by the seed under which units are drawn.
+    """
+    numbers = {seed: {number for edge in own for number in (edge - 1, edge)} for seed, own in edges.items()}
+
+    def is_inside(one: dict[str, Any]) -> bool:
+        return all(round(unit_hash(seed, one["id"]) * STEPS) not in own for seed, own in numbers.items())
+
+    return sorted(people, key=is_inside)
+
+
+def arm_edges(coverage: int, weights: Sequence[int]) -> set[int]:
+    """Where the arms begin and end, in steps."""
+    ranges = bucket_ranges(len(weights), coverage / STEPS, [weight / STEPS for weight in weights])
+    return {round(edge * STEPS) for one in ranges for edge in one}
 
 
 def issue(site: Site, *given: tuple[str, int | None, list[str]]) -> list[str]:

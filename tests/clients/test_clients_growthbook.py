@@ -1,6 +1,6 @@
-"""One draw everywhere: 10,000 units × 6 experiments by both local SDKs, our own draw and `assign`.
+"""One draw everywhere: many units × 6 experiments by both local SDKs, our own draw and `assign`.
 
-OFREP answers for the first 2,000 of them, since all take it more than a minute.
+OFREP answers for the first fifth of them, since all take it more than a minute.
 """
 
 import json
@@ -16,11 +16,12 @@ import pytest
 
 from experiments.draw.bucketing import unit_hash
 from experiments.draw.evaluation import Arm, Flag, Row, Slot, draw
-from tests.clients.flags import arms, ask, create, evaluate, issue
+from tests.clients.flags import arm_edges, arms, ask, create, edges_first, evaluate, issue
 from tests.clients.server import ROOT, Site
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
-UNITS, BY_HTTP = 10_000, 2_000
+UNITS = 10_000
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
 PAYS = {"any": [{"trait": "spent", "at_least": 10}]}
 SEEDS = {flag: f"9f2c41d07ab{at}" for at, flag in enumerate("abcdef")} | {"a": "roll"}
@@ -60,6 +61,9 @@ def people() -> list[dict[str, Any]]:
         member = [name for name, is_in in (("ios", platform == "ios"), ("payers", spent >= 10)) if is_in]
         unit = shapes[n % 5].format(n=n, x=chance.getrandbits(128))
         found.append({"id": unit, "segments": member, "traits": traits})
+    edges = {SEEDS[flag]: set[int]().union(*(arm_edges(row[2], row[3]) for row in rows)) for flag, rows in ROWS.items()}
+    edges |= {"layer:gb": {0, 5_000}, "holdout:2026h2": {500}}
+    found = edges_first(found, edges)
     found[0]["id"] = "x5474"  # it draws exactly 0.8 under the seed `roll`, the edge of the first arm of a
     return found
 
@@ -140,21 +144,23 @@ def by_command(site: Site, people: list[dict[str, Any]]) -> list[list[str]]:
     return [list(unit) for unit in zip(*columns, strict=True)]
 
 
-def test_all_doors__for_10000_units_and_6_experiments__agree(
-    site: Site, keys: list[str], people: list[dict[str, Any]]
+@pytest.mark.parametrize("units", first_in_ci([1_500, UNITS]))
+def test_all_doors__for_many_units_and_6_experiments__agree(
+    units: int, site: Site, keys: list[str], people: list[dict[str, Any]]
 ) -> None:
+    everybody, people, by_http = people, people[:units], units // 5
     flags = [f"gb-{flag}" for flag in ROWS]
     attributes = [{"id": one["id"], "segments": one["segments"]} for one in people]
 
-    ours = by_our_own_draw(people)
+    ours = by_our_own_draw(everybody)
     python = evaluate("python", "growthbook", site, keys[0], units=attributes, flags=flags)
     node = evaluate("node", "growthbook", site, keys[0], units=attributes, flags=flags)
-    ofrep = by_ofrep(site, keys[1], people[:BY_HTTP])
+    ofrep = by_ofrep(site, keys[1], people[:by_http])
     command = by_command(site, people)
 
     assert unit_hash("roll", "x5474") == 0.8
     assert ours[0][0] == "arm1"
-    assert [len(other) for other in (python, node, ofrep, command)] == [UNITS, UNITS, BY_HTTP, UNITS]
+    assert [len(other) for other in (python, node, ofrep, command)] == [units, units, by_http, units]
     for other in (python, node, ofrep, command):
         assert [(mine, theirs) for mine, theirs in zip(ours, other, strict=False) if mine != theirs] == []
     shares = [sum(unit[at] != "default" for unit in ours) / UNITS for at in range(6)]
