@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,7 +17,9 @@ from django.apps import apps
 from django.db import migrations
 from django.db.migrations.loader import MigrationLoader
 
+from tests.clients.server import migrated_file
 from tests.conftest import missing
+from tests.once import once
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -40,8 +43,15 @@ def migrated(database: str, *how: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return migrated(f"sqlite:///{tmp_path_factory.mktemp('fresh') / 'site.sqlite3'}")
+def fresh() -> dict[str, Any]:
+    """The tables of a database that was empty before."""
+
+    def make(folder: Path) -> None:
+        shutil.copyfile(migrated_file(), folder / "site.sqlite3")
+        (folder / "tables.json").write_text(json.dumps(migrated(f"sqlite:///{folder / 'site.sqlite3'}")))
+
+    found: dict[str, Any] = json.loads((once("fresh_tables", make) / "tables.json").read_text())
+    return found
 
 
 def test_fresh_database__of_each_app_of_ours__begins_with_one_squash_that_fills_no_old_rows() -> None:

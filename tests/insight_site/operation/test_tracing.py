@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.clients.server import ROOT, Site, running_site
+from tests.clients.server import ROOT, Site, migrated_database
 from tests.conftest import missing
 from tests.insight_site.operation.watched_site import working
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 PACKAGES = Path(os.environ.get("INSIGHT_OTEL", ROOT / ".venv-clients" / "otel"))
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-SECONDS = 60.0
+SECONDS = 240.0
 PUT_IN_A_REQUEST = """
 import structlog
 from runs.queue.put import put
@@ -55,8 +55,10 @@ def spans(tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[dict[str, Any
 @pytest.fixture
 def site(spans: tuple[str, Any], tmp_path: Path) -> Iterator[Site]:
     given = {"OTEL_EXPORTER_OTLP_ENDPOINT": spans[0], "PYTHONPATH": str(PACKAGES), "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    with running_site(tmp_path, **given) as site:
+    with migrated_database(tmp_path) as url:
+        site = Site(tmp_path, url, **given)
         yield site
+        site.stop()
 
 
 def wait(look: Callable[[], list[dict[str, Any]]], found: Callable[[list[dict[str, Any]]], bool]) -> list[Any]:
@@ -70,6 +72,7 @@ def wait(look: Callable[[], list[dict[str, Any]]], found: Callable[[list[dict[st
 def test_request__with_a_traceparent__is_a_span_below_it_with_its_queries_and_names_it_in_the_log(
     site: Site, spans: tuple[str, Any]
 ) -> None:
+    site.start("/readyz")
     (key,) = site.issue_keys(1)
     body = {"batch": [{"type": "track", "event": "Opened", "userId": "somebody", "messageId": "m1"}]}
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -8,14 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.clients.server import Site, fresh_database
+from tests.clients.server import Site, migrated_database
 from tests.conftest import missing
 from tests.insight_site.operation.watched_site import working
 from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 SCHEDULES = 30
-SECONDS = 60.0
+SECONDS = 240.0
 SET = """
 from datetime import timedelta
 from django.utils import timezone
@@ -45,11 +45,10 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("DATABASE_URL", address)
     else:
         monkeypatch.delenv("DATABASE_URL", raising=False)
-    with fresh_database(tmp_path) as url:
+    with migrated_database(tmp_path) as url:
         notes = str(tmp_path / "notes")
         site = Site(tmp_path, url, PRETEND_NOTES=notes, WORKERS="1")
         site.environment["DJANGO_SETTINGS_MODULE"] = "tests.runs.queue.pretend.settings"
-        site.manage("migrate", "-v0")
         yield site
 
 

@@ -13,10 +13,13 @@ def sleep_in_quick(seconds: int) -> None:
 
 
 def never_ends(file: str) -> None:
-    """And has a process of its own, which must end with it."""
-    if not os.fork():
+    """And has a process of its own, which must end with it; writes down both."""
+    child = os.fork()
+    if not child:
         time.sleep(600)
-    Path(file).write_text(str(os.getpid()))
+    unfinished = Path(f"{file}.unfinished")
+    unfinished.write_text(f"{os.getpid()} {child}")
+    unfinished.rename(file)
     time.sleep(600)
 
 
