@@ -1,4 +1,7 @@
-"""S22: with 300,000 event names, and long ones, every page stays under 1 MB."""
+"""S22: with 300,000 event names, and long ones, every page stays under 1 MB.
+
+CI sends 50,000, which take two megabytes and more wherever all of them are listed.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,21 +16,21 @@ from events.catalogue import refresh
 from events.models import UnitTraits
 from events.schema import EVENT_BYTES, NAME_CHARS
 from tests.attacks import routes
+from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
-NAMES = 300_000
 MEGABYTE = 1_000_000
 BEGAN = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
 
-def fill_store() -> None:
+def fill_store(flood: int) -> None:
     """A busy event, and a flood of names that were sent once; the first hundred are as long as the door takes them."""
-    names = [f"{'<b>&"' * 60}{n}"[:NAME_CHARS] if n < 100 else f"flood {n}" for n in range(NAMES)]
+    names = [f"{'<b>&"' * 60}{n}"[:NAME_CHARS] if n < 100 else f"flood {n}" for n in range(flood)]
     people = 2_000
-    count = NAMES + 2 * people
-    moments = [BEGAN + timedelta(seconds=n % 86_000) for n in range(NAMES)]
+    count = flood + 2 * people
+    moments = [BEGAN + timedelta(seconds=n % 86_000) for n in range(flood)]
     columns: dict[str, Any] = {
-        "user_id": [f"u{n % people}" for n in range(NAMES)] + 2 * [f"u{n}" for n in range(people)],
+        "user_id": [f"u{n % people}" for n in range(flood)] + 2 * [f"u{n}" for n in range(people)],
         "event": [*names, *["signup"] * people, *["invite"] * people],
         "time": [*moments, *[BEGAN] * people, *[BEGAN + timedelta(days=1)] * people],
         "properties": ["{}"] * count,
@@ -39,9 +42,12 @@ def fill_store() -> None:
 
 
 @pytest.mark.slow
-def test_pages__with_300_000_event_names__stay_small(admin_client: Client, settings: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flood", first_in_ci([50_000, 300_000]))
+def test_pages__with_very_many_event_names__stay_small(
+    flood: int, admin_client: Client, settings: Any, tmp_path: Path
+) -> None:
     settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "events"), str(tmp_path / "explore")
-    fill_store()
+    fill_store(flood)
     routes.make_site()
     fat = {f"t{n}": "x" * (EVENT_BYTES // 16) for n in range(30)}
     UnitTraits.objects.bulk_create(UnitTraits(user_id=f"fat {n}", traits=fat) for n in range(100))
