@@ -4,7 +4,7 @@ from math import exp, lgamma, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -35,8 +35,10 @@ def exact_loss(zero: tuple[int, int], one: tuple[int, int]) -> float:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(COUNTS, COUNTS)
+@example((0, 0), (0, 150))
+@example((150, 3), (120, 0))
 def test_beta_binomial__whole_numbers__equal_the_exact_sums(zero: tuple[int, int], one: tuple[int, int]) -> None:
     control, variant = (Mean.from_counts(yes, yes + no) for yes, no in (zero, one))
     found = computed(beta_binomial(control, variant))
@@ -49,8 +51,10 @@ def test_beta_binomial__whole_numbers__equal_the_exact_sums(zero: tuple[int, int
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(COUNTS, COUNTS, st.sampled_from([(0.5, 0.5), (1.0, 1.0), (20.0, 80.0)]))
+@example((0, 0), (0, 150), (0.5, 0.5))
+@example((150, 3), (120, 0), (20.0, 80.0))
 def test_beta_binomial__arms_swapped__turn_the_answer(
     zero: tuple[int, int], one: tuple[int, int], prior: tuple[float, float]
 ) -> None:

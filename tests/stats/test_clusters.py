@@ -25,6 +25,8 @@ from stats.instrument.five_moments import iv_moments_adjusted
 from stats.instrument.validity import instrument_inequalities
 from stats.results import NotComputable, Reason
 from stats.stratified import clustered_risk_difference
+from tests.marks import first_in_ci
+from tests.rates import at_least, at_most
 from tests.stats.make import computed
 
 type Floats = NDArray[np.float64]
@@ -276,11 +278,13 @@ def test_randomisation__third_arm__is_left_out() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arms", [(5, 20), (8, 8), (15, 15)])
-def test_unequal_clusters__no_effect__false_alarms_near_five_percent(arms: tuple[int, int]) -> None:
-    """CR1 with G - 1 gave 12 to 16 % here. Binomial(1000, .075) reaches 100 in .3 %."""
+@pytest.mark.parametrize("runs", first_in_ci([300, 1_000]))
+def test_unequal_clusters__no_effect__false_alarms_near_five_percent(runs: int, arms: tuple[int, int]) -> None:
+    """CR1 with G - 1 gave 12 to 16 % here; the audit, 3.5 to 7 %."""
     rng = np.random.default_rng(8)
     alarms = 0
-    for _ in range(1_000):
+    for _ in range(runs):
         outcome, _reached, nudge, cluster = audit.draw(rng, arms, 1.2)
         alarms += computed(cluster_difference(outcome, nudge, cluster)).p_value < 0.05
-    assert 20 <= alarms <= 100
+    assert at_most(alarms, runs, 0.075)
+    assert at_least(alarms, runs, 0.035)
