@@ -31,6 +31,8 @@ from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
 from stats.sequential.boundaries import bounds, spent
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.marks import first_in_ci
+from tests.rates import at_most
 
 LABELS = ("control", "nudge", "placebo")
 DESIGN = Design("arm", "control", ("kept",), behaviour="did", placebo="placebo")
@@ -350,12 +352,18 @@ def test_looks__found_against_the_placebo__keeps_it_at_the_last() -> None:
 
 # ── What it must show, small ──────────────────────────────────────────────────
 @pytest.mark.slow
-@pytest.mark.parametrize("direct", [0.010, 0.015, 0.020])
-def test_placebo__direct_effect_alone__no_verdict_on_the_behaviour(direct: float) -> None:
-    """Review B2: the pretest gave CAUSES in 16 to 25 %. Binomial(60, .05) stays at or below 9 in 99.9 %."""
-    codes = [analyze("data", DESIGN, units(draw(30_000, seed, direct=direct))).verdict.code for seed in range(60)]
+@pytest.mark.parametrize(
+    ("directs", "runs"), first_in_ci([((0.010, 0.015, 0.020), 20), ((0.010,), 60), ((0.015,), 60), ((0.020,), 60)])
+)
+def test_placebo__direct_effect_alone__no_verdict_on_the_behaviour(directs: tuple[float, ...], runs: int) -> None:
+    """Review B2: the pretest gave CAUSES in 16 to 25 %."""
+    codes = [
+        analyze("data", DESIGN, units(draw(30_000, seed, direct=direct))).verdict.code
+        for direct in directs
+        for seed in range(runs)
+    ]
 
-    assert sum(code in (Code.CAUSES, Code.HARMS) for code in codes) <= 9
+    assert at_most(sum(code in (Code.CAUSES, Code.HARMS) for code in codes), len(codes), 0.05)
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from experiments.plan.planned import Planned
 from reporting.document import dump, load
 from stats.results import NotComputable, Reason, computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.marks import first_in_ci
+from tests.rates import at_most
 
 TODAY = date(2026, 4, 1)
 CLEAN = Audit(0, 0, {})
@@ -277,14 +279,15 @@ def test_unequal_splits__whole_groups_are_not_compared_and_say_why() -> None:
 
 
 @pytest.mark.slow
-def test_unequal_splits__inequalities__reject_at_their_level() -> None:
+@pytest.mark.parametrize("runs", first_in_ci([80, 400]))
+def test_unequal_splits__inequalities__reject_at_their_level(runs: int) -> None:
     rejected = 0
-    for seed in range(400):
+    for seed in range(runs):
         found = unequal(seed, n=4_000)
         pair = CellData(found.cells, ("window:21-27",), {}, same_split=False).pair("window:21-27", 1)
         test = pair.inequalities()
         rejected += computable(test) and test.p_value < 0.05
-    assert rejected <= 35  # 99.9 % of binomials of 400 at .05
+    assert at_most(rejected, runs, 0.05)
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
 from experiments.plan.question import Question
 from tests.experiments.ask import opened
-from tests.marks import first_is_fast
+from tests.marks import first_in_ci, first_is_fast
 from tests.postgres import hits_table
 from tests.simulated import experiment_table
 
@@ -108,7 +108,7 @@ def pooled(answers: Answers, text: str, arm: int) -> tuple[int, Any, Any]:
     return int(n.sum()), mean, (total + np.einsum("c,ca,cb->ab", n, apart, apart)) / (n.sum() - 1)
 
 
-@pytest.fixture(scope="module", params=["step", "sample_ratio"])
+@pytest.fixture(scope="module", params=first_in_ci(["sample_ratio", "step"]))
 def world(request: Any) -> Simulation:
     return simulate(WORLDS[request.param], 400, 7)
 
