@@ -249,7 +249,7 @@ EVENTS = st.tuples(st.sampled_from("uvw"), st.sampled_from(["signup", "play"]), 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), end_step=st.integers(0, 48 * 16))
 def test_outcomes__any_small_log__equal_the_slow_computation(
     engine: Any, clock: Clock, rows: Rows, end_step: int
@@ -269,7 +269,7 @@ def test_outcomes__any_small_log__equal_the_slow_computation(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), gap=st.integers(1, 5))
 def test_survival_and_curve__any_small_log__equal_the_slow_computation(
     engine: Any, clock: Clock, rows: Rows, gap: int

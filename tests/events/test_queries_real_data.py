@@ -1,12 +1,16 @@
 """The figures of public logs, reproduced through `import_events` and the queries."""
 
+import shlex
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 
 from events import warehouse
 from events.counting import queries
@@ -14,16 +18,36 @@ from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
 from events.windows import Clock, DayMode, Window, data_end
 
-MESSAGES = "--separator , --user source --time weight --time-format unix_s --event-name message --properties target"
+# What `import_events` is told of each file.
+LOGS = {
+    "messages": [
+        "CollegeMsg.txt --separator ' ' --user source --time weight --time-format unix_s --event-name message "
+        "--properties target"
+    ],
+    "365": [
+        "365_student_info.csv --user student_id --time date_registered --event-name register",
+        "365_student_engagement.csv --user student_id --time date_watched --event-name watch",
+    ],
+    "cdnow": [
+        "CDNOW_master.txt --separator whitespace --user customer_id --time date --time-format %Y%m%d --event-name buy "
+        "--properties number_of_cds dollar_value"
+    ],
+}
 
 
-@pytest.fixture(autouse=True)
-def own_store(settings: Any, tmp_path: Path) -> None:
-    settings.EVENTS_URL = str(tmp_path / "store")
+@pytest.fixture(scope="module")
+def stores(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The store of a log, imported once for all tests that ask it: importing is most of their time."""
 
+    @cache
+    def store(name: str) -> str:
+        place = str(tmp_path_factory.mktemp(name) / "store")
+        with override_settings(EVENTS_URL=place):
+            for file, *options in map(shlex.split, LOGS[name]):
+                call_command("import_events", str(real_data / "events" / file), *options, verbosity=0)
+        return place
 
-def load(path: Path, options: str, **replaced: str) -> None:
-    call_command("import_events", str(path), *[replaced.get(word, word) for word in options.split()], verbosity=0)
+    return store
 
 
 def ground(house: Any, clock: Clock) -> Basis:
@@ -40,8 +64,10 @@ CURVES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(DayMode))
-def test_college_messages__day_n_of_both_clocks__equal_the_known_table(real_data: Path, mode: DayMode) -> None:
-    load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
+def test_college_messages__day_n_of_both_clocks__equal_the_known_table(
+    stores: Callable[[str], str], settings: Any, mode: DayMode
+) -> None:
+    settings.EVENTS_URL = stores("messages")
 
     with warehouse.connect() as house:
         b = ground(house, Clock(mode))
@@ -52,8 +78,8 @@ def test_college_messages__day_n_of_both_clocks__equal_the_known_table(real_data
 
 
 @pytest.mark.slow
-def test_college_messages__aha_table__equals_the_known_counts(real_data: Path) -> None:
-    load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
+def test_college_messages__aha_table__equals_the_known_counts(stores: Callable[[str], str], settings: Any) -> None:
+    settings.EVENTS_URL = stores("messages")
     definitions: Any = {
         "r": parse_retention("window:14-34"),
         "people": parse_metric("count:message#target:0-6"),
@@ -79,9 +105,8 @@ def test_college_messages__aha_table__equals_the_known_counts(real_data: Path) -
 
 
 @pytest.mark.slow
-def test_365__registrations_and_lectures__equal_the_known_shares(real_data: Path) -> None:
-    load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
-    load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
+def test_365__registrations_and_lectures__equal_the_known_shares(stores: Callable[[str], str], settings: Any) -> None:
+    settings.EVENTS_URL = stores("365")
     days = {0: 13172, 1: 3266, 7: 1014, 14: 683, 30: 398}
     windows: Any = {"a": "window:1-7", "b": "window:8-30", "c": "window:31-60", "d": "active_days:0-6"}
 
@@ -102,12 +127,10 @@ def test_365__registrations_and_lectures__equal_the_known_shares(real_data: Path
 
 
 @pytest.mark.slow
-def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zeros(real_data: Path) -> None:
-    load(
-        real_data / "events/CDNOW_master.txt",
-        "--separator whitespace --user customer_id --time date --time-format %Y%m%d --event-name buy "
-        "--properties number_of_cds dollar_value",
-    )
+def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zeros(
+    stores: Callable[[str], str], settings: Any
+) -> None:
+    settings.EVENTS_URL = stores("cdnow")
     texts: Any = {"a": "window:1-30", "b": "window:31-60", "c": "window:61-90", "d": "window:91-180"}
     texts |= {"cds": "sum:buy:number_of_cds:0-0", "all": "count:buy:0-0"}
 
@@ -124,9 +147,8 @@ def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zero
 
 
 @pytest.mark.slow
-def test_365__monthly_cohorts__equal_the_known_shares(real_data: Path) -> None:
-    load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
-    load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
+def test_365__monthly_cohorts__equal_the_known_shares(stores: Callable[[str], str], settings: Any) -> None:
+    settings.EVENTS_URL = stores("365")
     known = {date(2021, 12, 1): (632, 3582), date(2022, 3, 1): (719, 3711), date(2022, 6, 1): (681, 4237)}
     known[date(2022, 8, 1)] = (1209, 5588)
 
@@ -142,11 +164,10 @@ def test_365__monthly_cohorts__equal_the_known_shares(real_data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_cdnow__cohorts_by_month_of_first_purchase__equal_the_known_sizes_and_repeats(real_data: Path) -> None:
-    load(
-        real_data / "events/CDNOW_master.txt",
-        "--separator whitespace --user customer_id --time date --time-format %Y%m%d --event-name buy",
-    )
+def test_cdnow__cohorts_by_month_of_first_purchase__equal_the_known_sizes_and_repeats(
+    stores: Callable[[str], str], settings: Any
+) -> None:
+    settings.EVENTS_URL = stores("cdnow")
     known = {1: (7846, [1157, 964, 810]), 2: (8476, [1312, 980, 783]), 3: (7248, [1032, 752, 756])}
 
     with warehouse.connect() as house:

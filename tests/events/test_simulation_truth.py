@@ -9,6 +9,7 @@ from scipy import special, stats
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from events.simulation.people import active_days, draw_people
 from events.simulation.worlds import SMOOTH_SCALE
+from tests.marks import first_in_ci
 from tests.simulated import experiment_table
 
 SHARES, MEANS = np.array([0.35, 0.30, 0.20, 0.15]), np.array([-0.5, 0.0, 0.2, 0.7])
@@ -232,23 +233,25 @@ def wald(simulation: Simulation) -> tuple[float, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["step", "smooth", "no_effect", "forced"])
-def test_wald__over_several_seeds__meets_the_truth_within_sampling_error(name: str) -> None:
+@pytest.mark.parametrize("seeds", first_in_ci([2, 6]))
+def test_wald__over_several_seeds__meets_the_truth_within_sampling_error(seeds: int, name: str) -> None:
     scores = []
-    for seed in range(6):
+    for seed in range(seeds):
         simulation = simulate(WORLDS[name], 20_000, seed)
         estimate, error = wald(simulation)
         scores.append((estimate - truth(simulation)["wald"]) / error)
 
     assert max(abs(score) for score in scores) < 4
-    assert abs(np.mean(scores)) < 3.5 / np.sqrt(6)
+    assert abs(np.mean(scores)) < 3.5 / np.sqrt(seeds)
 
 
 @pytest.mark.slow
-def test_wald__spillover_by_guild__meets_the_truth_and_by_user_falls_short() -> None:
+@pytest.mark.parametrize("seeds", first_in_ci([2, 4]))
+def test_wald__spillover_by_guild__meets_the_truth_and_by_user_falls_short(seeds: int) -> None:
     by_guild: list[float] = []
     by_user: list[float] = []
     true_first_stage: list[float] = []
-    for seed in range(4):
+    for seed in range(seeds):
         arms = draw_arms(WORLDS["spillover"], 20_000, seed, by_guild=True)
         for found, chosen in ((by_guild, arms), (by_user, None)):
             simulation = simulate(WORLDS["spillover"], 20_000, seed, arms=chosen)

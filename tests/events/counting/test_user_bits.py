@@ -56,7 +56,7 @@ def table(engine: Any, found: list[Row], name: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 @pytest.mark.parametrize("signup", ["signup", "*"])
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=logs)
 def test_people__of_any_parts__are_those_of_a_plain_count(
     engine: Any, clock: Clock, signup: str, parts: list[list[Row]]
