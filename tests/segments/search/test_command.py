@@ -1,6 +1,7 @@
 """`segment_units` from end to end: real data of a game, a world with planted groups, and what it refuses."""
 
 import json
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from django.core.management import CommandError, call_command
 
 from events.simulation import WORLDS, simulate, write_files
 from segments.models import Membership, SegmentationRun, SegmentVersion
+from segments.search import composition
+from segments.search.segmentation import Options
 
 pytestmark = pytest.mark.django_db
 ORIGIN = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
@@ -80,7 +83,9 @@ def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path,
 
 @pytest.mark.slow
 @pytest.mark.once
-def test_planted_groups__published__every_unit_is_placed(store: Path) -> None:
+def test_planted_groups__published__every_unit_is_placed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = partial(Options, resamples=(10, 5), null_draws=(19, 19), seeds=2, measure_rows=500, picture_rows=300)
+    monkeypatch.setattr(composition, "Options", fewer)
     write_files(simulate(WORLDS["planted_groups"], 2_500, 11), store / "world")
     call_command("import_events", str(store / "world/events.parquet"), *ORIGIN, "--json", stdout=StringIO())
     options = ("--signup-event", "signup", "--window", "0", "13", "--retention", "window:21-27", "--publish", "style")
