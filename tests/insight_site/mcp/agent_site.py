@@ -1,6 +1,7 @@
 """The agents' server as it runs for real: a process of its own on a loopback port, over a database of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.clients.server import ROOT, START_SECONDS, Site
+from tests.clients.server import ROOT, START_SECONDS, Site, migrated_file
 from tests.loops import in_a_loop
 
 KEYS = """
@@ -37,7 +38,7 @@ class AgentSite(Site):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, f"sqlite:///{folder / 'own.sqlite3'}")
-        self.manage("migrate", "-v0")
+        shutil.copyfile(migrated_file(), folder / "own.sqlite3")
         self.keys: dict[str, str] = self.run(KEYS)
         self.mcp = f"{self.url}/mcp"
 
