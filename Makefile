@@ -15,7 +15,7 @@ PORT ?= 8000
 
 SBOM ?= var/sbom.json
 
-.PHONY: help audit sbom setup clients engines check lint test test-database test-engines test-deploy fast slow demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
+.PHONY: help audit sbom setup warm clients engines check lint test test-database test-engines test-deploy fast slow demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,10 @@ clients: setup  ## install the published clients that tests/clients drives
 
 engines: setup  ## make .venv-spark, with Spark, for test-engines
 	@sh tools/engines.sh
+
+# Whatever starts a worker would compile for a minute otherwise, each time anew where the worker is ended before.
+warm: setup  ## compile once what workers compile when they start
+	@DJANGO_SETTINGS_MODULE=insight_site.settings $(PY) -c "import django; django.setup(); from runs.queue import warm; warm.is_needed() and warm.warm_up()"
 
 READY := setup
 # Beside the tests, since mypy alone would leave the second core idle; what lint says comes at the end, whole.
@@ -67,17 +71,17 @@ PART_browser := tests/browser -m "not proof"
 # Without what `make test-database` runs too: a site in production has PostgreSQL. `make check` has SQLite.
 PART_rest := --ignore=tests/browser -m "(not django_db or once) and not proof"
 
-test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
+test: clients warm  ## the whole test suite; PART=browser or PART=rest for one half of it
 	$(PYTEST) $(PART_$(PART))
 
-test-database: clients  ## the tests that meet the database, on DATABASE_URL
+test-database: clients warm  ## the tests that meet the database, on DATABASE_URL
 	$(PYTEST) --ignore=tests/browser -m "django_db and not once and not proof"
 
 # Collecting the other 7,000 tests, only to leave them out, takes half a minute.
 ENGINES := tests/engines tests/events
 ENGINES_MARK ?= engines
 
-test-engines: engines clients  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
+test-engines: engines clients warm  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
 	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m "$(ENGINES_MARK)" $(ENGINES)
 
 test-deploy: clients  ## the image and what compose starts, in chroots on this machine: root, debootstrap, PostgreSQL
@@ -87,11 +91,11 @@ docs: setup  ## the documentation site, in both languages: var/docs/site/index.h
 	@sh tools/docs.sh
 	$(PY) -m tools.docs_site
 
-test-docs: docs clients  ## the built documentation in a browser, and the tutorials followed from a fresh checkout to their end
+test-docs: docs clients warm  ## the built documentation in a browser, and the tutorials followed from a fresh checkout to their end
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/docs_site
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/insight_client tests/tutorials
 
-slow: clients  ## only the slow tests
+slow: clients warm  ## only the slow tests
 	$(PYTEST) -m slow
 
 demo: setup  ## the whole loop on made-up users: truth against found, and a site to look at; SERVE=1 serves it

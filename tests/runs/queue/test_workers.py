@@ -40,7 +40,6 @@ class Site:
             **os.environ,
             "DATABASE_URL": f"sqlite:///{self.database}",
             "EVENTS_URL": str(folder / "events"),
-            "COMPILED_DIR": str(folder / "compiled"),
             "DJANGO_SETTINGS_MODULE": "tests.runs.queue.pretend.settings",
             "WORKERS": "1",
             "WORKER_GRACE_SECONDS": "2",
