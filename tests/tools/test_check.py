@@ -2,12 +2,15 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from insight_site.glossary.terms import Term
-from tools.check import korean, packages, pages, sources
+from tests.attacks.register import HELD
+from tools.check import korean, pages, sources
+from tools.docs_site import sources as site_sources
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_links__inside_the_repository__lead_somewhere() -> None:
     ],
 )
 def test_licence__gpl_and_agpl__bind_and_the_lesser_one_does_not(licence: str, is_copyleft: bool) -> None:
-    assert packages.is_copyleft(licence) is is_copyleft
+    assert sources.is_copyleft(licence) is is_copyleft
 
 
 TABLE = "| English | Korean | never |\n|---|---|---|\n| arm | **실험군** | 팔 (팔로워) |\n| nudge | 넛지 | |\n"
@@ -120,3 +123,37 @@ def test_map__of_the_repository__leads_past_no_folder(tmp_path: Path, monkeypatc
     found = list(pages.the_map())
     assert "docs/map.md: tools/gone/ doesn't exist" in found
     assert "docs/map.md: no word of tools/check/" in found
+
+
+NO_METHOD = "# Statistics\n\n## A method\n\nAssumptions: none. Source: a book. When not to use it: never.\n"
+
+
+def test_whole_checks__each_with_a_planted_fault__find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they say of the repository as it is, `make lint` shows."""
+    (tmp_path / "statistics.md").write_text(NO_METHOD, "utf-8")
+    (tmp_path / "security.md").write_text("no table", "utf-8")
+    there = site_sources.source_pages(pages.ROOT)
+    held = HELD | {"S1": replace(HELD["S1"], tests=("attacks/test_routes.py::test_gone",))}
+
+    with monkeypatch.context() as planted:
+        planted.setattr(pages, "DOCS", tmp_path)
+        assert "docs/statistics.md: “A method” doesn't say its formula" in list(pages.statistics())
+        assert "docs/security.md: not the line of S2" in list(pages.register())
+    with monkeypatch.context() as planted:
+        planted.setattr(pages, "HELD", held)
+        assert "tests/attacks/register.py: S1: there is no attacks/test_routes.py::test_gone" in list(pages.register())
+        planted.setattr(site_sources, "source_pages", lambda _root: there | {Path("new.md"): "new.md"})
+        assert list(pages.navigation()) == ["mkdocs.yml: new.md has no place in the navigation"]
+        planted.setattr(sources, "MAY_EXECUTE", ())
+        assert "events/identity/joins.py: only the warehouse runs a question about events" in list(sources.executed())
+
+
+@pytest.mark.slow
+def test_later_imports__files_that_need_no_exception__are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LOADED_LATER", ("stats/results.py", "stats/gone.py"))
+
+    assert list(sources.later_imports()) == [
+        "stats/results.py: imports nothing inside a function, so LOADED_LATER needn't name it",
+        "stats/gone.py: named in LOADED_LATER and not there",
+    ]
+    assert any(line.startswith("segments/api.py: imports ") for line in sources.hidden_imports())

@@ -18,9 +18,9 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     django.setup()
     # After Django is ready, since the glossary and the commands load models.
-    from tools.check import korean, packages, pages, sources  # noqa: PLC0415
+    from tools.check import korean, pages, sources  # noqa: PLC0415
 
-    checks: tuple[Callable[[], Iterable[str]], ...] = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS, *packages.CHECKS)
+    checks: tuple[Callable[[], Iterable[str]], ...] = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS)
     found = sorted(set(chain.from_iterable(check() for check in checks)))
     for line in found:
         print(f"check: {line}")

@@ -1,14 +1,21 @@
-"""What no linter sees in our Python files: traps that a grep finds, and imports inside functions."""
+"""What no linter sees: traps that a grep finds, imports inside functions, and licences of what the lock names.
+
+Nothing in the lock of what runs binds those who run Insight to share their own code.
+"""
 
 import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COPYLEFT = re.compile(r"\bA?GPL|GNU (?:Affero )?General Public", re.IGNORECASE)
+LESSER = re.compile(r"\bLGPL|Lesser|Library", re.IGNORECASE)
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", re.MULTILINE)
 TRAPS = (
     (re.compile(r"\b1(?:\.0)? - [\w.]*cdf\("), "1 - cdf is exactly 0 where sf is not"),
     (re.compile(r"^class Test|^def test_"), "a name with test outside tests/ is collected once a test imports it"),
@@ -151,6 +158,28 @@ def places_of_engine_tests() -> Iterator[str]:
         yield f"Makefile: ENGINES is {looked}, and tests of engines lie in {' '.join(sorted(places))}"
 
 
+def is_copyleft(licence: str) -> bool:
+    """Whether a licence, in the words of a package, is GPL or AGPL; the lesser GPL is not."""
+    return bool(COPYLEFT.search(LESSER.sub("", licence))) and not LESSER.search(licence)
+
+
+def licences() -> Iterator[str]:
+    """Locked packages whose own metadata name a copyleft licence, or that aren't installed, so that none is known."""
+    names = LOCKED.findall((ROOT / "requirements.txt").read_text("utf-8"))
+    if len(names) < 50:
+        yield f"requirements.txt: only {len(names)} locked packages were read"
+    for name in names:
+        try:
+            found = distribution(name).metadata
+        except PackageNotFoundError:
+            yield f"requirements.txt: {name} isn't installed, so its licence isn't known"
+            continue
+        said = [found.get("License-Expression") or "", (found.get("License") or "").split("\n")[0]]
+        said += [one for one in found.get_all("Classifier") or [] if one.startswith("License")]
+        if is_copyleft(" | ".join(said)):
+            yield f"requirements.txt: {name} has the licence {' | '.join(filter(None, said))}"
+
+
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -164,4 +193,4 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-CHECKS = (traps, executed, hidden_imports, later_imports, places_of_engine_tests)
+CHECKS = (traps, executed, hidden_imports, later_imports, places_of_engine_tests, licences)
