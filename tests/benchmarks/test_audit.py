@@ -8,9 +8,13 @@ from aha.study.step import step_evidence
 from benchmarks.audit import controls, placebo, steps
 from benchmarks.audit.frame.figure import Figure
 
+DEAR = [
+    pytest.param(subject, marks=pytest.mark.proof) for subject in ("steps", "placebo")
+]  # CI has them below, smaller
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("subject", ["first_stage", "dose_words"])
+@pytest.mark.parametrize("subject", ["first_stage", "dose_words", *DEAR])
 def test_figures__a_twentieth_of_the_runs__are_met_but_for_chance(subject: str) -> None:
     rows: list[Figure] = import_module(f"benchmarks.audit.{subject}").figures(0.05)
 

@@ -11,6 +11,7 @@ from scipy import stats
 from stats.results import NotComputable, Reason, computable
 from stats.several.interaction import FEWEST_IN_A_CELL, Independence, Interaction, independence, interaction
 from stats.summaries import Mean
+from tests.marks import first_in_ci
 from tests.rates import at_most
 
 CELLS = [[Mean(100, 0.30, 0.21), Mean(80, 0.35, 0.23)], [Mean(120, 0.33, 0.22), Mean(60, 0.50, 0.25)]]
@@ -144,9 +145,10 @@ def test_no_interaction__alarms_at_the_nominal_rate(n: int, base: float, arms: i
 
 
 @pytest.mark.slow
-def test_repeated_each_evening__alarms_at_most_at_the_nominal_rate() -> None:
+@pytest.mark.parametrize("runs", first_in_ci([100, 400]))
+def test_repeated_each_evening__alarms_at_most_at_the_nominal_rate(runs: int) -> None:
     rng = np.random.default_rng(12)
-    runs, alarms = 100, 0
+    alarms = 0
     for _ in range(runs):
         values = [[rng.normal(0.1 * i + 0.2 * j, 1, 1_400) for j in range(2)] for i in range(2)]
         alarms += any(
