@@ -5,10 +5,12 @@ from pathlib import Path
 
 
 def _version() -> str:
-    """The newest version in CHANGELOG.md, its only home."""
+    """What the first heading of CHANGELOG.md says, its only home: "0.4.0", or "0.5.0.dev0" of what becomes 0.5."""
     text = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
-    found = re.search(r"^## (\d+\.\d+\.\d+)", text, flags=re.MULTILINE)
-    return found.group(1) if found else "0.0.0"
+    found = re.search(r"^## (?:Unreleased \((\d+\.\d+)\)|(\d+\.\d+\.\d+))", text, flags=re.MULTILINE)
+    if found is None:
+        return "0.0.0"
+    return f"{found[1]}.0.dev0" if found[1] else found[2]
 
 
 __version__ = _version()

@@ -28,3 +28,20 @@ NAMES: tuple[str, ...] = (
     "bounds",
     "store_faults",
 )
+
+# Of the audit of 0.4; these lie in `benchmarks/audit_04`.
+NAMES_04: tuple[str, ...] = (
+    "placebo_kept",
+    "quantile_ties",
+    "step_neighbours",
+    "guilds",
+    "pool_moments",
+    "first_arm",
+    "several_leading",
+    "shipped_sum",
+    "price",
+    "rows_by_arm",
+    "population_ratio",
+    "policy_limits",
+    "badge",
+)
