@@ -3,7 +3,8 @@
     python -m tools.audit [code] [lock]
 
 Each finding of bandit that stays has its reason in `ACCEPTED`; any other fails. Where the advisory service can't be
-reached this says so and fails nothing: who has no network would otherwise learn to skip it.
+reached, or a mirror without advisories answers in its place, this says that nothing was checked and fails nothing: who
+has no network would otherwise learn to skip it.
 """
 
 import json
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ("events", "segments", "aha", "experiments", "runs", "reporting", "stats", "insight_site")
 LOCK = "requirements.txt"
 SECONDS = 120
+# Packages of the lock that the service may not know; more of them, and a green audit says too little.
+MOST_SKIPPED = 3
 # Bandit's number, and the beginning of the file: why it may stay. Ruff's S rules mark each line as well.
 ACCEPTED = {
     ("B608", "events/"): "SQL for DuckDB of our own columns; every value from outside passes `literal` or is bound",
@@ -69,12 +72,29 @@ def audit_code() -> int:
     return int(bool(rest))
 
 
+def judged(told: dict[str, Any]) -> tuple[list[str], int, int]:
+    """What pip-audit's JSON says: weaknesses, one line each; packages that were looked up; those that were skipped.
+
+    Args:
+        told: its `--format json`. A package that the service doesn't know has a `skip_reason` and no `vulns`: pip-audit
+            calls a lock of which it has looked up nothing free of known weaknesses.
+    """
+    rows = told["dependencies"]
+    looked_up = [row for row in rows if "skip_reason" not in row]
+    weak = [
+        f"{row['name']} {row['version']}: {one['id']}, mended in {', '.join(one.get('fix_versions', [])) or 'none yet'}"
+        for row in looked_up
+        for one in row["vulns"]
+    ]
+    return weak, len(looked_up), len(rows) - len(looked_up)
+
+
 def audit_lock() -> int:
-    """1 when a package of the lock has a known weakness."""
+    """1 when a package of the lock has a known weakness, or when more than a few could not be looked up."""
     command = ["-m", "pip_audit", "-r", LOCK, "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
     try:
         ran = subprocess.run(
-            [sys.executable, *command, "--timeout", "10"],
+            [sys.executable, *command, "--timeout", "10", "--format", "json"],
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -83,8 +103,17 @@ def audit_lock() -> int:
     if ran.returncode and any(sign in ran.stderr for sign in UNREACHABLE):
         print("audit: the advisory service can't be reached; nothing was checked")
         return 0
-    print(ran.stdout + ran.stderr)
-    return int(bool(ran.returncode))
+    try:
+        weak, looked_up, skipped = judged(json.loads(ran.stdout))
+    except (ValueError, LookupError):
+        print(ran.stdout + ran.stderr)
+        return 1
+    if not looked_up:
+        print(f"audit: nothing was checked; the advisory service knows none of {skipped} packages")
+        return 0
+    left_out = f"; {skipped} could not be looked up" if skipped else ""
+    print("\n".join([*weak, f"audit: {looked_up} packages looked up, {len(weak)} known weaknesses{left_out}"]))
+    return int(bool(weak) or skipped > MOST_SKIPPED)
 
 
 if __name__ == "__main__":

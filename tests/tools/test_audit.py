@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -47,6 +48,29 @@ def test_lock__without_a_network__says_so_and_fails_nothing() -> None:
         0,
         "audit: the advisory service can't be reached; nothing was checked",
     ), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "weak", "code", "words"),
+    [
+        (0, 115, 0, 0, "nothing was checked; the advisory service knows none of 115 packages"),
+        (112, 3, 0, 0, "112 packages looked up, 0 known weaknesses; 3 could not be looked up"),
+        (111, 4, 0, 1, "111 packages looked up, 0 known weaknesses; 4 could not be looked up"),
+        (3, 0, 1, 1, "p0 1.0: CVE-1, mended in 1.1\naudit: 3 packages looked up, 1 known weaknesses"),
+    ],
+)
+def test_lock__by_what_could_be_looked_up__says_how_much_was_checked(
+    known: int, unknown: int, weak: int, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mirror without advisories skips every package, and pip-audit then says that there are no known weaknesses."""
+    rows: list[dict[str, object]] = [{"name": f"q{n}", "skip_reason": "not found"} for n in range(unknown)]
+    cve = {"id": "CVE-1", "fix_versions": ["1.1"]}
+    rows += [{"name": f"p{n}", "version": "1.0", "vulns": [cve] if n < weak else []} for n in range(known)]
+    said = subprocess.CompletedProcess([], int(weak > 0), json.dumps({"dependencies": rows, "fixes": []}), "")
+
+    with patch("tools.audit.subprocess.run", return_value=said):
+        assert audit.audit_lock() == code
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.slow
