@@ -1,8 +1,9 @@
 """Calls a minute, counted for the whole site: each process leases a block of calls and spends that alone.
 
 Blocks come from Redis where `REDIS_URL` is set, and otherwise from one row of the database (`models.Lease`): no call
-waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends is
-lost, at most a twentieth of the limit, or `LEAST` calls, for each process.
+waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends, or when it
+is killed, is lost: at most a twentieth of the limit, or `LEAST` calls. A process begins with small blocks and takes
+larger ones as it spends them, so that one that is killed again and again takes little of the limit with it.
 
 Names of which there are very many, as visitors are, would cost a lease each. So a process may let the first calls of
 such a name pass by itself (`alone`) and ask from then on; what it let pass is counted with its first lease.
@@ -22,6 +23,7 @@ from insight_site.models import Lease
 
 BLOCKS = 20  # so many make a limit
 LEAST = 4  # calls in a block of a small limit: never one write of the database for each call
+FIRST = 400  # a process' first block is this part of the limit; those that follow are what it has had so far
 MOST = 10_000  # names that a process remembers
 KEEP_SECONDS = 120
 AWAY_SECONDS = 10.0  # so long nobody asks a cache that didn't answer: each call would wait for it
@@ -37,9 +39,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Held:
-    """Of one name in one minute: calls of the block that are left, those that weren't asked for, and the end."""
+    """Of one name in one minute: the next block, what is left of this one, calls not asked for, and the end."""
 
     minute: int
+    block: int = 0
     left: int = 0
     alone: int = 0
     told: bool = False  # of `alone`, to what counts for all
@@ -90,18 +93,21 @@ def forget_leases() -> int:
 
 def _remember(name: str, minute: int) -> _Held:
     """A name's record of this minute; with very many names those of earlier minutes go, and then all."""
+    last = _held.get(name)
     if len(_held) >= MOST:
         for old in [one for one, held in _held.items() if held.minute != minute]:
             del _held[old]
         if len(_held) >= MOST:
             _held.clear()
-    _held[name] = held = _Held(minute)
+    _held[name] = held = _Held(minute, 0 if last is None else last.block)
     return held
 
 
 def _lease(held: _Held, name: str, limit: int, alone: int) -> bool:
     """Take a block and what was let pass alone; whether this call is among what was granted."""
-    block = max(1, limit // BLOCKS, min(LEAST, limit // LEAST))
+    least = max(1, min(LEAST, limit // LEAST))
+    block = min(max(held.block, least, limit // FIRST), max(least, limit // BLOCKS))
+    held.block += block
     try:
         taken = _taken(name, held.minute, block + alone)
     except Exception:
