@@ -1,9 +1,9 @@
 """Calls a minute, counted for the whole site: each process leases a block of calls and spends that alone.
 
 Blocks come from Redis where `REDIS_URL` is set, and otherwise from one row of the database (`models.Lease`): no call
-waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends, or when it
-is killed, is lost: at most a twentieth of the limit, or `LEAST` calls. A process begins with small blocks and takes
-larger ones as it spends them, so that one that is killed again and again takes little of the limit with it.
+waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends,
+or when it is killed, is lost: at most a twentieth of the limit, or `LEAST` calls. A process begins with small blocks
+and takes larger ones as it spends them, so that one that is killed again and again takes little of the limit along.
 
 Names of which there are very many, as visitors are, would cost a lease each. So a process may let the first calls of
 such a name pass by itself (`alone`) and ask from then on; what it let pass is counted with its first lease.

@@ -19,6 +19,7 @@ GAUGES: dict[str, tuple[str, str]] = {
     "insight_tasks_failed_in_a_day": ("Tasks that were given up in the last day.", ""),
     "insight_outbox_rows": ("Accepted events that are not yet in the store.", ""),
     "insight_outbox_lag_seconds": ("Age of the oldest of them.", ""),
+    "insight_disk_bytes": ("Size of this machine's disk, by what is written there.", "place"),
     "insight_disk_free_bytes": ("Room on this machine's disk, by what is written there.", "place"),
     "insight_clock_apart_seconds": ("Between the clocks of this machine, the database and the workers.", ""),
 }

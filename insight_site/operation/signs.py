@@ -157,11 +157,12 @@ def disk() -> Sign:
     """Room on this machine's disks."""
     figures, wrong = {}, []
     for name, folder in _folders().items():
-        free = shutil.disk_usage(folder).free
-        figures["insight_disk_free_bytes", name] = float(free)
-        if free < settings.DISK_FREE_MB * 1_000_000:
-            wrong.append(f"{name} has {free / 1e6:.0f} MB left")
-    least = min(figures.values()) / 1e9
+        disk = shutil.disk_usage(folder)
+        figures["insight_disk_bytes", name] = float(disk.total)
+        figures["insight_disk_free_bytes", name] = float(disk.free)
+        if disk.free < settings.DISK_FREE_MB * 1_000_000:
+            wrong.append(f"{name} has {disk.free / 1e6:.0f} MB left")
+    least = min(value for (figure, _), value in figures.items() if figure == "insight_disk_free_bytes") / 1e9
     return Sign(not wrong, "; ".join(wrong) or f"{least:.0f} GB free", figures)
 
 

@@ -9,7 +9,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -171,7 +173,57 @@ def test_alerts__each__fires_under_its_condition_and_none_on_a_healthy_site(site
         assert "InsightWebDown" not in prometheus.firing()
     finally:
         prometheus.stop()
-    assert {rule["alert"] for rule in rules()} - fired == set()
+    assert {rule["alert"] for rule in rules()} - fired == BY_TREND
+
+
+BY_TREND = {"InsightDiskFilling"}
+DISKS = {  # of 250 GB each: free bytes now, and what is gone each day
+    "full_in_hours": (30e9, 290e9),
+    "full_in_three_days": (49e9, 15e9),
+    "full_in_a_week": (49e9, 7e9),
+    "large_import_with_room": (120e9, 140e9),
+    "nearly_full_and_still": (30e9, 0.0),
+}
+
+
+class Disks(BaseHTTPRequestHandler):
+    """Answers as a site whose disks fill evenly."""
+
+    began = time.time()
+
+    def do_GET(self) -> None:
+        gone = (time.time() - self.began) / 86_400
+        lines = [f'insight_disk_bytes{{place="{name}"}} 250e9' for name in DISKS]
+        lines += [
+            f'insight_disk_free_bytes{{place="{name}"}} {free - gone * day}' for name, (free, day) in DISKS.items()
+        ]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write("\n".join([*lines, ""]).encode())
+
+    def log_message(self, *said: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_disk__that_fills__is_told_by_its_trend(tmp_path: Path) -> None:
+    if unpacked(*PROGRAM) is None:
+        missing("Debian's prometheus")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Disks) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        prometheus = Prometheus(tmp_path / "prometheus", server.server_port)
+        try:
+            prometheus.start()
+            prometheus.wait_for("InsightDiskFilling")
+            time.sleep(5)  # a trend over two moments is one, too
+            told = prometheus.ask('ALERTS{alertname="InsightDiskFilling", alertstate="firing"}')
+        finally:
+            prometheus.stop()
+            server.shutdown()
+
+    assert {row["metric"]["place"] for row in told} == {"full_in_hours", "full_in_three_days"}
 
 
 def wait_for_parts(site: Site, seconds: float = 120) -> None:
