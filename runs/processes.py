@@ -153,7 +153,8 @@ def one_compiles(what: str) -> Iterator[None]:
     Args:
         what: names the lock; a lock ends with its process, however it ends.
     """
-    if os.nice(0) >= GENTLE:
+    # Asked, not set: `os.nice(0)` sets the priority, which a unit of systemd may forbid.
+    if os.getpriority(os.PRIO_PROCESS, 0) >= GENTLE:
         yield
         return
     try:

@@ -6,6 +6,7 @@ Each app lists the functions that bring it about in its configuration (`warm_up`
 import hashlib
 import os
 import pkgutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def is_needed() -> bool:
 
 def warm_up() -> None:
     """Compile, leaving the processor to others; a worker does it in a process of its own, beside what it computes."""
-    os.nice(GENTLE)
+    with suppress(OSError):  # a unit of systemd may forbid it: compiling at the usual priority is better than not
+        os.nice(GENTLE)
     try:
         for name in _names():
             pkgutil.resolve_name(name)()
