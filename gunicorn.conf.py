@@ -18,7 +18,7 @@ limit_request_field_size = 8190
 preload_app = True
 
 # Uploads and what else a worker writes is nobody else's on this machine (`insight_site.first_start`, for commands).
-os.umask(os.umask(0o007) | 0o007)
+os.umask(os.umask(0o077) | 0o077)
 
 # Counters of the last life would be added to those of this one. Here and not in `on_starting`: the application, which
 # is loaded before that, opens files there. Once in a master's life: SIGHUP reads this file again, beside live workers.

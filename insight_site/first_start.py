@@ -28,16 +28,17 @@ SECRETS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
 )
-OTHERS = 0o007
+OTHERS, ALL_BUT_ME = 0o007, 0o077
 
 
 def prepare(base: Path) -> None:
     """Make VAR_DIR (`var` below this folder), and its key unless the environment or `.env` has one.
 
-    The database, events and uploads are nobody else's: other accounts of the machine may read no file that this process
-    makes, and enter no folder that an older version left open.
+    The database, events and uploads are nobody else's: no other account of the machine, of the same group or not, may
+    read a file that this process makes; and an existing folder is closed to those outside its group. Whoever wants a
+    group to read VAR_DIR gives it that folder, and sets the mode of files himself.
     """
-    os.umask(os.umask(OTHERS) | OTHERS)
+    os.umask(os.umask(ALL_BUT_ME) | ALL_BUT_ME)
     environ.Env.read_env(base / ".env")
     read_secret_files()
     var = Path(os.environ.get("VAR_DIR") or base / "var")

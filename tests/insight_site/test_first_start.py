@@ -105,7 +105,7 @@ def test_files__of_a_first_start_and_of_an_older_site__are_closed_to_other_accou
 
     assert done.returncode == 0, done.stderr
     modes = {name: (checkout / name).stat().st_mode & 0o777 for name in ("var", "elsewhere.sqlite3", "events")}
-    assert modes == {"var": 0o750, "elsewhere.sqlite3": 0o640, "events": 0o750}
+    assert modes == {"var": 0o750, "elsewhere.sqlite3": 0o600, "events": 0o700}
 
 
 @pytest.mark.slow

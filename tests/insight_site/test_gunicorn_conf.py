@@ -22,7 +22,7 @@ def test_files__that_a_worker_makes__are_closed_to_other_accounts(tmp_path: Path
     runpy.run_path(str(FILE))
     (tmp_path / "upload.csv").touch()
 
-    assert (tmp_path / "upload.csv").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "upload.csv").stat().st_mode & 0o777 == 0o600
 
 
 def test_metrics__of_the_last_life__are_cleared_at_the_start_and_kept_at_a_hang_up(
