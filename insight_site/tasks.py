@@ -7,6 +7,7 @@ from insight_site.audiences import following, handing_over
 from insight_site.audit import log_lines
 from insight_site.notices import channels, delivering, hearing
 from insight_site.notices.digest import sending
+from insight_site.operation import write_ahead
 from insight_site.pages import retention_tiles
 from insight_site.rest import idempotency
 from insight_site.signin import links, sign_in_record
@@ -69,11 +70,11 @@ def erase(pk: int) -> None:
 
 
 def retain() -> dict[str, int]:
-    """Each night: events and traits that are too old, and what erasures have left."""
+    """Each night: events and traits that are too old, what erasures have left, and the log of both."""
     from events.erasing import retention  # noqa: PLC0415 - alike
     from insight_site.privacy import nightly  # noqa: PLC0415 - alike
 
-    return {**nightly.mend(), **retention.retain()}
+    return {**nightly.mend(), **retention.retain(), "log_bytes": write_ahead.shorten()}
 
 
 def count_due_audiences() -> int:

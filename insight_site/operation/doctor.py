@@ -22,10 +22,11 @@ from django.utils.translation import gettext as _
 from events.delta import collision
 from events.object_store import is_remote, local_folder
 from insight_site.models import Notice
-from insight_site.operation import readiness, signs, surroundings
+from insight_site.operation import readiness, signs, surroundings, write_ahead
 
 OK, LOOK, WRONG = "ok", "look", "wrong"
 OLDEST_POSTGRESQL = (14,)
+LONG_LOG = 200_000_000  # bytes; settings cut it to a third of that
 WITHOUT_HTTPS = ("security.W004", "security.W008", "security.W012", "security.W016")  # what HTTPS=1 mends, all four
 
 
@@ -175,6 +176,12 @@ def _database() -> Iterator[Finding]:
             if line == "ok"
             else Finding(name, WRONG, line, mend)
         )
+    if (log := write_ahead.size()) is not None and log > LONG_LOG:
+        text = _("SQLite's log has {megabytes} MB: something has read the database for long.").format(
+            megabytes=f"{log / 1e6:,.0f}"
+        )
+        mend = _("It is shortened each night; end what reads for long, or restart the site.")
+        yield Finding("database", LOOK, text, mend)
     if connection.vendor == "postgresql" and connection.get_database_version() < OLDEST_POSTGRESQL:
         yield Finding("database", LOOK, _vendor(), _("Take PostgreSQL 14 or later."))
 

@@ -1,0 +1,57 @@
+"""SQLite's log becomes short again, whatever a reader has let it grow to."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from insight_site.operation import write_ahead
+
+pytestmark = [pytest.mark.once]
+WRITES = "CREATE TABLE much (text); INSERT INTO much VALUES (randomblob(20000000)); UPDATE much SET text = 1;"
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database of its own in the place of the site's, with the site's settings."""
+    here = connections["default"]
+    if here.vendor != "sqlite":
+        pytest.skip("about SQLite")
+    own = here.copy()
+    own.settings_dict = {**here.settings_dict, "NAME": str(tmp_path / "site.sqlite3")}
+    monkeypatch.setattr(write_ahead, "connection", own)
+    yield own.settings_dict["NAME"]
+    own.close()
+
+
+def grow(database: str) -> None:
+    own = write_ahead.connection
+    with own.cursor() as cursor, closing(sqlite3.connect(database)) as reader:
+        cursor.execute("CREATE TABLE much (text)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM much").fetchall()
+        for _ in range(2):
+            cursor.execute("INSERT INTO much VALUES (randomblob(90000000))")
+
+
+@pytest.mark.django_db
+def test_log__that_a_long_reader_has_let_grow__is_cut_at_night(database: str) -> None:
+    grow(database)
+    assert (write_ahead.size() or 0) > 100_000_000
+
+    assert write_ahead.shorten() == 0
+    assert write_ahead.size() == 0
+
+
+@pytest.mark.django_db
+def test_log__after_its_reader_has_gone__is_cut_by_the_next_writers(database: str) -> None:
+    """The night isn't waited for: what is begun anew keeps no more than the limit."""
+    grow(database)
+    with write_ahead.connection.cursor() as cursor:
+        for _ in range(3):
+            cursor.execute("INSERT INTO much VALUES (1)")
+
+    assert (write_ahead.size() or 0) <= 64 * 1024 * 1024
