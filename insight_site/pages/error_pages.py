@@ -1,11 +1,16 @@
 """The error pages of the whole site: JSON in the shape of the door for machines, Django's page for people."""
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 
 from insight_site.access.permissions import error, machine_door
+
+AGAIN_SECONDS = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
@@ -30,7 +35,16 @@ def not_found(request: HttpRequest, exception: Exception, *args: Any) -> HttpRes
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
-    """500, alike."""
+    """500, alike; 503 where the database was away or locked, as while an erasure writes SQLite's file anew."""
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _unavailable(request)
     if machine_door(request.path_info):
         return error(request, 500, "internal_error", "our fault; try again")
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    if machine_door(request.path_info):
+        return error(request, 503, "unavailable", "the database is away; try again", retry_after=AGAIN_SECONDS)
+    page = loader.get_template("503.html").render()
+    return HttpResponse(page, status=503, headers={"Retry-After": str(AGAIN_SECONDS)})
