@@ -5,7 +5,8 @@ between goes on where they were, and a step that is begun twice finds nothing th
 2. *Outbox*: flushed, so that no row waits that would bring them back.
 3. *Rows and texts* of the database, place by place as the apps list them.
 4. *Store*: one commit without them; results whose data held them keep how many they were.
-5. *What was*: old files and the log go, once no run reads them any more; then free pages of the database.
+5. *What was*: old files and the log go, once nothing reads them any more; then free pages of the database.
+6. *Rows again*: who read the store before its commit and wrote what they had read after step 3, has ended by now.
 """
 
 import time
@@ -31,11 +32,12 @@ from insight_site.privacy import in_database
 from insight_site.privacy.common_words import words_among
 from insight_site.privacy.counted_in_results import count_in_results
 from runs.kinds import all_kinds
-from runs.models import Run
+from runs.models import Job, Run
 from runs.personal_data import JSON_TEXT, UnitFiles, UnitRows, UnitTexts, all_places
 
 DOORS_SECONDS = late.FRESH_SECONDS + 0.5
 READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be started again
+OWN_TASKS = ("insight_site.tasks.erase", "insight_site.tasks.retain")  # this very task is among the running ones
 POLL_SECONDS = 0.5
 TRIES = 20
 BATCH = 500
@@ -96,6 +98,10 @@ class _Work:
         for place in all_places():
             if isinstance(place, UnitFiles) and place.erase:
                 self._counted(place.name, partial(import_string(place.erase), self.ids))
+        for place in all_places():
+            if isinstance(place, UnitRows):
+                step = f"again {place.model}.{place.field}"
+                self._counted(place.model, partial(in_database.erase_rows, place, self.ids), step=step)
         self._step("finished", self._finish)
         self._clean()
 
@@ -208,10 +214,15 @@ def _until_free(labels: Collection[str]) -> str:
 
 
 def _wait_for_readers(since: datetime) -> None:
-    """Runs that may have listed the store's files before: until they end, at most `READERS_SECONDS`."""
+    """Whoever may have listed the store's files before, and writes what they read: until they end, at most
+    `READERS_SECONDS`. A refresh of segments is no run, and a command's run is no background task."""
     limit = time.monotonic() + READERS_SECONDS
-    while time.monotonic() < limit and any(
-        kind.run_class._base_manager.filter(status=Run.Status.RUNNING, started_at__lt=since).exists()
-        for kind in all_kinds()
+    jobs = Job.objects.filter(state=Job.State.RUNNING, started_at__lt=since).exclude(task__in=OWN_TASKS)
+    while time.monotonic() < limit and (
+        jobs.exists()
+        or any(
+            kind.run_class._base_manager.filter(status=Run.Status.RUNNING, started_at__lt=since).exists()
+            for kind in all_kinds()
+        )
     ):
         time.sleep(POLL_SECONDS)

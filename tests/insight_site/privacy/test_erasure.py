@@ -29,6 +29,7 @@ from runs.models import Job
 from runs.personal_data import UnitTexts, all_places
 from runs.refusals import Refused
 from segments.models import SegmentationRun
+from segments.published.publish_rule import publish_rule
 from tests.events.conftest import asked as rows_of
 from tests.events.conftest import file_uris
 from tests.events.test_flush import NOW, accept_some
@@ -334,6 +335,54 @@ def test_erase__while_a_run_reads_the_store__waits_for_it_before_files_go(folder
 
     assert process.communicate()[0].strip() == b"5000"
     assert traces(folder) == {}
+
+
+REFRESHES = """
+import django; django.setup()
+import sys, time
+from django.utils import timezone
+from runs.models import Job
+from segments.models import SegmentVersion
+from segments.published import publish
+write = publish._rewrite
+def later(version, rows):
+    print("read", flush=True)
+    time.sleep(WAIT)  # an erasure takes its rows meanwhile
+    write(version, rows)
+publish._rewrite = later
+version = SegmentVersion.objects.get()
+while True:
+    now = timezone.now()
+    job = Job.objects.create(task="segments.tasks.refresh_segments", queue="long", state="running", started_at=now)
+    publish.refresh(version=version)
+    job.delete()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("erasures", [2, pytest.param(20, marks=pytest.mark.proof)])
+def test_erase__beside_refreshes_of_segments__leaves_no_membership(erasures: int, folder: Path) -> None:
+    """A refresh that had read the store before an erasure wrote the person back; its receipt said that all was done."""
+    persons = [f"{MARK}{number:05d}" for number in range(erasures)]
+    fill_store(persons, users=60, events=5_000)
+    rule = {"all": [{"behaviour": "event_2", "days": 7, "at_least": 1}]}
+    version = publish_rule(key="some", name="Some", signup_event="event_1", rule=rule)
+    assert set(version.members.values_list("unit", flat=True)) >= set(persons)
+    connections.close_all()
+    with subprocess.Popen(
+        [sys.executable, "-c", REFRESHES.replace("WAIT", "1.5")],
+        cwd=ROOT, env=environment(folder), stdout=subprocess.PIPE,
+    ) as refreshing:  # fmt: skip
+        assert refreshing.stdout is not None
+        try:
+            for person in persons:
+                assert refreshing.stdout.readline() == b"read\n"
+                erase(person)
+        finally:
+            refreshing.kill()
+
+    assert set(version.members.values_list("unit", flat=True)) & set(persons) == set()
+    assert Erasure.objects.filter(state=Erasure.State.DONE).count() == erasures
 
 
 def test_request__hands_it_to_a_worker_with_a_number_alone(folder: Path) -> None:
