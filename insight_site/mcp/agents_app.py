@@ -25,6 +25,7 @@ PATH = "/mcp"
 ALIVE = "/healthz"
 MOST_BYTES = MANAGEMENT_BYTES
 BODY_SECONDS = 10.0
+MOST_REQUESTS = 100  # at once; /healthz is answered beyond it
 AGENT = "insight.agent"
 
 
@@ -41,13 +42,20 @@ def agents_app(path: str = PATH) -> ASGIApp:
         transport_security=elsewhere,
     )
 
+    places = anyio.Semaphore(MOST_REQUESTS)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await inner(scope, receive, send)
-            return
-        if scope["path"] == ALIVE:
+        elif scope["path"] == ALIVE:
             await JSONResponse({"status": "ok"})(scope, receive, send)
-            return
+        elif places.value == 0:
+            await Response(status_code=503, headers={"Retry-After": "2"})(scope, receive, send)
+        else:
+            async with places:
+                await answer(scope, receive, send)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if isinstance(body, int):
             await Response(status_code=body)(scope, receive, send)

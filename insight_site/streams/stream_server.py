@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from events.schema import Caller
 from insight_site.access import keys
+from insight_site.machine.patient_uvicorn import PatientProtocol
 from insight_site.streams.config_watch import ConfigWatch
 from insight_site.streams.event_response import EventResponse
 from insight_site.streams.open_streams import OpenStreams
@@ -30,6 +31,7 @@ KEY_SECONDS = 2.0  # between looks whether the keys of open streams still live
 GRACE_SECONDS = 5
 DEAD_SECONDS = 30  # a peer that acknowledges nothing for so long is gone
 OTHER_FILES = 200  # descriptors for all but connections
+OTHER_CONNECTIONS = 100  # beside open streams: those that ask, and those that haven't yet
 log = structlog.get_logger()
 
 
@@ -62,6 +64,7 @@ class StreamServer:
             proxy_headers=False,  # `insight_site.access.addresses` reads them
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=2048,
+            http=_Connection,
         )
         for told in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has ended in peace
             signal.signal(told, lambda *_: None)
@@ -103,6 +106,12 @@ class StreamServer:
             return
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
         await EventResponse(stream, self.streams, headers)(scope, receive, send)
+
+
+class _Connection(PatientProtocol):
+    """A stream is a request that is being answered; others have their time, and the place of a few more streams."""
+
+    most_connections = settings.EVENT_STREAMS + OTHER_CONNECTIONS
 
 
 class _Server(uvicorn.Server):

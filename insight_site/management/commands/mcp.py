@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 KEY = "INSIGHT_AGENT_KEY"
-MOST_CONNECTIONS = 100
 
 
 class Command(BaseCommand):
@@ -31,6 +30,7 @@ class Command(BaseCommand):
 def _serve_many(where: str) -> None:
     import uvicorn  # noqa: PLC0415 - a second, which `manage.py help` need not wait for
 
+    from insight_site.machine.patient_uvicorn import PatientProtocol  # noqa: PLC0415
     from insight_site.mcp.agents_app import agents_app  # noqa: PLC0415
 
     host, separator, port = where.rpartition(":")
@@ -46,7 +46,7 @@ def _serve_many(where: str) -> None:
         server_header=False,
         proxy_headers=False,  # the site's own settings say whether a proxy is believed
         log_level="warning",
-        limit_concurrency=MOST_CONNECTIONS,
+        http=PatientProtocol,
         timeout_graceful_shutdown=10,
     )
 
