@@ -21,6 +21,7 @@ from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.guardrails import guardrails_of
 from experiments.analyse.health.stored_context import StoredContext, expected_shares, stored_context
+from experiments.analyse.older_rules import RULES
 from experiments.analyse.outcome_lock import looks_of, standing_of, units_by_arm
 from experiments.analyse.per_act import per_act
 from experiments.analyse.result import Flow, LookTaken, Readout, Standing, State
@@ -113,6 +114,7 @@ def _locked(
         time_zone=answers.time_zone,
         events=answers.events,
         seed=seed,
+        rules=RULES,
     )
 
 

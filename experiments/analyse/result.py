@@ -272,6 +272,7 @@ class Readout:
         saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
         decision: what the plan's decision table says; None in analyses of 0.3.
+        rules: edition of the rules that made it (`experiments.analyse.older_rules`); 1 up to version 0.4.
     """
 
     plan: Planned
@@ -299,3 +300,4 @@ class Readout:
     without_unverified: Without | None = None
     decision: Decision | None = None
     saturation: tuple[SaturationEffects, ...] = ()
+    rules: int = 1

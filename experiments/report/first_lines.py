@@ -12,6 +12,7 @@ from experiments.analyse.verdict import Verdict
 from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import clock_words, metric_words
+from experiments.report.older_rules import older_rules
 from experiments.report.verdict import verdict_sentence
 from reporting.numbers import count, percent
 from reporting.words import gettext
@@ -32,6 +33,7 @@ class Opening:
         sentence: the verdict in one sentence, or why there is none yet.
         estimand: what is estimated, among whom.
         known: what may be known while the outcome is locked.
+        older: what rules that have changed since would judge otherwise; empty for today's results.
     """
 
     alarms: tuple[str, ...]
@@ -42,6 +44,7 @@ class Opening:
     sentence: str
     estimand: str
     known: tuple[str, ...]
+    older: tuple[str, ...] = ()
 
 
 def opening(readout: Readout) -> Opening:
@@ -67,6 +70,7 @@ def opening(readout: Readout) -> Opening:
         sentence=verdict_sentence(verdict),
         estimand=what,
         known=known,
+        older=older_rules(readout),
     )
 
 

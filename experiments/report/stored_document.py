@@ -19,8 +19,8 @@ def document(readout: Readout) -> dict[str, Any]:
 
     Returns:
         A JSON object: `state`, `verdict` (null while the outcome is locked), `decision`, the page's sentences,
-        `health`, `contrasts` ("promised against found"); `report` as `analyze_file` gives it, null while locked; then
-        plan, flow, path, validity, dose, Bayesian and time parts. What can't be computed is
+        `older_rules`, `health`, `contrasts` ("promised against found"); `report` as `analyze_file` gives it, null while
+        locked; then plan, flow, path, validity, dose, Bayesian and time parts. What can't be computed is
         ``{"not_computable": reason}``.
     """
     whole: dict[str, Any] = outward(dump(readout))
@@ -39,6 +39,7 @@ def document(readout: Readout) -> dict[str, Any]:
         "alarms": list(first.alarms),
         "estimand": first.estimand,
         "known": list(first.known),
+        "older_rules": list(first.older),
         "finding": promise_finding(readout),
         "contrasts": [
             {"label": row.label, "estimate": row.estimate, "low": row.low, "high": row.high, "causal": not row.struck}

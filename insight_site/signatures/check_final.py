@@ -10,6 +10,7 @@ import structlog
 from events.models import KeptVersion
 from events.time_travel import kept_versions
 from experiments.analyse import payload_versions
+from experiments.analyse.older_rules import RULES
 from experiments.analyse.provable.differing_values import Differing, differing
 from experiments.analyse.provable.recompute import recompute
 from experiments.analyse.result import Readout
@@ -26,6 +27,8 @@ from runs.payloads import Unreadable
 from runs.progress import Progress, silent
 
 log = structlog.get_logger()
+# Not compared: the edition of the rules says itself why numbers differ.
+EDITION = "rules"
 WORDS_OF_PLAN = ("name", "hypothesis", "nudge", "amendments", "intact")  # none of them decides a number
 
 
@@ -129,7 +132,11 @@ def _with_data(begun: Verification, asked: _Asked, findings: list[Mismatch], pro
         log.warning("proof.not_recomputed", experiment=begun.experiment, trouble=repr(trouble)[:500])
         return _ended(begun, [*findings, Mismatch(MismatchKind.FAILED, now=str(trouble)[:300])], State.DIFFERS)
     shown = [*findings, *islice(numbers, MOST)]
-    return replace(_ended(begun, shown, State.EQUAL), more=max(0, len(numbers) - MOST))
+    found = replace(_ended(begun, shown, State.EQUAL), more=max(0, len(numbers) - MOST))
+    same_data = all(one.kind is MismatchKind.NUMBER for one in shown)
+    if found.state is State.DIFFERS and same_data and result.rules < RULES:
+        return replace(found, state=State.OLDER_RULES)
+    return found
 
 
 def _recomputed(asked: _Asked, row: Analysis, result: Readout, files: Any, progress: Progress) -> Iterator[Mismatch]:
@@ -147,7 +154,7 @@ def _recomputed(asked: _Asked, row: Analysis, result: Readout, files: Any, progr
 def _compared(readout: Readout) -> dict[str, Any]:
     document = dump(readout)
     plan = {name: value for name, value in document["plan"].items() if name not in WORDS_OF_PLAN}
-    return {**document, "plan": plan}
+    return {**document, "plan": plan, EDITION: None}
 
 
 def _number(one: Differing) -> Mismatch:

@@ -11,6 +11,7 @@ class State(StrEnum):
     """How a check ended."""
 
     EQUAL = "equal"
+    OLDER_RULES = "older_rules"  # all is as it was signed; rules that have changed since give other numbers
     DIFFERS = "differs"
     GONE = "gone"  # the signature holds, and the data may not be kept any more
     OUTSIDE = "outside"  # it holds; the data lie in a warehouse of the customer's own, which keeps no versions

@@ -36,7 +36,7 @@ def sentences(found: Verification) -> list[str]:
     if found.more:
         text = ngettext("%(n)s further number differs.", "%(n)s further numbers differ.", found.more)
         lines.append(text % {"n": f"{found.more:,}"})
-    if found.software and found.state in (State.EQUAL, State.DIFFERS):
+    if found.software and found.state in (State.EQUAL, State.OLDER_RULES, State.DIFFERS):
         named = ", ".join(f"{name} {then} → {now}" for name, (then, now) in found.software.items())
         lines.append(gettext("Computed with other versions than at the time: %(names)s.") % {"names": named})
     return lines
@@ -48,6 +48,10 @@ def state_sentence(found: Verification) -> str:
         return _gone(found)
     texts = {
         State.EQUAL: gettext("equal: the signature holds, and every number comes out again from the same data."),
+        State.OLDER_RULES: gettext(
+            "signature holds, plan and data are unchanged. The rules of analysis have changed since, so some numbers "
+            "come out differently today; the result stays as it was signed."
+        ),
         State.DIFFERS: gettext("different: not everything is as it was signed."),
         State.OUTSIDE: gettext(
             "signature holds. The data lie in a warehouse outside Insight, which keeps no versions: nothing is "

@@ -70,6 +70,7 @@ def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources
         "metrics": _metrics(analysis.experiment),
         "assignments": dump(sources.audit),
         "looks_before": sources.looks_before,
+        "rules": readout.rules,
         "peek": analysis.peek,
         "seed": str(analysis.seed),  # a text: it may be larger than what every program reads as a whole number
         "today": sources.today,

@@ -1,0 +1,53 @@
+"""Which rules of analysis have changed since a stored result was made, and touch it. Pure.
+
+A result stays as it was decided: its plan promised its rules. Its page says what would be judged otherwise today.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from experiments.analyse.result import Readout
+from experiments.plan.design import Kind, kind_of
+
+# The edition of the rules; it goes up when one of them changes a number or a verdict. 1: up to version 0.4.
+RULES = 2
+
+
+class Changed(StrEnum):
+    """A rule of edition 1 that edition 2 has replaced."""
+
+    PLACEBO = "placebo"
+    TIES = "ties"
+    CLUSTERS = "clusters"
+    ARMS = "arms"
+    TWO_ARMS_MET = "two_arms_met"
+    MIX = "mix"
+
+
+def changed_rules(readout: Readout) -> tuple[Changed, ...]:
+    """The rules that have changed since and could decide this result otherwise; empty where it is today's."""
+    if readout.rules >= RULES or readout.report is None:
+        return ()
+    return tuple(_touching(readout))
+
+
+def _touching(readout: Readout) -> Iterator[Changed]:
+    plan, flow = readout.plan, readout.flow
+    report = readout.report
+    if report is None:
+        return
+    rows = report.outcomes[0].comparisons
+    moved = [row.encouragement for row in rows if row.encouragement is not None]
+    if any(one.comparator_reason for one in moved):
+        yield Changed.PLACEBO
+    if any(kind_of(name) is Kind.QUANTILE for name in plan.primary):
+        yield Changed.TIES
+    if plan.cluster and moved:
+        yield Changed.CLUSTERS
+    nudges = [label for label in plan.variants[1:] if label != plan.placebo and label not in plan.doses]
+    if len(nudges) > 1 and moved:
+        yield Changed.ARMS
+    if flow.several_variants or flow.identity_conflicts:
+        yield Changed.TWO_ARMS_MET
+    if any(row.stratified for row in rows) and any(kind_of(name) is Kind.RATIO for name in plan.primary):
+        yield Changed.MIX
