@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stats.instrument.five_moments import IvMoments, NudgeFit, moments_of, nudge_fit
+from stats.ratios import Mix
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Joint, Values, finite_array
 
 
-def iv_moments_stratified(
-    strata: Sequence[tuple[Joint, Joint]], shares: Sequence[float] | None = None
-) -> IvMoments | NotComputable:
+def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None = None) -> IvMoments | NotComputable:
     """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
 
     The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
@@ -21,8 +20,8 @@ def iv_moments_stratified(
 
     Args:
         strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
-        shares: weights to be used instead, one per stratum, such as the strata's shares of all units: a ratio of sums
-            is standardised to them (METHODS 4.3).
+        mix: to be used instead: a ratio of sums is standardised to the strata's shares of all units, and says what it
+            is in the population, so that the errors hold the mix's (METHODS 4.3).
 
     Source: METHODS 4.12 "Strata"; Mantel and Haenszel 1959.
     """
@@ -33,15 +32,17 @@ def iv_moments_stratified(
     smallest = min(min(control.n, variant.n) for control, variant in used)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if shares is None else [shares[i] for i in kept])
+    part = None if mix is None else mix.part(kept)
+    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if part is None else part.shares)
     weights /= weights.sum()
-    effects = sum(w * (v.means[:2] - c.means[:2]) for w, (c, v) in zip(weights, used, strict=True))
+    gaps = np.array([v.means[:2] - c.means[:2] for c, v in used])
     errors = sum(
         w**2 * (v.covariance[:2, :2] / v.n + c.covariance[:2, :2] / c.n)
         for w, (c, v) in zip(weights, used, strict=True)
     )
+    errors = np.asarray(errors) + (0.0 if part is None else part.errors(gaps))
     n_control, n_variant = (sum(pair[arm].n for pair in used) for arm in (0, 1))
-    return moments_of(np.asarray(effects), np.asarray(errors), n_control, n_variant)
+    return moments_of(weights @ gaps, errors, n_control, n_variant)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from stats.compare import by_z
+from stats.ratios import Mix
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.stratified import Heterogeneity, Strata, tables_of
 
@@ -14,7 +15,7 @@ def population_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | 
     """Difference weighted by the strata's shares of all units, N_k/N: the effect on everybody when effects differ.
 
     Mantel-Haenszel weights favour strata with equal arms; where effects differ between strata, they answer another
-    question.
+    question. The error holds that of the shares, so that it speaks of the population that the units came from.
 
     Args:
         strata: (control, variant) per stratum; each needs two units per arm, or its share of everybody can't be judged.
@@ -29,10 +30,11 @@ def population_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | 
     smallest = min(min(c.n, v.n) for c, v in used)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    total = sum(c.n + v.n for c, v in used)
-    shares = [(c.n + v.n) / total for c, v in used]
-    effect = sum(w * (v.mean - c.mean) for w, (c, v) in zip(shares, used, strict=True))
-    variance = sum(w**2 * (v.variance / v.n + c.variance / c.n) for w, (c, v) in zip(shares, used, strict=True))
+    mix = Mix.of([c.n + v.n for c, v in used])
+    gaps = np.array([v.mean - c.mean for c, v in used])
+    effect = float(np.array(mix.shares) @ gaps)
+    variance = sum(w**2 * (v.variance / v.n + c.variance / c.n) for w, (c, v) in zip(mix.shares, used, strict=True))
+    variance += float(mix.errors(gaps[:, None])[0, 0])
     if variance <= 0:
         return NotComputable(Reason.NO_VARIANCE)
     return by_z(effect, sqrt(variance), alpha, "population-weighted-difference")

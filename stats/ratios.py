@@ -1,12 +1,53 @@
 """Ratios of sums: the column whose mean is the ratio, at a given point. Standardised over strata before dividing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 
-from stats.results import NotComputable, Reason
+from stats.compare import by_z
+from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Mean
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The strata's shares of all units, to which something is standardised, and how many units showed them.
+
+    Attributes:
+        shares: one per stratum, together 1.
+        units: of all strata and arms.
+    """
+
+    shares: tuple[float, ...]
+    units: float
+
+    @classmethod
+    def of(cls, sizes: Sequence[float]) -> "Mix":
+        """Of strata with so many units."""
+        units = sum(sizes)
+        return cls(tuple(size / max(units, 1.0) for size in sizes), units)
+
+    def part(self, places: Sequence[int]) -> "Mix":
+        """Of some strata alone; as many units have shown it as lie in them."""
+        return Mix.of([self.shares[place] * self.units for place in places])
+
+    def errors(self, values: Array) -> Array:
+        """Sampling covariance that the shares bring into standardised values: sum_k share_k (x_k - x)(x_k - x)' / N.
+
+        Without it an interval speaks of the mix that came, not of the population that it was drawn from: where a
+        fiftieth of the units carry the effect, the population's ratio was covered in 78 % of experiments.
+
+        Args:
+            values: strata x columns.
+
+        Source: Miratrix, Sekhon and Yu 2013 (population against sample average effect); the variance of a multinomial
+        mean; METHODS 4.3.
+        """
+        weights = np.array(self.shares)
+        centred = values - weights @ values
+        return np.asarray(centred.T @ (centred * weights[:, None]) / max(self.units, 1.0))
 
 
 def ratio_point(n: Array, means: Array) -> Array:
@@ -59,16 +100,48 @@ def unit_sd(means: tuple[float, float], variances: tuple[float, float], covarian
     return sqrt(max(variance, 0.0)) / abs(below)
 
 
-def standardised(strata: Sequence[Mean], shares: Sequence[float]) -> Mean:
+def standardised(strata: Sequence[Mean], mix: Mix, *, of_population: bool = True) -> Mean:
     """One arm's strata as one summary whose mean and error are those of sum_k share_k mean_k.
 
     Args:
         strata: summaries of the linearised column, one per stratum; those without units carry no weight.
-        shares: of all units, one per stratum.
+        mix: to which they are standardised.
+        of_population: the error holds that of the mix; False for that of these units alone.
 
     Source: METHODS 4.3 (the variance of r_g).
     """
-    used = [(share, row) for share, row in zip(shares, strata, strict=True) if row.n]
-    n = sum(row.n for _share, row in used)
-    variance = sum(share**2 * row.variance / row.n for share, row in used)
-    return Mean(n, float(sum(share * row.mean for share, row in used)), n * float(variance))
+    used = [place for place, row in enumerate(strata) if row.n]
+    rows, shares = [strata[place] for place in used], [mix.shares[place] for place in used]
+    n = sum(row.n for row in rows)
+    variance = sum(share**2 * row.variance / row.n for share, row in zip(shares, rows, strict=True))
+    if of_population and rows:
+        variance += float(mix.part(used).errors(np.array([[row.mean] for row in rows]))[0, 0])
+    return Mean(n, float(sum(share * row.mean for share, row in zip(shares, rows, strict=True))), n * float(variance))
+
+
+def standardised_difference(
+    strata: Sequence[tuple[Mean, Mean]], mix: Mix, *, alpha: float = 0.05
+) -> Estimate | NotComputable:
+    """Difference of both arms' standardised columns, variant minus control: what it is in the population.
+
+    Args:
+        strata: (control, variant) of the linearised column, one per stratum.
+        mix: to which both are standardised; its error is that of the strata's differences, which both arms share.
+        alpha: two-sided error rate.
+
+    Returns:
+        By z. Strata without units in an arm give no difference and no part in the mix's error.
+
+    Source: METHODS 4.3; Miratrix, Sekhon and Yu 2013.
+    """
+    check_alpha(alpha)
+    control, variant = (standardised([pair[arm] for pair in strata], mix, of_population=False) for arm in (0, 1))
+    if (n := min(control.n, variant.n)) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
+    both = [place for place, (c, v) in enumerate(strata) if c.n and v.n]
+    gaps = np.array([[strata[place][1].mean - strata[place][0].mean] for place in both])
+    variance = control.variance / control.n + variant.variance / variant.n
+    variance += float(mix.part(both).errors(gaps)[0, 0]) if both else 0.0
+    if variance <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    return by_z(variant.mean - control.mean, sqrt(variance), alpha, "unpooled-z")

@@ -16,6 +16,7 @@ from stats import compare
 from stats.adjustment.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.clusters import weighted_scores, weights_of
 from stats.instrument.five_moments import IvMoments, moments_of
+from stats.ratios import Mix
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Mean, Values, finite_array
 
@@ -117,7 +118,7 @@ def lin_effects(
 def lin_effects_stratified(
     strata: Sequence[tuple[Joint, Joint]],
     outcomes: int,
-    shares: Sequence[float] | None = None,
+    mix: Mix | None = None,
     *,
     units_per_coefficient: int = UNITS_PER_COEFFICIENT,
 ) -> LinEffects | NotComputable:
@@ -129,7 +130,8 @@ def lin_effects_stratified(
         strata: (control, variant) of (outcomes ..., covariates ...) per stratum; one is the whole. Those without
             units in one arm carry no weight.
         outcomes: how many of the columns are outcomes.
-        shares: weights in the place of Mantel-Haenszel's n1 n0 / N, such as the strata's shares of all units.
+        mix: the strata's shares of all units in the place of Mantel-Haenszel's n1 n0 / N: the effect in the population,
+            whose errors hold the mix's.
         units_per_coefficient: a stratum with fewer units in an arm for each coefficient is compared without covariates.
 
     Source: METHODS 4.5, 4.6; Miratrix, Sekhon and Yu 2013 (adjustment by strata).
@@ -138,7 +140,8 @@ def lin_effects_stratified(
     if not kept:
         return NotComputable(Reason.TOO_FEW_STRATA)
     pairs = [strata[place] for place in kept]
-    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in pairs] if shares is None else [shares[i] for i in kept])
+    part = None if mix is None else mix.part(kept)
+    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in pairs] if part is None else part.shares)
     weights /= weights.sum()
     found = []
     for pair in pairs:
@@ -146,9 +149,13 @@ def lin_effects_stratified(
         if isinstance(one, NotComputable):
             return one
         found.append(one)
+    levels = np.array([one.levels for one in found])
+    covariance = np.asarray(sum(w**2 * one.covariance for w, one in zip(weights, found, strict=True)))
+    if part is not None:
+        covariance = covariance + part.errors(levels.reshape(len(found), -1)).reshape(covariance.shape)
     return LinEffects(
-        levels=np.asarray(sum(w * one.levels for w, one in zip(weights, found, strict=True))),
-        covariance=np.asarray(sum(w**2 * one.covariance for w, one in zip(weights, found, strict=True))),
+        levels=np.tensordot(weights, levels, axes=1),
+        covariance=covariance,
         n=(sum(one.n[0] for one in found), sum(one.n[1] for one in found)),
         kept=tuple(sorted({column for one in found for column in one.kept})),
     )

@@ -23,7 +23,7 @@ from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 from stats.multiplicity import holm
-from stats.ratios import linearised, ratio_point, standardised
+from stats.ratios import Mix, linearised, ratio_point, standardised, standardised_difference
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Joint, Mean
 from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
@@ -103,15 +103,15 @@ class CellPair:
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """Pooled over segments; with a behaviour the z of the moments, so that p and set agree.
 
-        A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
+        A ratio is standardised over segments and divided then: its difference is that of the levels, in the population
+        (METHODS 4.3).
         """
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.has_behaviour:
             return normal_estimate(self.moments(), alpha)
-        if len(self.strata) > 1 and self.kind is not Kind.RATIO:
-            parts = [(c.column(0), v.column(0)) for _label, c, v in self.strata]
-            return with_reason(self.kind, self.pooled(parts, alpha=alpha))
+        if len(self.strata) > 1:
+            return with_reason(self.kind, self.pooled(self._parts_of_value, alpha=alpha))
         return with_reason(self.kind, plain_difference(self.kind, self.control, self.variant, alpha=alpha))
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
@@ -119,9 +119,11 @@ class CellPair:
         if (lin := self._lin((0,))) is not None:
             return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         found = self.difference(alpha=0.05)
-        if self.kind is Kind.RATIO or len(self.strata) < 2 or not computable(found):
+        if len(self.strata) < 2 or not computable(found):
             return compare.lift(self.control, self.variant, alpha=alpha)
         control, n = self.control, self.variant.n
+        if self.kind is Kind.RATIO:  # the mix's error is one for both arms: it stands in the difference
+            control = standardised([c for c, _v in self._parts_of_value], self._mix, of_population=False)
         left = max(found.standard_error**2 - control.variance / max(control.n, 1), 0.0)
         return compare.lift(control, Mean(n, control.mean + found.estimate, left * n), alpha=alpha)
 
@@ -158,7 +160,7 @@ class CellPair:
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
         """Mantel-Haenszel difference; of a ratio the standardised one, since its segments' own ratios don't add up."""
         if self.kind is Kind.RATIO:
-            return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
+            return standardised_difference(self._parts_of_value, self._mix, alpha=alpha)
         return stratified.risk_difference(strata, alpha=alpha)
 
     def joints(self) -> tuple[Joint, Joint]:
@@ -172,7 +174,7 @@ class CellPair:
         if len(self.strata) < 2:
             control, variant = self.joints()
             return float(control.means[1]), float(variant.means[1])
-        weights = self._shares
+        weights = np.array(self._mix.shares)
         if self.kind is not Kind.RATIO:
             weights = np.array([c.n * v.n / (c.n + v.n) for _label, c, v in self.strata])
         shares = np.array([[c.means[1], v.means[1]] for _label, c, v in self.strata])
@@ -185,8 +187,8 @@ class CellPair:
         if (found := self._lin(columns)) is not None:
             return found.moments if computable(found) else found
         if len(self.strata) > 1:
-            shares = self._shares.tolist() if self.kind is Kind.RATIO else None
-            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], shares)
+            mix = self._mix if self.kind is Kind.RATIO else None
+            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], mix)
         control, variant = self.joints()
         return iv_moments(control.take(*columns), variant.take(*columns))
 
@@ -280,19 +282,22 @@ class CellPair:
         )
 
     @cached_property
-    def _shares(self) -> Array:
+    def _mix(self) -> Mix:
         """Each stratum's share of all units."""
         units = self._sizes.sum(axis=0) if self.segment_units is None else self.segment_units
-        found = np.array([float(units[codes].sum()) for _label, codes in self._groups])
-        return np.asarray(found / max(float(found.sum()), 1.0))
+        return Mix.of([float(units[codes].sum()) for _label, codes in self._groups])
+
+    @property
+    def _parts_of_value(self) -> list[tuple[Mean, Mean]]:
+        """Control and variant of each stratum on the outcome alone."""
+        return [(control.column(0), variant.column(0)) for _label, control, variant in self.strata]
 
     def _level(self, arm: int) -> Mean:
-        """Summary of the outcome; a ratio's error is that of the strata with their shares."""
+        """Summary of the outcome; a ratio's error is that of the strata and of their shares."""
         whole = self._joint(self.treated == arm).column(0)
         if self.kind is not Kind.RATIO or len(self.strata) < 2:
             return whole
-        rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
-        return standardised(rows, self._shares.tolist())
+        return standardised([pair[arm] for pair in self._parts_of_value], self._mix)
 
     def _alone(self, arm: int, code: int) -> Mean:
         """Summary of one segment; a ratio is divided inside it."""
@@ -322,7 +327,7 @@ class CellPair:
         for arm in (0, 1):
             kept = self.treated == arm
             point = np.zeros(2)
-            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+            for share, (_label, codes) in zip(self._mix.shares, self._groups, strict=True):
                 rows = kept & np.isin(self.segment, codes)
                 point += share * ratio_point(self.n[rows], self.means[rows])
             means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
@@ -332,7 +337,7 @@ class CellPair:
         """The registered adjustment of these columns, inside the strata; None where it is not registered."""
         if not self.by_lin or not self.x.shape[1]:
             return None
-        shares = self._shares.tolist() if self.kind is Kind.RATIO else None
+        mix = self._mix if self.kind is Kind.RATIO else None
         means, covariance = self._linear
         kept = list(columns)
         means, covariance = means[:, kept], covariance[:, kept][:, :, kept]
@@ -344,7 +349,7 @@ class CellPair:
                 for rows in (inside & (self.treated == 0), inside & (self.treated == 1))
             )
             strata.append((control, variant))
-        return lin_effects_stratified(strata, len(kept), shares)
+        return lin_effects_stratified(strata, len(kept), mix)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import ratio
+from benchmarks.audit_04 import population_ratio
 from stats.compare import compare_unpooled
 from stats.results import computable
 from stats.summaries import Mean
+from tests.marks import first_in_ci
+from tests.rates import at_least
 
 SEGMENTS = ("casual", "heavy")
 
@@ -19,11 +22,11 @@ def _pair(seed: int, shares: tuple[float, float], *, behaviour: bool = False, n:
     return data.pair(ratio.METRIC, 1), (arm, segment, values)
 
 
-def _by_hand(units: Any) -> tuple[list[float], list[float]]:
-    """The formula of METHODS 4.3, from the units."""
+def _by_hand(units: Any) -> tuple[list[float], list[float], list[float]]:
+    """The formula of METHODS 4.3, from the units: levels, their variances inside segments, the mix's (arms, both)."""
     arm, segment, values = units
     shares = [float((segment == code).mean()) for code in (0, 1)]
-    levels, variances = [], []
+    levels, variances, columns = [], [], []
     for g in (0, 1):
         rows = [values[(arm == g) & (segment == code), :2] for code in (0, 1)]
         above, below = (sum(s * row[:, i].mean() for s, row in zip(shares, rows, strict=True)) for i in (0, 1))
@@ -31,21 +34,42 @@ def _by_hand(units: Any) -> tuple[list[float], list[float]]:
         parts = [s**2 * (row[:, 0] - r * row[:, 1]).var(ddof=1) / len(row) for s, row in zip(shares, rows, strict=True)]
         levels.append(float(r))
         variances.append(float(sum(parts) / below**2))
-    return levels, variances
+        columns.append(np.array([r + (row[:, 0] - r * row[:, 1]).mean() / below for row in rows]))
+    mix = [
+        float(sum(s * (x - one @ shares) ** 2 for s, x in zip(shares, one, strict=True)) / len(arm))
+        for one in (*columns, columns[1] - columns[0])
+    ]
+    return levels, variances, mix
 
 
 @pytest.mark.parametrize("shares", [ratio.EQUAL, ratio.UNEQUAL])
 @pytest.mark.parametrize("behaviour", [False, True])
 def test_ratio__segments__is_the_formula_by_hand(shares: tuple[float, float], behaviour: bool) -> None:
     pair, units = _pair(3, shares, behaviour=behaviour)
-    levels, variances = _by_hand(units)
+    levels, variances, mix = _by_hand(units)
 
     found = pair.difference(alpha=0.05)
 
     assert computable(found)
     assert [pair.control.mean, pair.variant.mean] == pytest.approx(levels, abs=1e-12)
     assert found.estimate == pytest.approx(levels[1] - levels[0], abs=1e-12)
-    assert found.standard_error == pytest.approx(sum(variances) ** 0.5, rel=1e-9)
+    assert found.standard_error == pytest.approx((sum(variances) + mix[2]) ** 0.5, rel=1e-9)
+    for arm, one in enumerate((pair.control, pair.variant)):
+        assert one.standard_error == pytest.approx((variances[arm] + mix[arm]) ** 0.5, rel=1e-9)
+    lift = pair.lift(alpha=0.05)
+    assert computable(lift)
+    within = [variances[0], variances[1] + mix[2]]
+    log = sum(v / level**2 for v, level in zip(within, levels, strict=True)) ** 0.5
+    assert np.log((1 + lift.high) / (1 + lift.low)) == pytest.approx(2 * 1.959964 * log, rel=1e-6)
+
+
+@pytest.mark.parametrize("runs", first_in_ci([300, 1_500]))
+def test_ratio__few_whales__covers_that_of_the_population(runs: int) -> None:
+    seen = population_ratio.count(np.random.default_rng(20261214), runs)
+
+    assert at_least(seen["the 95 % interval of the difference"], runs, 0.95)
+    assert at_least(seen["the Anderson-Rubin set"], runs, 0.95)
+    assert not at_least(seen["the interval without the mix's error"], runs, 0.90)
 
 
 def test_ratio__one_mix_of_segments__agrees_with_no_segments() -> None:
