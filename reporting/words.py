@@ -158,8 +158,9 @@ def _of_data() -> dict[Reason, str]:
         ),
         Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
         Reason.NO_DENSITY: gettext(
-            "In one group fewer than five units lie on one side of this quantile, or too many have just its value: how "
-            "far it can be off isn't known."
+            "In one group too many units have just this quantile's value (whole numbers, rounded minutes, prices), or "
+            "fewer than five lie on one side of it, so its error isn't known. Ask instead which share of units lies "
+            "above a number that you fix beforehand: min_events, min_days, or an SQL metric with CASE WHEN."
         ),
         Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
             "Too few different counts: a smooth curve and a jump can't be told apart."

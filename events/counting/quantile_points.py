@@ -14,7 +14,9 @@ ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, whatever floats make o
 def quantile_points(
     table: ir.Table, column: str, shares: Mapping[str, Callable[[ir.Table], ir.Value] | float], *, by: str
 ) -> ir.Table:
-    """One row per group: ``by, units`` and per name the smallest value that at least this share doesn't exceed.
+    """One row per group: ``by, units``, per name the smallest value that at least this share doesn't exceed.
+
+    Beside each value, as ``NAME_units``, the units that have just this one.
 
     Equal values are counted before they are ordered, so that a count of a few values stays a small question.
 
@@ -32,10 +34,9 @@ def quantile_points(
     counted = counted.mutate(
         until=counted.units.sum().over(upwards), everybody=counted.units.sum().over(ibis.window(group_by=by))
     )
-    found = {
-        name: counted[column].min(
-            where=counted.until >= ((share(counted) if callable(share) else share) - ROUNDING) * counted.everybody
-        )
-        for name, share in shares.items()
-    }
+    found = {}
+    for name, share in shares.items():
+        reached = counted.until >= ((share(counted) if callable(share) else share) - ROUNDING) * counted.everybody
+        found[name] = counted[column].min(where=reached)
+        found[f"{name}_units"] = counted.until.min(where=reached) - counted.until.max(where=~reached).fill_null(0)
     return counted.group_by(by).aggregate(units=counted.units.sum(), **found)

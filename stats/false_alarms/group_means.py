@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from stats import compare
-from stats.quantiles import bandwidth, linearised_quantile, quantile_point
+from stats.quantiles import bandwidth, linearised_quantile, order_limits, quantile_point
 from stats.ratios import linearised
 from stats.results import Interval, NotComputable, Reason
 from stats.summaries import Array, Mean
@@ -61,8 +61,9 @@ def quantile_of_sorted(values: Array, share: float) -> tuple[float, Mean]:
     width = bandwidth(n, share)
     around = (share, share - width, share + width)
     at, low, high = (float(values[max(ceil(n * (one - ROUNDING)) - 1, 0)]) for one in around)
-    point = quantile_point(n, share, at, low, high)
-    inside = float(np.searchsorted(values, at, side="right")) / n
+    below, until = (int(np.searchsorted(values, at, side=side)) for side in ("left", "right"))
+    point = quantile_point(n, share, at, low, high, on=until - below)
+    inside = until / n
     variance = np.array([inside * (1 - inside) * n / (n - 1)])
     mean, spread = linearised_quantile(np.array([inside]), variance, point)
     return at, Mean(n, float(mean[0]), float(spread[0]))
@@ -79,6 +80,8 @@ def level_of_units(
         below: of a ratio what stands below the line.
         share: of a quantile.
         alpha: two-sided error rate of the interval.
+
+    A quantile's interval lies between two of the values, so that it holds for whole numbers too.
     """
     n = len(values)
     if n == 0:
@@ -87,18 +90,24 @@ def level_of_units(
         return compare.wilson(round(float(values.sum())), n, alpha=alpha)
     if n < 2:
         return NotComputable(Reason.TOO_FEW_UNITS)
+    if summary is Summary.QUANTILE:
+        return _quantile_level(np.sort(values), share, alpha)
     found: Mean | NotComputable
-    value: float | None = None
     if summary is Summary.RATIO and below is not None:
         centre = np.array([values.mean(), below.mean()])
         a, b = values - centre[0], below - centre[1]
         found = ratio_of_sums(n, np.array([0.0, 0.0, a @ a, a @ b, b @ b]), centre)
-    elif summary is Summary.QUANTILE:
-        value, found = quantile_of_sorted(np.sort(values), share)
     else:
         found = Mean.from_values(values)
     if isinstance(found, NotComputable):
         return found
     half = float(stats.t.isf(alpha / 2, n - 1)) * found.standard_error
-    level = found.mean if value is None else value
-    return Interval(level, level - half, level + half, 1 - alpha, "mean-interval")
+    return Interval(found.mean, found.mean - half, found.mean + half, 1 - alpha, "mean-interval")
+
+
+def _quantile_level(values: Array, share: float, alpha: float) -> Interval | NotComputable:
+    first, last = order_limits(len(values), share, alpha)
+    if first < 1 or last > len(values):
+        return NotComputable(Reason.NO_DENSITY)
+    level = quantile_of_sorted(values, share)[0]
+    return Interval(level, float(values[first - 1]), float(values[last - 1]), 1 - alpha, "order-statistics")

@@ -148,7 +148,7 @@ def _quantiles(values: Array, block: Halves, share: float, alpha: float) -> Foun
     for half in block:
         first, second = quantile_of_sorted(values[~half], share)[1], quantile_of_sorted(values[half], share)[1]
         if min(first.variance, second.variance) == 0:
-            found.append(NotComputable(Reason.NO_VARIANCE))
+            found.append(NotComputable(Reason.NO_DENSITY))
         else:
             found.append(compare.compare_means(first, second, alpha=alpha))
     return found

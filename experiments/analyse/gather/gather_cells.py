@@ -91,7 +91,7 @@ def _quantiles(questions: Questions, asked: Question, values: ir.Table) -> dict[
             for row in rows_of(questions, quantile_queries.arm_quantiles(values, place, metric.share, widths))
         }
         points = [
-            quantile_point(sizes[arm], metric.share, row["at"], row["low"], row["high"])
+            quantile_point(sizes[arm], metric.share, row["at"], row["low"], row["high"], on=int(row["at_units"]))
             if (row := rows.get(arm)) is not None
             else QuantilePoint(metric.share, 0.0, 0.0)
             for arm in range(len(asked.variants))

@@ -18,7 +18,10 @@ def arm_sizes(values: ir.Table, place: int) -> ir.Table:
 
 
 def arm_quantiles(values: ir.Table, place: int, share: float, widths: Mapping[int, float]) -> ir.Table:
-    """An outcome's quantile in each arm, and those one bandwidth away: ``arm, units, at, low, high``."""
+    """An outcome's quantile in each arm, those one bandwidth away, and the units on each.
+
+    Columns: ``arm, units, at, low, high, at_units, low_units, high_units``.
+    """
     import ibis
 
     def moved(sign: int) -> Callable[[ir.Table], ir.Value]:

@@ -104,7 +104,7 @@ def test_check__a_dozen_rows__gives_the_weeks_counted_on_fingers(write: Callable
         ("window:0-2", "", [1.0, 1.0]),
         ("min_events:buy:0-2:2", "", [0.5, 0.0]),
         ("sum:buy:price:0-2 / count:buy:0-2", "", [16 / 3, 1000.0]),
-        ("quantile:50%:sum:buy:price:0-2", "", [1.0, 0.0]),
+        ("quantile:50%:sum:buy:price:0-2", "", []),  # two units say of no median how far it can be off
         ("capped:12:sum:buy:price:0-2 / count:buy:0-2", "", [13 / 3, 12.0]),
     ],
 )

@@ -13,6 +13,7 @@ from stats.false_alarms.halves import halves, mixed
 from stats.false_alarms.rate import FEWEST_UNITS, FalseAlarms, false_alarms
 from stats.results import Interval, NotComputable, Reason
 from stats.summaries import Mean
+from tests.rates import at_least
 
 KEYS = np.arange(2_000, dtype=np.uint64)
 
@@ -110,10 +111,10 @@ def test_false_alarms__too_few_units_or_no_variance__have_a_reason() -> None:
     found = false_alarms(few, KEYS[: len(few)], summary=Summary.MEAN, splits=10, seed=1)
     assert isinstance(found, NotComputable)
     assert found.reason == Reason.TOO_FEW_VALUES
-    for summary in (Summary.MEAN, Summary.QUANTILE):
+    for summary, why in ((Summary.MEAN, Reason.NO_VARIANCE), (Summary.QUANTILE, Reason.NO_DENSITY)):
         found = false_alarms(same, KEYS[: len(same)], summary=summary, splits=10, seed=1)
         assert isinstance(found, NotComputable)
-        assert found.reason == Reason.NO_VARIANCE
+        assert found.reason == why
     assert rate(same, summary=Summary.SHARE, splits=10).alarms == 0
 
 
@@ -162,6 +163,25 @@ def test_rate__of_a_heavy_tail__is_far_from_the_planned_one_and_a_cap_mends_it()
     assert not capped.is_off
 
 
+def test_rate__median_of_sessions__is_not_tested() -> None:
+    """Rates between .04 and .70 before, by luck, and called "as planned" in three of eight logs."""
+    sessions = np.random.default_rng(6).geometric(0.2, 2_000).astype(float)
+
+    found = false_alarms(sessions, KEYS, summary=Summary.QUANTILE, splits=50, seed=1)
+
+    assert found == NotComputable(Reason.NO_DENSITY)
+
+
+def test_level_of_units__median_of_whole_numbers__covers_it() -> None:
+    rng, covered = np.random.default_rng(7), 0
+    for _ in range(500):
+        found = level_of_units(rng.geometric(0.2, 200).astype(float), summary=Summary.QUANTILE, share=0.5)
+        assert isinstance(found, Interval)
+        covered += found.low <= 4 <= found.high  # 1 - .8^4 = .59, 1 - .8^3 = .488
+
+    assert at_least(covered, 500, 0.95)
+
+
 def test_level_of_units__each_summary() -> None:
     y = np.array([0.0, 1.0, 1.0, 1.0])
 
@@ -176,5 +196,8 @@ def test_level_of_units__each_summary() -> None:
         0.3,
         50.0,
     ]
+    assert isinstance(median, Interval)
+    assert (median.low, median.high) == (40.0, 60.0)  # the 41st and 61st of 101
+    assert level_of_units(np.arange(5.0), summary=Summary.QUANTILE, share=0.5) == NotComputable(Reason.NO_DENSITY)
     assert level_of_units(y[:0], summary=Summary.MEAN) == NotComputable(Reason.NO_DATA)
     assert level_of_units(y[:1], summary=Summary.MEAN) == NotComputable(Reason.TOO_FEW_UNITS)

@@ -9,7 +9,7 @@ import pytest
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.plan.design import Kind
 from stats.compare import compare_means
-from stats.results import NotComputable, computable
+from stats.results import NotComputable, Reason, computable
 from tests.experiments.ask import ask
 from tests.experiments.log import END, PLAN, START, did, met
 from tests.stats.test_quantiles import arm
@@ -68,6 +68,26 @@ def test_quantile__from_counts__equals_the_one_from_all_units(behaviour: str | N
     assert computable(plain)
     assert difference.estimate == pytest.approx(plain.estimate, rel=0.02)  # weighted by segment
     assert difference.standard_error == pytest.approx(plain.standard_error, rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tied", "known"), [(4, True), (5, False)])
+def test_quantile__units_on_it_in_one_arm__at_most_one_error_of_the_share(tied: int, known: bool) -> None:
+    """64 units an arm: sqrt(64 / 4) is 4."""
+    prices = {"control": np.arange(64.0), "nudge": np.arange(64.0)}
+    prices["nudge"][31 : 31 + tied] = 31  # the 32nd of 64 is the median
+    rows = [
+        row
+        for name, values in prices.items()
+        for n, price in enumerate(values)
+        for row in (met(f"{name}{n}", name, 0), did(f"{name}{n}", "buy", 1, price=float(price)))
+    ]
+
+    pair = CellData(ask(rows, PLAIN, END).cells, (MEDIAN,), {}).pair(MEDIAN, 1)
+
+    found = pair.difference(alpha=0.05)
+    assert computable(found) is known
+    assert known or found == NotComputable(Reason.NO_DENSITY)
 
 
 @pytest.mark.slow
