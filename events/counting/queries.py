@@ -25,9 +25,10 @@ from events.counting.unit_values import (
     in_window,
     is_apart,
     since_anchor,
+    within_reach,
 )
 from events.expressions.queries import selected
-from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival
+from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival, outcome_window
 from events.schema import EXPOSURE_EVENTS
 from events.senders import BY_CLIENT
 from events.user_numbers.naming import text_of
@@ -236,6 +237,7 @@ def outcomes(
     *,
     keep: Sequence[str] = (),
     also: Callable[[ir.Table], Mapping[str, ir.Value]] | None = None,
+    has_row: Sequence[str] = (),
 ) -> ir.Table:
     """The users' columns and one column per definition: a number, or null for a unit that is too young.
 
@@ -252,6 +254,8 @@ def outcomes(
         keep: columns of `users` that `also` reads.
         also: further numbers per unit from the same pass, given all events since the anchor with their ``day``; null
             for a unit without any event.
+        has_row: names of SQL metrics that also say, as ``NAME_row``, whether their SELECT has a number for the unit:
+            1.0, 0.0, or null for a unit that is too young.
     """
     import ibis
 
@@ -275,6 +279,10 @@ def outcomes(
         for name, definition in definitions.items()
         if not isinstance(definition, Survival)
     }
+    for name in has_row:
+        here = within_reach(joined[f"_{name}"]).notnull().ifelse(1.0, 0.0)
+        over = mature(joined, outcome_window(definitions[name]))
+        values[f"{name}_row"] = ibis.cases((over, here), else_=ibis.null("float64"))
     return joined.mutate(**values).drop(*[f"_{name}" for name in definitions])
 
 

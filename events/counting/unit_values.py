@@ -61,6 +61,11 @@ def is_apart(definition: Asked) -> bool:
     return isinstance(getattr(definition, "of", definition), Funnel | Expression)
 
 
+def is_select(definition: Asked) -> bool:
+    """Whether a definition is an SQL metric, capped or not: a unit without a row then counts 0."""
+    return isinstance(getattr(definition, "of", definition), Expression)
+
+
 def aggregate(log: ir.Table, definition: Asked, basis: Basis) -> ir.Value:
     """One number per unit over the events of the definition's window."""
     import ibis
@@ -121,7 +126,7 @@ def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
     """What was counted as the definition's value: 1.0 or 0.0 for retention and funnels, else a number; never null."""
     import ibis
 
-    if isinstance(getattr(definition, "of", definition), Expression):
+    if is_select(definition):
         number = within_reach(number)
     number = number.fill_null(0)
     if isinstance(definition, Capped):

@@ -40,13 +40,14 @@ type Array = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Past:
-    """The units of the past weeks: number, weekday, values."""
+    """The units of the past weeks: number, weekday, values; of an SQL metric how many have a row."""
 
     keys: Keys
     week: np.ndarray[Any, np.dtype[np.int64]]
     values: Array
     below: Array | None
     cap: float | None
+    rows: int | None = None
 
 
 def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int = WEEKS) -> MetricCheck:
@@ -127,7 +128,7 @@ def check_metric(
     )
     return CheckReport(
         *(str(definition), summary is Summary.SHARE, signup_event, past.cap, len(past.keys), tuple(shown), badge),
-        *(len(few.keys), splits, seed),
+        *(len(few.keys), splits, seed, past.rows),
     )
 
 
@@ -169,7 +170,8 @@ def _past(asked: Questions, definition: Definition, signup_event: str, end: date
     week = (anchors - begin) // np.int64(WEEK / timedelta(microseconds=1))
     cut = [_cut(values[known], part) for values, part in zip(columns, whole, strict=True)]
     below = cut[1][0] if len(cut) > 1 else None
-    return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1])
+    rows = int(answer.column("v0_row").to_numpy()[known].sum()) if "v0_row" in answer.column_names else None
+    return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1], rows)
 
 
 def _uncut(part: Any) -> Any:

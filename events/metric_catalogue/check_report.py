@@ -36,6 +36,8 @@ class CheckReport:
         badge: false alarms over random halves of these units, or of `sampled` of them.
         sampled: how many were split.
         splits, seed: as they were asked for.
+        rows: of an SQL metric the units for whom its SELECT has a row, the others counting 0; None elsewhere, and in
+            results of version 0.4.
     """
 
     definition: str
@@ -48,3 +50,4 @@ class CheckReport:
     sampled: int
     splits: int
     seed: int
+    rows: int | None = None

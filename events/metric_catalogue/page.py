@@ -20,12 +20,13 @@ from events.metric_catalogue.words import (
     value_words,
 )
 from events.payload_versions import read_check
-from reporting.numbers import between, count
+from reporting.numbers import between, count, percent
 from reporting.table import Table
 from reporting.words import reason_words
 from runs.models import Run
 from runs.payloads import Unreadable
-from stats.results import NotComputable
+from stats.compare import wilson
+from stats.results import Interval, NotComputable
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
         "counted": not isinstance(badge, NotComputable),
         "warning": badge_warning(report),
         "how": _how(report),
+        "rows": _rows(report),
         "weeks": _weeks(report, metric.unit),
         "older": check.version.number if check.version.number != metric.version else 0,
     }
@@ -130,6 +132,19 @@ def _how(report: CheckReport) -> str:
         seed=report.seed,
         start=start,
     )
+
+
+def _rows(report: CheckReport) -> str:
+    """How many units an SQL metric's average counts as 0; "" for other metrics, and results of version 0.4."""
+    share = None if report.rows is None else wilson(report.rows, report.units)
+    if not isinstance(share, Interval):
+        return ""
+    text = _(
+        "The SELECT has a row for {share} of these users ({limits}); the others count 0. So the average moves with how "
+        "many have any row at all: for an average per event take a ratio of two sums, such as "
+        "sum:EVENT:PROPERTY:0-6 / count:EVENT:0-6."
+    )
+    return text.format(share=percent(share.estimate), limits=between(percent(share.low), percent(share.high)))
 
 
 def _weeks(report: CheckReport, unit: str) -> Table:

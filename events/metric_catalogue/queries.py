@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.counting import queries
 from events.counting.day_index import utc
-from events.counting.unit_values import Basis
+from events.counting.unit_values import Basis, is_select
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -18,6 +18,8 @@ def past_units(
     events: ir.Table, basis: Basis, parts: Mapping[str, Any], *, signup_event: str, start: datetime, end: datetime
 ) -> ir.Table:
     """One row per unit that came in these weeks: ``user_id, anchor`` and one column per part.
+
+    Beside an SQL metric, as ``NAME_row``, 1.0 where its SELECT has a row for the unit, else 0.0.
 
     Args:
         events: the event log.
@@ -29,5 +31,6 @@ def past_units(
     log = events.filter(events.time >= utc(start)) if signup_event == "*" else events
     users = queries.cohort(log, signup_event, basis)
     users = users.filter(users.anchor >= utc(start), users.anchor < utc(end))
-    found = queries.outcomes(events, users, basis, dict(parts))
-    return found.select("user_id", "anchor", *parts)
+    selects = [name for name, part in parts.items() if is_select(part)]
+    found = queries.outcomes(events, users, basis, dict(parts), has_row=selects)
+    return found.select("user_id", "anchor", *parts, *[f"{name}_row" for name in selects])

@@ -139,6 +139,18 @@ def _of_values() -> dict[FindingCode, str]:
             "One unit of variant %(variant)s has %(column)s = %(value)s, which is %(share)s of the group's whole "
             "variation. The group's mean is %(mean)s with it and %(mean_without)s without."
         ),
+        "rows": gettext(
+            "%(outcome)s has a row for %(share)s of the units; the others count 0. The groups' shares are shown with "
+            "the outcome."
+        ),
+        "rows_by_group": gettext(
+            "%(outcome)s has a row for these shares of the units: %(shares)s. The others count 0."
+        ),
+        "rows_differ": gettext(
+            "%(outcome)s has a row for different shares of the groups' units: %(shares)s (p %(p_value)s). The others "
+            "count 0, so the average moves with how many have any row at all, even where the rows are alike. For an "
+            "average per event compare a ratio of two sums, such as sum:EVENT:PROPERTY:0-6 / count:EVENT:0-6."
+        ),
         "unit_of_assignment": gettext(
             "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
             "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."

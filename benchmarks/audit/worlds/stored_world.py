@@ -82,23 +82,28 @@ def read(plan: Planned, arm: np.ndarray, value: np.ndarray, reached: np.ndarray,
         for label, row in zip(plan.variants, capped, strict=True)
         for count, units in enumerate(row)
     )
-    answers = Answers(
+    return read_out(plan, answers_of(cells, histogram), Audit(0, 0, {}), today=TODAY)
+
+
+def answers_of(cells: Cells, times: tuple[tuple[str, int, int], ...] = ()) -> Answers:
+    """What the warehouse would answer beside the cells: nothing that a check could mind."""
+    n = np.bincount(cells.variant, weights=cells.exposed, minlength=len(cells.variants))
+    return Answers(
         data_end=datetime(2026, 4, 1, tzinfo=UTC),
         time_zone="UTC",
         day_mode="rolling",
-        events=len(arm),
+        events=int(n.sum()),
         cells=cells,
         several_variants=0,
         unknown_variants={},
         no_signup=0,
-        exposures_by_day=tuple((MONDAY, label, int(units)) for label, units in zip(plan.variants, n, strict=True)),
+        exposures_by_day=tuple((MONDAY, label, int(units)) for label, units in zip(cells.variants, n, strict=True)),
         durations=(),
         curve=(),
-        times=histogram,
+        times=times,
         silent=(),
-        late=(len(arm), 0),
+        late=(int(n.sum()), 0),
         bins={},
         latest_exposure=datetime(2026, 1, 5, tzinfo=UTC),
         last_mature_on=ENDED,
     )
-    return read_out(plan, answers, Audit(0, 0, {}), today=TODAY)

@@ -24,12 +24,14 @@ class Block:
         n: Mature units per cell, (cells,).
         means: Means per cell, (cells, k); 0 where n is 0.
         covariance: Sample covariance (n-1) per cell, (cells, k, k); zeros where n is 1 or less.
+        rows: Of an SQL metric the mature units for whom its SELECT has a row; the others count 0. None elsewhere.
     """
 
     names: tuple[str, ...]
     n: Ints
     means: Floats
     covariance: Floats
+    rows: Ints | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,7 +117,10 @@ def _block(
         point = quantiles[row["arm"]]  # type: ignore[index]
         if row[f"n_{place}"]:
             means[cell, 0], covariance[cell, 0, 0] = linearised_quantile(means[cell, 0], covariance[cell, 0, 0], point)
-    return Block(names, _ints([row[f"n_{place}"] for row in rows]), means, covariance)
+    units = _ints([row[f"n_{place}"] for row in rows])
+    if f"v_{place}" not in queries.with_rows(asked):
+        return Block(names, units, means, covariance)
+    return Block(names, units, means, covariance, _ints([int(row[f"rows_{place}"] or 0) for row in rows]))
 
 
 def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:

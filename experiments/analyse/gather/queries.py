@@ -16,7 +16,7 @@ from events.counting.day_bits import day_bits, words_for
 from events.counting.day_index import utc, wall_clock
 from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
-from events.counting.unit_values import Basis, aggregate
+from events.counting.unit_values import Basis, aggregate, is_select
 from events.metrics import (
     Asked,
     Capped,
@@ -203,7 +203,8 @@ def unit_values(
     """One row per unit with everything it did, from one pass over the log.
 
     Columns: ``arm, segment, cluster, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and
-    ``w_0``, the denominator of a ratio), null where the unit is too young; with a behaviour ``times`` (null where its
+    ``w_0``, the denominator of a ratio; of an SQL metric ``v_0_row``, whether it has a row), null where the unit is too
+    young; with a behaviour ``times`` (null where its
     window is not over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures;
     ``days_0, …``, the active days as bits.
 
@@ -229,9 +230,11 @@ def unit_values(
     log = events.filter(events.time >= utc(first_anchor))
     if not _counts_exposures(asked, basis):
         log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
-    table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also)
+    selects = with_rows(asked)
+    table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also, has_row=selects)
     words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
     kept = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
+    kept += [f"{name}_row" for name in selects]
     kept += [f"c_{place}" for place, _ in enumerate(covariates_of(asked))]
     more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
     return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
@@ -248,6 +251,11 @@ def definitions(asked: Question) -> dict[str, Asked]:
         else:
             found[f"v_{place}"] = metric
     return found
+
+
+def with_rows(asked: Question) -> list[str]:
+    """The columns of SQL metrics, whose units without a row count 0."""
+    return [name for name, definition in definitions(asked).items() if is_select(definition)]
 
 
 def events_needed(metric: Metric) -> tuple[str, ...]:
@@ -287,8 +295,8 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
     """Moments by ``arm, segment, week, l_0, …``: ``exposed``, and for the outcome i ``n_i`` and its block's moments.
 
     The columns of the block are ``m_i_a`` (mean) and ``s_i_a_b`` (covariance, n-1), a and b being places in
-    `block_columns`; all over the units that are mature for the outcome. `levels` are the levels that are kept of each
-    covariate; the others become "other".
+    `block_columns`; all over the units that are mature for the outcome. An SQL metric has ``rows_i``, how many of them
+    have a row. `levels` are the levels that are kept of each covariate; the others become "other".
     """
     table = values.mutate(**{f"l_{place}": pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
     numbers: dict[str, ir.Value] = {}
@@ -300,6 +308,8 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
             numbers[f"s_{place}_{a}_{a}"] = left.var(how="sample")
             for b in range(a):
                 numbers[f"s_{place}_{a}_{b}"] = left.cov(columns[b], how="sample")
+        if (row := f"v_{place}_row") in table.columns:
+            numbers[f"rows_{place}"] = table[row].sum()
     keys = cell_keys(asked, len(levels))
     return table.group_by(keys).aggregate(exposed=table.count(), **numbers)
 

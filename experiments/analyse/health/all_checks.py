@@ -39,7 +39,7 @@ from experiments.analyse.health.split import (
     check_unplanned_units,
 )
 from experiments.analyse.health.stored_context import StoredContext
-from experiments.analyse.health.values import check_missing_values, check_outliers, check_variation
+from experiments.analyse.health.values import check_missing_values, check_outliers, check_rows, check_variation
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ CHECKS: tuple[Check[Any], ...] = (
     Check(FileContext, check_missing_values),
     Check(FileContext, check_variation),
     Check(FileContext, check_outliers),
+    Check(StoredContext, check_rows),
     Check(FileContext, check_unit_of_assignment),
     Check(Context, check_clusters),
     Check(FileContext, check_balance),

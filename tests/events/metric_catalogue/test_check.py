@@ -118,6 +118,14 @@ def test_check__each_kind__gives_the_values_counted_on_fingers(
     assert [week.value.estimate for week in found.weeks if isinstance(week.value, Interval)] == pytest.approx(values)
 
 
+def test_check__sql_metric__counts_the_users_with_a_row(write: Callable[[list[Line]], None]) -> None:
+    write(LOG)
+    sql = "sql:0-2:SELECT user_id, avg(number('price')) AS value FROM events GROUP BY user_id"
+
+    assert [asked(f"{form}{sql}").rows for form in ("", "quantile:50%:")] == [3, 3]  # ann, bob, cat; dan has NULL
+    assert asked("sum:buy:price:0-2").rows is None
+
+
 def test_check__of_whoever_is_around__takes_the_first_event_of_these_weeks(write: Callable[[list[Line]], None]) -> None:
     write([*LOG, ("early", "buy", at(8), {"price": 4})])
 

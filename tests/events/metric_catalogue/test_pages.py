@@ -38,7 +38,7 @@ def text_of(answer: Any) -> str:
     return " ".join(lxml.html.fromstring(answer.content.decode()).text_content().split())
 
 
-def checked(row: Metric, alarms: int = 51) -> MetricCheck:
+def checked(row: Metric, alarms: int = 51, rows: int | None = None) -> MetricCheck:
     rate = Interval(alarms / 1000, alarms / 1000 - 0.013, alarms / 1000 + 0.015, 0.95, "wilson-interval")
     report = CheckReport(
         definition=row.current.definition,
@@ -54,6 +54,7 @@ def checked(row: Metric, alarms: int = 51) -> MetricCheck:
         sampled=2_400,
         splits=1_000,
         seed=1,
+        rows=rows,
     )
     return MetricCheck.objects.create(
         version=row.current,
@@ -194,3 +195,22 @@ def test_pickers__offer_metrics_that_may_be_picked_with_certified_ones_first(bos
     assert "Sure, version 1 (certified)" in text_of(chips)
     assert "Gone, version 1 (deprecated)" in text_of(chips)
     assert "can&#x27;t be read" in chips.content.decode()
+
+
+def test_check__sql_metric__page_says_how_many_have_a_row(boss: Client) -> None:
+    row = metric("latency", "active_days:0-6")
+    checked(row, rows=600)
+
+    shown = text_of(boss.get("/data/metrics/latency/"))
+
+    assert "has a row for 25.0% of these users (23.3% to 26.8%)" in shown.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_check__of_version_04__has_no_rows(boss: Client) -> None:
+    row = metric("days", "active_days:0-6")
+    check = checked(row)
+    assert check.payload is not None
+    del check.payload["rows"]
+    check.save()
+
+    assert "has a row for" not in text_of(boss.get("/data/metrics/days/"))
