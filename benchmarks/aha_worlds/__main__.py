@@ -20,7 +20,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from benchmarks.aha_worlds import kept_rows
 from benchmarks.aha_worlds.entries import ENTRIES
-from benchmarks.aha_worlds.generator import make, without_experiment, world_hash
+from benchmarks.aha_worlds.generator import PLAYED, make, without_experiment, world_hash
 from benchmarks.aha_worlds.scorer import score
 from benchmarks.aha_worlds.tables import document
 from events.simulation import WORLDS
@@ -101,7 +101,7 @@ def _without(row: kept_rows.Row, names: tuple[str, ...]) -> kept_rows.Row:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(PLAYED))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--units", type=int, help="users of the log and of the experiment, each; else the world's own")

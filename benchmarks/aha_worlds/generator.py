@@ -13,6 +13,8 @@ from events.simulation.worlds import TARGET
 from tests.simulated import experiment_table
 
 BY_GUILD = ("spillover", "guilds", "guilds_null")
+# The worlds of the page; those that level off came later and can be played by name.
+PLAYED = tuple(name for name, world in WORLDS.items() if not world.levels_off)
 # The users of the log and those of the experiment are different people of the same world.
 OTHER_USERS = 1_000_000
 # Cells of the true behaviour that class at least this share of users as the true moment does: nobody could tell them

@@ -193,6 +193,7 @@ def comes_more(world: World, target_count: Ints) -> Floats | float:
 
 
 def leaving_shift(world: World, people: People, target_count: Ints, nudged: Flags) -> Floats:
-    """tau * step + delta * nudged: how far the logit of leaving falls from day 7 on."""
-    dose = np.minimum(target_count, 10) / 10 if world.smooth else (target_count >= world.times).astype(np.float64)
+    """tau * dose + delta * nudged: how far the logit of leaving falls from day 7 on."""
+    most = 10 if world.smooth else world.levels_off
+    dose = np.minimum(target_count, most) / most if most else (target_count >= world.times).astype(np.float64)
     return np.array(world.tau)[people.group] * dose + world.delta * nudged

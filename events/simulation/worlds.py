@@ -89,6 +89,7 @@ class World:
         engagement_sd: standard deviation of E in every group.
         tau: how far reaching the moment lowers the logit of leaving from day 7 on, for each group.
         smooth: the dose is min(N, 10) / 10 instead of 1[N >= 3].
+        levels_off: above 0, the dose is min(N, levels_off) / levels_off: each act does as much up to there.
         delta: how far a nudge lowers that logit by itself, from day 7 on (a violated exclusion restriction).
         take_up: probability that a nudged user responds to the nudge.
         boost: factor on the friend_add rate of a responding user on days 0..6.
@@ -118,6 +119,7 @@ class World:
     engagement_sd: float = 0.7
     tau: Groups = TAU
     smooth: bool = False
+    levels_off: int = 0
     delta: float = 0.0
     take_up: float = 0.6
     boost: float = 3.0
@@ -139,7 +141,9 @@ class World:
     @property
     def parameter_hash(self) -> str:
         """SHA-256 of all parameters, so that a result can say which numbers made its data."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        # A parameter that came later, and that a world doesn't use, leaves the hash of its earlier results as it was.
+        used = {name: value for name, value in asdict(self).items() if name != "levels_off" or value}
+        text = json.dumps(used, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -172,6 +176,8 @@ WORLDS: dict[str, World] = {
             smooth=True,
             tau=(TAU[0] * SMOOTH_SCALE, TAU[1] * SMOOTH_SCALE, TAU[2] * SMOOTH_SCALE, TAU[3] * SMOOTH_SCALE),
         ),
+        replace(_STEP, name="levels_off", moment=False, levels_off=4),
+        replace(_STEP, name="levels_off_at_3", moment=False, levels_off=3),
         replace(_STEP, name="forced", tutorial_reach=0.98),
         replace(_STEP, name="direct_nudge", moment=False, tau=NO_TAU, delta=0.4, arms=("control", "nudge", "placebo")),
         replace(_STEP, name="weak_nudge", take_up=0.02),

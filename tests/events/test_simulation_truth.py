@@ -182,6 +182,8 @@ def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
     without = {
         "no_effect",
         "smooth",
+        "levels_off",
+        "levels_off_at_3",
         "direct_nudge",
         "planted_groups",
         "noise",

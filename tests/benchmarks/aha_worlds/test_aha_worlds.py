@@ -11,11 +11,10 @@ import pytest
 
 from benchmarks.aha_worlds import kept_rows
 from benchmarks.aha_worlds.entries import ENTRIES, correlations, readings
-from benchmarks.aha_worlds.generator import Round, cells_alike, make
+from benchmarks.aha_worlds.generator import PLAYED, Round, cells_alike, make
 from benchmarks.aha_worlds.records import Answer, Entry, Log, Moment
 from benchmarks.aha_worlds.scorer import score
 from benchmarks.aha_worlds.tables import document
-from events.simulation import WORLDS
 from tests.clients.server import ROOT
 
 MOMENT = Moment("friend_add", 3, 7)
@@ -134,5 +133,5 @@ def test_page__is_what_the_kept_rows_say() -> None:
     rows: list[dict[str, Any]] = list(kept_rows.read(kept_rows.FILE).values())
 
     assert PAGE.read_text("utf-8") == document(rows)
-    assert {row["world"] for row in rows} == set(WORLDS)
+    assert {row["world"] for row in rows} == set(PLAYED)
     assert min(len(row["answers"]) for row in rows if row["world"] != "noise") == len(ENTRIES) >= 7
