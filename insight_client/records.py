@@ -62,7 +62,8 @@ class Candidate:
 
     Attributes:
         behaviour, times, days: "did it at least `times` times within `days` days".
-        step: `jump`, `smooth` or `cannot_tell`: what can be said of a threshold.
+        step: `jump`, `levels_off` (rises to a number and is flat after), `smooth` or `cannot_tell`: what can be said of
+            a threshold.
         reach: share of users who did it. base: share retained of all.
         retained_with, retained_without: share retained of those who did it, and of the others.
         difference: the first minus the second, as it is seen: what a correlation promises.

@@ -32,7 +32,7 @@ def side_by_side(report: Report) -> Table:
     rows = tuple(
         (
             claim_words(row),
-            step_words(row.step, row.smooth_range),
+            step_words(row.step, row.smooth_range, row.levels_off),
             share(row.cell.reach),
             share(row.cell.ppv),
             share(row.cell.retained_without),
@@ -87,7 +87,7 @@ def _judged(row: Judged) -> tuple[str, ...]:
         # A p-value never stands without its word: small alone it is no jump, large alone no smooth curve.
         p = step.adjusted_p_value
         jump = gettext("{words} (largest step at {times} within {days}; {p})").format(
-            words=step_words(step.verdict, step.smooth_range),
+            words=step_words(step.verdict, step.smooth_range, step.levels_off),
             times=times_words(step.times),
             days=days_words(step.days),
             p=p_text(p) if computable(p) else reason_words(p),

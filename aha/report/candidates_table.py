@@ -14,7 +14,7 @@ from reporting.numbers import Absent, difference, percent, points
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
-SIGNS = {StepVerdict.JUMP: "↥", StepVerdict.SMOOTH: "∕", StepVerdict.CANNOT_TELL: "?"}
+SIGNS = {StepVerdict.JUMP: "↥", StepVerdict.LEVELS_OFF: "↱", StepVerdict.SMOOTH: "∕", StepVerdict.CANNOT_TELL: "?"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def _row(place: int, one: Candidate) -> CandidateRow:
         gap = points(shares.did.estimate - shares.other.estimate, 0)
     short = {
         StepVerdict.JUMP: gettext("jump at {number}").format(number=one.times),
+        StepVerdict.LEVELS_OFF: step_words(StepVerdict.LEVELS_OFF, None, one.levels_off),
         StepVerdict.SMOOTH: gettext("no jump"),
         StepVerdict.CANNOT_TELL: gettext("not clear"),
     }
@@ -87,7 +88,7 @@ def _row(place: int, one: Candidate) -> CandidateRow:
         difference(left),
         SIGNS[one.step],
         short[one.step],
-        step_words(one.step, one.smooth_range),
+        step_words(one.step, one.smooth_range, one.levels_off),
         tuple((flag_words(code), flag_sentence(code)) for code in one.flags),
     )
 

@@ -58,6 +58,11 @@ def claim(candidate: Candidate) -> str:
             "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
             "the rest. Retention jumps at {number}."
         ),
+        StepVerdict.LEVELS_OFF: gettext(
+            "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
+            "the rest. Retention rises up to {end} within {tested_days} and is flat after: each count adds, none is a "
+            "threshold."
+        ),
         StepVerdict.SMOOTH: gettext(
             "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
             "the rest. Retention doesn't jump from {first} to {last} times within {tested_days}: a number between "
@@ -68,14 +73,16 @@ def claim(candidate: Candidate) -> str:
             "the rest. Whether {number} is a threshold isn't clear."
         ),
     }
-    found, shares = candidate.smooth_range, pair(candidate)
+    found, end, shares = candidate.smooth_range, candidate.levels_off, pair(candidate)
+    tested = found or end
     # Version 0.3 said "smooth" without a range: nothing can be said about this number then.
     vague = candidate.step is StepVerdict.SMOOTH and found is None
     return texts[StepVerdict.CANNOT_TELL if vague else candidate.step].format(
         behaviour=display_name(candidate.behaviour),
         first="" if found is None else found.first,
         last="" if found is None else found.last,
-        tested_days="" if found is None else days_words(found.days),
+        tested_days="" if tested is None else days_words(tested.days),
+        end="" if end is None else times_words(end.times),
         times=times_words(candidate.times),
         days=days_words(candidate.days),
         number=candidate.times,

@@ -6,7 +6,7 @@ from typing import Any
 from aha.evidence.past.price import ExpectedGain
 from aha.report.past.documents import summary_document
 from aha.study.result import Candidate, Grid, Report
-from aha.study.step import SmoothRange
+from aha.study.step import LevelsOff, SmoothRange
 from events.metric_sentences import sentence
 from reporting.document import chosen, dump, outward
 from reporting.words import reason_words
@@ -108,6 +108,7 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "indifference": [[pick.days, pick.times] for pick in row.indifference],
         "step": row.step.value,
         "smooth_range": _smooth_range(row.smooth_range),
+        "levels_off": _levels_off(row.levels_off),
         "ladder": [{"rung": rung.name.value, **_interval(rung.difference)} for rung in row.ladder.rungs],
         "e_value": e_value.point if computable(e_value) else e_value,
         "robustness_value": robustness.value if computable(robustness) else robustness,
@@ -136,6 +137,10 @@ def _expected(found: ExpectedGain | NotComputable) -> Any:
 
 def _smooth_range(found: SmoothRange | None) -> dict[str, int] | None:
     return None if found is None else {"days": found.days, "from": found.first, "to": found.last}
+
+
+def _levels_off(found: LevelsOff | None) -> dict[str, int] | None:
+    return None if found is None else {"days": found.days, "times": found.times}
 
 
 def _interval(number: Any) -> dict[str, Any]:

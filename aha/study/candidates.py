@@ -84,7 +84,8 @@ def take_cell(choice: Choice | NotComputable, step: Step | None, exact: Cells) -
     """The cell that is taken for a behaviour, and whether the step decided.
 
     Where retention jumps the step is the moment: the rule is drawn to few times by their reach and misses a true step
-    regularly. A step at a reach outside 5-80 % is no recommendation, so the rule's pick stays.
+    regularly. A step at a reach outside 5-80 % is no recommendation, so the rule's pick stays. So it does where
+    retention levels off: every count up to there adds alike, none is *the* moment, and the page says both.
     """
     if not computable(choice):
         return choice, False
@@ -202,6 +203,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         indifference=choice.indifference,
         step=step.verdict,
         smooth_range=step.smooth_range,
+        levels_off=step.levels_off,
         honesty=honesty,
         hold_out_j=hold_out.j if computable(hold_out) else honesty.corrected.get("j", hold_out),
         later_cohort_j=honesty.later.j if computable(honesty.later) else honesty.later,

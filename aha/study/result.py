@@ -20,7 +20,7 @@ from aha.study.choice import Choice, Pick
 from aha.study.drawn_results import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.study.hold_out import Honesty
 from aha.study.question import Inputs
-from aha.study.step import SmoothRange, Step, StepVerdict
+from aha.study.step import LevelsOff, SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flagged
 from runs.spent import Spent
 from segments.search.learning import Skill
@@ -236,6 +236,7 @@ class Candidate:
         by_segment: the same cell inside each segment; empty without segments.
         by_week: by signup week.
         smooth_range: of which times "smooth" speaks.
+        levels_off: where retention stops rising, if that is what can be said; `times` stays the rule's.
         robustness: how much of behaviour and retention a hidden cause would have to explain.
         earlier_outcomes: what was known at signup, compared as the ladder's headline compares retention; empty where
             nothing was known, and in reports of earlier versions.
@@ -269,6 +270,7 @@ class Candidate:
     by_segment: tuple[SegmentCell, ...]
     by_week: tuple[WeekCell, ...]
     smooth_range: SmoothRange | None = None
+    levels_off: LevelsOff | None = None
     robustness: Robustness | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
     earlier_outcomes: tuple[EarlierOutcome, ...] = ()
     expected: ExpectedGain | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record

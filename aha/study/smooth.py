@@ -40,9 +40,14 @@ class Design:
     reach: Floats  # of each time
     smooth: Floats  # patterns × terms
     steps: Floats  # times × patterns
-    counts: Ints  # the count of each pattern
+    patterns: Ints  # patterns × (count, active days, segment)
     member: sparse.csr_array  # patterns × units
     pattern: Ints  # per unit
+
+    @property
+    def counts(self) -> Ints:
+        """The count of each pattern."""
+        return np.asarray(self.patterns[:, 0])
 
 
 def knots(counts: Ints) -> Floats:
@@ -95,10 +100,13 @@ def patterns_of(table: CountTable, counts: Ints, days: int) -> tuple[Ints, Ints]
 
 def design(patterns: Ints, at: Floats) -> Floats:
     """Constant, spline, and active days and segment as categories: patterns × terms."""
-    columns = [np.ones(len(patterns)), *spline(np.log1p(patterns[:, 0]), at).T]
-    for category in (patterns[:, 1], patterns[:, 2]):
-        columns += [(category == value).astype(np.float64) for value in np.unique(category)[1:]]
-    return np.column_stack(columns)
+    return np.column_stack([np.ones(len(patterns)), spline(np.log1p(patterns[:, 0]), at), categories(patterns)])
+
+
+def categories(patterns: Ints) -> Floats:
+    """Active days and segment, a column for each value but the first: patterns × columns."""
+    columns = [column == value for column in patterns[:, 1:].T for value in np.unique(column)[1:]]
+    return np.asarray(columns, dtype=np.float64).reshape(len(columns), len(patterns)).T
 
 
 def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Floats:
@@ -188,7 +196,7 @@ def design_of(table: CountTable, place: int, column: int, times: Sequence[int]) 
     wanted = np.asarray(times, dtype=np.int64)[usable]
     steps = (patterns[:, 0][None, :] >= wanted[:, None]).astype(np.float64)
     smooth = _orthonormal(design(patterns, knots(counts)), size)
-    return Design(table.days[column], wanted, reach[usable], smooth, steps, patterns[:, 0], member, pattern)
+    return Design(table.days[column], wanted, reach[usable], smooth, steps, patterns, member, pattern)
 
 
 def _orthonormal(columns: Floats, size: Floats) -> Floats:

@@ -5,7 +5,9 @@ days of the window + segment. Its patterns are few, so it is fitted to sums over
 bootstrap replicates at once. The largest score statistic over all windows and times is calibrated by a parametric
 bootstrap.
 
-A smooth confounder can't make a jump; a product rule that fires at Z, such as a badge or an unlock, can.
+A confounder along which retention rises smoothly makes no jump, but one with a sharp bend can look like it: so a jump
+must also rise more than its neighbouring counts do (`increments.py`). A product rule that fires at Z, such as a badge
+or an unlock, makes a jump too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from scipy.special import expit, logit
 from aha.study.cell_metrics import RECOMMENDED_REACH, Interval
 from aha.study.choice import resample
 from aha.study.grid import CountTable, Flags, Floats, Ints
+from aha.study.increments import beside_neighbours, levels_off
 from aha.study.smooth import Design, design_of, fit, largest_score, pattern_sums, score_statistics
 from runs.parallel import each
 from runs.progress import Progress, part, silent
@@ -34,7 +37,7 @@ BLOCK = 100
 JUMP = 0.05
 DETECTION = 0.80
 FEWEST_IN_RANGE = 2
-SETTLED_SHARE, SETTLED_TIMES = 0.90, 2
+SETTLED_SHARE = 0.90
 UNTOLD = 1e-3  # of the step's information: with less left beside another term, the step is another name of that term
 
 
@@ -42,6 +45,7 @@ class StepVerdict(StrEnum):
     """What can be said about a jump."""
 
     JUMP = "jump"
+    LEVELS_OFF = "levels_off"
     SMOOTH = "smooth"
     CANNOT_TELL = "cannot_tell"
 
@@ -56,12 +60,21 @@ class SmoothRange:
 
 
 @dataclass(frozen=True)
+class LevelsOff:
+    """Within `days` retention rises evenly up to `times` and is flat after it."""
+
+    days: int
+    times: int
+
+
+@dataclass(frozen=True)
 class Step:
     """Step evidence of one behaviour.
 
     Attributes:
         behaviour: its text form.
-        verdict: jump at `times` within `days`; smooth, any number is a convention; or cannot tell.
+        verdict: jump at `times` within `days`; levels off at a number of times; smooth, any number is a convention; or
+            cannot tell.
         days, times: where the score statistic is largest, 0 when nothing could be tested.
         statistic: the largest score statistic, about chi-square(1) at a single cell but not as a maximum.
         p_value: share of null replicates that reach it, and Holm's adjustment over the behaviours tested.
@@ -75,8 +88,12 @@ class Step:
         smooth_range: the neighbouring times at each of which the registered jump would have been found in at least 80 %
             of the replicates; "smooth" speaks of them alone. None otherwise, and in reports of version 0.3, which
             looked at the best cell only.
-        bend: the step beside a bend of the curve at the same place, and beside a term for those who never did it; the
-            smallest, in its standard errors, positive when retention rises; None when not asked.
+        bend: the step beside a bend of the curve at the same place, in its standard errors, positive when retention
+            rises; shown, not asked for; None when p was large. Up to version 0.4 that beside never-doers is part of it.
+        neighbours: by how many of its standard errors the increment at `times` exceeds that at the count before and the
+            one after, the smaller; None when p was large, and up to version 0.4.
+        never: the step beside a term for those who never did it, as `bend`; None alike.
+        levels_off: where retention stops rising, if that is the verdict.
     """
 
     behaviour: str
@@ -93,6 +110,9 @@ class Step:
     reason: NotComputable | None
     smooth_range: SmoothRange | None = None
     bend: float | None = None
+    neighbours: float | None = None
+    never: float | None = None
+    levels_off: LevelsOff | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +150,9 @@ def step_evidence(
         alpha: family-wise error rate over the behaviours.
         progress: told the share done.
 
-    A jump that is named has to stand beside a bend of the curve there: a sharp bend, such as a rise that ends at Z, is
-    no jump, and with 100,000 units no spline of few knots follows it.
+    A jump must rise more than both of its neighbouring counts, and stand beside a term for those who never did it: the
+    count before 2 is only theirs, and they differ for many reasons. A curve of which no count contradicts that it rises
+    evenly to some number and is flat after it is said to level off there, whether or not the step at it stands out.
 
     Source: Davies 1987 (a maximum of score statistics under a smooth null); Holm 1979.
     """
@@ -217,14 +238,20 @@ def _conclude(table: CountTable, drawn: _Drawn, weights: npt.NDArray[np.float32]
     design = found.designs[found.design]
     at = int(design.times[found.place])
     settled: tuple[int, ...] = ()
-    detection = bend = smooth_range = None
+    detection = bend = neighbours = never = smooth_range = flat_from = None
     verdict = StepVerdict.CANNOT_TELL
     if adjusted <= alpha:
-        settled = _settled(table, found, weights)
-        listed = sorted({int(z) for one in found.designs for z in one.times})
-        close = len(settled) <= SETTLED_TIMES and listed.index(settled[-1]) - listed.index(settled[0]) < SETTLED_TIMES
-        bend = _beside_a_bend(table, found)
-        if found.log_odds > 0 and close and at in settled and bend >= float(stats.norm.isf(alpha / 2)):
+        settled, bend, never = (
+            _settled(table, found, weights),
+            _beside_a_bend(table, found),
+            _beside_never(table, found),
+        )
+        stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))[1][:, 0]
+        neighbours = beside_neighbours(design, stayed, at)
+        end = levels_off(design, stayed, alpha)
+        if end is not None:
+            verdict, flat_from = StepVerdict.LEVELS_OFF, LevelsOff(design.days, end)
+        elif found.log_odds > 0 and min(neighbours, never) >= float(stats.norm.isf(alpha)):
             verdict = StepVerdict.JUMP
     elif drawn.stayed:
         shares = _detection(found, drawn.stayed)
@@ -246,6 +273,9 @@ def _conclude(table: CountTable, drawn: _Drawn, weights: npt.NDArray[np.float32]
         reason=None,
         smooth_range=smooth_range,
         bend=bend,
+        neighbours=neighbours,
+        never=never,
+        levels_off=flat_from,
     )
 
 
@@ -325,17 +355,18 @@ def _range(design: Design, powered: Flags) -> SmoothRange | None:
 
 
 def _beside_a_bend(table: CountTable, found: _Tested) -> float:
-    """The step of the best cell in its standard errors when the curve may also do otherwise; the smallest of these.
-
-    It may bend at Z, where a rise changes, or at Z - 1, where one begins with Z. And those who never did it may stand
-    apart from the curve of the others: a spline of few knots can't turn as sharply as they may differ, and a step next
-    to them takes it up.
-    """
+    """The step of the best cell in its standard errors when the curve may also bend at Z, where a rise changes, or at
+    Z - 1, where one begins with Z; the smaller."""
     design = found.designs[found.design]
     z = int(design.times[found.place])
     bends = [np.maximum(np.log1p(design.counts) - np.log1p(at), 0.0) for at in (z - 1, z)]
-    never = (design.counts == 0).astype(np.float64)
-    return min(_beside(table, found, other) for other in (*bends, never))
+    return min(_beside(table, found, other) for other in bends)
+
+
+def _beside_never(table: CountTable, found: _Tested) -> float:
+    """The same when those who never did it may stand apart from the curve of the others: a spline of few knots can't
+    turn as sharply as they may differ, and a step next to them takes it up."""
+    return _beside(table, found, (found.designs[found.design].counts == 0).astype(np.float64))
 
 
 def _beside(table: CountTable, found: _Tested, other: Floats) -> float:

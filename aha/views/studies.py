@@ -120,7 +120,7 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
 
 
 def _tags(candidate: Candidate) -> dict[str, Any]:
-    step = step_words(candidate.step, candidate.smooth_range)
+    step = step_words(candidate.step, candidate.smooth_range, candidate.levels_off)
     return {"step": step, "marks": [flag_words(code) for code in candidate.flags]}
 
 

@@ -106,8 +106,9 @@ def discovery() -> tuple[Term, ...]:
         Term(
             "jump", gettext("Jump"),
             gettext(
-                "Retention rises at one number of times by more than a smooth curve explains. Without a jump the "
-                "number is a convention: slightly fewer times are nearly as good."
+                "Retention rises at one number of times by more than a smooth curve explains, and by more than at the "
+                "numbers beside it. Without a jump the number is a convention: slightly fewer times are nearly as "
+                "good, also where retention rises evenly to a number and levels off there."
             ), "discovery", "Step evidence",
         ),
         Term(

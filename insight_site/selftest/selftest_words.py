@@ -185,7 +185,7 @@ def _more_words(found: Shortfall) -> str:
         case Why.NOT_APART:
             text = gettext(
                 "In {k} of {n} studies of a planted threshold something is found in {behaviour} that isn't called a "
-                "jump: a bend of the curve, or users who never did it, explain it as well, or its place isn't settled."
+                "jump: retention rises at the numbers beside it nearly as much, or users who never did it explain it."
             )
             return text.format(
                 k=count(int(figures["k"])),

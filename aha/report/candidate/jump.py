@@ -3,7 +3,7 @@
 from aha.report.axes import WIDTH
 from aha.study.drawn_results import Dose, DosePoint
 from aha.study.result import Candidate, Judged, Report
-from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
+from aha.study.step import JUMP, LevelsOff, SmoothRange, Step, StepVerdict
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
 from reporting.counted import days_words, times_words
 from reporting.numbers import count, limits, percent, short_count
@@ -24,7 +24,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
 def finding(candidate: Candidate, judged: Judged | None) -> str:
     """The words about a jump."""
     if judged is None or judged.step is None:
-        return step_words(candidate.step, candidate.smooth_range)
+        return step_words(candidate.step, candidate.smooth_range, candidate.levels_off)
     return step_sentence(judged.step)
 
 
@@ -77,8 +77,9 @@ def chart(dose: Dose, step: Step | None) -> Drawn:
         .encode(y=y, color=colour),
         base.mark_text(fontSize=10, color=GREY, dy=-6).encode(y=alt.value(0), text="units:N"),
     ]
-    if step is not None and step.reason is None and str(step.times) in names:
-        sign = {"times": str(step.times), "text": step_words(step.verdict, step.smooth_range)}
+    place = "" if step is None or step.reason is not None else str((step.levels_off or step).times)
+    if step is not None and place in names:
+        sign = {"times": place, "text": step_words(step.verdict, step.smooth_range, step.levels_off)}
         mark = alt.Chart(data([sign])).encode(x=alt.X("times:O", sort=names, bandPosition=0))
         layers += [
             mark.mark_rule(color=ORANGE, strokeWidth=2),
@@ -93,13 +94,14 @@ def _count(point: DosePoint) -> str:
     return f"{point.count}{'+' if point.last else ''}"
 
 
-def step_words(verdict: StepVerdict, found: SmoothRange | None) -> str:
-    """The short form of a step verdict; "smooth" names the numbers it speaks of."""
+def step_words(verdict: StepVerdict, found: SmoothRange | None, end: LevelsOff | None) -> str:
+    """The short form of a step verdict; "smooth" names the numbers it speaks of, "levels off" where."""
     if found is not None:
         text = gettext("smooth from {first} to {last} times within {days}")
         return text.format(first=found.first, last=found.last, days=days_words(found.days))
     names = {
         StepVerdict.JUMP: gettext("jump"),
+        StepVerdict.LEVELS_OFF: gettext("levels off at {times}").format(times="" if end is None else end.times),
         StepVerdict.SMOOTH: gettext("smooth"),
         StepVerdict.CANNOT_TELL: gettext("no clear threshold"),
     }
@@ -113,9 +115,12 @@ def step_sentence(step: Step) -> str:
     match step.verdict:
         case StepVerdict.JUMP:
             text = gettext(
-                "Retention jumps at {times} within {days}. Engagement can't make a jump; a rule of the "
-                "product that fires there, such as a badge, can."
+                "Retention jumps at {times} within {days}: it rises more there than at the counts beside it. "
+                "Engagement along which retention changes smoothly makes no jump; a rule of the product that fires "
+                "there, such as a badge, can."
             )
+        case StepVerdict.LEVELS_OFF if step.levels_off is not None:
+            return levels_off_sentence(step.levels_off)
         case StepVerdict.SMOOTH if step.smooth_range is not None:
             return smooth_sentence(step.smooth_range)
         case StepVerdict.SMOOTH:
@@ -125,6 +130,15 @@ def step_sentence(step: Step) -> str:
         case _:
             text = gettext("These data can't tell a jump at {times} from a smooth rise.")
     return text.format(times=times_words(step.times), days=days_words(step.days))
+
+
+def levels_off_sentence(found: LevelsOff) -> str:
+    """That retention rises to a number and no further, and what that isn't."""
+    text = gettext(
+        "Retention rises with each count up to {times} within {days}; after that one more adds less than a quarter as "
+        "much. That is no jump: no single count is the threshold."
+    )
+    return text.format(times=times_words(found.times), days=days_words(found.days))
 
 
 def smooth_sentence(found: SmoothRange) -> str:

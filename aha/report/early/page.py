@@ -146,7 +146,7 @@ def _jump(name: str, documents: Documents) -> Text:
     jump = load(Jumps, documents[parts.JUMPS]).jumps.get(name)
     if jump is None or jump.reason is not None:
         return gettext("not tested")
-    return step_words(jump.verdict, None)
+    return step_words(jump.verdict, None, jump.levels_off)
 
 
 def _taken(name: str, documents: Documents) -> Text:

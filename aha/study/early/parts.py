@@ -9,7 +9,7 @@ from aha.evidence.aipw import Difference
 from aha.study.cell_metrics import Number
 from aha.study.choice import Pick
 from aha.study.result import Judged, Model, Population
-from aha.study.step import SmoothRange, StepVerdict
+from aha.study.step import LevelsOff, SmoothRange, Step, StepVerdict
 from stats.results import NotComputable, computable
 
 COUNTED, MARKED, LUCK, ACTIVE, MODEL, JUMPS, FOLLOWED = (
@@ -111,6 +111,7 @@ class Jump:
     verdict: StepVerdict
     smooth_range: SmoothRange | None
     reason: NotComputable | None
+    levels_off: LevelsOff | None = None
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,9 @@ def places_of(model: Model | NotComputable) -> Places:
 
 def jumps_of(judged: tuple[Judged, ...]) -> Jumps:
     """What was found of jumps, and what was taken."""
-    jumps = {
-        row.behaviour: None if row.step is None else Jump(row.step.verdict, row.step.smooth_range, row.step.reason)
-        for row in judged
-    }
+    jumps = {row.behaviour: None if row.step is None else _jump(row.step) for row in judged}
     return Jumps(jumps, {row.behaviour: row.chosen for row in judged})
+
+
+def _jump(step: Step) -> Jump:
+    return Jump(step.verdict, step.smooth_range, step.reason, step.levels_off)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aha.report.candidates_table import caption, rows
-from aha.study.step import StepVerdict
+from aha.study.step import LevelsOff, StepVerdict
 from reporting.numbers import Absent
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, report
@@ -22,10 +22,15 @@ def test_rows__one_candidate__says_gap_reach_and_on_whom() -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
-    [(StepVerdict.JUMP, "jump at 2"), (StepVerdict.SMOOTH, "no jump"), (StepVerdict.CANNOT_TELL, "not clear")],
+    [
+        (StepVerdict.JUMP, "jump at 2"),
+        (StepVerdict.LEVELS_OFF, "levels off at 4"),
+        (StepVerdict.SMOOTH, "no jump"),
+        (StepVerdict.CANNOT_TELL, "not clear"),
+    ],
 )
 def test_rows__jump__is_said_in_words_beside_its_sign(verdict: StepVerdict, said: str) -> None:
-    (row,) = rows(report(candidates=(candidate(step=verdict),)))
+    (row,) = rows(report(candidates=(candidate(step=verdict, levels_off=LevelsOff(7, 4)),)))
 
     assert row.jump == said
     assert row.sign

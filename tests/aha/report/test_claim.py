@@ -6,7 +6,7 @@ import pytest
 
 from aha.report.candidate import honesty
 from aha.report.claim import caveat, cell_words, claim, measured_on, pair
-from aha.study.step import SmoothRange, StepVerdict
+from aha.study.step import LevelsOff, SmoothRange, StepVerdict
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate
 
@@ -19,12 +19,17 @@ from tests.aha.make_report import candidate
             StepVerdict.SMOOTH,
             "Retention doesn't jump from 2 to 5 times within 3 days: a number between them is a convention.",
         ),
+        (
+            StepVerdict.LEVELS_OFF,
+            "Retention rises up to 4 times within 7 days and is flat after: each count adds, none is a threshold.",
+        ),
         (StepVerdict.CANNOT_TELL, "Whether 2 is a threshold isn't clear."),
     ],
 )
 def test_claim__each_verdict__says_what_is_known(verdict: StepVerdict, said: str) -> None:
     found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
-    sentence = claim(candidate(step=verdict, smooth_range=found))
+    end = LevelsOff(7, 4) if verdict is StepVerdict.LEVELS_OFF else None
+    sentence = claim(candidate(step=verdict, smooth_range=found, levels_off=end))
 
     start = "58% of the users who did friend_add at least 2 times within 3 days were retained, against 21% of the rest."
     assert sentence == f"{start} {said}"

@@ -236,7 +236,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
 
     assert len({flag_words(code) for code in codes}) == len(codes)
     assert len({flag_sentence(code) for code in codes}) == len(codes)
-    assert len({step_words(verdict, None) for verdict in StepVerdict}) == 3
+    assert len({step_words(verdict, None, None) for verdict in StepVerdict}) == 4
     assert len({ladder.rung_words(name) for name in RungName}) == 5
     assert all(step_sentence(row.step) for row in report.judged if row.step is not None)
     assert len(asked_sentences(report.asked)) == 3
@@ -315,6 +315,7 @@ EXPECTED_KEYS = [
             "indifference",
             "step",
             "smooth_range",
+            "levels_off",
             "ladder",
             "ladder[].rung",
             "ladder[].estimate",

@@ -8,16 +8,17 @@ import pytest
 from scipy.special import expit
 
 from aha.study.choice import Choice, choose
-from aha.study.grid import CountTable, build_table, levels, thresholds
+from aha.study.grid import CountTable, Floats, build_table, levels, thresholds
 from aha.study.hold_out import split
+from aha.study.increments import beside_neighbours, levels_off, log_odds
 from aha.study.smooth import Design, design_of, fit, knots, pattern_sums, score_statistics, spline
-from aha.study.step import Step, StepVerdict, _test, _Tested, step_evidence
+from aha.study.step import LevelsOff, Step, StepVerdict, _test, _Tested, step_evidence
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import NEGATIVE_CONTROLS
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of, table_of_world
 from tests.marks import first_in_ci
-from tests.rates import at_most
+from tests.rates import at_least, at_most
 
 TIMES = tuple(range(1, 11))
 
@@ -151,6 +152,9 @@ def test_steps__planted_jump__is_said_where_it_is() -> None:
 
     assert (step.verdict, step.times, step.days) == (StepVerdict.JUMP, 4, 1)
     assert step.settled_times == (4,)
+    assert step.neighbours is not None
+    assert step.neighbours > 1.645
+    assert step.levels_off is None
     assert isinstance(step.log_odds, float)
     assert 0.8 < step.log_odds < 1.6
     assert step.reason is None
@@ -228,12 +232,15 @@ def test_knots__few_counts__never_lie_on_neighbours() -> None:
     assert (np.diff(found) >= 2).all()
 
 
-def kinked(n: int, seed: int) -> CountTable:
-    """No jump: retention rises with each of four times, and stays from there on."""
+def kinked(
+    n: int, seed: int, *, rate: float = 0.4, rise: float = 0.2, until: int = 4, after: float = 0.0
+) -> CountTable:
+    """No jump: retention rises with each of some times, and by `after` with each from there on."""
     rng = np.random.default_rng(seed)
     active = rng.integers(1, 8, n)
-    counts = rng.poisson(active * 0.4)
-    retained = rng.random(n) < expit(-1.3 + 0.1 * active + 0.2 * np.minimum(counts, 4))
+    counts = rng.poisson(active * rate)
+    dose = rise * np.minimum(counts, until) + after * np.maximum(counts - until, 0)
+    retained = rng.random(n) < expit(-1.3 + 0.1 * active + dose)
     return build_table(
         behaviours=["x"],
         days=[7],
@@ -251,7 +258,120 @@ def test_steps__sharp_bend_of_many_users__is_no_jump() -> None:
         step = evidence(kinked(110_000, seed), replicates=199)
 
         assert step.verdict is not StepVerdict.JUMP
-        assert step.bend is None or step.bend < 1.96
+
+
+def sums(table: CountTable) -> tuple[Design, Floats]:
+    design = the_design(table)
+    return design, pattern_sums(design, table.retained[:, None].astype(np.float32))[1][:, 0]
+
+
+def test_log_odds__by_count__are_those_of_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    table = curved(4000, 1, 0.5)
+    design, stayed = sums(table)
+
+    odds, spread = log_odds(design, stayed, np.arange(2, 6))
+
+    rows = np.isin(table.counts[:, 0, 0], np.arange(2, 6))
+    columns = [table.counts[:, 0, 0] == count for count in range(2, 6)]
+    columns += [table.active_days == value for value in range(2, 8)] + [table.segment == 1]
+    slow = sm.Logit(table.retained.astype(float)[rows], np.column_stack(columns)[rows].astype(float)).fit(disp=0)
+    np.testing.assert_allclose(odds, slow.params[:4], atol=1e-4)
+    np.testing.assert_allclose(spread, slow.cov_params()[:4, :4], rtol=1e-2, atol=1e-5)
+
+
+def test_neighbours__by_hand__are_second_differences_in_their_errors() -> None:
+    # One pattern a count: log-odds and their variances stand in the table.
+    n, kept = np.array([400, 500, 300, 200]), np.array([100, 150, 150, 110])
+    counts = np.repeat([0, 1, 2, 3], n)
+    stayed = np.concatenate([np.arange(size) < hits for size, hits in zip(n, kept, strict=True)])
+    table = table_of([[count] for count in counts.tolist()], stayed.astype(int).tolist())
+    table = replace(table, active=np.ones_like(table.active))
+    odds, variance = np.log(kept / (n - kept)), 1 / kept + 1 / (n - kept)
+    before = (odds[2] - 2 * odds[1] + odds[0]) / np.sqrt(variance[2] + 4 * variance[1] + variance[0])
+    after = (2 * odds[2] - odds[1] - odds[3]) / np.sqrt(4 * variance[2] + variance[1] + variance[3])
+
+    found = beside_neighbours(*sums(table), 2)
+
+    assert found == pytest.approx(min(before, after), rel=1e-3)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_neighbours__without_a_count_on_one_side__are_not_exceeded(times: int) -> None:
+    rng = np.random.default_rng(1)
+    table = table_of(rng.integers(0, 4, (500, 1)).tolist(), rng.integers(0, 2, 500).tolist())
+
+    assert beside_neighbours(*sums(table), times) == 0.0
+
+
+@pytest.mark.parametrize(("until", "rise"), [(3, 0.5), (4, 0.3)])
+def test_steps__even_rise_to_a_count__levels_off_there(until: int, rise: float) -> None:
+    step = evidence(kinked(30_000, 1, rate=0.8, rise=rise, until=until), replicates=199)
+
+    assert (step.verdict, step.levels_off) == (StepVerdict.LEVELS_OFF, LevelsOff(7, until))
+
+
+@pytest.mark.parametrize(("after", "flat"), [(0.16, False), (-0.16, False), (0.0, True)])
+def test_counts__bend_after_which_it_goes_on__is_no_level(after: float, flat: bool) -> None:
+    # A quarter of what a count adds before the bend is .1.
+    found = [levels_off(*sums(kinked(60_000, seed, rate=0.8, rise=0.4, until=3, after=after)), 0.05) for seed in (1, 2)]
+
+    assert found == [3 if flat else None] * 2
+
+
+def test_steps__jump_of_5_points_at_3__is_said_where_a_bend_was_asked_for_before() -> None:
+    step = evidence(jumping(30_000, 5), replicates=199)
+
+    assert (step.verdict, step.times) == (StepVerdict.JUMP, 3)
+    # Both are shown and not asked for: the step beside a bend, and how far its place is settled.
+    assert step.bend is not None
+    assert step.bend < 1.96
+    assert len(step.settled_times) > 2
+
+
+def jumping(n: int, seed: int) -> CountTable:
+    """Five points at three times, upon a slow rise."""
+    rng = np.random.default_rng(seed)
+    active = rng.integers(1, 8, n)
+    counts = rng.poisson(active * 0.8)
+    chance = expit(-1.5 + 0.1 * active + 0.12 * np.minimum(counts, 10)) + 0.05 * (counts >= 3)
+    return build_table(
+        behaviours=["x"],
+        days=[7],
+        unit_ids=np.arange(n).astype(str),
+        retained=rng.random(n) < chance,
+        week=np.zeros(n),
+        active_days=active,
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("until", "rise"), [(3, 0.5), (4, 0.3)])
+@pytest.mark.parametrize("seeds", first_in_ci([20, 200]))
+def test_counts__even_rise_to_a_count__levels_off_there_and_seldom_stands_out(
+    until: int, rise: float, seeds: int
+) -> None:
+    ends, jumps = 0, 0
+    for seed in range(seeds):
+        design, stayed = sums(kinked(30_000, seed, rate=0.8, rise=rise, until=until))
+        end = levels_off(design, stayed, 0.05)
+        ends += end == until
+        # Wherever the largest step may lie: none of the three counts at the bend may stand out as a jump.
+        jumps += end is None and beside_neighbours(design, stayed, until) >= 1.645
+
+    assert at_least(ends, seeds, 0.80)
+    assert at_most(jumps, seeds, 0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", first_in_ci([20, 200]))
+def test_counts__jumps_and_curves_that_go_on__seldom_level_off(seeds: int) -> None:
+    for world in (jumping, curved):
+        ends = sum(levels_off(*sums(world(30_000, seed)), 0.05) is not None for seed in range(seeds))
+
+        assert at_most(ends, seeds, 0.05)
 
 
 def never_doers_apart(n: int, seed: int) -> CountTable:
@@ -300,7 +420,7 @@ def test_steps__that_are_another_name_for_never_doers__are_no_jump() -> None:
     steps = [evidence(few_patterns(19_000, seed), seed, replicates=99) for seed in range(5)]
 
     assert all(isinstance(step.p_value, float) and step.p_value <= 0.05 for step in steps)
-    assert [step.bend for step in steps] == [0.0] * 5
+    assert [step.never for step in steps] == [0.0] * 5
     assert not any(step.verdict is StepVerdict.JUMP for step in steps)
 
 
@@ -382,7 +502,7 @@ def test_step_world__friend_add__jumps_at_3_within_7_and_nothing_else_does(name:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", first_in_ci([101, 102]))
-@pytest.mark.parametrize("name", ["no_effect", "smooth"])
+@pytest.mark.parametrize("name", ["no_effect", "smooth", "levels_off", "levels_off_at_3"])
 def test_worlds_without_a_step__no_behaviour__jumps(name: str, seed: int) -> None:
     steps, _ = world(name, seed)
 
