@@ -18,7 +18,7 @@ from runs.payloads import Unreadable
 from stats.results import NotComputable, computable
 
 READ_AT_ONCE = 20  # a payload has a hundred kilobytes
-SECONDS = 24 * 3600  # the key names the newest analysis, so that an old answer is never taken for a new one
+SECONDS = 24 * 3600  # the key names rule and newest analysis, so that an old answer is never taken for a new one
 Z = 1.959963984540054
 
 
@@ -53,7 +53,7 @@ def calibrate() -> Calibration:
     newest, done = (
         Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
     )
-    found: Calibration = cache.get_or_set(f"experiments.calibration:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
+    found: Calibration = cache.get_or_set(f"experiments.calibration.2:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
     return found
 
 

@@ -7,9 +7,9 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from aha.evidence.past.price import ratio_error
 from stats.results import NotComputable, Reason
 from stats.shrinkage import variance_between
+from stats.synthesis.ratios_at_pool import ratios_at_pool
 
 FEWEST = 2
 
@@ -46,11 +46,6 @@ class Trial:
         """Found over promised: 1 when the correlation was right, 0 when nothing was left, below 0 when it turned."""
         return self.found / self.promised
 
-    @property
-    def error(self) -> float:
-        """Standard error of the ratio."""
-        return ratio_error(self.found, self.found_error, self.promised, self.promised_error)
-
 
 @dataclass(frozen=True)
 class Deflation:
@@ -83,19 +78,22 @@ def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComput
         The mean with the DerSimonian-Laird variance between experiments and the Hartung-Knapp interval, which keeps
         its level for few experiments where the normal one doesn't; ``TOO_FEW_EXPERIMENTS`` below two.
 
+    Each ratio's error takes the promise's part at the pooled ratio (`stats.synthesis.ratios_at_pool`): at its own,
+    small ratios would claim small errors and weigh most.
+
     Source: DerSimonian and Laird 1986; Hartung and Knapp 2001; IntHout, Ioannidis and Borm 2014.
     """
-    used = [row for row in rows if row.promised > 0 and row.error > 0]
+    used = [row for row in rows if row.promised > 0 and row.found_error > 0]
     k = len(used)
     if k < FEWEST:
         return NotComputable(Reason.TOO_FEW_EXPERIMENTS, {"n": k, "needed": FEWEST})
-    ratios = np.array([row.ratio for row in used])
-    variances = np.array([row.error for row in used]) ** 2
-    between = variance_between(ratios, variances)
-    weights = 1 / (variances + between)
-    mean = float((weights * ratios).sum() / weights.sum())
+    pairs = np.array([(row.found, row.found_error, row.promised, row.promised_error) for row in used])
+    ratios = ratios_at_pool(*pairs.T)
+    between = variance_between(ratios.values, ratios.errors**2)
+    weights = 1 / (ratios.errors**2 + between)
+    mean = float((weights * ratios.values).sum() / weights.sum())
     # Hartung and Knapp 2001; never narrower than the plain random-effects error (Roever et al. 2015).
-    spread = float((weights * (ratios - mean) ** 2).sum()) / (k - 1)
+    spread = float((weights * (ratios.values - mean) ** 2).sum()) / (k - 1)
     error = sqrt(max(spread, 1.0) / float(weights.sum()))
     half = float(stats.t.isf(alpha / 2, k - 1)) * error
     return Deflation(mean, mean - half, mean + half, 1 - alpha, between, k)

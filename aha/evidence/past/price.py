@@ -17,6 +17,7 @@ from stats.instrument.encouragement import wald
 from stats.instrument.pooled import LEAST_F
 from stats.results import Interval, NotComputable, computable
 from stats.synthesis.random_effects import random_effects
+from stats.synthesis.ratios_at_pool import ratios_at_pool
 
 FEWEST = 5
 LEVEL = 0.9
@@ -73,40 +74,35 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
 
     One ratio an experiment, that of its first arm. Successes and failures count alike; only where the verdict says that
     the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a
-    finding of 0 or below has no log.
+    finding of 0 or below has no log. Each error is taken at the pooled ratio, not at the ratio's own.
 
-    Source: METHODS 4.19; `stats.synthesis.random_effects` (REML, t with k - 1 degrees of freedom).
+    Source: METHODS 4.19; `stats.synthesis.ratios_at_pool`; `stats.synthesis.random_effects` (REML, t with k - 1
+    degrees of freedom).
     """
-    ratios: dict[str, tuple[float, float]] = {}
+    pairs: dict[str, tuple[float, float, float, float]] = {}
     for row in sorted(findings, key=lambda one: one.place):
-        found = _ratio(row)
-        if found is not None:
-            ratios.setdefault(key_of(row), found)
-    if len(ratios) >= FEWEST:
-        together = random_effects(*zip(*ratios.values(), strict=True), alpha=1 - LEVEL)
+        pair = _pair(row)
+        if pair is not None:
+            pairs.setdefault(key_of(row), pair)
+    if len(pairs) >= FEWEST:
+        ratios = ratios_at_pool(*np.array(list(pairs.values())).T)
+        together = random_effects(ratios.values.tolist(), ratios.errors.tolist(), alpha=1 - LEVEL)
         if computable(together):
-            return Price(together.prediction, len(ratios), assumed=False)
-    return Price(Interval(*ASSUMED, LEVEL, "assumed"), len(ratios), assumed=True)
+            return Price(together.prediction, len(pairs), assumed=False)
+    return Price(Interval(*ASSUMED, LEVEL, "assumed"), len(pairs), assumed=True)
 
 
-def _ratio(row: PastFinding) -> tuple[float, float] | None:
-    """Finding over promise with its error; None where there is none."""
+def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
+    """Finding with its error and promise with its error; None where there is no ratio."""
     moments, promised = row.moments, row.promised
     if row.kind != "proportion" or row.verdict in NOT_THE_BEHAVIOUR or promised is None or promised <= 0:
         return None
     effect = wald(moments)
     if moments.first_stage**2 < LEAST_F * moments.v_d or not computable(effect):
         return None
-    error = ratio_error(effect.estimate, effect.standard_error, promised, row.promised_error or 0.0)
-    return effect.estimate / promised, error
-
-
-def ratio_error(found: float, found_error: float, promised: float, promised_error: float) -> float:
-    """Standard error of found / promised by the delta method; study and experiment are independent.
-
-    Var(f/p) = Var(f)/p^2 + f^2 Var(p)/p^4. Source: Casella and Berger 2002, section 5.5.4.
-    """
-    return sqrt((found_error / promised) ** 2 + (found * promised_error / promised**2) ** 2)
+    if effect.standard_error <= 0:
+        return None
+    return effect.estimate, effect.standard_error, promised, row.promised_error or 0.0
 
 
 def expected_take_up(used: Sequence[PastFinding]) -> tuple[float, bool]:

@@ -7,11 +7,12 @@ import pytest
 
 from aha.evidence.aipw import Difference
 from aha.evidence.past.finding_rows import PastFinding
-from aha.evidence.past.price import ASSUMED, Price, expected_gain, expected_take_up, price_of, ratio_error
+from aha.evidence.past.price import ASSUMED, Price, expected_gain, expected_take_up, price_of
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments
 from stats.results import Interval, NotComputable, Reason, computable
 from stats.synthesis.random_effects import random_effects
+from stats.synthesis.ratios_at_pool import ratios_at_pool
 from tests.aha.evidence.past.make_findings import finding
 
 RATIOS = (0.1, 0.2, 0.25, 0.3, 0.45)
@@ -36,17 +37,16 @@ def test_price__below_five_findings__is_the_field_s_and_marked() -> None:
 
 def test_price__from_five_on__is_the_prediction_for_the_next_ratio() -> None:
     rows = [priced(ratio, str(at)) for at, ratio in enumerate(RATIOS)]
-    ratio = wald(rows[0].moments)
-    assert computable(ratio)
 
     found = price_of(rows)
 
-    errors = []
+    pairs = []
     for row in rows:
         effect = wald(row.moments)
         assert computable(effect)
-        errors.append(ratio_error(effect.estimate, effect.standard_error, 0.2, 0.01))
-    wanted = random_effects(RATIOS, errors, alpha=0.1)
+        pairs.append((effect.estimate, effect.standard_error, 0.2, 0.01))
+    ratios = ratios_at_pool(*np.array(pairs).T)
+    wanted = random_effects(ratios.values.tolist(), ratios.errors.tolist(), alpha=0.1)
     assert computable(wanted)
     assert not found.assumed
     assert found.experiments == 5
@@ -77,13 +77,6 @@ def test_price__failures_count_like_successes() -> None:
 
     assert price_of([replace(row, verdict="INCONCLUSIVE") for row in rows]) == price_of(rows)
     assert price_of(rows).experiments == 6
-
-
-def test_ratio_error__is_the_delta_method_s() -> None:
-    rng = np.random.default_rng(1)
-    drawn = rng.normal(0.05, 0.01, 400_000) / rng.normal(0.2, 0.01, 400_000)
-
-    assert ratio_error(0.05, 0.01, 0.2, 0.01) == pytest.approx(drawn.std(), rel=0.02)
 
 
 def test_gain__is_promise_times_ratio_times_the_users_moved__headroom_once() -> None:
