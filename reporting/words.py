@@ -238,6 +238,10 @@ def _of_methods() -> dict[Reason, str]:
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
+        Reason.TOO_FEW_FINDINGS: gettext(
+            "Fewer than ten experiments have a final finding on this outcome, so what was shipped isn't added up: its "
+            "luck couldn't be told from its effect."
+        ),
         Reason.TOO_FEW_TO_POOL: gettext("Too few experiments have moved this behaviour to compute this from them."),
         Reason.NUDGES_DISAGREE: gettext(
             "The experiments contradict each other: some nudges act by themselves, or the effect differs between them. "

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     TOO_FEW_WEEKS = "too_few_weeks"
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
+    TOO_FEW_FINDINGS = "too_few_findings"
     TOO_FEW_TO_POOL = "too_few_to_pool"
     NUDGES_DISAGREE = "nudges_disagree"
     MODEL_CONTRADICTED = "model_contradicted"

@@ -42,7 +42,7 @@ def _holdout(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         ("holdout report", covered, found - truth, float(truth.mean())),
         ("plain sum of the three findings", _inside(naive, winners), naive[:, 0] - winners, float(winners.mean())),
-        ("sum drawn towards the mean", _inside(shrunk, winners), shrunk[:, 0] - winners, float(winners.mean())),
+        ("sum without the winners' luck", _inside(shrunk, winners), shrunk[:, 0] - winners, float(winners.mean())),
     ]
     table = ["| | covers its truth | too large by, points | truth, points |", "| --- | --- | --- | --- |"]
     for name, hits, gap, mean in lines:

@@ -44,7 +44,7 @@ def a_reading(
         Shipment("guild", "Guild banner", "banner", date(2026, 8, 1), True, EFFECT, ""),
         Shipment("gift", "Gift", "gift", date(2026, 8, 9), False, EFFECT, "reaches_both"),
     )
-    sums = sum_selected([0.03, 0.05, 0.0, -0.01], [0.01] * 4, [0, 1])
+    sums = sum_selected([0.03, 0.05, 0.0, -0.01, *[0.002] * 6], [0.01] * 10, [0, 1])
     report = read_holdout(
         question_of(plan),
         at,

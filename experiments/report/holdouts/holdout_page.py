@@ -111,7 +111,7 @@ def draw(report: HoldoutReport, slug: str = "") -> tuple[Drawing, ...]:
 
 
 def draw_sums(rows: Sequence[tuple[str, Limited | None]], share: bool) -> Drawn:
-    """The difference and both sums with their intervals."""
+    """The difference and the sum with their intervals."""
     marks = [{"label": label, **limit_marks(found, 100 if share else 1)} for label, found in rows if found is not None]
     base = alt.Chart(data(marks)).encode(y=label_axis([str(row["label"]) for row in marks]))
     chart = alt.layer(*forest(base, difference_title(share))).properties(width=WIDTH - 180, height=ROW * len(marks))
@@ -128,20 +128,38 @@ def document(report: HoldoutReport) -> dict[str, Any]:
 def sums_table(report: HoldoutReport) -> Table:
     """The difference beside the sums of the single findings."""
     share, sums = _share(report), report.sums
-    rows = [
-        (label, *_cells(found, share), basis)
-        for (label, found), basis in zip(_sum_values(report), _bases(report), strict=True)
-    ]
+    rows = [(label, *_cells(found, share), basis) for label, found, basis in _sum_values(report)]
+    if computable(sums) and computable(sums.shrunk):
+        plain = effect_text(sums.naive.estimate, share=share, plus=True)
+        basis = gettext("{n} shipped changes").format(n=sums.selected)
+        rows.insert(1, (gettext("Plain sum of single findings"), plain, gettext("none: too large on average"), basis))
     columns = (gettext("what"), gettext("effect"), gettext("interval"), gettext("from"))
-    spread = None if not computable(sums) or sums.tau_squared is None else sums.tau_squared**0.5
-    note = ""
-    if spread is not None:
+    return Table(gettext("Together, and as a sum of single findings"), columns, tuple(rows), _presumed(report))
+
+
+def _presumed(report: HoldoutReport) -> str:
+    """What the interval of the sum presumes; "" without one."""
+    sums = report.sums
+    if not computable(sums):
+        return ""
+    if sums.tau_squared is not None:
         text = gettext(
             "Drawn towards the mean: each effect keeps as much of its own distance as the spread of true effects "
             "between experiments (standard deviation {sd}) explains."
         )
-        note = text.format(sd=effect_text(spread, share=share))
-    return Table(gettext("Together, and as a sum of single findings"), columns, tuple(rows), note)
+        presumed = gettext(
+            "This reading of an earlier version presumes that effects follow one normal law: where most changes do "
+            "nothing, its interval is too short."
+        )
+        return f"{text.format(sd=effect_text(sums.tau_squared**0.5, share=_share(report)))} {presumed}"
+    if sums.nothing is None:
+        return ""
+    text = gettext(
+        "The sum without the winners' luck presumes that some changes do nothing and that the effects of the others "
+        "follow one normal law, both learnt from all experiments on this outcome, shipped or not. By these about "
+        "{share} of the changes do nothing."
+    )
+    return text.format(share=percent(sums.nothing, 0))
 
 
 def sides_table(report: HoldoutReport) -> Table:
@@ -243,13 +261,21 @@ def _compared(report: HoldoutReport) -> str:
     found, sums = report.difference, report.sums
     if not computable(sums):
         return gettext("No change since then has a final finding on this outcome, so there is no sum beside it.")
-    total = effect_text(sums.naive.estimate, share=_share(report), plus=True)
+    if not computable(sums.shrunk):
+        return reason_words(sums.shrunk)
+    total = effect_text(sums.shrunk.estimate, share=_share(report), plus=True)
     if found is None:
-        text = gettext("By their own experiments the {n} changes add up to {total}. What they did together is locked.")
+        text = gettext(
+            "By their own experiments, without the winners' luck, the {n} changes add up to {total}. What they did "
+            "together is locked."
+        )
         return text.format(n=sums.selected, total=total)
     if not computable(found):
         return reason_words(found)
-    text = gettext("By their own experiments the {n} changes add up to {total}; together they made {effect}.")
+    text = gettext(
+        "By their own experiments, without the winners' luck, the {n} changes add up to {total}; together they made "
+        "{effect}."
+    )
     return text.format(
         n=sums.selected, total=total, effect=effect_text(found.estimate, share=_share(report), plus=True)
     )
@@ -273,26 +299,22 @@ def _counted(row: Shipment) -> str:
     return words[row.why]
 
 
-def _sum_values(report: HoldoutReport) -> list[tuple[str, Limited | NotComputable | None]]:
-    sums = report.sums
-    return [
-        (gettext("Holdout report"), report.difference),
-        (gettext("Sum of single findings"), sums.naive if computable(sums) else sums),
-        (gettext("Sum, drawn towards the mean"), sums.shrunk if computable(sums) else sums),
+def _sum_values(report: HoldoutReport) -> list[tuple[str, Limited | NotComputable | None, str]]:
+    """What has an interval: the difference, and the sum of the true effects; each with what it comes from."""
+    sums, users = report.sums, gettext("{n} users").format(n=count(sum(report.mature.values())))
+    rows: list[tuple[str, Limited | NotComputable | None, str]] = [
+        (gettext("Holdout report"), report.difference, users)
     ]
+    if not computable(sums):
+        return [*rows, (gettext("Sum of single findings"), sums, "")]
+    learnt = gettext("{n} shipped changes, {all} experiments").format(n=sums.selected, all=sums.experiments)
+    earlier = sums.tau_squared is not None
+    label = gettext("Sum, drawn towards the mean") if earlier else gettext("Sum, without the winners' luck")
+    return [*rows, (label, sums.shrunk, learnt)]
 
 
 def _sum_rows(report: HoldoutReport) -> list[tuple[str, Limited | None]]:
-    return [(label, None if isinstance(found, NotComputable) else found) for label, found in _sum_values(report)]
-
-
-def _bases(report: HoldoutReport) -> list[str]:
-    sums, users = report.sums, gettext("{n} users").format(n=count(sum(report.mature.values())))
-    if not computable(sums):
-        return [users, "", ""]
-    shipped = gettext("{n} shipped changes").format(n=sums.selected)
-    learnt = gettext("{n} shipped changes, {all} experiments").format(n=sums.selected, all=sums.experiments)
-    return [users, shipped, learnt]
+    return [(label, None if isinstance(found, NotComputable) else found) for label, found, _ in _sum_values(report)]
 
 
 def _cells(found: Limited | NotComputable | None, share: bool) -> tuple[str, str]:
