@@ -134,7 +134,9 @@ class AhaMoment(models.Model):
 class Finding(models.Model):
     """What one arm of one finished experiment says of a behaviour: its moments, never its rows. Rows are only added.
 
-    Moments are in the outcome's unit (0.01 is one point of a share); of a plan with planned looks they are corrected.
+    Moments are in the outcome's unit (0.01 is one point of a share). Of a plan with planned looks (`caution` is
+    "corrected") they are corrected for these, and those as measured, which pools take, stand in `plain_…`; only rows of
+    version 0.4 whose analysis is gone have none.
     """
 
     class Origin(models.TextChoices):
@@ -159,6 +161,9 @@ class Finding(models.Model):
     v_r = models.FloatField(_("variance of the effect on the outcome"))
     v_d = models.FloatField(_("variance of the effect on the behaviour"))
     c_rd = models.FloatField(_("covariance of both effects"))
+    plain_itt = models.FloatField(_("effect on the outcome as measured, where itt is corrected"), null=True, blank=True)
+    plain_v_r = models.FloatField(_("its variance"), null=True, blank=True)
+    plain_c_rd = models.FloatField(_("its covariance with the effect on the behaviour"), null=True, blank=True)
     n_control = models.PositiveIntegerField(_("units compared with"))
     n_variant = models.PositiveIntegerField(_("units of the variant"))
     degrees_of_freedom = models.FloatField(_("degrees of freedom, where clusters were assigned"), null=True, blank=True)

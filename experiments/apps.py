@@ -2,6 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as installed
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -182,9 +183,9 @@ def _hand_on_missing(*, apps: Any = installed, plan: Any = (), **_signal: Any) -
     if any(backwards for _migration, backwards in plan):
         return
     try:
-        apps.get_model("aha", "Finding")
+        apps.get_model("aha", "Finding")._meta.get_field("plain_itt")
         analyses = apps.get_model("experiments", "Analysis")._base_manager
-    except LookupError:  # migrated to a state without them
+    except (LookupError, FieldDoesNotExist):  # migrated to a state without them
         return
     if not analyses.filter(final=True).exists():  # of a new site, which needn't load the statistics for this
         return

@@ -73,12 +73,16 @@ class PastFinding:
         variant: compared with `comparator`, which is a placebo where `placebo` says so.
         place: of the arm among those that nudge to the behaviour, in the order of the plan, from 1.
         definition: of behaviour and outcome; `kind` is `proportion`, `mean` or `ratio`.
-        moments: effect on outcome and behaviour with their (co)variances.
+        moments: effect on outcome and behaviour with their (co)variances, as measured: what pools take, whatever rule
+            ended the experiment.
+        corrected: the same with the effect on the outcome corrected for the looks of its plan; None for one look. It is
+            what one experiment alone is told and priced by, since a plan that may stop early stops by luck.
         reach: share of units that reach it without the nudge, 0 to 1; None where it isn't known.
         promised: headline of the ladder in the study that the experiment tested; None where nobody measured it.
         promised_error: its standard error; None where it isn't known.
         verdict: code.
-        caution: `corrected` for its looks, `optimistic` as it could end at any look; "" for one look.
+        caution: `corrected` where version 0.4 kept only what is corrected for its looks and its analysis is gone, so
+            that `moments` are those; `optimistic` as it could end at any look: too large alone on average; else "".
         started, ended: first and last local date.
         shared: errors of the group that it is compared with, which other arms share; None where they aren't known.
     """
@@ -101,6 +105,7 @@ class PastFinding:
     promised_error: float | None = None
     caution: str = ""
     shared: SharedControl | None = None
+    corrected: IvMoments | None = None
 
     @property
     def units(self) -> int:

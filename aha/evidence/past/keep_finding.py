@@ -1,7 +1,14 @@
-"""Findings of experiments as rows: keep one, read those of a behaviour. Rows are only ever added."""
+"""Findings of experiments as rows: keep one, read those of a behaviour.
+
+Rows are only ever added; to a row of version 0.4 the moments as measured may be added once.
+"""
+
+from dataclasses import replace
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from aha.evidence.past.finding_rows import Definition, PastFinding, same_behaviour
 from aha.models import Finding
@@ -16,6 +23,8 @@ COLUMNS = (
     *("promised_error", "verdict", "caution", "started", "ended"),
 )
 SHARED = ("control_v_r", "control_v_d", "control_c_rd")
+PLAIN = ("plain_itt", "plain_v_r", "plain_c_rd")
+CORRECTED = "corrected"
 DEFINITION = ("behaviour", "times", "days", "outcome")
 
 
@@ -52,7 +61,9 @@ def refuse_double(found: list[PastFinding]) -> None:
     """
     for one in found:
         same = {name: getattr(one.moments, name) for name in MOMENTS[:-1]}
-        known = Finding.objects.filter(**same).first()
+        plain = {name: same.pop(name.removeprefix("plain_")) for name in PLAIN}
+        kept = {name.removeprefix("plain_"): value for name, value in plain.items()}
+        known = Finding.objects.filter(Q(**kept) | Q(**plain), **same).first()
         if known is not None:
             raise Refused(
                 "These very numbers are kept already, as {name!r} ({source}, {variant}): evidence counts once.",
@@ -82,22 +93,49 @@ def findings_of(behaviour: str) -> tuple[PastFinding, ...]:
     return tuple(row for row in all_findings() if same_behaviour(row.definition.behaviour, behaviour))
 
 
+def lacking_plain() -> list[tuple[str, str]]:
+    """Analysis and variant of the findings of version 0.4 that hold corrected moments alone."""
+    rows = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, caution=CORRECTED, plain_itt__isnull=True)
+    return list(rows.exclude(analysis="").order_by("pk").values_list("analysis", "variant"))
+
+
+def add_plain(one: PastFinding, analysis: str) -> None:
+    """Add the moments as measured to what was kept of a variant by an analysis; what is there stays."""
+    kept = Finding.objects.filter(origin=one.origin, analysis=analysis, variant=one.variant, caution=CORRECTED)
+    kept.filter(plain_itt__isnull=True).update(**_plain(one), **_shared(one))
+
+
 def _row(one: PastFinding, analysis: str, by: User | None) -> Finding:
+    told = one if one.corrected is None else replace(one, caution=CORRECTED)
     return Finding(
         analysis=analysis,
         created_by=by,
-        **{name: getattr(one, name) for name in COLUMNS},
+        **{name: getattr(told, name) for name in COLUMNS},
         **{name: getattr(one.definition, name) for name in DEFINITION},
-        **{name: getattr(one.moments, name) for name in MOMENTS},
-        **({} if one.shared is None else {name: getattr(one.shared, name.removeprefix("control_")) for name in SHARED}),
+        **{name: getattr(one.corrected or one.moments, name) for name in MOMENTS},
+        **({} if one.corrected is None else _plain(one)),
+        **_shared(one),
     )
+
+
+def _plain(one: PastFinding) -> dict[str, float]:
+    return {name: getattr(one.moments, name.removeprefix("plain_")) for name in PLAIN}
+
+
+def _shared(one: PastFinding) -> dict[str, float]:
+    return {} if one.shared is None else {name: getattr(one.shared, name.removeprefix("control_")) for name in SHARED}
 
 
 def _record(row: Finding) -> PastFinding:
     shared = [getattr(row, name) for name in SHARED]
-    return PastFinding(
+    kept = IvMoments(*(getattr(row, name) for name in MOMENTS))
+    plain: dict[str, Any] = {name.removeprefix("plain_"): getattr(row, name) for name in PLAIN}
+    found = PastFinding(
         definition=Definition(*(getattr(row, name) for name in DEFINITION)),
-        moments=IvMoments(*(getattr(row, name) for name in MOMENTS)),
+        moments=kept,
         shared=None if None in shared else SharedControl(*shared),
         **{name: getattr(row, name) for name in COLUMNS},
     )
+    if None in plain.values():
+        return found
+    return replace(found, moments=replace(kept, **plain), corrected=kept, caution="")

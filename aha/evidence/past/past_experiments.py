@@ -17,9 +17,10 @@ SECONDS = 24 * 3600  # the key names the newest finding, so that an old answer i
 
 def past_experiments(definition: Definition) -> PastExperiments:
     """All findings of a behaviour, pooled on one definition."""
-    newest, count = Finding.objects.aggregate(newest=Max("pk"), count=Count("pk")).values()
+    counts = {"newest": Max("pk"), "count": Count("pk"), "plain": Count("plain_itt")}
+    newest, count, plain = Finding.objects.aggregate(**counts).values()
     name = hashlib.sha256(repr(definition.same).encode()).hexdigest()  # a cache key may hold no blanks
-    key = f"aha.past:{newest}:{count}:{name}"
+    key = f"aha.pool:{newest}:{count}:{plain}:{name}"
     found: PastExperiments | None = cache.get(key)
     if found is None:
         found = pool_findings(all_findings(), definition)

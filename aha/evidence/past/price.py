@@ -94,7 +94,8 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
 
 def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
     """Finding with its error and promise with its error; None where there is no ratio."""
-    moments, promised = row.moments, row.promised
+    # Alone, and with ratios that differ between experiments, the corrected effect is the better one (METHODS 4.18).
+    moments, promised = row.corrected or row.moments, row.promised
     if row.kind != "proportion" or row.verdict in NOT_THE_BEHAVIOUR or promised is None or promised <= 0:
         return None
     effect = wald(moments)

@@ -75,6 +75,7 @@ def finding_document(row: PastFinding) -> dict[str, Any]:
             "started": row.started.isoformat(),
             "ended": row.ended.isoformat(),
             "moments": chosen(row.moments, *MOMENTS),
+            "corrected": None if row.corrected is None else chosen(row.corrected, "itt", "v_r", "c_rd"),
             "effect": {
                 "estimate": own.estimate,
                 "shape": own.around.shape.value,

@@ -36,7 +36,8 @@ def findings_table(found: Sequence[PastFinding]) -> Table:
     )
     note = gettext(
         "Sets are Anderson-Rubin sets, which hold however weak the nudge is. All final analyses count, whatever they "
-        "found; those of plans with planned looks are corrected for them."
+        "found, with what they measured: a plan that stopped early has a large effect and a small weight, so together "
+        "they are right. Its own page shows the effect corrected for its looks."
     )
     return Table(gettext("What each experiment found"), columns, tuple(_row(row) for row in found), note)
 
@@ -60,11 +61,12 @@ def _row(row: PastFinding) -> Row:
 
 def _caution(row: PastFinding) -> str:
     words = {
-        "corrected": gettext("corrected for its looks"),
-        "optimistic": gettext("optimistic: it could end at any look"),
+        "corrected": gettext("only its effect corrected for looks is known: in the pool a little too small"),
+        "optimistic": gettext("could end at any look: too large alone"),
     }
+    looked = gettext("could end at planned looks: too large alone") if row.corrected is not None else ""
     origin = gettext("imported") if row.origin == "file" else ""
-    return ", ".join(one for one in (origin, words.get(row.caution, "")) if one)
+    return ", ".join(one for one in (origin, words.get(row.caution, ""), looked) if one)
 
 
 def adds_table(found: PastExperiments) -> Table | None:

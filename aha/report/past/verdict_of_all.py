@@ -25,7 +25,7 @@ def sentences(found: PastExperiments) -> tuple[str, ...]:
     share = is_share(found)
     if said.answer is Answer.NUDGES_DISAGREE:
         return (*_apart(said, share=share), agreement(said))
-    lines = (_answer(said, share=share), agreement(said), _next(said, share=share))
+    lines = (_answer(said, share=share), _alone(found, said), agreement(said), _next(said, share=share))
     return tuple(line for line in lines if line)
 
 
@@ -38,6 +38,15 @@ def _answer(said: Pooled, *, share: bool) -> str:
         return text.format(**fields)
     text = gettext("{n} experiments together: effect of the behaviour on those moved {effect} ({level} set: {set}).")
     return text.format(**fields)
+
+
+def _alone(found: PastExperiments, said: Pooled) -> str:
+    """What an effect as measured is worth without others beside it, where its plan could stop early; else ""."""
+    if said.experiments > 1 or not any(row.corrected is not None or row.caution == "optimistic" for row in found.used):
+        return ""
+    return gettext(
+        "Its plan could end early, and alone such an effect is too large on average: see the experiment's own page."
+    )
 
 
 def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:

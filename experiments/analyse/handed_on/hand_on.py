@@ -6,9 +6,9 @@ import structlog
 from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 
-from aha.evidence.past.keep_finding import keep_findings
+from aha.evidence.past.keep_finding import add_plain, keep_findings, lacking_plain
 from aha.models import Finding
-from aha.moments.claims import promised
+from aha.moments.claims import Promised, promised
 from experiments.analyse import payload_versions
 from experiments.analyse.handed_on.kept_moments import findings_of
 from experiments.analyse.result import Readout
@@ -30,8 +30,9 @@ def hand_on_missing(**_signal: Any) -> int:
     """After migrate: findings of final analyses that an earlier version made; returns for how many of them.
 
     Not a step of a migration: which numbers of a result are corrected for its looks is a rule of this code, and what
-    was kept once is never changed.
+    was kept once is never changed. What version 0.4 kept corrected gets the moments as measured beside it.
     """
+    _add_plain()
     kept = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, analysis=Cast(OuterRef("pk"), CharField()))
     rows = Analysis.objects.filter(status=Analysis.Status.DONE, final=True, experiment__moment__isnull=False)
     count = 0
@@ -46,3 +47,18 @@ def hand_on_missing(**_signal: Any) -> int:
         except Exception:  # one broken result must not stop a migration
             log.exception("finding.not_kept", experiment=analysis.experiment.key)
     return count
+
+
+def _add_plain() -> None:
+    """Where the analysis is there no more, or can't be read, the finding stays corrected, and its pool says so."""
+    for key, variant in lacking_plain():
+        analysis = Analysis.objects.filter(pk=key).first() if key.isdecimal() else None
+        readout = None if analysis is None else payload_versions.read(analysis.payload or {})
+        if readout is None or isinstance(readout, Unreadable):
+            continue
+        try:
+            for one in findings_of(readout, Promised()):
+                if one.variant == variant and one.corrected is not None:
+                    add_plain(one, key)
+        except Exception:  # one broken result must not stop a migration
+            log.exception("finding.not_plain", analysis=key)

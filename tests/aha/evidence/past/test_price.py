@@ -72,6 +72,13 @@ def test_price__findings_that_test_no_promise__have_no_ratio(changes: dict[str, 
     assert price_of([*rows, priced(0.4, "5", **changes)]).experiments == 4
 
 
+def test_price__takes_the_effect_corrected_for_looks() -> None:
+    rows = [priced(ratio, str(at)) for at, ratio in enumerate(RATIOS)]
+    looked = [replace(row, corrected=row.moments, moments=replace(row.moments, itt=0.02)) for row in rows]
+
+    assert price_of(looked) == price_of(rows)
+
+
 def test_price__failures_count_like_successes() -> None:
     rows = [priced(ratio, str(at)) for at, ratio in enumerate((*RATIOS, -0.2))]
 

@@ -1,5 +1,7 @@
 """Sentences about all experiments: an answer where nudges agree, none where they don't, and who stands apart."""
 
+from dataclasses import replace
+
 from aha.evidence.past.pool_findings import pool_findings
 from aha.report.past.forest import drawing, tables
 from aha.report.past.verdict_of_all import sentences
@@ -13,6 +15,18 @@ def test_agree__the_effect_with_its_set__and_no_proof() -> None:
     assert second.startswith("The nudges agree")
     assert "no proof" in second
     assert "prediction interval" in third
+
+
+def test_one_experiment__that_could_end_early__is_too_large_alone() -> None:
+    [row] = drawn(1, seed=3)
+    looked = replace(row, corrected=row.moments)
+
+    said = [sentences(pool_findings([one], FRIENDS)) for one in (row, looked, replace(row, caution="optimistic"))]
+
+    assert [any("too large on average" in line for line in lines) for lines in said] == [False, True, True]
+    assert "could end at planned looks" in tables(pool_findings([looked], FRIENDS))[0].rows[0][-1]
+    together = pool_findings([replace(one, caution="optimistic") for one in drawn(5, seed=3)], FRIENDS)
+    assert not any("too large on average" in line for line in sentences(together))
 
 
 def test_disagree__no_pooled_effect__eggers__and_who_stands_apart() -> None:

@@ -1,4 +1,4 @@
-"""Final analyses hand their findings on: all of them, corrected for looks, once, also those of earlier versions."""
+"""Final analyses hand their findings on: all of them, as measured and corrected for looks, once, old ones as well."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,14 +10,16 @@ from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal
 from django.utils.module_loading import import_string
 
-from aha.evidence.past.keep_finding import all_findings
+from aha.evidence.past.keep_finding import all_findings, refuse_double
 from aha.models import Finding
 from aha.moments.claims import Promised, PromisedDifference
+from aha.report.past.forest import findings_table
 from experiments.analyse.corrected import best_difference
 from experiments.analyse.handed_on.hand_on import hand_on, hand_on_missing
-from experiments.analyse.handed_on.kept_moments import findings_of, found_again, pooled_as
+from experiments.analyse.handed_on.kept_moments import findings_of, found_again
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import Readout
+from runs.refusals import Refused
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import wald
 from stats.results import computable
@@ -56,20 +58,84 @@ def test_moments__of_an_earlier_payload__are_found_again_from_its_errors() -> No
 
 
 @pytest.mark.slow
-def test_moments__of_a_plan_with_looks__are_the_corrected_ones() -> None:
+def test_moments__of_a_plan_with_looks__are_as_measured_for_pools_and_corrected_beside() -> None:
     readout = final(look(0.4, 3.357), look(0.8, 2.26))
-    outcome, row = first(readout)
+    _outcome, row = first(readout)
     plain, best = row.encouragement.moments, best_difference(readout, row)
 
-    found = pooled_as(readout, outcome, row)
+    [found] = findings_of(readout, Promised())
 
-    assert found is not None
     assert computable(best)
-    assert found.itt == best.estimate != plain.itt
-    assert found.v_r == best.standard_error**2 > plain.v_r
-    correlation = [one.c_rd / sqrt(one.v_r * one.v_d) for one in (plain, found)]
+    assert found.moments == plain
+    assert found.caution == ""
+    assert found.shared == row.encouragement.shared
+    told = found.corrected
+    assert told is not None
+    assert told.itt == best.estimate != plain.itt
+    assert told.v_r == best.standard_error**2 > plain.v_r
+    correlation = [one.c_rd / sqrt(one.v_r * one.v_d) for one in (plain, told)]
     assert correlation[0] == pytest.approx(correlation[1])
-    assert findings_of(readout, Promised())[0].caution == "corrected"
+
+
+def test_moments__of_an_always_valid_plan__are_as_measured_and_called_optimistic() -> None:
+    readout = make_readout(method="always_valid", planned_units=100)
+    [found] = findings_of(readout, Promised())
+
+    assert found.moments == first(readout)[1].encouragement.moments
+    assert (found.caution, found.corrected) == ("optimistic", None)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_kept__of_a_plan_with_looks__comes_back_with_both() -> None:
+    readout = final(look(0.4, 3.357), look(0.8, 2.26))
+    hand_on(stored(moment=True, final=True), readout)
+
+    [kept], [given] = all_findings(), findings_of(readout, Promised())
+
+    assert (kept.moments, kept.corrected, kept.caution) == (given.moments, given.corrected, "")
+    told = given.corrected
+    assert told is not None
+    # Version 0.4, which may still run beside this one, reads corrected moments where it always did.
+    assert Finding.objects.values_list("itt", "v_r", "caution").get() == (told.itt, told.v_r, "corrected")
+    with pytest.raises(Refused, match="evidence counts once"):
+        refuse_double([replace(kept, origin="file", source="again", corrected=None)])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_migrate__finding_of_version_0_4__gets_what_was_measured_once() -> None:
+    readout = final(look(0.4, 3.357), look(0.8, 2.26))
+    analysis = stored(moment=True, final=True, payload=READOUT.store(readout))
+    hand_on(analysis, readout)
+    as_in_0_4 = {"plain_itt": None, "plain_v_r": None, "plain_c_rd": None}
+    Finding.objects.update(**as_in_0_4, control_v_r=None, control_v_d=None, control_c_rd=None)
+    [before] = all_findings()
+
+    hand_on_missing()
+    [after], rows = all_findings(), list(Finding.objects.values())
+    hand_on_missing()
+
+    assert (before.caution, before.corrected) == ("corrected", None)
+    [given] = findings_of(readout, Promised())
+    assert (after.moments, after.corrected, after.shared) == (given.moments, given.corrected, given.shared)
+    assert list(Finding.objects.values()) == rows
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_migrate__finding_whose_analysis_is_gone__stays_corrected_and_says_so() -> None:
+    readout = final(look(0.4, 3.357), look(0.8, 2.26))
+    analysis = stored(moment=True, final=True, payload=READOUT.store(readout))
+    hand_on(analysis, readout)
+    Finding.objects.update(plain_itt=None, plain_v_r=None, plain_c_rd=None)
+    analysis.delete()
+
+    hand_on_missing()
+
+    [kept] = all_findings()
+    assert kept.caution == "corrected"
+    assert "only its effect corrected for looks is known" in findings_table([kept]).rows[0][-1]
 
 
 def test_promise__is_handed_on__only_where_the_outcome_is_the_one_that_was_promised() -> None:
