@@ -185,7 +185,7 @@ def throughs(
 
 
 def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
-    """Place of what a variant is compared with: control, or the placebo that stands in for it."""
+    """Place of what a variant is compared with: control, or the placebo."""
     row = next((row for row in outcome.comparisons if row.variant == variant), None)
     return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
 
@@ -267,9 +267,7 @@ def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Look
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
     if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split or plan.cluster:
         return None
-    others = [_against(plan, outcome, plan.variants[code]) for code in codes]
-    # All arms share one base: the placebo only where it stands in for control everywhere.
-    other = others[0] if len(set(others)) == 1 else 0
+    other = _against(plan, outcome, plan.variants[codes[0]])  # all arms share one base
     arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
     look = strictest(looks)
     return told_at(dose_test(arms[0][0], [variant for _control, variant in arms], alpha=look.nominal_alpha), look)

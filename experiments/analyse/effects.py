@@ -88,7 +88,8 @@ class Encouragement:
         as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
         warnings: codes of what the reader must know.
         comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
-        comparator_reason: `placebo_moves_behaviour` where there is a placebo that may not serve; None otherwise.
+        comparator_reason: `placebo_moves_behaviour` where the placebo isn't shown to leave the behaviour alone; None
+            otherwise. In payloads of 0.4 control then took its place.
         breakdown: direct effect of being nudged from which on nothing is shown about the behaviour, with the sign of
             the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
         sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.

@@ -302,17 +302,15 @@ def _warnings(
 
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
     """Verdicts of one outcome's comparisons; the inequalities of all nudge arms share Holm's correction."""
-    placebo = next((row.difference for row in outcome.comparisons if row.variant == design.placebo), None)
     found = []
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
         if row.variant == design.placebo:
             # What being nudged does by itself: a plain comparison, without a behaviour and its margin.
             evidence = replace(evidence, take_up=None, margin=None, behaviour_missing=None)
-        elif row.compared_with:
-            evidence = replace(evidence, comparator=row.compared_with)
-        else:
-            evidence = replace(evidence, placebo=placebo)
+        elif row.compared_with and row.encouragement is not None:
+            reason = row.encouragement.comparator_reason
+            evidence = replace(evidence, comparator=row.compared_with, placebo_moves=reason is not None)
         found.append(evidence)
     nudges = [one for one in found if one.names["variant"] != design.placebo]
     adjusted = iter(over_arms([one.inequalities for one in nudges]))

@@ -10,7 +10,6 @@ import numpy as np
 
 from events.metrics import days_needed, parse_metric
 from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
-from experiments.analyse.corrected import measured
 from experiments.analyse.gather.answers import Answers, Cells
 from experiments.analyse.result import LookTaken, Standing, State
 from experiments.plan.planned import Planned
@@ -58,8 +57,7 @@ def looks_of(
     """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
 
     A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
-    names what each variant is compared with where that isn't control. A last look at another difference than the looks
-    before it takes what is left for itself alone.
+    names what each variant is compared with where that isn't control.
     """
     spending = Spending(plan.spending)
     fractions = fractions_of(earlier, standing.fraction)
@@ -76,17 +74,10 @@ def looks_of(
             spending=spending,
             final=standing.final,
             rest=rest,
-            alone=_is_another(plan, label, other[label], earlier),
             planned_looks=(*planned_looks, 1.0),
         )
         for label in plan.variants[1:]
     }
-
-
-def _is_another(plan: Planned, label: str, other: str, earlier: Sequence[LookTaken]) -> bool:
-    """Whether a look before this one tested another difference of this variant: with the placebo, not with control."""
-    what = measured(plan, other)
-    return any(look.measured != what for look in earlier if look.variant == label and not look.peeked)
 
 
 def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
-from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
+from experiments.analyse.comparator import Comparator, comparators, stages_known
 from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.comparison.saturation_effects import saturation_parts
 from experiments.analyse.comparison.warehouse_data import CellData
@@ -65,9 +65,7 @@ def read_out(
     data = kind(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
-    against = comparators(
-        design, data.labels, stages_known(stages, plan.alpha), plan.take_up, kept_at(plan, standing, earlier)
-    )
+    against = comparators(design, data.labels, stages_known(stages, plan.alpha), plan.take_up)
     context = stored_context(
         plan,
         answers,

@@ -48,7 +48,7 @@ class Evidence:
         narrow_set: the same at level 1 - 2 alpha.
         inequalities: test of the instrument inequalities, adjusted over all nudge arms.
         comparator: label of the placebo arm that the variant is compared with; "" when that is control.
-        placebo: effect on the outcome of a placebo that may not serve as comparator, against control; None otherwise.
+        placebo_moves: that placebo isn't shown to leave the behaviour alone, so it may have moved some units as well.
         needed: units of both arms that would find an effect of the margin in 80 % of cases; None without a margin.
         interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
         breakdown: direct effect of being nudged from which on nothing is shown about the behaviour.
@@ -70,7 +70,7 @@ class Evidence:
     narrow_set: AndersonRubin | None = None
     inequalities: Inequalities | NotComputable | None = None
     comparator: str = ""
-    placebo: Estimate | NotComputable | None = None
+    placebo_moves: bool = False
     needed: int | None = None
     interim: bool = False
     breakdown: float | NotComputable | None = None
@@ -144,16 +144,10 @@ def _encouraged(
 
 
 def _compared(evidence: Evidence) -> dict[str, Detail]:
-    """What the sentence says of the comparison: the placebo it was made with, or what an unfit placebo did by itself.
-
-    Source: METHODS 4.14.
-    """
-    if evidence.comparator:
-        return {"comparator": evidence.comparator}
-    unfit = evidence.placebo
-    if unfit is None or not computable(unfit) or unfit.p_value >= evidence.alpha:
+    """What the sentence says of a comparison with a placebo, and of whom it moved as well. Source: METHODS 4.14."""
+    if not evidence.comparator:
         return {}
-    return {"placebo_estimate": unfit.estimate, "placebo_p": unfit.p_value}
+    return {"comparator": evidence.comparator, **({"placebo_moves": 1} if evidence.placebo_moves else {})}
 
 
 def _beyond_any_share(effect_set: AndersonRubin) -> bool:

@@ -57,8 +57,8 @@ class Design:
         shares: planned share per label, summing to 1; None means an equal split.
         alpha: two-sided false alarm rate, 0 to 1.
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
-        placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
-            this kind works without the behaviour.
+        placebo: label of an arm with a nudge of equal salience towards something inert: with a behaviour, the other
+            arms are compared with it, so that what being nudged does by itself cancels.
         doses: labels of arms that nudge to another number of times than the behaviour's.
         direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
             None when none was registered.

@@ -205,7 +205,7 @@ class Lock(StrEnum):
 
 
 # Every column of `models.Experiment` that belongs to the plan; variants and audience lock themselves. The take-up
-# measures whether a placebo may stand in for control, and so decides what the nudge is compared with.
+# measures whether a placebo leaves the behaviour alone, and so who those moved are.
 LOCKS = {
     "key": Lock.FROZEN,
     "flag_key": Lock.FROZEN,

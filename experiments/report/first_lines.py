@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from aha.made_names import moment_name
 from aha.report.claim import cell_words
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.effects import leading
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.result import Readout, State
 from experiments.analyse.verdict import Verdict
@@ -153,10 +154,10 @@ def estimand(readout: Readout) -> str:
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
     asked = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)
-    if plan.placebo is None:
+    # An analysis of version 0.4 or before may have taken control all the same.
+    if plan.placebo is None or (readout.report is not None and not leading(readout.report).compared_with):
         return asked
-    against = gettext("The nudge is compared with the placebo, where that leaves the behaviour alone.")
-    return f"{asked} {against}"
+    return f"{asked} {gettext('The nudge is compared with the placebo.')}"
 
 
 def state_sentence(why: str) -> str:

@@ -203,6 +203,12 @@ def _of_nudge() -> dict[FindingCode, str]:
             "one-sided tests %(take_up_low)s to %(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared "
             "with it, so that what being nudged does by itself cancels."
         ),
+        "placebo_moves_too": gettext(
+            "The placebo can't be shown to leave the behaviour alone: it moved %(take_up)s of the units (limits of two "
+            "one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is "
+            "compared with it all the same, so that what being nudged does by itself cancels; those moved are whom the "
+            "nudge moves and the placebo doesn't."
+        ),
         "placebo_unfit": gettext(
             "The placebo can't be shown to leave the behaviour alone: it moved %(take_up)s of the "
             "units (limits of two one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± "

@@ -214,7 +214,14 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
         # Most teams call their placebo "placebo": the word once is enough.
         plain = gettext("The nudge was compared with the placebo.")
         after.append(plain if str(details["comparator"]).casefold() == "placebo" else named)
-    if "placebo_p" in details:
+    if "placebo_moves" in details and verdict.reason not in NOTHING_COMPARED:
+        after.append(
+            gettext(
+                "The placebo can't be shown to leave %(behaviour)s alone: the moved are those whom the nudge moves and "
+                "the placebo doesn't."
+            )
+        )
+    if "placebo_p" in details:  # of version 0.4, which then compared the nudge with control
         after.append(
             gettext(
                 "The placebo, which can't be shown to leave the behaviour alone, changed %(outcome)s by "

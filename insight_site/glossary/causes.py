@@ -32,9 +32,8 @@ def cause() -> tuple[Term, ...]:
         Term(
             "placebo", gettext("Placebo nudge"),
             gettext(
-                "A nudge that is as loud as the real one and points at something without effect. Where it surely "
-                "leaves the behaviour alone, the real nudge is compared with it, so that what being nudged does by "
-                "itself cancels."
+                "A nudge that is as loud as the real one and points at something without effect. The real nudge is "
+                "compared with it, so that what being nudged does by itself cancels."
             ), "encouragement", "Placebo arm (`placebo`)",
         ),
         Term(

@@ -1,4 +1,4 @@
-"""What being nudged does by itself: a placebo nudge against control, and whether it may stand in for control. Pure."""
+"""What being nudged does by itself: a placebo nudge against control, and whether it moves the behaviour. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Placebo:
 
     Attributes:
         outcome: its effect on the outcome R: what being nudged does by itself.
-        behaviour: its effect on the behaviour D, which must be about 0 for it to be a placebo.
+        behaviour: its effect on the behaviour D; about 0 where those moved are simply whom the nudge moves.
     """
 
     outcome: Estimate | NotComputable

@@ -117,7 +117,6 @@ def bounds(
     alpha: float = 0.05,
     spending: Spending = Spending.OBRIEN_FLEMING,
     final: bool = False,
-    alone: bool = False,
 ) -> tuple[float, ...]:
     """Critical values c_k of the looks so far: reject at look k if abs(z_k) >= c_k.
 
@@ -133,8 +132,6 @@ def bounds(
         final: the last look spends all that is left, also if its fraction isn't 1. That holds its level only if
             nothing that was seen made it the last (`experiments.analyse.closing`). A fraction of 1 or more spends all
             that is left in any case.
-        alone: the last look tests another difference than those before it, as when control takes a placebo's place. How
-            both hang together is unknown, so it gets what it may spend for itself alone (Bonferroni).
 
     Returns:
         One bound a look. Adding a look never changes an earlier bound, unless that look was called final.
@@ -148,10 +145,6 @@ def bounds(
     state, gone, found = _START, 0.0, []
     for index, planned in enumerate(times):
         last = final and index == len(times) - 1
-        if alone and index == len(times) - 1:
-            allowed = alpha if final else spent(planned, alpha=alpha, spending=spending)
-            found.append(_alone(max(allowed - gone, 0.0) / 2))
-            continue
         if last and planned <= state.time - LEAST_STEP:
             found.append(_alone(max(alpha - gone, 0.0) / 2))
             continue

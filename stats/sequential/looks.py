@@ -41,7 +41,6 @@ class Look:
         spending: how these looks spend the error rate.
         final: this look ends the experiment.
         rest: a final look spends what is left; False where what was seen may have made it the last (METHODS 4.8).
-        alone: this look tests another difference than the looks before it, so it takes its share for itself alone.
         planned_looks: shares at which the plan looks, rising; for the units that such a plan needs.
     """
 
@@ -53,14 +52,13 @@ class Look:
     spending: Spending = Spending.OBRIEN_FLEMING
     final: bool = False
     rest: bool = True
-    alone: bool = False
     planned_looks: tuple[float, ...] = ()
 
     @property
     def critical(self) -> float:
         """What the absolute z must reach at this look."""
         if self.method == "group_sequential":
-            return _bound(self.fractions, self.alpha, self.spending, self.final and self.rest, self.alone)
+            return _bound(self.fractions, self.alpha, self.spending, self.final and self.rest)
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return sequence_multiplier(self.units, rho_squared=rho_squared, alpha=self.alpha)
@@ -112,7 +110,7 @@ class Look:
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return always_valid_p(z, self.units, rho_squared=rho_squared)
-        return _repeated(self.fractions, z, self.spending, self.final and self.rest, self.alone)
+        return _repeated(self.fractions, z, self.spending, self.final and self.rest)
 
 
 def fixed(alpha: float) -> Look:
@@ -149,14 +147,13 @@ def told_at[T](found: T, look: Look) -> T:
 
 
 @lru_cache(maxsize=4096)
-def _bound(fractions: tuple[float, ...], alpha: float, spending: Spending, final: bool, alone: bool) -> float:
-    found = bounds(fractions, alpha=alpha, spending=spending, final=final, alone=alone)
-    return found[-1]
+def _bound(fractions: tuple[float, ...], alpha: float, spending: Spending, final: bool) -> float:
+    return bounds(fractions, alpha=alpha, spending=spending, final=final)[-1]
 
 
-def _repeated(fractions: tuple[float, ...], z: float, spending: Spending, final: bool, alone: bool) -> float:
+def _repeated(fractions: tuple[float, ...], z: float, spending: Spending, final: bool) -> float:
     def gap(log_alpha: float) -> float:
-        bound = _bound(fractions, exp(log_alpha), spending, final, alone)
+        bound = _bound(fractions, exp(log_alpha), spending, final)
         return (38.0 if bound == inf else bound) - z
 
     low, high = log(SMALLEST_P), log(LARGEST_ALPHA)

@@ -43,7 +43,7 @@ def test_placebo__few_users__tells_every_row(monkeypatch: pytest.MonkeyPatch) ->
     rows = placebo.figures(0.01)
 
     assert len(rows) == 13
-    assert all("of 10; the placebo served in" in row.seen for row in rows)
+    assert all("of 10; the placebo was shown to be inert in" in row.seen for row in rows)
     # The behaviour does nothing: at most 7 %, so none of ten.
     assert [row.met for row in rows[:3]].count(False) <= 1
 

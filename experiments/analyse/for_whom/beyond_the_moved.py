@@ -69,9 +69,7 @@ def margins(
     codes = [code for code, label in enumerate(data.labels) if code and label != design.placebo]
     if design.behaviour is None or len(codes) < 2:
         return None
-    # All arms share one base: the placebo only where it stands in for control everywhere.
-    others = {against[code - 1] for code in codes}
-    base = others.pop() if len(others) == 1 else 0
+    base = against[codes[0] - 1]  # all arms share one
     pairs = [data.pair(outcome, code, against=base) for code in codes]
     if any(pair.clustered for pair in pairs):
         return NotComputable(Reason.CLUSTERED)

@@ -64,7 +64,8 @@ type FindingCode = Literal[
     "no_first_stage",  # of version 0.3
     "first_stage_signs",
     "placebo_serves",
-    "placebo_unfit",
+    "placebo_moves_too",
+    "placebo_unfit",  # of version 0.4, as the next three
     "placebo_unknown",
     "placebo_waits",
     "placebo_crossed",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.analyse.comparator import WAITS, Comparator
+from experiments.analyse.comparator import Comparator
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
 from experiments.analyse.health.findings import Detail, Finding, Severity
@@ -54,7 +54,10 @@ def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_placebo(context: Context) -> Iterator[Finding]:
-    """Whether the placebo may stand in for control: shown by equivalence. Source: METHODS 4.14."""
+    """Whether the placebo leaves the behaviour alone: shown by equivalence, it says who those moved are.
+
+    Source: Schuirmann 1987; METHODS 4.14.
+    """
     if context.placebo is None:
         return
     lines: list[Finding] = []
@@ -68,14 +71,8 @@ def check_placebo(context: Context) -> Iterator[Finding]:
 def _placebo_line(placebo: str, one: Comparator) -> Finding | None:
     """What one nudge's comparator says of the placebo."""
     test, details = one.equivalence, dict[str, Detail](variant=placebo)
-    if test is None:
+    if test is None or not computable(test):
         return None
-    if one.kept is not None:
-        return Finding(one.kept, Severity.INFO if one.kept == WAITS else Severity.WARNING, details)
-    if not computable(test):
-        return Finding("placebo_unknown", Severity.WARNING, details)
     details |= {"take_up": test.effect, "take_up_low": test.low, "take_up_high": test.high}
     details |= {"take_up_bound": test.bound}
-    if one.reason is None:
-        return Finding("placebo_serves", Severity.INFO, details)
-    return Finding("placebo_unfit", Severity.WARNING, details)
+    return Finding("placebo_serves" if test.shown else "placebo_moves_too", Severity.INFO, details)

@@ -10,14 +10,14 @@ from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
 from experiments.report.behaviour.breakdown import breakdown_text, toward_zero, undone
 from experiments.report.chart_pieces import PANEL, WIDTH
-from experiments.report.estimates import set_text
+from experiments.report.estimates import effect_with_limits, set_text
 from reporting.charts import BLUE, GREEN, INK, LIGHT, ORANGE, Drawn, alt, data, rule
-from reporting.numbers import between, count, effect_text, level_text, percent
+from reporting.numbers import between, count, effect_text, level_text, p_value, percent
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.exclusion import ZeroFirstStage
-from stats.results import Reason, computable
+from stats.results import Estimate, NotComputable, Reason, computable
 
 # With these verdicts no set is read as the behaviour's effect, whatever the direct effect.
 SILENT = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
@@ -30,13 +30,37 @@ def section(_readout: Readout, report: Report) -> Section:
 
 def of_report(report: Report) -> Section:
     """Always open: it is the condition of whatever is said about the behaviour."""
-    found = _parts(report)
+    found, measured = _parts(report), _measured(report)
     title = gettext("What if being nudged does something by itself?")
     lead = gettext(
         "The effect of the behaviour is read from the nudge on one condition: that being nudged does nothing by "
         "itself. No test can see a small direct effect, so this is what the data say for each size of it."
     )
-    return Section("direct", title, lead if found else "", found)
+    return Section("direct", title, lead if found else "", (*found, *measured))
+
+
+def _measured(report: Report) -> tuple[Part, ...]:
+    """With a placebo to compare with, what being nudged does by itself is measured, and cancels (METHODS 4.14)."""
+    outcome = report.outcomes[0]
+    if not any(row.compared_with for row in outcome.comparisons):
+        return ()
+    return tuple(
+        Part(f"direct-{place}", gettext("Placebo against control"), _by_itself(outcome, row.difference), None)
+        for place, row in enumerate(outcome.comparisons, start=1)
+        if row.variant == report.design.placebo and row.verdict.code is not Code.INVALID
+    )
+
+
+def _by_itself(outcome: OutcomeReport, found: Estimate | NotComputable) -> str:
+    if not computable(found):
+        return reason_words(found)
+    share = outcome.kind is Kind.PROPORTION
+    text = gettext(
+        "By itself, being nudged changed {outcome} by {effect} ({limits}, p {p}). It cancels where the nudge is "
+        "compared with the placebo."
+    )
+    effect, limits = effect_with_limits(found, share)
+    return text.format(outcome=outcome.name, effect=effect, limits=limits, p=p_value(found.p_value))
 
 
 def _parts(report: Report) -> tuple[Part, ...]:

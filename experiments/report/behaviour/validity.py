@@ -126,7 +126,7 @@ def checks(found: Through, share: bool) -> Table:
         rows.append((gettext("effect with the tF-adjusted error"), numbers, extra))
     if found.placebo is not None:
         alone = gettext("What being nudged does by itself, against control.")
-        still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
+        still = gettext("About 0 where the placebo leaves the behaviour alone: the health of the data says if it does.")
         for name, effect, words in (
             (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
             (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),

@@ -177,10 +177,10 @@ def _comparison_note(report: Report) -> str:
     note = note % {"control": report.design.control}
     if _placebo_serves(report):
         note = gettext(
-            "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud and "
-            "leaves the behaviour alone, and control (%(control)s) where nothing else is named. Rows without a verdict "
-            "decide nothing: that of the placebo shows what being nudged does by itself, and the nudge against control "
-            "holds both. p belongs to the absolute difference."
+            "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud as "
+            "the nudge, and control (%(control)s) where nothing else is named. Rows without a verdict decide nothing: "
+            "that of the placebo shows what being nudged does by itself, and the nudge against control holds both. p "
+            "belongs to the absolute difference."
         ) % {"control": report.design.control, "placebo": report.design.placebo}
     return note
 

@@ -282,7 +282,7 @@ def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simul
 
     with pytest.raises(Refused, match="outcome has been read"):
         amend.amend(key=experiment.key, why="after it", planned_units=9_000)
-    # It measures the placebo: named smaller now, control would take the placebo's place.
+    # It measures the placebo: named larger now, the placebo would seem to leave the behaviour alone.
     with pytest.raises(Refused, match="expected_take_up can't be changed"):
         amend.amend(key=experiment.key, why="after it", expected_take_up=0.01)
     amend.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)

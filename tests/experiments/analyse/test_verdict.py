@@ -103,8 +103,8 @@ CASES = {
         Code.CAUSES,
         "behaviour",
     ),
-    "a placebo that may not serve, and its effect: no verdict of its own": (
-        replace(NUDGED, placebo=effect(p=0.0001)),
+    "a placebo that moves the behaviour too: no verdict of its own": (
+        replace(NUDGED, comparator="placebo", placebo_moves=True),
         Code.CAUSES,
         "behaviour",
     ),
@@ -255,13 +255,22 @@ def test_sentence__against_a_placebo__says_with_what_it_was_compared() -> None:
     assert "placebo" not in sentence(NUDGED)
 
 
-@pytest.mark.parametrize(("p", "said"), [(0.049, True), (0.05, False)])
-def test_sentence__placebo_that_may_not_serve__says_what_it_did(p: float, said: bool) -> None:
-    found = sentence(replace(NUDGED, placebo=effect(0.03, p=p)))
+@pytest.mark.parametrize("moves", [True, False])
+def test_sentence__placebo_that_moves_the_behaviour__says_who_the_moved_are(moves: bool) -> None:
+    for evidence in (NUDGED, NULL):
+        found = sentence(replace(evidence, comparator="placebo", placebo_moves=moves))
+        assert ("whom the nudge moves and the placebo doesn't" in found) is moves
+    small = sentence(replace(NUDGED, enough=False, comparator="placebo", placebo_moves=moves))
+    assert "placebo" not in small
 
+
+def test_sentence__analysis_of_version_0_4_against_control__says_what_the_placebo_did() -> None:
+    verdict = decide(NUDGED)
+    old = replace(verdict, details={**verdict.details, "placebo_estimate": 0.03, "placebo_p": 0.01})
     assert (
-        "The placebo, which can't be shown to leave the behaviour alone, changed kept by 3.00 points" in found
-    ) is said
+        "The placebo, which can't be shown to leave the behaviour alone, changed kept by 3.00 points"
+        in verdict_sentence(old)
+    )
 
 
 def test_sentence__broken_inequality__claims_nothing_of_a_nudge_that_does_nothing() -> None:

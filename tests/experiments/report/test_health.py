@@ -13,8 +13,15 @@ from experiments.analyse.health.findings import Detail, Finding, FindingCode, Se
 from experiments.report.health import finding_sentence, severity_words, templates
 
 CODES: tuple[FindingCode, ...] = get_args(FindingCode.__value__)
-# What only version 0.3 found: its stored payloads hold it.
-OF_OLD_VERSIONS = {"no_first_stage", "placebo_moves_behaviour"}
+# What only versions 0.3 and 0.4 found: their stored payloads hold it.
+OF_OLD_VERSIONS = {
+    "no_first_stage",
+    "placebo_crossed",
+    "placebo_moves_behaviour",
+    "placebo_unfit",
+    "placebo_unknown",
+    "placebo_waits",
+}
 ANALYSE = Path(inspect.getfile(checks)).parent.parent
 ROOT = ANALYSE.parent.parent
 FIGURE = re.compile(r"%\((\w+)\)s")

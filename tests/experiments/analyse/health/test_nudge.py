@@ -47,10 +47,10 @@ def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: 
 
 # A quarter of the planned take-up of .2 is .05; the limits at level 90 % are the estimate +- 1.645 errors of .01.
 @pytest.mark.parametrize(
-    ("moved", "check", "severity"),
-    [(0.033, "placebo_serves", Severity.INFO), (0.034, "placebo_unfit", Severity.WARNING)],
+    ("moved", "check", "reason"),
+    [(0.033, "placebo_serves", None), (0.034, "placebo_moves_too", "placebo_moves_behaviour")],
 )
-def test_placebo__equivalence__decides_and_is_said(moved: float, check: str, severity: Severity) -> None:
+def test_placebo__equivalence__is_said_and_changes_no_comparison(moved: float, check: str, reason: str | None) -> None:
     plan = make_plan(variants=("control", "nudge", "placebo"), placebo="placebo")
     stages = (
         FirstStage("nudge", TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.95), ()),
@@ -61,8 +61,7 @@ def test_placebo__equivalence__decides_and_is_said(moved: float, check: str, sev
 
     finding = only(check_placebo, replace(stored(first_stage=stages, comparators=against), placebo="placebo"))
 
-    assert (finding.check, finding.severity) == (check, severity)
+    assert (finding.check, finding.severity) == (check, Severity.INFO)
     assert finding.details["take_up_bound"] == pytest.approx(0.05)
     assert against["placebo"].label == "control"
-    assert against["nudge"].label == ("placebo" if check == "placebo_serves" else "control")
-    assert against["nudge"].reason == (None if check == "placebo_serves" else "placebo_moves_behaviour")
+    assert (against["nudge"].label, against["nudge"].reason) == ("placebo", reason)
