@@ -92,8 +92,8 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def level_text(level: float) -> str:
-    """A confidence level: ``95%``, and ``97.5%``."""
-    return f"{level * 100:g}%"
+    """A confidence level: ``95%``, ``97.5%``, and ``98.33%`` for 1 - .05/3."""
+    return f"{100 - float(f'{100 * (1 - level):.3g}'):g}%"
 
 
 def share(value: Limited | NotComputable) -> str:

@@ -27,7 +27,7 @@ retention .5, .3 and .25 of always-takers, compliers and never-takers; nudge and
 everybody. Drawn as counts and judged by the whole engine. Source: METHODS 4.14. Bounds are widened by two binomial
 errors of the runs."""
 
-RUNS, SEED = 1_500, 20_261_201
+RUNS, SEED = 2_000, 20_261_201
 ALWAYS, RETENTION, DIRECT = 0.2, (0.5, 0.3, 0.25), 0.02
 OUTCOME, BEHAVIOUR = "window:21-27", "3 friends"
 DESIGN = Design("variant", "control", (OUTCOME,), behaviour=BEHAVIOUR, placebo="placebo", stored=True)

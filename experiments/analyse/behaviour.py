@@ -240,7 +240,10 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
 def by_times(
     plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
 ) -> tuple[ByTimes, ...]:
-    """Effect of one act more, and which acts each nudge added; acts are no outcome, so their level is a plain one."""
+    """Effect of one act more, and which acts each nudge added; acts are no outcome, so their level is a plain one.
+
+    The effect is read as the verdict's set is: `looks` are those of `experiments.analyse.engine.set_looks`.
+    """
     if plan.claim is None:
         return ()
     histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.variants}

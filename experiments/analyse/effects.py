@@ -84,7 +84,8 @@ class Encouragement:
         take_up: share that reached the AHA moment per arm, and the first stage.
         effect: Wald estimate (complier average causal effect); its interval isn't reliable for a weak first stage.
         adjusted_effect: two-stage least squares with the covariates; None without covariates.
-        effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict.
+        effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict. Of m arms that may lead
+            the report it is at 1 - alpha/m (in payloads of 0.4 at 1 - alpha), as is what is said of direct effects.
         as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
         warnings: codes of what the reader must know.
         comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.

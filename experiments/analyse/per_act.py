@@ -29,7 +29,7 @@ def per_act(
         outcome: judged comparisons.
         by_times: which acts each nudge added.
         data: of the experiment.
-        looks: how each variant's comparison is judged: the set of one act more is read at the same level.
+        looks: how each variant's set is read: that of one act more stands in the same sentence.
     """
     found = {row.variant: row for row in by_times}
     rows = tuple(_led(outcome.name, row, found.get(row.variant), data, looks) for row in outcome.comparisons)

@@ -13,8 +13,8 @@ from experiments.analyse.comparison.saturation_effects import saturation_parts
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.decision.decision_table import decide_by_plan
-from experiments.analyse.effects import OutcomeReport, Report
-from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
+from experiments.analyse.effects import Comparison, OutcomeReport, Report
+from experiments.analyse.engine import Judgement, compare_all, leading_comparison, may_lead, segment_findings, set_looks
 from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.all_checks import examine
@@ -141,11 +141,12 @@ def _opened(
     looks = looks_of(plan, standing, earlier, {label: one.label for label, one in against.items()})
     outcomes = compare_all(design, data, Judgement(invalid, looks, against, plan.primary))
     hidden = behaviour.hidden_parts(plan, looks)
-    by_times = behaviour.by_times(plan, answers, data, outcomes[0], looks)
-    first = per_act(outcomes[0], by_times, data, looks)
+    sets = set_looks(design, looks)
+    by_times = behaviour.by_times(plan, answers, data, outcomes[0], sets)
+    first = per_act(outcomes[0], by_times, data, sets)
     outcomes = (for_whom(design, data, first, looks, seed=found.seed), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
-    concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
+    concluded, variant, notes = _standing_verdict(plan, design, leading, earlier, against)
     notes += segment_findings(outcomes[0], variant)
     findings = gravest_first((*found.health, *notes))
     taken = _looks_taken(plan, standing, answers, outcomes[0], looks, today)
@@ -202,24 +203,24 @@ def _report(
 
 
 def _standing_verdict(
-    plan: Planned, now: Verdict, variant: str, earlier: Sequence[LookTaken], against: Mapping[str, Comparator]
+    plan: Planned, design: Design, ahead: Comparison, earlier: Sequence[LookTaken], against: Mapping[str, Comparator]
 ) -> tuple[Verdict, str, list[Finding]]:
     """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound.
 
     The arm that crossed leads, whichever is ahead today. What another outcome or clock once found is another finding.
     """
+    now, able = ahead.verdict, may_lead(design, plan.variants[1:])
     crossed = [
         look
         for look in earlier
         if look.verdict in FOUND
         and not look.peeked
-        and look.variant in plan.variants
+        and look.variant in able
         and look.measured == measured(plan, against[look.variant].label)
-        and look.variant != plan.placebo
     ]
     undecided = now.code is Code.INCONCLUSIVE or (now.code, now.reason) == (Code.NUDGE_FAILED, "weak_first_stage")
     if not crossed or not undecided:
-        return now, variant, []
+        return now, ahead.variant, []
     first = crossed[0]
     note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})
     facts: dict[str, verdict.Detail] = {
@@ -234,8 +235,9 @@ def _standing_verdict(
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
     elif plan.claim is not None:
-        # The end of that look's interval nearer to 0 is its breakdown value (METHODS 4.16).
-        facts["breakdown"] = first.low if first.estimate > 0 else first.high
+        # Of version 0.4 the end of that look's interval nearer to 0 (METHODS 4.16).
+        nearer = first.low if first.estimate > 0 else first.high
+        facts["breakdown"] = nearer if first.breakdown is None else first.breakdown
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
@@ -264,9 +266,15 @@ def _looks_taken(
                 peeked=standing.peeked,
                 rule=standing.rule,
                 shown=today,
+                breakdown=_breakdown(row),
             )
         )
     return taken
+
+
+def _breakdown(row: Comparison) -> float | None:
+    found = None if row.encouragement is None else row.encouragement.breakdown
+    return found if found is not None and computable(found) else None
 
 
 def _flow(plan: Planned, answers: Answers) -> Flow:

@@ -86,6 +86,8 @@ class LookTaken:
         peeked: read before the plan allowed it.
         rule: code of what it might spend, as `Standing.rule`.
         shown: local date on which it was made; None in payloads of version 0.3.
+        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour; None without one,
+            and in payloads of 0.4, of which the limit nearer to 0 was it.
     """
 
     on: date
@@ -103,6 +105,7 @@ class LookTaken:
     peeked: bool
     rule: str = ""
     shown: date | None = None
+    breakdown: float | None = None
 
     @property
     def seen(self) -> date:

@@ -44,8 +44,9 @@ class Evidence:
         few_clusters: an arm has fewer than five effective clusters.
         behaviour_missing: why nothing can be said of the behaviour, when one was named.
         take_up: the nudge's effect on the behaviour; None in a plain A/B test.
-        effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
-        narrow_set: the same at level 1 - 2 alpha.
+        effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha; at 1 - alpha/m where any of m arms
+            could lead.
+        narrow_set: the same at level 1 - 2 alpha, whatever the number of arms.
         inequalities: test of the instrument inequalities, adjusted over all nudge arms.
         comparator: label of the placebo arm that the variant is compared with; "" when that is control.
         placebo_moves: that placebo isn't shown to leave the behaviour alone, so it may have moved some units as well.
@@ -171,7 +172,7 @@ def _bounded(
 ) -> Verdict:
     """Rows 5 to 8: the set of effects is a bounded interval."""
     low, high = _ends(effect_set)
-    facts = {**facts, "effect_low": low, "effect_high": high}
+    facts = {**facts, "level": effect_set.level, "effect_low": low, "effect_high": high}
     excludes_zero = low > 0 or high < 0
     if evidence.margin is not None and narrow_set.bounded:
         narrow_low, narrow_high = _ends(narrow_set)
@@ -182,7 +183,8 @@ def _bounded(
         if evidence.breakdown is not None and computable(evidence.breakdown):
             facts = {**facts, "breakdown": evidence.breakdown}
         return Verdict(Code.CAUSES if low > 0 else Code.HARMS, "behaviour", facts)
-    if excludes_zero:
+    alone = computable(evidence.difference) and evidence.difference.p_value < evidence.alpha
+    if excludes_zero or (alone and not significant):
         return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)
     if evidence.margin is not None and evidence.needed is not None:
         facts = {**facts, "margin": evidence.margin, "needed": evidence.needed}

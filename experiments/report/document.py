@@ -133,6 +133,8 @@ def _encouragement(value: Encouragement) -> Json:
         "effect": chosen(value.effect, *ESTIMATE),
         "adjusted_effect": chosen(value.adjusted_effect, *ESTIMATE),
         "anderson_rubin": _set(value.effect_set),
+        # Of the set, the breakdown value and the sensitivity: above 1 - alpha where several nudges could lead.
+        "set_level": value.effect_set.level if computable(value.effect_set) else value.effect_set,
         "as_treated": value.as_treated,
         "comparator": value.comparator or None,
         "comparator_reason": value.comparator_reason,

@@ -83,7 +83,8 @@ def breakdown_value(moments: IvMoments, critical: float) -> float | NotComputabl
 
     Args:
         moments: of the comparison that decides.
-        critical: two-sided critical value of the test of ITT: that of the look, and between clusters of the t law.
+        critical: two-sided critical value of the test of ITT: that of the look, of several arms that may lead that of
+            alpha over their number, and between clusters of the t law.
 
     Returns:
         The value in the outcome's unit (0.01 = one point of a share): positive for a gain, negative for a loss; or

@@ -1,12 +1,14 @@
 """The effect of the behaviour as a file's report has it: take-up, sets, and what is no effect. Pure."""
 
+from math import isclose
+
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport, Report
 from experiments.plan.design import Kind
 from experiments.report.behaviour.breakdown import breakdown_text
 from experiments.report.chart_pieces import WIDTH
 from experiments.report.estimates import effect_cells, level_heading, number_cell, p_cell, set_text
 from reporting.charts import GREY, INK, Drawn, Mark, alt, data
-from reporting.numbers import between, decimal, effect_text, percent
+from reporting.numbers import between, decimal, effect_text, level_text, percent
 from reporting.table import Table
 from reporting.words import gettext, reason_words
 from stats.instrument.encouragement import TakeUp
@@ -27,7 +29,7 @@ def table(report: Report, outcome: OutcomeReport, row: Comparison) -> Table | No
     if placebo_itself:
         title = gettext("Whether the placebo moves %(behaviour)s") % named
     else:
-        rows += _effect_rows(found, outcome.kind)
+        rows += _effect_rows(found, outcome.kind, report.design.level)
         rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
@@ -53,13 +55,18 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
     ]
 
 
-def _effect_rows(found: Encouragement, kind: Kind) -> list[tuple[str, str, str, str]]:
+def _effect_rows(found: Encouragement, kind: Kind, level: float) -> list[tuple[str, str, str, str]]:
     share = kind is Kind.PROPORTION
     rows = [(gettext("Effect among the moved (Wald)"), *effect_cells(found.effect, kind), p_cell(found.effect))]
     if found.adjusted_effect is not None:
         effect = effect_cells(found.adjusted_effect, kind)
         rows.append((gettext("The same with covariates (2SLS)"), *effect, p_cell(found.adjusted_effect)))
-    rows.append((gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share), ""))
+    label = gettext("Anderson-Rubin set (decides)")
+    if computable(found.effect_set) and not isclose(found.effect_set.level, level):  # several arms could lead
+        label = gettext("Anderson-Rubin set (decides), %(level)s: holds for all nudges together") % {
+            "level": level_text(found.effect_set.level)
+        }
+    rows.append((label, "", set_text(found.effect_set, share=share), ""))
     as_treated = number_cell(found.as_treated, lambda value: effect_text(value, share=share))
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
     return rows

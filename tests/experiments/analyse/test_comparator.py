@@ -16,7 +16,7 @@ from experiments.analyse.gather.answers import Audit
 from experiments.analyse.health.findings import Finding, FindingCode, Severity
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
-from experiments.analyse.verdict import Verdict
+from experiments.analyse.verdict import Detail, Verdict
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report.behaviour import direct_effect, effect
 from experiments.report.document import document
@@ -286,12 +286,18 @@ def test_stored__analysis_of_an_earlier_version__is_told_as_it_was() -> None:
     nudge = first.comparisons[0]
     assert nudge.encouragement is not None
     told_then = replace(nudge.encouragement, comparator="control", comparator_reason="placebo_moves_behaviour")
-    facts = {"variant": "nudge", "outcome": METRIC, "behaviour": "3 friends", "kind": "proportion"}
+    facts: dict[str, Detail] = {"variant": "nudge", "outcome": METRIC, "behaviour": "3 friends", "kind": "proportion"}
     facts |= {"placebo_estimate": 0.03, "placebo_p": 0.001, "adjusted_p": 0.2, "effect_low": -0.1, "effect_high": 0.3}
     verdict = Verdict(Code.INCONCLUSIVE, "underpowered", facts)
     then = replace(nudge, encouragement=told_then, against_control=None, verdict=verdict)
     rows = (then, *first.comparisons[1:])
-    details = {"variant": "placebo", "take_up": 0.01, "take_up_low": 0.0, "take_up_high": 0.02, "take_up_bound": 0.01}
+    details: dict[str, Detail] = {
+        "variant": "placebo",
+        "take_up": 0.01,
+        "take_up_low": 0.0,
+        "take_up_high": 0.02,
+        "take_up_bound": 0.01,
+    }
     codes: tuple[FindingCode, ...] = ("placebo_unfit", "placebo_unknown", "placebo_waits", "placebo_crossed")
     health = tuple(Finding(code, Severity.WARNING, details) for code in codes)
     report = replace(readout.report, outcomes=(replace(first, comparisons=rows),), verdict=verdict, health=health)

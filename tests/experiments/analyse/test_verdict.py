@@ -55,7 +55,9 @@ PLAIN = Evidence(
 NUDGED = replace(
     PLAIN, take_up=take_up(), effect_set=interval(0.03, 0.1), narrow_set=interval(0.04, 0.09), inequalities=VALID
 )
-NULL = replace(NUDGED, adjusted_p=0.5, effect_set=interval(-0.05, 0.05), narrow_set=interval(-0.04, 0.04))
+NULL = replace(
+    NUDGED, difference=effect(p=0.5), adjusted_p=0.5, effect_set=interval(-0.05, 0.05), narrow_set=interval(-0.04, 0.04)
+)
 
 WITHOUT = "effect_without_first_stage"
 CASES = {
@@ -206,6 +208,17 @@ CASES = {
     "adjusted p exactly alpha": (replace(NUDGED, adjusted_p=0.05), Code.INCONCLUSIVE, "multiplicity"),
     "adjusted p just below alpha": (replace(NUDGED, adjusted_p=0.0499), Code.CAUSES, "behaviour"),
     "underpowered": (NULL, Code.INCONCLUSIVE, "underpowered"),
+    # The set of several arms is wider than that of one: what one comparison alone would show is said.
+    "alone significant, not among all": (
+        replace(NULL, difference=effect(p=0.04), adjusted_p=0.12),
+        Code.INCONCLUSIVE,
+        "multiplicity",
+    ),
+    "alone exactly alpha": (
+        replace(NULL, difference=effect(p=0.05), adjusted_p=0.15),
+        Code.INCONCLUSIVE,
+        "underpowered",
+    ),
     "significant, unbounded": (replace(NUDGED, effect_set=RAYS), Code.INCONCLUSIVE, "weak_first_stage"),
     # A plain A/B test: the nudge alone.
     "plain gain": (PLAIN, Code.CAUSES, "nudge"),

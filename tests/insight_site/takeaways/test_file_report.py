@@ -129,6 +129,7 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "effect",
         "adjusted_effect",
         "anderson_rubin",
+        "set_level",
         "as_treated",
         "comparator",
         "comparator_reason",
