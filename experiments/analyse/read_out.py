@@ -183,13 +183,12 @@ def _report(
 ) -> Report:
     """What a file's report holds, too."""
     unknown = sum(answers.unknown_variants.values())
-    left_out = {"several_variants": answers.several_variants, "identity_conflicts": answers.identity_conflicts}
-    left_out |= {"missing_cluster": answers.no_cluster}
+    left_out = {"several_variants": answers.no_first_arm, "missing_cluster": answers.no_cluster}
     left_out |= {"unknown_variant": unknown, "no_signup": answers.no_signup}
     return Report(
         source=found.plan.key,
         design=design,
-        rows=sum(found.standing.exposed.values()) + answers.several_variants + answers.identity_conflicts + unknown,
+        rows=sum(found.standing.exposed.values()) + answers.no_first_arm + unknown,
         units=found.standing.exposed,
         excluded={name: n for name, n in left_out.items() if n},
         sample_ratio=found.sample_ratio,
@@ -290,4 +289,5 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         unverified=answers.unverified,
         no_cluster=answers.no_cluster,
         identity_conflicts=answers.identity_conflicts,
+        no_first_arm=answers.no_first_arm,
     )

@@ -220,8 +220,8 @@ class Flow:
     """What became of the exposed units.
 
     Attributes:
-        exposed: units by arm that met exactly one planned variant.
-        several_variants: units left out because they met several.
+        exposed: units by arm met first, of the planned arms.
+        several_variants: of these, units that met a further variant; up to 0.4 they were left out.
         unknown_variants: units left out by the variant that the plan doesn't know.
         no_signup: units left out because their clock starts with a signup that isn't in the log.
         mature: by outcome and arm, units whose outcome is known.
@@ -229,7 +229,9 @@ class Flow:
         not_admitted: exposures that count nowhere, by sender and reason.
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
         no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.
-        identity_conflicts: persons left out because their ids had met different arms before they were joined.
+        identity_conflicts: persons whose ids had met different arms before they were joined; treated alike.
+        no_first_arm: units left out because they met several arms at the moment of their first exposure; None in
+            analyses up to 0.4, which left out whoever met several.
     """
 
     exposed: Mapping[str, int]
@@ -242,6 +244,7 @@ class Flow:
     unverified: Unverified | None = None
     no_cluster: int = 0
     identity_conflicts: int = 0
+    no_first_arm: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 
 from experiments.analyse.effects import Report
-from experiments.analyse.result import Readout
+from experiments.analyse.result import Flow, Readout
 from experiments.report import senders
 from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.names import metric_words
@@ -35,20 +35,19 @@ def section(readout: Readout) -> Section:
 def flow(readout: Readout) -> Table:
     """From exposure to the units whose outcome is known."""
     found = readout.flow
-    rows: list[Row] = []
-    if found.several_variants:
-        rows.append((gettext("left out: seen in several variants (units)"), count(found.several_variants)))
+    left_out = found.no_first_arm is None  # by analyses up to 0.4
+    rows: list[Row] = _several(found) if left_out else []
+    if found.no_first_arm:
+        rows.append((gettext("left out: met several variants at the same moment (units)"), count(found.no_first_arm)))
     for name, n in found.unknown_variants.items():
         rows.append((gettext("left out: variant {name} isn't in the plan").format(name=name), count(n)))
-    if found.identity_conflicts:
-        text = gettext("left out: joined ids that had met different variants (persons)")
-        rows.append((text, count(found.identity_conflicts)))
     if found.no_cluster:
         rows.append((gettext("left out: no cluster"), count(found.no_cluster)))
     if found.no_signup:
         rows.append((gettext("left out: no signup in the log"), count(found.no_signup)))
     for name, n in found.exposed.items():
         rows.append((gettext("exposed to {variant}").format(variant=name), count(n)))
+    rows += [] if left_out else _several(found)
     rows += _clusters(readout)
     for outcome, arms in found.mature.items():
         if outcome not in readout.plan.primary and not any(arms.values()):
@@ -57,6 +56,18 @@ def flow(readout: Readout) -> Table:
             text = gettext("of these in {variant}: {outcome} is known")
             rows.append((text.format(variant=name, outcome=metric_words(outcome)), count(n)))
     return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows))
+
+
+def _several(found: Flow) -> list[Row]:
+    """Units that met several variants: left out up to 0.4, since then counted in the first."""
+    if found.no_first_arm is None:
+        units = gettext("left out: seen in several variants (units)")
+        persons = gettext("left out: joined ids that had met different variants (persons)")
+    else:
+        units = gettext("of these met a further variant later, and count in the first (units)")
+        persons = gettext("of these joined ids that had met different variants, and count in the first (persons)")
+    rows = ((units, found.several_variants), (persons, found.identity_conflicts))
+    return [(text, count(n)) for text, n in rows if n]
 
 
 def _clusters(readout: Readout) -> list[Row]:

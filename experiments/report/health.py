@@ -51,6 +51,20 @@ def _of_split() -> dict[FindingCode, str]:
             "%(n)s persons (%(share)s) had met different variants under two ids before they logged in. They were left "
             "out: ask for a flag with both ids, or show the experiment to one kind of id alone."
         ),
+        "met_several": gettext(
+            "%(n)s units (%(share)s) met more than one variant. They count in the one that they met first, which "
+            "makes effects look a little smaller."
+        ),
+        "joined_several": gettext(
+            "%(n)s persons (%(share)s) met different variants under two ids before they logged in. They count in the "
+            "one that they met first, which makes effects look a little smaller: ask for a flag with both ids, or show "
+            "the experiment to one kind of id alone."
+        ),
+        "first_variants": gettext(
+            "Of the %(n)s units that met more than one variant, too many met the same one first (p %(p_value)s, alarm "
+            "below .001): %(counts)s, expected %(expected)s. Either a variant changes who meets another one, or one is "
+            "reported before the real one is known."
+        ),
         "unknown_variant": gettext(
             "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
         ),

@@ -62,8 +62,8 @@ def _nothing_compared() -> Templates:
             "from these data."
         ),
         (Code.INVALID, "multi_exposure"): gettext(
-            "Too many units were seen in several variants, so the groups aren't separate; no effect can be read from "
-            "these data."
+            "Units were seen in several variants, too many of them or one variant too often first, so the groups "
+            "aren't separate; no effect can be read from these data."
         ),
         (Code.INVALID, "identity_conflicts"): gettext(
             "Too many persons had met different variants before their ids were joined, and leaving them out bends the "

@@ -201,7 +201,7 @@ def _grouped(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
 def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     exposures = keep(gather.exposures(log, PLAN, basis))
     wrong = pa.table({"user_id": ["u0000001"], "variant": ["nudge"], "cluster": [""]})
-    met = keep(gather.met(gather.admitted(exposures, [1], wrong)))
+    met = keep(gather.met(gather.admitted(exposures, [1], wrong), PLAN.variants))
     units = keep(gather.units(log, met, PLAN, basis))
     values = keep(gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90))
     return {

@@ -81,10 +81,12 @@ class Answers:
         day_mode: "rolling" or "calendar".
         events: Events of the log.
         cells: Units and moments by cell.
-        several_variants: Units seen with more than one variant; left out.
-        identity_conflicts: Persons whose ids had met different variants before they were joined; left out, and not
-            among the former.
-        unknown_variants: Units by `variation_id` that the plan does not have; left out.
+        several_variants: Units that met a further variant after their first; they count in the first.
+        identity_conflicts: Persons whose ids had met different variants before they were joined; they count in the
+            first, and are not among the former.
+        first_arms: Both together: segment of the first exposure, variant met first, units.
+        no_first_arm: Units that met several variants at the moment of their first exposure; left out.
+        unknown_variants: Units by the `variation_id` met first, where the plan does not have it; left out.
         no_signup: Exposed units without a signup at or before the exposure when the clock is "signup"; left out.
         exposures_by_day: Local date of the first exposure, variant, units.
         durations: Variant, segment, day, churned, units: time to churn with the gap `churn_gap`.
@@ -121,6 +123,8 @@ class Answers:
     unverified: Unverified = field(default_factory=Unverified)
     no_cluster: int = 0
     identity_conflicts: int = 0
+    first_arms: tuple[tuple[str, str, int], ...] = ()
+    no_first_arm: int = 0
 
 
 @dataclass(frozen=True)

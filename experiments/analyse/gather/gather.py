@@ -34,11 +34,13 @@ class _Met:
     """Who met the experiment, before anybody is left out."""
 
     several: int
+    conflicts: int
+    first_arms: tuple[tuple[str, str, int], ...]
+    no_first_arm: int
     unknown: Mapping[str, int]
     planned: int
     aside: tuple[SetAside, ...]
     no_cluster: int
-    conflicts: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def gather(
     house, basis = questions.warehouse, questions.basis
     with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
         counted, aside = admitted(questions, exposures, rule, clustered=asked.clustered)
-        with house.kept(_verified(queries.met(counted), verified)) as met:
+        with house.kept(_verified(queries.met(counted, asked.variants), verified)) as met:
             counts = _met_counts(questions, met, asked, aside)
             progress("exposures", 0.3)
             return _of_units(questions, asked, primary, counts, met, progress)
@@ -135,18 +137,27 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
             "Nobody has met the experiment '{experiment}' yet: the log has no exposure to it.",
             experiment=asked.experiment,
         )
-    single = Counter[str]()
+    by_arm = Counter[str]()
     for row in rows:
-        single[row["variant"]] += 0 if row["several"] else int(row["units"])
-    del single[""]
-    unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
-    several = sum(int(row["units"]) for row in rows if row["several"] and not row["conflict"])
-    conflicts = sum(int(row["units"]) for row in rows if row["several"] and row["conflict"])
-    # Of the planned arms alone: who met several, or another one, is left out already.
-    known = [row for row in rows if not row["several"] and row["variant"] in asked.variants]
+        by_arm[row["variant"]] += int(row["units"])
+    no_first_arm = by_arm.pop("", 0)
+    unknown = {name: by_arm[name] for name in sorted(by_arm) if name not in asked.variants}
+    known = [row for row in rows if row["variant"] in asked.variants]
+    later = Counter[tuple[str, str]]()
+    for row in known:
+        later[row["segment"], row["variant"]] += int(row["units"]) if row["several"] else 0
+    # Of the planned arms alone: who met another one first is left out already.
     no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
-    planned = sum(single.values()) - sum(unknown.values()) - no_cluster
-    return _Met(several, unknown, planned, aside, no_cluster, conflicts)
+    return _Met(
+        several=sum(int(row["units"]) for row in known if row["several"] and not row["conflict"]),
+        conflicts=sum(int(row["units"]) for row in known if row["several"] and row["conflict"]),
+        first_arms=tuple((*key, units) for key, units in sorted(later.items()) if units),
+        no_first_arm=no_first_arm,
+        unknown=unknown,
+        planned=sum(by_arm.values()) - sum(unknown.values()) - no_cluster,
+        aside=aside,
+        no_cluster=no_cluster,
+    )
 
 
 @contextmanager
@@ -164,8 +175,8 @@ def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
     row = rows_of(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
-            "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that "
-            "the plan doesn't have, or have no signup.",
+            "Nobody can be analysed in the experiment '{experiment}': all units met a variant first that the plan "
+            "doesn't have, or several at one moment, or have no signup.",
             experiment=asked.experiment,
         )
     return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})
@@ -207,6 +218,8 @@ def _answers(
         unverified=_unverified(followed),
         no_cluster=counts.no_cluster,
         identity_conflicts=counts.conflicts,
+        first_arms=counts.first_arms,
+        no_first_arm=counts.no_first_arm,
     )
 
 

@@ -106,48 +106,74 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
     return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant", "cluster"]))
 
 
-def met(exposures: ir.Table) -> ir.Table:
-    """One row per unit: ``user_id, exposed_at, segment, cluster, variant, last_variant, verified, conflict``.
+def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
+    """One row per unit: ``user_id, exposed_at, segment, cluster, variant, several, verified, conflict``.
 
-    `exposed_at`, `segment` and `cluster` are those of the first exposure. Where `variant` and `last_variant` differ,
-    the unit met several. `verified` is 1 when anybody but a client key has reported the unit, else 0. `conflict` says
-    that two ids of one person, before they were joined, began with different variants.
+    A unit counts in the arm that it met first, whatever it met later (intention to treat): leaving out who met two
+    would condition on what the nudge may change. `exposed_at`, `segment` and `cluster` are those of the first exposure,
+    `variant` its arm: "" where it met two arms of the plan, or one and a strange one, at that very moment, so that none
+    is the first. Of arms that the plan doesn't have it is the first by name. `several` says that the unit met more than
+    one arm, all strange ones counting as one; `conflict`, that two ids of one person, before they were joined, began
+    with different arms. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+
+    Args:
+        exposures: that count.
+        arms: of the plan.
     """
     import ibis
 
     log, joined = exposures, OWN in exposures.columns
+    strange = ~log.variant.isin(list(arms))
+    first = {f"f_{place}": log.time.min(where=log.variant == key) for place, key in enumerate(arms)}
+    first["f_strange"] = log.time.min(where=strange)
     by_id = log.group_by("user_id", *([OWN] if joined else [])).aggregate(
         exposed_at=log.time.min(),
         segment=log.segment.argmin(log.time),
         cluster=log.cluster.argmin(log.time),
-        variant=log.variant.min(),
-        last_variant=log.variant.max(),
         verified=(log.source == "").ifelse(1, 0).max(),
-        **({"first_variant": log.variant.argmin(log.time)} if joined else {}),
+        strange=log.variant.min(where=strange),
+        **first,
     )
     if not joined:
-        return by_id.mutate(conflict=ibis.literal(False))
-    return by_id.group_by("user_id").aggregate(
+        return _by_first_arm(by_id, arms).mutate(conflict=ibis.literal(False))
+    by_id = by_id.mutate(own_variant=_first_arm(by_id, arms))
+    persons = by_id.group_by("user_id").aggregate(
         exposed_at=by_id.exposed_at.min(),
         segment=by_id.segment.argmin(by_id.exposed_at),
         cluster=by_id.cluster.argmin(by_id.exposed_at),
-        variant=by_id.variant.min(),
-        last_variant=by_id.last_variant.max(),
         verified=by_id.verified.max(),
-        conflict=by_id.first_variant.min() != by_id.first_variant.max(),
+        strange=by_id.strange.min(),
+        **{name: by_id[name].min() for name in first},
+        conflict=by_id.own_variant.min() != by_id.own_variant.max(),
     )
+    return _by_first_arm(persons, arms)
+
+
+def _by_first_arm(table: ir.Table, arms: Sequence[str]) -> ir.Table:
+    """The arm met first in the place of the moments at which each was met."""
+    moments = [name for name in table.columns if name.startswith("f_")]
+    several = sum(table[name].notnull().ifelse(1, 0) for name in moments) > 1
+    return table.mutate(variant=_first_arm(table, arms), several=several).drop("strange", *moments)
+
+
+def _first_arm(table: ir.Table, arms: Sequence[str]) -> ir.StringValue:
+    import ibis
+
+    at = {name: (table[name] == table.exposed_at).fill_null(False) for name in table.columns if name.startswith("f_")}
+    tied = sum(here.ifelse(1, 0) for here in at.values()) > 1
+    keys = [(at[f"f_{place}"], ibis.literal(key)) for place, key in enumerate(arms)]
+    return ibis.cases((tied, ""), *keys, else_=table.strange)
 
 
 def met_counts(met: ir.Table) -> ir.Table:
-    """One row per variant of `met`, as the exposures name it: ``variant, several, conflict, units, no_cluster``."""
-    table = met.mutate(several=met.variant != met.last_variant)
-    table = table.mutate(variant=table.several.ifelse("", table.variant))
-    without = (table.cluster == "").ifelse(1, 0).sum()
-    return table.group_by("variant", "several", "conflict").aggregate(units=table.count(), no_cluster=without)
+    """Counts of `met` by the arm met first: ``variant, segment, several, conflict, units, no_cluster``."""
+    without = (met.cluster == "").ifelse(1, 0).sum()
+    keys = ("variant", "segment", "several", "conflict")
+    return met.group_by(*keys).aggregate(units=met.count(), no_cluster=without)
 
 
 def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """The units of the planned arms with their clocks, one row each.
+    """The units of the planned arms with their clocks, one row each; who met several counts in the first.
 
     Columns: ``user_id, arm, segment, cluster, exposed_at, exposed_on, week, verified, anchor, anchor_date,
     complete_days`` and a text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a
@@ -155,7 +181,7 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
     """
     import ibis
 
-    one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
+    one = met.filter(met.variant.isin(asked.variants))
     one = one.filter(one.cluster != "") if asked.clustered else one
     arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
     on = wall_clock(one.exposed_at, basis.clock.time_zone).date()

@@ -38,7 +38,6 @@ class Context:
         counts: units by arm that enter the analysis.
         split: of what was assigned.
         segments: the same in each segment.
-        several_variants: units left out because they were seen in several variants.
         placebo: the arm with a nudge towards something inert.
         comparators: what each arm is compared with, control or the placebo.
         clusters: of each arm, where clusters were assigned; None where units were.
@@ -48,7 +47,6 @@ class Context:
     counts: Mapping[str, int]
     split: Split
     segments: tuple[Split, ...] = ()
-    several_variants: int = 0
     placebo: str | None = None
     comparators: Mapping[str, Comparator] = field(default_factory=dict)
     clusters: Mapping[str, ClusterCount] | None = None

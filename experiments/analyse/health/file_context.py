@@ -31,7 +31,6 @@ def file_context(design: Design, units: Units, comparators: Mapping[str, Compara
             for code, label in enumerate(units.segment_labels)
             if units.segment is not None
         ),
-        several_variants=units.several_variants,
         placebo=design.placebo,
         comparators=comparators or {},
         design=design,

@@ -20,8 +20,11 @@ type FindingCode = Literal[
     "sample_ratio_by_segment",
     "sample_ratio_over_time",
     "unplanned_units",
-    "several_variants",
-    "identity_conflicts",
+    "several_variants",  # of files; of stored experiments up to 0.4
+    "identity_conflicts",  # of version 0.4
+    "met_several",
+    "joined_several",
+    "first_variants",
     "unknown_variant",
     "bucket_mismatch",
     # who reported the exposures

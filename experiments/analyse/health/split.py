@@ -6,7 +6,7 @@ from scipy import stats
 
 from experiments.analyse.health.context import Context, Split
 from experiments.analyse.health.file_context import FileContext, planned_shares
-from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from stats.results import computable
 from stats.srm import SampleRatio
@@ -17,7 +17,7 @@ SAMPLE_RATIO_WATCH = 0.01
 # The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units nothing is alarming.
 SAMPLE_RATIO_UNITS = 100
 SAMPLE_RATIO_EXPECTED = 5
-# METHODS 4.2: units in several variants.
+# METHODS 4.2: units in several variants, by all causes together.
 SEVERAL_VARIANTS_SHARE = 0.01
 SEVERAL_VARIANTS_UNITS = 10
 # METHODS 4.2: share of stored arms that differ from the recomputed hash.
@@ -77,36 +77,40 @@ def check_unplanned_units(context: FileContext) -> Iterator[Finding]:
             yield Finding("unplanned_units", Severity.ERROR, {"variant": label, "n": n}, invalid="srm")
 
 
-def check_several_variants(context: Context) -> Iterator[Finding]:
-    """Units seen in more than one variant were left out; many of them mean that assignment leaks."""
-    seen = context.several_variants
-    if not seen:
-        return
-    share = seen / (seen + sum(context.counts.values()))
-    leaks = share >= SEVERAL_VARIANTS_SHARE and seen >= SEVERAL_VARIANTS_UNITS
-    yield Finding(
-        "several_variants",
+def check_several_variants(context: FileContext) -> Iterator[Finding]:
+    """Units of several variants: left out, since a file doesn't say which was the first. Many of them mean a leak."""
+    seen = context.units.several_variants
+    if seen:
+        yield _several("several_variants", seen, seen, seen + sum(context.counts.values()))
+
+
+def check_met_several(context: StoredContext) -> Iterator[Finding]:
+    """Units and joined persons of several variants, who count in the first; many of both together mean a leak."""
+    answers = context.answers
+    seen, joined = answers.several_variants + answers.no_first_arm, answers.identity_conflicts
+    units = answers.no_first_arm + sum(context.counts.values())
+    if seen:
+        yield _several("met_several", seen, seen + joined, units)
+    if joined:
+        yield _several("joined_several", joined, seen + joined, units)
+
+
+def check_first_variants(context: StoredContext) -> Iterator[Finding]:
+    """Who met several variants, by the first: where the nudge decides who meets another one, arms can't be compared."""
+    split = context.first_arms
+    p_value = None if split is None else _first_p(split)
+    if split is not None and p_value is not None and p_value < SAMPLE_RATIO_ALARM:
+        details = {"n": sum(split.counts.values()), **_details(split, p_value)}
+        yield Finding("first_variants", Severity.ERROR, details, invalid="multi_exposure")
+
+
+def _several(code: FindingCode, seen: int, of_both: int, units: int) -> Finding:
+    leaks = of_both / units >= SEVERAL_VARIANTS_SHARE and of_both >= SEVERAL_VARIANTS_UNITS
+    return Finding(
+        code,
         Severity.ERROR if leaks else Severity.WARNING,
-        {"n": seen, "share": share},
+        {"n": seen, "share": seen / units},
         invalid="multi_exposure" if leaks else None,
-    )
-
-
-def check_identity_conflicts(context: StoredContext) -> Iterator[Finding]:
-    """Persons left out since their ids began with different arms; many are as bad as a leak, at the same threshold.
-
-    Who logs in is no random part of all, so leaving many of them out would bend the comparison.
-    """
-    seen = context.answers.identity_conflicts
-    if not seen:
-        return
-    share = seen / (seen + context.several_variants + sum(context.counts.values()))
-    many = share >= SEVERAL_VARIANTS_SHARE and seen >= SEVERAL_VARIANTS_UNITS
-    yield Finding(
-        "identity_conflicts",
-        Severity.ERROR if many else Severity.WARNING,
-        {"n": seen, "share": share},
-        invalid="identity_conflicts" if many else None,
     )
 
 
@@ -135,6 +139,21 @@ def _deciding_p(split: Split) -> float | None:
         return _p_value(found)
     # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
     return exact_split(split.counts, found) if sum(split.counts.values()) >= SAMPLE_RATIO_UNITS else None
+
+
+def _first_p(split: Split) -> float | None:
+    """The p-value of any look, else the exact one of two arms, else the chi-square's where it approximates."""
+    found = split.found
+    if not computable(found):
+        return None
+    if found.any_look is not None:
+        return found.any_look
+    total = sum(split.counts[label] for label in found.expected)
+    if len(found.expected) == 2:
+        label, share = next(iter(found.expected.items()))
+        return float(stats.binomtest(split.counts[label], total, share).pvalue)
+    enough = all(share * total >= SAMPLE_RATIO_EXPECTED for share in found.expected.values())
+    return found.p_value if enough else exact_split(split.counts, found)
 
 
 def _approximates(split: Split, found: SampleRatio) -> bool:

@@ -1,5 +1,6 @@
 """What the checks of a stored experiment look at: the warehouse's answers beside the plan. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,9 @@ class StoredContext(Context):
     Attributes:
         mature: of the units with every primary outcome known.
         weeks: by week of the first exposure, tested at one look.
+        first_arms: units that met a further variant, by the one met first, beside what a nudge that changes nothing of
+            who meets another one gives; None where nobody did, and where clusters were drawn, whose units aren't
+            independent.
         guardrails: by guardrail outcome and variant, the difference as any look may read it.
         earlier: looks taken before, oldest first.
     """
@@ -40,6 +44,7 @@ class StoredContext(Context):
     audit: Audit
     mature: Split
     weeks: tuple[Split, ...]
+    first_arms: Split | None
     first_stage: tuple[FirstStage, ...]
     guardrails: Mapping[tuple[str, str], Estimate | NotComputable]
     earlier: tuple[LookTaken, ...]
@@ -68,7 +73,7 @@ def stored_context(
         counts=units_by_arm(cells, cells.exposed),
         split=_split(plan, cells, cells.exposed, final=standing.final, share=OVERALL),
         segments=tuple(_segments(plan, cells, final=standing.final)),
-        several_variants=answers.several_variants,
+        first_arms=_first_arms(plan, answers, final=standing.final),
         placebo=plan.placebo,
         comparators=comparators or {},
         plan=plan,
@@ -135,6 +140,34 @@ def assigned_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
     pairs = np.unique(np.column_stack([cells.cluster, cells.variant])[units > 0], axis=0)
     sizes = np.bincount(pairs[:, 1], minlength=len(cells.variants))
     return {label: int(n) for label, n in zip(cells.variants, sizes, strict=True)}
+
+
+def _first_arms(plan: Planned, answers: Answers, *, final: bool) -> Split | None:
+    """Who met a further arm, by the first one.
+
+    Both arms are drawn alike and independently, so that the first is i and another follows with a chance of
+    p_i (1 - p_i), p being the planned shares: half and half with two arms, whatever their shares.
+    """
+    if not answers.first_arms or answers.cells.cluster is not None:
+        return None
+    by_shares: dict[tuple[float, ...], Counter[str]] = {}
+    for segment, variant, units in answers.first_arms:
+        by_shares.setdefault(segment_shares(plan, segment), Counter())[variant] += units
+    parts: list[Part] = []
+    counts, expected = Counter[str](dict.fromkeys(plan.variants, 0)), Counter[str]()
+    for shares, found in by_shares.items():
+        chances = np.array(shares) / sum(shares)
+        chances *= 1 - chances
+        if not chances.any():  # everybody of such a segment is to be in one arm
+            continue
+        drawn = dict(zip(plan.variants, (chances / chances.sum()).tolist(), strict=True))
+        parts.append((dict(found), drawn))
+        counts.update(found)
+        expected.update({label: share * found.total() for label, share in drawn.items()})
+    if not parts:
+        return None
+    split = split_of(counts, expected)
+    return split if final else _nightly(split, parts, 1.0)
 
 
 def _nightly(split: Split, parts: list[Part], share: float) -> Split:

@@ -87,8 +87,7 @@ class Met:
         return _table(rows, asked, self.sides[second].asked.variants)
 
     def _met_by(self, key: str, until: datetime) -> ir.Table:
-        met = unit_queries.met(queries.before(self.exposures[key], until))
-        return queries.of_one_arm(met, self.sides[key].asked.variants)
+        return _met(queries.before(self.exposures[key], until), self.sides[key].asked.variants)
 
     def _rows(self, question: ir.Table) -> list[dict[str, Any]]:
         return rows_of(self.questions, question)
@@ -104,10 +103,14 @@ def met_of(questions: Questions, sides: Sequence[Side]) -> Iterator[Met]:
                 questions.warehouse.kept(unit_queries.exposures(questions.log, side.asked, questions.basis))
             )
             counted, _aside = admitted(questions, found, side.rule, clustered=side.asked.clustered)
-            one_arm = queries.of_one_arm(unit_queries.met(counted), side.asked.variants)
             kept[side.asked.experiment] = counted
-            tables[side.asked.experiment] = stack.enter_context(questions.warehouse.kept(one_arm))
+            met = _met(counted, side.asked.variants)
+            tables[side.asked.experiment] = stack.enter_context(questions.warehouse.kept(met))
         yield Met(questions, {side.asked.experiment: side for side in sides}, tables, kept)
+
+
+def _met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
+    return queries.of_planned_arms(unit_queries.met(exposures, arms), arms)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], asked: Question, others: Sequence[str]) -> Cells:

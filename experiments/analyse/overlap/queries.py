@@ -20,9 +20,9 @@ def before(exposures: ir.Table, until: datetime) -> ir.Table:
     return exposures.filter(exposures.time < utc(until))
 
 
-def of_one_arm(met: ir.Table, arms: Sequence[str]) -> ir.Table:
-    """Of the answer of `gather.queries.met` the units with one arm of the plan."""
-    return met.filter(met.variant == met.last_variant, met.variant.isin(list(arms)))
+def of_planned_arms(met: ir.Table, arms: Sequence[str]) -> ir.Table:
+    """Of the answer of `gather.queries.met` the units whose first arm is one of the plan."""
+    return met.filter(met.variant.isin(list(arms)))
 
 
 def both(first: ir.Table, second: ir.Table) -> ir.Table:

@@ -13,8 +13,9 @@ from experiments.analyse.health.findings import Detail, Finding, FindingCode, Se
 from experiments.report.health import finding_sentence, severity_words, templates
 
 CODES: tuple[FindingCode, ...] = get_args(FindingCode.__value__)
-# What only versions 0.3 and 0.4 found: their stored payloads hold it.
+# What only earlier versions found: their stored payloads hold it.
 OF_OLD_VERSIONS = {
+    "identity_conflicts",
     "no_first_stage",
     "placebo_crossed",
     "placebo_moves_behaviour",

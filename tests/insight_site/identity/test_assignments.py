@@ -197,8 +197,8 @@ def test_caller__without_joins__asks_the_database_nothing_of_them(key: str) -> N
 
 
 @pytest.mark.slow
-def test_conflicts__are_left_out_of_the_analysis_and_counted(key: str) -> None:
-    """By hand: 24 persons alone (12 in each arm), 10 joined with one arm, 11 with two arms: 11 of 45 are left out."""
+def test_conflicts__count_in_the_arm_met_first(key: str) -> None:
+    """By hand: 24 persons alone (12 in each arm), 10 joined with one arm, 11 with two, all of these banner first."""
     from experiments.analyse.analyses import create_analysis, run_analysis
     from experiments.analyse.payload_versions import read
     from experiments.analyse.result import Readout
@@ -228,10 +228,10 @@ def test_conflicts__are_left_out_of_the_analysis_and_counted(key: str) -> None:
     readout = read(analysis.payload or {})
     assert isinstance(readout, Readout)
     assert (readout.flow.exposed, readout.flow.identity_conflicts, readout.flow.several_variants) == (
-        {"control": 12, "banner": 22},
+        {"control": 12, "banner": 33},
         11,
         0,
     )
-    (finding,) = [one for one in readout.health if one.check == "identity_conflicts"]
-    assert (finding.details["n"], finding.details["share"], finding.invalid) == (11, 11 / 45, "identity_conflicts")
-    assert not [one for one in readout.health if one.check in ("bucket_mismatch", "several_variants")]
+    (finding,) = [one for one in readout.health if one.check == "joined_several"]
+    assert (finding.details["n"], finding.details["share"], finding.invalid) == (11, 11 / 45, "multi_exposure")
+    assert not [one for one in readout.health if one.check in ("bucket_mismatch", "met_several")]

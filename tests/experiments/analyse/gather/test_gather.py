@@ -52,11 +52,19 @@ def test_gather__dozen_rows__moments_are_those_of_the_fingers() -> None:
 
 
 @pytest.mark.slow
-def test_gather__several_and_unknown_variants__are_counted_and_left_out() -> None:
+def test_gather__several_variants__count_in_the_first__unknown_ones_are_left_out() -> None:
     rows = [
         *DOZEN,
-        met("e", "control", 1),
         met("e", "nudge", 400),
+        met("e", "control", 1),
+        met("e", "gold", 500),
+        did("e", "play", 50),  # day 2 of its first exposure: retained
+        met("n", "nudge", 1),
+        met("n", "control", 2),
+        met("o", "control", 3),  # both at one moment, so that none is the first
+        met("o", "nudge", 3),
+        met("p", "gold", 3),
+        met("p", "nudge", 3),
         met("f", "gold", 1),
         met("g", "gold", 1),
         met("g", "gold", 9),
@@ -71,10 +79,13 @@ def test_gather__several_and_unknown_variants__are_counted_and_left_out() -> Non
 
     found = ask(rows, PLAN, END)
 
-    assert found.several_variants == 2
-    assert dict(found.unknown_variants) == {"7": 1, "gold": 2}
-    assert found.cells.exposed.tolist() == [3, 3]
-    assert found.exposures_by_day == ((date(2026, 3, 2), "control", 3), (date(2026, 3, 2), "nudge", 3))
+    assert (found.several_variants, found.identity_conflicts, found.no_first_arm) == (2, 0, 2)
+    assert found.first_arms == (("", "control", 1), ("", "nudge", 1))
+    assert dict(found.unknown_variants) == {"7": 1, "gold": 3}
+    assert found.cells.exposed.tolist() == [4, 4]
+    assert found.exposures_by_day == ((date(2026, 3, 2), "control", 4), (date(2026, 3, 2), "nudge", 4))
+    # control: a, b, e, i; of these a and e came back on day 2 or 3 of their first exposure
+    assert found.cells.blocks["window:2-3"].means[:, 0].tolist() == [0.5, 0.25]
 
 
 @pytest.mark.slow
@@ -353,10 +364,10 @@ def test_gather__of_clusters__tells_cells_apart_by_the_first_exposure_and_counts
     cells = found.cells
     assert cells.cluster is not None
     assert (cells.clusters, cells.cluster.tolist(), cells.variant.tolist()) == (2, [0, 1], [0, 1])
-    assert cells.exposed.tolist() == [2, 1]
+    assert cells.exposed.tolist() == [2, 2]
     assert (found.no_cluster, found.several_variants, found.no_signup) == (1, 1, 0)
     assert cells.blocks["window:2-3"].means[:, 0].tolist() == [0.5, 0]
-    assert (plain.cells.cluster, plain.no_cluster, plain.cells.exposed.tolist()) == (None, 0, [2, 2])
+    assert (plain.cells.cluster, plain.no_cluster, plain.cells.exposed.tolist()) == (None, 0, [2, 3])
 
 
 @pytest.mark.slow

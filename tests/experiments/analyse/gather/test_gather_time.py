@@ -181,7 +181,7 @@ def test_gather__last_mature_on__is_when_the_last_unit_has_every_primary_window_
     ("plan", "words"),
     [
         (replace(PLAN, experiment="never"), "Nobody has met the experiment 'never' yet"),
-        (replace(PLAN, variants=("x", "y")), "Nobody can be analysed in the experiment 'x'"),
+        (replace(PLAN, variants=("x",)), "Nobody can be analysed in the experiment 'x'"),
         (replace(PLAN, outcomes=("count:fly:0-1",)), "count:fly:0-1: there is no event 'fly'; the log has "),
         (replace(PLAN, outcomes=("count:add:0-1 / sum:fly:p:0-1",)), "there is no event 'fly'"),
         (replace(PLAN, outcomes=("min_events:fly:0-1:2",)), "there is no event 'fly'"),

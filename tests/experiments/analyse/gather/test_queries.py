@@ -243,7 +243,7 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
     exposures = queries.exposures(log, plan, basis)
     wrong = pa.table({"user_id": ["u"], "variant": ["nudge"], "cluster": [""]})
-    met = queries.met(queries.admitted(exposures, [1], wrong))
+    met = queries.met(queries.admitted(exposures, [1], wrong), plan.variants)
     units = queries.units(log, met, plan, basis)
     values = queries.unit_values(log, units, plan, basis, first_anchor=YOUNG, most_days=70)
     kept = ibis.table(values.schema(), name="kept")

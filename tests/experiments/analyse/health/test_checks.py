@@ -42,7 +42,6 @@ def test_list__a_file_and_a_stored_experiment__share_these() -> None:
     assert shared == {
         "check_sample_ratio",
         "check_sample_ratio_by_segment",
-        "check_several_variants",
         "check_sizes",
         "check_placebo",
         "check_clusters",

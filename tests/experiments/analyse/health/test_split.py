@@ -9,6 +9,8 @@ from experiments.analyse.gather.answers import Audit
 from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import (
     check_assignments,
+    check_first_variants,
+    check_met_several,
     check_sample_ratio,
     check_sample_ratio_by_segment,
     check_sample_ratio_mature,
@@ -19,7 +21,7 @@ from experiments.analyse.health.split import (
 from experiments.analyse.health.stored_context import expected_shares
 from stats.results import computable
 from tests.experiments.analyse.health.make_context import QUIET, codes, findings, halves, of_file, only, stored, units
-from tests.experiments.make_answers import WEEKS, draw_units, make_answers, make_plan
+from tests.experiments.make_answers import WEEKS, draw_units, make_answers, make_cells, make_plan
 
 
 @pytest.mark.parametrize(
@@ -70,17 +72,99 @@ def test_sample_ratio_by_segment__totals_balance__parts_alarm() -> None:
 
 @pytest.mark.parametrize(("several", "kept", "invalid"), [(10, 990, "multi_exposure"), (10, 991, None), (9, 100, None)])
 def test_several_variants__one_percent_and_ten_units(several: int, kept: int, invalid: str | None) -> None:
+    """A file leaves them out; the store counts them among the others."""
+    every = kept + several
     in_file = of_file(units((kept // 2, kept - kept // 2), several_variants=several))
-    in_store = stored(replace(halves(kept // 2, kept - kept // 2), several_variants=several))
+    in_store = stored(replace(halves(every // 2, every - every // 2), several_variants=several))
 
-    found = only(check_several_variants, in_file)
+    left_out, counted = only(check_several_variants, in_file), only(check_met_several, in_store)
 
-    assert found == only(check_several_variants, in_store)
-    assert found.invalid == invalid
+    assert left_out.details == counted.details == {"n": several, "share": several / every}
+    assert left_out.invalid == counted.invalid == invalid
 
 
 def test_several_variants__none__says_nothing() -> None:
-    assert codes(check_several_variants, of_file(units((50, 50)))) == codes(check_several_variants, stored()) == []
+    assert codes(check_several_variants, of_file(units((50, 50)))) == codes(check_met_several, stored()) == []
+
+
+@pytest.mark.parametrize(("several", "joined", "tied", "invalid"), [(4, 5, 1, "multi_exposure"), (3, 5, 1, None)])
+def test_several_variants__of_all_causes__count_together(
+    several: int, joined: int, tied: int, invalid: str | None
+) -> None:
+    answers = replace(halves(450, 450), several_variants=several, identity_conflicts=joined, no_first_arm=tied)
+
+    found = {one.check: one for one in check_met_several(stored(answers))}
+
+    assert {code: (one.details["n"], one.invalid) for code, one in found.items()} == {
+        "met_several": (several + tied, invalid),
+        "joined_several": (joined, invalid),
+    }
+
+
+# Exact binomial tails: 2 P(X <= 8 of 40) = .00018, 2 P(X <= 10 of 40) = .0022 at half and half. Equal arms of three:
+# chi-square(2) is 13.816 at .001; 20, 20, 46 of 86 give 15.7, 20, 20, 44 give 13.7.
+@pytest.mark.parametrize(
+    ("shares", "seen", "alarm"),
+    [
+        ((0.5, 0.5), (8, 32), True),
+        ((0.5, 0.5), (10, 30), False),
+        # Whoever draws twice meets the small arm first as often as the large one: .9 x .1 and .1 x .9.
+        ((0.9, 0.1), (20, 20), False),
+        ((0.9, 0.1), (36, 4), True),
+        ((1 / 3, 1 / 3, 1 / 3), (20, 20, 46), True),
+        ((1 / 3, 1 / 3, 1 / 3), (20, 20, 44), False),
+        # .5 x .5 to .25 x .75 twice: 40 %, 30 % and 30 %.
+        ((0.5, 0.25, 0.25), (200, 150, 150), False),
+        ((0.5, 0.25, 0.25), (250, 125, 125), True),
+        ((0.5, 0.25, 0.25), (10, 0, 0), True),
+    ],
+)
+def test_first_variants__against_what_two_draws_give__alarm_below_a_thousandth(
+    shares: tuple[float, ...], seen: tuple[int, ...], alarm: bool
+) -> None:
+    variants = ("control", "nudge", "other")[: len(shares)]
+    plan = make_plan(variants=variants, shares={"": shares})
+    cells = make_cells(draw_units(3_000), variants=variants)
+    rows = tuple(("new", label, n) for label, n in zip(variants, seen, strict=True) if n)
+    answers = make_answers(cells=replace(cells, variants=variants), units=draw_units(3_000), first_arms=rows)
+
+    found = list(check_first_variants(stored(answers, plan)))
+
+    assert [one.invalid for one in found] == (["multi_exposure"] if alarm else [])
+
+
+def test_first_variants__segments_with_shares_of_their_own__are_each_compared_with_these() -> None:
+    """Three arms: with 50, 25, 25 % they begin in 40, 30, 30 % of the cases, with 80, 10, 10 in 16 : 9 : 9."""
+    variants = ("control", "nudge", "other")
+    plan = make_plan(variants=variants, shares={"new": (0.5, 0.25, 0.25), "old": (0.8, 0.1, 0.1)})
+    sizes = {"new": (400, 300, 300), "old": (160, 90, 90)}
+    rows = tuple(
+        (segment, label, n) for segment, found in sizes.items() for label, n in zip(variants, found, strict=True)
+    )
+    units = draw_units(3_000)
+    answers = make_answers(cells=make_cells(units, variants=variants), units=units, first_arms=rows)
+
+    split = stored(answers, plan).first_arms
+
+    assert split is not None
+    assert computable(split.found)
+    assert split.found.statistic == pytest.approx(0)
+    assert list(check_first_variants(stored(answers, plan))) == []
+
+
+@pytest.mark.parametrize(("seen", "alarm"), [((0, 33), False), ((0, 34), True)])
+def test_first_variants__a_night__needs_the_evidence_of_any_look(seen: tuple[int, int], alarm: bool) -> None:
+    answers = replace(halves(2_000, 2_000), first_arms=(("new", "control", seen[0]), ("old", "nudge", seen[1])))
+
+    assert bool(list(check_first_variants(stored(answers, final=False)))) == alarm
+    assert list(check_first_variants(stored(answers)))  # at the end the exact test decides
+
+
+def test_first_variants__clusters__are_not_tested() -> None:
+    units = {**draw_units(2_000), "cluster": np.arange(2_000) % 40}
+    answers = make_answers(units, first_arms=(("new", "nudge", 60),))
+
+    assert list(check_first_variants(stored(answers))) == []
 
 
 @pytest.mark.parametrize(("sizes", "alarm"), [((585, 15), True), ((596, 4), False)])

@@ -38,18 +38,21 @@ ROWS = [
     met("u4", "a", "nudge", 1), met("u4", "b", "nudge", 2), did("u4", "play", 50),
     met("u5", "a", "nudge", 1),  # not in b
     met("u6", "b", "nudge", 1),  # not in a
-    met("u7", "a", "nudge", 1), met("u7", "a", "control", 2), met("u7", "b", "nudge", 2),  # both arms of a
+    met("u7", "a", "nudge", 1), met("u7", "a", "control", 2), met("u7", "b", "nudge", 2),  # first the nudge
     met("u8", "a", "1", 1), met("u8", "b", "0", 2),  # arms by their place
 ]  # fmt: skip
 
 
 @pytest.mark.slow
-def test_shared__by_arms__are_those_who_met_both_with_one_arm_each() -> None:
+def test_shared__by_arms__are_those_who_met_both_each_in_the_arm_met_first() -> None:
     shared, exposed, cells = asked(ROWS, side("a"), side("b"))
 
-    assert shared == ((1, 1), (1, 2))
-    assert exposed == (2, 4)
-    assert cells == [[Mean(1, 0.0, 0.0), Mean(1, 1.0, 0.0)], [Mean(1, 0.0, 0.0), Mean(2, 0.5, 0.5)]]
+    assert shared == ((1, 1), (1, 3))
+    assert exposed == (2, 5)
+    assert not isinstance(cells, NotComputable)
+    assert cells[0] == [Mean(1, 0.0, 0.0), Mean(1, 1.0, 0.0)]
+    assert cells[1][0] == Mean(1, 0.0, 0.0)
+    assert (cells[1][1].n, cells[1][1].mean) == (3, pytest.approx(1 / 3))
 
 
 @pytest.mark.slow
