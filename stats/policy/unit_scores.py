@@ -36,11 +36,6 @@ class Scores:
         """The units of some cells alone."""
         return Scores(self.units * kept, self.total * kept, self.squares * kept)
 
-    def plus(self, other: "Scores") -> "Scores":
-        """Both together; cells side by side."""
-        joined = ((self.units, other.units), (self.total, other.total), (self.squares, other.squares))
-        return Scores(*(np.concatenate(pair) for pair in joined))
-
     def mean(self, alpha: float) -> Interval:
         """Mean over all units with its normal interval."""
         n = float(self.units.sum())

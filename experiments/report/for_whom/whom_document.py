@@ -68,7 +68,7 @@ def policy_document(value: Policy | NotComputable | None) -> Any:
             name: chosen(getattr(value, name), *INTERVAL)
             for name in ("over_all", "over_none", "all_over_none", "inside", "outside")
         },
-        **chosen(value, "agreement", "cost", "folds", "splits", "seed"),
+        **chosen(value, "agreement", "cost", "folds", "judging", "splits", "seed"),
     }
 
 

@@ -73,9 +73,13 @@ def table(variant: str, found: Policy, share: bool) -> Table:
     """Gains of the three policies over each other, and the effect on both sides of the rule."""
     rows: list[Row] = [(label, *_cells(value, share)) for label, value in _rows(found)]
     columns = (gettext("compared"), gettext("gain"), level_heading(found.over_all.level))
-    note = gettext("{splits} random splits in {folds} parts, each of which judged what the others chose; seed {seed}.")
+    note = gettext("{splits} random splits in {folds} parts: {judging} judged what the others chose; seed {seed}.")
+    if found.judging == 1:  # up to 0.4
+        note = gettext(
+            "{splits} random splits in {folds} parts, each of which judged what the others chose; seed {seed}."
+        )
     title = gettext("Whom to give {variant}: gains").format(variant=variant)
-    told = note.format(splits=found.splits, folds=found.folds, seed=found.seed)
+    told = note.format(splits=found.splits, folds=found.folds, judging=found.judging, seed=found.seed)
     return Table(title, columns, tuple(rows), told)
 
 

@@ -1,14 +1,17 @@
 """Whom to nudge: the planted rule is found, nothing is found where nothing is, and gains are those of unseen users."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stats.policy.conditions import NudgeRule, TraitCondition, all_conditions, choose
-from stats.policy.held_out import Policy, whom_to_nudge
-from stats.policy.unit_folds import whole
-from stats.policy.unit_scores import scores, variant_share
+from stats.policy.held_out import FOLDS, JUDGING, Policy, _judged, _median, whom_to_nudge
+from stats.policy.unit_folds import split, whole
+from stats.policy.unit_scores import Scores, scores, variant_share
 from stats.results import NotComputable, Reason, computable
 from stats.trait_cells import OTHER, TraitColumns, trait_cells
+from tests.rates import at_most
 from tests.stats.make import computed
 from tests.stats.policy.make import cells_of, levels
 
@@ -141,12 +144,40 @@ def test_choose__all_pairs_at_once__are_the_sums_of_each_rule() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.proof
-def test_policy__no_effect__claims_a_rule_in_at_most_alpha() -> None:
-    """600 experiments of 4,000 users; benchmarks/causes/policy.py has 2,000."""
-    claimed = [found_in(1_000 + seed, 4_000, lambda codes: np.zeros(len(codes))).beats for seed in range(600)]
+@pytest.mark.parametrize("runs", [60, pytest.param(1_000, marks=pytest.mark.proof)])
+def test_policy__no_effect__each_limit_lies_above_nothing_in_at_most_alpha(runs: int) -> None:
+    """Folds that judged in turn had 7 to 13 %; `benchmarks/audit_04/policy_limits.py` has other outcomes."""
+    found = [found_in(1_000 + seed, 4_000, lambda codes: np.zeros(len(codes))) for seed in range(runs)]
 
-    assert np.mean(claimed) <= 0.05
+    assert at_most(sum(one.over_none.low > 0 for one in found), runs, 0.05)
+    assert at_most(sum(one.over_all.low > 0 for one in found), runs, 0.05)
+    assert at_most(sum(one.beats for one in found), runs, 0.05)
+
+
+def test_policy__one_split__is_judged_by_units_that_had_no_part_in_the_choice() -> None:
+    cells = cells_of(11, levels(11, 6_000), np.zeros(6_000))
+    folds, conditions, share = (
+        split(cells, FOLDS, np.random.default_rng(1)),
+        all_conditions(cells),
+        variant_share(cells),
+    )
+    changed = [replace(fold, means=1 - fold.means) if place < JUDGING else fold for place, fold in enumerate(folds)]
+
+    one, other = (_judged(conditions, each, share, 0.0) for each in (folds, changed))
+
+    assert one.choice == other.choice
+    assert one.gains[0].units.sum() == sum(fold.units.sum() for fold in folds[:JUDGING])
+    assert one.inside.units.sum() + one.outside.units.sum() == one.gains[1].units.sum()
+
+
+def test_policy__limits__are_medians_of_limits_at_half_the_error_rate() -> None:
+    """By hand: three splits of 100 units with means 1, 2 and 4 and a variance of 25."""
+    splits = [Scores(np.array([100.0]), np.array([100.0 * m]), np.array([100.0 * (25 + m * m)])) for m in (1, 4, 2)]
+
+    found = _median(splits, 0.10)
+
+    assert (found.estimate, found.level) == (2.0, 0.9)
+    assert (found.low, found.high) == (pytest.approx(2 - 1.959964 * 0.5), pytest.approx(2 + 1.959964 * 0.5))
 
 
 @pytest.mark.slow
