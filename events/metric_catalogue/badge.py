@@ -4,29 +4,41 @@ from django.utils.translation import gettext as _
 
 from events.metric_catalogue.check_report import CheckReport
 from events.metric_catalogue.models import MetricCheck
+from events.metrics import Quantile, parse_metric
 from reporting.numbers import between, count, decimal, percent
 from reporting.words import reason_words
-from stats.compare import wilson
-from stats.false_alarms.rate import ALPHA, FalseAlarms
-from stats.results import Interval, NotComputable
+from stats.false_alarms.rate import ALPHA, FalseAlarms, rate_among
+from stats.results import Interval, NotComputable, computable
 
 
-def badge_words(report: CheckReport) -> str:
-    """How often a test called a difference that isn't there: "5.1 % of 1,000 splits (3.9 to 6.6)"."""
+def badge_words(report: CheckReport, metrics: int) -> str:
+    """How often a test called a difference that isn't there: "5.1 % of 1,000 splits (3.9 to 6.6)".
+
+    Args:
+        report: of a check.
+        metrics: in the catalogue; the interval holds for all of them together.
+    """
     badge = report.badge
-    return reason_words(badge) if isinstance(badge, NotComputable) else rate_words(badge.rate, badge.splits)
+    found = badge if isinstance(badge, NotComputable) else badge.among(metrics)
+    return (
+        rate_words(found, badge.splits) if isinstance(badge, FalseAlarms) and computable(found) else reason_words(found)
+    )
 
 
-def kept_badge_words(check: MetricCheck) -> str:
+def kept_badge_words(check: MetricCheck, metrics: int) -> str:
     """The same from what a list reads of a check; "" where nothing could be computed."""
-    rate = None if check.alarms is None or not check.splits else wilson(check.alarms, check.splits)
+    rate = _kept(check, metrics)
     return rate_words(rate, check.splits or 0) if isinstance(rate, Interval) else ""
 
 
-def is_kept_badge_off(check: MetricCheck) -> bool:
+def is_kept_badge_off(check: MetricCheck, metrics: int) -> bool:
     """Whether that rate isn't the planned one."""
-    rate = None if check.alarms is None or not check.splits else wilson(check.alarms, check.splits)
+    rate = _kept(check, metrics)
     return isinstance(rate, Interval) and not rate.low <= ALPHA <= rate.high
+
+
+def _kept(check: MetricCheck, metrics: int) -> Interval | NotComputable | None:
+    return None if check.alarms is None or not check.splits else rate_among(check.alarms, check.splits, metrics)
 
 
 def rate_words(rate: Interval, splits: int) -> str:
@@ -36,17 +48,30 @@ def rate_words(rate: Interval, splits: int) -> str:
     return text.format(rate=percent(rate.estimate), splits=count(splits), limits=limits)
 
 
-def badge_warning(report: CheckReport) -> str:
-    """What a false-alarm rate that isn't the planned one means; "" for one that may well be."""
+def badge_warning(report: CheckReport, metrics: int) -> str:
+    """What a false-alarm rate that isn't the planned one means; "" for one that may well be.
+
+    A cap is advised where one can help: of a share and of a quantile no value is enormous.
+    """
     badge = report.badge
-    if not isinstance(badge, FalseAlarms) or not badge.is_off:
+    if not isinstance(badge, FalseAlarms) or not badge.is_off(metrics):
         return ""
-    planned = percent(badge.alpha, 0)
-    if badge.rate.low > badge.alpha:
+    capped = not report.is_share and not isinstance(parse_metric(report.definition), Quantile)
+    if badge.alarms > badge.alpha * badge.splits:
         text = _("More false alarms than the planned {planned}: few units with enormous values decide. Give it a cap.")
+        if not capped:
+            text = _(
+                "More false alarms than the planned {planned}: tests of this metric see differences that aren't there. "
+                "A cap doesn't help here; decide by another metric."
+            )
     else:
         text = _(
             "Fewer alarms than the planned {planned}: a test of this metric is too cautious, and misses effects. Few "
             "units with enormous values are the usual reason. Give it a cap."
         )
-    return text.format(planned=planned)
+        if not capped:
+            text = _(
+                "Fewer alarms than the planned {planned}: a test of this metric is too cautious, and misses effects. A "
+                "cap doesn't help here; take a metric that more users reach."
+            )
+    return text.format(planned=percent(badge.alpha, 0))

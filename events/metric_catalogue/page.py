@@ -43,7 +43,7 @@ def list_rows(metrics: list[Metric]) -> list[dict[str, Any]]:
     versions = [metric.current.pk for metric in metrics]
     checks = MetricCheck.objects.filter(version__in=versions, status=Run.Status.DONE).light().order_by("pk")
     badges = {check.version_id: check for check in checks}
-    uses = numbers_of_uses(metrics)
+    uses, every = numbers_of_uses(metrics), Metric.objects.count()
     rows = []
     for metric in metrics:
         check = badges.get(metric.current.pk)
@@ -51,8 +51,8 @@ def list_rows(metrics: list[Metric]) -> list[dict[str, Any]]:
             {
                 "metric": metric,
                 "sentence": definition_sentence(metric.current.facts),
-                "badge": "" if check is None else kept_badge_words(check),
-                "off": check is not None and is_kept_badge_off(check),
+                "badge": "" if check is None else kept_badge_words(check, every),
+                "off": check is not None and is_kept_badge_off(check, every),
                 "uses": uses.get(metric.pk, 0),
             }
         )
@@ -79,13 +79,13 @@ def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
     report = read_check(check.payload)
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}
-    badge = report.badge
+    badge, every = report.badge, Metric.objects.count()
     return {
         "check": check,
-        "badge": badge_words(report),
+        "badge": badge_words(report, every),
         "counted": not isinstance(badge, NotComputable),
-        "warning": badge_warning(report),
-        "how": _how(report),
+        "warning": badge_warning(report, every),
+        "how": _how(report, every),
         "rows": _rows(report),
         "weeks": _weeks(report, metric.unit),
         "older": check.version.number if check.version.number != metric.version else 0,
@@ -118,12 +118,13 @@ def _said(value: str | float | None) -> str:
     return "–" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _how(report: CheckReport) -> str:
+def _how(report: CheckReport, metrics: int) -> str:
     """Whose values were split, how often, with which seed."""
     start = _("each user's first event in these weeks") if report.signup_event == "*" else report.signup_event
     text = _(
         "{units} users who came in these weeks (day 0: {start}), {sampled} of them split into halves {splits} times "
-        "with seed {seed}; each time the test that experiments use, at alpha 5%. The interval is 95% (Wilson)."
+        "with seed {seed}; each time the test that experiments use, at alpha 5%. The interval is 95% for all metrics "
+        "of the catalogue together (Wilson, Bonferroni over {metrics})."
     )
     return text.format(
         units=count(report.units),
@@ -131,6 +132,7 @@ def _how(report: CheckReport) -> str:
         splits=count(report.splits),
         seed=report.seed,
         start=start,
+        metrics=count(metrics),
     )
 
 

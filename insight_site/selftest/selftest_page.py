@@ -11,7 +11,7 @@ from reporting.document import dump, outward
 from reporting.numbers import count
 from reporting.table import Table
 from reporting.words import gettext, reason_words
-from stats.results import NotComputable
+from stats.results import NotComputable, computable
 
 
 def shown(report: SelfTestReport) -> dict[str, Any]:
@@ -103,14 +103,14 @@ def alarms_table(report: SelfTestReport) -> Table | None:
 
 def metrics_table(report: SelfTestReport) -> Table | None:
     """Certified metrics on random halves of past users; None without any."""
-    rows = []
+    rows, every = [], len(report.metrics)
     for row in report.metrics:
         badge = row.badge
         if isinstance(badge, NotComputable):
             rows.append((row.key, count(row.version), "–", reason_words(badge)))
-        else:
-            off = gettext("not as promised") if badge.is_off else gettext("as promised")
-            rows.append((row.key, count(row.version), count(badge.n), f"{rate_words(badge.rate, badge.splits)}: {off}"))
+        elif computable(rate := badge.among(every)):
+            off = gettext("not as promised") if badge.is_off(every) else gettext("as promised")
+            rows.append((row.key, count(row.version), count(badge.n), f"{rate_words(rate, badge.splits)}: {off}"))
     if not rows:
         return None
     columns = (gettext("metric"), gettext("version"), gettext("users"), gettext("false alarms"))

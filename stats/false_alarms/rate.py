@@ -40,10 +40,24 @@ class FalseAlarms:
     rate: Interval
     alpha: float
 
-    @property
-    def is_off(self) -> bool:
-        """True where the interval excludes alpha: p-values of this metric aren't what they say."""
-        return not self.rate.low <= self.alpha <= self.rate.high
+    def among(self, metrics: int) -> Interval | NotComputable:
+        """The rate as `rate_among` has it."""
+        return rate_among(self.alarms, self.splits, metrics)
+
+    def is_off(self, metrics: int = 1) -> bool:
+        """True where that interval excludes alpha: p-values of this metric aren't what they say."""
+        found = self.among(metrics)
+        return isinstance(found, Interval) and not found.low <= self.alpha <= found.high
+
+
+def rate_among(alarms: int, splits: int, metrics: int) -> Interval | NotComputable:
+    """A rate of false alarms with a Wilson interval that holds for so many metrics together, at 95 % (Bonferroni).
+
+    One metric's interval excludes the planned rate for 1 sound metric in 20, so a catalogue of 40 would show two.
+
+    Source: Wilson 1927; Dunn 1961 (Bonferroni's inequality for several intervals).
+    """
+    return compare.wilson(alarms, splits, alpha=0.05 / max(metrics, 1))
 
 
 def false_alarms(

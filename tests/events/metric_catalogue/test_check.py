@@ -210,14 +210,14 @@ def test_badge__in_a_simulated_log__is_the_planned_rate_for_a_usual_metric_and_w
     )
 
     for found in (usual, heavy, capped):
-        print(badge_words(found), badge_warning(found))
+        print(badge_words(found, 40), badge_warning(found, 40))
     assert isinstance(usual.badge, FalseAlarms)
     assert isinstance(heavy.badge, FalseAlarms)
     assert isinstance(capped.badge, FalseAlarms)
     assert usual.badge.n > 2_300
-    assert not usual.badge.is_off
-    assert badge_warning(usual) == ""
-    assert heavy.badge.is_off
-    assert "Give it a cap" in badge_warning(heavy)
-    assert not capped.badge.is_off
+    assert not usual.badge.is_off()
+    assert badge_warning(usual, 1) == ""
+    assert heavy.badge.is_off(40)
+    assert "Give it a cap" in badge_warning(heavy, 40)
+    assert not capped.badge.is_off()
     assert isinstance(share.badge, NotComputable) or share.badge.alarms == 0  # nobody comes back: no variance

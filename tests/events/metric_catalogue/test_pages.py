@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from events.metric_catalogue import save
+from events.metric_catalogue.badge import badge_warning
 from events.metric_catalogue.check_report import CheckReport, PastWeek
 from events.metric_catalogue.facts import Facts
 from events.models import Metric, MetricCheck
@@ -110,7 +111,7 @@ def test_page__of_a_metric__shows_both_sentences_versions_uses_and_badge(boss: C
 
     assert "Per unit, from day 0 to day 13: the sum of price over buy." in said
     assert "0일차부터 13일차까지" in said or "13" in said
-    assert "5.1% of 1,000 splits (3.8 to 6.6)" in said
+    assert "5.1% of 1,000 splits (3.9 to 6.6)" in said
     assert "exp · version 1 (kept since its start)" in said
     assert "Definition: sum:buy:price:0-6 → sum:buy:price:0-13" in said
     assert "Cap: – → 99%" in said
@@ -131,6 +132,34 @@ def test_badge__where_its_interval_excludes_the_planned_rate__warns(boss: Client
 
     assert (warned in page) if warned else ("than the planned" not in page)
     assert ("not as planned" in rows) is bool(warned)
+
+
+@pytest.mark.parametrize("others", [0, 39])
+def test_badge__of_many_metrics__warns_where_all_of_them_together_would_hardly_show_it(
+    boss: Client, others: int
+) -> None:
+    """66 of 1,000 is beyond one metric's interval (64) and within that of forty (72)."""
+    checked(metric(), 66)
+    for place in range(others):
+        metric(f"other-{place}")
+
+    page, rows = text_of(boss.get("/data/metrics/revenue/")), text_of(boss.get("/data/metrics/"))
+
+    assert ("More false alarms than the planned" in page) is ("not as planned" in rows) is (others == 0)
+
+
+@pytest.mark.parametrize(
+    ("definition", "is_share", "cap"),
+    [("sum:buy:price:0-6", False, True), ("window:1-2", True, False), ("quantile:90%:sum:buy:price:0-6", False, False)],
+)
+@pytest.mark.parametrize("alarms", [20, 150])
+def test_warning__a_cap__is_advised_where_one_can_help(definition: str, is_share: bool, cap: bool, alarms: int) -> None:
+    rate = Interval(alarms / 1000, 0.0, 1.0, 0.95, "wilson-interval")
+    badge = FalseAlarms(alarms, 1_000, 0, 2_400, rate, 0.05)
+    said = badge_warning(CheckReport(definition, is_share, "signup", None, 2_400, (), badge, 2_400, 1_000, 1), 40)
+
+    assert ("Give it a cap" in said) is cap
+    assert ("A cap doesn't help here" in said) is not cap
 
 
 def test_list__by_text_tag_and_state__shows_what_was_asked(boss: Client) -> None:

@@ -14,6 +14,7 @@ from stats.false_alarms.rate import FEWEST_UNITS, FalseAlarms, false_alarms
 from stats.results import Interval, NotComputable, Reason
 from stats.summaries import Mean
 from tests.rates import at_least
+from tests.stats.make import computed
 
 KEYS = np.arange(2_000, dtype=np.uint64)
 
@@ -124,17 +125,20 @@ def test_false_alarms__no_error_rate__is_the_callers_mistake(bad: float) -> None
         rate(np.ones(200), summary=Summary.MEAN, alpha=bad)
 
 
-def test_is_off__on_both_sides_of_the_interval() -> None:
-    def made(low: float, high: float) -> FalseAlarms:
-        return FalseAlarms(1, 2, 0, 3, Interval((low + high) / 2, low, high, 0.95, "wilson-interval"), 0.05)
+# Wilson limits exclude .05 where |alarms - 50| > z sqrt(1,000 x .05 x .95) = 6.892 z: z is 1.960 for one metric (13.5),
+# 3.227 for forty together (22.2).
+@pytest.mark.parametrize(
+    ("alarms", "metrics", "off"),
+    [
+        *[(36, 1, True), (37, 1, False), (63, 1, False), (64, 1, True)],
+        *[(27, 40, True), (28, 40, False), (72, 40, False), (73, 40, True), (150, 40, True)],
+    ],
+)
+def test_is_off__on_both_sides_of_the_interval_for_all_metrics_together(alarms: int, metrics: int, off: bool) -> None:
+    made = FalseAlarms(alarms, 1_000, 0, 3, Interval(alarms / 1_000, 0.0, 1.0, 0.95, "wilson-interval"), 0.05)
 
-    assert [made(low, high).is_off for low, high in ((0.04, 0.06), (0.05, 0.06), (0.04, 0.05), (0.051, 0.06))] == [
-        False,
-        False,
-        False,
-        True,
-    ]
-    assert made(0.03, 0.049).is_off
+    assert made.is_off(metrics) is off
+    assert computed(made.among(metrics)).level == pytest.approx(1 - 0.05 / metrics)
 
 
 @pytest.mark.slow
@@ -158,9 +162,9 @@ def test_rate__of_a_heavy_tail__is_far_from_the_planned_one_and_a_cap_mends_it()
 
     raw, capped = (rate(one, summary=Summary.MEAN, splits=1_000) for one in (values, np.minimum(values, 100.0)))
 
-    assert raw.is_off
+    assert raw.is_off(40)
     assert raw.rate.high < 0.05  # one giant decides both the difference and its error
-    assert not capped.is_off
+    assert not capped.is_off()
 
 
 def test_rate__median_of_sessions__is_not_tested() -> None:
