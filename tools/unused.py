@@ -45,6 +45,8 @@ KEPT = {
     "remembered:forget": "every test begins as a new process does",
     "joins:forget": "every test begins as a new process does",
     "worker:StayingWorker.init_process": "gunicorn calls it",
+    "patient_uvicorn:PatientProtocol.connection_made": "asyncio calls it",
+    "patient_uvicorn:PatientProtocol.connection_lost": "asyncio calls it",
     "worker:StayingWorker.enqueue_req": "gunicorn calls it",
     "worker:StayingWorker.accept": "gunicorn calls it",
     "worker:StayingWorker.finish_request": "gunicorn calls it",

@@ -19,10 +19,10 @@ def badge_words(report: CheckReport, metrics: int) -> str:
         metrics: in the catalogue; the interval holds for all of them together.
     """
     badge = report.badge
-    found = badge if isinstance(badge, NotComputable) else badge.among(metrics)
-    return (
-        rate_words(found, badge.splits) if isinstance(badge, FalseAlarms) and computable(found) else reason_words(found)
-    )
+    if isinstance(badge, NotComputable):
+        return reason_words(badge)
+    rate = badge.among(metrics)
+    return reason_words(rate) if isinstance(rate, NotComputable) else rate_words(rate, badge.splits)
 
 
 def kept_badge_words(check: MetricCheck, metrics: int) -> str:

@@ -123,7 +123,7 @@ def _how(report: CheckReport, metrics: int) -> str:
     start = _("each user's first event in these weeks") if report.signup_event == "*" else report.signup_event
     text = _(
         "{units} users who came in these weeks (day 0: {start}), {sampled} of them split into halves {splits} times "
-        "with seed {seed}; each time the test that experiments use, at alpha 5%. The interval is 95% for all metrics "
+        "with seed {seed}; each time the test that experiments use, at alpha 5%. The interval (95%) is for all metrics "
         "of the catalogue together (Wilson, Bonferroni over {metrics})."
     )
     return text.format(

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from events.schema import Caller
 from insight_site.access import keys
-from insight_site.machine.patient_uvicorn import PatientProtocol
+from insight_site.patient_uvicorn import PatientProtocol
 from insight_site.streams.config_watch import ConfigWatch
 from insight_site.streams.event_response import EventResponse
 from insight_site.streams.open_streams import OpenStreams

@@ -30,8 +30,8 @@ class Command(BaseCommand):
 def _serve_many(where: str) -> None:
     import uvicorn  # noqa: PLC0415 - a second, which `manage.py help` need not wait for
 
-    from insight_site.machine.patient_uvicorn import PatientProtocol  # noqa: PLC0415
     from insight_site.mcp.agents_app import agents_app  # noqa: PLC0415
+    from insight_site.patient_uvicorn import PatientProtocol  # noqa: PLC0415
 
     host, separator, port = where.rpartition(":")
     if not separator or not host or not port.isdecimal() or int(port) > 65_535:

@@ -1,6 +1,7 @@
 """A result of an older version says which rules have changed since, and only where they touch it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_result__of_one_nudge_and_a_share__comes_out_alike_today() -> None:
         (Changed.ARMS, {"variants": ("control", "nudge", "second")}),
     ],
 )
-def test_result__of_0_4__names_the_rule_that_would_judge_otherwise(changed: Changed, fields: dict[str, object]) -> None:
+def test_result__of_0_4__names_the_rule_that_would_judge_otherwise(changed: Changed, fields: dict[str, Any]) -> None:
     made = of_0_4(make_readout())
     flow = {name: value for name, value in fields.items() if hasattr(made.flow, name)}
     plan = {name: value for name, value in fields.items() if name not in flow}

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,7 +15,7 @@ from runs.refusals import Refused
 HERE = "event_date=2026-11-01/part-0.parquet"
 
 
-def part(rows: dict[str, list[object]]) -> bytes:
+def part(rows: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     parquet.write_table(pa.table(rows), out)
     return out.getvalue()

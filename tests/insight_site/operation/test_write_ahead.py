@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -11,11 +12,10 @@ from django.db import connections
 from insight_site.operation import write_ahead
 
 pytestmark = [pytest.mark.once]
-WRITES = "CREATE TABLE much (text); INSERT INTO much VALUES (randomblob(20000000)); UPDATE much SET text = 1;"
 
 
 @pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A database of its own in the place of the site's, with the site's settings."""
     here = connections["default"]
     if here.vendor != "sqlite":
@@ -23,13 +23,12 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     own = here.copy()
     own.settings_dict = {**here.settings_dict, "NAME": str(tmp_path / "site.sqlite3")}
     monkeypatch.setattr(write_ahead, "connection", own)
-    yield own.settings_dict["NAME"]
+    yield own
     own.close()
 
 
-def grow(database: str) -> None:
-    own = write_ahead.connection
-    with own.cursor() as cursor, closing(sqlite3.connect(database)) as reader:
+def grow(database: Any) -> None:
+    with database.cursor() as cursor, closing(sqlite3.connect(database.settings_dict["NAME"])) as reader:
         cursor.execute("CREATE TABLE much (text)")
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM much").fetchall()
@@ -38,7 +37,7 @@ def grow(database: str) -> None:
 
 
 @pytest.mark.django_db
-def test_log__that_a_long_reader_has_let_grow__is_cut_at_night(database: str) -> None:
+def test_log__that_a_long_reader_has_let_grow__is_cut_at_night(database: Any) -> None:
     grow(database)
     assert (write_ahead.size() or 0) > 100_000_000
 
@@ -47,10 +46,10 @@ def test_log__that_a_long_reader_has_let_grow__is_cut_at_night(database: str) ->
 
 
 @pytest.mark.django_db
-def test_log__after_its_reader_has_gone__is_cut_by_the_next_writers(database: str) -> None:
+def test_log__after_its_reader_has_gone__is_cut_by_the_next_writers(database: Any) -> None:
     """The night isn't waited for: what is begun anew keeps no more than the limit."""
     grow(database)
-    with write_ahead.connection.cursor() as cursor:
+    with database.cursor() as cursor:
         for _ in range(3):
             cursor.execute("INSERT INTO much VALUES (1)")
 

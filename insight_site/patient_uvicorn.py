@@ -36,7 +36,7 @@ class PatientProtocol(H11Protocol):
 
     def _end_unless_asked(self, before: Any) -> None:
         """Each request has a cycle of its own; one that is being answered may take its time."""
-        if self.cycle is before and (before is None or before.response_complete):
+        if self.cycle is before and (not before or before.response_complete):
             self.transport.abort()
         else:
             self._look_later()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from insight_site.machine.patient_uvicorn import HEADER_SECONDS
+from insight_site.patient_uvicorn import HEADER_SECONDS
 from tests.clients.server import ROOT, Site, free_port, migrated_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
