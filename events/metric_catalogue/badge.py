@@ -8,7 +8,7 @@ from events.metrics import Quantile, parse_metric
 from reporting.numbers import between, count, decimal, percent
 from reporting.words import reason_words
 from stats.false_alarms.rate import ALPHA, FalseAlarms, rate_among
-from stats.results import Interval, NotComputable, computable
+from stats.results import Interval, NotComputable
 
 
 def badge_words(report: CheckReport, metrics: int) -> str:
