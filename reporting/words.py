@@ -132,6 +132,10 @@ def _of_data() -> dict[Reason, str]:
         ),
         Reason.NO_DATA: gettext("There are no values to compute this from."),
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
+        Reason.WHOLE_CLUSTERS: gettext(
+            "Whole clusters were assigned, so the acts of friends count too: this says nothing about a member's own "
+            "behaviour."
+        ),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
         Reason.TOO_FEW_FOR_MODEL: gettext(
             "Too few units with the outcome, or without it: a model needs at least 50 of each."

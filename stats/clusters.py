@@ -22,6 +22,8 @@ FIXED_BELOW = 1e-9
 ROUNDING = 1e-26
 # Ours: a few clusters in two arms are errors of the data; one in ten is another way to assign.
 REACH_ACROSS = 0.1
+# Standard errors that a normal law exceeds in one of 1,000 draws.
+MORE_THAN_CHANCE = 3.09
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +174,26 @@ def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
     pairs = np.unique(np.column_stack([np.asarray(clusters), np.asarray(arm)]), axis=0)
     arms = np.unique(pairs[:, 0], return_counts=True)[1]
     return len(arms) > 0 and float((arms > 1).mean()) > REACH_ACROSS
+
+
+def shares_differ(clusters: npt.ArrayLike, nudged: npt.ArrayLike) -> bool:
+    """The nudged shares of the clusters scatter more than draws of single units do: clusters drew shares of their own.
+
+    X = sum n_g (p_g - p)^2 / (p q) has the mean 1 and the variance 2 + (1 - 6 p q) / (n_g p q) for each cluster where
+    units were drawn one by one; True where X lies above its mean by more than a normal law does in one of 1,000.
+
+    Source: Cochran 1954 (dispersion test of binomial counts), with the exact variance, which holds for small clusters.
+    """
+    codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    arm = np.asarray(nudged, dtype=np.float64)
+    sizes = np.bincount(codes)
+    if not len(sizes) or not 0 < arm.mean() < 1:
+        return False
+    spread = float(arm.mean() * (1 - arm.mean()))
+    seen = float((sizes * (np.bincount(codes, weights=arm) / sizes - arm.mean()) ** 2).sum()) / spread
+    variance = float((2 + (1 - 6 * spread) / (sizes * spread)).sum())
+    least = 1e-9 * len(sizes)  # of clusters of one unit nothing scatters, and rounding is no finding
+    return bool(seen - len(sizes) > least + MORE_THAN_CHANCE * np.sqrt(max(variance, 0.0)))
 
 
 def mixed_clusters(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> int:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     NO_HALVES = "no_halves"
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
+    WHOLE_CLUSTERS = "whole_clusters"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
     TOO_FEW_FOR_MODEL = "too_few_for_model"
     NO_SKILL = "no_skill"

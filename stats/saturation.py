@@ -4,7 +4,7 @@ Clusters draw the share of their units that is nudged, 0 among them; units are t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -13,12 +13,32 @@ from scipy import stats
 
 from stats.adjustment.design_matrix import Integers, cluster_codes
 from stats.clusters import ROUNDING, weighted_scores, weights_of
-from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
+from stats.instrument.encouragement import effect_on_behaviour, wald
+from stats.instrument.five_moments import IvMoments, moments_of
+from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Values, finite_array
 
 # The three groups that a share is judged by.
 CONTROL, BESIDE, NUDGED = 0, 1, 2
 METHOD = "saturation"
+
+
+@dataclass(frozen=True)
+class BehaviourEffect:
+    """What one contrast of a saturation design says of the behaviour.
+
+    Attributes:
+        moved: the contrast on the behaviour, 0.01 = one point. Of one's own effect: the share of units that did it; of
+            the peers': the share of a unit's friends that did it.
+        effect: the contrast on the outcome over `moved` (Wald), in the outcome's unit. Of the peers' effect it is what
+            all friends together do where none of them did it before.
+        effect_set: the Anderson-Rubin set of that ratio.
+    """
+
+    moved: Estimate | NotComputable
+    effect: Estimate | NotComputable
+    effect_set: AndersonRubin
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,11 @@ class SaturationEffects:
         total: nudged units minus units of clusters without nudge; the sum of the two.
         overall: all units of these clusters, by plan, minus units of clusters without nudge: what rolling out to this
             share of a cluster does to an average unit of it.
+        own: effect of one's own behaviour, from the contrast of `direct`; None without a behaviour, and in payloads of
+            0.4.
+        peers: effect of the friends' behaviour on those beside them, from the contrast of `spillover`; None likewise.
+        beside_moved: how much more of the units beside nudged ones did it than of clusters without nudge: what friends'
+            nudges do to one's own act, which `peers` takes to be nothing; None likewise.
     """
 
     outcome: str
@@ -48,6 +73,9 @@ class SaturationEffects:
     spillover: Estimate | NotComputable
     total: Estimate | NotComputable
     overall: Estimate | NotComputable
+    own: BehaviourEffect | NotComputable | None = None
+    peers: BehaviourEffect | NotComputable | None = None
+    beside_moved: Estimate | NotComputable | None = None
 
 
 def saturation_effects(
@@ -60,12 +88,19 @@ def saturation_effects(
     outcome: str = "",
     alpha: float = 0.05,
     n: Values | None = None,
+    behaviour: Values | None = None,
 ) -> SaturationEffects:
-    """Direct, spillover, total and overall effect at one share, with errors between clusters.
+    """Direct, spillover, total and overall effect at one share, with errors between clusters; own and peers' effect.
 
     Differences of the means of units (each unit counts once, so large clusters count more). One regression on the three
     groups gives all four contrasts: CR2 errors, t with Bell-McCaffrey degrees of freedom. They hold whatever units
     of one cluster do to each other; units of different clusters must not reach each other.
+
+    With a behaviour: one's own effect is direct / (its contrast on the behaviour). Units are drawn one by one inside a
+    cluster, so that friends' acts are alike on both sides and cancel; a comparison inside each single cluster would not
+    do, since whoever is nudged there has one nudged friend less. The peers' effect is spillover / (its contrast on the
+    share of friends that did it): a nudge must reach those beside it by the friends' acts alone, and these must not
+    change one's own act (`beside_moved` shows whether they do).
 
     Args:
         y: outcome per row.
@@ -76,9 +111,11 @@ def saturation_effects(
         outcome: its name, kept with the result.
         alpha: two-sided error rate.
         n: units per row, where rows are cells with the means of the outcome.
+        behaviour: share of the row's units that did it.
 
     Source: Hudgens and Halloran 2008 (direct, indirect, total and overall effects); Baird, Bohren, McIntosh and Ozler
-    2018 (two-stage designs); Bell and McCaffrey 2002 (errors).
+    2018 (two-stage designs); Bell and McCaffrey 2002 (errors); Kang and Imbens 2016, Imai, Jiang and Malani 2021,
+    Vazquez-Bare 2023 (own and peers' effect under non-compliance).
     """
     check_alpha(alpha)
     outcomes, arm, shares = (finite_array(values, dimensions=1) for values in (y, nudged, share))
@@ -89,22 +126,67 @@ def saturation_effects(
     sizes = np.bincount(group, weights=units, minlength=3)
     sums = np.bincount(group, weights=units * values, minlength=3)
     means = tuple(float(total / size) if size else None for total, size in zip(sums, sizes, strict=True))
-    weights = {
-        "direct": (0.0, -1.0, 1.0),
-        "spillover": (-1.0, 1.0, 0.0),
-        "total": (-1.0, 0.0, 1.0),
-        "overall": (-1.0, 1 - at, at),
-    }
-    effects = {name: _contrast(values, group, codes, units, row, alpha) for name, row in weights.items()}
-    return SaturationEffects(
+    direct, spillover, total, overall = (
+        _contrast(values, group, codes, units, row, alpha)
+        for row in ((0.0, -1.0, 1.0), (-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0), (-1.0, 1 - at, at))
+    )
+    found = SaturationEffects(
         outcome,
         at,
         len(np.unique(codes[group != CONTROL])),
         len(np.unique(codes[group == CONTROL])),
         (int(sizes[0]), int(sizes[1]), int(sizes[2])),
         (means[0], means[1], means[2]),
-        **effects,
+        direct,
+        spillover,
+        total,
+        overall,
     )
+    if behaviour is None:
+        return found
+    did = finite_array(behaviour, dimensions=1)[kept]
+    own, peers, moved = _of_behaviour(values, did, group, codes, units, alpha)
+    return replace(found, own=own, peers=peers, beside_moved=moved)
+
+
+def _of_behaviour(
+    y: Array, did: Array, group: Integers, codes: Integers, units: Array, alpha: float
+) -> tuple[BehaviourEffect | NotComputable, BehaviourEffect | NotComputable, Estimate | NotComputable]:
+    """Own and peers' effect, and whether friends' nudges moved those beside them."""
+    sizes = np.bincount(codes, weights=units)[codes]
+    sums = np.bincount(codes, weights=units * did)[codes]
+    friendly = sizes > 1  # a unit alone in its cluster has no friends
+    friends = np.divide(sums - did, sizes - 1, out=np.zeros(len(did)), where=friendly)
+    own, beside, peers = np.column_stack([y, did]), group != NUDGED, np.column_stack([y, friends])
+    moved = _moments(own[beside], group[beside], codes[beside], units[beside], (CONTROL, BESIDE))
+    beside &= friendly
+    direct = group != CONTROL
+    inside = _moments(own[direct], group[direct], codes[direct], units[direct], (BESIDE, NUDGED))
+    across = _moments(peers[beside], group[beside], codes[beside], units[beside], (CONTROL, BESIDE))
+    return _effect(inside, alpha), _effect(across, alpha), effect_on_behaviour(moved, alpha=alpha)
+
+
+def _effect(moments: IvMoments | NotComputable, alpha: float) -> BehaviourEffect | NotComputable:
+    if not computable(moments):
+        return moments
+    moved, effect = effect_on_behaviour(moments, alpha=alpha), wald(moments, alpha=alpha)
+    return BehaviourEffect(moved, effect, anderson_rubin(moments, alpha=alpha))
+
+
+def _moments(
+    columns: Array, group: Integers, codes: Integers, units: Array, sides: tuple[int, int]
+) -> IvMoments | NotComputable:
+    """Second side minus first, of outcome and behaviour together."""
+    clusters = min(len(np.unique(codes[group == side])) for side in sides)
+    if clusters < 2:
+        return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": clusters, "needed": 2})
+    own = np.unique(codes, return_inverse=True)[1].astype(np.intp)
+    design = (group[:, None] == np.array(sides)).astype(np.float64)
+    sizes = units @ design
+    levels = (design * units[:, None]).T @ columns / sizes[:, None]
+    scores = weighted_scores(design, np.array([-1.0, 1.0]), columns - design @ levels, own, units)
+    first, second = (round(float(size)) for size in sizes)
+    return moments_of(levels[1] - levels[0], scores.covariance, first, second, scores.degrees_of_freedom)
 
 
 def _contrast(

@@ -19,6 +19,7 @@ from stats.clusters import (
     effective_number,
     mean_scores,
     randomisation_test,
+    shares_differ,
 )
 from stats.instrument.encouragement import two_stage, wald
 from stats.instrument.five_moments import iv_moments_adjusted
@@ -288,3 +289,23 @@ def test_unequal_clusters__no_effect__false_alarms_near_five_percent(runs: int, 
         alarms += computed(cluster_difference(outcome, nudge, cluster)).p_value < 0.05
     assert at_most(alarms, runs, 0.075)
     assert at_least(alarms, runs, 0.035)
+
+
+@pytest.mark.parametrize(("size", "chance"), [(1, 0.5), (2, 0.5), (3, 0.1), (25, 0.5), (200, 0.02)])
+def test_shares__units_drawn_one_by_one__differ_no_more_than_chance(size: int, chance: float) -> None:
+    rng = np.random.default_rng(size)
+    cluster = np.repeat(np.arange(400), size)
+    called = sum(shares_differ(cluster, rng.random(len(cluster)) < chance) for _ in range(300))
+
+    assert at_most(called, 300, 0.004)  # the law is a little skew for rare nudges
+
+
+def test_shares__clusters_with_shares_of_their_own__differ() -> None:
+    rng = np.random.default_rng(5)
+    cluster = np.repeat(np.arange(60), 25)
+    share = np.array([0.0, 0.4, 0.8])[cluster % 3]
+
+    assert shares_differ(cluster, rng.random(len(cluster)) < share)
+    assert shares_differ(cluster, cluster % 2 == 0)
+    assert not shares_differ(cluster, np.zeros(len(cluster)))
+    assert not shares_differ(np.zeros(0), np.zeros(0))

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stats.instrument.anderson_rubin import anderson_rubin
+from stats.instrument.encouragement import wald
+from stats.instrument.five_moments import iv_moments_adjusted
 from stats.results import NotComputable, Reason, computable
-from stats.saturation import saturation_effects
+from stats.saturation import BehaviourEffect, SaturationEffects, saturation_effects
+from tests.rates import at_least, at_most
 
 
 def drawn(seed: int, clusters: int = 30, *, shares: tuple[float, ...] = (0.0, 0.5)) -> dict[str, Any]:
@@ -123,3 +127,134 @@ def test_intervals__simulated__cover_both_effects() -> None:
             covered[name] += effect.low <= truth <= effect.high
 
     assert all(0.93 <= n / 600 <= 0.975 for n in covered.values()), covered
+
+
+# ── Of the behaviour ──────────────────────────────────────────────────────────
+def guilds(seed: int, own: float, peers: float, *, clusters: int = 240, size: int = 25) -> dict[str, Any]:
+    """Half of the guilds have half of their units nudged; friends' acts count by their share among the others."""
+    rng = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(clusters), size)
+    share = np.where(cluster % 2 == 1, 0.5, 0.0)
+    nudged = (rng.random(len(cluster)) < share).astype(float)
+    kind = rng.random(len(cluster))
+    did = ((kind < 0.2) | ((kind < 0.5) & (nudged == 1))).astype(float)
+    sums = np.bincount(cluster, weights=did)[cluster]
+    friends = (sums - did) / (size - 1)
+    chance = 0.3 + rng.normal(0, 0.03, clusters)[cluster] + own * did + peers * friends
+    y = (rng.random(len(cluster)) < chance).astype(float)
+    return {"y": y, "nudged": nudged, "share": share, "clusters": cluster, "behaviour": did, "friends": friends}
+
+
+def judged(data: dict[str, Any], **options: Any) -> SaturationEffects:
+    return saturation_effects(**{name: one for name, one in data.items() if name != "friends"}, at=0.5, **options)
+
+
+def known(value: BehaviourEffect | NotComputable | None) -> BehaviourEffect:
+    assert isinstance(value, BehaviourEffect)
+    return value
+
+
+def test_behaviour__own_and_peers__are_the_moments_of_their_contrasts() -> None:
+    """Own: nudged against the others of the same clusters. Peers': those others against clusters without nudge."""
+    data = guilds(1, 0.1, 0.2)
+    found = judged(data)
+
+    group, empty = np.where(data["share"] == 0, 0, np.where(data["nudged"] == 1, 2, 1)), np.empty
+    for effect, sides, moved in ((found.own, (1, 2), "behaviour"), (found.peers, (0, 1), "friends")):
+        here = np.isin(group, sides)
+        rows = {name: values[here] for name, values in data.items()}
+        treated = (group[here] == sides[1]).astype(float)
+        oracle = iv_moments_adjusted(rows["y"], rows[moved], treated, empty((here.sum(), 0)), clusters=rows["clusters"])
+        assert computable(oracle)
+        ratio, around = wald(oracle), anderson_rubin(oracle)
+        assert computable(ratio)
+        shown = known(effect)
+        assert computable(shown.effect)
+        assert computable(shown.moved)
+        assert shown.moved.estimate == pytest.approx(oracle.first_stage)
+        assert shown.effect.estimate == pytest.approx(ratio.estimate)
+        assert (shown.effect_set.low, shown.effect_set.high) == pytest.approx((around.low, around.high))
+
+
+def test_own__contains_zero__exactly_if_direct_is_not_significant() -> None:
+    for seed in range(12):
+        found = judged(guilds(seed, 0.05, 0.2, clusters=60))
+        assert computable(found.direct)
+        assert known(found.own).effect_set.contains(0.0) == (found.direct.p_value >= 0.05)
+
+
+def test_behaviour__of_cells__is_that_of_units() -> None:
+    data = guilds(2, 0.1, 0.2, clusters=40)
+    cells = np.column_stack([data["clusters"], data["nudged"]])
+    groups, place = np.unique(cells, axis=0, return_inverse=True)
+    n = np.bincount(place).astype(float)
+    means = {name: np.bincount(place, weights=data[name]) / n for name in ("y", "share", "behaviour")}
+
+    units = judged(data)
+    found = saturation_effects(
+        means["y"], groups[:, 1], means["share"], groups[:, 0], at=0.5, n=n, behaviour=means["behaviour"]
+    )
+
+    for one, other in ((found.own, units.own), (found.peers, units.peers)):
+        assert (known(one).effect_set.low, known(one).effect_set.high) == pytest.approx(
+            (known(other).effect_set.low, known(other).effect_set.high)
+        )
+
+
+def test_behaviour__not_asked__has_no_effects() -> None:
+    found = saturation_effects(**drawn(1), at=0.5)
+
+    assert (found.own, found.peers, found.beside_moved) == (None, None, None)
+
+
+def test_peers__units_alone_in_their_cluster__have_no_friends() -> None:
+    data = guilds(3, 0.1, 0.2, clusters=40)
+    alone = {
+        "y": [1.0, 0.0],
+        "nudged": [0.0, 0.0],
+        "share": [0.0, 0.5],
+        "clusters": [1_000, 1_001],
+        "behaviour": [0.0, 1.0],
+    }
+    with_them = {name: np.append(data[name], alone[name]) for name in alone}
+
+    assert known(judged(with_them).peers).effect_set == known(judged(data).peers).effect_set
+    assert known(judged(with_them).own).effect_set != known(judged(data).own).effect_set
+
+
+def test_peers__everybody_nudged__has_nobody_beside() -> None:
+    data = guilds(4, 0.1, 0.2, clusters=40)
+    whole = {**data, "share": np.where(data["share"] > 0, 1.0, 0.0), "nudged": (data["share"] > 0).astype(float)}
+    found = saturation_effects(**{name: one for name, one in whole.items() if name != "friends"}, at=1.0)
+
+    assert found.own == NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": 0, "needed": 2})
+    assert found.peers == NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": 0, "needed": 2})
+
+
+def covering(runs: int, own: float) -> tuple[int, int, int]:
+    """Runs whose sets hold the own and the peers' effect, and runs whose own set lies above 0."""
+    held, held_peers, above = 0, 0, 0
+    for seed in range(runs):
+        found = judged(guilds(seed, own, 0.2, clusters=120))
+        held += known(found.own).effect_set.contains(own)
+        held_peers += known(found.peers).effect_set.contains(0.2)
+        low = known(found.own).effect_set.low
+        above += low is not None and low > 0
+    return held, held_peers, above
+
+
+def test_behaviour__own_act_worth_nothing__sets_hold_both_truths() -> None:
+    held, held_peers, above = covering(60, 0.0)
+
+    assert at_least(held, 60, 0.95)
+    assert at_least(held_peers, 60, 0.95)
+    assert at_most(above, 60, 0.025)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("own", [0.0, 0.1])
+def test_behaviour__many_runs__sets_hold_both_truths(own: float) -> None:
+    held, held_peers, _above = covering(400, own)
+
+    assert at_least(held, 400, 0.95)
+    assert at_least(held_peers, 400, 0.95)
