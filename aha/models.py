@@ -167,6 +167,8 @@ class Finding(models.Model):
     n_control = models.PositiveIntegerField(_("units compared with"))
     n_variant = models.PositiveIntegerField(_("units of the variant"))
     degrees_of_freedom = models.FloatField(_("degrees of freedom, where clusters were assigned"), null=True, blank=True)
+    # Null in rows of version 0.4: there a t law says it.
+    whole_clusters = models.BooleanField(_("clusters were moved as wholes"), null=True, editable=False)
     control_v_r = models.FloatField(_("variance of control's mean outcome"), null=True, blank=True)
     control_v_d = models.FloatField(_("variance of control's take-up"), null=True, blank=True)
     control_c_rd = models.FloatField(_("covariance of both in control"), null=True, blank=True)

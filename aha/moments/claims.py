@@ -94,6 +94,8 @@ class ExperimentFinding:
         kind: `proportion`, `mean` or `ratio`; None without an effect, and in version 0.3, where it was a share.
         breakdown: direct effect of being nudged that would undo the verdict; None against a placebo.
         as_treated: those who did minus those who didn't, whatever their arm: not causal.
+        cluster: attribute whose clusters were moved as wholes: then the effect is per user moved, with what the moved
+            friends did for all in the cluster, and is no member's own. "" where it is one's own.
     """
 
     code: str = ""
@@ -111,6 +113,7 @@ class ExperimentFinding:
     breakdown: float | None = None
     take_up: TakeUp | None = None
     as_treated: float | None = None
+    cluster: str = ""
 
     @property
     def is_share(self) -> bool:
@@ -128,7 +131,11 @@ def promised(evidence: Any) -> Promised:
 
 def write_finding(found: ExperimentFinding) -> dict[str, Any]:
     """The record as a moment stores it and the API shows it: what could not be computed is left out."""
-    document = {name: value for name, value in dump(found).items() if value is not None or name == "promised"}
+    document = {
+        name: value
+        for name, value in dump(found).items()
+        if (value is not None and (name, value) != ("cluster", "")) or name == "promised"
+    }
     if "effect" in document:
         document["effect"] = {name: value for name, value in document["effect"].items() if value is not None}
     return document

@@ -11,7 +11,7 @@ from django.db import transaction
 from aha import made_names
 from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
-from aha.moments.claims import ExperimentFinding, write_finding
+from aha.moments.claims import ExperimentFinding, read_finding, write_finding
 from aha.moments.kept_reach import ask_for_count
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
@@ -125,13 +125,28 @@ def begin_test(*, moment: AhaMoment) -> AhaMoment:
 def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) -> AhaMoment:
     """Write an experiment's final verdict back.
 
+    One of whole clusters leaves the claim open: what a member's own behaviour does isn't known from it.
+
     Args:
         moment: the claim that was tested.
         code: one of the seven verdict codes.
         finding: of the final analysis.
     """
     document = write_finding(replace(finding, code=code))
-    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store(document))
+    status = Status.INCONCLUSIVE if finding.cluster else STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE)
+    return _set(moment, status, FINDING.store(document))
+
+
+def say_of_clusters(*, moment: AhaMoment, cluster: str) -> AhaMoment:
+    """Set right what version 0.4 wrote back of whole clusters as if it were a member's own: the claim is open again.
+
+    Args:
+        moment: with the finding of such an experiment.
+        cluster: attribute whose clusters were moved.
+    """
+    document = write_finding(replace(read_finding(moment.finding or {}), cluster=cluster))
+    status = moment.status if moment.status == Status.TESTING else Status.INCONCLUSIVE
+    return _set(moment, status, FINDING.store(document))
 
 
 def is_intact(moment: AhaMoment) -> bool:

@@ -26,7 +26,7 @@ def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tupl
 def promised(candidate: Candidate, found: ExperimentFinding | None = None) -> Table:
     """What moving more users across would be worth; with the experiment's effect once it has spoken."""
     table = promise.table(candidate)
-    if found is not None and found.is_share and (effect := _effect(found)) is not None:
+    if found is not None and found.is_share and not found.cluster and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*table.rows[:-1], (table.rows[-1][0], f"{estimate} ({between(low, high)})"))
         return replace(table, rows=rows)
@@ -46,6 +46,8 @@ def finding(stored: dict[str, Any] | None) -> str:
         "HARMS": gettext("An experiment found that it harms retention."),
         "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
     }
+    if found.cluster:
+        return _of_whole_clusters(found)
     sentence = _unless(found) or sentences.get(found.code, gettext("An experiment could not decide."))
     if (effect := _effect(found)) is not None:
         if not found.is_share:
@@ -56,6 +58,31 @@ def finding(stored: dict[str, Any] | None) -> str:
         text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({limits}).")
         sentence += " " + text.format(estimate=estimate, limits=between(low, high)) + _caution(found)
     return sentence
+
+
+def _of_whole_clusters(found: ExperimentFinding) -> str:
+    """What moving whole clusters did: said of them, and never of a member's own behaviour."""
+    sentences = {
+        "CAUSES": gettext("An experiment found that moving whole clusters towards it causes a gain."),
+        "HARMS": gettext("An experiment found that moving whole clusters towards it does harm."),
+        "NO_MATERIAL_EFFECT": gettext(
+            "An experiment that moved whole clusters towards it found no effect that matters."
+        ),
+    }
+    parts = [sentences.get(found.code, gettext("An experiment could not decide."))]
+    if (effect := _effect(found)) is not None:
+        estimate, low, high = (points(value) if found.is_share else decimal(value) for value in effect)
+        text = gettext(
+            "Effect per user moved, with what the moved friends did for all in the {cluster}: {estimate} ({limits})."
+        )
+        if found.is_share:
+            text = gettext(
+                "Effect per user moved, with what the moved friends did for all in the {cluster}: {estimate} points "
+                "({limits})."
+            )
+        parts.append(text.format(cluster=found.cluster, estimate=estimate, limits=between(low, high)) + _caution(found))
+    parts.append(gettext("What a member's own behaviour does isn't known from it."))
+    return " ".join(parts)
 
 
 def _caution(found: ExperimentFinding) -> str:

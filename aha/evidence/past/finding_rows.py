@@ -4,7 +4,8 @@ The rule, in the order in which a finding is left out (docs/pooling.md):
 
 1. one definition: the same behaviour, times, days and outcome;
 2. sound data: a verdict of INVALID says that its data can't answer, whatever the question;
-3. each user counts once: arms of one experiment share its control group. Where that group's errors are known, all
+3. one's own behaviour: where clusters were moved as wholes, the effect holds what friends did, too;
+4. each user counts once: arms of one experiment share its control group. Where that group's errors are known, all
    arms are pooled with them; otherwise the first arm of the plan alone.
 
 Neither the effect, its p-value nor the strength of the nudge decides: whoever picks by results picks a result.
@@ -85,6 +86,7 @@ class PastFinding:
             that `moments` are those; `optimistic` as it could end at any look: too large alone on average; else "".
         started, ended: first and last local date.
         shared: errors of the group that it is compared with, which other arms share; None where they aren't known.
+        whole_clusters: clusters were moved as wholes, so that the effect is no member's own.
     """
 
     name: str
@@ -106,6 +108,7 @@ class PastFinding:
     caution: str = ""
     shared: SharedControl | None = None
     corrected: IvMoments | None = None
+    whole_clusters: bool = False
 
     @property
     def units(self) -> int:
@@ -119,6 +122,7 @@ class Why(StrEnum):
     OTHER_CLAIM = "other_claim"
     OTHER_OUTCOME = "other_outcome"
     INVALID = "invalid"
+    WHOLE_CLUSTERS = "whole_clusters"
     SHARES_CONTROL = "shares_control"
     NO_VARIANCE = "no_variance"
 
@@ -167,6 +171,8 @@ def _why(row: PastFinding, wanted: tuple[str, int, int, str], *, twice: bool) ->
         return Why.OTHER_OUTCOME
     if row.verdict == INVALID:
         return Why.INVALID
+    if row.whole_clusters:
+        return Why.WHOLE_CLUSTERS
     return Why.SHARES_CONTROL if twice else None
 
 

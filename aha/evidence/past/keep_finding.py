@@ -110,6 +110,7 @@ def _row(one: PastFinding, analysis: str, by: User | None) -> Finding:
     return Finding(
         analysis=analysis,
         created_by=by,
+        whole_clusters=one.whole_clusters,
         **{name: getattr(told, name) for name in COLUMNS},
         **{name: getattr(one.definition, name) for name in DEFINITION},
         **{name: getattr(one.corrected or one.moments, name) for name in MOMENTS},
@@ -130,7 +131,10 @@ def _record(row: Finding) -> PastFinding:
     shared = [getattr(row, name) for name in SHARED]
     kept = IvMoments(*(getattr(row, name) for name in MOMENTS))
     plain: dict[str, Any] = {name.removeprefix("plain_"): getattr(row, name) for name in PLAIN}
+    # Version 0.4 assigned clusters as wholes, or compared nudged units with clusters without nudge.
+    whole = row.degrees_of_freedom is not None if row.whole_clusters is None else row.whole_clusters
     found = PastFinding(
+        whole_clusters=whole,
         definition=Definition(*(getattr(row, name) for name in DEFINITION)),
         moments=kept,
         shared=None if None in shared else SharedControl(*shared),

@@ -20,7 +20,7 @@ def past_experiments(definition: Definition) -> PastExperiments:
     counts = {"newest": Max("pk"), "count": Count("pk"), "plain": Count("plain_itt")}
     newest, count, plain = Finding.objects.aggregate(**counts).values()
     name = hashlib.sha256(repr(definition.same).encode()).hexdigest()  # a cache key may hold no blanks
-    key = f"aha.pool:{newest}:{count}:{plain}:{name}"
+    key = f"aha.pool:own:{newest}:{count}:{plain}:{name}"
     found: PastExperiments | None = cache.get(key)
     if found is None:
         found = pool_findings(all_findings(), definition)

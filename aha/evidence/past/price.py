@@ -96,7 +96,8 @@ def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
     """Finding with its error and promise with its error; None where there is no ratio."""
     # Alone, and with ratios that differ between experiments, the corrected effect is the better one (METHODS 4.18).
     moments, promised = row.corrected or row.moments, row.promised
-    if row.kind != "proportion" or row.verdict in NOT_THE_BEHAVIOUR or promised is None or promised <= 0:
+    sound = row.kind == "proportion" and row.verdict not in NOT_THE_BEHAVIOUR and not row.whole_clusters
+    if not sound or promised is None or promised <= 0:
         return None
     effect = wald(moments)
     if moments.first_stage**2 < LEAST_F * moments.v_d or not computable(effect):

@@ -104,6 +104,7 @@ def left_out_table(rows: Sequence[LeftOut]) -> Table | None:
         Why.OTHER_CLAIM: gettext("another number of times or days"),
         Why.OTHER_OUTCOME: gettext("another outcome"),
         Why.INVALID: gettext("its data can't answer, whatever the question"),
+        Why.WHOLE_CLUSTERS: gettext("it moved whole clusters: its effect holds what friends did, too"),
         Why.SHARES_CONTROL: gettext("another arm with the same control group is in: its users would count twice"),
         Why.NO_VARIANCE: gettext("behaviour and outcome can't be told apart in it"),
     }
