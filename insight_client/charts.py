@@ -68,7 +68,10 @@ def effects(analysis: Analysis, outcome: str | None = None) -> alt.LayerChart:
     for row in chosen:
         shown = [(f"{row.variant}: being nudged", row.difference)]
         if row.effect is not None:
-            shown.append((f"{row.variant}: the behaviour, on those moved", row.effect))
+            whose = (
+                "on those moved" if row.estimand == "own" else "per user moved in whole clusters, with their friends"
+            )
+            shown.append((f"{row.variant}: the behaviour, {whose}", row.effect))
         for label, found in shown:
             limits = {"value": found.value, "value_low": found.low, "value_high": found.high}
             rows.append({"label": f"{row.outcome}, {label}", "reason": found.reason} | limits)

@@ -167,6 +167,7 @@ def _effects(report: Json) -> list[Effect]:
                     take_up=None if nudge is None else estimate(nudge["take_up"], key="difference"),
                     effect=None if nudge is None else _effect(nudge),
                     shape="" if nudge is None else _shape(nudge["anderson_rubin"]),
+                    estimand="own" if nudge is None else nudge.get("estimand", "own"),
                 )
             )
     return found

@@ -179,6 +179,8 @@ class Effect:
         take_up: how many more reached the behaviour in the arm; None without an AHA moment.
         effect: of the behaviour on those whom the nudge moved, with its exact set; None likewise.
         shape: form of that set; anything but `interval` doesn't limit the effect on both sides.
+        estimand: whose effect it is, `own`; or `whole_clusters`, where it is per user moved, with what the moved
+            friends did for all in the cluster, and no member's own.
     """
 
     outcome: str
@@ -190,6 +192,7 @@ class Effect:
     take_up: Estimate | None
     effect: Estimate | None
     shape: str
+    estimand: str = "own"
 
 
 @dataclass(frozen=True)

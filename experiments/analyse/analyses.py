@@ -235,11 +235,19 @@ def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sou
     if alarmed and known != "INVALID":
         announce("experiment.sample_ratio", facts)
     if final or (code and code not in ("INCONCLUSIVE", known)):
-        announce("experiment.verdict", {**facts, "final": final, "decision": decision_facts(readout.decision)})
+        told = {"final": final, "decision": decision_facts(readout.decision), "estimand": estimand_of(readout)}
+        announce("experiment.verdict", {**facts, **told})
     tell("analysed", analysis._meta.label, analysis.pk, "done")  # what may be told of it is asked above
     if final and experiment.moment is not None:
         hand_on(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
+
+
+def estimand_of(readout: Readout) -> str | None:
+    """What a verdict on a behaviour is about: one's `own` act, or `whole_clusters`; None in a plain A/B test."""
+    if readout.plan.claim is None:
+        return None
+    return "whole_clusters" if readout.whole_clusters else "own"
 
 
 def for_lists(readout: Readout) -> dict[str, Any]:
@@ -266,6 +274,7 @@ def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:
         on=today,
         retest_on=_months_later(today, RETEST_MONTHS),
         outcome=readout.plan.primary[0],
+        cluster=readout.whole_clusters,
         promised=None if claim is None else claim.promised,
     )
     if report is None:

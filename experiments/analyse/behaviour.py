@@ -193,7 +193,7 @@ def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
     """Both arms as a whole, where they have the same mix of segments by plan and independent units."""
     if pair.clustered:
-        return NotComputable(Reason.CLUSTERED)
+        return NotComputable(Reason.WHOLE_CLUSTERS if pair.whole_clusters else Reason.CLUSTERED)
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
 
 
@@ -252,7 +252,9 @@ def by_times(
         if label == plan.placebo:
             continue
         other = _against(plan, outcome, label)
-        moments = data.pair(outcome.name, code, against=other).moments(by_times=True)
+        pair = data.pair(outcome.name, code, against=other)
+        whole = pair.whole_clusters
+        moments = NotComputable(Reason.WHOLE_CLUSTERS) if whole else pair.moments(by_times=True)
         weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
         if plan.cluster:
             weights = NotComputable(Reason.CLUSTERED)

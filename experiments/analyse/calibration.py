@@ -53,7 +53,7 @@ def calibrate() -> Calibration:
     newest, done = (
         Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
     )
-    found: Calibration = cache.get_or_set(f"experiments.calibration.2:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
+    found: Calibration = cache.get_or_set(f"experiments.calibration.own.2:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
     return found
 
 
@@ -91,6 +91,8 @@ def _trial(readout: Readout) -> Trial | str:
     if claim.promised is None:
         return "no_promise"
     one, verdict, effect = leading(report).encouragement, report.verdict, best_effect(readout, leading(report))
+    if readout.whole_clusters:
+        return "whole_clusters"
     if verdict.code in NOT_THE_BEHAVIOUR or one is None or not computable(effect):
         return "not_the_behaviour"
     if report.outcomes[0].kind is not Kind.PROPORTION or claim.promised <= 0:

@@ -38,8 +38,17 @@ SIGNS = {
 }
 
 
-def code_words(code: Code) -> str:
-    """The verdict's code as a short heading."""
+def code_words(code: Code, *, whole_clusters: bool = False) -> str:
+    """The verdict's code as a short heading.
+
+    Args:
+        code: of the verdict.
+        whole_clusters: clusters were moved as wholes, so that the verdict is about no member's own behaviour.
+    """
+    if whole_clusters and code is Code.CAUSES:
+        return gettext("Moving whole clusters causes a gain")
+    if whole_clusters and code is Code.HARMS:
+        return gettext("Moving whole clusters does harm")
     headings = {
         Code.CAUSES: gettext("It causes a gain"),
         Code.HARMS: gettext("It does harm"),

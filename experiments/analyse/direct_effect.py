@@ -66,6 +66,8 @@ def _breakdown(pair: Pair, moments: IvMoments, look: Look) -> float | NotComputa
 
 def _blind_spot(pair: Pair, moments: IvMoments) -> float | NotComputable:
     """Of a direct effect in the direction of the nudge's whole effect: one that could stand behind it."""
+    if pair.whole_clusters:
+        return NotComputable(Reason.WHOLE_CLUSTERS)
     if pair.kind is not Kind.PROPORTION:
         return NotComputable(Reason.NOT_A_PROPORTION)
     if not pair.same_split:

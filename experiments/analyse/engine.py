@@ -278,7 +278,8 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
     alpha = look.nominal_alpha
     moments = pair.moments()
     if not computable(moments):
-        return Encouragement(moments, moments, None, moments, moments, (), breakdown=moments, blind_spot=moments)
+        warnings = ("whole_clusters",) if pair.whole_clusters else ()
+        return Encouragement(moments, moments, None, moments, moments, warnings, breakdown=moments, blind_spot=moments)
     control, variant = pair.joints()
     reached = pair.take_up()
     # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
@@ -293,7 +294,7 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
         None if adjusted is None else at_look(adjusted, look),
         effect_set,
         as_treated,
-        _warnings(take_up, effect, effect_set, as_treated),
+        _warnings(take_up, effect, effect_set, as_treated, whole_clusters=pair.whole_clusters),
         moments=moments,
         shared=shared_control(pair, moments),
     )
@@ -313,6 +314,8 @@ def _warnings(
     effect: Estimate | NotComputable,
     effect_set: AndersonRubin | NotComputable,
     as_treated: float | NotComputable,
+    *,
+    whole_clusters: bool,
 ) -> tuple[str, ...]:
     found: list[str] = []
     if computable(as_treated):
@@ -321,7 +324,9 @@ def _warnings(
         found.append("weak_nudge")
     if computable(effect_set) and not effect_set.bounded:
         found.append("unbounded_set")
-    if computable(effect):
+    if whole_clusters:
+        found.append("whole_clusters")
+    elif computable(effect):
         found.append("compliers_only")
     return tuple(found)
 
@@ -382,6 +387,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
     units = pair.control.n + pair.variant.n
     return replace(
         plain,
+        cluster=(design.cluster or "cluster") if pair.whole_clusters else "",
         needed=_units_needed(found.effect, units, plain.margin, look),
         take_up=_take_up_at(found.take_up, look),
         effect_set=found.effect_set,

@@ -61,8 +61,7 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
-    kind = CellData if answers.cells.cluster is None else ClusterData
-    data = kind(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
+    data = _data(plan, answers, outcomes)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(design, data.labels, stages_known(stages, plan.alpha), plan.take_up)
@@ -85,6 +84,15 @@ def read_out(
     else:
         found = _opened(found, answers, data, design, against, invalid, earlier, today)
     return replace(found, decision=decide_by_plan(found, data, earlier))
+
+
+def _data(plan: Planned, answers: Answers, outcomes: tuple[str, ...]) -> CellData:
+    parts = answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction
+    if answers.cells.cluster is None:
+        return CellData(*parts)
+    inside = tuple(0 < one.share < 1 for one in plan.saturations) if plan.inside_clusters else ()
+    judged = (*plan.primary, *plan.secondary)
+    return ClusterData(*parts, inside, tuple(name for name in plan.guardrails if name not in judged))
 
 
 def _locked(
@@ -231,6 +239,8 @@ def _standing_verdict(
         "high": first.high,
         "kind": str(kind_of(plan.primary[0])),
     }
+    if plan.claim is not None and plan.cluster and not plan.inside_clusters:
+        facts["cluster"] = plan.cluster
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
     elif plan.claim is not None:

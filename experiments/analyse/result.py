@@ -307,3 +307,15 @@ class Readout:
     decision: Decision | None = None
     saturation: tuple[SaturationEffects, ...] = ()
     rules: int = 1
+
+    @property
+    def whole_clusters(self) -> str:
+        """Attribute whose clusters were moved as wholes towards the behaviour, so that no effect is a member's own.
+
+        "" where it is one's own effect, and in a plain A/B test. In version 0.4 plans with saturations compared nudged
+        units with clusters without nudge, which holds what friends did, too; they had no own effect.
+        """
+        if self.plan.claim is None:
+            return ""
+        old = any(one.own is None for one in self.saturation)
+        return "" if self.plan.inside_clusters and not old else self.plan.cluster

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from experiments.analyse.codes import Code
+from experiments.analyse.codes import Code, code_words
 from experiments.plan.design import Kind
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.encouragement import TakeUp
@@ -13,6 +13,8 @@ MIN_UNITS = 50
 MIN_EVENTS = 5
 # Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
 MIN_CLUSTERS = 5
+# Reason of CAUSES and HARMS of moving whole clusters towards a behaviour, instead of "behaviour" (METHODS 4.21).
+WHOLE_CLUSTERS = "whole_clusters"
 
 
 type Detail = str | int | float
@@ -25,6 +27,11 @@ class Verdict:
     code: Code
     reason: str
     details: dict[str, Detail] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """In a few words; of whole clusters they never speak of a member's own behaviour."""
+        return code_words(self.code, whole_clusters="cluster" in self.details)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Evidence:
         needed: units of both arms that would find an effect of the margin in 80 % of cases; None without a margin.
         interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
         breakdown: direct effect of being nudged from which on nothing is shown about the behaviour.
+        cluster: attribute whose clusters have one arm each, so that the set holds what friends' acts do: no verdict is
+            about a member's own behaviour, and none of what must be true of that alone is asked; "" otherwise.
     """
 
     kind: Kind
@@ -75,6 +84,7 @@ class Evidence:
     needed: int | None = None
     interim: bool = False
     breakdown: float | NotComputable | None = None
+    cluster: str = ""
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -127,13 +137,17 @@ def _encouraged(
 ) -> Verdict:
     facts = {**facts, "take_up": take_up.difference, "take_up_low": take_up.low, "take_up_high": take_up.high}
     facts |= _compared(evidence)
+    if evidence.cluster:
+        facts["cluster"] = evidence.cluster
     if take_up.high < 0:
         return Verdict(Code.NUDGE_FAILED, "wrong_direction", facts)
     tests = evidence.inequalities
     if tests is not None and computable(tests) and tests.p_value < evidence.alpha:
         works: dict[str, Detail] = {"nudge_works": 1} if significant else {}
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", {**facts, **works, "inequality_p": tests.p_value})
-    if significant and evidence.kind is Kind.PROPORTION and _beyond_any_share(effect_set):
+    # One who is moved may help several friends, so of whole clusters more than one unit may gain per user moved.
+    bound = evidence.kind is Kind.PROPORTION and not evidence.cluster
+    if significant and bound and _beyond_any_share(effect_set):
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
     if not significant and not effect_set.bounded:
         if evidence.interim:
@@ -182,7 +196,8 @@ def _bounded(
     if significant and excludes_zero:
         if evidence.breakdown is not None and computable(evidence.breakdown):
             facts = {**facts, "breakdown": evidence.breakdown}
-        return Verdict(Code.CAUSES if low > 0 else Code.HARMS, "behaviour", facts)
+        reason = WHOLE_CLUSTERS if evidence.cluster else "behaviour"
+        return Verdict(Code.CAUSES if low > 0 else Code.HARMS, reason, facts)
     alone = computable(evidence.difference) and evidence.difference.p_value < evidence.alpha
     if excludes_zero or (alone and not significant):
         return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)

@@ -87,7 +87,9 @@ class LeftOutSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     name = serializers.CharField()
     verdict = serializers.CharField(allow_blank=True)
-    why = serializers.CharField(help_text="locked, peeked, not_final, no_promise, not_the_behaviour or other_outcome")
+    why = serializers.CharField(
+        help_text="locked, peeked, not_final, no_promise, whole_clusters, not_the_behaviour or other_outcome"
+    )
 
 
 @extend_schema_field({"oneOf": [DEFLATION, REASON]})

@@ -17,7 +17,7 @@ from aha.models import AhaMoment
 from events.models import Tag
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
-from experiments.plan.record import FROZEN
+from experiments.plan.record import FROZEN, WHOLE
 
 
 def new_seed() -> str:
@@ -240,6 +240,12 @@ class Experiment(models.Model):
     def hypothesis_shown(self) -> str:
         """Its hypothesis as this reader is shown it, as `title`."""
         return self.hypothesis if self.moment is None else made_names.hypothesis(self.hypothesis, self.moment)
+
+    @property
+    def moves_whole_clusters(self) -> bool:
+        """A behaviour is tested on clusters that have one arm each: no verdict of it is about a member's own act."""
+        partly = any(0 < share < WHOLE for share, _weight in self.saturations)
+        return bool(self.cluster and self.moment_id) and not partly
 
     @property
     def is_frozen(self) -> bool:

@@ -102,8 +102,14 @@ class Planned:
         return len(set(self.shares.values())) == 1
 
     @property
+    def inside_clusters(self) -> bool:
+        """A behaviour is judged by units beside each other, in clusters of which a part is nudged (METHODS 4.21)."""
+        return bool(self.cluster) and self.claim is not None and any(0 < one.share < 1 for one in self.saturations)
+
+    @property
     def measured(self) -> str:
         """What a look at the first outcome measures; looks at something else can't have found the same."""
         claim = self.claim
         moment = "" if claim is None else f"{claim.behaviour} {claim.times} {claim.days}"
-        return " | ".join((self.primary[0], self.clock, self.day_mode, self.variants[0], moment))
+        inside = ("inside clusters",) if self.inside_clusters else ()
+        return " | ".join((self.primary[0], self.clock, self.day_mode, self.variants[0], moment, *inside))

@@ -128,6 +128,14 @@ def _behaviour() -> list[Definition]:
             "Angrist, Imbens, Rubin (1996)",
         ),
         Definition(
+            gettext("Whole clusters"),
+            gettext(
+                "Where each cluster has one arm, the nudge moves a member's friends too. The effect is then per user "
+                "moved, with what the moved friends did for all in the cluster, and no member's own."
+            ),
+            "Kang, Imbens (2016); Imai, Jiang, Malani (2021)",
+        ),
+        Definition(
             gettext("Anderson-Rubin set"),
             gettext(
                 "All effects that the data don't contradict; right however weak the nudge is, so it decides the "

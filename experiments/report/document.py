@@ -130,6 +130,8 @@ def _encouragement(value: Encouragement) -> Json:
     limits = value.direct_range
     return {
         "take_up": chosen(value.take_up, *TAKE_UP),
+        # Whose effect it is: one's own, or per user moved with what the moved friends did for all in the cluster.
+        "estimand": "whole_clusters" if "whole_clusters" in value.warnings else "own",
         "effect": chosen(value.effect, *ESTIMATE),
         "adjusted_effect": chosen(value.adjusted_effect, *ESTIMATE),
         "anderson_rubin": _set(value.effect_set),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from aha.made_names import moment_name
 from aha.report.claim import cell_words
-from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.codes import LIGHTS, SIGNS, Code
 from experiments.analyse.effects import leading
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.result import Readout, State
@@ -66,7 +66,7 @@ def opening(readout: Readout) -> Opening:
         alarms=tuple(alarms),
         code=str(verdict.code),
         sign=SIGNS[verdict.code],
-        heading=code_words(verdict.code),
+        heading=verdict.heading,
         light=LIGHTS[verdict.code],
         sentence=verdict_sentence(verdict),
         estimand=what,
@@ -151,6 +151,17 @@ def estimand(readout: Readout) -> str:
         "Question: does reaching “{claim}” ({behaviour}) change {outcome}, among users who reach it only if "
         "nudged? Days count from {clock}."
     )
+    if plan.inside_clusters:
+        text = gettext(
+            "Question: does reaching “{claim}” ({behaviour}) oneself change {outcome}, among users who reach it only "
+            "if nudged? Nudged users are compared with the others of clusters of which a part is nudged. Days count "
+            "from {clock}."
+        )
+    elif plan.cluster:
+        text = gettext(
+            "Question: does moving whole clusters towards “{claim}” ({behaviour}) change {outcome}, per user moved, "
+            "with what the moved friends did for all in the cluster? Days count from {clock}."
+        )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
     asked = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)

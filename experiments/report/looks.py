@@ -29,7 +29,7 @@ def _path(readout: Readout, report: Report) -> Part:
         "path",
         gettext("Every look at the outcome"),
         path_finding(readout),
-        looks(readout.path, share, placebo=readout.plan.placebo),
+        looks(readout.path, share, placebo=readout.plan.placebo, whole_clusters=bool(readout.whole_clusters)),
         note=note if several else "",
         draw=partial(draw, readout.path) if several else None,
     )
@@ -64,7 +64,9 @@ def rule_words(rule: str) -> str:
     }.get(rule, "")
 
 
-def looks(path: tuple[LookTaken, ...], share: bool, *, placebo: str | None = None) -> Table | None:
+def looks(
+    path: tuple[LookTaken, ...], share: bool, *, placebo: str | None = None, whole_clusters: bool = False
+) -> Table | None:
     """Every look at the first outcome; that of a placebo is a diagnostic and has no verdict."""
     rows = tuple(
         (
@@ -77,7 +79,7 @@ def looks(path: tuple[LookTaken, ...], share: bool, *, placebo: str | None = Non
             decimal(look.z),
             decimal(look.critical),
             p_value(look.p_value),
-            "" if look.variant == placebo else code_words(Code(look.verdict)),
+            "" if look.variant == placebo else code_words(Code(look.verdict), whole_clusters=whole_clusters),
             look_words(look),
         )
         for look in path

@@ -83,13 +83,18 @@ def promise_finding(readout: Readout) -> str:
     promised = rows[0].text if claim is not None and claim.promised is not None and rows[0].estimate else ""
     if code in NOT_THE_BEHAVIOUR:
         text = gettext("The figure of {found} may not be read as what the behaviour does; the verdict says why.")
+    elif readout.whole_clusters:
+        text = gettext(
+            "Whole clusters were moved: the experiment found {found} per user moved, with what the moved friends did "
+            "for all in the {cluster}. That is no member's own effect, so no promise is held against it."
+        )
     elif promised and rows[0].estimate == (None if claim is None else claim.promised):
         text = gettext(
             "The correlation promised {promised}; the experiment found {found} among those whom the nudge moved."
         )
     else:
         text = gettext("Among those whom the nudge moved, the experiment found {found}.")
-    return text.format(promised=promised, found=with_limits)
+    return text.format(promised=promised, found=with_limits, cluster=readout.whole_clusters)
 
 
 def contrasts(readout: Readout) -> tuple[Contrast, ...]:
@@ -161,11 +166,17 @@ def _of_moved(readout: Readout, report: Report, row: Comparison, found: Encourag
         )
     if corrected is not None:
         how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
-    blank = Contrast(gettext("Effect of the behaviour on those moved"), how, trust, struck, "")
+    label = gettext("Effect of the behaviour on those moved")
+    if readout.whole_clusters:
+        label = gettext("Effect per user moved, with what the moved friends did for all in the cluster")
+        trust = gettext("no: see the verdict") if struck else gettext("yes, of whole clusters")
+    blank = Contrast(label, how, trust, struck, "")
     yield _of_behaviour(blank, found, found.effect, share)
     if corrected is not None and corrected.effect is not None:
         how = gettext("The corrected effect of the nudge divided by its take-up; the same set decides.")
         label = gettext("Effect of the behaviour, corrected for the looks")
+        if readout.whole_clusters:
+            label = gettext("Effect per user moved, corrected for the looks")
         yield _of_behaviour(replace(blank, label=label, how=how), found, corrected.effect, share)
 
 

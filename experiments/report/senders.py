@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from experiments.analyse.codes import code_words
 from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG_ARM
 from experiments.analyse.result import Readout, Without
 from experiments.plan.design import Kind
@@ -51,8 +50,8 @@ def without(readout: Readout, found: Without) -> Table:
         tests = (readout.sample_ratio.p_value, found.sample_ratio.p_value)
         rows.append((gettext("split against the plan (p)"), *(p_value(one) for one in tests)))
     if readout.verdict is not None and found.verdict is not None:
-        codes = (readout.verdict.code, found.verdict.code)
-        rows.append((gettext("verdict"), *(code_words(one) for one in codes)))
+        verdicts = (readout.verdict, found.verdict)
+        rows.append((gettext("verdict"), *(one.heading for one in verdicts)))
     outcome = None if readout.report is None else readout.report.outcomes[0]
     share = outcome is not None and outcome.kind is Kind.PROPORTION
     every = {} if outcome is None else {row.variant: row for row in outcome.comparisons}

@@ -7,7 +7,7 @@ import re
 
 from events.metrics import display_name
 from experiments.analyse.codes import Code
-from experiments.analyse.verdict import Verdict
+from experiments.analyse.verdict import WHOLE_CLUSTERS, Verdict
 from experiments.report.behaviour.breakdown import unless_added, unless_template
 from experiments.report.figures import filled
 from reporting.words import gettext, reason_words
@@ -17,6 +17,8 @@ type Templates = dict[tuple[Code, str], str]
 
 # Without a comparison, or without data for one, there is nothing to add.
 NOTHING_COMPARED = {"too_small", "few_clusters", "not_computable"}
+# Sentences of an effect that don't say whose it is where whole clusters were assigned.
+OF_AN_EFFECT = {"crossed", "equivalent", "immaterial", "multiplicity", "underpowered"}
 
 
 def verdict_sentence(verdict: Verdict) -> str:
@@ -174,6 +176,16 @@ def _on_the_behaviour() -> Templates:
             "%(behaviour)s does harm: among the %(take_up)s of units that the nudge moved to it, it changes "
             "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
         ),
+        (Code.CAUSES, WHOLE_CLUSTERS): gettext(
+            "Moving whole clusters towards %(behaviour)s raises %(outcome)s: per user moved, with what the moved "
+            "friends did for all in the %(cluster)s, by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p "
+            "%(adjusted_p)s). This says nothing about a member's own behaviour."
+        ),
+        (Code.HARMS, WHOLE_CLUSTERS): gettext(
+            "Moving whole clusters towards %(behaviour)s does harm: per user moved, with what the moved friends did "
+            "for all in the %(cluster)s, it changes %(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, "
+            "adjusted p %(adjusted_p)s). This says nothing about a member's own behaviour."
+        ),
         (Code.INCONCLUSIVE, "underpowered"): gettext(
             "The effect of %(behaviour)s on %(outcome)s lies between %(effect_low)s and %(effect_high)s, which "
             "includes none at all: more units or a stronger nudge are needed (adjusted p %(adjusted_p)s)."
@@ -221,6 +233,13 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
                 "the placebo doesn't."
             )
         )
+    if "cluster" in details and verdict.reason in OF_AN_EFFECT:
+        after.append(
+            gettext(
+                "Whole clusters were assigned: an effect is per user moved, with what the moved friends did for all "
+                "in the %(cluster)s, and says nothing about a member's own behaviour."
+            )
+        )
     if "placebo_p" in details:  # of version 0.4, which then compared the nudge with control
         after.append(
             gettext(
@@ -264,6 +283,10 @@ def warning_sentence(code: str) -> str:
             "Anderson-Rubin set instead."
         ),
         "unbounded_set": gettext("The data can't bound the behaviour's effect on every side."),
+        "whole_clusters": gettext(
+            "Whole clusters were assigned: the effect is per user moved, with what the moved friends did for all in "
+            "the cluster. It says nothing about a member's own behaviour."
+        ),
         "compliers_only": gettext(
             "The effect holds for units that the nudge moved to the behaviour, not for everybody."
         ),

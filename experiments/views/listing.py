@@ -80,7 +80,11 @@ def verdict(at: Progress) -> dict[str, str] | None:
     if not at.verdict:
         return None
     code = Code(at.verdict)
-    return {"heading": code_words(code), "light": LIGHTS[code], "sign": SIGNS[code]}
+    return {
+        "heading": code_words(code, whole_clusters=at.experiment.moves_whole_clusters),
+        "light": LIGHTS[code],
+        "sign": SIGNS[code],
+    }
 
 
 def _board(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -103,4 +103,8 @@ def history(request: HttpRequest, key: str) -> HttpResponse:
 def _analyses(experiment: Experiment) -> list[dict[str, Any]]:
     """The newest, each with its verdict in words."""
     rows: list[Analysis] = list(history_of(experiment)[:ANALYSES_SHOWN])
-    return [{"run": row, "verdict": code_words(Code(row.verdict)) if row.verdict else ""} for row in rows]
+    whole = experiment.moves_whole_clusters
+    return [
+        {"run": row, "verdict": code_words(Code(row.verdict), whole_clusters=whole) if row.verdict else ""}
+        for row in rows
+    ]

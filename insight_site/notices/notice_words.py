@@ -34,7 +34,7 @@ def say_notice(kind: str, label: str, row: str, code: str) -> Said | None:
     subject = find_subject(label, row)
     if subject is None or kind not in BY_KEY or code not in BY_KEY[kind].codes:
         return None
-    title, text = _TEXTS[kind](code)
+    title, text = _verdict(code, subject.whole_clusters) if kind == "verdict" else _TEXTS[kind](code)
     return Said(_with(title, subject.name), _with(text, subject.name), subject.path)
 
 
@@ -87,8 +87,8 @@ def _look_due(_code: str) -> tuple[str, str]:
     )
 
 
-def _verdict(code: str) -> tuple[str, str]:
-    words = code_words(Code(code.removesuffix(FINAL)))
+def _verdict(code: str, whole_clusters: bool) -> tuple[str, str]:
+    words = code_words(Code(code.removesuffix(FINAL)), whole_clusters=whole_clusters)
     if code.endswith(FINAL):
         text = gettext("The final analysis of “{name}” says: {verdict}.")
     else:
@@ -124,7 +124,6 @@ _TEXTS: dict[str, Callable[[str], tuple[str, str]]] = {
     "sample_ratio": _sample_ratio,
     "guardrail": _guardrail,
     "look_due": _look_due,
-    "verdict": _verdict,
     "share_falling": _share_falling,
     "run_failed": _run_failed,
     "part_unwell": _part_unwell,

@@ -24,10 +24,12 @@ class Subject:
     Attributes:
         name: in the language that is active.
         path: of its page.
+        whole_clusters: of an experiment, its verdict is about whole clusters, not about a member's own behaviour.
     """
 
     name: str
     path: str
+    whole_clusters: bool = False
 
 
 def find_subject(label: str, row: str) -> Subject | None:
@@ -36,7 +38,7 @@ def find_subject(label: str, row: str) -> Subject | None:
         return Subject(row, reverse("admin:index"))
     found = _row(label, row)
     if isinstance(found, Experiment):
-        return Subject(found.title, reverse("experiments:report", args=[found.key]))
+        return Subject(found.title, reverse("experiments:report", args=[found.key]), found.moves_whole_clusters)
     if isinstance(found, AhaMoment):
         return Subject(str(found.name), reverse("aha:moment", args=[found.key]))
     kind = find_kind(label)

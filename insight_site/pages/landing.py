@@ -129,7 +129,7 @@ def verdicts() -> list[dict[str, Any]]:
         {
             "experiment": row.experiment,
             "url": _report(row.experiment),
-            "words": code_words(Code(row.verdict)),
+            "words": code_words(Code(row.verdict), whole_clusters=row.experiment.moves_whole_clusters),
             "light": LIGHTS[Code(row.verdict)],
             "at": row.as_of or row.created_at,
             "final": row.final,

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.report.behaviour import direct_effect, effect
 from experiments.report.definitions import definitions
@@ -43,7 +42,7 @@ def _context(report: Report) -> Context:
     return {
         "report": report,
         "subtitle": _subtitle(report),
-        "verdict_heading": code_words(report.verdict.code),
+        "verdict_heading": report.verdict.heading,
         "verdict_reason": verdict_sentence(report.verdict),
         "findings": [
             {
@@ -88,7 +87,7 @@ def _section(found: Section) -> Context:
 def _verdict(report: Report, outcome: OutcomeReport, row: Comparison) -> dict[str, str]:
     placebo = row.variant == report.design.placebo
     return {
-        "heading": gettext("What being nudged does by itself") if placebo else code_words(row.verdict.code),
+        "heading": gettext("What being nudged does by itself") if placebo else row.verdict.heading,
         "reason": f"{outcome.name} · {versus(row.variant, row.compared_with)}: {verdict_sentence(row.verdict)}",
     }
 

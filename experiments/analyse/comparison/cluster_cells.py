@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.analyse.comparison.file_rows import RANDOMISATION_SEED
-from experiments.analyse.comparison.levels import traits_of
+from experiments.analyse.comparison.levels import moments_estimate, traits_of
 from experiments.analyse.comparison.protocol import with_reason
 from experiments.analyse.comparison.warehouse_cells import CellPair
 from experiments.analyse.comparison.warehouse_data import CellData
@@ -38,6 +38,7 @@ from stats.clusters import (
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, inequalities_between_clusters
+from stats.multiplicity import holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Mean
 
@@ -48,14 +49,23 @@ class ClusterPair(CellPair):
 
     Attributes:
         cluster: code of each cell's cluster.
+        share: place of the saturation that each cell's cluster has drawn, where nudged units are compared with those
+            beside them; None where each cluster has one arm. Shares are strata: clusters with a larger one hold more
+            nudged units, and more nudged friends.
     """
 
     cluster: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    share: np.ndarray | None = None
 
     @property
     def clustered(self) -> bool:
         """Clusters were assigned."""
         return True
+
+    @property
+    def whole_clusters(self) -> bool:
+        """No unit is compared with others of its own cluster."""
+        return self.share is None
 
     @property
     def few_clusters(self) -> bool:
@@ -72,6 +82,8 @@ class ClusterPair(CellPair):
         """Variant minus control with errors between clusters."""
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
+        if self._share_columns.shape[1]:
+            return moments_estimate(self._moments(self._no_covariates), alpha, "cluster-robust")
         plain = adjust.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
         return with_reason(self.kind, plain)
 
@@ -84,12 +96,14 @@ class ClusterPair(CellPair):
             return found
         scores = difference_scores(self._values, self.treated, self.cluster, self.n)[1]
         arms = [_of_arm(arm, self._errors[place]) for place, arm in enumerate((self.control, self.variant))]
+        if self._share_columns.shape[1]:  # of the variant as far above control as the difference says
+            arms[1] = replace(arms[1], mean=arms[0].mean + found.estimate)
         critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
         return compare.lift(*arms, alpha=alpha, critical=critical)
 
     def randomisation(self) -> Randomisation | NotComputable | None:  # type: ignore[override]
-        """Beside the t test, where an arm has fewer than twenty effective clusters."""
-        if self._effective >= FEW_CLUSTERS:
+        """Beside the t test, where an arm has fewer than twenty effective clusters, each with one arm."""
+        if self._effective >= FEW_CLUSTERS or not self.whole_clusters:
             return None
         rng = np.random.default_rng(RANDOMISATION_SEED)
         found = randomisation_test(self._values, self.treated, self.cluster, rng=rng, n=self.n)
@@ -101,7 +115,8 @@ class ClusterPair(CellPair):
             return None
         if (found := self._lin((0,))) is not None:
             return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
-        return adjust.lin_clustered(self._values, self.treated, self._x(), self.cluster, alpha=alpha, n=self.n)
+        lin = lin_effects_clustered(self._values[:, None], self.treated, self._x(), self.cluster, n=self.n)
+        return adjust.adjusted_of(lin, self.difference(alpha=alpha), alpha=alpha) if computable(lin) else lin
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
         """The same test inside some segments."""
@@ -110,15 +125,23 @@ class ClusterPair(CellPair):
 
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
         """Mantel-Haenszel difference over segments, between clusters."""
+        both = self.segment if self.share is None else len(self.segment_labels) * self.share + self.segment
         return stratified.clustered_risk_difference(
-            self._values, self.treated, self.segment, self.cluster, alpha=alpha, n=self.n
+            self._values, self.treated, both, self.cluster, alpha=alpha, n=self.n
         )
+
+    def take_up(self) -> tuple[float, float]:
+        """Shares that reached the behaviour; of several saturations the nudge's lies above by the first stage."""
+        control, variant = super().take_up()
+        if self._share_columns.shape[1] and computable(found := self.moments()):
+            return control, control + found.first_stage
+        return control, variant
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """From the influence of each cluster."""
         if (found := self._lin((0, 2) if by_times else (0, 1))) is not None:
             return found.moments if computable(found) else found
-        return self._moments(np.empty((len(self.n), 0)), by_times=by_times)
+        return self._moments(self._no_covariates, by_times=by_times)
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments, between clusters."""
@@ -129,7 +152,12 @@ class ClusterPair(CellPair):
         return replace(effect, method="two-stage-least-squares") if computable(effect) else effect
 
     def inequalities(self) -> Inequalities | NotComputable:
-        """Of a share, by its two values; quintiles of a number aren't asked for by cluster."""
+        """Of a share, by its two values; quintiles of a number aren't asked for by cluster.
+
+        Of whole clusters they imply nothing, since friends' acts are another path.
+        """
+        if self.share is None:
+            return NotComputable(Reason.WHOLE_CLUSTERS)
         if self.kind is not Kind.PROPORTION:
             return NotComputable(Reason.CLUSTERED)
         reached = self.names.index(REACHED)
@@ -137,7 +165,20 @@ class ClusterPair(CellPair):
         both = self.covariance[:, 0, reached] * (self.n - 1) / self.n + self.means[:, 0] * self.means[:, reached]
         kept, did = self.means[:, 0], self.means[:, reached]
         shares = {(0, 1): did - both, (0, 0): 1 - kept - did + both, (1, 1): both, (1, 0): kept - both}
-        return inequalities_between_clusters(shares, self.treated == 1, self.cluster, self.n)
+        parts = [
+            inequalities_between_clusters(
+                {key: value[here] for key, value in shares.items()},
+                self.treated[here] == 1,
+                self.cluster[here],
+                self.n[here],
+            )
+            for here in [self.share == place for place in np.unique(self.share)]
+        ]
+        tested = [found for found in parts if computable(found)]
+        if not tested:
+            return parts[0]
+        raw = tuple(p for found in tested for p in found.p_values)
+        return Inequalities(min(holm(raw)), min(tested, key=lambda found: found.p_value).worst, raw)
 
     def trait_cells(self, *, behaviour: bool) -> NotComputable:  # type: ignore[override]
         """Traits vary inside clusters: there are none."""
@@ -171,15 +212,32 @@ class ClusterPair(CellPair):
         if not self.by_lin or not self.x.shape[1]:
             return None
         means = self._linear[0][:, list(columns)]
-        return lin_effects_clustered(means, self.treated, self.x, self.cluster, n=self.n)
+        known = np.column_stack([self.x, self._share_columns])
+        return lin_effects_clustered(means, self.treated, known, self.cluster, n=self.n)
 
     def _of(self, kept: np.ndarray) -> Self:
-        return replace(super()._of(kept), cluster=self.cluster[kept])
+        share = None if self.share is None else self.share[kept]
+        return replace(super()._of(kept), cluster=self.cluster[kept], share=share)
+
+    @property
+    def _no_covariates(self) -> Array:
+        return np.empty((len(self.n), 0))
+
+    @cached_property
+    def _share_columns(self) -> Array:
+        """A column for each saturation but the first, where several are compared inside."""
+        if self.share is None:
+            return self._no_covariates
+        return np.asarray(self.share[:, None] == np.unique(self.share)[1:], dtype=np.float64)
+
+    def _x(self) -> Array:
+        return np.column_stack([super()._x(), self._share_columns])
 
     def _moments(self, x: Array, *, by_times: bool = False) -> IvMoments | NotComputable:
         means = self._linear[0]
         did = means[:, 2 if by_times else 1]
-        return iv_moments_adjusted(means[:, 0], did, self.treated, x, clusters=self.cluster, n=self.n)
+        known = np.column_stack([x, self._share_columns])
+        return iv_moments_adjusted(means[:, 0], did, self.treated, known, clusters=self.cluster, n=self.n)
 
     @property
     def _values(self) -> Array:
@@ -215,9 +273,19 @@ class ClusterPair(CellPair):
 class ClusterData(CellData):
     """All outcomes of a stored experiment that drew whole clusters.
 
-    With saturations the control of every comparison is the clusters in which nobody is nudged: units that aren't nudged
-    among nudged ones are no control, and have a part of the report to themselves.
+    With saturations the control is the clusters in which nobody is nudged: units that aren't nudged among nudged ones
+    are no control, and have a part of the report to themselves. That comparison holds what friends' acts do. So where a
+    behaviour is under test, its outcomes are compared inside the clusters of which a part is nudged: there friends act
+    alike on both sides, and one's own behaviour is left (METHODS 4.21). Guardrails are about what nudging does at all.
+
+    Attributes:
+        inside: by saturation, whether a part of its clusters' units is nudged; empty where no outcome is compared
+            inside clusters.
+        guardrails: outcomes that stay with the clusters without nudge.
     """
+
+    inside: tuple[bool, ...] = ()
+    guardrails: tuple[str, ...] = ()
 
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """n, mean, error and interval of one arm, between its clusters."""
@@ -228,13 +296,21 @@ class ClusterData(CellData):
         plain = super().pair(outcome, code, against=against, week=week)
         kept = self.kept(outcome, code, against, week)
         cluster = np.zeros(0, dtype=np.int64) if self.cells.cluster is None else self.cells.cluster[kept]
-        return ClusterPair(**{one.name: getattr(plain, one.name) for one in fields(plain)}, cluster=cluster)
+        share = self.cells.saturation[kept] if self.cells.saturation is not None and self._within(outcome) else None
+        parts = {one.name: getattr(plain, one.name) for one in fields(plain)}
+        return ClusterPair(**parts, cluster=cluster, share=share)
+
+    def _within(self, outcome: str) -> bool:
+        return any(self.inside) and outcome not in self.guardrails
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
         """Cells of the comparison."""
         kept = super().kept(outcome, code, against, week)
         if self.cells.saturation is None:
             return kept
+        if self._within(outcome):
+            partly = np.isin(self.cells.saturation, np.flatnonzero(self.inside))
+            return np.asarray(kept & partly)
         return np.asarray(kept & ((self.cells.variant != 0) | (self.cells.saturation == 0)))
 
     def counts(self) -> Mapping[str, ClusterCount]:

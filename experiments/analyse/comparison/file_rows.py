@@ -18,7 +18,15 @@ from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import compare, stratified
 from stats.adjustment import adjust
 from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
-from stats.clusters import Randomisation, count_clusters, difference_scores, mean_scores, randomisation_test
+from stats.clusters import (
+    Randomisation,
+    count_clusters,
+    difference_scores,
+    mean_scores,
+    randomisation_test,
+    reach_across,
+    shares_differ,
+)
 from stats.instrument import encouragement
 from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
@@ -31,7 +39,10 @@ RANDOMISATION_SEED = 20_260_101
 
 @dataclass(frozen=True)
 class RowPair:
-    """The units of control and one variant that have a value, in one outcome."""
+    """The units of control and one variant that have a value, in one outcome.
+
+    `whole_clusters` where each group of the file has one arm.
+    """
 
     kind: Kind
     values: Floats
@@ -44,6 +55,7 @@ class RowPair:
     covariate_names: tuple[str, ...] = ()
     known_before: TraitColumns = NO_COLUMNS
     by_lin: bool = False
+    whole_clusters: bool = False
 
     @property
     def with_behaviour(self) -> Self:
@@ -232,7 +244,9 @@ class RowPair:
         )
 
     def inequalities(self) -> Inequalities | NotComputable:
-        """Of units whose behaviour is known."""
+        """Of units whose behaviour is known; of whole groups nothing follows, since friends' acts are another path."""
+        if self.whole_clusters:
+            return NotComputable(Reason.WHOLE_CLUSTERS)
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
 
@@ -315,6 +329,15 @@ class RowData:
         """Outcomes as the file's design lists them."""
         return {outcome.name: outcome.kind for outcome in self.units.outcomes}
 
+    @cached_property
+    def whole_clusters(self) -> bool:
+        """Groups were assigned: hardly any holds units of several arms, or they drew shares of their own.
+
+        Of the second kind control holds groups without any nudge, and the comparison what friends did.
+        """
+        cluster, arm = self.units.cluster, self.units.arm
+        return cluster is not None and (not reach_across(cluster, arm) or shares_differ(cluster, arm > 0))
+
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """n, mean, error and interval of one arm."""
         found = self._outcome(outcome)
@@ -338,6 +361,7 @@ class RowData:
             covariate_names=units.covariate_names,
             known_before=units.known_before.of(kept),
             by_lin=self.by_lin,
+            whole_clusters=self.whole_clusters,
         )
 
     def _outcome(self, name: str) -> Outcome:

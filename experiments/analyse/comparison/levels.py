@@ -32,8 +32,10 @@ def traits_of(columns: TraitColumns) -> Mapping[str, np.ndarray]:
     return dict(list(found.items())[:MOST_LEVELS])
 
 
-def normal_estimate(found: IvMoments | NotComputable, alpha: float) -> Estimate | NotComputable:
-    """The nudge's effect on the outcome from the moments: the unpooled z, which the Anderson-Rubin set is dual to."""
+def moments_estimate(
+    found: IvMoments | NotComputable, alpha: float, method: str = "unpooled-z"
+) -> Estimate | NotComputable:
+    """The nudge's effect on the outcome from the moments, by the test that the Anderson-Rubin set is dual to."""
     if not computable(found):
         return found
     if found.v_r <= 0:
@@ -41,4 +43,4 @@ def normal_estimate(found: IvMoments | NotComputable, alpha: float) -> Estimate 
     error = sqrt(found.v_r)
     half = error * found.critical_value(alpha)
     p_value = found.tail(found.itt / error)
-    return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, "unpooled-z")
+    return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, method)

@@ -42,6 +42,10 @@ class Pair(Protocol):
         """True when groups were assigned, not units."""
 
     @property
+    def whole_clusters(self) -> bool:
+        """True when each group has one arm: the nudge then moves one's friends too, and no effect is a member's own."""
+
+    @property
     def few_clusters(self) -> bool:
         """True when an arm has too few groups for any verdict."""
 

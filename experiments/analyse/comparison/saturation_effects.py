@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.analyse.gather.answers import DENOMINATOR, Block, Cells
+from experiments.analyse.gather.answers import DENOMINATOR, REACHED, Block, Cells
 from experiments.plan.planned import Planned
 from stats.ratios import linearised, ratio_point
 from stats.saturation import SaturationEffects, saturation_effects
@@ -13,7 +13,10 @@ from stats.summaries import Array
 
 
 def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> tuple[SaturationEffects, ...]:
-    """Effects of every share above 0 on every primary outcome, at the level of the look; empty without saturations."""
+    """Effects of every share above 0 on every primary outcome, at the level of the look; empty without saturations.
+
+    Of a plan with a behaviour, its own and the peers' effect too.
+    """
     if cells.saturation is None or cells.cluster is None:
         return ()
     look = looks[plan.variants[1]]
@@ -26,6 +29,7 @@ def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> 
         kept = (block.n > 0) & (cells.saturation >= 0)
         share, nudged = shares[cells.saturation[kept]], (cells.variant[kept] == 1).astype(np.float64)
         values = _values(block, kept, share, nudged)
+        did = block.means[kept][:, block.names.index(REACHED)] if REACHED in block.names else None
         for at in shares[shares > 0].tolist():
             effects = saturation_effects(
                 values,
@@ -36,6 +40,7 @@ def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> 
                 outcome=name,
                 alpha=look.nominal_alpha,
                 n=block.n[kept].astype(np.float64),
+                behaviour=did,
             )
             found.append(told_at(effects, look))
     return tuple(found)

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from experiments.analyse.comparison.levels import normal_estimate, traits_of
+from experiments.analyse.comparison.levels import moments_estimate, traits_of
 from experiments.analyse.comparison.protocol import Strata, plain_difference, with_reason
 from experiments.analyse.gather.answers import REACHED
 from experiments.plan.design import Kind
@@ -86,6 +86,11 @@ class CellPair:
         return False
 
     @property
+    def whole_clusters(self) -> bool:
+        """There are no clusters."""
+        return False
+
+    @property
     def few_clusters(self) -> bool:
         """There are no clusters."""
         return False
@@ -109,7 +114,7 @@ class CellPair:
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.has_behaviour:
-            return normal_estimate(self.moments(), alpha)
+            return moments_estimate(self.moments(), alpha)
         if len(self.strata) > 1:
             return with_reason(self.kind, self.pooled(self._parts_of_value, alpha=alpha))
         return with_reason(self.kind, plain_difference(self.kind, self.control, self.variant, alpha=alpha))

@@ -46,6 +46,8 @@ def _everybody(data: Data, outcome: str, row: Comparison, told: Encouragement, l
     if not computable(told.effect):
         return told.effect
     pair = data.pair(outcome, data.labels.index(row.variant), against=_against(data, row))
+    if pair.whole_clusters:
+        return NotComputable(Reason.WHOLE_CLUSTERS)
     return _waits(look) or beyond_the_moved(pair, look)
 
 

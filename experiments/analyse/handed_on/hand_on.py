@@ -3,12 +3,13 @@
 from typing import Any
 
 import structlog
-from django.db.models import CharField, Exists, OuterRef
+from django.db.models import CharField, Exists, OuterRef, QuerySet
 from django.db.models.functions import Cast
 
 from aha.evidence.past.keep_finding import add_plain, keep_findings, lacking_plain
 from aha.models import Finding
 from aha.moments.claims import Promised, promised
+from aha.moments.promote import say_of_clusters
 from experiments.analyse import payload_versions
 from experiments.analyse.handed_on.kept_moments import findings_of
 from experiments.analyse.result import Readout
@@ -35,6 +36,7 @@ def hand_on_missing(**_signal: Any) -> int:
     _add_plain()
     kept = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, analysis=Cast(OuterRef("pk"), CharField()))
     rows = Analysis.objects.filter(status=Analysis.Status.DONE, final=True, experiment__moment__isnull=False)
+    _say_of_clusters(rows)
     count = 0
     waiting = rows.filter(~Exists(kept)).select_related("experiment__moment").order_by("pk")
     for analysis in waiting.iterator(chunk_size=READ_AT_ONCE):
@@ -62,3 +64,15 @@ def _add_plain() -> None:
                     add_plain(one, key)
         except Exception:  # one broken result must not stop a migration
             log.exception("finding.not_plain", analysis=key)
+
+
+def _say_of_clusters(rows: QuerySet[Analysis]) -> None:
+    """What version 0.4 wrote back to moments of experiments that had moved whole clusters."""
+    waiting = rows.exclude(experiment__cluster="").exclude(experiment__moment__finding__has_key="cluster")
+    for analysis in waiting.select_related("experiment__moment").iterator(chunk_size=READ_AT_ONCE):
+        moment = analysis.experiment.moment
+        readout = payload_versions.read(analysis.payload or {})
+        if moment is None or isinstance(readout, Unreadable) or (moment.finding or {}).get("analysis") != analysis.pk:
+            continue
+        if readout.whole_clusters:
+            say_of_clusters(moment=moment, cluster=readout.whole_clusters)

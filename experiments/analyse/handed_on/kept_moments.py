@@ -12,6 +12,7 @@ from aha.moments.claims import Promised, PromisedDifference
 from experiments.analyse.corrected import best_difference, of_variant
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport
 from experiments.analyse.result import Readout
+from experiments.analyse.verdict import WHOLE_CLUSTERS
 from stats.instrument.five_moments import IvMoments
 from stats.results import computable
 
@@ -81,6 +82,7 @@ def finding(
         place=place,
         reach=reach,
         shared=None if one is None or moments != one.moments else one.shared,
+        whole_clusters=one is not None and WHOLE_CLUSTERS in one.warnings,
     )
 
 

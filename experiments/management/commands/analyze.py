@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.analyse import analyses
-from experiments.analyse.codes import code_words
 from experiments.models import Experiment
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -68,7 +67,7 @@ def _print(readout: "Readout", out: Console) -> None:
 
     verdict = first_lines.named_verdict(readout)
     if verdict is not None:
-        out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
+        out.print(f"[bold]{escape(verdict.heading)}[/bold] ({verdict.code})")
         out.print(escape(verdict_sentence(verdict)))
     out.print(escape(first_lines.state_sentence(readout.standing.why)))
     if readout.standing.opens_on is not None:

@@ -68,10 +68,15 @@ def left_out(rows: Sequence[tuple[str, str, str]]) -> Table | None:
         "not_final": gettext("its final analysis is still to come: what a look finds on the way is too large"),
         "no_promise": gettext("nobody measured what its moment promises"),
         "not_the_behaviour": gettext("its verdict says nothing about the behaviour"),
+        "whole_clusters": gettext("it moved whole clusters: its effect holds what friends did, too"),
         "other_outcome": gettext("its first outcome isn't a share, or nothing was promised"),
     }
     cells = tuple(
-        (name, code_words(Code(verdict)) if verdict else gettext("No verdict yet"), reasons[why])
+        (
+            name,
+            code_words(Code(verdict), whole_clusters=why == "whole_clusters") if verdict else gettext("No verdict yet"),
+            reasons[why],
+        )
         for name, verdict, why in rows
     )
     columns = (gettext("experiment"), gettext("verdict"), gettext("why it isn't counted"))

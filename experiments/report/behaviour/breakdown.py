@@ -6,7 +6,7 @@ Source: METHODS 4.16 and 5, rows 6 and 7.
 from math import floor
 
 from experiments.analyse.codes import Code
-from experiments.analyse.verdict import Verdict
+from experiments.analyse.verdict import WHOLE_CLUSTERS, Verdict
 from reporting.numbers import effect_text
 from reporting.words import gettext
 
@@ -62,9 +62,10 @@ def unless_template(verdict: Verdict) -> str:
 
 
 def unless_added(verdict: Verdict) -> str:
-    """What is added where an earlier look decided about a plan with a behaviour; "" for anything else."""
+    """What is added where an earlier look decided about a plan with a behaviour, and of whole clusters; else ""."""
     value = verdict.details.get("breakdown")
-    if verdict.reason != "crossed" or not isinstance(value, float):
+    said = verdict.reason in ("crossed", WHOLE_CLUSTERS) and "comparator" not in verdict.details
+    if not said or not isinstance(value, float):
         return ""
     return " " + _undone_template(value, share=verdict.details.get("kind") == "proportion")
 

@@ -3,6 +3,7 @@
 from math import isclose
 
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.plan.design import Kind
 from experiments.report.behaviour.breakdown import breakdown_text
 from experiments.report.chart_pieces import WIDTH
@@ -32,7 +33,12 @@ def table(report: Report, outcome: OutcomeReport, row: Comparison) -> Table | No
         rows += _effect_rows(found, outcome.kind, report.design.level)
         rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
-        if row.compared_with:
+        if WHOLE_CLUSTERS in found.warnings:
+            title = (
+                gettext("Effect of moving whole clusters towards %(behaviour)s on %(outcome)s, nudged by %(variant)s")
+                % named
+            )
+        elif row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
     columns = (gettext("quantity"), gettext("value"), level_heading(report.design.level), gettext("p"))
     return Table(title, columns, tuple(rows))
@@ -57,7 +63,10 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
 
 def _effect_rows(found: Encouragement, kind: Kind, level: float) -> list[tuple[str, str, str, str]]:
     share = kind is Kind.PROPORTION
-    rows = [(gettext("Effect among the moved (Wald)"), *effect_cells(found.effect, kind), p_cell(found.effect))]
+    label = gettext("Effect among the moved (Wald)")
+    if WHOLE_CLUSTERS in found.warnings:
+        label = gettext("Effect per user moved, with what the moved friends did for all in the cluster (Wald)")
+    rows = [(label, *effect_cells(found.effect, kind), p_cell(found.effect))]
     if found.adjusted_effect is not None:
         effect = effect_cells(found.adjusted_effect, kind)
         rows.append((gettext("The same with covariates (2SLS)"), *effect, p_cell(found.adjusted_effect)))

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
@@ -96,7 +95,7 @@ def comparisons(report: Report) -> Table:
     for outcome, row in pairs:
         judged = ("", _lift(row.lift), "")  # a placebo against control is a diagnostic, in no family
         if row.variant != placebo:
-            judged = (number_cell(row.adjusted_p, p_value), _lift(row.lift), code_words(row.verdict.code))
+            judged = (number_cell(row.adjusted_p, p_value), _lift(row.lift), row.verdict.heading)
         rows.append(_compared(outcome, row, row.difference, row.compared_with, row.compared_with or control, judged))
     for outcome, row in pairs:
         if row.against_control is not None:  # what giving it to everybody would do

@@ -3,11 +3,11 @@
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
-from experiments.report.estimates import effect_with_limits
+from experiments.report.estimates import effect_with_limits, set_text
 from experiments.report.names import metric_words
 from reporting.numbers import count, effect_limits, effect_text, percent
 from reporting.table import Part, Row, Section, Table
-from reporting.words import gettext
+from reporting.words import gettext, reason_words
 from stats.results import computable
 from stats.saturation import SaturationEffects
 
@@ -23,8 +23,52 @@ def section(readout: Readout, report: Report) -> Section:
         "and hold if units of different clusters don't reach each other."
     )
     found = readout.saturation
-    part = Part("saturation", gettext("Direct and spillover effects"), finding(found, shares), table(found, shares))
-    return Section("saturation", title, lead, (part,))
+    parts = [Part("saturation", gettext("Direct and spillover effects"), finding(found, shares), table(found, shares))]
+    if any(row.own is not None for row in found):
+        name = gettext("One's own behaviour, and that of friends")
+        told = gettext(
+            "The verdict rests on one's own behaviour: nudged units against the others of the same clusters, where "
+            "friends act alike on both sides."
+        )
+        parts.append(Part("own-and-peers", name, told, behaviour_table(found, shares)))
+    return Section("saturation", title, lead, tuple(parts))
+
+
+def behaviour_table(found: tuple[SaturationEffects, ...], shares: dict[str, bool]) -> Table:
+    """Own and peers' effect of each share, with their sets."""
+    rows: list[Row] = []
+    for row in found:
+        share = shares[row.outcome]
+        for name, effect in (
+            (gettext("own: of one's own behaviour"), row.own),
+            (gettext("peers': of all friends' behaviour, on those beside them"), row.peers),
+        ):
+            if effect is None:
+                continue
+            if not computable(effect):
+                shown: tuple[str, ...] = (reason_words(effect), "", "")
+            else:
+                moved = " ".join(effect_with_limits(effect.moved, share=True))
+                shown = (moved, effect_with_limits(effect.effect, share)[0], set_text(effect.effect_set, share=share))
+            rows.append((metric_words(row.outcome), percent(row.share), name, *shown))
+        if row.beside_moved is not None:
+            moved = " ".join(effect_with_limits(row.beside_moved, share=True))
+            rows.append(
+                (metric_words(row.outcome), percent(row.share), gettext("moved beside nudged ones"), moved, "", "")
+            )
+    columns = (
+        gettext("outcome"),
+        gettext("share nudged"),
+        gettext("effect"),
+        gettext("did it more (own: units; peers': friends)"),
+        gettext("effect on the outcome"),
+        gettext("Anderson-Rubin set"),
+    )
+    note = gettext(
+        "The peers' effect is what friends do when all of them are moved. It takes for granted that friends' acts "
+        "don't change one's own act: “moved beside nudged ones” shows whether they do; then it holds both."
+    )
+    return Table(gettext("One's own behaviour, and that of friends"), columns, tuple(rows), note)
 
 
 def finding(found: tuple[SaturationEffects, ...], shares: dict[str, bool]) -> str:

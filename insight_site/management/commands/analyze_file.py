@@ -10,7 +10,6 @@ from django.utils import translation
 from rich.console import Console
 from rich.markup import escape
 
-from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Report
 from experiments.from_file.analyze import analyze_file
 from experiments.from_file.command_options import add_columns, design_of
@@ -71,7 +70,7 @@ class Command(BaseCommand):
 def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
-    out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
+    out.print(f"[bold]{escape(verdict.heading)}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
     out.print(escape(verdict_sentence(verdict)))
     for finding in report.health:

@@ -101,7 +101,8 @@ def _decided(record: DigestRecord) -> Iterator[DigestLine]:
     for row in record.decided:
         subject, code = find_subject(EXPERIMENT, str(row.experiment)), Code(row.verdict)
         if subject is not None:
-            yield DigestLine(subject.name, subject.path, code_words(code), SIGNS[code], LIGHTS[code])
+            words = code_words(code, whole_clusters=subject.whole_clusters)
+            yield DigestLine(subject.name, subject.path, words, SIGNS[code], LIGHTS[code])
 
 
 def _hands(record: DigestRecord) -> Iterator[DigestLine]:

@@ -115,7 +115,13 @@ def test_final__covers_the_truth_and_is_written_back(world: Simulation) -> None:
     assert [one.type for one in WebhookDelivery.objects.all()] == ["experiment.verdict"]
     body = json.loads(WebhookDelivery.objects.get().body)["data"]
     assert body.pop("decision").keys() == {"code", "ground", "variant"}
-    assert body == {"experiment": experiment.key, "analysis": row.pk, "verdict": row.verdict, "final": True}
+    assert body == {
+        "experiment": experiment.key,
+        "analysis": row.pk,
+        "verdict": row.verdict,
+        "final": True,
+        "estimand": "own",
+    }
 
 
 @pytest.mark.slow

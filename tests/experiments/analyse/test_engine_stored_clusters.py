@@ -57,11 +57,11 @@ def as_stored(units: dict[str, Any]) -> ClusterData:
     return ClusterData(make_cells(one_segment, segments=("",)), ("window:21-27",), {})
 
 
-@pytest.mark.parametrize("what", ["difference", "adjusted", "lift", "moments", "inequalities", "two_stage"])
+@pytest.mark.parametrize("what", ["difference", "adjusted", "lift", "moments", "two_stage"])
 def test_stored_pair__equals_that_of_a_file_with_the_same_units(what: str) -> None:
     units = clustered_units()
     one, other = (data.pair("window:21-27", 1) for data in (as_file(units), as_stored(units)))
-    options = {} if what in ("moments", "inequalities") else {"alpha": 0.05}
+    options = {} if what == "moments" else {"alpha": 0.05}
 
     ours, files = getattr(other, what)(**options), getattr(one, what)(**options)
 
@@ -69,8 +69,33 @@ def test_stored_pair__equals_that_of_a_file_with_the_same_units(what: str) -> No
     for name, value in vars(files).items():
         if isinstance(value, float) and name != "variance_reduction":
             assert getattr(ours, name) == pytest.approx(value, rel=1e-9), name
-    if what == "inequalities":
-        assert sorted(ours.p_values) == pytest.approx(sorted(files.p_values))
+
+
+def test_stored_pair__whole_clusters__ask_no_inequality_of_a_members_own_behaviour() -> None:
+    units = clustered_units()
+    for data in (as_file(units), as_stored(units)):
+        assert data.pair("window:21-27", 1).inequalities() == NotComputable(Reason.WHOLE_CLUSTERS)
+
+
+def test_stored_pair__inside_clusters__inequalities_equal_those_of_a_file() -> None:
+    """Units drawn one by one inside clusters: a file of them, and a stored plan with one share."""
+    units = clustered_units()
+    units["arm"] = np.random.default_rng(8).integers(0, 2, len(units["arm"]))
+    units["saturation_of"] = np.zeros(CLUSTERS, dtype=np.int64)
+    one_segment = {**units, "segment": np.zeros(len(units["arm"]), dtype=int)}
+    cells = make_cells(one_segment, segments=("",))
+    stored = ClusterData(cells, ("window:21-27",), {}, inside=(True,)).pair("window:21-27", 1)
+    file = as_file(units).pair("window:21-27", 1)
+
+    ours, files = stored.inequalities(), file.inequalities()
+
+    assert not stored.whole_clusters
+    assert not file.whole_clusters
+    assert computable(ours)
+    assert computable(files)
+    assert sorted(ours.p_values) == pytest.approx(sorted(files.p_values))
+    differences = [pair.difference(alpha=0.05) for pair in (stored, file)]
+    assert [vars(one)["estimate"] for one in differences] == pytest.approx([vars(differences[1])["estimate"]] * 2)
 
 
 def test_stored_levels_and_randomisation__equal_those_of_a_file() -> None:
@@ -100,7 +125,7 @@ def test_readout__of_clusters__counts_them_and_shows_no_error_of_units() -> None
     assert sum(found.sample_ratio.expected.values()) == pytest.approx(1)
     assert found.over_time[0].log_rank == NotComputable(Reason.CLUSTERED)
     assert found.arms_over_time[0].survival == NotComputable(Reason.CLUSTERED)
-    assert found.through[0].shares == NotComputable(Reason.CLUSTERED)
+    assert found.through[0].shares == NotComputable(Reason.WHOLE_CLUSTERS)
     assert "few_clusters" in {row.check for row in found.health}  # twenty of unequal size tell as much as fewer
     assert read(READOUT.store(found)) == found
     assert page.parts(found)
@@ -146,11 +171,11 @@ def test_saturations__direct_and_spillover_effects__are_found_and_shown() -> Non
         assert row.spillover.low < 0.05 < row.spillover.high
         assert row.total.estimate == pytest.approx(row.direct.estimate + row.spillover.estimate)
         assert (row.clusters, row.control_clusters) == (20, 20)
-    # The control of the verdict's comparison is the clusters in which nobody is nudged.
+    # The verdict's comparison is of units beside each other: what friends do cancels.
     outcome = found.report.outcomes[0]
-    assert outcome.values["control"].n == low.units[0]
-    assert outcome.comparisons[0].difference.estimate == pytest.approx(0.15, abs=0.05)
-    assert "saturation" in {part.slug for part in page.parts(found)}
+    assert outcome.values["control"].n == low.units[1] + high.units[1]
+    assert outcome.comparisons[0].difference.low < 0.10 < outcome.comparisons[0].difference.high
+    assert {"saturation", "own-and-peers"} <= {part.slug for part in page.parts(found)}
     assert document(found)["saturation"][0]["spillover"]["estimate"] == low.spillover.estimate
     assert read(READOUT.store(found)) == found
 

@@ -197,6 +197,18 @@ CASES = {
         Code.INCONCLUSIVE,
         "underpowered",
     ),
+    "causes, of whole clusters": (replace(NUDGED, cluster="guild"), Code.CAUSES, "whole_clusters"),
+    "harms, of whole clusters": (
+        replace(NUDGED, cluster="guild", effect_set=interval(-0.1, -0.03), narrow_set=interval(-0.09, -0.04)),
+        Code.HARMS,
+        "whole_clusters",
+    ),
+    # One who is moved may help several friends.
+    "more than one unit per user moved, of whole clusters": (
+        replace(NUDGED, cluster="guild", effect_set=interval(1.1, 4.0)),
+        Code.CAUSES,
+        "whole_clusters",
+    ),
     "causes, against a placebo": (replace(NUDGED, comparator="placebo"), Code.CAUSES, "behaviour"),
     "harms": (
         replace(NUDGED, difference=effect(-0.02, -0.03, -0.01), effect_set=interval(-0.1, -0.03)),

@@ -28,5 +28,5 @@ def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
     with translation.override(language):
         assert all(filled(reason_words(NotComputable(reason))) for reason in Reason)
         assert all(code_words(code) for code in Code)
-        for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
+        for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only", "whole_clusters"):
             assert filled(verdict.warning_sentence(code))
