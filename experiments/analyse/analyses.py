@@ -120,9 +120,20 @@ def request_due() -> int:
     return count
 
 
-def latest_analysis(experiment: Experiment) -> Analysis | None:
-    """The last good analysis: a failed one never takes the place of what is known."""
-    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk").first()
+def latest_analysis(experiment: Experiment, *, peeks: bool = True) -> Analysis | None:
+    """The last good analysis: a failed one never takes the place of what is known.
+
+    Args:
+        experiment: of which.
+        peeks: False for who may not read what a peek has shown.
+    """
+    rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk")
+    return (rows if peeks else rows.exclude(peek=True, final=False)).first()
+
+
+def is_peek(analysis: Analysis) -> bool:
+    """Whether it shows what nobody could read yet; a final one shows what everybody may."""
+    return analysis.peek and not analysis.final
 
 
 def has_final(experiment: Experiment) -> bool:

@@ -6,13 +6,14 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from experiments.analyse.latest_findings import history_of
 from experiments.api import analysis_serializers as shapes
-from experiments.api.base import Newest, asked
+from experiments.api.base import Newest, asked, may_peek
 from experiments.models import Analysis, Experiment
 from experiments.plan.mistakes import KEY
 from reporting.document import dump, outward
@@ -27,16 +28,32 @@ def experiment_of(key: str) -> Experiment:
     return get_object_or_404(Experiment, key=key)
 
 
-def whole(run: Analysis) -> Response:
-    """One analysis with its document, in English."""
-    from experiments.analyse.analyses import read_analysis
+def row_of(run: Analysis, *, peeks: bool) -> Any:
+    """One analysis without its document; what came of a peek is told to those alone who may peek."""
+    from experiments.analyse.analyses import is_peek
+
+    row = shapes.AnalysisSerializer(run).data
+    return {**row, "verdict": ""} if is_peek(run) and not peeks else row
+
+
+def whole(run: Analysis, *, peeks: bool) -> Response:
+    """One analysis with its document, in English.
+
+    Raises:
+        PermissionDenied: it is a peek, and the caller may read none (`peeks`).
+    """
+    from experiments.analyse.analyses import is_peek, read_analysis
     from experiments.report.stored_document import document
 
+    if is_peek(run) and not peeks:
+        raise PermissionDenied("This analysis is a peek: only a key that may peek reads it.", code="peek")
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):
         found: Any = {"unreadable": readout.sentence()}
     else:
         found = None if readout is None else document(readout)
+        if found is not None and not run.final and not peeks:  # a later analysis keeps the look of a peek
+            found["path"] = [look for look in found["path"] if not look["peeked"]]
     return Response({**shapes.AnalysisSerializer(run).data, "document": found})
 
 
@@ -51,7 +68,8 @@ class AnalysesView(APIView):
         """All analyses, the newest first, without their documents."""
         pages = self.pagination_class()
         page = pages.paginate_queryset(history_of(experiment_of(key)), request, view=self)
-        return pages.get_paginated_response(shapes.AnalysisSerializer(page, many=True).data)
+        peeks = may_peek(request)
+        return pages.get_paginated_response([row_of(run, peeks=peeks) for run in page or ()])
 
     @extend_schema(
         operation_id="experiments_analyses_create",
@@ -59,11 +77,15 @@ class AnalysesView(APIView):
         responses={202: shapes.AnalysisSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Ask for an analysis; a worker computes it. `peek` shows the outcome of a fixed plan before its time."""
+        """Ask for an analysis; a worker computes it. `peek` shows the outcome of a fixed plan before its time; a key
+        needs `outcomes:peek` for it.
+        """
         from experiments.analyse.analyses import request_analysis
 
-        experiment = experiment_of(key)
-        made = request_analysis(experiment=experiment, by=person(request), **asked(shapes.AskSerializer, request))
+        experiment, wanted = experiment_of(key), asked(shapes.AskSerializer, request)
+        if wanted.get("peek") and not may_peek(request):
+            raise PermissionDenied("This key may not do outcomes:peek.", code="peek")
+        made = request_analysis(experiment=experiment, by=person(request), **wanted)
         return Response(shapes.AnalysisSerializer(made).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -74,13 +96,14 @@ class LatestAnalysisView(APIView):
 
     @extend_schema(operation_id="experiments_analyses_latest", responses=shapes.WholeAnalysisSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """The last good analysis with its document; a failed one never takes its place."""
+        """The last good analysis that the caller may read, with its document; a failed one never takes its place."""
         from experiments.analyse.analyses import latest_analysis
 
-        run = latest_analysis(experiment_of(key))
+        experiment, peeks = experiment_of(key), may_peek(request)
+        run = latest_analysis(experiment, peeks=peeks) or latest_analysis(experiment)
         if run is None:
             raise Http404
-        return whole(run)
+        return whole(run, peeks=peeks)
 
 
 class AnalysisView(APIView):
@@ -91,7 +114,8 @@ class AnalysisView(APIView):
     @extend_schema(operation_id="experiments_analyses_retrieve", responses=shapes.WholeAnalysisSerializer)
     def get(self, request: Request, key: str, pk: int) -> Response:
         """One analysis with its document, or with the reason why there is none."""
-        return whole(get_object_or_404(Analysis, experiment=experiment_of(key), pk=pk))
+        run = get_object_or_404(Analysis, experiment=experiment_of(key), pk=pk)
+        return whole(run, peeks=may_peek(request))
 
 
 class CalibrationView(APIView):

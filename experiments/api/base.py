@@ -37,6 +37,14 @@ def account(request: Request) -> User | None:
     return None if made_by is None else User.objects.filter(pk=made_by).first()
 
 
+def may_peek(request: Request) -> bool:
+    """Whether this caller may read what a peek has shown: people as their permissions say, of keys those alone that may
+    peek.
+    """
+    caller = getattr(request._request, "caller", None)
+    return caller is None or caller.may("outcomes:peek")
+
+
 def agent(request: Request) -> str:
     """Name of the agent that asks through the door for agents; "" for people and programs."""
     return str(getattr(request._request, "agent", ""))

@@ -1,7 +1,7 @@
 """Tools about what came of an experiment: its health at any time, its outcome when the plan allows, and a peek.
 
-REST keeps the outcome lock. This door is narrower: while the outcome is locked it gives the fields that are named here
-and no others, and what a peek has shown is given to keys alone that may peek.
+REST keeps the outcome lock, and what a peek has shown from keys that may not peek. This door is narrower: while the
+outcome is locked it gives the fields that are named here and no others.
 """
 
 from insight_site.mcp.agent_caller import ToolRefusal
@@ -22,10 +22,7 @@ NOBODY_LOOKED = "Nothing has been analysed yet: analyses are made each night, or
 def list_analyses(asked: ToolCall) -> Json:
     """Analyses, the newest first; what came of a peek stands in none of them."""
     found: Json = ask(asked.who, asked.tool, "GET", _path(asked), query=paging(asked))
-    rows = [
-        {**{name: row[name] for name in ROW}, "verdict": None if _is_withheld(asked, row) else row["verdict"]}
-        for row in found["results"]
-    ]
+    rows = [{**{name: row[name] for name in ROW}, "verdict": row["verdict"] or None} for row in found["results"]]
     return {**found, "results": rows}
 
 
@@ -73,8 +70,6 @@ def _shown(asked: ToolCall) -> Json:
     """The analysis that this agent may read: the one it names, else the last good one that it may."""
     if asked["analysis"] is not None:
         run: Json = ask(asked.who, asked.tool, "GET", f"{_path(asked)}/{segment(asked['analysis'])}")
-        if _is_withheld(asked, run):
-            raise ToolRefusal("peek", "This analysis is a peek: only a key that may peek reads it.")
         return run
     try:
         run = ask(asked.who, asked.tool, "GET", f"{_path(asked)}/latest")
@@ -83,20 +78,7 @@ def _shown(asked: ToolCall) -> Json:
             ask(asked.who, asked.tool, "GET", f"experiments/{segment(asked['key'])}")  # which says when it isn't there
             raise ToolRefusal("nothing_analysed", NOBODY_LOOKED) from None
         raise
-    return run if not _is_withheld(asked, run) else _before_peeks(asked)
-
-
-def _before_peeks(asked: ToolCall) -> Json:
-    rows = ask(asked.who, asked.tool, "GET", _path(asked))["results"]
-    good = next((row for row in rows if row["status"] == "done" and not row["peek"]), None)
-    if good is None:
-        raise ToolRefusal("peek", "All that was analysed is a peek: only a key that may peek reads it.")
-    run: Json = ask(asked.who, asked.tool, "GET", f"{_path(asked)}/{good['id']}")
     return run
-
-
-def _is_withheld(asked: ToolCall, row: Json) -> bool:
-    return row["peek"] and not row["final"] and not asked.may(PEEK)
 
 
 def _document(run: Json) -> Json:

@@ -8,6 +8,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from experiments.models import Analysis
+from tests.experiments.api.make import Api
+from tests.experiments.make_locked import after_a_peek, keep
 from tests.experiments.make_readout import RUNNING, make_readout, started, stored
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +126,53 @@ def test_calibration__gives_trials_and_why_others_are_left_out(analyst: Client) 
     assert found["trials"][0]["promised"] == 0.4
     assert [(row["key"], row["why"]) for row in found["left_out"]] == [("two", "locked")]
     assert found["pooled"] == {"not_computable": "Too few experiments have tested a promise to pool them."}
+
+
+# ── Peeks, asked for by keys ──────────────────────────────────────────────────
+def test_peek__of_a_key_that_may_not_peek__is_not_read_anywhere() -> None:
+    row = stored(readout=make_readout(peek=True, **RUNNING))
+    Analysis.objects.filter(pk=row.pk).update(peek=True, verdict="CAUSES")
+    reader, peeker = Api("server", "reports:read"), Api("server", "reports:read", "outcomes:peek")
+
+    answers = [reader("GET", f"exp/analyses/{path}") for path in (row.pk, "latest")]
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "peek")] * 2
+    assert reader.ok("GET", "exp/analyses")["results"][0]["verdict"] == ""
+    assert peeker.ok("GET", "exp/analyses")["results"][0]["verdict"] == "CAUSES"
+    assert peeker.ok("GET", "exp/analyses/latest")["document"]["report"] is not None
+
+
+def test_latest__for_a_key_that_may_not_peek__is_the_last_that_is_none(analyst: Client) -> None:
+    good = stored(readout=make_readout(**RUNNING))
+    row = stored_again(good, make_readout(peek=True, **RUNNING), peek=True)
+
+    assert Api("server", "reports:read").ok("GET", "exp/analyses/latest")["id"] == good.pk
+    assert analyst.get("/api/v1/experiments/exp/analyses/latest").json()["id"] == row.pk
+
+
+def test_path__after_a_peek__keeps_its_look_for_who_may_peek(analyst: Client) -> None:
+    row = stored(key="after", readout=after_a_peek("after")[0])
+
+    shown = analyst.get(f"/api/v1/experiments/after/analyses/{row.pk}").json()["document"]
+    kept = Api("server", "reports:read").ok("GET", f"after/analyses/{row.pk}")["document"]
+
+    assert any(look["peeked"] for look in shown["path"])
+    assert not any(look["peeked"] for look in kept["path"])
+    assert kept["peeked"] is True
+
+
+def test_ask__for_a_peek_by_a_key_without_the_scope__is_refused() -> None:
+    started()
+
+    answers = [
+        Api("admin", "admin:*", *more)("POST", "exp/analyses", {"peek": True}) for more in ((), ("outcomes:peek",))
+    ]
+
+    assert [one.status_code for one in answers] == [403, 202]
+
+
+def stored_again(before: Analysis, readout: Any, *, peek: bool) -> Analysis:
+    """One more analysis of the same experiment."""
+    row = Analysis.objects.create(experiment=before.experiment, status="done", peek=peek, inputs=before.inputs)
+    keep(row, readout)
+    return row
