@@ -31,16 +31,19 @@ PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}
 SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
     "server": (
-        *("assign:read", "config:read", "events:write", "segments:read", "reports:read"),
+        *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
         *("plans:draft", "studies:start", "outcomes:peek"),  # of agents, at their own door (insight_site.mcp)
     ),
     "admin": (
-        *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "metrics:read", "admin:*"),
+        *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
+        *("metrics:read", "admin:*"),
         *("privacy:read", "privacy:write"),
         *("plans:draft", "studies:start", "outcomes:peek"),
         "users:write",  # not part of admin:*: who may end accounts is another question than who may plan experiments
     ),
 }
+# Who knows each unit's arm and may have something computed could mark the arms and ask how the marked ones did.
+ASSIGNMENTS, COMPUTES = "assignments:read", ("plans:draft", "studies:start")
 # What a person must be allowed to do to hand it to a key: else whoever issues keys could make themselves an Admin.
 NEEDS = {
     "users:write": "auth.change_user",
@@ -87,11 +90,13 @@ def issue_key(
         The row, and the key itself: it is known only now and must be shown once.
 
     Raises:
-        ValueError: for a scope that this kind of key may not have.
+        ValueError: for a scope that this kind of key may not have, or for two that no key may have together.
     """
     wanted = sorted(set(scopes))
     if refused := [scope for scope in wanted if scope not in SCOPES[kind]]:
         raise ValueError(f"a {kind} key may not have the scope {refused[0]}")
+    if other := beside_assignments(wanted):
+        raise ValueError(f"a key with {other} may not have the scope {ASSIGNMENTS}")
     token = secrets.token_urlsafe(32)
     marked = other_than_production()
     key = PREFIXES[kind] + (f"{marked}_" if marked else "") + token
@@ -115,6 +120,12 @@ def issue_key(
 def beyond(user: Any, scopes: Iterable[str]) -> list[str]:
     """Those of the scopes that this person may give no key."""
     return [scope for scope in scopes if scope in NEEDS and not user.has_perm(NEEDS[scope])]
+
+
+def beside_assignments(scopes: Iterable[str]) -> str:
+    """The first of the scopes that no key may have together with that of the assignments; "" without both."""
+    given = set(scopes)
+    return next((scope for scope in COMPUTES if scope in given and ASSIGNMENTS in given), "")
 
 
 def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, str]:

@@ -117,6 +117,10 @@ RULES: dict[str, Rule] = {
     "users_api:*": Rule("management", "users:write", session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "experiments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    # Who met which arm is more than a report: beside what computes, it opens a locked outcome.
+    "experiments_api:experiment-assignments": Rule(
+        "management", "assignments:read", write_scope="admin:*", session=True
+    ),
     **{
         f"experiments_api:webhookendpoint-{name}": Rule("management", "admin:*", session=True)
         for name in ("list", "detail", "rotate", "deliveries")  # addresses of other systems are not for every reader

@@ -56,6 +56,9 @@ class ApiKeyForm(Base):
         if refused := [scope for scope in data.get("scopes", []) if scope not in allowed]:
             text = _("A key of this kind may not have the scope %(scope)s.")
             self.add_error("scopes", forms.ValidationError(text, params={"scope": refused[0]}))
+        if other := keys.beside_assignments(data.get("scopes", [])):
+            text = _("A key with the scope %(scope)s may not read assignments too: it could compute a locked outcome.")
+            self.add_error("scopes", forms.ValidationError(text, params={"scope": other}))
         if refused := keys.beyond(self.person, data.get("scopes", [])):
             text = _("Only who may do it themselves can give a key the scope %(scope)s.")
             self.add_error("scopes", forms.ValidationError(text, params={"scope": refused[0]}))

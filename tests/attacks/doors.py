@@ -11,8 +11,8 @@ from insight_site.access import keys
 
 
 def key_of(kind: str, *, source: str = "app", **options: Any) -> str:
-    """A key with every scope that its kind may have."""
-    given: dict[str, Any] = {"scopes": keys.SCOPES[kind], **options}
+    """A key with every scope that its kind may have, but those of agents beside the assignments."""
+    given: dict[str, Any] = {"scopes": set(keys.SCOPES[kind]) - set(keys.COMPUTES), **options}
     row, _ = Source.objects.get_or_create(name=source)
     return keys.issue_key(name=kind, source=row, kind=kind, **given)[1]
 

@@ -174,11 +174,11 @@ def clients() -> dict[str, Client]:
 
 
 def all_keys() -> dict[str, str]:
-    """A key of each kind with all that it may have."""
+    """A key of each kind with all that it may have, but those of agents beside the assignments."""
     source, _ = Source.objects.get_or_create(name="app")
+    given = {kind: set(keys.SCOPES[kind]) - set(keys.COMPUTES) for kind in KEYS}
     return {
-        kind: keys.issue_key(name=kind, source=source, kind=kind, scopes=keys.SCOPES[kind], rate=10**6)[1]
-        for kind in KEYS
+        kind: keys.issue_key(name=kind, source=source, kind=kind, scopes=given[kind], rate=10**6)[1] for kind in KEYS
     }
 
 

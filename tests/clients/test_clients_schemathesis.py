@@ -23,10 +23,11 @@ CHECKS = (
 KEYS = """
 import json
 from events.models import Source
-from insight_site.access.keys import SCOPES, issue_key
+from insight_site.access.keys import COMPUTES, SCOPES, issue_key
 source, _ = Source.objects.get_or_create(name="schemathesis")
 rest = {"name": "t", "source": source, "rate": 10**9}
-print(json.dumps([issue_key(kind=kind, scopes=SCOPES[kind], **rest)[1] for kind in ("admin", "client")]))
+print(json.dumps([issue_key(kind=kind, scopes=set(SCOPES[kind]) - set(COMPUTES), **rest)[1]
+                  for kind in ("admin", "client")]))
 """
 ROWS = """
 from aha.moments.promote import create_moment

@@ -18,9 +18,10 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", SECTION[1] if SECTION else "", re.D
 KEYS = """
 import json
 from events.models import Source
-from insight_site.access.keys import SCOPES, issue_key
+from insight_site.access.keys import COMPUTES, SCOPES, issue_key
 source, _ = Source.objects.get_or_create(name="readme")
-print(json.dumps({name: issue_key(name=name, source=source, kind=kind, scopes=SCOPES[kind])[1] for name, kind in
+scopes = {kind: set(given) - set(COMPUTES) for kind, given in SCOPES.items()}
+print(json.dumps({name: issue_key(name=name, source=source, kind=kind, scopes=scopes[kind])[1] for name, kind in
                   (("INSIGHT_KEY", "server"), ("INSIGHT_CLIENT_KEY", "client"), ("INSIGHT_ADMIN_KEY", "admin"))}))
 """
 ROWS = """

@@ -29,7 +29,7 @@ class Api:
 
     def __init__(self, kind: str = "admin", *scopes: str) -> None:
         source, _ = Source.objects.get_or_create(name="app")
-        wanted = scopes or ("admin:*", "reports:read")
+        wanted = scopes or ("admin:*", "reports:read", "assignments:read")
         self.key = issue_key(name="k", source=source, kind=kind, scopes=wanted)[1]
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:

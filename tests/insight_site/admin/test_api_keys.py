@@ -1,10 +1,13 @@
 """The admin actions on keys: create a successor, revoke; by whom they may be called."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -12,6 +15,7 @@ from django.utils import timezone
 from events.models import Source
 from insight_site.access import keys
 from insight_site.models import ApiKey
+from tests.experiments.make_readout import started
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/insight_site/apikey/"
@@ -126,3 +130,52 @@ def test_service_owner__cannot_give_a_key_what_only_an_admin_may_do(scope: str) 
         act(client, "create_successor", row)
 
         assert ApiKey.objects.exclude(pk=row.pk).count() == made, role
+
+
+# ── Assignments ───────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("other", ["plans:draft", "studies:start"])
+def test_key__that_has_things_computed__may_not_read_assignments(admin_client: Client, other: str) -> None:
+    source, _ = Source.objects.get_or_create(name="app")
+    scopes = ["reports:read", "assignments:read", other]
+
+    with pytest.raises(ValueError, match="assignments:read"):
+        keys.issue_key(name="x", source=source, kind="server", scopes=scopes)
+    page = admin_client.post(f"{LIST}add/", {"name": "x", "source": source.pk, "kind": "server", "scopes": scopes})
+
+    assert f"A key with the scope {other} may not read assignments too" in page.content.decode()
+    assert not ApiKey.objects.exists()
+
+
+def test_assignments__by_keys__need_their_own_scope() -> None:
+    started("guild")
+    source, _ = Source.objects.get_or_create(name="app")
+
+    def status(*scopes: str) -> int:
+        key = keys.issue_key(name="x", source=source, kind="server", scopes=scopes)[1]
+        headers = {"Authorization": f"Bearer {key}"}
+        return Client().get("/api/v1/experiments/guild/assignments", headers=headers).status_code
+
+    assert [status("reports:read"), status("assignments:read")] == [403, 200]
+
+
+def test_upgrade__keeps_assignments_of_readers_and_names_those_that_compute() -> None:
+    source, _ = Source.objects.get_or_create(name="app")
+    given = {
+        "reader": ["reports:read"],
+        "sender": ["events:write"],
+        "drafter": ["reports:read", "plans:draft"],
+        "starter": ["reports:read", "studies:start"],
+        "gone": ["reports:read"],
+    }
+    for name, scopes in given.items():
+        row, _ = keys.issue_key(name=name, source=source, kind="server", scopes=scopes)
+        if name == "gone":
+            keys.revoke_key(row=row)
+
+    migration = importlib.import_module("insight_site.migrations.0020_scope_of_assignments")
+    with structlog.testing.capture_logs() as lines:
+        migration.keep_assignments(apps, None)
+
+    kept = {row.name for row in ApiKey.objects.all() if "assignments:read" in row.scopes}
+    assert kept == {"reader"}
+    assert [re.sub(r" .*", "", name) for name in lines[0]["keys"]] == ["drafter", "starter"]
