@@ -36,6 +36,7 @@ class ExperimentsConfig(AppConfig):
         Task("experiments.tasks.note_rollout_steps", QUICK),
         Task("experiments.tasks.look_at_certificates", QUICK, seconds=1200),
     )
+    locked_arms = "experiments.analyse.locked_arms.locked_arms"
     retention_holds = (
         "experiments.standing.needed_events.needed_events",
         "experiments.standing.needed_readings.needed_readings",

@@ -12,10 +12,13 @@ from aha.explore import members as segment_members
 from aha.explore import queries
 from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, Question, can_judge
 from aha.explore.retention_columns import columns
+from events.arm_marks import Did, of_metric, of_start, refuse_arm_marks
 from events.metrics import MinEvents, Survival, outcome_window
 from events.prepared.opened import Prepared, Stop, kept_folder, prepared
+from events.windows import first_days
 from runs.progress import Progress
 from runs.refusals import Refused
+from segments.published.segment_marks import of_segments
 
 SCHEMA = 1  # of kept answers
 MOST_COHORTS = 26
@@ -33,6 +36,7 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
         Cancelled: `stop` was asked.
     """
     with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as asked:
+        _refuse_marks(question)  # also where an answer is kept: an experiment may have started since
         members_of = _version_of_members(question)
         key = hashlib.sha256(f"{SCHEMA} {question.key()} {members_of}".encode()).hexdigest()[:24]
         place = kept_folder(asked.numbers) / f"{key}.json"
@@ -46,6 +50,25 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
         part.write_text(json.dumps(found), encoding="utf-8")
         part.replace(place)
         return found
+
+
+def _refuse_marks(question: Question) -> None:
+    """The gate of the outcome lock: of the store itself, since arms stand in properties."""
+    days, start = first_days(question.days), question.signup
+    behaviour = [question.parsed_behaviour] if question.behaviour else []
+    refuse_arm_marks(
+        {
+            "signup": of_start(start),
+            "retention": () if question.definition is None else of_metric(question.definition, start),
+            "behaviour": [
+                *(Did(one, start, days, question.times) for one in behaviour),
+                *(Did(one, start) for one in behaviour),
+            ],
+            "steps": [Did(step, start, days) for step in question.parsed_steps],
+            "segment": of_segments(*segment_members.named(question.segment)) if question.segment else (),
+        },
+        day_mode=question.day_mode,
+    )
 
 
 def _version_of_members(question: Question) -> str:

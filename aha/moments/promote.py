@@ -13,6 +13,7 @@ from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, read_finding, write_finding
 from aha.moments.kept_reach import ask_for_count
+from aha.moments.moment_marks import refuse_moment_marks
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
@@ -105,6 +106,7 @@ def create_moment(
         retention=retention,
         created_by=by,
     )
+    refuse_moment_marks(moment)
     moment.full_clean()
     moment.save()
     ask_for_count(moment)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from aha.models import AhaMoment
+from aha.moments.moment_marks import refuse_moment_marks
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study import queries
 from aha.study.report_columns import wilson_interval
@@ -24,6 +25,7 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
     with questions(day_mode=mode) as asked:
         asked.need_event(moment.signup_event, "--signup-event")
+        refuse_moment_marks(moment, asked)
         users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
         behaviour = parse_behaviour(moment.behaviour)
         table = queries.reached_by_week(asked.log, users, asked.basis, behaviour, days=moment.days, times=moment.times)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from aha.models import Study
+from events.arm_marks import of_start, refuse_arm_marks
 from events.asking import questions
 from events.catalogue.listing import catalogue
 from events.counting import queries
@@ -57,6 +58,7 @@ def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:
     """
     with questions(day_mode="calendar") as asked:
         asked.need_event(signup)
+        refuse_arm_marks({"": of_start(signup)}, store=asked)
         today = asked.basis.clock.local_date(asked.basis.data_end)
         first = today - timedelta(days=today.weekday() + 7 * WEEKS)
         users = queries.cohort(asked.log, signup, asked.basis, first=first)

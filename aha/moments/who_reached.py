@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from aha.models import AhaMoment
+from aha.moments.moment_marks import refuse_moment_marks
 from aha.study import queries
 from events.asking import questions
 from events.counting import queries as events_queries
@@ -33,6 +34,7 @@ def who_reached(moment: AhaMoment, standing: Reach) -> set[str]:
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
     with questions(day_mode=mode) as asked:
         asked.need_event(moment.signup_event, "--signup-event")
+        refuse_moment_marks(moment, asked)
         users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
         behaviour = parse_behaviour(moment.behaviour)
         table = queries.standing_of_units(

@@ -7,6 +7,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from aha.questions.objections import Objection
+from aha.study.gather import refuse_marks
 from aha.study.null import LEAST_UNITS
 from aha.study.population import restriction_of
 from aha.study.question import MAX_BEHAVIOURS, Inputs
@@ -151,6 +152,7 @@ def _outside(inputs: Inputs) -> int | None:
     members = restriction_of(inputs).members or {}
     first, last = inputs.dates
     with questions(day_mode=inputs.day_mode) as asked:
+        refuse_marks(asked, inputs)
         users = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
         mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
         known = asked.warehouse.arrow(asked.warehouse.named(mature))

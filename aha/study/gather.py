@@ -19,17 +19,19 @@ from aha.study.early.parts import COUNTED
 from aha.study.early.units import KEY, eligible_units, users_table
 from aha.study.grid import codes
 from aha.study.hold_out import hashes, sample
-from aha.study.population import Restriction
+from aha.study.population import Restriction, segments_named
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
 from aha.study.report_columns import Dates, who_counts
 from aha.study.window_guard import Windows, valid_windows
+from events.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions
 from events.counting import queries as events_queries
 from events.metrics import Behaviour, parse_behaviour
 from events.schema import EXPOSURE_EVENTS
-from events.windows import Window
+from events.windows import Window, first_days
 from runs.progress import Early, Progress, silent, unseen
+from segments.published.segment_marks import of_segments
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -39,7 +41,10 @@ CURVE_DAYS = 60
 
 
 def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
-    """What to count, and how many event names are left out: those that the fewest units did."""
+    """What to count, and how many event names are left out: those that the fewest units did.
+
+    Of names that nobody listed those that tell the arms of a locked experiment apart are left out, as exposures are.
+    """
     if inputs.behaviours:
         return inputs.listed, 0
     names = events_queries.event_names(questions.log)
@@ -49,9 +54,37 @@ def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour
         found = [Behaviour(str(name)) for name in ordered.event if name in known]
     else:
         found = [Behaviour(name) for name in known]
-    shown = tuple(sorted(found[:MAX_BEHAVIOURS], key=str))
+    counted = {behaviour: _within(behaviour, inputs) for behaviour in found[:MAX_BEHAVIOURS]}
+    marks = arm_marks((one for some in counted.values() for one in some), store=questions)
+    shown = tuple(sorted((one for one, some in counted.items() if marks.keys().isdisjoint(some)), key=str))
     extra = tuple(b for b in map(parse_behaviour, inputs.inert) if b not in shown)
     return (*shown, *extra), max(len(found) - MAX_BEHAVIOURS, 0)
+
+
+def refuse_marks(questions: Questions, inputs: Inputs) -> None:
+    """The gate of the outcome lock, for a study.
+
+    Raises:
+        Refused: naming the option of what would tell the arms of a locked experiment apart.
+    """
+    segment = () if inputs.segment is None else of_segments(*segments_named(inputs.segment))
+    refuse_arm_marks(
+        {
+            "signup-event": of_start(inputs.signup_event),
+            "retention": of_metric(inputs.definition, inputs.signup_event),
+            "behaviours": [one for behaviour in _named(inputs) for one in _within(behaviour, inputs)],
+            "segment": segment,
+        },
+        store=questions,
+    )
+
+
+def _named(inputs: Inputs) -> tuple[Behaviour, ...]:
+    return tuple(map(parse_behaviour, (*inputs.behaviours, *inputs.inert)))
+
+
+def _within(behaviour: Behaviour, inputs: Inputs) -> list[Did]:
+    return [Did(behaviour, inputs.signup_event, first_days(days)) for days in inputs.days]
 
 
 def gather(
@@ -74,8 +107,9 @@ def gather(
         early: told the counts as soon as they are known.
 
     Raises:
-        Refused: when no unit is eligible.
+        Refused: when no unit is eligible, and as `refuse_marks`.
     """
+    refuse_marks(questions, inputs)
     windows, basis = valid_windows(inputs.days, inputs.definition, gap=inputs.gap), questions.basis
     behaviours, left_out = behaviours_of(questions, inputs)
     if early is not unseen and questions.events > most_units:  # users are no more than events

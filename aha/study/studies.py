@@ -12,7 +12,7 @@ from aha.evidence.past.knowledge import knowledge
 from aha.headline import HEADLINE, headline_of
 from aha.models import Study
 from aha.study.discover import study as compute
-from aha.study.gather import check_population, gather
+from aha.study.gather import check_population, gather, refuse_marks
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
@@ -129,6 +129,7 @@ def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> N
         narrow = [one for one in behaviours if one.where is not None or one.distinct is not None]
         for one in never_done(asked, narrow):  # an unknown property or value would be a study of zeros
             raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
+    refuse_marks(asked, inputs)
     check_population(asked, inputs, restriction)
 
 

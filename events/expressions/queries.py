@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from events.counting.properties import property_text
@@ -21,9 +22,25 @@ def selected(events: ir.Table, users: ir.Table, expression: Expression, basis: B
     It sees these units' events of its window before the data's end, and none that say that a unit met its variant:
     `day` and `seconds` count from the unit's anchor. Properties are read here, so that no engine's JSON enters.
     """
-    import ibis
-    import ibis.expr.operations as ops
+    found = checked(expression.sql)
+    seen, name = _seen(events, users, expression, basis)
+    sql = found.sql(dialect=basis.dialect, table=name, window=expression.window)
+    return _asked(seen, name, sql, {VALUE: "float64"})
 
+
+def comparing(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> tuple[ir.Table, int]:
+    """What each comparison of an SQL metric says by itself: ``user_id, c_0, c_1, …``, 1 or 0, and how many there are.
+
+    It sees what `selected` sees; a unit without any such event has no row.
+    """
+    found = checked(expression.sql)
+    seen, name = _seen(events, users, expression, basis)
+    sql, number = found.comparisons(dialect=basis.dialect, table=name, window=expression.window)
+    return _asked(seen, name, sql, {f"c_{at}": "int64" for at in range(number)}), number
+
+
+def _seen(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> tuple[ir.Table, str]:
+    """The events that the SELECT may see, and a name for them."""
     found = checked(expression.sql)
     log = in_window(since_anchor(events.filter(~events.event.isin(EXPOSURE_EVENTS)), users, basis), expression.window)
     seconds = log.time.epoch_seconds().cast("int64") - log.anchor.epoch_seconds().cast("int64")
@@ -33,9 +50,14 @@ def selected(events: ir.Table, users: ir.Table, expression: Expression, basis: B
     numbers = {f"number_{at}": amount(log, name, basis) for at, name in enumerate(found.numbers)}
     seen = log.select(UNIT, "event", day=log.day.cast("float64"), seconds=seconds.cast("float64"), **texts, **numbers)
     # One name for one table, whoever asks again: two different ones must never share it.
-    name = f"seen_{hash(seen.op()) & (2**64 - 1):x}"
-    sql = found.sql(dialect=basis.dialect, table=name, window=expression.window)
-    schema = ibis.schema({UNIT: seen[UNIT].type(), VALUE: "float64"})
+    return seen, f"seen_{hash(seen.op()) & (2**64 - 1):x}"
+
+
+def _asked(seen: ir.Table, name: str, sql: str, columns: Mapping[str, str]) -> ir.Table:
+    import ibis
+    import ibis.expr.operations as ops
+
+    schema = ibis.schema({UNIT: seen[UNIT].type(), **columns})
     return ops.SQLStringView(parent=seen.alias(name).op(), query=sql, schema=schema).to_expr()
 
 

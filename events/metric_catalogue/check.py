@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.contrib.auth.models import User
 
+from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.catalogue.refresh import ready_catalogue
 from events.metric_catalogue.check_report import CheckReport, PastWeek
@@ -106,10 +107,11 @@ def check_metric(
         progress: hears how far it is.
 
     Raises:
-        Refused: the definition has no number per unit.
+        Refused: the definition has no number per unit, or would tell the arms of a locked experiment apart.
     """
     _refuse_survival(facts)
     definition = facts.read()
+    refuse_arm_marks({"": (*of_start(signup_event), *of_metric(definition, signup_event))}, store=asked)
     end = _midnight(asked.basis.data_end - timedelta(days=days_needed(definition)), asked.basis.clock.time_zone)
     past = _past(asked, definition, signup_event, end, weeks)
     progress("splits", 0.3)

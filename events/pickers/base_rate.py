@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from events import store
+from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import questions
 from events.counting import queries
 from events.counting.day_bits import active_on
@@ -75,11 +76,15 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
     """Base rate and curve of a retention, some minutes old at most.
 
     Raises:
-        Refused: the retention can't be read or has no fixed window, or there are no events.
+        Refused: the retention can't be read or has no fixed window, there are no events, or it would tell the arms of
+            a locked experiment apart.
     """
     definition = parse_retention(asked_for.retention)
     if isinstance(definition, Survival):
         raise Refused("The time until users leave is a curve and has no single share.", at="retention")
+    start = asked_for.signup_event
+    marks = {"signup-event": of_start(start), "retention": of_metric(definition, start)}
+    refuse_arm_marks(marks, day_mode=asked_for.day_mode)
     key = f"pick.rate:{hashlib.sha256(repr(asked_for).encode()).hexdigest()}"
     found: BaseRate | None = cache.get(key)
     if found is None:

@@ -15,6 +15,7 @@ from experiments.plan.earlier.earlier_users import predictor_for
 from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Refusal, Status, refusals, target, words
+from experiments.plan.plan_marks import refuse_plan_marks
 from experiments.plan.registered.register import register
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
@@ -52,6 +53,7 @@ def move(
     predictor, caps = None, {}
     if action is Action.START:  # asked before the row is locked: other writers needn't wait for the warehouse
         predictor = _predictor(key, without_review)
+        _refuse_marks(key)
         caps = measured_caps(Experiment.objects.filter(key=key).first() or Experiment())
     try:
         return _moved(key, action, by, why, predictor, caps, without_review)
@@ -61,6 +63,13 @@ def move(
         if not found:
             raise
         raise Refused(found) from None
+
+
+def _refuse_marks(key: str) -> None:
+    """Before the start of a plan that could start."""
+    experiment = Experiment.objects.select_related("moment", "layer", "holdout").filter(key=key).first()
+    if experiment is not None and not _refusals(experiment, Action.START, ""):
+        refuse_plan_marks(experiment)
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """The size of an experiment from live counts: how many units come, how many stay, how many it needs (METHODS 4.10)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import sqrt
@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from aha.models import AhaMoment
+from events.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
@@ -115,7 +116,8 @@ def base_rate_and_inflow(
         cluster: property of events that names a unit's cluster: also measure their sizes and how alike their units are.
 
     Raises:
-        Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
+        Refused: a metric that can't be read or has no window, an unknown event, no events, less than four weeks,
+            or what would tell the arms of a locked experiment apart.
     """
     definition = parse_metric(metric)
     refuse_exposures(metric, signup_event, *(margins or {}), moment.behaviour if moment else "")
@@ -127,6 +129,7 @@ def base_rate_and_inflow(
     with questions() as asked:
         if signup_event != ANY_EVENT:
             asked.need_event(signup_event, where="signup_event")
+        refuse_arm_marks({"": _asks((metric, *(margins or {})), signup_event, moment)}, store=asked)
         complete = asked.basis.data_end - timedelta(days=needed)
         who = signup_event if new_only else ANY_EVENT
         definition = fixed_now(asked, definition, who)
@@ -144,6 +147,13 @@ def base_rate_and_inflow(
     found = tuple(one for one in watched if one is not None)
     days = timedelta(days=1)
     return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, found, law)
+
+
+def _asks(metrics: Iterable[str], start: str, moment: AhaMoment | None) -> list[Condition]:
+    found = [*of_start(start), *(one for text in metrics for one in of_metric(parse_metric(text), start))]
+    if moment is not None:
+        found.append(Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times))
+    return found
 
 
 def _outcomes(

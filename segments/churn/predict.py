@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from events.arm_marks import of_metric, refuse_arm_marks
 from events.asking import questions
 from events.counting import queries
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
@@ -21,6 +22,7 @@ from segments.churn.payload_versions import CHURN
 from segments.churn.result import ChurnResult
 from segments.models import ChurnRun, Membership, Segment
 from segments.published.fitted_model import fitted_of
+from segments.published.segment_marks import of_segments
 from segments.search.features import Floats, UnitTable
 from segments.search.gather import read_units
 from segments.search.question import Inputs
@@ -95,6 +97,8 @@ def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
     behaviours = None if fitted is None else fitted.preparation.behaviours
     members = set(run.segment.members.values_list("unit", flat=True))
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
+        outcome_asks = of_metric(parse_retention(run.inputs["retention"]), inputs.signup_event)
+        refuse_arm_marks({"": (*of_segments(version, [run.segment]), *outcome_asks)}, store=asked)
         table = read_units(asked, inputs, behaviours)
         table = table.take(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
         users = queries.cohort(asked.log, inputs.signup_event, asked.basis)

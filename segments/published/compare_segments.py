@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from events.arm_marks import refuse_arm_marks
 from events.asking import questions
 from reporting.document import load
 from runs.perform import enqueue, perform
@@ -19,6 +20,7 @@ from segments.models import ComparisonRun, Segment, SegmentVersion
 from segments.published.fitted_model import fitted_of
 from segments.published.payload_versions import COMPARISON
 from segments.published.run_results import ComparisonResult
+from segments.published.segment_marks import of_segments
 from segments.search.composition import find_drivers
 from segments.search.gather import read_units
 from segments.search.question import Inputs
@@ -59,6 +61,9 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
     fitted = fitted_of(version)
     behaviours = None if fitted is None else fitted.preparation.behaviours
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
+        refuse_arm_marks(
+            {"": [c for one in (run.first, run.second) for c in of_segments(one.version, [one])]}, store=asked
+        )
         table = read_units(asked, inputs, behaviours)
     groups = []
     for segment in (run.first, run.second):

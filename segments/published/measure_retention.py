@@ -5,11 +5,13 @@ from typing import Any
 
 from django.conf import settings
 
+from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import questions
 from events.counting import queries
 from events.metrics import Survival, outcome_window, parse_retention
 from runs.refusals import Refused
 from segments.models import SegmentVersion
+from segments.published.segment_marks import of_segments
 
 USUAL = "window:21-27"  # where a version names none: what the forms of this site begin with
 
@@ -23,7 +25,7 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
 
     Returns:
         By the segment's pk, as `Segment.stayed` keeps it: ``count`` of ``n``, and the ``retention``. Empty where the
-        log can't be asked.
+        log can't be asked, and where it would tell the arms of a locked experiment apart.
     """
     text = version.inputs.get("retention") or USUAL
     definition = parse_retention(text)
@@ -31,7 +33,10 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
     try:
         mode = version.inputs.get("day_mode", "rolling")
         with questions(day_mode=mode, memory=settings.SEGMENTS_MEMORY) as asked:
-            users = queries.cohort(asked.log, version.inputs.get("signup_event", "signup"), asked.basis)
+            start = version.inputs.get("signup_event", "signup")
+            asks = (*of_start(start), *of_metric(definition, start), *of_segments(version, version.segments.all()))
+            refuse_arm_marks({"": asks}, store=asked)
+            users = queries.cohort(asked.log, start, asked.basis)
             if not isinstance(definition, Survival):
                 users = users.filter(queries.mature(users, outcome_window(definition)))
             question = queries.retention(asked.log, users, asked.basis, definition).select("user_id", "retained")

@@ -28,7 +28,7 @@ def publish_rule(
     """
     parsed = parse_rule(rule)
     refuse_exposures(rule, signup_event)
-    evaluate_rule(parsed, signup_event)  # refuses unknown events before anything is written
+    evaluate_rule(parsed, signup_event)  # refuses unknown events, and marks of arms, before anything is written
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)
         version = SegmentVersion.objects.create(

@@ -10,11 +10,13 @@ from threading import Lock
 
 from django.conf import settings
 
+from events.arm_marks import refuse_arm_marks
 from events.catalogue.listing import catalogue
 from events.models import Flush, UnitTraits
 from events.prepared.opened import Stop
 from segments.published.quick_facts import read_quickly
 from segments.published.rule_members import RuleFacts, read_facts
+from segments.published.segment_marks import of_rule
 from segments.rules import Rule, is_live, members, needs
 from segments.search.leaving import Share, rate
 
@@ -55,7 +57,8 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
         asker: who waits for the answer; a newer question of theirs ends this one.
 
     Raises:
-        Refused: no event yet, or an event that the log doesn't have.
+        Refused: no event yet, an event that the log doesn't have, or a condition that would tell the arms of a locked
+            experiment apart.
         Cancelled: they asked anew.
     """
     stop = Stop()
@@ -63,6 +66,7 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
     if asker:
         _asking[asker] = stop
     wanted = needs(rule)
+    refuse_arm_marks({"": of_rule(rule, signup_event)})
     try:
         with _lock:  # two questions must not fill the same facts
             stop.check()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from events.arm_marks import refuse_arm_marks
 from events.asking import Questions, questions
 from events.counting import queries
 from events.models import UnitTraits
@@ -14,6 +15,7 @@ from events.outbox.ownership import StoreRefused
 from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
+from segments.published.segment_marks import of_rule
 from segments.rules import FEATURES, BehaviourCount, Feature, Needs, Rule, Subject, Trait, members, needs, parse_rule
 from segments.search import queries as own
 
@@ -31,7 +33,12 @@ def rule_places(version: SegmentVersion) -> Iterator[tuple[str, int | None, str]
 
 
 def evaluate_rule(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
-    """All units, and whether the rule holds for each."""
+    """All units, and whether the rule holds for each.
+
+    Raises:
+        Refused: as `read_facts`, and for a condition that would tell the arms of a locked experiment apart.
+    """
+    refuse_arm_marks({"": of_rule(rule, signup_event)})
     facts = read_facts(RuleFacts(signup_event), needs(rule))
     units, columns = facts.columns(needs(rule))
     return units, members(rule, columns, units=len(units))

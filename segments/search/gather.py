@@ -1,9 +1,11 @@
 """What units did, as arrays: the warehouse's answers put into the order of the units."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from events.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions
 from events.counting import queries
 from events.metrics import Active, Behaviour, Retention, Survival, outcome_window, parse_behaviour
@@ -35,6 +37,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
     """
     asked.need_event(inputs.signup_event, "--signup-event")
+    refuse_marks(asked, inputs)
     first, last = inputs.dates
     everybody = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
     signed_up = int(asked.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
@@ -83,6 +86,26 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
     return whole_table(numbers, activity, counts.whole, list(map(str, chosen)), inputs.window)
 
 
+def refuse_marks(asked: Questions, inputs: Inputs) -> None:
+    """The gate of the outcome lock, for a segmentation.
+
+    Raises:
+        Refused: naming the option of what would tell the arms of a locked experiment apart.
+    """
+    refuse_arm_marks(
+        {
+            "signup-event": of_start(inputs.signup_event),
+            "retention": () if inputs.definition is None else of_metric(inputs.definition, inputs.signup_event),
+            "behaviours": _done(map(parse_behaviour, inputs.behaviours), inputs),
+        },
+        store=asked,
+    )
+
+
+def _done(behaviours: Iterable[Behaviour], inputs: Inputs) -> list[Did]:
+    return [Did(behaviour, inputs.signup_event, inputs.window) for behaviour in behaviours]
+
+
 def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     """The listed behaviours, or the event names that most users show.
 
@@ -94,8 +117,10 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     names = asked.run(queries.event_names(asked.log).select("event", "users"))
     names = names.sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
-    # What happens once by definition says nothing about a day of play.
+    # What happens once by definition says nothing about a day of play; what tells arms apart is no behaviour.
     found = [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
+    marks = {one.behaviour for one in arm_marks(_done(found, inputs), store=asked) if isinstance(one, Did)}
+    found = [behaviour for behaviour in found if behaviour not in marks]
     if not found:
         raise Refused("the log has no event besides {event!r}.", event=inputs.signup_event, at="behaviours")
     return found

@@ -17,7 +17,7 @@ from runs.shown_early import EarlyParts
 from runs.spent import measured
 from segments.models import SegmentationRun
 from segments.search.composition import compose
-from segments.search.gather import check_behaviours, read_play
+from segments.search.gather import check_behaviours, read_play, refuse_marks
 from segments.search.payload_versions import FITTED, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
 from stats.results import NotComputable
@@ -46,6 +46,7 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         asked.need_event(inputs.signup_event, "--signup-event")
         check_behaviours(asked, inputs)
+        refuse_marks(asked, inputs)
     run = _create(inputs, title, seed, None)
     compute_segmentation(run.pk, listen=listen)
     run.refresh_from_db()

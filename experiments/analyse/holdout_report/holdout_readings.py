@@ -9,7 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import questions
+from events.metrics import parse_metric
 from experiments.analyse.holdout_report import holdout_payloads
 from experiments.analyse.holdout_report.holdout_lock import due
 from experiments.analyse.holdout_report.holdout_payloads import HOLDOUT
@@ -154,6 +156,8 @@ def read_report(run: HoldoutReading | None) -> HoldoutReport | Unreadable | None
 def _compute(run: HoldoutReading, progress: Progress) -> HoldoutReport:
     asked = question_of(run.plan)
     with questions(day_mode=asked.day_mode) as store:
+        asks = (*of_start(asked.signup_event), *of_metric(parse_metric(asked.outcome), asked.signup_event or "*"))
+        refuse_arm_marks({"": asks}, store=store)
         data_end = _aware(store.basis.data_end)
         looks, taken = _taken(run)
         at = due(asked, store.basis.clock, data_end, taken)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from events.arm_marks import Said, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
@@ -71,6 +72,9 @@ def earlier_users(plan: Plan) -> Earlier:
     if isinstance(definition, Ratio | Survival | Quantile):
         raise Refused("'{metric}' can't be predicted: it has no share or mean per unit.", metric=plan.primary[0])
     with questions(day_mode=plan.day_mode) as asked:
+        start = plan.signup_event or "signup"
+        said = (Said(name, start) for name in plan.covariates)
+        refuse_arm_marks({"": (*of_start(start), *of_metric(definition, start), *said)}, store=asked)
         end = asked.basis.data_end - timedelta(days=outcome_window(definition).days_needed)
         with _counted(asked, plan, definition, end) as table:
             rows = _cells(asked, table, _names(plan))

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
+from events.arm_marks import Among, Did, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.windows import first_days
@@ -68,6 +69,14 @@ class Before:
         return 1 - self.acts.below(times)
 
 
+def _among(members: Mapping[str, str] | None) -> list[Among]:
+    """Each segment that stands beside the others."""
+    units: dict[str, list[str]] = {}
+    for unit, segment in (members or {}).items():
+        units.setdefault(segment, []).append(unit)
+    return [Among(segment, some.copy) for segment, some in units.items()]
+
+
 def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> dict[str, Before]:
     """The units of the last four weeks with a known outcome, everyone under "" and each segment under its name.
 
@@ -87,6 +96,11 @@ def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> d
             asked.need_event(subject.signup_event, where="signup_event")
         behaviour = parse_behaviour(subject.behaviour)
         asked.need_event(behaviour.event, where="behaviour")
+        start = subject.signup_event
+        reached = Did(behaviour, start, first_days(subject.days), subject.times)
+        refuse_arm_marks(
+            {"": (*of_start(start), reached, *of_metric(definition, start), *_among(members))}, store=asked
+        )
         complete = asked.basis.data_end - timedelta(days=window.days_needed)
         wanted: dict[str, Any] = {"outcome": definition, "times": Count(behaviour, first_days(subject.days))}
         signup = subject.signup_event if subject.new_only else None

@@ -11,7 +11,7 @@ from events.metrics import Survival, outcome_window
 from reporting.words import Message, say
 from segments.search import queries as own
 from segments.search.features import MIN_ACTIVE_DAYS
-from segments.search.gather import MAX_BEHAVIOURS, choose_behaviours
+from segments.search.gather import MAX_BEHAVIOURS, choose_behaviours, refuse_marks
 from segments.search.question import Inputs, check_inputs
 from segments.search.segmentation import MIN_UNITS
 
@@ -78,6 +78,7 @@ def foretell(inputs: Inputs) -> Foretold:
     check_inputs(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         asked.need_event(inputs.signup_event, "--signup-event")
+        refuse_marks(asked, inputs)
         names = queries.event_names(asked.log)
         known = int(asked.run(names.aggregate(n=names.count())).n.iloc[0])
         behaviours = len(choose_behaviours(asked, inputs))

@@ -1,0 +1,353 @@
+"""The gate of the outcome lock: what would tell the arms of a locked experiment apart can't be asked of the log.
+
+An arm stands in more places than in exposures: an app logs it as an event, a property, a trait of its own. Who may ask
+how users with such a mark do, knows the outcome of that arm, alone or by a subtraction. So each single condition of a
+question about users is looked at by itself, whatever expression it stands in (`stats.arm_marks` says when it tells).
+
+Every door hands its conditions to `refuse_arm_marks` before it asks. Experiments are above this app: they say by
+`locked_arms` in their `apps.py` whose outcome is locked. Where none is, nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from django.apps import apps
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from events.asking import Questions, questions
+from events.counting import queries
+from events.counting.day_index import utc
+from events.counting.properties import property_text
+from events.counting.unit_values import between, how_many
+from events.expressions.gate import VALUE, checked
+from events.expressions.queries import comparing, selected
+from events.metrics import (
+    Behaviour,
+    Capped,
+    Count,
+    Expression,
+    Funnel,
+    Metric,
+    MinEvents,
+    Quantile,
+    Ratio,
+    Total,
+    display_name,
+)
+from events.outbox.ownership import StoreRefused
+from events.schema import EXPOSURE_EVENTS
+from events.windows import Window
+from runs.refusals import Refused
+from stats.arm_marks import FEWEST, one_sided, parts_the_arms
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+type Users = npt.NDArray[np.int64]  # by stratum and arm
+
+MOST_TIMES = 20  # acts of a user that are told apart
+# Of what a question tells apart without naming it (numbers of times, values of a property): a tail of a few users who
+# did something very often is no mark of an arm, but what a nudge has moved.
+UNNAMED = 0.1
+EVER = Window(0, 1_000_000)
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+KEPT = 4_096
+
+
+@dataclass(frozen=True)
+class Did:
+    """Users who did something so often: ever, or on days of their life that begins with their first `start`."""
+
+    behaviour: Behaviour
+    start: str = ""
+    window: Window = EVER
+    least: int = 1
+
+    def __str__(self) -> str:
+        return display_name(str(self.behaviour))
+
+
+@dataclass(frozen=True)
+class Said:
+    """Users whose events say something: each frequent value of a property is a condition, though nobody names one."""
+
+    property: str
+    event: str = ""
+
+    def __str__(self) -> str:
+        return self.property
+
+
+@dataclass(frozen=True)
+class Written:
+    """What stands in an SQL metric: each comparison by itself, and whether it gives a user anything."""
+
+    expression: Expression
+    start: str = "*"
+
+    def __str__(self) -> str:
+        return self.expression.sql
+
+
+@dataclass(frozen=True)
+class Among:
+    """Users who are known by their ids: with a trait, or in a segment."""
+
+    name: str
+    ids: Callable[[], Iterable[str]] = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+type Condition = Did | Said | Written | Among
+
+
+@dataclass(frozen=True)
+class LockedArms:
+    """An experiment whose outcome is locked.
+
+    Attributes:
+        key: of the experiment; `version` of its row.
+        planned: share of each arm by stratum of the audience, each row above 0 in sum 1.
+        units: given the open warehouse, ``user_id, cell`` of those whom it counts; `cell` is the place of the stratum
+            times the number of arms, plus the place of the arm.
+    """
+
+    key: str
+    version: int
+    planned: tuple[tuple[float, ...], ...]
+    units: Callable[[Questions], AbstractContextManager[ir.Table]]
+
+
+def of_start(event: str) -> tuple[Condition, ...]:
+    """The condition that a start event is; none for the first event of any kind."""
+    return () if event in ("", "*") else (Did(Behaviour(event)),)
+
+
+def of_metric(metric: Metric, start: str = "*") -> tuple[Condition, ...]:
+    """The conditions of a retention or metric of users whose life begins with `start`; activity is none."""
+    match metric:
+        case Ratio(numerator, denominator):
+            return of_metric(numerator, start) + of_metric(denominator, start)
+        case Capped(of) | Quantile(of):
+            return of_metric(of, start)
+        case MinEvents(event, window, times):
+            return (Did(Behaviour(event), start, _closed(window), times),)
+        case Count(behaviour, window):
+            return (Did(behaviour, start, _closed(window)),)
+        case Total(event, name, window):
+            return Did(Behaviour(event), start, _closed(window)), Said(name, event)
+        case Funnel(steps, window):
+            return tuple(Did(step, start, _closed(window)) for step in steps)
+        case Expression():
+            found = checked(metric.sql)
+            names = dict.fromkeys((*found.properties, *found.numbers))
+            events = [Did(Behaviour(event), start, _closed(metric.window)) for event in found.events]
+            return (Written(metric, start), *events, *map(Said, names))
+    return ()
+
+
+def refuse_arm_marks(
+    conditions: Mapping[str, Iterable[Condition]], *, store: Questions | None = None, day_mode: str = "rolling"
+) -> None:
+    """Refuse a question of whose conditions one tells the arms of a locked experiment apart.
+
+    Args:
+        conditions: each single condition of the question, not the expression around them, by the option or field in
+            which it stands; "" for none.
+        store: the open warehouse; None opens it, if it is needed.
+        day_mode: how days are counted then.
+
+    Raises:
+        Refused: naming the condition and the experiment, and no arm.
+    """
+    fields = {condition: at for at, some in conditions.items() for condition in some}
+    for condition, key in arm_marks(fields, store=store, day_mode=day_mode).items():
+        raise Refused(
+            "“{condition}” can't be asked about while the outcome of the experiment “{experiment}” is locked: it would "
+            "tell its arms apart.",
+            condition=str(condition),
+            experiment=key,
+            at=fields[condition],
+        )
+
+
+def arm_marks(
+    conditions: Iterable[Condition], *, store: Questions | None = None, day_mode: str = "rolling"
+) -> dict[Condition, str]:
+    """Those of the conditions that tell arms apart, each with the key of an experiment whose outcome is locked.
+
+    Args:
+        conditions: each single condition.
+        store, day_mode: as for `refuse_arm_marks`.
+    """
+    wanted = list(dict.fromkeys(conditions))
+    experiments = _locked() if wanted else []
+    found: dict[Condition, str] = {}
+    if not experiments:
+        return found
+    with ExitStack() as stack:
+        if store is None:
+            try:
+                store = stack.enter_context(questions(day_mode=day_mode))
+            except StoreRefused:
+                raise
+            except Refused:  # without an event nobody has met an arm
+                return found
+        for one in experiments:
+            left = [condition for condition in wanted if condition not in found]
+            found |= dict.fromkeys(_marks(store, one, left), one.key)
+    return {condition: found[condition] for condition in wanted if condition in found}
+
+
+def _locked() -> list[LockedArms]:
+    names = [app.locked_arms for app in apps.get_app_configs() if hasattr(app, "locked_arms")]
+    return [one for name in names for one in import_string(name)()]
+
+
+_known: dict[tuple[object, ...], bool] = {}
+
+
+def _marks(store: Questions, one: LockedArms, wanted: Sequence[Condition]) -> list[Condition]:
+    """Those that tell the arms of one experiment apart; what was found of the same data is remembered."""
+    basis = store.basis
+    data = settings.EVENTS_URL, settings.WAREHOUSE_URL, store.events, basis.data_end, basis.clock
+    names = {condition: (*data, one.key, one.version, one.planned, condition) for condition in wanted}
+    new = [one for one in wanted if isinstance(one, Among) or names[one] not in _known]
+    told = dict.fromkeys(new, False) | dict(_asked(store, one, new)) if new else {}
+    if len(_known) + len(told) > KEPT:
+        _known.clear()
+    _known.update({names[one]: tells for one, tells in told.items() if not isinstance(one, Among)})
+    return [one for one in wanted if (told[one] if one in told else _known[names[one]])]
+
+
+def _asked(store: Questions, one: LockedArms, wanted: Sequence[Condition]) -> Iterator[tuple[Condition, bool]]:
+    planned = np.array(one.planned)
+    with one.units(store) as units, store.warehouse.kept(units) as arms:
+        everybody = _by_arm(_rows(store, arms.group_by("cell").aggregate(users=arms.count())), planned)
+        if everybody.sum() < FEWEST:
+            return
+        did: dict[str, list[Did]] = defaultdict(list)
+        for condition in wanted:
+            match condition:
+                case Did():
+                    did[condition.start].append(condition)
+                case Said():
+                    yield condition, _said(store, arms, condition, planned)
+                case Written():
+                    yield condition, _written(store, arms, condition, planned)
+                case Among():
+                    yield condition, parts_the_arms(_among(store, arms, condition, planned), everybody, planned)
+        for start, some in did.items():
+            yield from _did(store, arms, start, some, planned)
+
+
+def _did(
+    store: Questions, arms: ir.Table, start: str, some: Sequence[Did], planned: npt.NDArray[np.float64]
+) -> Iterator[tuple[Did, bool]]:
+    """One question for all behaviours of users with one start."""
+    import ibis
+
+    behaviours = list(dict.fromkeys(condition.behaviour for condition in some))
+    windows = list(dict.fromkeys(condition.window for condition in some))
+    last, most = max(window.end_day or 0 for window in windows), max(MOST_TIMES, *(one.least for one in some))
+    with store.warehouse.kept(_with_clock(store, arms, start)) as users:
+        everybody = _by_arm(_rows(store, users.group_by("cell").aggregate(users=users.count())), planned)
+        log = queries.occurrences(store.log, users, store.basis, days=last + 1, behaviours=behaviours, keep=("cell",))
+        numbers = {f"n_{at}": how_many(between(log.day, window)) for at, window in enumerate(windows)}
+        counts = log.group_by("user_id", "cell", "place").aggregate(**numbers)
+        counts = counts.mutate(**{name: ibis.least(counts[name], most).cast("int64") for name in numbers})
+        rows = _rows(store, counts.group_by("cell", "place", *numbers).aggregate(users=counts.count()))
+    for condition in some:
+        place, name = behaviours.index(condition.behaviour), f"n_{windows.index(condition.window)}"
+        own = [row for row in rows if row["place"] == place and row[name]]
+        times = {n: _by_arm([row for row in own if row[name] == n], planned) for n in {row[name] for row in own}}
+        yield condition, _tells(times, everybody, condition.least, planned)
+
+
+def _tells(times: dict[int, Users], everybody: Users, named: int, planned: npt.NDArray[np.float64]) -> bool:
+    """By users who did it so often: the named number of times, once, or any other that many users share."""
+    nobody = np.zeros_like(everybody)
+    for least in (1, named):
+        if parts_the_arms(sum((users for n, users in times.items() if n >= least), nobody), everybody, planned):
+            return True
+    groups = [*times.values(), *(sum((u for n, u in times.items() if n >= least), nobody) for least in times)]
+    return any(group.sum() >= UNNAMED * everybody.sum() and one_sided(group, planned) for group in groups)
+
+
+def _with_clock(store: Questions, arms: ir.Table, start: str) -> ir.Table:
+    """``user_id, cell, anchor, anchor_date``; without a start of all of them, from before their first event."""
+    import ibis
+
+    if not start:
+        return arms.mutate(anchor=utc(BEFORE_ALL), anchor_date=ibis.literal(date(1970, 1, 1)))
+    found = queries.cohort(store.log, start, store.basis).join(arms, "user_id")
+    return found.select("user_id", "cell", "anchor", "anchor_date")
+
+
+def _said(store: Questions, arms: ir.Table, condition: Said, planned: npt.NDArray[np.float64]) -> bool:
+    """Whether a value that many of those who say any is said by one arm."""
+    log = store.log.filter(store.log.event == condition.event) if condition.event else store.log
+    log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
+    said = log.select("user_id", value=property_text(log.properties, condition.property, store.basis.dialect))
+    said = said.filter(said.value.notnull()).distinct().join(arms, "user_id").select("user_id", "value", "cell")
+    with store.warehouse.kept(said) as kept:
+        number = _rows(store, kept.aggregate(users=kept.user_id.nunique()))[0]["users"]
+        frequent = kept.group_by("value").aggregate(all_users=kept.count())
+        frequent = frequent.filter(frequent.all_users >= max(FEWEST, UNNAMED * number))
+        some = kept.join(frequent, "value")
+        rows = _rows(store, some.group_by("value", "cell").aggregate(users=some.count()))
+    by_value: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_value[row["value"]].append(row)
+    return any(one_sided(_by_arm(some, planned), planned) for some in by_value.values())
+
+
+def _written(store: Questions, arms: ir.Table, condition: Written, planned: npt.NDArray[np.float64]) -> bool:
+    with store.warehouse.kept(_with_clock(store, arms, condition.start)) as users:
+        everybody = _by_arm(_rows(store, users.group_by("cell").aggregate(users=users.count())), planned)
+        table, number = comparing(store.log, users, condition.expression, store.basis)
+        found = table.join(users.select("user_id", "cell"), "user_id")
+        passes = {f"c_{at}": found[f"c_{at}"].sum() for at in range(number)}
+        rows = _rows(store, found.group_by("cell").aggregate(**passes)) if number else []
+        given = selected(store.log, users, condition.expression, store.basis)
+        given = given.filter(given[VALUE].fill_null(0) != 0).join(users.select("user_id", "cell"), "user_id")
+        gives = _rows(store, given.group_by("cell").aggregate(users=given.count()))
+    sides = [_by_arm(rows, planned, f"c_{at}") for at in range(number)]
+    return any(parts_the_arms(side, everybody, planned) for side in (*sides, _by_arm(gives, planned)))
+
+
+def _among(store: Questions, arms: ir.Table, condition: Among, planned: npt.NDArray[np.float64]) -> Users:
+    import ibis
+
+    ids = list(condition.ids())
+    named = store.warehouse.keyed(ibis.memtable({"user_id": ids}, schema={"user_id": "string"}))
+    some = arms.semi_join(named, "user_id")
+    return _by_arm(_rows(store, some.group_by("cell").aggregate(users=some.count())) if ids else [], planned)
+
+
+def _rows(store: Questions, question: ir.Table) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = store.warehouse.arrow(question).to_pylist()
+    return found
+
+
+def _by_arm(rows: Iterable[dict[str, Any]], planned: npt.NDArray[np.float64], name: str = "users") -> Users:
+    """Rows with `cell` and a number as an array of strata and arms."""
+    found = np.zeros(planned.size, dtype=np.int64)
+    for row in rows:
+        found[row["cell"]] += int(row[name] or 0)
+    return found.reshape(planned.shape)
+
+
+def _closed(window: Window) -> Window:
+    return window if window.end_day is not None else Window(window.start_day, EVER.end_day)

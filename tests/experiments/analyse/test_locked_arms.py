@@ -1,0 +1,65 @@
+"""Whose outcome is locked; and every door that opens the log passes the gate or says why it needn't."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from experiments.analyse.locked_arms import locked_arms
+from experiments.models import Experiment
+from tests.experiments.make import draft, running
+from tests.experiments.make_readout import RUNNING, make_readout, stored
+
+ROOT = Path(__file__).parents[3]
+OPENS = re.compile(r"with (?:questions|prepared)\(")
+PASSES = re.compile(r"refuse_(?:\w+_)?marks\(")
+# Modules that open the log for what says nothing of chosen users, or for what passes the gate elsewhere.
+WITHOUT = {
+    "events/pickers/in_the_log.py": "whether an event is there at all",
+    "events/catalogue/refresh.py": "how often each event is there",
+    "aha/explore/ready.py": "prepares the log",
+    "experiments/analyse/analyses.py": "the experiment itself, under its own lock; its plan passed at the start",
+    "experiments/analyse/provable/recompute.py": "a final analysis again",
+    "experiments/analyse/overlap/overlaps.py": "who is in two experiments, without outcomes",
+    "experiments/plan/caps.py": "at the start, behind the gate of the plan",
+    "insight_site/selftest/self_tests.py": "by the gate of a study, whose questions it asks",
+    "insight_site/demo/whose_site.py": "how many events there are",
+    "segments/published/publish.py": "places users by a model",
+    "segments/published/quick_facts.py": "counts a rule that has passed the gate",
+}
+
+
+@pytest.mark.django_db
+def test_locked__are_those_that_have_started_and_show_no_outcome() -> None:
+    draft("planned")
+    running("running")
+    stored("locked", make_readout(**RUNNING))
+    stored("peeked", make_readout(peek=True, **RUNNING))
+    stored("final")
+    stored("over", make_readout(**RUNNING))
+    Experiment.objects.filter(key="over").update(status="concluded")
+    Experiment.objects.filter(key="final").update(status="stopped")
+
+    assert {one.key for one in locked_arms()} == {"running", "locked", "peeked"}
+
+
+@pytest.mark.django_db
+def test_locked__tells_the_planned_shares_of_each_arm() -> None:
+    row = running("uneven", variants=[{"key": k, "value": k, "weight": w} for k, w in (("a", 9_000), ("b", 1_000))])
+
+    (one,) = locked_arms()
+
+    assert (one.key, one.version, one.planned) == ("uneven", row.version, ((0.9, 0.1),))
+
+
+def test_doors__that_open_the_log__pass_the_gate_or_say_why_not() -> None:
+    opening = {}
+    for app in ("events", "segments", "aha", "experiments", "insight_site"):
+        for path in (ROOT / app).rglob("*.py"):
+            text = path.read_text()
+            if OPENS.search(text):
+                opening[str(path.relative_to(ROOT))] = bool(PASSES.search(text))
+
+    passing = {name for name, passes in opening.items() if passes}
+    assert opening.keys() - passing - {"events/asking.py", "events/prepared/opened.py"} <= WITHOUT.keys()
+    assert WITHOUT.keys() <= opening.keys()
