@@ -288,6 +288,7 @@ def _breakdown(row: Comparison) -> float | None:
 
 def _flow(plan: Planned, answers: Answers) -> Flow:
     cells = answers.cells
+    several = answers.several_variants or answers.identity_conflicts or answers.no_first_arm
     return Flow(
         exposed=units_by_arm(cells, cells.exposed),
         several_variants=answers.several_variants,
@@ -299,5 +300,5 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         unverified=answers.unverified,
         no_cluster=answers.no_cluster,
         identity_conflicts=answers.identity_conflicts,
-        no_first_arm=answers.no_first_arm,
+        no_first_arm=answers.no_first_arm if several else None,
     )

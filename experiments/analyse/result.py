@@ -230,8 +230,8 @@ class Flow:
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
         no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.
         identity_conflicts: persons whose ids had met different arms before they were joined; treated alike.
-        no_first_arm: units left out because they met several arms at the moment of their first exposure; None in
-            analyses up to 0.4, which left out whoever met several.
+        no_first_arm: units left out because they met several arms at the moment of their first exposure; None where
+            nobody met several, and in analyses up to 0.4, which left out whoever did.
     """
 
     exposed: Mapping[str, int]

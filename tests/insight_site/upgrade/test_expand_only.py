@@ -16,7 +16,7 @@ APPS = ("aha", "events", "experiments", "insight_site", "runs", "segments")
 # Of a migration since the release before, what isn't an expansion, and why the release before works on it all the same.
 ALLOWED: dict[str, str] = {
     "insight_site.0020_scope_of_assignments": "Its Python adds a scope to keys, of which the release "
-    "before asks nothing.",
+    "before asks nothing."
 }
 # They grow with events and assignments: nothing may lock them while an index is made.
 LARGE = {"outboxevent", "formeroutboxevent", "messageid", "assignment", "membership", "unittraits", "rejected"}
