@@ -77,6 +77,7 @@ class EventsConfig(AppConfig):
     without_units = {
         "events.Source": "names of apps and sites",
         "events.Flush": "numbers of batches",
+        "events.HourSalt": "random, and deleted after an hour",
         "events.OutboxEvent": "emptied by the flush at the beginning of an erasure, late rows by the next one",
         "events.FormerOutboxEvent": "emptied alike; message ids that the store had go with their events",
         "events.MessageId": "digests of message ids, which go with their events",

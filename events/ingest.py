@@ -74,7 +74,12 @@ def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
     else:
         events = [data]
     receipt = accept.accept_events(
-        source_id=caller.source_id, key_kind=caller.kind, events=events, received_at=received_at, **options
+        source_id=caller.source_id,
+        key_kind=caller.kind,
+        events=events,
+        received_at=received_at,
+        visitor=getattr(request, "visitor", ""),
+        **options,
     )
     return JsonResponse(
         {

@@ -97,6 +97,16 @@ class MessageId(models.Model):
         return str(self.key)
 
 
+class HourSalt(models.Model):
+    """The secret by which addresses of one hour become marks; deleted when the hour is over (`events.visits`)."""
+
+    hour = models.PositiveBigIntegerField(primary_key=True)  # hours since 1970
+    salt = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return str(self.hour)
+
+
 class FormerOutboxEvent(models.Model):
     """The outbox of releases before 0.4, which a web worker of theirs may still write to.
 

@@ -7,6 +7,10 @@ The prefix is always added by us, never by the sender, so nobody can send an id 
     {source}:{id}      0.3 wrote it and kept no kind of key; taken for a server's, since nothing better is known
     assignment:{id}    Insight's own: an exposure that our door wrote
     anything else      read from a file by `import_events`, which only an operator can run
+
+Since 0.5 what a client key sent or evaluated also bears a mark of its visitor's address in that hour (`events.visits`),
+before the id: ``{source}:c:~{mark}:{id}``, and ``assignment:~{mark}:{id}``. It is no part of the id by which a repeat
+is known: who is told to send again may have another address by then.
 """
 
 import re
@@ -18,6 +22,8 @@ Kind = Literal["insight", "server", "client", "file"]
 OWN = "assignment"
 # For SQL: POSIX classes and no groups, so that every engine reads it alike.
 BY_CLIENT = "^[0-9]+:c:"
+BY_VISITOR = "^assignment:~"  # our own, of an evaluation with a client key
+_MARKED = re.compile("^([0-9]{1,18}:c|assignment):~([0-9a-f]{8}):")
 LETTERS = {"client": "c", "server": "s", "admin": "s"}
 
 
@@ -46,6 +52,22 @@ def prefix_of(source: int, kind: str) -> str:
         KeyError: for another kind.
     """
     return f"{source}:{LETTERS[kind]}"
+
+
+def marked(mark: str) -> str:
+    """What stands between a prefix with its colon and the sender's id; "" without a mark."""
+    return f"~{mark}:" if mark else ""
+
+
+def mark_of(message_id: str | None) -> str:
+    """The mark of the visitor in an id of the store; "" where it has none."""
+    found = _MARKED.match(message_id or "")
+    return found[2] if found else ""
+
+
+def unmarked(message_id: str) -> str:
+    """An id of the store as repeats are known by it."""
+    return _MARKED.sub(r"\1:", message_id, count=1)
 
 
 def sender_of(message_id: str | None) -> Sender:

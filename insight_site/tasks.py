@@ -2,6 +2,7 @@
 
 from django.core.management import call_command
 
+from events import visits
 from insight_site.access import limits
 from insight_site.audiences import following, handing_over
 from insight_site.audit import log_lines
@@ -34,8 +35,8 @@ def forget_old_calls() -> int:
 
 
 def forget_leases() -> int:
-    """Each quarter of an hour: counts of calls in minutes that are over."""
-    return limits.forget_leases()
+    """Each quarter of an hour: counts of calls in minutes that are over, and secrets of hours that are."""
+    return limits.forget_leases() + visits.forget_salts()
 
 
 def forget_sign_ins() -> int:

@@ -18,6 +18,7 @@ from events.models import FormerOutboxEvent, MessageId
 from events.outbox import ownership
 from events.outbox.message_ids import keys_of
 from events.schema import EXPOSURE
+from events.senders import unmarked
 from events.user_numbers import dictionary
 
 BATCH = 500
@@ -125,7 +126,7 @@ def erase_events(
 
 def _forget_message_ids(message_ids: Collection[str]) -> None:
     """Their digests need no secret, and some ids are made of the user's."""
-    names = sorted(message_ids)
+    names = sorted(map(unmarked, message_ids))
     for start in range(0, len(names), BATCH):
         some = names[start : start + BATCH]
         MessageId.objects.filter(key__in=[UUID(hex=key) for key in keys_of(some)]).delete()

@@ -19,6 +19,7 @@ from events.outbox.insert import insert
 from events.outbox.latest_traits import merge_traits
 from events.schema import EventRecord, Rejection, read_batch
 from events.senders import prefix_of
+from events.visits import mark_of_visitor
 
 QUARANTINE_AN_HOUR = 1_000  # rows of one source: a person reads the first dozen
 INGESTED = Counter("insight_ingest_events", "Events that came in by HTTP, by what became of them.", ["result"])
@@ -35,7 +36,7 @@ class Receipt:
 
 
 def accept_events(
-    *, source_id: int, key_kind: str, events: list[Any], received_at: datetime, **options: Any
+    *, source_id: int, key_kind: str, events: list[Any], received_at: datetime, visitor: str = "", **options: Any
 ) -> Receipt:
     """Keep the events of one request in one transaction: outbox rows, latest traits, quarantine.
 
@@ -45,6 +46,7 @@ def accept_events(
             anybody sends with a public key never makes a repeat of what a server sends.
         events: as JSON gave them.
         received_at: time of arrival.
+        visitor: with a client key, what counts as one visitor: its address.
         options: of `events.schema.read_batch`.
 
     Raises:
@@ -55,12 +57,13 @@ def accept_events(
     read, rejected = read_batch(events, received_at=received_at, **options)
     records = late.drop_records(read)
     prefix = prefix_of(source_id, key_kind)
+    mark = mark_of_visitor(visitor, received_at) if key_kind == "client" and records else ""
     said = [record for record in records if record.traits]
     by_server = key_kind != "client"
     logins = said_in(records, by_server=by_server)
     # One statement is a transaction by itself.
     with transaction.atomic() if said or rejected or logins else nullcontext():
-        new = add_to_outbox(records, prefix=prefix, received_at=received_at, source=source_id)
+        new = add_to_outbox(records, prefix=prefix, received_at=received_at, source=source_id, mark=mark)
         _remember_traits(said, received_at)
         if rejected:
             _quarantine(rejected, source_id, key_kind, received_at)
@@ -77,7 +80,7 @@ def accept_events(
 
 
 def add_to_outbox(
-    records: Sequence[EventRecord], *, prefix: str, received_at: datetime, source: int | None = None
+    records: Sequence[EventRecord], *, prefix: str, received_at: datetime, source: int | None = None, mark: str = ""
 ) -> int:
     """Insert what isn't there yet, by message id, in one statement; the number of new rows.
 
@@ -87,12 +90,12 @@ def add_to_outbox(
         records: an id that stands twice in them is kept once, as it came first.
         prefix: of the message ids.
         received_at: time of arrival.
-        source: as `events.outbox.insert.insert` has it.
+        source: as `events.outbox.insert.insert` has it; mark: alike.
     """
     rows: dict[str, EventRecord] = {}
     for record in records:
         rows.setdefault(f"{prefix}:{record.message_id or uuid.uuid4().hex}", record)
-    return insert(rows, received_at=received_at, prefix=prefix, source=source)
+    return insert(rows, received_at=received_at, prefix=prefix, source=source, mark=mark)
 
 
 def _remember_traits(said: Sequence[EventRecord], received_at: datetime) -> None:

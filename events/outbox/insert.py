@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from events.models import FormerOutboxEvent, MessageId, OutboxEvent
 from events.outbox.message_ids import keys_of
 from events.schema import EventRecord
-from events.senders import LETTERS
+from events.senders import LETTERS, marked
 
 NAMES = {
     "events": OutboxEvent._meta.db_table,
@@ -43,11 +43,11 @@ ARRAYS = """
         INSERT INTO {ids} (key, received_at) SELECT n.key, %s FROM n WHERE {is_new} ORDER BY n.key
         ON CONFLICT (key) DO NOTHING RETURNING key)
     INSERT INTO {events} (message_id, user_id, event, time, properties, received_at)
-    SELECT n.id, n.person, n.event, n.moment, n.said, %s FROM n JOIN made USING (key)
+    SELECT {stored}, n.person, n.event, n.moment, n.said, %s FROM n JOIN made USING (key)
 """
 JSON_EVENTS = """
     INSERT INTO {events} (message_id, user_id, event, time, properties, received_at)
-    SELECT n.id, n.person, n.event, n.moment, n.said, %s FROM (
+    SELECT {stored}, n.person, n.event, n.moment, n.said, %s FROM (
         SELECT json_extract(value, '$[0]') AS key, json_extract(value, '$[1]') AS id,
             json_extract(value, '$[2]') AS person, json_extract(value, '$[3]') AS event,
             json_extract(value, '$[4]') AS moment, json_extract(value, '$[5]') AS said FROM json_each(%s)) AS n
@@ -59,7 +59,9 @@ JSON_IDS = """
 """
 
 
-def insert(rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: str, source: int | None) -> int:
+def insert(
+    rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: str, source: int | None, mark: str = ""
+) -> int:
     """Insert the events whose ids aren't known; how many those are.
 
     Args:
@@ -69,19 +71,22 @@ def insert(rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: st
         source: the sender's; an event is then also known when 0.3 kept it as ``{source}:{id}``, whatever the kind of
             key. An id that itself begins like a kind (``c:…``) can't be looked up: what reads as 0.3's id of it may be
             a client's id of today, and a client could take a server's id again. None where 0.3 wrote the same ids.
+        mark: of the visitor; stored in the ids, and no part of what is compared.
     """
     if not rows:
         return 0
     begins = len(prefix) + 2  # SQL counts from 1
     known: list[Any] = [] if source is None else [begins, f"{source}:", begins]
     unknown = f"{UNKNOWN} AND {UNKNOWN_TO_03}" if known else UNKNOWN
-    names = {**NAMES, "is_new": NEW_TO_FORMER.format(unknown=unknown.format(**NAMES), **NAMES)}
+    stored = "%s || substr(n.id, %s)" if mark else "n.id"
+    told: list[Any] = [f"{prefix}:{marked(mark)}", begins] if mark else []
+    names = {**NAMES, "stored": stored, "is_new": NEW_TO_FORMER.format(unknown=unknown.format(**NAMES), **NAMES)}
     at, keys = connection.ops.adapt_datetimefield_value(received_at), keys_of(rows)
     if connection.vendor == "postgresql":
-        return _run_bare(ARRAYS.format(**names), [f"{{{','.join(keys)}}}", *_arrays(rows), at, *known, at])
+        return _run_bare(ARRAYS.format(**names), [f"{{{','.join(keys)}}}", *_arrays(rows), at, *known, *told, at])
     listed = _json(rows, keys)
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(JSON_EVENTS.format(**names), [at, listed, *known])
+        cursor.execute(JSON_EVENTS.format(**names), [*told, at, listed, *known])
         new = int(cursor.rowcount)
         cursor.execute(JSON_IDS.format(**names), [at, listed])
     return new

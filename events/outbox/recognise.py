@@ -21,6 +21,7 @@ from django.utils import timezone
 from events import store
 from events.models import Flush, FormerOutboxEvent, MessageId, OutboxEvent
 from events.outbox.message_ids import keys_of
+from events.senders import unmarked
 
 ROWS = 20_000
 Came = tuple[str, int]  # a message id, and microseconds since 1970
@@ -82,7 +83,7 @@ def _micros(moment: datetime) -> int:
 
 def _note(ids: Iterable[Came]) -> None:
     for part in _parts(ids):
-        keys = keys_of(name for name, _ in part)
+        keys = keys_of(unmarked(name) for name, _ in part)
         moments = [datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment) for _, moment in part]
         rows = [MessageId(key=UUID(key), received_at=at) for key, at in zip(keys, moments, strict=True)]
         MessageId.objects.bulk_create(rows, ignore_conflicts=True)

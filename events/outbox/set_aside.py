@@ -20,7 +20,7 @@ from events.models import Flush, Rejected, Source
 from events.outbox import ownership
 from events.outbox import rows as outbox_rows
 from events.outbox.batches import rows_of
-from events.senders import sender_of
+from events.senders import sender_of, unmarked
 
 TRIES = 3
 CODE = "not_storable"
@@ -87,7 +87,7 @@ def _quarantined(row: Rows, reason: str) -> Rejected:
         received_at=timezone.now(),  # the moment of arrival may be what can't be read
         code=CODE,
         message=f"the event can't be written to the event store ({reason})",
-        message_id=str(texts["message_id"]).split(":", 2)[-1][:100],
+        message_id=unmarked(str(texts["message_id"])).split(":", 2)[-1][:100],
         payload=json.dumps(texts),
     )
 

@@ -235,7 +235,10 @@ def _asked_past_the_proxy(request: HttpRequest) -> bool:
 
 
 def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> HttpResponse | None:
-    """Why this call may not be made, or None; puts `door`, and `caller` or `identify`, on the request."""
+    """Why this call may not be made, or None; puts `door`, and `caller` or `identify`, on the request.
+
+    With a client key also `visitor`: the address, as limits count it.
+    """
     request.door = rule.door  # type: ignore[attr-defined]
     if rule is PEOPLE and any("\x00" in value for value in arguments.values() if isinstance(value, str)):
         raise Http404  # PostgreSQL has no such text, so nothing has this address; asking it is a 500
@@ -285,10 +288,11 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
 def _over_limit(request: HttpRequest, door: str, caller: Caller, name: str) -> HttpResponse | None:
     """Refuse a key that called too often; a public key is many people's, so each address is counted before the key."""
     if caller.kind == "client":
+        request.visitor = address = visitor_of(request)  # type: ignore[attr-defined]
         limit = caller.rate or settings.RATES.get("client key", 12_000)
         usual = settings.RATES.get("visitor", 600)
         visitor = min(limit, max(usual, caller.rate // VISITORS) if caller.rate else usual)
-        if not limits.passes(f"{door}:{name}:{visitor_of(request)}", visitor, alone=visitor // ALONE):
+        if not limits.passes(f"{door}:{name}:{address}", visitor, alone=visitor // ALONE):
             return _too_many(request, "too_many_requests", f"more than {visitor} calls a minute from this address")
     else:
         limit = caller.rate or settings.RATES.get(door, 60)
