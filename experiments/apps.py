@@ -109,6 +109,7 @@ class ExperimentsConfig(AppConfig):
         "experiments.Variant": "the plan",
         "experiments.AudienceRow": "the plan",
         "experiments.Assignment.segment_key": "name of a segment",
+        "experiments.Assignment.visit": "a mark of an address and hour, which nobody can turn back",
         "experiments.Analysis": "states, and figures of arms",
         "experiments.FlagAsk": "beginnings of keys",
         "experiments.HoldoutPlan": "names of events and outcomes, and dates",

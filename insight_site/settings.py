@@ -177,6 +177,8 @@ WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that asks a Spark cluster
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 CLIENT_EVENT_DAYS = env.int("CLIENT_EVENT_DAYS", default=30)  # how far back a public key may date its events
+# New ids of one address and hour whose exposures count in a site with client keys alone; a start keeps it.
+CLIENT_NEW_IDS = env.int("CLIENT_NEW_IDS", default=200)
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
 AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)  # how long the log of changes is kept; 0 for ever
 # Days after which events and traits are deleted; 0: never. A source may have its own for events.

@@ -183,6 +183,9 @@ class Experiment(models.Model):
     remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
     sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
 
+    # Of `settings.CLIENT_NEW_IDS` at the start. Null: a draft, or it started before 0.5 and admits as 0.4 did.
+    client_new_ids = models.PositiveIntegerField(null=True, editable=False)
+
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
@@ -372,6 +375,9 @@ class Assignment(models.Model):
     cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
     drawn_by = models.CharField(_("drawn by"), max_length=256, null=True)  # noqa: DJ001 - null: by the unit itself
     former_variant = models.PositiveBigIntegerField(null=True)  # before another id of the person decided
+    # The mark (`events.visits`) of whose call with a client key made the row; "" for all others, and before 0.5.
+    visit = models.CharField(max_length=8, default="", db_default="")
+    named_at = models.DateTimeField(null=True)  # when a server key asked for it, where a client key had made it
 
     class Meta:
         verbose_name = _("assignment")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -99,7 +100,14 @@ def _moved(
         freeze_audience(experiment)
         freeze_choices(experiment, caps)
         experiment.sources = experiment.sources or only_source()
-    fields = ["status", "version", "sources", *(use_caps(experiment, caps) if action is Action.START else [])]
+        experiment.client_new_ids = settings.CLIENT_NEW_IDS
+    fields = [
+        "status",
+        "version",
+        "sources",
+        "client_new_ids",
+        *(use_caps(experiment, caps) if action is Action.START else []),
+    ]
     experiment.status = after.value
     if stamp := STAMPS.get(action):
         setattr(experiment, stamp, timezone.now())

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db.models import F, Q
+from django.http import HttpRequest
 from django.utils import timezone
 
 from events.outbox import away
@@ -59,6 +60,12 @@ def note_ask(caller: Caller | None, door: FlagAsk.Door, flag: str = "") -> None:
         _write(ask, times)
     except (DatabaseError, InterfaceError) as trouble:
         log.warning("flag.ask_not_noted", flag=flag, error=type(trouble).__name__)
+
+
+def visitor_of(request: HttpRequest) -> str | None:
+    """The caller's address when it has a client key, as the door put it on the request; None for all others."""
+    caller: Caller | None = getattr(request, "caller", None)
+    return getattr(request, "visitor", "") if caller is not None and caller.kind == "client" else None
 
 
 def _forget() -> None:

@@ -39,7 +39,13 @@ type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
 
 
 def evaluate(
-    flag_key: str, unit: str, context: Mapping[str, Any], *, expose: bool = True, detailed: bool = False
+    flag_key: str,
+    unit: str,
+    context: Mapping[str, Any],
+    *,
+    expose: bool = True,
+    detailed: bool = False,
+    visitor: str | None = None,
 ) -> Evaluation | Failed | None:
     """The answer for one unit and one flag.
 
@@ -49,6 +55,8 @@ def evaluate(
         context: the caller's attributes of the unit; `segments` in it is ignored.
         expose: also log the exposure, once for each unit, in the transaction that keeps the assignment.
         detailed: segment and assignment id in the metadata; for server keys only.
+        visitor: the caller's address when it has a client key, which anybody may have; None for all others, who
+            name real units.
 
     Returns:
         None for a flag that isn't served; `Failed` when the database is away and the answer needs it.
@@ -56,13 +64,15 @@ def evaluate(
     flag = config.current().flags.get(flag_key)
     if flag is None:
         return None
-    return _evaluate([flag], {unit: context}, expose=expose, detailed=detailed)[unit, flag.pk]
+    return _evaluate([flag], {unit: context}, expose=expose, detailed=detailed, visitor=visitor)[unit, flag.pk]
 
 
-def evaluate_all(unit: str, context: Mapping[str, Any], *, detailed: bool = False) -> list[Evaluation | Failed]:
+def evaluate_all(
+    unit: str, context: Mapping[str, Any], *, detailed: bool = False, visitor: str | None = None
+) -> list[Evaluation | Failed]:
     """The answers for all served flags, by flag key. It assigns and never exposes: the unit may never meet them."""
     flags = [flag for _, flag in sorted(config.current().flags.items())]
-    found = _evaluate(flags, {unit: context}, expose=False, detailed=detailed)
+    found = _evaluate(flags, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
     return [found[unit, flag.pk] for flag in flags]
 
 
@@ -121,7 +131,13 @@ def _assign_chunk(flag: Flag, units: Sequence[str], clusters: Mapping[str, str])
 
 
 def _evaluate(
-    flags: Sequence[Flag], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool = True
+    flags: Sequence[Flag],
+    contexts: Contexts,
+    *,
+    expose: bool,
+    detailed: bool,
+    patient: bool = True,
+    visitor: str | None = None,
 ) -> dict[Pair, Evaluation | Failed]:
     """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
     answers: dict[Pair, Evaluation | Failed] = {}
@@ -136,7 +152,7 @@ def _evaluate(
                 continue
             early = _without_asking(flag, unit, context)
             row = None if early else remembered.recall((unit, flag.pk), stamp)
-            if row and (row.exposed_at or not expose):
+            if row and (row.exposed_at or not expose) and not (visitor is None and row.unnamed):
                 early = _known(flag, row, sticky=True, detailed=detailed)
             if early is None:
                 open_pairs.append((unit, flag))
@@ -144,7 +160,9 @@ def _evaluate(
                 answers[unit, flag.pk] = early
     if open_pairs:
         try:
-            found, stored = _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
+            found, stored = _ask(
+                open_pairs, contexts, expose=expose, detailed=detailed, patient=patient, visitor=visitor
+            )
             answers |= found
             if patient:  # a batch of millions would push out those who call
                 remembered.keep(stored, stamp)
@@ -171,11 +189,17 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
 
 
 def _ask(
-    pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool
+    pairs: Sequence[tuple[str, Flag]],
+    contexts: Contexts,
+    *,
+    expose: bool,
+    detailed: bool,
+    patient: bool,
+    visitor: str | None,
 ) -> tuple[dict[Pair, Evaluation | Failed], dict[Pair, Stored]]:
     """The answers, and the rows behind them."""
     away.refuse_if_silent()  # key or configuration have waited already
-    if (first := _at_once(pairs, contexts, expose=expose)) is not None:
+    if (first := _at_once(pairs, contexts, expose=expose, visitor=visitor)) is not None:
         (unit, flag), (only, is_new) = pairs[0], first
         return {(unit, flag.pk): _known(flag, only, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): only}
     stored = stored_rows(pairs)
@@ -189,9 +213,10 @@ def _ask(
             drawn[unit, flag.pk] = draw
     fresh = [(unit, flag) for unit, flag in unknown if (unit, flag.pk) in drawn]
     unseen = [pair for pair in pairs if expose and (row := stored.get((pair[0], pair[1].pk))) and not row.exposed_at]
-    if fresh or unseen:
+    unnamed = {pair: row for pair, row in stored.items() if visitor is None and row.unnamed}
+    if fresh or unseen or unnamed:
         try:
-            stored |= keep_draws(fresh, drawn, unseen, expose=expose)
+            stored |= keep_draws(fresh, drawn, unnamed, unseen, expose=expose, visitor=visitor)
         except AWAY as trouble:  # what was read is right; what was drawn will be drawn again
             if not patient:
                 raise
@@ -206,7 +231,9 @@ def _ask(
     return answers, stored
 
 
-def _at_once(pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool) -> tuple[Stored, bool] | None:
+def _at_once(
+    pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, visitor: str | None
+) -> tuple[Stored, bool] | None:
     """The row of one unit whose arm the hash alone decides, and whether this call made it; None: go the long way."""
     (unit, flag), *others = pairs
     if others or flag.needs_look_up or not _knows_cluster(flag, contexts[unit]):
@@ -216,7 +243,7 @@ def _at_once(pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: b
         return None
     began = time.monotonic()
     try:
-        return keep_first(unit, flag, draw, expose=expose)
+        return keep_first(unit, flag, draw, expose=expose, visitor=visitor)
     except AWAY as trouble:  # it may still be read
         away.note(began)
         away.refuse_if_silent()

@@ -72,7 +72,12 @@ def _met(row: Assignment) -> tuple[bool, datetime, int]:
 def _copy(first: Assignment, unit: str) -> Assignment:
     """With its exposure: the person has met the arm, and is counted once."""
     made = Assignment(
-        unit=unit, experiment_id=first.experiment_id, assigned_at=first.assigned_at, exposed_at=first.exposed_at
+        unit=unit,
+        experiment_id=first.experiment_id,
+        assigned_at=first.assigned_at,
+        exposed_at=first.exposed_at,
+        visit=first.visit,
+        named_at=first.named_at,
     )
     _take(first, made)
     return made

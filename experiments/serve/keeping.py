@@ -6,7 +6,7 @@ everything else is insert-or-ignore, read, expose.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,13 +20,15 @@ from events.models import FormerOutboxEvent, MessageId, OutboxEvent
 from events.outbox.accept import add_to_outbox
 from events.outbox.message_ids import keys_of
 from events.schema import EXPOSURE, EventRecord
+from events.senders import marked
+from events.visits import mark_of_visitor
 from experiments.draw.evaluation import Draw, Flag
 from experiments.models import Assignment, DrawnAs
 from experiments.serve.remembered import Pair, Stored
 from experiments.serve.together import Together
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
-READ = "id, variant_id, segment_key, bucket, exposed_at, cluster"
+READ = "id, variant_id, segment_key, bucket, exposed_at, cluster, visit, named_at"
 # Of each unit the row that is there, else the row that is made and its event. A call that loses a race to another
 # process sees neither, and so does one of a unit that draws by another id. In the order of units: two statements that
 # overlap can't lock each other out.
@@ -34,15 +36,15 @@ FIRST_CALLS = f"""
     WITH given AS (SELECT * FROM unnest(
         %(unit)s::varchar[], %(flag)s::bigint[], %(arm)s::bigint[], %(segment)s::varchar[], %(bucket)s::smallint[],
         %(now)s::timestamptz[], %(exposed)s::timestamptz[], %(cluster)s::varchar[], %(message)s::varchar[],
-        %(key)s::uuid[], %(properties)s::text[])
-        AS one (unit, flag, arm, segment, bucket, now, exposed, cluster, message, key, properties)),
+        %(key)s::uuid[], %(properties)s::text[], %(visit)s::varchar[], %(marked)s::varchar[])
+        AS one (unit, flag, arm, segment, bucket, now, exposed, cluster, message, key, properties, visit, marked)),
     found AS (SELECT stored.* FROM given CROSS JOIN LATERAL (
         SELECT unit, experiment_id, {READ} FROM {Assignment._meta.db_table} AS row
         WHERE row.unit = given.unit AND experiment_id = flag OFFSET 0) AS stored),
     made AS (
         INSERT INTO {Assignment._meta.db_table}
-            (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster)
-        SELECT unit, flag, arm, segment, bucket, now, exposed, cluster FROM given
+            (unit, experiment_id, variant_id, segment_key, bucket, assigned_at, exposed_at, cluster, visit)
+        SELECT unit, flag, arm, segment, bucket, now, exposed, cluster, visit FROM given
         WHERE NOT EXISTS (SELECT FROM found WHERE found.unit = given.unit AND experiment_id = flag)
             AND (SELECT 1 FROM {DrawnAs._meta.db_table} d WHERE d.unit = given.unit) IS NULL
         ORDER BY unit, flag
@@ -58,7 +60,7 @@ FIRST_CALLS = f"""
     ),
     told AS (
         INSERT INTO {OutboxEvent._meta.db_table} (message_id, user_id, event, time, properties, received_at)
-        SELECT message, unit, %(event)s::varchar, now, properties, now FROM given JOIN known USING (key)
+        SELECT marked, unit, %(event)s::varchar, now, properties, now FROM given JOIN known USING (key)
     )
     SELECT unit, experiment_id, {READ}, false FROM found UNION ALL SELECT unit, experiment_id, {READ}, true FROM made
 """  # noqa: S608 - names of our own tables
@@ -86,30 +88,43 @@ def stored_rows(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
     whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
     where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
     rows = Assignment.objects.filter(**whom, **where).values_list(
-        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
+        "unit",
+        "experiment_id",
+        "pk",
+        "variant_id",
+        "segment_key",
+        "bucket",
+        "exposed_at",
+        "cluster",
+        "visit",
+        "named_at",
     )
     return {
-        (unit, experiment): Stored(pk, arm, segment, bucket, at, cluster)
-        for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
+        (unit, experiment): Stored(pk, arm, segment, bucket, at, cluster, visit, named_at)
+        for unit, experiment, pk, arm, segment, bucket, at, cluster, visit, named_at in rows
     }
 
 
-def keep_first(unit: str, flag: Flag, draw: Draw, *, expose: bool) -> tuple[Stored, bool] | None:
+def keep_first(
+    unit: str, flag: Flag, draw: Draw, *, expose: bool, visitor: str | None = None
+) -> tuple[Stored, bool] | None:
     """The stored row of this unit, made with its exposure when there was none; one round trip to PostgreSQL.
 
     Returns:
         The row, and whether this call made it. None where the long way must be gone: on another database, after a lost
-        race, and for a row that this call must still expose.
+        race, and for a row that this call must still expose or name.
     """
     if connection.vendor != "postgresql":
         return None
     now = timezone.now()
     arm, bucket = flag.arms[draw.arm or 0].pk, round(draw.bucket * 10_000)
-    row = Stored(0, arm, draw.segment, bucket, now if expose else None, draw.cluster)
+    row = Stored(0, arm, draw.segment, bucket, now if expose else None, draw.cluster, _visit_of(visitor, now))
     first = _First(unit, flag, row, now, _exposure(unit, flag, row, now))
     # Another thread's connection knows nothing of a transaction that is open here.
     kept = _keep([first])[0] if connection.in_atomic_block else _together(first)
-    return None if kept is None or (expose and kept[0].exposed_at is None) else kept
+    if kept is None or (expose and kept[0].exposed_at is None) or (visitor is None and kept[0].unnamed):
+        return None
+    return kept
 
 
 def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
@@ -133,6 +148,8 @@ def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
             "message": messages,
             "key": keys_of(messages),
             "properties": [first.told.properties for first in firsts],
+            "visit": [first.row.visit for first in firsts],
+            "marked": [f"{OUTBOX_PREFIX}:{marked(first.row.visit)}{first.told.message_id}" for first in firsts],
             "event": EXPOSURE,
         },
     )
@@ -160,23 +177,42 @@ def _prepared(sql: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def keep_draws(
-    fresh: Sequence[tuple[str, Flag]], drawn: Mapping[Pair, Draw], unseen: Sequence[tuple[str, Flag]], *, expose: bool
+    fresh: Sequence[tuple[str, Flag]],
+    drawn: Mapping[Pair, Draw],
+    known: Mapping[Pair, Stored],
+    unseen: Sequence[tuple[str, Flag]],
+    *,
+    expose: bool,
+    visitor: str | None = None,
 ) -> dict[Pair, Stored]:
-    """Insert or ignore, read again, stamp and expose: one transaction."""
+    """Insert or ignore, read again, stamp and expose: one transaction.
+
+    Args:
+        fresh: units and flags without a row, which get what is `drawn`.
+        drawn: of these.
+        known: rows that are there, and that a server key asks for while only client keys had.
+        unseen: units and flags with a row that isn't exposed, to be exposed.
+        expose: whether the fresh ones are exposed, too.
+        visitor: the caller's address with a client key; None for all others.
+    """
     now = timezone.now()
-    rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now) for unit, flag in fresh]
+    mark = _visit_of(visitor, now)
+    rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now, mark) for unit, flag in fresh]
     # In one order everywhere, so that two calls that overlap can't lock each other out.
     rows.sort(key=lambda row: (row.unit, row.experiment_id))
     with transaction.atomic():
         Assignment.objects.bulk_create(rows, ignore_conflicts=True)
-        stored = stored_rows([*fresh, *unseen])
+        if known:
+            unnamed = Assignment.objects.filter(pk__in=[row.pk for row in known.values()], named_at=None)
+            unnamed.update(named_at=now)
+        stored = {pair: replace(row, named_at=now) for pair, row in known.items()} | stored_rows([*fresh, *unseen])
         if expose:
             exposed = [
                 _exposure(unit, flag, row, now)
                 for unit, flag in (*fresh, *unseen)
                 if _is_first(row := stored[unit, flag.pk], now)
             ]
-            add_to_outbox(exposed, prefix=OUTBOX_PREFIX, received_at=now)
+            add_to_outbox(exposed, prefix=OUTBOX_PREFIX, received_at=now, mark=mark)
     return stored
 
 
@@ -187,7 +223,12 @@ def _is_first(row: Stored, now: datetime) -> bool:
     return row.exposed_at == now  # a twin of the same microsecond has the same message id, and is ignored
 
 
-def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: datetime) -> Assignment:
+def _visit_of(visitor: str | None, at: datetime) -> str:
+    """The mark of a caller with a client key; "" for all others."""
+    return "" if visitor is None else mark_of_visitor(visitor, at)
+
+
+def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: datetime, visit: str) -> Assignment:
     return Assignment(
         unit=unit,
         experiment_id=flag.pk,
@@ -198,6 +239,7 @@ def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: da
         exposed_at=exposed_at,
         cluster=draw.cluster,
         drawn_by=draw.drawn_by,
+        visit=visit,
     )
 
 

@@ -18,7 +18,7 @@ from events.schema import Caller
 from experiments.draw.evaluation import Evaluation, Failed
 from experiments.plan.mistakes import KEY
 from experiments.serve import assign
-from experiments.serve.asked import Door, note_ask
+from experiments.serve.asked import Door, note_ask, visitor_of
 from experiments.serve.http_body import BadBodyError, read_json
 from experiments.serve.person import ANONYMOUS, note_person
 
@@ -47,11 +47,11 @@ def evaluate(
         unit, context = _unit(read_json(request))
         if ANONYMOUS in context:
             note_person(_caller(request), unit, context)
-        detailed = _detailed(request)
+        asks: dict[str, Any] = {"detailed": _detailed(request), "visitor": visitor_of(request)}
         if key is None:
             note_ask(_caller(request), Door.BULK)
-            return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed), event_streams(request))
-        response = _single(key, unit, context, expose=_exposes(request), detailed=detailed)
+            return _bulk(request, assign.evaluate_all(unit, context, **asks), event_streams(request))
+        response = _single(key, unit, context, expose=_exposes(request), **asks)
         if response.status_code == 200:
             note_ask(_caller(request), Door.FLAG, key)
         return response
@@ -67,10 +67,10 @@ def evaluate(
         return _error(500, key, "GENERAL", "our fault; try again")
 
 
-def _single(key: str, unit: str, context: dict[str, Any], *, expose: bool, detailed: bool) -> HttpResponse:
+def _single(key: str, unit: str, context: dict[str, Any], **asks: Any) -> HttpResponse:
     answer = None
     if KEY.fullmatch(key):
-        answer = assign.evaluate(key, unit, context, expose=expose, detailed=detailed)
+        answer = assign.evaluate(key, unit, context, **asks)
     if answer is None:
         return _error(404, key, "FLAG_NOT_FOUND", "there is no started experiment under this flag key")
     if isinstance(answer, Failed):

@@ -27,6 +27,13 @@ class Stored:
     bucket: int
     exposed_at: datetime | None
     cluster: str | None
+    visit: str = ""
+    named_at: datetime | None = None
+
+    @property
+    def unnamed(self) -> bool:
+        """True while only client keys have asked for the unit: a server key that does has to say so."""
+        return bool(self.visit) and self.named_at is None
 
 
 _lock = threading.Lock()

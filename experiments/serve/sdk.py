@@ -16,7 +16,7 @@ from django.utils import timezone
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation
 from experiments.serve import assign, config, payload
-from experiments.serve.asked import Door, note_ask
+from experiments.serve.asked import Door, note_ask, visitor_of
 from experiments.serve.http_body import BadBodyError, read_json
 from experiments.serve.person import ANONYMOUS, note_person
 
@@ -59,7 +59,7 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
         note_ask(caller, Door.BULK)
         if ANONYMOUS in attributes and isinstance(unit := attributes.get("id"), str) and unit:
             note_person(caller, unit, attributes)
-        return _answered(attributes, body if caller is not None and caller.preview else {})
+        return _answered(attributes, body if caller is not None and caller.preview else {}, visitor_of(request))
     except BadBodyError as bad:
         return _error(bad.status, bad.message)
     except (DatabaseError, InterfaceError):
@@ -69,14 +69,14 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
         return _error(500, "our fault; try again")
 
 
-def _answered(attributes: dict[str, Any], forced: dict[str, Any]) -> HttpResponse:
+def _answered(attributes: dict[str, Any], forced: dict[str, Any], visitor: str | None) -> HttpResponse:
     served, unit = config.current(), attributes.get("id")
     if unit is None or unit == "":  # nobody: every flag has its default
         found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
     elif problem := assign.unit_problem(unit):
         return _error(400, f"attributes.id: {problem.english}")
     else:
-        answers = assign.evaluate_all(unit, attributes)
+        answers = assign.evaluate_all(unit, attributes, visitor=visitor)
         found = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
     if forced:
         chosen = {"variations": forced.get("forcedVariations"), "values": forced.get("forcedFeatures")}

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from events.models import MessageId, OutboxEvent
+from events.senders import mark_of
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment
 from experiments.serve import assign, keeping, remembered
@@ -15,26 +16,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 UNITS = [f"u{number}" for number in range(40)]
 
 
-def ask(unit: str, *, expose: bool = True, **context: Any) -> Evaluation:
-    answer = assign.evaluate("exp", unit, context, expose=expose)
+def ask(unit: str, *, expose: bool = True, visitor: str | None = None, **context: Any) -> Evaluation:
+    answer = assign.evaluate("exp", unit, context, expose=expose, visitor=visitor)
     assert isinstance(answer, Evaluation)
     return answer
 
 
 def kept() -> tuple[list[Any], list[Any]]:
-    rows = Assignment.objects.order_by("unit").values_list("unit", "variant__key", "segment_key", "bucket", "cluster")
+    rows = Assignment.objects.order_by("unit").values_list(
+        "unit", "variant__key", "segment_key", "bucket", "cluster", "visit"
+    )
     events = OutboxEvent.objects.order_by("user_id").values_list("user_id", "message_id", "event", "properties")
     assert not Assignment.objects.filter(exposed_at=None).exists() or not events
     return list(rows), list(events)
 
 
 @pytest.mark.parametrize("fields", [{}, {"cluster": "guild"}], ids=["units", "clusters"])
+@pytest.mark.parametrize("visitor", [None, "203.0.113.9"], ids=["server key", "client key"])
 @pytest.mark.parametrize("expose", [True, False])
 def test_first_call__both_ways__keep_the_same(
-    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], expose: bool
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], expose: bool, visitor: str | None
 ) -> None:
     running(audience=[{"coverage": 5_000}], **fields)
-    answers = [ask(unit, expose=expose, guild=f"guild {unit}") for unit in UNITS]
+    answers = [ask(unit, expose=expose, visitor=visitor, guild=f"guild {unit}") for unit in UNITS]
     short = kept()
     Assignment.objects.all().delete()
     OutboxEvent.objects.all().delete()
@@ -42,10 +46,43 @@ def test_first_call__both_ways__keep_the_same(
     remembered.forget()
     monkeypatch.setattr(assign, "keep_first", lambda *args, **options: None)
 
-    assert [ask(unit, expose=expose, guild=f"guild {unit}") for unit in UNITS] == answers
+    assert [ask(unit, expose=expose, visitor=visitor, guild=f"guild {unit}") for unit in UNITS] == answers
     assert kept() == short
     assert 0 < len(short[0]) < len(UNITS)
     assert len(short[1]) == (len(short[0]) if expose else 0)
+    marks = {row[-1] for row in short[0]} | {mark_of(row[1]) for row in short[1]}
+    assert len(marks) == 1
+    assert ("" in marks) is (visitor is None)
+
+
+@pytest.mark.parametrize("expose", [True, False])
+def test_unit_that_a_client_key_asked_for_first__a_server_key_names_once(
+    expose: bool, django_assert_num_queries: Any
+) -> None:
+    running()
+    ask("u1", expose=expose, visitor="203.0.113.9")
+    ask("u1", expose=expose, visitor="203.0.113.8")
+    assert Assignment.objects.get().named_at is None
+
+    ask("u1", expose=expose)
+
+    row = Assignment.objects.get()
+    assert row.visit != ""
+    assert row.named_at is not None
+    assert OutboxEvent.objects.count() == expose  # a unit is exposed once, whoever asks
+    with django_assert_num_queries(0):  # the process knows it now
+        ask("u1", expose=expose)
+        ask("u1", expose=expose, visitor="203.0.113.9")
+
+
+def test_unit_that_a_client_key_asked_for__a_server_key_exposes__by_a_servers_exposure() -> None:
+    running()
+    ask("u1", expose=False, visitor="203.0.113.9")
+
+    ask("u1")
+
+    assert mark_of(OutboxEvent.objects.get().message_id) == ""
+    assert Assignment.objects.get().named_at is not None
 
 
 def test_first_call__of_a_plain_flag__is_one_question(django_assert_num_queries: Any) -> None:
