@@ -30,7 +30,7 @@ from events.counting.unit_values import (
 from events.expressions.queries import selected
 from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival, outcome_window
 from events.schema import EXPOSURE_EVENTS
-from events.senders import BY_CLIENT
+from events.senders import BY_CLIENT, BY_VISITOR
 from events.user_numbers.naming import text_of
 from events.windows import Clock, Window
 
@@ -87,9 +87,10 @@ def cohort(
 
 
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
-    """One row per exposure event of the experiment: the event's columns, ``variant`` as the event names it, ``source``.
+    """One row per exposure event of the experiment: the event's columns, ``variant, source, by_client``.
 
-    `source` is the number, as text, of the source whose client key sent the event, and "" for everybody else: whether
+    `variant` is what the event names. `source` is the number, as text, of the source whose client key sent the event,
+    and "" for everybody else; `by_client` is 1 for these, and for what our door wrote for a client key, else 0. Whether
     such an exposure counts is for the caller to say. A log without message ids knows no senders.
     """
     import ibis
@@ -101,9 +102,11 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
     )
     log = log.filter(log.experiment == experiment, log.variant.notnull())
     if "message_id" not in log.columns:
-        return log.mutate(source=ibis.literal(""))
+        return log.mutate(source=ibis.literal(""), by_client=ibis.literal(0))
     by_client = log.message_id.re_search(BY_CLIENT).fill_null(False)
-    return log.mutate(source=by_client.ifelse(log.message_id.split(":")[0], ""))
+    at_door = log.message_id.re_search(BY_VISITOR).fill_null(False)
+    source = by_client.ifelse(log.message_id.split(":")[0], "")
+    return log.mutate(source=source, by_client=(by_client | at_door).ifelse(1, 0))
 
 
 def first_and_last(log: ir.Table, since: datetime) -> ir.Table:

@@ -18,13 +18,13 @@ from experiments.analyse.corrected import best_difference, best_effect, of_varia
 from experiments.analyse.decision.decision_record import decision_facts
 from experiments.analyse.effects import Comparison
 from experiments.analyse.gather.admission import AdmissionRule
-from experiments.analyse.gather.answers import Audit
+from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
 from experiments.analyse.handed_on.hand_on import hand_on
 from experiments.analyse.handed_on.list_figures import figures_of
-from experiments.analyse.health.sender_checks import beside, is_doubtful
+from experiments.analyse.health.sender_checks import is_doubtful, with_all, without_some
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.provable.proof import Sources, digest_read, prove
 from experiments.analyse.read_out import read_out
@@ -206,15 +206,21 @@ def readout_of(
     seed: int,
     progress: Progress,
 ) -> Readout:
-    """From the open warehouse to the readout, without what only client keys have reported where that is doubtful."""
+    """From the open warehouse to the readout: of the units that decide, and beside it of all or of fewer."""
 
-    def read(told: Progress, *, verified: bool) -> Readout:
-        answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+    def ask(told: Progress, *, verified: bool) -> Answers:
+        return gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+
+    def read(answers: Answers) -> Readout:
         return read_out(plan, answers, audit, earlier=earlier, peek=peek, today=today, seed=seed)
 
-    readout = read(part(progress, 0, GATHERED), verified=False)
-    if is_doubtful(readout.health):
-        readout = beside(readout, read(silent, verified=True))
+    every = ask(part(progress, 0, GATHERED), verified=False)
+    if every.apart:
+        named = replace(ask(silent, verified=True), unverified=every.unverified)
+        return with_all(read(named), read(every))
+    readout = read(every)
+    if is_doubtful(readout.health):  # in experiments that started before 0.5
+        readout = without_some(readout, read(ask(silent, verified=True)))
     return readout
 
 

@@ -45,14 +45,15 @@ def _latest() -> list[Experiment]:
 
 @contextmanager
 def _units(row: Experiment, store: Questions) -> Iterator[ir.Table]:
-    """``user_id, cell`` of the units that its analysis would count, of one arm each."""
+    """``user_id, cell`` of the units that its analysis would count, each in the arm that it met first."""
     import ibis
 
     asked, shares = asked_of(plan_of(row)), planned_of(row).shares
     with store.warehouse.kept(queries.exposures(store.log, asked, store.basis)) as exposures:
-        counted, _aside = admitted(store, exposures, rule_of(row), clustered=asked.clustered)
-        met = queries.met(counted)
-        one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
+        variants, clustered = tuple(asked.variants), asked.clustered
+        counted = admitted(store, exposures, rule_of(row), variants=variants, clustered=clustered).deciding
+        met = queries.met(counted, variants)
+        one = met.filter(met.variant.isin(variants))
         strata = [(one.segment == name, place * len(asked.variants)) for place, name in enumerate(shares)]
         arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
         cell = ibis.cases(*strata, else_=0) + ibis.cases(*arms, else_=0)

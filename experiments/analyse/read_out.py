@@ -301,4 +301,5 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         no_cluster=answers.no_cluster,
         identity_conflicts=answers.identity_conflicts,
         no_first_arm=answers.no_first_arm if several else None,
+        apart=answers.apart,
     )

@@ -232,6 +232,8 @@ class Flow:
         identity_conflicts: persons whose ids had met different arms before they were joined; treated alike.
         no_first_arm: units left out because they met several arms at the moment of their first exposure; None where
             nobody met several, and in analyses up to 0.4, which left out whoever did.
+        apart: servers have named units enough, so that `unverified` are none of `exposed`; None in analyses of
+            experiments that started before 0.5.
     """
 
     exposed: Mapping[str, int]
@@ -245,15 +247,16 @@ class Flow:
     no_cluster: int = 0
     identity_conflicts: int = 0
     no_first_arm: int | None = None
+    apart: bool | None = None
 
 
 @dataclass(frozen=True)
-class Without:
-    """The analysis again, without the units that only a client key has reported: beside the other, never in its place.
+class Beside:
+    """The analysis again, with or without the units that only a client key has reported: never in the other's place.
 
     Attributes:
-        left_out: units.
-        exposed: units that stay, by arm.
+        left_out: units by which the two differ.
+        exposed: units by arm.
         sample_ratio: of these.
         verdict: what would be the verdict; None while the outcome is locked.
         differences: of the first primary outcome, variant minus comparator, by variant; empty while it is locked.
@@ -277,6 +280,8 @@ class Readout:
         corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
         saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+        without_unverified: of experiments that started before 0.5: the analysis without what only client keys reported.
+        with_unverified: of later ones: the analysis with it, where servers named units enough to decide alone.
         decision: what the plan's decision table says; None in analyses of 0.3.
         rules: edition of the rules that made it (`experiments.analyse.older_rules`); 1 up to version 0.4.
     """
@@ -303,10 +308,11 @@ class Readout:
     seed: int
     corrected: tuple[Corrected, ...] = ()
     hidden: tuple[str, ...] = ()
-    without_unverified: Without | None = None
+    without_unverified: Beside | None = None
     decision: Decision | None = None
     saturation: tuple[SaturationEffects, ...] = ()
     rules: int = 1
+    with_unverified: Beside | None = None
 
     @property
     def whole_clusters(self) -> str:

@@ -87,6 +87,30 @@ def _of_senders() -> dict[FindingCode, str]:
             "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, name another "
             "variant than the unit's own. They entered no count and no test: somebody forges, or a client draws wrong."
         ),
+        "not_admitted_cluster": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, name no cluster, "
+            "and clusters are drawn. They entered no count and no test."
+        ),
+        "not_admitted_unknown": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with client keys. Nothing of these units had come "
+            "before: no event of another kind, and no evaluation. They entered no count and no test. Anybody can "
+            "invent ids; an app sends an event, such as a page view, before the exposure."
+        ),
+        "not_admitted_address": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with client keys. Their ids came in with more new "
+            "ids of one address in one hour than may count. They entered no count and no test: somebody invents ids, "
+            "or very many people share an address. Behind a proxy, BEHIND_PROXY must be set."
+        ),
+        "unverified_apart": gettext(
+            "%(n)s units (%(share)s) are known only by client keys, which anybody can read; %(silent)s of them did "
+            "nothing else. They decide nothing, since servers named enough of the others. The analysis with them "
+            "stands beside this one."
+        ),
+        "unverified_apart_silent": gettext(
+            "%(n)s units (%(share)s) are known only by client keys, which anybody can read, and more of them did "
+            "nothing else than of the other units: %(silent)s against %(others_silent)s (p %(p_value)s). They may be "
+            "invented, and decide nothing. The analysis with them stands beside this one."
+        ),
         "unverified": gettext(
             "%(n)s units (%(share)s) are known only by a client key, which anybody can read, while others were "
             "reported by servers; %(silent)s of them did nothing else. The analysis without them stands beside this "

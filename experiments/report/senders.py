@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG_ARM
-from experiments.analyse.result import Readout, Without
+from experiments.analyse.gather.admission import MANY_NEW_IDS, NO_CLUSTER, OTHER_SOURCE, UNKNOWN_BEFORE, WRONG_ARM
+from experiments.analyse.result import Beside, Readout
 from experiments.plan.design import Kind
 from experiments.report.names import versus
 from reporting.numbers import count, effect_text, level_text, p_value
@@ -13,16 +13,24 @@ from stats.results import Estimate, NotComputable, computable
 
 
 def parts(readout: Readout) -> Iterator[Part]:
-    """Up to two parts of the flow of units."""
+    """Up to three parts of the flow of units."""
     if readout.flow.not_admitted:
         heading = gettext("Exposures that were not admitted")
         text = gettext("They entered no count and no test above or below.")
         yield Part("not-admitted", heading, text, not_admitted(readout))
+    found = readout.with_unverified
+    if found is not None:
+        heading = gettext("The same analysis with unverified units")
+        text = gettext("With the {n} units that only client keys have reported. It decides nothing.")
+        columns = (gettext("quantity"), gettext("units that decide"), gettext("with the unverified"))
+        table = _two(readout, found, heading, columns)
+        yield Part("with-unverified", heading, text.format(n=count(found.left_out)), table)
     found = readout.without_unverified
     if found is not None:
         heading = gettext("The same analysis without unverified units")
         text = gettext("Without the {n} units that only a client key has reported.").format(n=count(found.left_out))
-        yield Part("without-unverified", heading, text, without(readout, found))
+        columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
+        yield Part("without-unverified", heading, text, _two(readout, found, heading, columns))
 
 
 def not_admitted(readout: Readout) -> Table:
@@ -31,16 +39,19 @@ def not_admitted(readout: Readout) -> Table:
         OTHER_SOURCE: gettext("the experiment isn't shown there"),
         WRONG_ARM: gettext("another variant than the unit's own"),
         NO_CLUSTER: gettext("no cluster is named, and clusters are drawn"),
+        UNKNOWN_BEFORE: gettext("nothing of the unit had come before"),
+        MANY_NEW_IDS: gettext("the id came in with too many new ids of one address"),
     }
     rows = tuple(
-        (row.sender, reasons[row.reason], count(row.exposures), count(row.units)) for row in readout.flow.not_admitted
+        (row.sender or gettext("our evaluation door"), reasons[row.reason], count(row.exposures), count(row.units))
+        for row in readout.flow.not_admitted
     )
     columns = (gettext("client key of"), gettext("reason"), gettext("exposures"), gettext("units"))
     return Table(gettext("Exposures that were not admitted"), columns, rows)
 
 
-def without(readout: Readout, found: Without) -> Table:
-    """Units, split, verdict and first outcome of all admitted units, and of the rest beside them."""
+def _two(readout: Readout, found: Beside, title: str, columns: tuple[str, ...]) -> Table:
+    """Units, split, verdict and first outcome of the analysis, and of the other beside it."""
     whole = readout.standing.exposed
     rows: list[Row] = [
         (gettext("exposed to {variant}").format(variant=name), count(whole.get(name, 0)), count(n))
@@ -68,8 +79,7 @@ def without(readout: Readout, found: Without) -> Table:
                 _difference(one, share),
             )
         )
-    columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
-    return Table(gettext("The same analysis without unverified units"), columns, tuple(rows))
+    return Table(title, columns, tuple(rows))
 
 
 def _difference(found: Estimate | NotComputable, share: bool) -> str:

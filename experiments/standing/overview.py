@@ -225,7 +225,11 @@ def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
     rows: Iterable[Any] = (
         Assignment.objects.filter(experiment__in=experiments)
         .values("experiment_id", "variant__position")
-        .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
+        .annotate(
+            assigned=Count("id"),
+            exposed=Count("id", filter=Q(exposed_at__isnull=False)),
+            named=Count("id", filter=Q(exposed_at__isnull=False) & (Q(visit="") | Q(named_at__isnull=False))),
+        )
     )
     counts: dict[int, dict[int, Any]] = {}
     for row in rows:
@@ -234,11 +238,17 @@ def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
 
 
 def _add_met(counts: dict[int, Any], experiment: Experiment, met: Mapping[str, int]) -> None:
-    """Take the exposed units that the last analysis met, by the arm's key, where it knows of more."""
+    """Take the exposed units that the last analysis met, by the arm's key, where it knows of more.
+
+    Since 0.5 its number stands against what server keys asked for: anybody can ask for made-up ids.
+    """
+    if met and experiment.client_new_ids is not None:
+        for row in counts.values():
+            row["exposed"] = row["named"]
     if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
         for arm in experiment.variants.all():
             row = counts.setdefault(arm.position, {"assigned": 0})
-            row["exposed"] = met.get(arm.key, 0)
+            row["exposed"] = row["named"] = met.get(arm.key, 0)
 
 
 def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:
@@ -264,7 +274,8 @@ def _concerns(
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
-    observed = {str(position): row["exposed"] for position, row in counts.items()}
+    of = "exposed" if experiment.client_new_ids is None else "named"
+    observed = {str(position): row.get(of, 0) for position, row in counts.items()}
     if not any(observed.values()) or any(row.weights for row in experiment.audience.all()):
         return
 

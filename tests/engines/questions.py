@@ -201,6 +201,10 @@ def _grouped(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
 def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     exposures = keep(gather.exposures(log, PLAN, basis))
     wrong = pa.table({"user_id": ["u0000001"], "variant": ["nudge"], "cluster": [""]})
+    moment = pa.array([SINCE.replace(month=2, tzinfo=None)], pa.timestamp("us"))
+    columns = ("sign_at", "sign_time", "named_from", "until")
+    units = pa.table({"user_id": ["u0000001"], **dict.fromkeys(columns, moment)})
+    judged = gather.judged(exposures, units)
     met = keep(gather.met(gather.admitted(exposures, [1], wrong), PLAN.variants))
     units = keep(gather.units(log, met, PLAN, basis))
     values = keep(gather.unit_values(log, units, PLAN, basis, first_anchor=SINCE, most_days=90))
@@ -210,6 +214,10 @@ def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "gather.heard": gather.heard(exposures),
         "gather.claims": gather.claims(exposures, [1]),
         "gather.admitted": gather.admitted(exposures, [1], wrong),
+        "gather.past": gather.past(log, exposures),
+        "gather.judged": judged,
+        "gather.refused": gather.refused(judged),
+        "gather.known_units": gather.known_units(exposures),
         "gather.met": met,
         "gather.met_counts": gather.met_counts(met),
         "gather.units": units,

@@ -44,4 +44,5 @@ NAMES_04: tuple[str, ...] = (
     "population_ratio",
     "policy_limits",
     "badge",
+    "visitor",
 )

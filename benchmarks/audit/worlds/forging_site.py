@@ -20,13 +20,29 @@ def make_keys() -> dict[str, str]:
     from insight_site.access.keys import issue_key
 
     return {
-        name: issue_key(name=name, source=Source.objects.create(name=name), kind="client", scopes=["events:write"])[1]
+        name: issue_key(
+            name=name, source=Source.objects.create(name=name), kind="client", scopes=["events:write", "assign:read"]
+        )[1]
         for name in (SHOWN, ELSEWHERE)
     }
 
 
 def make_experiment(units: int) -> Any:
     """Started six weeks ago, everybody assigned by the draw and exposed by our door a month ago, stopped."""
+    from experiments.models import Experiment
+    from experiments.plan import moves
+    from experiments.plan.lifecycle import Action
+    from experiments.serve.assign import assign_units
+
+    start_experiment(units)
+    people = [f"u{number}" for number in range(units)]
+    _write({unit: answer.variant for unit, answer in assign_units(experiment_key=KEY, units=people)})
+    moves.move(key=KEY, action=Action.STOP)
+    return Experiment.objects.get(key=KEY)
+
+
+def start_experiment(units: int) -> None:
+    """Planned for so many units, and started six weeks ago."""
     from django.utils import timezone
 
     from events.models import Source
@@ -34,7 +50,6 @@ def make_experiment(units: int) -> Any:
     from experiments.plan import drafts, moves
     from experiments.plan.lifecycle import Action
     from experiments.serve import config
-    from experiments.serve.assign import assign_units
 
     drafts.create_draft(
         key=KEY,
@@ -52,10 +67,6 @@ def make_experiment(units: int) -> Any:
     Experiment.objects.filter(pk=made.pk).update(started_at=began)
     made.history.filter(started_at__isnull=False).update(started_at=began, history_date=began)
     config.forget()
-    people = [f"u{number}" for number in range(units)]
-    _write({unit: answer.variant for unit, answer in assign_units(experiment_key=KEY, units=people)})
-    moves.move(key=KEY, action=Action.STOP)
-    return Experiment.objects.get(key=KEY)
 
 
 def _write(arms: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 An exposure counts when our door wrote it, when a server key sent it or a file brought it, or when a client key sent it
 whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one it draws.
+In experiments that started since 0.5 such a unit must also be more than an id that somebody made up
+(`experiments.analyse.gather.newcomers`), and decides nothing where servers named units enough.
 Everything else enters no count and no test, nor does what is sent once a variant is rolled out.
 """
 
@@ -12,6 +14,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from experiments.analyse.gather.newcomers import Evaluated
 from experiments.draw.bucketing_many import read_units, unit_hashes
 from experiments.draw.evaluation import Flag
 from experiments.draw.many_units import arms_drawn
@@ -19,6 +22,7 @@ from experiments.draw.many_units import arms_drawn
 type Bools = npt.NDArray[np.bool_]
 
 OTHER_SOURCE, WRONG_ARM, NO_CLUSTER = "source", "arm", "cluster"
+UNKNOWN_BEFORE, MANY_NEW_IDS = "unknown", "address"
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,17 @@ class AdmissionRule:
         names: of the sources, for people.
         until: when a variant was first rolled out: what is sent from then on tells of the rollout, not of the
             experiment. None where nothing ever was.
+        evaluated: given units, what our door knows of them.
+        new_ids: of one address in one hour, whose exposures count; None: the experiment started before 0.5, and client
+            keys decide as they did then.
     """
 
     sources: frozenset[int]
     owed: Callable[[Sequence[str], Sequence[str], Sequence[str]], Bools]
     names: Mapping[int, str] = field(default_factory=dict)
     until: datetime | None = None
+    evaluated: Callable[[Sequence[str]], Evaluated] | None = None
+    new_ids: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,10 @@ class SetAside:
     """Exposures that were not admitted, of one sender and for one reason.
 
     Attributes:
-        sender: name of the source whose client key sent them.
+        sender: name of the source whose client key sent them; "" for evaluations with client keys at our door.
         reason: `source`: the experiment isn't shown there; `arm`: another arm than the unit's own; `cluster`: whole
-            clusters are drawn, and it names none.
+            clusters are drawn, and it names none; `unknown`: nothing of the unit had come before; `address`: its id
+            came in with too many others.
         exposures: events.
         units: different units in them.
     """
@@ -61,7 +71,8 @@ class SetAside:
 class Unverified:
     """Admitted units that only a client key has reported, beside all others.
 
-    Nobody can tell an invented user with the right arm from a new one by its id; but invented users do nothing else.
+    Where servers named units enough, the former decide nothing. Nobody can tell an invented user with the right arm
+    from a new one by its id; but invented users do nothing else.
 
     Attributes:
         units: known only by a client key; `others` all others.

@@ -3,42 +3,83 @@
 What a client key may say is decided by assignment rows and draws, which the warehouse doesn't have. So the units and
 arms that client keys of the experiment's sources named come out, once each, and only the wrong pairs go back in: none,
 unless somebody forges. Sending the assignments in instead would move all of them on every analysis, and registering
-tables isn't possible on every engine.
+tables isn't possible on every engine. For experiments since 0.5, of each unit that a client key names four moments go
+in, too (`newcomers`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from events.asking import Questions
+from events.senders import mark_of
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG_ARM, AdmissionRule, SetAside
+from experiments.analyse.gather.newcomers import NEVER, Ints, Past, judge
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+NAMED_UNITS = 50  # in each arm, as a verdict needs them (`experiments.analyse.health.flow`): then they decide alone
 KEY = "user_key"  # what a unit is inside the warehouse: rows and draws know its id
 
 
+@dataclass(frozen=True)
+class Admitted:
+    """The exposures that count, and the others.
+
+    Attributes:
+        exposures: those that count; `verified` is 1 for those of a unit that a server names.
+        aside: the others by sender and reason.
+        apart: servers have named units enough, so that what isn't `verified` decides nothing; None where the experiment
+            admits exposures as 0.4 did.
+    """
+
+    exposures: ir.Table
+    aside: tuple[SetAside, ...] = ()
+    apart: bool | None = None
+
+    @property
+    def verified(self) -> ir.Table:
+        """The exposures of units that a server names."""
+        return self.exposures.filter(self.exposures.verified == 1)
+
+    @property
+    def deciding(self) -> ir.Table:
+        """The exposures that decide."""
+        return self.verified if self.apart else self.exposures
+
+
 def admitted(
-    questions: Questions, exposures: ir.Table, rule: AdmissionRule | None, *, clustered: bool = False
-) -> tuple[ir.Table, tuple[SetAside, ...]]:
-    """The exposures that count, and the others by sender and reason.
+    questions: Questions,
+    exposures: ir.Table,
+    rule: AdmissionRule | None,
+    *,
+    variants: Sequence[str],
+    clustered: bool = False,
+) -> Admitted:
+    """Tell the exposures that count from the others.
 
     Args:
         questions: the open warehouse.
         exposures: the answer of `queries.exposures`, kept.
         rule: None admits everything.
+        variants: the arms of the plan.
         clustered: whole clusters are drawn, so that an exposure must name one.
     """
     if rule is not None and rule.until is not None:
         exposures = queries.before(exposures, rule.until)
     heard = [] if rule is None else questions.warehouse.arrow(queries.heard(exposures)).to_pylist()
     if rule is None or not heard:
-        return exposures, ()
+        return Admitted(exposures, apart=None if rule is None or rule.new_ids is None else False)
+    at_door = any(row["source"] == "" for row in heard)
+    heard = [row for row in heard if row["source"] != ""]
     heard.sort(key=lambda row: int(row["source"]))
     strange = [row for row in heard if int(row["source"]) not in rule.sources]
     aside = [
@@ -56,7 +97,52 @@ def admitted(
     pairs = None
     if wrong is not None and wrong.num_rows:
         pairs = wrong.select([KEY, "variant", "cluster"]).rename_columns(["user_id", "variant", "cluster"])
-    return queries.admitted(exposures, own, pairs), tuple(aside)
+    counted = queries.admitted(exposures, own, pairs)
+    if rule.new_ids is None or rule.evaluated is None:
+        return Admitted(counted, tuple(aside))
+    if not own and not at_door:
+        return Admitted(counted, tuple(aside), apart=False)
+    return _newcomers(questions, counted, rule, tuple(aside), variants)
+
+
+def _newcomers(
+    questions: Questions, counted: ir.Table, rule: AdmissionRule, aside: tuple[SetAside, ...], variants: Sequence[str]
+) -> Admitted:
+    """The rule since 0.5 for what client keys say."""
+    house = questions.warehouse
+    found: pa.Table = house.arrow(house.named(queries.past(questions.log, counted), key=KEY))
+    if rule.evaluated is None or rule.new_ids is None or not found.num_rows:
+        return Admitted(counted, aside, apart=False)
+    names = found["born_by"].to_pylist()
+    past = Past(
+        sign_at=_micros(found["sign_at"]),
+        sign_time=_micros(found["sign_time"]),
+        server_at=_micros(found["server_at"]),
+        born_at=_micros(found["born_at"]),
+        born_by=np.array([mark_of(name) for name in names], dtype=np.str_),
+    )
+    judged = judge(past, rule.evaluated(found["user_id"].to_pylist()), rule.new_ids)
+    moments = {field.name: _moments(getattr(judged, field.name)) for field in fields(judged)}
+    table = queries.judged(counted, pa.table({"user_id": found[KEY], **moments}))
+    rows = house.arrow(queries.refused(table)).to_pylist()
+    rows.sort(key=lambda row: (row["refused"], row["source"]))
+    more = [
+        SetAside(_name(rule, row["source"]), row["refused"], int(row["exposures"]), int(row["units"])) for row in rows
+    ]
+    counted = table.filter(table.refused == "").drop("refused")
+    by_arm = {row["variant"]: row for row in house.arrow(queries.known_units(counted)).to_pylist()}
+    enough = all(name in by_arm and by_arm[name]["named"] >= NAMED_UNITS for name in variants)
+    return Admitted(counted, (*aside, *more), enough and any(row["others"] for row in by_arm.values()))
+
+
+def _micros(column: pa.ChunkedArray) -> Ints:
+    """Moments as microseconds since 1970; NEVER where there is none."""
+    numbers = pc.fill_null(column.cast(pa.timestamp("us")).cast(pa.int64()), NEVER)
+    return np.asarray(numbers.to_numpy(), dtype=np.int64)
+
+
+def _moments(numbers: Ints) -> pa.Array:
+    return pa.array(numbers, pa.int64()).cast(pa.timestamp("us"))
 
 
 def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sources: list[int]) -> Any:
@@ -69,4 +155,4 @@ def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sourc
 
 
 def _name(rule: AdmissionRule, source: str) -> str:
-    return rule.names.get(int(source), source)
+    return rule.names.get(int(source), source) if source else ""

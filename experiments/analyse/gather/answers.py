@@ -99,6 +99,8 @@ class Answers:
         last_mature_on: Local date on which the last exposed unit is mature for every primary outcome.
         not_admitted: Exposures that count nowhere, by sender and reason.
         unverified: Units that only a client key has reported, beside the others; some of the first meet `cells` too.
+        apart: Servers have named units enough, so that the unverified decide nothing; None where the experiment admits
+            exposures as 0.4 did.
         no_cluster: Exposed units whose first exposure names no cluster, where clusters were drawn; left out.
     """
 
@@ -125,6 +127,7 @@ class Answers:
     identity_conflicts: int = 0
     first_arms: tuple[tuple[str, str, int], ...] = ()
     no_first_arm: int = 0
+    apart: bool | None = None
 
 
 @dataclass(frozen=True)

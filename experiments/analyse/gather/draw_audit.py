@@ -1,6 +1,6 @@
 """Compute the draws of stored assignments again: a stored arm that isn't the draw's was written past the doors."""
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from events.models import IdLink
@@ -16,11 +16,13 @@ MOST_AUDITED = 50_000
 def audit_of(experiment: Experiment) -> Audit:
     """Compute the draws of stored assignments again (the newest, at most 50,000) and count the assigned units by arm.
 
-    Units with an override have no row, so every stored arm must be the draw's: of the unit, or of the id by which the
-    person drew first.
+    Since 0.5 only units that a server key asked for are counted. Units with an override have no row, so every stored
+    arm must be the draw's: of the unit, or of the id by which the person drew first.
     """
     keys = dict(experiment.variants.values_list("pk", "key"))
     persons = Assignment.objects.filter(experiment=experiment)
+    if experiment.client_new_ids is not None:  # whoever asks for made-up ids makes rows of units that meet nothing
+        persons = persons.filter(Q(visit="") | Q(named_at__isnull=False))
     if IdLink.objects.filter(state=IdLink.State.HOLDS).exists():  # a person with two ids has a row for each
         held = IdLink.objects.filter(state=IdLink.State.HOLDS, visitor=OuterRef("unit"))
         persons = persons.filter(~Exists(held))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from events.asking import Questions
 from events.counting import day_bits
 from events.metrics import Capped, Plain, days_needed, parse_behaviour, parse_metric
 from experiments.analyse.gather import over_time_queries, queries
-from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
+from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE, AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather_cells import cells_of, rows_of
@@ -41,6 +41,7 @@ class _Met:
     planned: int
     aside: tuple[SetAside, ...]
     no_cluster: int
+    apart: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def gather(
         primary: texts of the primary outcomes: numeric ones get bins, and all of them decide when the last unit is
             mature; `survival:G` needs its gap.
         rule: which exposures count; None believes every sender, for a log that has come through no door.
-        verified: leave out the units that only a client key has reported.
+        verified: leave out the exposures of units that only a client key has reported.
         progress: told how far it is.
 
     Returns:
@@ -86,9 +87,10 @@ def gather(
     progress("events", 0.05)
     house, basis = questions.warehouse, questions.basis
     with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
-        counted, aside = admitted(questions, exposures, rule, clustered=asked.clustered)
-        with house.kept(_verified(queries.met(counted, asked.variants), verified)) as met:
-            counts = _met_counts(questions, met, asked, aside)
+        found = admitted(questions, exposures, rule, variants=tuple(asked.variants), clustered=asked.clustered)
+        counted = found.verified if verified else found.exposures
+        with house.kept(queries.met(counted, asked.variants)) as met:
+            counts = replace(_met_counts(questions, met, asked, found.aside), apart=found.apart)
             progress("exposures", 0.3)
             return _of_units(questions, asked, primary, counts, met, progress)
 
@@ -106,10 +108,6 @@ def _of_units(
             return _answers(questions, asked, primary, counts, span, units, values, progress)
 
 
-def _verified(met: ir.Table, only: bool) -> ir.Table:
-    return met.filter(met.verified == 1) if only else met
-
-
 def _need_events(questions: Questions, asked: Question) -> None:
     named = {name: text for text in asked.outcomes for name in queries.events_needed(parse_metric(text))}
     if asked.behaviour is not None:
@@ -124,7 +122,14 @@ def _need_events(questions: Questions, asked: Question) -> None:
 def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
     rows = rows_of(questions, queries.met_counts(met))
     if not rows and aside:
-        senders = ", ".join(sorted({row.sender for row in aside}))
+        senders = ", ".join(sorted({row.sender for row in aside if row.sender}))
+        if any(row.reason in (UNKNOWN_BEFORE, MANY_NEW_IDS) for row in aside):
+            raise Refused(
+                "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys were not "
+                "admitted. One counts when an event of another kind, or an evaluation, came before it.",
+                experiment=asked.experiment,
+                count=sum(row.exposures for row in aside),
+            )
         raise Refused(
             "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys of {senders} "
             "were not admitted. If it is shown there, name the source in the plan.",
@@ -220,6 +225,7 @@ def _answers(
         identity_conflicts=counts.conflicts,
         first_arms=counts.first_arms,
         no_first_arm=counts.no_first_arm,
+        apart=counts.apart,
     )
 
 

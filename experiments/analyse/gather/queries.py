@@ -33,8 +33,10 @@ from events.metrics import (
     parse_metric,
 )
 from events.schema import EXPOSURE_EVENTS
+from events.senders import BY_CLIENT
 from events.user_numbers.naming import OWN
 from events.windows import Window
+from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
 from experiments.plan.question import Question
 from experiments.plan.record import DAYS_BEFORE
@@ -51,11 +53,13 @@ SO_FAR = "times_so_far"
 
 
 def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """One row per exposure: ``user_id, time, variant, segment, cluster, source``, and where ids are joined `own_user`.
+    """One row per exposure: ``user_id, time, variant, segment, cluster, source, by_client, received, verified``.
+
+    Where ids are joined also `own_user`.
 
     An exposure may carry the arm's index instead of its key. `segment` and `cluster` are "" where it names none, and
     where units are drawn; `source` the number of the source whose client key sent it, "" for our door, server keys and
-    files.
+    files. `by_client` is 1 for what a client key sent or asked our door; `verified` 1 where `source` is "".
     """
     import ibis
 
@@ -68,7 +72,25 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     if asked.clustered:
         cluster = property_text(log.properties, "cluster", basis.dialect).fill_null("")
     own = [OWN] if OWN in log.columns else []
-    return log.select("user_id", "time", "source", *own, variant=variant, segment=segment, cluster=cluster)
+    return log.select(
+        "user_id",
+        "time",
+        "source",
+        "by_client",
+        *own,
+        variant=variant,
+        segment=segment,
+        cluster=cluster,
+        received=_received(log),
+        verified=(log.source == "").ifelse(1, 0),
+    )
+
+
+def _received(log: ir.Table) -> ir.Value:
+    """When each event of a log arrived; when it happened, where that isn't known."""
+    import ibis
+
+    return ibis.coalesce(log.received_at, log.time) if "received_at" in log.columns else log.time
 
 
 def before(exposures: ir.Table, moment: datetime) -> ir.Table:
@@ -77,8 +99,8 @@ def before(exposures: ir.Table, moment: datetime) -> ir.Table:
 
 
 def heard(exposures: ir.Table) -> ir.Table:
-    """What client keys sent: ``source, exposures, units``."""
-    log = exposures.filter(exposures.source != "")
+    """What client keys sent, and under the source "" what they asked our door: ``source, exposures, units``."""
+    log = exposures.filter(exposures.by_client == 1)
     return log.group_by("source").aggregate(exposures=log.count(), units=log.user_id.nunique())
 
 
@@ -106,6 +128,67 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
     return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant", "cluster"]))
 
 
+def past(events: ir.Table, exposures: ir.Table) -> ir.Table:
+    """What came of the units that client keys name, up to their last exposure by such a key; one row per unit.
+
+    Columns: ``user_id, sign_at, sign_time, server_at, born_at, born_by``, as `newcomers.Past` has them but for nulls
+    where nothing came; `born_by` is a message id.
+    """
+    import ibis
+
+    clients = exposures.filter(exposures.by_client == 1)
+    units = clients.group_by("user_id").aggregate(last=clients.received.max())
+    log = events.mutate(received=_received(events)).join(units, "user_id")
+    log = log.filter(log.received <= log["last"])
+    other = ~log.event.isin(EXPOSURE_EVENTS)
+    server = other & ~log.message_id.re_search(BY_CLIENT).fill_null(False)
+    # One request has one moment: what it brings of a unit is one row, so that the least of them is only one.
+    calls = log.group_by("user_id", "received").aggregate(
+        message=log.message_id.min(),
+        happened=other.ifelse(log.time, ibis.null("timestamp")).min(),
+        server=server.ifelse(1, 0).max(),
+    )
+    born = calls.group_by("user_id").aggregate(
+        born_at=calls.received.min(),
+        born_by=calls.message.argmin(calls.received),
+        server_at=(calls.server == 1).ifelse(calls.received, ibis.null("timestamp")).min(),
+    )
+    signs = calls.filter(calls.happened.notnull())
+    signs = signs.group_by("user_id").aggregate(
+        sign_at=signs.received.min(), sign_time=signs.happened.argmin(signs.received)
+    )
+    return born.left_join(signs, "user_id").select("user_id", "sign_at", "sign_time", "server_at", "born_at", "born_by")
+
+
+def judged(exposures: ir.Table, units: Any) -> ir.Table:
+    """The exposures with `verified` as it is now, and `refused`: why one doesn't count; "" where it does.
+
+    Args:
+        exposures: those that may count.
+        units: of each unit that a client key names ``user_id`` and the columns of `newcomers.Judged`; an Arrow table.
+    """
+    import ibis
+
+    table = ibis.memtable(units).rename(judged_id="user_id")
+    table = exposures.left_join(table, exposures.user_id == table.judged_id)
+    named = (table.by_client == 0) | (table.received > table.named_from)
+    known = (table.received > table.sign_at) | ((table.received == table.sign_at) & (table.time > table.sign_time))
+    refused = ibis.cases((named, ""), (~known, UNKNOWN_BEFORE), (table.received >= table.until, MANY_NEW_IDS), else_="")
+    return table.mutate(verified=named.ifelse(1, 0), refused=refused).select(*exposures.columns, "refused")
+
+
+def refused(judged: ir.Table) -> ir.Table:
+    """What `judged` refuses: ``source, refused, exposures, units``."""
+    log = judged.filter(judged.refused != "")
+    return log.group_by("source", "refused").aggregate(exposures=log.count(), units=log.user_id.nunique())
+
+
+def known_units(exposures: ir.Table) -> ir.Table:
+    """One row per variant: ``variant, named, others``: units that servers name, and all others."""
+    units = exposures.group_by("variant", "user_id").aggregate(verified=exposures.verified.max())
+    return units.group_by("variant").aggregate(named=units.verified.sum(), others=(1 - units.verified).sum())
+
+
 def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
     """One row per unit: ``user_id, exposed_at, segment, cluster, variant, several, verified, conflict``.
 
@@ -114,7 +197,7 @@ def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
     `variant` its arm: "" where it met two arms of the plan, or one and a strange one, at that very moment, so that none
     is the first. Of arms that the plan doesn't have it is the first by name. `several` says that the unit met more than
     one arm, all strange ones counting as one; `conflict`, that two ids of one person, before they were joined, began
-    with different arms. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+    with different arms. `verified` is 1 when one of its exposures is, else 0.
 
     Args:
         exposures: that count.
@@ -130,7 +213,7 @@ def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
         exposed_at=log.time.min(),
         segment=log.segment.argmin(log.time),
         cluster=log.cluster.argmin(log.time),
-        verified=(log.source == "").ifelse(1, 0).max(),
+        verified=log.verified.max(),
         strange=log.variant.min(where=strange),
         **first,
     )

@@ -1,18 +1,22 @@
 """Which exposures of a stored experiment count, by who sent them (METHODS 4.2; docs/security.md)."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import batched
 
 import numpy as np
 
 from events.identity.persons import visitors_of
 from events.models import Source
 from experiments.analyse.gather.admission import AdmissionRule, Bools, drawn
+from experiments.analyse.gather.newcomers import NEVER, Evaluated
 from experiments.models import Assignment, Experiment, Rollout
 from experiments.plan.derived import senders
 from experiments.plan.served import flag_of, with_parts
 from experiments.plan.stored import plan_of
 
 UNITS_AT_A_TIME = 5_000
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def rule_of(experiment: Experiment) -> AdmissionRule:
@@ -44,5 +48,23 @@ def rule_of(experiment: Experiment) -> AdmissionRule:
         found[new] = drawn(flag, *([column[place] for place in new] for column in (units, arms, clusters)))
         return found
 
+    def evaluated(units: Sequence[str]) -> Evaluated:
+        place = {unit: at for at, unit in enumerate(units)}
+        others = visitors_of(place)
+        belongs = {name: unit for unit, names in others.items() for name in names} | {unit: unit for unit in units}
+        first = np.full(len(units), NEVER)
+        named, visits = np.zeros(len(units), dtype=np.bool_), np.full(len(units), "", dtype="<U8")
+        for asked in batched(belongs, UNITS_AT_A_TIME):
+            some = Assignment.objects.filter(experiment=experiment, unit__in=asked)
+            for unit, moment, visit, named_at in some.values_list("unit", "assigned_at", "visit", "named_at"):
+                row = place[belongs[unit]]
+                named[row] |= not visit or named_at is not None
+                if (when := (moment - EPOCH) // MICROSECOND) < first[row]:
+                    first[row], visits[row] = when, visit
+        return Evaluated(first, named, visits)
+
     until = Rollout.objects.filter(experiment=experiment).values_list("first_at", flat=True).first()
-    return AdmissionRule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")), until)
+    names = dict(Source.objects.values_list("pk", "name"))
+    return AdmissionRule(
+        senders(plan_of(experiment)), owed, names, until, evaluated=evaluated, new_ids=experiment.client_new_ids
+    )

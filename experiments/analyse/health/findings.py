@@ -30,8 +30,13 @@ type FindingCode = Literal[
     # who reported the exposures
     "not_admitted_source",
     "not_admitted_arm",
+    "not_admitted_cluster",
+    "not_admitted_unknown",
+    "not_admitted_address",
     "unverified",
     "unverified_silent",
+    "unverified_apart",
+    "unverified_apart_silent",
     # which units and events are there
     "empty_variant",
     "tiny_variant",

@@ -8,17 +8,30 @@ from dataclasses import replace
 
 from scipy import stats
 
-from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, Unverified
+from experiments.analyse.gather.admission import (
+    MANY_NEW_IDS,
+    NO_CLUSTER,
+    OTHER_SOURCE,
+    UNKNOWN_BEFORE,
+    WRONG_ARM,
+    Unverified,
+)
 from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.stored_context import StoredContext
-from experiments.analyse.result import Readout, Without
+from experiments.analyse.result import Beside, Readout
 from reporting.numbers import percent
 
 # METHODS 4.2. Beside exposures of servers more than this is another way in; without any it is how the client works.
 UNVERIFIED_SHARE = 0.05
 UNVERIFIED_SILENT = 0.001
 DOUBTFUL = ("unverified", "unverified_silent")
-NOT_ADMITTED: Mapping[str, FindingCode] = {OTHER_SOURCE: "not_admitted_source", WRONG_ARM: "not_admitted_arm"}
+NOT_ADMITTED: Mapping[str, FindingCode] = {
+    OTHER_SOURCE: "not_admitted_source",
+    WRONG_ARM: "not_admitted_arm",
+    NO_CLUSTER: "not_admitted_cluster",
+    UNKNOWN_BEFORE: "not_admitted_unknown",
+    MANY_NEW_IDS: "not_admitted_address",
+}
 
 
 def check_not_admitted(context: StoredContext) -> Iterator[Finding]:
@@ -29,9 +42,12 @@ def check_not_admitted(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_unverified(context: StoredContext) -> Iterator[Finding]:
-    """Invented users with the right arm look like new ones, but they do nothing else."""
-    found = context.answers.unverified
-    if not found.units or not found.others:
+    """Invented users with the right arm look like new ones, but they do nothing else.
+
+    Where servers named units enough they decide nothing, and where hardly any, there is nothing to compare with.
+    """
+    found, apart = context.answers.unverified, context.answers.apart
+    if not found.units or not found.others or apart is False:
         return
     share = found.units / (found.units + found.others)
     details: dict[str, Detail] = {"n": found.units, "share": share, "silent": found.silent}
@@ -41,7 +57,11 @@ def check_unverified(context: StoredContext) -> Iterator[Finding]:
             "silent": percent(found.silent / found.followed),
             "others_silent": percent(found.others_silent / found.others_followed),
         }
-        yield Finding("unverified_silent", Severity.WARNING, {**details, **shares, "p_value": p_value})
+        code: FindingCode = "unverified_apart_silent" if apart else "unverified_silent"
+        yield Finding(code, Severity.WARNING, {**details, **shares, "p_value": p_value})
+    elif apart:
+        many = share > UNVERIFIED_SHARE
+        yield Finding("unverified_apart", Severity.WARNING if many else Severity.INFO, details)
     elif share > UNVERIFIED_SHARE:
         yield Finding("unverified", Severity.WARNING, details)
 
@@ -51,24 +71,26 @@ def is_doubtful(findings: Iterable[Finding]) -> bool:
     return any(finding.check in DOUBTFUL for finding in findings)
 
 
-def beside(whole: Readout, rest: Readout) -> Readout:
-    """The analysis with what would come out without the units that only a client key has reported.
+def with_all(deciding: Readout, whole: Readout) -> Readout:
+    """The analysis that decides, and what would come out with the units that only a client key has reported."""
+    return replace(deciding, with_unverified=_beside(deciding, whole))
 
-    Args:
-        whole: all admitted units.
-        rest: the same analysis of the others.
-    """
-    kept = sum(rest.flow.exposed.values())
-    rows = () if rest.report is None else rest.report.outcomes[0].comparisons
-    without = Without(
-        left_out=sum(whole.flow.exposed.values()) - kept,
-        exposed=rest.flow.exposed,
-        sample_ratio=rest.sample_ratio,
-        verdict=rest.verdict,
+
+def without_some(whole: Readout, rest: Readout) -> Readout:
+    """The analysis of all admitted units, and what would come out without those, as 0.4 had it."""
+    return replace(whole, without_unverified=_beside(whole, rest))
+
+
+def _beside(shown: Readout, other: Readout) -> Beside:
+    rows = () if other.report is None else other.report.outcomes[0].comparisons
+    return Beside(
+        left_out=abs(sum(shown.flow.exposed.values()) - sum(other.flow.exposed.values())),
+        exposed=other.flow.exposed,
+        sample_ratio=other.sample_ratio,
+        verdict=other.verdict,
         differences=tuple((row.variant, row.difference) for row in rows),
         compared_with={row.variant: row.compared_with for row in rows if row.compared_with},
     )
-    return replace(whole, without_unverified=without)
 
 
 def _more_silent(found: Unverified) -> float:

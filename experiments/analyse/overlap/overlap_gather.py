@@ -102,7 +102,8 @@ def met_of(questions: Questions, sides: Sequence[Side]) -> Iterator[Met]:
             found = stack.enter_context(
                 questions.warehouse.kept(unit_queries.exposures(questions.log, side.asked, questions.basis))
             )
-            counted, _aside = admitted(questions, found, side.rule, clustered=side.asked.clustered)
+            variants, clustered = tuple(side.asked.variants), side.asked.clustered
+            counted = admitted(questions, found, side.rule, variants=variants, clustered=clustered).deciding
             kept[side.asked.experiment] = counted
             met = _met(counted, side.asked.variants)
             tables[side.asked.experiment] = stack.enter_context(questions.warehouse.kept(met))

@@ -275,6 +275,7 @@ NO_PLAN = {
     "created_by_id",
     "owner_id",
     "drafted_by_agent",
+    "client_new_ids",
     "created_at",
     "started_at",
     "enrolment_closed_at",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from experiments.analyse.gather.admission import SetAside
-from experiments.analyse.health.sender_checks import beside
+from experiments.analyse.health.sender_checks import with_all, without_some
 from experiments.analyse.read_out import read_out
 from experiments.report.page import sections
 from experiments.report.senders import parts
@@ -30,7 +30,7 @@ def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_docume
     whole = read_out(make_plan(), answers, CLEAN, today=TODAY)
     rest = read_out(make_plan(), make_answers(draw_units(1_800)), CLEAN, today=TODAY)
 
-    readout = beside(whole, rest)
+    readout = without_some(whole, rest)
 
     aside, without = parts(readout)
     assert aside.table is not None
@@ -45,3 +45,23 @@ def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_docume
     written = document(readout)
     assert written["flow"]["not_admitted"] == [{"sender": "web", "reason": "arm", "exposures": 60, "units": 50}]
     assert written["without_unverified"]["left_out"] == 200
+
+
+def test_parts__units_of_client_keys_alone__stand_beside_with_what_was_set_aside_at_our_door() -> None:
+    answers = replace(make_answers(draw_units(1_800)), not_admitted=(SetAside("", "address", 60, 50),), apart=True)
+    deciding = read_out(make_plan(), answers, CLEAN, today=TODAY)
+    whole = read_out(make_plan(), make_answers(draw_units(2_000)), CLEAN, today=TODAY)
+
+    readout = with_all(deciding, whole)
+
+    aside, beside = parts(readout)
+    assert aside.table is not None
+    assert beside.table is not None
+    assert aside.table.rows == (
+        ("our evaluation door", "the id came in with too many new ids of one address", "60", "50"),
+    )
+    assert beside.slug == "with-unverified"
+    assert beside.table.columns == ("quantity", "units that decide", "with the unverified")
+    assert "200" in beside.finding
+    assert document(readout)["with_unverified"]["left_out"] == 200
+    assert document(readout)["flow"]["apart"] is True

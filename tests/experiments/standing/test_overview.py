@@ -77,6 +77,17 @@ def test_standing__more_exposures_at_the_door_than_in_the_analysis__the_door_cou
     assert overview.standing(row).exposed == 100
 
 
+def test_standing__evaluated_with_a_client_key_since_the_analysis__counts_when_an_analysis_admits_it() -> None:
+    row = running("exp", planned_units=400)
+    assign(row, 20, 0)
+    Assignment.objects.update(visit="00c0ffee")
+    before = overview.standing(row)
+    Analysis.objects.create(experiment=row, status="done", exposed={"control": 4, "banner": 5})
+
+    assert (before.exposed, codes(row)) == (20, [])
+    assert overview.standing(row).exposed == 9
+
+
 def test_standing__more_than_planned__is_whole() -> None:
     row = running("exp", planned_units=50)
     assign(row, 50, 50)

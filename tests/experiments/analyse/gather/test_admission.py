@@ -23,6 +23,7 @@ from benchmarks.audit.worlds.forging_site import (
     other_arms,
     wrong,
 )
+from benchmarks.audit_04.visitor_site import event, send
 from events.models import Source
 from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.forms.plan_fields import SourcesField
@@ -103,21 +104,27 @@ def test_forging__invented_units_with_wrong_arms_from_the_same_source__changes_n
 
 
 @pytest.mark.slow
-def test_local_sdk__right_arms_from_a_client_key__are_admitted(experiment: Experiment, keys: dict[str, str]) -> None:
-    before = analysed(experiment)
+def test_local_sdk__right_arms_from_a_client_key__are_admitted_beside_those_that_decide(
+    experiment: Experiment, keys: dict[str, str]
+) -> None:
+    before, new = analysed(experiment), drawn([f"new{n}" for n in range(30)])
 
-    forge(keys[SHOWN], drawn([f"new{n}" for n in range(30)]))
+    send(keys[SHOWN], [event("page", unit, 21) for unit in new], "10.0.0.1")
+    forge(keys[SHOWN], new)
     after = analysed(experiment)
 
-    assert sum(after.flow.exposed.values()) == sum(before.flow.exposed.values()) + 30
+    assert numbers(after) == numbers(before)
     assert after.flow.not_admitted == ()
     assert (after.flow.unverified.units, after.flow.unverified.others) == (30, UNITS)
+    assert (after.flow.apart, after.with_unverified.left_out) == (True, 30)
+    assert sum(after.with_unverified.exposed.values()) == UNITS + 30
 
 
 @pytest.mark.slow
-def test_invented_units__right_arms__are_counted_warned_of_and_left_out_beside(
+def test_invented_units__right_arms_in_an_experiment_of_0_4__are_counted_warned_of_and_left_out_beside(
     experiment: Experiment, keys: dict[str, str]
 ) -> None:
+    Experiment.objects.update(client_new_ids=None)
     before = analysed(experiment)
 
     forge(keys[SHOWN], {unit: arm for unit, arm in drawn([f"i{n}" for n in range(400)]).items() if arm == "control"})
