@@ -14,7 +14,7 @@ keepalive = 5
 control_socket_disable = True  # two servers of one user would share its path
 limit_request_field_size = 8190
 # Workers share the memory of what the master has loaded, and one that is replaced answers at once. New code takes a
-# restart: SIGHUP starts workers anew with the old.
+# master of its own (docs/upgrade.md): SIGHUP starts workers anew with the old.
 preload_app = True
 
 # Uploads and what else a worker writes is nobody else's on this machine (`insight_site.first_start`, for commands).

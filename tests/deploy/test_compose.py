@@ -127,7 +127,7 @@ def test_memory__that_questions_of_all_web_processes_may_take__is_less_than_the_
         match[3] if (match := found[name]) else ""
         for name in ("EXPLORE_MEMORY", "EXPLORE_QUESTIONS", "WEB_CONCURRENCY", "WEB_MEMORY")
     )
-    unit = (ROOT / "deploy/systemd/insight-web.service").read_text()
+    unit = (ROOT / "deploy/systemd/insight-web@.service").read_text()
 
     assert size(memory) * int(questions) * int(processes) <= 0.75 * size(limit)
     assert f"Environment=EXPLORE_MEMORY={memory} EXPLORE_QUESTIONS={questions}\n" in unit

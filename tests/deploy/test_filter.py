@@ -43,9 +43,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @contextmanager
 def unit(name: str, site: Site) -> Iterator[subprocess.Popen[bytes]]:
     """The command of a unit under the filter, on ports of its own."""
-    text = (ROOT / f"deploy/systemd/insight-{name}.service").read_text()
-    (command,) = re.findall(r"^ExecStart=/opt/insight/.venv/bin/(.*)$", text, re.MULTILINE)
-    program, *rest = command.replace("127.0.0.1:8000", f"127.0.0.1:{site.port}").split()
+    text = (ROOT / f"deploy/systemd/insight-{name}@.service").read_text()
+    (command,) = re.findall(r"^ExecStart=/opt/insight-%i/.venv/bin/(.*)$", text, re.MULTILINE)
+    program, *rest = command.split()
+    rest += ["--bind", f"127.0.0.1:{site.port}"] if name == "web" else []  # systemd hands it a socket
     rest = [re.sub(r"^127\.0\.0\.1:(8001|8765)$", f"127.0.0.1:{free_port()}", word) for word in rest]
     with (site.folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(

@@ -105,7 +105,9 @@ def test_unit__ends_with_all_that_it_started_and_in_time(unit: Path) -> None:
     assert "KillMode=mixed" in text or "Type=oneshot" in text
     if "KillMode" in text:
         assert int(re.findall(r"TimeoutStopSec=(\d+)", text)[0]) >= 40
-    assert "insight-migrate.service" in text or unit.name == "insight-migrate.service"
+    if "KillMode" in text:
+        assert "Requires=insight-migrate@%i.service" in text
+        assert re.findall(r"/opt/insight\S*?(?=/|$)", text, re.MULTILINE) == ["/opt/insight-%i"] * 2
 
 
 def test_units__hand_secrets_over_as_files() -> None:

@@ -16,7 +16,8 @@ from tests.deploy.image import Stage, enter, new_folder
 from tests.deploy.site import ROOT, Running
 
 pytestmark = pytest.mark.deploy
-UNITS = sorted(path.name for path in (ROOT / "deploy/systemd").glob("*.service"))
+UNITS = sorted(path.name for path in (ROOT / "deploy/systemd").glob("insight-*"))
+SERVICES = [unit for unit in UNITS if unit.endswith(".service")]
 MOST_EXPOSED = 2.5  # of ten; systemd calls what is below three safe
 
 
@@ -24,13 +25,13 @@ MOST_EXPOSED = 2.5  # of ten; systemd calls what is below three safe
 def installed(tools: Stage, room: Path) -> Stage:
     """A machine on which the units lie where docs/deploy.md puts them."""
     top = new_folder(room / "units")
-    for unit in UNITS:
-        place = top / "etc/systemd/system"
-        (place / f"{unit}.d").mkdir(parents=True)
-        shutil.copy(ROOT / "deploy/systemd" / unit, place)
-        shutil.copy(ROOT / "deploy/systemd/hardening.conf", place / f"{unit}.d")
+    place = top / "etc/systemd/system"
+    (place / "insight-.service.d").mkdir(parents=True)
+    for unit in (ROOT / "deploy/systemd").glob("insight-*"):
+        shutil.copy(unit, place)
+    shutil.copy(ROOT / "deploy/systemd/hardening.conf", place / "insight-.service.d")
     for name in ("gunicorn", "python"):
-        program = top / "opt/insight/.venv/bin" / name
+        program = top / "opt/insight-0.5/.venv/bin" / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.touch(mode=0o755)
     return Stage([top, *tools.layers])
@@ -42,15 +43,24 @@ def ask(stage: Stage, work: Path, *command: str, env: dict[str, str] | None = No
 
 
 def test_units__systemd__reads_them_without_a_complaint(installed: Stage, tmp_path: Path) -> None:
-    done = ask(installed, tmp_path, "systemd-analyze", "verify", *[f"/etc/systemd/system/{unit}" for unit in UNITS])
+    done = ask(
+        installed,
+        tmp_path,
+        "systemd-analyze",
+        "--instance=0.5",
+        "verify",
+        *[f"/etc/systemd/system/{unit}" for unit in UNITS],
+    )
 
     ours = [line for line in done.stderr.splitlines() if "insight" in line]
     assert (done.returncode, ours) == (0, []), done.stderr
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", SERVICES)
 def test_units__systemd__finds_them_little_exposed(unit: str, installed: Stage, tmp_path: Path) -> None:
-    done = ask(installed, tmp_path, "systemd-analyze", "security", "--no-pager", "--offline=true", unit)
+    done = ask(
+        installed, tmp_path, "systemd-analyze", "security", "--no-pager", "--offline=true", "--instance=0.5", unit
+    )
 
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
@@ -64,7 +74,7 @@ def test_caddy__in_front__passes_pages_on_and_monitoring_not(running: Running, t
         tools.layers,
         ["caddy", "run", "--adapter", "caddyfile", "--config", "/run/Caddyfile"],
         work=tmp_path / "caddy",
-        env={**tools.env, "INSIGHT_HOST": "localhost", "HOME": "/tmp"},
+        env={**tools.env, "INSIGHT_HOST": "localhost", "INSIGHT_UPSTREAM": "127.0.0.1:8000", "HOME": "/tmp"},
         binds=binds,
         tmpfs=("/tmp",),
     )

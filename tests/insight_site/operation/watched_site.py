@@ -31,7 +31,7 @@ class Prometheus:
         rules = re.sub(r"for: \d+m", "for: 0s", RULES.read_text())
         rules = re.sub(r"\[\d+[mh]\]", f"[{window}]", rules) if window else rules
         (folder / "alerts.yml").write_text(rules)
-        example = EXAMPLE.read_text().replace(": 15s", ": 1s").replace("127.0.0.1:8000", f"127.0.0.1:{target}")
+        example = EXAMPLE.read_text().replace(": 15s", ": 1s").replace("127.0.0.1:8002", f"127.0.0.1:{target}")
         # The tests' sites know this machine by INTERNAL_NETWORKS.
         example = re.sub(r"    authorization:\n      credentials_file: .*\n", "", example)
         (folder / "prometheus.yml").write_text(example)
