@@ -214,7 +214,9 @@ class Senders:
 def commands(document: str, heading: str) -> list[str]:
     """The lines that an operator types, under a heading."""
     text = (ROOT / "docs" / document).read_text().partition(f"\n## {heading}\n")[2]
-    return re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0].splitlines()
+    block = re.search(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert block
+    return block[1].splitlines()
 
 
 @pytest.fixture
