@@ -36,7 +36,8 @@ class PatientProtocol(H11Protocol):
 
     def _end_unless_asked(self, before: Any) -> None:
         """Each request has a cycle of its own; one that is being answered may take its time."""
-        if self.cycle is before and (not before or before.response_complete):
+        now: Any = self.cycle  # None before the first request, whatever its type says
+        if now is before and (now is None or now.response_complete):
             self.transport.abort()
         else:
             self._look_later()

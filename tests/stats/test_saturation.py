@@ -209,7 +209,7 @@ def test_behaviour__not_asked__has_no_effects() -> None:
 
 def test_peers__units_alone_in_their_cluster__have_no_friends() -> None:
     data = guilds(3, 0.1, 0.2, clusters=40)
-    alone = {
+    alone: dict[str, Any] = {
         "y": [1.0, 0.0],
         "nudged": [0.0, 0.0],
         "share": [0.0, 0.5],
