@@ -17,6 +17,8 @@ from tests.experiments.make_readout import make_readout
 
 STORED = json.loads((Path(__file__).parent / "documents.json").read_text(encoding="utf-8"))
 MISSING = NotComputable(Reason.NO_DATA)
+# Since 0.5 its error holds that of the mix of segments: it is about all users, not about those who came.
+MIXED = ".outcomes[0].comparisons[0].stratified.population_difference."
 
 
 def flat(node: Any, path: str = "") -> list[tuple[str, Any]]:
@@ -74,6 +76,8 @@ def test_document__of_0_3__has_its_keys_in_their_order_and_the_same_values_besid
 
     assert [path for path, _ in found] == [path for path, _ in expected]
     for (path, value), (_, stored) in zip(found, expected, strict=True):
+        if path.startswith(MIXED):
+            continue
         exact = not isinstance(stored, float)
         if isinstance(stored, str):  # 0.3 set a blank before the sign
             then, now = (re.sub(r"[ \u00a0]%", "%", text) for text in (stored, value))

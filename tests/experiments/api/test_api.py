@@ -201,7 +201,7 @@ def test_assignments__by_cursor__come_each_once() -> None:
     config.forget()
     for n in range(5):
         assign.evaluate("guild", f"u{n}", {})
-    api, seen = Api("server", "reports:read"), []
+    api, seen = Api("server", "assignments:read"), []
 
     page = api.ok("GET", "guild/assignments?page_size=2")
     while True:

@@ -47,5 +47,5 @@ def test_mend__an_erasure_that_nobody_works_on__is_ended() -> None:
 
 def test_task__each_night__does_both() -> None:
     assert set(retain()) == {
-        *("erasures_continued", "users_erased_again", "digests_dropped", "events", "users", "traits")
+        *("erasures_continued", "users_erased_again", "digests_dropped", "events", "users", "traits", "log_bytes")
     }

@@ -126,6 +126,7 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
     assert set(row["stratified"]) >= {"risk_difference", "odds_ratio", "cmh_p_value", "heterogeneity_p_value"}
     assert set(row["encouragement"]) == {
         "take_up",
+        "estimand",
         "effect",
         "adjusted_effect",
         "anderson_rubin",
