@@ -27,8 +27,12 @@ RUNNING = (Experiment.Status.RUNNING, Experiment.Status.PAUSED, Experiment.Statu
 def locked_arms() -> list[LockedArms]:
     """Experiments that have started and whose latest analysis doesn't show their outcome; a peek unlocks nothing."""
     rows = [row for row in _latest() if not row.found_figures or row.found_peek]  # type: ignore[attr-defined]
+    plans = [(row, planned_of(row)) for row in rows]
+    # A row without variants, which no start allows, has no arms to tell apart.
     return [
-        LockedArms(row.key, row.version, tuple(planned_of(row).shares.values()), partial(_units, row)) for row in rows
+        LockedArms(row.key, row.version, tuple(plan.shares.values()), partial(_units, row))
+        for row, plan in plans
+        if plan.variants
     ]
 
 
