@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ from tests.once import once
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+MARK = re.compile("^~[^:]*:")  # of address and hour, before the id of what a client key sent
 FIRST_LINES = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'insight_site.settings'; django.setup()\n"
 ISSUE = """
 import json
@@ -254,13 +256,13 @@ def free_port() -> int:
 
 
 def stored(files: list[str]) -> list[tuple[str, str, str, dict[str, Any]]]:
-    """Every event of the store: message id without its source, user, event, properties."""
+    """Every event of the store: message id without its source and a visitor's mark, user, event, properties."""
     if not files:
         return []
     query = "SELECT message_id, user_id, event, properties FROM read_parquet($files)"
     rows = duckdb.sql(query, params={"files": files}).fetchall()
     # An exposure that the site itself logged has no source and no kind of key before its id.
-    return [(row[0].split(":", 2)[-1], row[1], row[2], json.loads(row[3])) for row in rows]
+    return [(MARK.sub("", row[0].split(":", 2)[-1]), row[1], row[2], json.loads(row[3])) for row in rows]
 
 
 def _admin(url: str, statement: str, *names: str) -> None:

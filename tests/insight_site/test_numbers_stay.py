@@ -41,6 +41,10 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {name: json.loads((folder / "out" / f"{name}.json").read_text(encoding="utf-8")) for name in DOCUMENTS}
 
 
+# Since 0.5 the error of the effect on everybody holds that of the mix of segments.
+MIXED = ".stratified.population_difference."
+
+
 @pytest.mark.slow
 @pytest.mark.once
 def test_new_runs__of_the_same_world__give_the_numbers_of_then(computed: dict[str, Any]) -> None:
@@ -57,7 +61,7 @@ def _differences(name: str, document: Any) -> tuple[list[str], dict[str, Any]]:
     moved = {
         place: (value, now[place])
         for place, value in then.items()
-        if place in now and not same(value, now[place], within=_within(place))
+        if place in now and MIXED not in place and not same(value, now[place], within=_within(place))
     }
     assert len(then) > 20
     return sorted(then.keys() - now.keys()), moved

@@ -57,9 +57,11 @@ def status(port: int, path: str = "/healthz") -> int:
 def ended(sock: socket.socket) -> bool:
     with suppress(TimeoutError):
         try:
-            return not sock.recv(65_536)
+            while sock.recv(65_536):  # the rest of an answer
+                pass
         except ConnectionError:
-            return True
+            pass
+        return True
     return False
 
 
