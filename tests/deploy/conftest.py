@@ -55,6 +55,11 @@ class Times:
         print(f"deploy: {name}: {self.steps[name]:.1f} s", file=sys.__stderr__, flush=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The upgrade first: once a deployment runs, this process is in a network of its own, with another PostgreSQL."""
+    items.sort(key=lambda item: item.path.name != "test_upgrade.py")
+
+
 @pytest.fixture(scope="session")
 def times() -> Times:
     return Times()
