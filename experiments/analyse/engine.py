@@ -1,6 +1,6 @@
 """From units to report: summaries, comparisons, health, verdict. Pure; file and stored experiments share it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -101,14 +101,8 @@ def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
         adjusted = row.adjusted_p if computable(row.adjusted_p) else 2.0
         return adjusted, row.difference.p_value if computable(row.difference) else 2.0
 
-    able = may_lead(design, [row.variant for row in outcome.comparisons])
+    able = design.may_lead(row.variant for row in outcome.comparisons)
     return min((row for row in outcome.comparisons if row.variant in able), key=key)
-
-
-def may_lead(design: Design, variants: Iterable[str]) -> tuple[str, ...]:
-    """The variants that the report's verdict may rest on; control isn't among those given."""
-    nudges = tuple(label for label in variants if label != design.placebo)
-    return tuple(label for label in nudges if label not in design.doses) or nudges
 
 
 def set_looks(design: Design, looks: Mapping[str, Look]) -> dict[str, Look]:
@@ -119,7 +113,7 @@ def set_looks(design: Design, looks: Mapping[str, Look]) -> dict[str, Look]:
     The leading arm loses no CAUSES by it: its Holm-adjusted p is at least m times its own, so that below alpha its
     interval at alpha/m, and with it the set, leaves 0 out. Source: METHODS 4.16; Holm 1979.
     """
-    able = may_lead(design, looks)
+    able = design.may_lead(looks)
     return {
         label: replace(look, alpha=look.alpha / len(able)) if label in able else look for label, look in looks.items()
     }

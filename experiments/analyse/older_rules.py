@@ -42,10 +42,9 @@ def _touching(readout: Readout) -> Iterator[Changed]:
         yield Changed.PLACEBO
     if any(kind_of(name) is Kind.QUANTILE for name in plan.primary):
         yield Changed.TIES
-    if plan.cluster and moved:
+    if readout.whole_clusters and moved:
         yield Changed.CLUSTERS
-    nudges = [label for label in plan.variants[1:] if label != plan.placebo and label not in plan.doses]
-    if len(nudges) > 1 and moved:
+    if len(report.design.may_lead(row.variant for row in rows)) > 1 and moved:
         yield Changed.ARMS
     if flow.several_variants or flow.identity_conflicts:
         yield Changed.TWO_ARMS_MET

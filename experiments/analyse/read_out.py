@@ -14,7 +14,7 @@ from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.decision.decision_table import decide_by_plan
 from experiments.analyse.effects import Comparison, OutcomeReport, Report
-from experiments.analyse.engine import Judgement, compare_all, leading_comparison, may_lead, segment_findings, set_looks
+from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings, set_looks
 from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.all_checks import examine
@@ -216,7 +216,7 @@ def _standing_verdict(
 
     The arm that crossed leads, whichever is ahead today. What another outcome or clock once found is another finding.
     """
-    now, able = ahead.verdict, may_lead(design, plan.variants[1:])
+    now, able = ahead.verdict, design.may_lead(plan.variants[1:])
     crossed = [
         look
         for look in earlier

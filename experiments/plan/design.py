@@ -1,6 +1,6 @@
 """What is analysed: the design of an experiment and its cleaned units. Pure records, shared by every later step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -89,6 +89,14 @@ class Design:
     def level(self) -> float:
         """Confidence level of the intervals, for example 0.95."""
         return 1 - self.alpha
+
+    def may_lead(self, variants: Iterable[str]) -> tuple[str, ...]:
+        """Of these variants, without control, those that the report's verdict may rest on.
+
+        A placebo only tests the others; a dose arm leads only where no arm nudges to the behaviour itself.
+        """
+        nudges = tuple(label for label in variants if label != self.placebo)
+        return tuple(label for label in nudges if label not in self.doses) or nudges
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def older_rules(readout: Readout) -> tuple[str, ...]:
             "quantiles are no longer computed where many users have exactly the same value, as with whole numbers."
         ),
         Changed.CLUSTERS: gettext(
-            "whole clusters were assigned, so the effect holds what the others in the cluster did as well; it is no "
+            "clusters were assigned, so the effect holds what the others in the cluster did as well; it is no "
             "longer called the effect of one's own behaviour."
         ),
         Changed.ARMS: gettext(

@@ -44,7 +44,6 @@ def test_result__of_one_nudge_and_a_share__comes_out_alike_today() -> None:
         (Changed.TIES, {"primary": ("quantile:50%:count:coins:0-27",)}),
         (Changed.MIX, {"primary": ("count:coins:0-27 / count:buy:0-27",)}),
         (Changed.CLUSTERS, {"cluster": "guild"}),
-        (Changed.ARMS, {"variants": ("control", "nudge", "second")}),
     ],
 )
 def test_result__of_0_4__names_the_rule_that_would_judge_otherwise(changed: Changed, fields: dict[str, Any]) -> None:
@@ -55,6 +54,21 @@ def test_result__of_0_4__names_the_rule_that_would_judge_otherwise(changed: Chan
 
     assert changed_rules(found) == (changed,)
     assert len(older_rules(found)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"), [({}, (Changed.ARMS,)), ({"doses": ("second",)}, ()), ({"placebo": "second"}, ())]
+)
+def test_result__of_two_nudges__says_so_where_both_could_lead(
+    changes: dict[str, Any], changed: tuple[Changed, ...]
+) -> None:
+    made = of_0_4(make_readout())
+    assert made.report is not None
+    first, *rest = made.report.outcomes
+    rows = (*first.comparisons, replace(first.comparisons[0], variant="second"))
+    report = replace(made.report, outcomes=(replace(first, comparisons=rows), *rest))
+
+    assert changed_rules(replace(made, report=replace(report, design=replace(report.design, **changes)))) == changed
 
 
 def test_result__of_a_placebo_that_gave_way_to_control__says_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Encouragement, Report
-from experiments.analyse.engine import analyze, leading_comparison, may_lead, set_looks
+from experiments.analyse.engine import analyze, leading_comparison, set_looks
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import Readout
@@ -70,7 +70,7 @@ def test_set_looks__who_may_lead__shares_alpha(
         Look(0.05, "always_valid", units=900, planned_units=2_000),
     ):
         found = set_looks(design, dict.fromkeys(LABELS[1:], look))
-        assert may_lead(design, LABELS[1:]) == able
+        assert design.may_lead(LABELS[1:]) == able
         for label, one in found.items():
             assert one == (replace(look, alpha=0.05 / len(able)) if label in able else look)
 
