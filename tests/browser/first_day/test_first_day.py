@@ -87,6 +87,7 @@ def test_first_day__of_an_empty_site__every_step_ticks_until_the_list_is_gone(
     home.wait_for_selector("#first-event.done")
 
     page.locator("#received a.button").click()
+    page.wait_for_selector("#checks li")
     assert page.locator("#checks li").count() == 7
     assert said(language, "Signup") in page.locator("#checks").inner_text()
     assert violations(page) == []
