@@ -150,7 +150,10 @@ class Reader:
         self._see(self.pages["ko"], korean.labels)
         match english.verb:
             case "press":
-                _control(page, english.labels[-1]).click()
+                try:
+                    _control(page, english.labels[-1]).click()
+                except Exception as trouble:
+                    raise AssertionError(_shown(page, f"can't press “{english.labels[-1]}”")) from trouble
                 page.wait_for_load_state("networkidle")
             case "tick":
                 _field(page, english.labels[-1]).check()
@@ -182,8 +185,12 @@ class Reader:
             try:
                 found.first.wait_for(state="attached")
             except Exception as trouble:
-                text = re.sub(r"\s*\n\s*", "\n", page.locator("body").inner_text())
-                raise AssertionError(f"{page.url} has no “{label}”:\n{text[:6000]}") from trouble
+                raise AssertionError(_shown(page, f"has no “{label}”")) from trouble
+
+
+def _shown(page: Any, trouble: str) -> str:
+    text = re.sub(r"\s*\n\s*", "\n", page.locator("body").inner_text())
+    return f"{page.url} {trouble}:\n{text[:6000]}"
 
 
 def _control(page: Any, label: str) -> Any:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import MessageId, OutboxEvent
@@ -115,6 +117,15 @@ def test_message_id__of_an_event_that_waits_too_long__is_still_known() -> None:
     assert accept_some("a").duplicates == 1
     flush.flush_events()
     assert message_ids.drop_old() == 1
+
+
+def test_message_ids__none_of_which_is_old__are_looked_through_without_a_lock() -> None:
+    accept_some("a")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert message_ids.drop_old() == 0
+
+    assert not [one["sql"] for one in asked.captured_queries if one["sql"].startswith("DELETE")]
 
 
 def test_table__moments_with_and_without_a_fraction__are_those_of_the_rows() -> None:
