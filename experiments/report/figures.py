@@ -11,7 +11,10 @@ EFFECTS = {"estimate", "low", "high", "effect_low", "effect_high", "margin", "ac
 
 
 def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
-    """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
+    """Every figure as text: p-values, shares as percentages, effects in the outcome's unit.
+
+    A take-up is the share of units that were moved, and a difference of two shares: its sentence takes which it means.
+    """
     text: dict[str, str] = {}
     share = details.get("kind") == "proportion"
     for name, value in details.items():
@@ -31,6 +34,7 @@ def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
             text[name] = decimal(value, 0)
         elif name in ("share", "at_threshold") or name.startswith("take_up"):
             text[name] = percent(value)
+            text[f"{name}_points"] = effect_text(value, share=True)
         elif isinstance(value, int):
             text[name] = count(value)
         else:

@@ -237,20 +237,21 @@ def _of_nudge() -> dict[FindingCode, str]:
             "The effect among the moved then mixes both; read the segments by themselves."
         ),
         "placebo_serves": gettext(
-            "The placebo leaves the behaviour alone: it moved %(take_up)s of the units (limits of two "
-            "one-sided tests %(take_up_low)s to %(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared "
-            "with it, so that what being nudged does by itself cancels."
+            "The placebo leaves the behaviour alone: it changed the share doing it by %(take_up_points)s (limits of "
+            "two one-sided tests %(take_up_low_points)s to %(take_up_high_points)s, inside ± "
+            "%(take_up_bound_points)s). The nudge is compared with it, so that what being nudged does by itself "
+            "cancels."
         ),
         "placebo_moves_too": gettext(
-            "The placebo can't be shown to leave the behaviour alone: it moved %(take_up)s of the units (limits of two "
-            "one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is "
-            "compared with it all the same, so that what being nudged does by itself cancels; those moved are whom the "
-            "nudge moves and the placebo doesn't."
+            "The placebo can't be shown to leave the behaviour alone: it changed the share doing it by "
+            "%(take_up_points)s (limits of two one-sided tests %(take_up_low_points)s to %(take_up_high_points)s, not "
+            "inside ± %(take_up_bound_points)s). The nudge is compared with it all the same, so that what being "
+            "nudged does by itself cancels; those moved are whom the nudge moves and the placebo doesn't."
         ),
         "placebo_unfit": gettext(
-            "The placebo can't be shown to leave the behaviour alone: it moved %(take_up)s of the "
-            "units (limits of two one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± "
-            "%(take_up_bound)s). The nudge is compared with control."
+            "The placebo can't be shown to leave the behaviour alone: it changed the share doing it by "
+            "%(take_up_points)s (limits of two one-sided tests %(take_up_low_points)s to %(take_up_high_points)s, not "
+            "inside ± %(take_up_bound_points)s). The nudge is compared with control."
         ),
         "placebo_unknown": gettext(
             "What the placebo did to the behaviour couldn't be computed. The nudge is compared with control."
@@ -264,7 +265,7 @@ def _of_nudge() -> dict[FindingCode, str]:
             "at an earlier look, so the nudge stays compared with the placebo."
         ),
         "placebo_moves_behaviour": gettext(
-            "The placebo %(variant)s moved the behaviour itself (%(take_up)s of the units), so what it did to the "
+            "The placebo %(variant)s moved the behaviour itself (%(take_up_points)s), so what it did to the "
             "outcome tells nothing about other paths."
         ),
     }

@@ -133,7 +133,7 @@ def _not_through_the_behaviour() -> Templates:
     """Why nothing is known about the behaviour."""
     return {
         (Code.NUDGE_FAILED, "wrong_direction"): gettext(
-            "The nudge made fewer units reach %(behaviour)s (%(take_up)s of the units), so this says nothing about "
+            "The nudge made fewer units reach %(behaviour)s (%(take_up_points)s), so this says nothing about "
             "the behaviour itself."
         ),
         (Code.NUDGE_NOT_BEHAVIOUR, "inequality"): gettext(
@@ -147,12 +147,12 @@ def _not_through_the_behaviour() -> Templates:
         ),
         (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s), more than the few units that "
-            "it moved to %(behaviour)s could carry (%(take_up)s): it has another path too, or it keeps some units from "
-            "the behaviour. Nothing is known about the behaviour itself."
+            "it moved to %(behaviour)s could carry (%(take_up_points)s): it has another path too, or it keeps some "
+            "units from the behaviour. Nothing is known about the behaviour itself."
         ),
         (Code.NUDGE_FAILED, "weak_first_stage"): gettext(
-            "The nudge can't be shown to have moved enough units to %(behaviour)s (%(take_up)s, at most "
-            "%(take_up_high)s), so this says nothing about the behaviour itself."
+            "The nudge can't be shown to have moved enough units to %(behaviour)s (%(take_up_points)s, at "
+            "most %(take_up_high_points)s), so this says nothing about the behaviour itself."
         ),
         (Code.INCONCLUSIVE, "weak_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "

@@ -39,7 +39,9 @@ class Headline:
         pair: of these control and the variant that leads.
         nudge: its effect on everyone, control subtracted.
         behaviour: its effect on those whom the nudge moved; None in a plain A/B test, and where it isn't one.
-        moved: share whom the nudge moved, with the shares that did it in both arms; None in a plain A/B test.
+        moved: share of users whom the nudge moved; "" in a plain A/B test.
+        did: shares that did it in control and with the nudge; "" in a plain A/B test.
+        did_more: their difference, in points.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Headline:
     behaviour: Effect | None
     moved: str
     did: str
+    did_more: str
 
     @property
     def said(self) -> str:
@@ -93,6 +96,7 @@ def headline(figures: dict[str, Any] | None, verdict: str) -> Headline | None:
         behaviour=_effect(figures["behaviour"], share=share) if told else None,
         moved="" if took is None else percent(took["difference"]),
         did="" if took is None else f"{percent(took['control'])} → {percent(took['variant'])}",
+        did_more="" if took is None else effect_text(took["difference"], share=True, plus=True),
     )
 
 

@@ -12,7 +12,7 @@ from experiments.report.behaviour.breakdown import breakdown_text, toward_zero, 
 from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.estimates import effect_with_limits, set_text
 from reporting.charts import BLUE, GREEN, INK, LIGHT, ORANGE, Drawn, alt, data, rule
-from reporting.numbers import between, count, effect_text, level_text, p_value, percent
+from reporting.numbers import between, count, effect_limits, effect_text, level_text, p_value
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
@@ -142,11 +142,11 @@ def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
         return effect_text(value, share=share)
 
     sentence = gettext(
-        "In {group} ({n} units) the nudge hardly moves the behaviour ({take_up} of them), so its effect there is a "
+        "In {group} ({n} units) the nudge hardly moves the behaviour ({take_up}), so its effect there is a "
         "direct one: {direct} ({limits}), beside a breakdown value of {breakdown}. If it is the same for the others, "
         "the behaviour's effect on them is {effects}."
     )
-    moved = between(percent(group.take_up.low), percent(group.take_up.high))
+    moved = effect_limits(group.take_up.low, group.take_up.high, share=True)
     return sentence.format(
         group=group.group,
         n=count(group.units),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from experiments.analyse.result import Readout
-from reporting.numbers import between, decimal, percent, points
+from reporting.numbers import between, decimal, effect_limits, effect_text, percent, points
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.encouragement import TakeUp
@@ -76,11 +76,10 @@ def take_up_sentences(readout: Readout) -> Iterator[str]:
 def _take_up(variant: str, found: TakeUp | NotComputable, text: str) -> str:
     if not computable(found):
         return f"{variant}: {reason_words(found)}"
-    limits = between(percent(found.low), percent(found.high))
     return text.format(
         variant=variant,
-        moved=percent(found.difference),
-        limits=limits,
+        moved=effect_text(found.difference, share=True, plus=True),
+        limits=effect_limits(found.low, found.high, share=True),
         with_nudge=percent(found.variant),
         without=percent(found.control),
     )

@@ -123,7 +123,7 @@ def cells(found: Reweighted, share: bool) -> Table:
         (
             combination_words(cell.combination),
             percent(cell.share),
-            percent(cell.first_stage),
+            effect_text(cell.first_stage, share=True, plus=True),
             *effect_with_limits(cell.effect, share),
         )
         for cell in found.cells[:MOST_ROWS]

@@ -7,7 +7,7 @@ from experiments.plan.design import Kind
 from experiments.report.chart_pieces import ROW, WIDTH, difference_title, label_axis
 from experiments.report.estimates import effect_with_limits, set_text
 from reporting.charts import Drawn, alt, data, forest
-from reporting.numbers import between, p_value, percent
+from reporting.numbers import effect_limits, p_value
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.margins import Margin
@@ -46,7 +46,7 @@ def table(found: NudgeMargins, share: bool) -> Table:
     rows = tuple(
         (
             _between(found, row),
-            between(percent(row.take_up_low), percent(row.take_up_high)),
+            effect_limits(row.take_up_low, row.take_up_high, share=True),
             effect_with_limits(row.effect, share)[0],
             set_text(row.effect_set, share=share),
         )
@@ -66,7 +66,7 @@ def draw(found: NudgeMargins, share: bool) -> Drawn:
     factor = 100.0 if share else 1.0
     marks = [
         {
-            "label": f"{_between(found, row)} ({between(percent(row.take_up_low), percent(row.take_up_high))})",
+            "label": f"{_between(found, row)} ({effect_limits(row.take_up_low, row.take_up_high, share=True)})",
             "estimate": row.effect.estimate * factor,
             "low": row.effect_set.low * factor,
             "high": row.effect_set.high * factor,
