@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 
 from experiments.analyse.health.findings import Finding, Severity
+from experiments.analyse.health.split import SAMPLE_RATIO_UNITS
 from experiments.report.health import finding_sentence
 from experiments.standing.overview import Concern, Light, Progress
 from reporting.numbers import p_relation
@@ -10,13 +11,15 @@ from reporting.numbers import p_relation
 
 def health(standing: Progress) -> dict[str, str]:
     """The light with its word and its sentence."""
-    return {**_light(standing), "word": light_word(standing.light)}
+    return {**_light(standing), "word": light_word(standing)}
 
 
-def light_word(light: Light) -> str:
+def light_word(standing: Progress) -> str:
     """The light in a word, so that colour is never the only signal."""
-    words = {Light.GOOD: _("Healthy"), Light.WATCH: _("Watch"), Light.BAD: _("Problem"), Light.NONE: _("No data yet")}
-    return words[light]
+    too_early = _("Too early: tested from {n} users on").format(n=SAMPLE_RATIO_UNITS)
+    none = too_early if standing.assigned or standing.exposed else _("No data yet")
+    words = {Light.GOOD: _("Healthy"), Light.WATCH: _("Watch"), Light.BAD: _("Problem"), Light.NONE: none}
+    return words[standing.light]
 
 
 def _light(standing: Progress) -> dict[str, str]:
@@ -24,6 +27,9 @@ def _light(standing: Progress) -> dict[str, str]:
         return {"light": standing.light.value, "sentence": " ".join(concern_words(one) for one in standing.concerns)}
     if standing.light is Light.GOOD:
         return {"light": "good", "sentence": _("Nothing speaks against it so far.")}
+    if standing.assigned or standing.exposed:
+        said = _("{exposed} of {n} users exposed so far.").format(exposed=standing.exposed, n=SAMPLE_RATIO_UNITS)
+        return {"light": "none", "sentence": said}
     return {"light": "none", "sentence": _("Nobody was assigned yet.")}
 
 

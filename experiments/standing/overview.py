@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from aha.models import AhaMoment
 from experiments.analyse.health.context import Context, split_of
 from experiments.analyse.health.findings import Severity
-from experiments.analyse.health.split import check_sample_ratio
+from experiments.analyse.health.split import SAMPLE_RATIO_UNITS, check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.standing.ending import Ending, ending
@@ -98,10 +98,15 @@ class Progress:
 
     @property
     def light(self) -> Light:
-        """The worst of its concerns; none before anybody was assigned."""
+        """The worst of its concerns; none while so few were exposed that nothing is tested."""
         if self.concerns:
             return self.concerns[0].light
-        return Light.GOOD if self.assigned else Light.NONE
+        return Light.NONE if self.too_early else Light.GOOD
+
+    @property
+    def too_early(self) -> bool:
+        """Whether fewer units were exposed than the check of the split needs."""
+        return self.exposed < SAMPLE_RATIO_UNITS
 
     @property
     def percent(self) -> int:

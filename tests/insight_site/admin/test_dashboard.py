@@ -1,5 +1,7 @@
 """The admin's first page: what a new site shows, and what a busy one does."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -50,3 +52,16 @@ def test_standing__is_what_the_dashboard_asks() -> None:
     at = overview.standing(running("exp"))
 
     assert health(at) == {"light": "none", "word": "No data yet", "sentence": "Nobody was assigned yet."}
+
+
+@pytest.mark.parametrize(
+    ("exposed", "light", "word"), [(4, "none", "Too early"), (99, "none", "Too"), (100, "good", "Healthy")]
+)
+def test_health__of_few_exposed_users__is_too_early_to_tell(exposed: int, light: str, word: str) -> None:
+    at = replace(overview.standing(running("exp")), assigned=200, exposed=exposed)
+
+    found = health(at)
+
+    assert found["light"] == light
+    assert found["word"].startswith(word)
+    assert light == "good" or found["sentence"] == f"{exposed} of 100 users exposed so far."
