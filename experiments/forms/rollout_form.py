@@ -1,6 +1,6 @@
 """Ship a variant: which one, to whom, how much of it from when on. One line is one step of one row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -28,10 +28,15 @@ class ShipForm(forms.Form):
         help_text=_("It stands in the history. Needed where the decision table does not say to ship the variant."),
     )
 
-    def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, arms: Sequence[Variant], proved: Collection[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["arm"]
         field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
+        if not proved:
+            self.fields["why"].help_text = _(
+                "Needed: the decision table does not say to ship it. It stands in the history."
+            )
+        self.fields["why"].is_needed = any(arm.key not in proved for arm in arms)  # type: ignore[attr-defined]
 
 
 class ReasonForm(forms.Form):

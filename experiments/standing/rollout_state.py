@@ -45,6 +45,15 @@ class ShownRow:
     then: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ShippedBadge:
+    """A shipped experiment in its head: short words, the sentence of its results, and the colour."""
+
+    words: str
+    sentence: str
+    light: str
+
+
 def shown_rows(stored: Rollout) -> list[ShownRow]:
     """The rows of a rollout as they stand now."""
     record, now = record_of(stored, 0), timezone.now()
@@ -62,33 +71,94 @@ def share_text(steps: int) -> str:
 
 def who(row: RolloutRow) -> str:
     """Whom a row is for."""
-    return _("everyone") if row.segment is None else row.segment
+    return _whom(row.segment)
 
 
 def _coming(row: RolloutRow, now: datetime) -> list[str]:
-    text = _("{share} from {moment}")
-    return [text.format(share=share_text(step.share), moment=_moment(step.at)) for step in row.steps if step.at > now]
+    return [step_text(step.share, step.at) for step in row.steps if step.at > now]
 
 
-def _moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+def step_text(steps: int, at: datetime) -> str:
+    """A step with its moment."""
+    moment = date_format(timezone.localtime(at), "DATETIME_FORMAT")
+    return _("{share} from {moment}").format(share=share_text(steps), moment=moment)
+
+
+def badge(stored: Rollout) -> ShippedBadge:
+    """What the head of a shipped experiment says: the variant, who has it now, and the steps that come."""
+    light, variant = LIGHTS[stored.state], str(stored.variant)
+    if stored.state == Rollout.State.KILLED:
+        text, sentence = _("{variant}: kill switch"), _("The kill switch is on: nobody gets {variant}.")
+        return ShippedBadge(text.format(variant=variant), sentence.format(variant=variant), light)
+    held = stored.state == Rollout.State.HELD
+    text = _("shipped, paused: {variant} to {shares}") if held else _("shipped: {variant} to {shares}")
+    sentence = _("Shipped: who had {variant} in the experiment keeps it; of all others: {shares}.")
+    given = {"variant": variant, "shares": _shares(stored, steps=not held)}
+    return ShippedBadge(text.format(**given), sentence.format(**given), light)
+
+
+def _shares(stored: Rollout, *, steps: bool) -> str:
+    """Each group's share of now, with the days of the steps that come."""
+    record, now = record_of(stored, 0), timezone.now()
+    text, found = _("{share} on {day}"), []
+    for row in record.rows:
+        coming = [step for step in row.steps if steps and step.at > now]
+        later = [text.format(share=share_text(step.share), day=_day(step.at, now)) for step in coming]
+        found.append((who(row), ", ".join([share_text(record.share(row, now)), *later])))
+    if [row.segment for row in record.rows] == [None]:
+        return found[0][1]
+    return "; ".join(" ".join(one) for one in found)
+
+
+def _day(at: datetime, now: datetime) -> str:
+    here = timezone.localtime(at)
+    return date_format(here, "MONTH_DAY_FORMAT" if here.year == timezone.localtime(now).year else "DATE_FORMAT")
 
 
 def history(experiment: Experiment) -> list[dict[str, Any]]:
-    """Every move, the newest first: who, when, why, from what to what."""
+    """Every move, the newest first: who, when, why, and what it changed."""
     rows = RolloutMove.objects.filter(experiment=experiment).select_related("by")[:MOST]
-    return [{"row": row, "before": state_words(row.before), "after": state_words(row.after)} for row in rows]
+    return [{"row": row, "changed": change_words(row)} for row in rows]
 
 
-def state_words(said: dict[str, Any] | None) -> str:
-    """A state of the log in words: the state, the variant, and each row's share of that moment."""
+def change_words(move: RolloutMove) -> str:
+    """What a move changed: the state, or of each group its share and the steps that come."""
+    before, after = move.before, move.after
+    if before is None or (before["state"], before["variant"]) != (after["state"], after["variant"]):
+        return f"{state_words(before)} → {state_words(after, move.at)}"
+    was, now = ({row["segment"]: row for row in said["rows"]} for said in (before, after))
+    changes = {one: _row_change(was.get(one), now.get(one), move.at) for one in {**was, **now}}
+    return "; ".join(f"{_whom(one)} {words}" for one, words in changes.items() if words) or _("no step changed")
+
+
+def _row_change(was: dict[str, Any] | None, now: dict[str, Any] | None, at: datetime) -> str:
+    """One group's share and coming steps, before and after; "" where they are the same."""
+    shares = [_("nothing") if row is None else share_text(row["share"]) for row in (was, now)]
+    steps = [[] if row is None else _steps(row, at) for row in (was, now)]
+    if steps[0] == steps[1]:
+        return "" if shares[0] == shares[1] else " → ".join(shares)
+    return " → ".join(", ".join([share, *coming]) for share, coming in zip(shares, steps, strict=True))
+
+
+def _steps(row: dict[str, Any], at: datetime) -> list[str]:
+    """The steps of a logged row that come after a moment."""
+    found = sorted((datetime.fromisoformat(one["at"]), one["share"]) for one in row["steps"])
+    return [step_text(share, when) for when, share in found if when > at]
+
+
+def _whom(segment: str | None) -> str:
+    return _("everyone") if segment is None else segment
+
+
+def state_words(said: dict[str, Any] | None, at: datetime | None = None) -> str:
+    """A state of the log in words: the state, the variant, and each group's share; with a moment, what comes after."""
     if said is None:
         return _("nothing rolled out")
     label = str(dict(Rollout.State.choices).get(said["state"], said["state"]))
     if said["state"] in (Rollout.State.KILLED, Rollout.State.BACK):
         return label
     shares = ", ".join(
-        f"{_('everyone') if row['segment'] is None else row['segment']} {share_text(row['share'])}"
+        ", ".join([f"{_whom(row['segment'])} {share_text(row['share'])}", *([] if at is None else _steps(row, at))])
         for row in said["rows"]
     )
     return f"{label}: {said['variant']} – {shares}"

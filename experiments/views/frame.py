@@ -9,13 +9,16 @@ from django.utils.translation import gettext as _
 
 from events.upkeep.owners import OWNERS
 from experiments.analyse.analyses import ANALYSED, has_final
-from experiments.models import Analysis, Experiment
+from experiments.models import Analysis, Experiment, Rollout
 from experiments.plan.lifecycle import LIVE, Action, Status
 from experiments.review_page.panel import skipped
 from experiments.serve.rollout.kill_switch import what_it_stops
-from experiments.serve.rollout.shipping import SHIPPABLE
-from experiments.standing import consequences, overview
+from experiments.serve.rollout.rollout_lifecycle import Move
+from experiments.serve.rollout.rollout_lifecycle import allowed as allowed_moves
+from experiments.serve.rollout.shipping import SHIPPABLE, state_of
+from experiments.standing import consequences, overview, rollout_state
 from experiments.standing.health_light import health
+from experiments.standing.shipping_advice import advice
 
 AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
 
@@ -39,15 +42,17 @@ def page(
         open_run: an analysis waits or runs, so that no other can be asked for.
     """
     at = overview.standing(experiment)
+    rolled = Rollout.objects.select_related("variant", "experiment").filter(experiment=experiment).first()
     given = {
         **context,
+        "shipped": None if rolled is None or not rolled.is_on else rollout_state.badge(rolled),
         "experiment": experiment,
         "at": at,
         "light": health(at) if at.days is not None else None,
         "tab": tab,
         "tabs": _tabs(experiment, tab),
         "unreviewed": skipped(experiment) if experiment.started_at is not None else None,
-        **actions(request, experiment, open_run=open_run),
+        **actions(request, experiment, rolled, open_run=open_run),
     }
     return render(request, f"experiments/page/{tab}.html", given)
 
@@ -68,16 +73,25 @@ def _tabs(experiment: Experiment, here: str) -> list[dict[str, Any]]:
     ]
 
 
-def actions(request: HttpRequest, experiment: Experiment, *, open_run: bool = False) -> dict[str, Any]:
-    """What a person may ask for now: moves, amendments, analyses; a final analysis stays as it is."""
+def actions(
+    request: HttpRequest, experiment: Experiment, rolled: Rollout | None, *, open_run: bool = False
+) -> dict[str, Any]:
+    """What a person may ask for now: moves, amendments, analyses; a final analysis stays as it is.
+
+    To ship is the first of them only where the plan's rule says so.
+    """
     may_change = request.user.has_perm("experiments.change_experiment")
     started = experiment.status in AMENDED
     final = has_final(experiment)
     asks = experiment.status in ANALYSED and not open_run and not final
     allowed = consequences.allowed(experiment) if may_change else []
+    may_ship = may_change and experiment.status in SHIPPABLE and Move.SHIP in allowed_moves(state_of(rolled))
+    ship_first = may_ship and bool(advice(experiment).proved)
     return {
         "moves": allowed,
-        "main_move": _main_move(experiment, final=final) if may_change else "",
+        "main_move": _main_move(experiment, final=final) if may_change and not ship_first else "",
+        "may_ship": may_ship,
+        "ship_first": ship_first,
         "may_kill": may_change and what_it_stops(experiment) is not None,
         "may_amend": may_change and started,
         "may_raise": may_change and started and bool(experiment.audience.all()),

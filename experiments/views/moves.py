@@ -110,7 +110,8 @@ def peek(request: HttpRequest, key: str) -> HttpResponse:
     experiment = frame.find(key)
     if request.method == "POST":
         return _ask(request, experiment, peek=True)
-    return render(request, "experiments/peek.html", {"experiment": experiment, **frame.actions(request, experiment)})
+    context = {"experiment": experiment, **frame.actions(request, experiment, None)}
+    return render(request, "experiments/peek.html", context)
 
 
 def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpResponse:

@@ -147,7 +147,7 @@ def _ship_form(experiment: Experiment, data: Any) -> ShipForm:
     arms = list(experiment.variants.order_by("position"))
     proved = advice(experiment).proved
     first = next((arm for arm in arms if arm.key in proved), arms[1] if len(arms) > 1 else arms[0])
-    return ShipForm(data, arms=arms, initial={"arm": first.key})
+    return ShipForm(data, arms=arms, proved=proved, initial={"arm": first.key})
 
 
 def _lines(experiment: Experiment, data: Any, stored: Rollout | None = None) -> Any:

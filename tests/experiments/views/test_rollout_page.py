@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from experiments.analyse.decision.decision_record import ArmRuling, Decision, Ground, Ruling
 from experiments.models import Experiment, Rollout, RolloutMove
+from experiments.standing.rollout_state import change_words
 from experiments.standing.shipping_advice import advice
 from tests.experiments.make import do, draft, running
 from tests.experiments.make_readout import make_readout, started, stored
@@ -232,8 +233,59 @@ def test_warning__while_outcomes_are_counted__names_the_day() -> None:
 def test_head__of_an_ended_experiment__leads_to_the_page() -> None:
     ended()
 
-    assert f'href="{PAGE}">Ship it</a>' in read(someone("PM"), "/experiments/exp/")
+    assert f'<li><a href="{PAGE}">Ship it</a></li>' in read(someone("PM"), "/experiments/exp/")
     assert "Ship it</a>" not in read(someone("Analyst"), "/experiments/exp/")
+
+
+@pytest.mark.parametrize("ruling", [Ruling.SHIP, Ruling.ASK])
+def test_head__of_an_ended_experiment__offers_shipping_first_where_the_rule_says_so(ruling: Ruling) -> None:
+    started()
+    ground = Ground.PROVED if ruling is Ruling.SHIP else Ground.AS_REGISTERED
+    ruled = ArmRuling("banner", ruling, ground, ruling is Ruling.SHIP)
+    stored(readout=replace(make_readout(), decision=Decision(ruling, ground, "banner", (ruled,), (), "ask")))
+    do("exp", "stop")
+    pm = someone("PM")
+
+    head = read(pm, "/experiments/exp/")
+    page = lxml.html.fromstring(read(pm, PAGE))
+
+    assert (f'<a class="button" href="{PAGE}">Ship it</a>' in head) is (ruling is Ruling.SHIP)
+    assert (f'<li><a href="{PAGE}">Ship it</a></li>' in head) is (ruling is not Ruling.SHIP)
+    (why,) = page.find_class("name-why")
+    assert "optional" not in why.text_content()  # control is in the list, and is never said to be shipped
+    assert ("Needed:" in why.text_content()) is (ruling is not Ruling.SHIP)
+
+
+def test_head_and_results__of_a_shipped_experiment__say_who_gets_it() -> None:
+    ended()
+    pm, later = someone("PM"), timezone.localtime() + timedelta(days=2)
+    ship(pm, ("", "10", ""), ("", "50", later.strftime("%Y-%m-%dT%H:%M")))
+    day = f"{later:%B} {later.day}"
+
+    head, results = read(pm, "/experiments/exp/plan/"), read(pm, "/experiments/exp/")
+    pm.post("/experiments/exp/kill/", {"why": "Wrong text."})
+
+    assert f"shipped: banner to 10%, 50% on {day}" in head
+    assert f"who had banner in the experiment keeps it; of all others: 10%, 50% on {day}." in results
+    assert "banner: kill switch" in read(pm, "/experiments/exp/plan/")
+
+
+def test_history__of_changed_steps__says_what_changed_and_never_the_same_twice() -> None:
+    ended()
+    pm, later = someone("PM"), (timezone.localtime() + timedelta(days=7)).strftime("%Y-%m-%dT%H:%M")
+    ship(pm, ("", "10", ""), ("", "50", later))
+    ship(pm, ("", "10", ""), ("", "100", later))
+    ship(pm, ("", "20", ""), ("", "100", later))
+
+    raised, steps, shipped = (change_words(move) for move in RolloutMove.objects.order_by("-pk"))
+
+    assert raised == "everyone 10% → 20%"
+    assert steps.startswith("everyone 10%, 50% from ")
+    assert " → 10%, 100% from " in steps
+    assert shipped.startswith("nothing rolled out → rolling out: banner – everyone 10%, 50% from ")
+    for words in (raised, steps, shipped):
+        before, after = words.split(" → ")
+        assert before.removeprefix("everyone ") != after
 
 
 def test_admin__shows_the_log_and_changes_nothing() -> None:
