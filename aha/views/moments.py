@@ -20,6 +20,7 @@ from aha.made_names import name_of_test
 from aha.models import AhaMoment
 from aha.moments import kept_reach
 from aha.moments import promote as moments
+from aha.moments.badges import Badge, badge
 from aha.moments.claims import read_finding
 from aha.questions.defaults import usual_retention, usual_start
 from aha.report import claim, provenance, reach_picture, timeline
@@ -47,9 +48,8 @@ def moment_list(request: HttpRequest) -> HttpResponse:
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
-        light = moment_parts.LIGHTS.get(moment.status, "")
         trend = reach_picture.trend(kept_reach.weeks_of(moment))
-        rows.append({"moment": moment, "line": line, "finding": finding, "light": light, "trend": trend})
+        rows.append({"moment": moment, "badge": badge(moment), "line": line, "finding": finding, "trend": trend})
     return render(request, "aha/moments.html", {"rows": rows, "narrow": narrow})
 
 
@@ -81,7 +81,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     moment = get_object_or_404(AhaMoment.objects.light("study", *OWNERS), key=key)
     evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
-    tests = _tests(moment)
+    tests, said = _tests(moment), badge(moment)
     unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
@@ -95,9 +95,10 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "pair": None if evidence is None else claim.pair(evidence),
         "tables": () if evidence is None else moment_parts.tables(evidence, found),
         "finding": moment_parts.finding(moment.finding),
-        "light": moment_parts.LIGHTS.get(moment.status, ""),
+        "badge": said,
+        "light": "warn" if said.disagree else moment_parts.LIGHTS.get(moment.status, ""),
         "caveat": claim.caveat(),
-        "timeline": _timeline(moment, tests, found.on if found else None),
+        "timeline": _timeline(moment, said, tests, found.on if found else None),
         "report_of": found.experiment if found else "",
         "tests_run": any(test.last is None for test in tests),
         **_reach(moment, tests),
@@ -145,14 +146,14 @@ def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
 
 
 def _timeline(
-    moment: AhaMoment, tests: list[ExperimentDays], decided: date | None
+    moment: AhaMoment, said: Badge, tests: list[ExperimentDays], decided: date | None
 ) -> tuple[timeline.TimelineStep, ...]:
     study = moment.study
     began = None
     if study is not None:
         link = reverse("aha:study", args=[study.pk])
         began = timeline.TimelineStep(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
-    return timeline.steps(
+    found = timeline.steps(
         status=moment.status,
         found=began,
         promoted=localtime(moment.created_at).date(),
@@ -160,3 +161,4 @@ def _timeline(
         tests=tests,
         decided=decided,
     )
+    return (*found[:-1], timeline.TimelineStep(said.words, "warn", decided)) if said.disagree else found

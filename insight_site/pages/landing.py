@@ -12,6 +12,7 @@ from aha.forms import form_words
 from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
+from aha.moments.badges import badge, confirmed_moments
 from aha.report import moment_page, reach_picture
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
@@ -80,7 +81,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
         "verdicts": verdicts(),
         "tiles": retention_tiles.tiles(kept.get(retention_tiles.NAME)),
         "hygiene": untidy.counted(user, kept.get(untidy.NAME)),
-        "confirmed": AhaMoment.objects.filter(status=AhaMoment.Status.CONFIRMED).count(),
+        "confirmed": confirmed_moments(),
         "loop": loop,
         "all_done": all(step.done for step in loop),
         "next": next((step for step in loop if not step.done and step.url), None) if loop[0].done else None,
@@ -193,6 +194,7 @@ def _study(study: Study) -> dict[str, Any]:
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     return {
         "moment": moment,
+        "badge": badge(moment),
         "finding": moment_page.finding(moment.finding),
         "trend": reach_picture.trend(kept_reach.weeks_of(moment)),
     }

@@ -1,4 +1,7 @@
-"""`{% absent text %}`: a number, or "n/a" with its reason. `{% moment_of moments row as m %}`: its AHA moment."""
+"""`{% absent text %}`: a number, or "n/a" with its reason. `{% moment_of moments row as m %}`: its AHA moment.
+
+`{% moment_badge moment as badge %}`: what the moment's badge may claim.
+"""
 
 import secrets
 from typing import Any
@@ -6,6 +9,8 @@ from typing import Any
 from django import template
 from django.template.loader import render_to_string
 
+from aha.models import AhaMoment
+from aha.moments.badges import Badge, badge
 from reporting.numbers import Absent
 
 register = template.Library()
@@ -17,6 +22,12 @@ def absent(context: template.Context, text: str) -> str:
     if not isinstance(text, Absent) or context.get("standalone"):
         return text
     return render_to_string("components/absent.html", {"reason": text, "id": f"why-{secrets.token_hex(4)}"})
+
+
+@register.simple_tag
+def moment_badge(moment: AhaMoment) -> Badge:
+    """The moment's state, or that its experiments disagree."""
+    return badge(moment)
 
 
 @register.simple_tag

@@ -5,8 +5,7 @@ from aha.report.past.effect_words import effect_cell, pieces_text
 from reporting.numbers import count, effect_limits, level_text, p_text, percent
 from reporting.words import gettext, reason_words
 from stats.instrument.pooled import Answer, Pooled
-from stats.instrument.pooling.egger import Egger
-from stats.results import Estimate, NotComputable, computable
+from stats.results import Estimate, computable
 
 FAR = 3.84  # chi-square(1) at .05: without it the others agree that much better
 MOST_NAMED = 5
@@ -51,10 +50,8 @@ def _alone(found: PastExperiments, said: Pooled) -> str:
 
 def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
     """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
-    text = gettext(
-        "The {n} experiments disagree, so no pooled effect is given: some nudges do something by themselves."
-    )
-    lines = [text.format(n=count(said.experiments)), _egger(said.egger, share=share)]
+    text = gettext("The {n} experiments disagree, so they are not averaged: some nudges work in other ways, too.")
+    lines = [text.format(n=count(said.experiments)), _egger(said, share=share)]
     far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
     if far:
         text = gettext("Furthest from the others: {names}.")
@@ -62,13 +59,15 @@ def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _egger(found: Egger | NotComputable, *, share: bool) -> str:
+def _egger(said: Pooled, *, share: bool) -> str:
+    found = said.egger
     if not computable(found):
         return reason_words(found)
     if share and found.slope.low <= -1 and found.slope.high >= 1:
-        return gettext(
-            "Where each nudge may act by itself (Egger's regression), so few experiments say nothing about the effect."
+        text = gettext(
+            "{n} experiments are too few to correct for nudges that work in other ways (Egger's regression)."
         )
+        return text.format(n=count(said.experiments))
     text = gettext(
         "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
         "nudges by themselves do {intercept} on average."

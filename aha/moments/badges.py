@@ -1,0 +1,59 @@
+"""What a moment's badge may claim: its verdict, or that its experiments disagree.
+
+Where the experiments of a behaviour disagree there is no pooled answer (METHODS 4.18), so the verdict of one of them
+doesn't speak for all.
+"""
+
+from dataclasses import dataclass
+
+from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.past_experiments import past_experiments
+from aha.models import AhaMoment
+from aha.moments.promote import STATUS_OF_VERDICT
+from reporting.numbers import count
+from reporting.words import gettext
+from stats.instrument.pooled import Answer
+from stats.results import computable
+
+Status = AhaMoment.Status
+DECIDED = (Status.CONFIRMED, Status.REFUTED, Status.INCONCLUSIVE)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A moment's state in words.
+
+    Attributes:
+        words: what the badge says.
+        tag: class of its tag.
+        disagree: True where several experiments of it give no common answer.
+    """
+
+    words: str
+    tag: str
+    disagree: bool = False
+
+
+def badge(moment: AhaMoment) -> Badge:
+    """A moment's state; where its experiments disagree, how many of them found it."""
+    plain = Badge(moment.get_status_display(), f"state-{moment.status}")
+    if moment.status not in DECIDED:
+        return plain
+    found = past_experiments(Definition(moment.behaviour, moment.times, moment.days, moment.retention))
+    said = found.pooled
+    if not computable(said) or said.answer is not Answer.NUDGES_DISAGREE:
+        return plain
+    like_it = {(row.origin, row.source) for row in found.used if STATUS_OF_VERDICT.get(row.verdict) == moment.status}
+    texts = {
+        Status.CONFIRMED.value: gettext("confirmed by {k} of {n} experiments, which disagree"),
+        Status.REFUTED.value: gettext("refuted by {k} of {n} experiments, which disagree"),
+    }
+    text = texts.get(moment.status, "") if like_it else ""
+    text = text or gettext("{n} experiments disagree")
+    return Badge(text.format(k=count(len(like_it)), n=count(said.experiments)), "warn", disagree=True)
+
+
+def confirmed_moments() -> int:
+    """How many moments are confirmed, without those whose experiments disagree."""
+    rows = AhaMoment.objects.light().filter(status=Status.CONFIRMED)
+    return sum(not badge(row).disagree for row in rows)
