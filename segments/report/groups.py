@@ -8,6 +8,7 @@ from reporting.table import Table
 from reporting.words import gettext, reason_words
 from segments.report.features import feature_name
 from segments.search.clustering import PATTERN_JACCARD, STABLE_JACCARD, Standing
+from segments.search.gaps import Shape
 from segments.search.profiles import Direction, FeatureContrast
 from segments.search.result import Cluster, Report
 from stats.results import NotComputable, computable
@@ -31,12 +32,13 @@ class GroupCard:
 
 def cards(report: Report) -> tuple[GroupCard, ...]:
     """A card per group."""
+    shape = shape_of(report)
     return tuple(
         GroupCard(
             key=cluster.key,
             play=play_words(cluster.profile.name),
-            standing=standing_words(cluster.standing),
-            light=standing_of(cluster.stability)[0],
+            standing=standing_words(cluster.standing, shape),
+            light=standing_of(cluster.stability, shape)[0],
             size=gettext("%(n)s users, %(share)s of all")
             % {"n": f"{cluster.profile.size:,}", "share": percent(cluster.profile.share)},
             retained=share(cluster.profile.retained),
@@ -95,8 +97,23 @@ def play_words(name: Sequence[tuple[str, str]]) -> str:
     return ", ".join(found) if found else gettext("nothing stands out")
 
 
-def standing_words(standing: Standing) -> str:
-    """What a group's stability allows."""
+def shape_of(report: Report) -> str:
+    """What a run calls its groups; "" for those of version 0.3, which didn't test for gaps."""
+    return (report.shape or "") if report.found else Shape.NONE
+
+
+def standing_words(standing: Standing, shape: str = "") -> str:
+    """What a group's stability allows.
+
+    Args:
+        standing: of the group by itself.
+        shape: of all of them together (`segments.search.gaps.Shape`); "" where it isn't known. What is no group, or a
+            style of a continuum, is never called stable, however often it is found again.
+    """
+    if shape == Shape.NONE:
+        return gettext("for looking only")
+    if shape == Shape.STYLES and standing is Standing.STABLE:
+        return gettext("found again")
     return {
         Standing.STABLE: gettext("stable"),
         Standing.PATTERN: gettext("a pattern: name it with care"),
@@ -104,12 +121,13 @@ def standing_words(standing: Standing) -> str:
     }[standing]
 
 
-def standing_of(stability: float | None) -> tuple[str, str]:
+def standing_of(stability: float | None, shape: str = "") -> tuple[str, str]:
     """Colour name and words for a stored stability; a rule has none and always holds."""
     if stability is None:
         return "good", gettext("a rule: holds by definition")
+    colour, standing = "bad", Standing.DISSOLVES
     if stability >= STABLE_JACCARD:
-        return "good", standing_words(Standing.STABLE)
-    if stability >= PATTERN_JACCARD:
-        return "warn", standing_words(Standing.PATTERN)
-    return "bad", standing_words(Standing.DISSOLVES)
+        colour, standing = ("" if shape == Shape.STYLES else "good"), Standing.STABLE
+    elif stability >= PATTERN_JACCARD:
+        colour, standing = "warn", Standing.PATTERN
+    return "" if shape == Shape.NONE else colour, standing_words(standing, shape)

@@ -63,14 +63,14 @@ class SegmentRow:
     stability: float | None
 
 
-def rows(segments: Iterable[Segmented], units: int) -> tuple[SegmentRow, ...]:
-    """The segments of one version, which placed so many users."""
-    return tuple(row(segment, units) for segment in segments)
+def rows(segments: Iterable[Segmented], units: int, shape: str) -> tuple[SegmentRow, ...]:
+    """The segments of one version, which placed so many users; `shape` is what its run called them."""
+    return tuple(row(segment, units, shape) for segment in segments)
 
 
-def row(segment: Segmented, units: int) -> SegmentRow:
+def row(segment: Segmented, units: int, shape: str) -> SegmentRow:
     """One segment of a version that placed so many users."""
-    colour, standing = standing_of(segment.stability)
+    colour, standing = standing_of(segment.stability, shape)
     stayed = stayed_of(segment.stayed)
     part = segment.size / units if units else 0.0
     known = computable(stayed)

@@ -57,7 +57,7 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
                 "churn": churn_runs[shown.pk],
                 "slug": slug_of(key, model.kind, version.number, shown.key),
             }
-            for shown in segment_rows.rows(segments, version.units)
+            for shown in segment_rows.rows(segments, version.units, version.shape)
         ],
         "picture": segment_rows.picture(segments),
         "stays": segment_rows.retention_words(segments),

@@ -48,7 +48,11 @@ def segment_list(request: HttpRequest) -> HttpResponse:
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             segments = list(version.segments.all())
-            shown = {"segments": segment_rows.rows(segments, version.units), "colour": colour, "drift": drift}
+            shown = {
+                "segments": segment_rows.rows(segments, version.units, version.shape),
+                "colour": colour,
+                "drift": drift,
+            }
             stays = segment_rows.retention_words(segments)
             rows.append({"model": model, "version": version, "stays": stays, **shown})
     context = {"rows": rows, "listing": found, "narrow": narrow, "comparisons": compare_segments.past_comparisons()}

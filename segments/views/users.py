@@ -22,7 +22,7 @@ def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
     found = who_is_in.who_is_in(segment)
     context = {
         "segment": segment,
-        "row": segment_rows.row(segment, segment.version.units),
+        "row": segment_rows.row(segment, segment.version.units, segment.version.shape),
         "stays": segment_rows.retention_words([segment]),
         "traits": breakdown(found),
         "sample": [(unit, shortened(unit)) for unit in found.sample],

@@ -5,7 +5,7 @@ from reporting.numbers import decimal
 from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.report.axes import ROW_HEIGHT, WIDTH
-from segments.report.groups import cluster_words, standing_words
+from segments.report.groups import cluster_words, shape_of, standing_words
 from segments.search.clustering import PATTERN_JACCARD, STABLE_JACCARD, Standing
 from segments.search.result import Report
 
@@ -31,7 +31,7 @@ def table(report: Report) -> Table:
             cluster_words(cluster),
             f"{cluster.profile.size:,}",
             decimal(cluster.stability),
-            standing_words(cluster.standing),
+            standing_words(cluster.standing, shape_of(report)),
         )
         for cluster in report.clusters
     )
@@ -50,7 +50,7 @@ def chart(report: Report) -> Drawn:
             "label": cluster_words(cluster),
             "value": cluster.stability,
             "standing": str(cluster.standing),
-            "text": f"{decimal(cluster.stability)}  {standing_words(cluster.standing)}",
+            "text": f"{decimal(cluster.stability)}  {standing_words(cluster.standing, shape_of(report))}",
         }
         for cluster in report.clusters
     ]

@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from segments.report import groups
+from segments.report.evidence import stability
+from segments.search.clustering import Standing
+from segments.search.gaps import Shape
 from stats.results import NotComputable, Reason
-from tests.segments.make_report import cluster
+from tests.segments.make_report import cluster, report
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,29 @@ from tests.segments.make_report import cluster
 )
 def test_standing_of__both_sides_of_each_limit(stability: float | None, light: str) -> None:
     assert groups.standing_of(stability)[0] == light
+
+
+@pytest.mark.parametrize(
+    ("found", "shape", "said"),
+    [
+        (False, Shape.NONE, {("", "for looking only")}),
+        (False, None, {("", "for looking only")}),
+        (True, Shape.STYLES, {("", "found again"), ("warn", "a pattern: name it with care")}),
+        (True, Shape.GROUPS, {("good", "stable"), ("warn", "a pattern: name it with care")}),
+        (True, None, {("good", "stable"), ("warn", "a pattern: name it with care")}),
+    ],
+)
+def test_cards__tags__never_contradict_what_the_run_calls_them(
+    found: bool, shape: Shape | None, said: set[tuple[str, str]]
+) -> None:
+    clusters = (
+        cluster(0, heat=(0.0, 0.0)),
+        replace(cluster(1, heat=(0.0, 0.0)), stability=0.6, standing=Standing.PATTERN),
+    )
+    run = replace(report(), clusters=clusters, found=found, shape=shape)
+
+    assert {(card.light, card.standing) for card in groups.cards(run)} == said
+    assert ("stable" in {row[-1] for row in stability.table(run).rows}) is (("good", "stable") in said)
 
 
 def test_standing_out__features__largest_first() -> None:

@@ -36,7 +36,7 @@ def test_title__name_or_pattern(name: str, pattern: Any, title: str) -> None:
     ],
 )
 def test_row__who_stays__with_n_or_the_reason(stayed: Any, words: str | None, fraction: str) -> None:
-    found = row(Row(1, "g1", "", stayed), 4_000)
+    found = row(Row(1, "g1", "", stayed), 4_000, "groups")
 
     assert found.fraction == fraction
     assert words is None or found.stays.startswith(words)
