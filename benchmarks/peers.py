@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from peer_rows import ROWS  # noqa: E402 - beside this file
 
+from benchmarks.harness.machine import commit  # noqa: E402
+
 FOLDER = Path(__file__).resolve().parent / "peers"
 
 UNITS, SEED, SPEED_UNITS, ROUNDS = 20_000, 20261124, 1_000_000, 15
@@ -131,7 +133,8 @@ def page(rows: list[dict[str, Any]], seconds: dict[str, list[float]], units: int
         "The same data go through Insight and through other known libraries of experiment statistics. Where both",
         "compute the same quantity the numbers must agree; where they don't, the table says why.",
         "",
-        f"`python benchmarks/peers.py`: {', '.join(PEERS.values())}; {UNITS:,} units, seed {SEED}.",
+        f"`python benchmarks/peers.py`, commit {commit()}: {', '.join(PEERS.values())}; {UNITS:,} units,",
+        f"seed {SEED}.",
         f"The definition is the same in {equal} of {len(rows)} comparisons; of these {wrong or 'none'} differ by more",
         "than rounding. Where definitions differ, the last column says how.",
         "",

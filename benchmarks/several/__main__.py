@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.several --write docs/several_experiments.md
     .venv/bin/python -m benchmarks.several --only holdout --runs 20
 
-Each run is kept as a line of JSON in `--keep` and isn't made again, so that a proof may be stopped and gone on with.
+Each run is kept as a line of JSON in `--keep`, a file for each commit, and isn't made again, so that a proof may be
+stopped and gone on with.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.machine import commit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
@@ -31,7 +34,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(RUNS), nargs="+", default=list(RUNS))
     parser.add_argument("--runs", type=int, help="runs of each proof; the usual numbers without")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--keep", type=Path, default=ROOT / "var" / "several.jsonl")
+    parser.add_argument("--keep", type=Path, default=ROOT / "var" / f"several-{commit()}.jsonl")
     parser.add_argument("--write", type=Path, help="page whose figures are written anew")
     options = parser.parse_args()
     known = _kept(options.keep)

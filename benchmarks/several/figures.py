@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.machine import commit
 from benchmarks.several.worlds import AN_ARM, BASE, CANDIDATES, SHARE, TRUE_MEAN, TRUE_SPREAD
 from stats.compare import wilson
 from stats.results import computable
@@ -15,14 +16,15 @@ HEAD = """# Several experiments together
 What a holdout report says of three shipped changes, and how often two experiments are called interacting. Made-up
 worlds whose truth is known, counted by the product's own functions.
 
-`python -m benchmarks.several --write docs/several_experiments.md`. `tests/benchmarks/several/test_several.py`
-holds that the product's questions to the event log give the same numbers as are counted here from the world itself.
+`python -m benchmarks.several --write docs/several_experiments.md`, commit {commit}.
+`tests/benchmarks/several/test_several.py` holds that the product's questions to the event log give the same
+numbers as are counted here from the world itself.
 """
 
 
 def page(records: Sequence[dict[str, Any]]) -> str:
     """The whole page, of the proofs that were run."""
-    parts = [HEAD]
+    parts = [HEAD.format(commit=commit())]
     by = {
         name: [one for one in records if one["proof"] == name]
         for name in ("holdout", "interaction_null", "interaction_planted")

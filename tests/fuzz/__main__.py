@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.harness.machine import commit
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "fuzzing.md"
 MEGABYTES, SECONDS = 1_500, 10  # of one process, and for one input
@@ -37,6 +39,8 @@ Findings are kept in `tests/fuzz/cases/`; every `make check` runs them, beside h
 
 The doors as a whole are asked by schemathesis (`tests/clients/test_clients_schemathesis.py`), on SQLite and
 on PostgreSQL.
+
+At commit {commit}:
 
 | parser | inputs | minutes | edges reached | new findings | peak MB |
 |---|---|---|---|---|---|
@@ -154,7 +158,8 @@ def main() -> int:
     names = chosen.only or _names()
     with ThreadPoolExecutor(2) as pool:
         seen = list(pool.map(lambda name: fuzz(name, chosen.minutes), names))
-    page = HEAD.format(seconds=SECONDS, megabytes=f"{MEGABYTES:,}") + "".join(row.row() for row in seen)
+    head = HEAD.format(seconds=SECONDS, megabytes=f"{MEGABYTES:,}", commit=commit())
+    page = head + "".join(row.row() for row in seen)
     print(page)
     if chosen.write:
         PAGE.write_text(page)

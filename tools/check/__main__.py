@@ -12,6 +12,8 @@ from itertools import chain
 
 import django
 
+from tools import stale_pages
+
 
 def main() -> int:
     """Print what is wrong; the exit status."""
@@ -20,7 +22,8 @@ def main() -> int:
     # After Django is ready, since the glossary and the commands load models.
     from tools.check import korean, pages, sources  # noqa: PLC0415
 
-    checks: tuple[Callable[[], Iterable[str]], ...] = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS)
+    checks: tuple[Callable[[], Iterable[str]], ...]
+    checks = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS, *stale_pages.CHECKS)
     found = sorted(set(chain.from_iterable(check() for check in checks)))
     for line in found:
         print(f"check: {line}")

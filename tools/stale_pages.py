@@ -1,0 +1,155 @@
+"""Figures that are older than what they measure: `python -m tools.stale_pages [--write]`.
+
+A page of figures names the commit at which they were made. Where none was written down, where this repository doesn't
+have it, or where what it measures has changed since, the page says so in a note. Whoever makes a release writes the
+notes by `--write`; without it the command lists them and ends with 1 where one is missing or no longer true.
+
+Lint (`tools.check`) asks for less, so that no other commit makes it fail: each commit that a page names is in this
+repository, or the page has a note.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+JUDGING = ("experiments/analyse", "stats")
+WORLDS = ("events/simulation", *JUDGING)
+ATTACKED = ("aha", "events/counting", "events/metrics", "experiments", "segments", "stats")
+# What a page measures. A format or a name that changes there brings a note too: it only tells to look.
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "docs/aha_worlds.md": ("benchmarks/aha_worlds", "aha/study", *WORLDS),
+    "docs/audit.md": ("benchmarks/audit", *ATTACKED),
+    "docs/audit_04.md": ("benchmarks/audit_04", *ATTACKED),
+    "docs/backup.md": ("benchmarks/operation", "insight_site/backup"),
+    "docs/calibration.md": ("benchmarks/calibration.py", *JUDGING),
+    "docs/decision.md": ("benchmarks/causes/decision.py", *JUDGING),
+    "docs/design_search.md": ("benchmarks/causes/design_search.py", "experiments/plan/search", *WORLDS),
+    "docs/event_streams.md": ("benchmarks/doors/event_streams.py", "insight_site/streams"),
+    "docs/fuzzing.md": ("tests/fuzz", "events", "experiments/draw", "experiments/from_file", "segments/rules"),
+    "docs/peers.md": ("benchmarks/peers", "benchmarks/peer_rows.py", "stats"),
+    "docs/performance.md": ("benchmarks/jobs", "aha", "events", "experiments", "insight_site/machine", "segments"),
+    "docs/policy.md": ("benchmarks/causes/policy.py", *WORLDS),
+    "docs/pooling.md": ("benchmarks/causes/pooling.py", "stats/instrument"),
+    "docs/privacy.md": ("benchmarks/privacy", "events/erasing", "insight_site/privacy"),
+    "docs/reliability.md": ("benchmarks/hard", "events", "experiments/serve", "insight_site/machine", "runs"),
+    "docs/saturation.md": ("benchmarks/causes/saturation.py", "experiments/draw", *WORLDS),
+    "docs/scale.md": ("benchmarks/growth.py", "aha/study", "events/counting", "events/importing", "segments/search"),
+    "docs/selftest.md": ("benchmarks/selftest", "insight_site/selftest", "aha/study", "segments/search", *JUDGING),
+    "docs/several_experiments.md": ("benchmarks/several", *JUDGING),
+    "docs/verdicts.md": ("benchmarks/verdicts.py", "experiments/from_file", *WORLDS),
+}
+# Written by people, figures in one part only: there the note stands below the heading of that part.
+BY_PEOPLE = ("docs/backup.md", "docs/event_streams.md", "docs/privacy.md", "docs/scale.md", "docs/selftest.md")
+COMMIT = re.compile(r"\bcommit ([0-9a-f]{7,40})\b")
+NOTE = re.compile(r"^> \*\*How old these figures are\.\*\* .*\n\n", re.MULTILINE)
+HEADING = re.compile(r"^#+ .*\n\n", re.MULTILINE)
+
+
+def git(root: Path, *args: str) -> list[str]:
+    """Lines that git prints; none where it fails, as outside of a repository."""
+    run = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=False)
+    return run.stdout.splitlines() if run.returncode == 0 else []
+
+
+def history(root: Path = ROOT) -> frozenset[str]:
+    """All commits up to this one; empty where they can't be known: no repository, or a shallow one."""
+    is_whole = git(root, "rev-parse", "--is-shallow-repository") == ["false"]
+    return frozenset(git(root, "rev-list", "HEAD")) if is_whole else frozenset()
+
+
+def without_note(text: str) -> str:
+    """A page as its own command writes it."""
+    return NOTE.sub("", text)
+
+
+def named(text: str) -> list[str]:
+    """The commits that a page names as those of its figures, in order, each once."""
+    return list(dict.fromkeys(COMMIT.findall(without_note(text))))
+
+
+def absent(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Those commits that the history doesn't have."""
+    known = tuple(known)
+    return [name for name in names if not any(one.startswith(name) for one in known)]
+
+
+def note_of(text: str, measured: Iterable[str], root: Path = ROOT) -> str:
+    """What a page must say of the age of its figures; "" where nothing that they measure has changed."""
+    names = named(text)
+    if not names:
+        return "No commit was written down with them, so nobody can say what has changed since."
+    lost = absent(names, history(root))
+    changed = {
+        path
+        for name in names
+        if name not in lost
+        for path in measured
+        if git(root, "diff", "--name-only", name, "HEAD", "--", path)
+    }
+    if not lost and not changed:
+        return ""
+    made = f"Made at commit {names[0]}." if len(names) == 1 else f"Made at the commits {', '.join(names)}."
+    if lost:
+        made += f" Not in this repository: {', '.join(lost)}."
+    if changed:
+        made += f" Changed since: {', '.join(f'`{path}`' for path in measured if path in changed)}."
+    return f"{made} A new run may give others."
+
+
+def with_note(text: str, note: str, *, in_its_part: bool = False) -> str:
+    """The page with this note and no other.
+
+    Args:
+        text: of the page.
+        note: "" for none.
+        in_its_part: below the heading above the first commit that is named, else below the title.
+    """
+    text = without_note(text)
+    first = COMMIT.search(text) if in_its_part else None
+    headings = [one.end() for one in HEADING.finditer(text) if first is None or one.end() <= first.start()]
+    place = headings[-1 if first else 0]
+    return f"{text[:place]}> **How old these figures are.** {note}\n\n{text[place:]}" if note else text
+
+
+def unsaid(root: Path = ROOT) -> Iterator[str]:
+    """Pages whose figures name no commit of this repository and that have no note; what the table above lacks."""
+    known = history(root)
+    for name in sorted(MEASURES):
+        gone = [path for path in MEASURES[name] if not (root / path).exists()]
+        yield from (f"{name}: {path} is measured, and isn't there" for path in gone)
+        text = (root / name).read_text("utf-8")
+        lost = absent(named(text), known) if known else []
+        if not NOTE.search(text) and (lost or not named(text)):
+            what = f"commit {', '.join(lost)} isn't in this repository" if lost else "no commit is named"
+            yield f"{name}: {what}: make it again, or run python -m tools.stale_pages --write"
+    for page in sorted((root / "docs").rglob("*.md")):
+        name = page.relative_to(root).as_posix()
+        if name not in MEASURES and named(page.read_text("utf-8")):
+            yield f"{name}: it names a commit, and MEASURES of tools/stale_pages.py doesn't say what it measures"
+
+
+CHECKS = (unsaid,)
+
+
+def main() -> int:
+    """The command line; the exit status."""
+    write, wrong = "--write" in sys.argv[1:], 0
+    for name, measured in MEASURES.items():
+        page = ROOT / name
+        text = page.read_text("utf-8")
+        note = note_of(text, measured)
+        new = with_note(text, note, in_its_part=name in BY_PEOPLE)
+        wrong += new != text
+        if write:
+            page.write_text(new, "utf-8")
+        print(f"{name}: {note or 'nothing has changed since'}")
+        if new != text and not write:
+            print("    and the page doesn't say so: run it with --write")
+    return 0 if write else min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
