@@ -6,9 +6,10 @@ Lists show hundreds of rows; the results themselves are half a megabyte each.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aha.study.candidates import DOUBTS
+from aha.study.candidates import ALPHA, DOUBTS
 from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate, Report
+from aha.study.window_guard import NO_CANDIDATE, Flag, Flagged
 from reporting.numbers import percent, points
 from reporting.words import gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
 
     TOO_SMALL = "too_small"
     UNTESTED = "untested"
+    SET_ASIDE = "set_aside"
     NOTHING = "nothing"
     FOUND = "found"
 
@@ -32,11 +34,22 @@ class Headline:
         outcome: what became of it.
         reason: why, of a study too small or untested; None otherwise.
         worth: candidates without a mark that speaks against an experiment.
+        aside: behaviours that were set aside, of a study without candidates: those that beat luck, or those that came
+            later and could not be compared with it.
+        beat: they beat luck.
+        later: they came later than the first of the users.
+        since: the local date, ISO, from which on all of them were there; None where it isn't known.
+        first: local date of the first signup, alike.
     """
 
     outcome: Outcome
     reason: NotComputable | None = None
     worth: int = 0
+    aside: int = 0
+    beat: bool = False
+    later: bool = False
+    since: str | None = None
+    first: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +78,50 @@ def headline_of(report: Report) -> Headline:
     """The line of a finished study."""
     if report.floor is not None:
         return Headline(Outcome.TOO_SMALL, report.floor)
+    if report.candidates:
+        return Headline(Outcome.FOUND, worth=sum(not DOUBTS & set(row.flags) for row in report.candidates))
+    if (aside := _set_aside(report)) is not None:
+        return aside
     if (untested := report.untested) is not None:
         return Headline(Outcome.UNTESTED, untested)
-    if not report.candidates:
-        return Headline(Outcome.NOTHING)
-    return Headline(Outcome.FOUND, worth=sum(not DOUBTS & set(row.flags) for row in report.candidates))
+    return Headline(Outcome.NOTHING)
+
+
+def came_later(report: Report) -> tuple[Flagged, ...]:
+    """The behaviours that were set aside for nothing else than having come later: later users could be asked."""
+    others = {row.behaviour for row in report.flags if row.flag in NO_CANDIDATE - {Flag.NOT_AVAILABLE}}
+    return tuple(row for row in report.flags if row.flag is Flag.NOT_AVAILABLE and row.behaviour not in others)
+
+
+def _set_aside(report: Report) -> Headline | None:
+    """The line of a study whose behaviours beat luck, or could not be compared with it, and were set aside.
+
+    The null of luck counts all behaviours, also those that no candidate may come from.
+    """
+    beat, tested = _beat_luck(report), _tested(report)
+    later = came_later(report)
+    for found in (
+        [row for row in later if row.behaviour in beat],
+        [row for row in later if row.behaviour not in tested and row.since is not None],
+    ):
+        if found:
+            dates = [row.since for row in found]
+            since = None if None in dates else max(filter(None, dates))
+            of = {"beat": found[0].behaviour in beat, "since": since, "first": report.population.first_signup}
+            return Headline(Outcome.SET_ASIDE, aside=len(found), later=True, **of)
+    others = {row.behaviour for row in report.flags if row.flag in (Flag.GOAL_LIKE, Flag.FORCED)} & beat
+    return Headline(Outcome.SET_ASIDE, aside=len(others), beat=True) if others else None
+
+
+def _beat_luck(report: Report) -> set[str]:
+    grid = report.grid
+    cells = zip(grid.behaviour, grid.p_luck, grid.z_luck, strict=True)
+    return {report.asked.behaviours[n] for n, p, z in cells if p is not None and p <= ALPHA and z is not None and z > 0}
+
+
+def _tested(report: Report) -> set[str]:
+    cells = zip(report.grid.behaviour, report.grid.p_luck, strict=True)
+    return {report.asked.behaviours[number] for number, p in cells if p is not None}
 
 
 def headline_words(found: Headline) -> str:
@@ -80,6 +132,8 @@ def headline_words(found: Headline) -> str:
     if found.outcome is Outcome.UNTESTED:
         text = gettext("No behaviour could be compared with luck: none was tested.")
         return f"{text} {reason}"
+    if found.outcome is Outcome.SET_ASIDE:
+        return _aside_words(found)
     if found.outcome is Outcome.NOTHING:
         return gettext("No behaviour tells who stays better than luck does.")
     if not found.worth:
@@ -88,6 +142,40 @@ def headline_words(found: Headline) -> str:
         return gettext("One behaviour is worth an experiment.")
     text = gettext("{n} behaviours are worth an experiment; the first is the most promising.")
     return text.format(n=found.worth)
+
+
+def _aside_words(found: Headline) -> str:
+    if not found.later:
+        text = gettext("Behaviours that beat luck but can't be ranked: {n}. The study's page says why.")
+        return text.format(n=found.aside)
+    dates = {"n": found.aside, "since": found.since, "first": found.first}
+    one = found.aside == 1
+    if found.since is None or found.first is None:
+        text = gettext(
+            "Behaviours that beat luck but can't be ranked: {n}. They did not exist yet when the first of these users "
+            "signed up."
+        )
+    elif found.beat and one:
+        text = gettext(
+            "One behaviour beats luck but can't be ranked: it exists only since {since}, and the first of these users "
+            "signed up on {first}."
+        )
+    elif found.beat:
+        text = gettext(
+            "{n} behaviours beat luck but can't be ranked: all of them exist only since {since}, and the first of "
+            "these users signed up on {first}."
+        )
+    elif one:
+        text = gettext(
+            "One behaviour couldn't be judged: it exists only since {since}, and the first of these users signed up "
+            "on {first}."
+        )
+    else:
+        text = gettext(
+            "{n} behaviours couldn't be judged: all of them exist only since {since}, and the first of these users "
+            "signed up on {first}."
+        )
+    return text.format(**dates)
 
 
 def stored_headline(document: Document | None) -> str:

@@ -47,6 +47,7 @@ from aha.study.step import REPLICATES as STEP_REPLICATES
 from aha.study.step import Step, step_evidence
 from aha.study.window_guard import Flag, Flagged, Windows, flag_behaviours, may_be_candidates, not_yet_available
 from events.metrics import Behaviour
+from events.windows import Clock, DayMode
 from runs.parallel import calls, each
 from runs.progress import Early, Progress, part, silent, unseen
 from segments.search.importance import MAX_EXPLAINED, REPEATS
@@ -212,13 +213,15 @@ def _kept(table: CountTable, flags: tuple[Flagged, ...]) -> CountTable:
 
 
 def _flags(answers: Answers, inputs: Inputs, table: CountTable) -> tuple[Flagged, ...]:
+    clock = Clock(DayMode(inputs.day_mode), answers.time_zone)
+    late = not_yet_available(table, answers.anchors, answers.first_times)
     return flag_behaviours(
         table,
         answers.behaviours,
         inputs.definition,
         first_sessions=answers.first_sessions,
         inert=inputs.inert,
-        unavailable=tuple(not_yet_available(table, answers.anchors, answers.first_times)),
+        unavailable={name: None if first is None else clock.local_date(first) for name, first in late.items()},
     )
 
 

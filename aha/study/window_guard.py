@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -101,12 +101,15 @@ class Flagged:
         flag: why.
         value: the share or correlation that met the rule, or None where the rule has no number.
         other: for a duplicate the behaviour that it repeats, which is listed before it.
+        since: of one that came later its first local date, ISO; None where it never came, and in studies of version
+            0.4 and before.
     """
 
     behaviour: str
     flag: Flag
     value: float | None = None
     other: str | None = None
+    since: str | None = None
 
 
 def flag_behaviours(
@@ -116,7 +119,7 @@ def flag_behaviours(
     *,
     first_sessions: Mapping[str, tuple[int, int]],
     inert: Collection[str] = (),
-    unavailable: Collection[str] = (),
+    unavailable: Mapping[str, date | None] = {},
 ) -> tuple[Flagged, ...]:
     """Apply the rules of METHODS 2.5.
 
@@ -126,7 +129,8 @@ def flag_behaviours(
         definition: what retention means.
         first_sessions: per behaviour doers, and doers who did it first inside their first session.
         inert: behaviours that an analyst tagged as unable to cause retention.
-        unavailable: behaviours that were not there yet when the cohort began (`not_yet_available`).
+        unavailable: behaviours that were not there yet when the cohort began (`not_yet_available`), each with its
+            first local date.
     """
     found: list[Flagged] = []
     ranks = correlations(table)
@@ -143,7 +147,8 @@ def flag_behaviours(
         elif doers > 0 and in_first / doers >= FORCED_IN_FIRST_SESSION:
             found.append(Flagged(name, Flag.FORCED, in_first / doers))
         if name in unavailable:
-            found.append(Flagged(name, Flag.NOT_AVAILABLE))
+            first = unavailable[name]
+            found.append(Flagged(name, Flag.NOT_AVAILABLE, since=first.isoformat() if first else None))
         if name in inert:
             found.append(Flagged(name, Flag.INERT))
         same = np.flatnonzero(ranks[place, :place] >= DUPLICATE_CORRELATION)

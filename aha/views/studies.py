@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from aha.evidence.past.finding_rows import Definition
 from aha.forms import PromoteForm, form_words
-from aha.headline import stored_headline
+from aha.headline import came_later, headline_of, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
@@ -30,10 +30,13 @@ from aha.study import studies
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
 from aha.views.past import past_context
+from events.catalogue.listing import catalogue
 from events.metric_catalogue.words import since_words, version_words
+from events.metrics import parse_behaviour
 from events.upkeep.narrowing import narrowed
 from events.upkeep.owners import OWNERS
 from events.upkeep.thing_kinds import kind_of
+from events.windows import Clock, DayMode
 from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
@@ -100,6 +103,7 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "headline": page.headline(report),
+        "signups_from": _signups_from(report),
         "warning": negative_controls.warning(report),
         "asked": provenance.asked_sentences(report.asked),
         "claims": found,
@@ -117,6 +121,19 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
         "samples": provenance.samples(report),
         "moments": {(row.behaviour, row.times, row.days): row for row in study.moments.defer("evidence")},
     }
+
+
+def _signups_from(report: Report) -> str:
+    """The first signup date, ISO, from which on the behaviours that came later can be judged; "" where none did so.
+
+    Studies of version 0.4 and before don't hold it: the list of the store's events knows since when each is there.
+    """
+    found = headline_of(report)
+    if not found.later or found.since is not None:
+        return found.since or ""
+    clock, listed = Clock(DayMode(report.asked.inputs.day_mode), report.asked.time_zone), catalogue()
+    entries = [listed.find(parse_behaviour(row.behaviour).event) for row in came_later(report)]
+    return max((clock.local_date(entry.first_seen).isoformat() for entry in entries if entry), default="")
 
 
 def _tags(candidate: Candidate) -> dict[str, Any]:

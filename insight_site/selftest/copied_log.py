@@ -63,7 +63,7 @@ def copy_units(answers: "Answers", inputs: "Inputs") -> Copied:
         inputs.definition,
         first_sessions=answers.first_sessions,
         inert=inputs.inert,
-        unavailable=tuple(not_yet_available(table, answers.anchors, answers.first_times)),
+        unavailable=dict.fromkeys(not_yet_available(table, answers.anchors, answers.first_times)),
     )
     repeats = {mark.behaviour for mark in flags if mark.flag is Flag.DUPLICATE}
     candidates = tuple(name for name in may_be_candidates(table, flags) if name not in repeats)

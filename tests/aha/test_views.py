@@ -19,6 +19,7 @@ from runs.models import Job
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import INPUTS, report, result
+from tests.aha.report.test_page import later_report
 
 pytestmark = pytest.mark.django_db
 ASKED = {
@@ -182,6 +183,22 @@ def test_study__nothing_found__says_why(viewer: Client) -> None:
 
     assert "A study needs at least 200 eligible units" in text
     assert "ranking.image" not in text
+
+
+def test_study__behaviours_came_later__a_button_asks_the_users_since(editor: Client) -> None:
+    made = later_report("2026-01-12")
+    row = study(**result(made))
+
+    text = page(editor, f"/aha/studies/{row.pk}/")
+    lists = [page(editor, address) for address in ("/aha/studies/", "/")]
+
+    assert f'href="/aha/studies/new/?again={row.pk}&amp;first_date=2026-01-12"' in text
+    assert "Run again with signups from 2026-01-12" in text
+    for shown in (text, *lists):
+        assert "One behaviour beats luck but can&#x27;t be ranked" in shown
+        assert "better than luck does" not in shown
+    form = page(editor, f"/aha/studies/new/?again={row.pk}&first_date=2026-01-12")
+    assert 'name="first_date" value="2026-01-12"' in form
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """The pages of a study: its headline, every part with its table, every picture."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
 from aha import payload_versions
 from aha.evidence.ladder import Rung, RungName
+from aha.headline import HEADLINE, headline_of, headline_words
 from aha.report import behaviours, cohort, marks, page, provenance
 from aha.report.candidate import counts, hidden_cause, promise
 from aha.report.document import document
 from aha.study.result import Report
+from aha.study.window_guard import Flag, Flagged
 from reporting.document import dump
 from reporting.table import Part, Section, Table
 from runs.payloads import Unreadable
@@ -54,6 +57,66 @@ def test_headline__all_behaviours_set_aside__says_that_none_was_tested() -> None
 
     assert "none was tested. Each behaviour is set aside" in page.headline(made)
     assert "set aside" in document(made)["candidates"]["not_computable"]
+
+
+def later_report(since: str | None, p: float | None = 0.001, behaviour: str = "friend_add") -> Report:
+    """A study without candidates: of two behaviours one came later."""
+    made = report().grid
+    p_luck = tuple(p if name == 0 else 0.9 for name in made.behaviour)
+    z_luck = tuple(4.0 if name == 0 else 0.1 for name in made.behaviour)
+    flags = (Flagged(behaviour, Flag.NOT_AVAILABLE, since=since), Flagged("rotate", Flag.INERT))
+    return report(candidates=(), grid=replace(made, p_luck=p_luck, z_luck=z_luck), flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            later_report("2026-01-12"),
+            "One behaviour beats luck but can't be ranked: it exists only since 2026-01-12, and the first of these "
+            "users signed up on 2026-01-05.",
+        ),
+        (
+            later_report("2026-01-12", p=None),
+            "One behaviour couldn't be judged: it exists only since 2026-01-12, and the first of these users signed "
+            "up on 2026-01-05.",
+        ),
+        (
+            later_report(None),
+            "Behaviours that beat luck but can't be ranked: 1. They did not exist yet when the first of these users "
+            "signed up.",
+        ),
+        (later_report("2026-01-12", p=0.2), "No behaviour tells who stays better than luck does."),
+        (later_report("2026-01-12", behaviour="rotate"), "No behaviour tells who stays better than luck does."),
+        (
+            replace(later_report(None), flags=(Flagged("friend_add", Flag.FORCED, 0.99),)),
+            "Behaviours that beat luck but can't be ranked: 1. The study's page says why.",
+        ),
+    ],
+)
+def test_headline__behaviours_set_aside__are_not_denied(made: Report, said: str) -> None:
+    assert page.headline(made) == said
+    assert headline_words(HEADLINE.read(HEADLINE.store(headline_of(made)))) == said  # type: ignore[arg-type]
+    assert document(made)["candidates"] == []
+
+
+def test_headline__several_came_later__the_last_date_holds_for_all() -> None:
+    made = later_report("2026-01-12")
+    both = (*made.flags[:1], Flagged("rotate", Flag.NOT_AVAILABLE, since="2026-01-14"))
+    grid = replace(made.grid, p_luck=(0.01,) * made.grid.size, z_luck=(3.0,) * made.grid.size)
+
+    assert page.headline(replace(made, flags=both, grid=grid)).startswith(
+        "2 behaviours beat luck but can't be ranked: all of them exist only since 2026-01-14,"
+    )
+
+
+def test_headline__filled_by_the_migration__is_the_one_of_today() -> None:
+    tell = import_module("aha.migrations.0015_set_aside_headlines")
+    forced = replace(later_report(None), flags=(Flagged("friend_add", Flag.FORCED, 0.99),))
+    for made in (later_report(None), forced):
+        assert tell.headline(payload_versions.STUDY.store(made)) == HEADLINE.store(headline_of(made))
+    for made in (report(), later_report(None, p=0.2), later_report(None, behaviour="rotate")):
+        assert tell.headline(payload_versions.STUDY.store(made)) is None
 
 
 def test_headline__too_small_a_study__gives_the_reason() -> None:

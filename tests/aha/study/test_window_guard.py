@@ -113,7 +113,7 @@ def test_flags__rules_of_names__are_applied() -> None:
         {"x": [1, 0, 2, 5, 0, 1], "x#p": [0, 1, 0, 0, 2, 0], "y": [0, 0, 1, 0, 0, 0]}, [1, 3, 2, 1, 2, 3]
     )
 
-    found = flags(table, "min_events:x:7-13:2", inert=["y"], unavailable=["x#p"])
+    found = flags(table, "min_events:x:7-13:2", inert=["y"], unavailable={"x#p": None})
 
     assert found == {("x", Flag.GOAL_LIKE), ("x#p", Flag.GOAL_LIKE), ("x#p", Flag.NOT_AVAILABLE), ("y", Flag.INERT)}
     assert may_be_candidates(table, [Flagged("x", Flag.GOAL_LIKE), Flagged("y", Flag.DUPLICATE)]) == ("x#p", "y")
