@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from aha.study.candidates import ALPHA, DOUBTS
 from aha.study.drawn_results import JudgedBy
+from aha.study.null import too_small
 from aha.study.result import Candidate, Report
 from aha.study.window_guard import NO_CANDIDATE, Flag, Flagged
 from reporting.numbers import percent, points
@@ -128,7 +129,7 @@ def headline_words(found: Headline) -> str:
     """The study in one sentence."""
     reason = "" if found.reason is None else reason_words(found.reason)
     if found.outcome is Outcome.TOO_SMALL:
-        return reason
+        return too_small(found.reason).sentence if found.reason and found.reason.details else reason
     if found.outcome is Outcome.UNTESTED:
         text = gettext("No behaviour could be compared with luck: none was tested.")
         return f"{text} {reason}"

@@ -1,28 +1,34 @@
 """What a study would do, before it starts: who counts, who is left out and why, how much is compared, how long."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.utils.translation import gettext as _
 
+from aha.questions.defaults import usual_days
 from aha.questions.objections import Objection
-from aha.study.gather import refuse_marks
-from aha.study.null import LEAST_UNITS
+from aha.study.gather import check_population, refuse_marks
+from aha.study.null import enough_of, too_small
 from aha.study.population import restriction_of
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from events.asking import questions
 from events.catalogue.refresh import ready_catalogue
 from events.counting import queries
-from events.pickers.base_rate import BaseRate, RateQuestion, base_rate
+from events.metrics import Active
+from events.pickers.base_rate import BaseRate, RateQuestion, base_rate, in_windows
 from events.pickers.mends import Mend, Mendable
+from events.windows import Window
 from reporting.numbers import count, day_range
+from runs.refusals import Refused
 from stats.results import NotComputable
 
 USUAL_TIMES = 10
 # A study of 20,000 users and 15 behaviours took 75 seconds, one of 28,000 users 132 on a busy machine.
 SECONDS, SECONDS_PER_USER = 15.0, 0.003
 MOST_UNITS = 200_000  # as many are sampled for everything that takes long (aha.study.gather)
+# Tried where too few users stay, or leave, in the window that was asked for.
+WINDOWS = tuple(Window(first, first + 6) for first in (1, 3, 4, 7, 14, 21, 28))
 SHORTER = ("window:7-13", "on_day:7", "on_day:3", "on_day:1")
 
 
@@ -95,14 +101,57 @@ def data_objections(inputs: Inputs) -> Iterator[Objection]:
         yield from _nobody(inputs)
     elif not found.eligible:
         yield "retention", _too_young(inputs, found)
+    elif inputs.segment is not None:
+        yield from _few_in_segment(inputs)
+    else:
+        yield from _too_few(inputs, found)
 
 
-def too_few(found: StudyPreview) -> str:
-    """The warning for a study that would say that it is too small; "" for others. It is allowed all the same."""
-    if found.eligible >= LEAST_UNITS or isinstance(found.rate.rate, NotComputable):
-        return ""
-    text = _("Below %(least)s users a study can't tell chance from more: it will describe, and find nothing.")
-    return text % {"least": LEAST_UNITS}
+def _few_in_segment(inputs: Inputs) -> Iterator[Objection]:
+    with questions(day_mode=inputs.day_mode) as asked:
+        refuse_marks(asked, inputs)
+        try:
+            check_population(asked, inputs, restriction_of(inputs))
+        except Refused as refusal:
+            yield "segment", Mendable(refusal.sentence, Mend("", _("Take all users")))
+
+
+def _too_few(inputs: Inputs, found: BaseRate) -> Iterator[Objection]:
+    """What a study would say that is below its floors, with another window or other dates that are above them."""
+    if found.one_in > 1 or isinstance(found.rate, NotComputable):  # a sample: the study counts them all as it starts
+        return
+    missing = enough_of(found.eligible, round(found.rate.estimate * found.eligible))
+    if missing is None:
+        return
+    mends = []
+    if isinstance(inputs.definition, Active) and (window := _window_with_enough(inputs)) is not None:
+        label = _("Measure retention on days %(first)s–%(last)s")
+        days = {"first": window.start_day, "last": window.end_day}
+        mends.append(Mend(f"window:{window}", label % days, field="retention"))
+    for name, label in (
+        ("first_date", _("Take all from the first day")),
+        ("last_date", _("Take all until the last day")),
+    ):
+        wider = replace(inputs, **{name: None})
+        if getattr(inputs, name) and _has_enough(base_rate(rate_question(wider))):
+            mends.append(Mend("", label, field=name))
+    yield "retention", Mendable(too_small(missing).sentence, *mends)
+
+
+def _window_with_enough(inputs: Inputs) -> Window | None:
+    """The nearest other window for which enough users stayed and left; behaviours have their days before it."""
+    asked = inputs.window
+    least = 1 if inputs.days == usual_days(inputs.definition, inputs.gap) else max(inputs.days)
+    others = [one for one in WINDOWS if one != asked and one.start_day >= least + inputs.gap]
+    others.sort(key=lambda one: abs(one.start_day - asked.start_day))
+    counted = in_windows(rate_question(inputs), others)
+    return next((one for one, eligible, retained in counted if enough_of(eligible, retained) is None), None)
+
+
+def _has_enough(found: BaseRate) -> bool:
+    if isinstance(found.rate, NotComputable):
+        return False
+    return enough_of(found.eligible, round(found.rate.estimate * found.eligible)) is None
 
 
 def _nobody(inputs: Inputs) -> Iterator[Objection]:

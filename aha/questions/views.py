@@ -13,7 +13,7 @@ from aha.forms import StudyForm
 from aha.models import Study
 from aha.questions.asked_changes import changes
 from aha.questions.defaults import likely_inert, usual_retention, usual_start
-from aha.questions.preview import data_objections, preview, too_few
+from aha.questions.preview import data_objections, preview
 from aha.questions.preview_words import asked_sentence, facts
 from aha.study import studies
 from aha.study.question import Inputs
@@ -123,7 +123,6 @@ def _look(form: StudyForm) -> dict[str, Any]:
                 "asked": asked_sentence(form.inputs),
                 "facts": facts(found),
                 "rate": rate_context(found.rate, form.inputs.retention),
-                "warning": too_few(found),
             }
             origin = _study(form.cleaned_data["changed_from"])
             if origin is not None:

@@ -25,8 +25,11 @@ def study_sections(report: Report) -> tuple[Section, ...]:
 
 def results(report: Report) -> tuple[Section, ...]:
     """Below the candidates and the cohort's curve: weeks, and which behaviours predict retention."""
+    weeks = _section("weeks-and-curve", gettext("Signup weeks"), signup_weeks.part(report))
+    if report.floor is not None:  # then there is no model, and its heading would promise one
+        return (weeks,)
     return (
-        _section("weeks-and-curve", gettext("Signup weeks"), signup_weeks.part(report)),
+        weeks,
         _section("model", gettext("Which behaviours predict retention"), ranking.part(report), beeswarm.part(report)),
     )
 

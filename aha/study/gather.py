@@ -19,6 +19,7 @@ from aha.study.early.parts import COUNTED
 from aha.study.early.units import KEY, eligible_units, users_table
 from aha.study.grid import codes
 from aha.study.hold_out import hashes, sample
+from aha.study.null import enough, too_small
 from aha.study.population import Restriction, segments_named
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MOST_UNITS = 200_000
 CURVE_DAYS = 60
+SURELY_ENOUGH = 20_000  # eligible units: 50 of them stay in any log that is worth a study
 
 
 def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
@@ -258,15 +260,23 @@ def _curve(
 
 
 def check_population(questions: Questions, inputs: Inputs, restriction: Restriction) -> None:
-    """One question before a study is kept: is anybody eligible?
+    """Two questions before a study is kept: is anybody eligible, and do enough of few users stay and leave?
 
     Raises:
-        Refused: nobody is, with the option that left them out.
+        Refused: nobody is, with the option that left them out; or the study would be below its floors.
     """
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
     users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
-    eligible_units(questions.warehouse.arrow(questions.warehouse.named(users)), restriction)
+    eligible, _names, _excluded = eligible_units(
+        questions.warehouse.arrow(questions.warehouse.named(users)), restriction
+    )
+    if eligible.num_rows > SURELY_ENOUGH:
+        return
+    eligible, _names, _excluded = eligible_units(_everyone(questions, inputs), restriction)
+    missing = enough(np.asarray(eligible["retained"]) > 0)
+    if missing is not None:
+        raise too_small(missing)
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

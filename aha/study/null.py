@@ -16,6 +16,7 @@ from aha.study.cell_metrics import NULL_REACH
 from aha.study.grid import CountTable, Flags, Floats, Ints, Levels
 from runs.parallel import each
 from runs.progress import Progress, silent
+from runs.refusals import Refused
 from stats.flag_sums import first_of_each_stratum
 from stats.results import NotComputable, Reason
 
@@ -58,11 +59,25 @@ class Null:
 
 def enough(retained: Flags) -> NotComputable | None:
     """The floors of a study: 200 eligible units, 50 retained, 50 not. They look at the margins only."""
-    n, stayed = int(retained.size), int(retained.sum())
+    return enough_of(int(retained.size), int(retained.sum()))
+
+
+def enough_of(n: int, stayed: int) -> NotComputable | None:
+    """The same of two counts: eligible units, and those of them that were retained."""
     if n >= LEAST_UNITS and min(stayed, n - stayed) >= LEAST_PER_OUTCOME:
         return None
     return NotComputable(
         Reason.STUDY_TOO_SMALL, {"n": n, "retained": stayed, "needed": LEAST_UNITS, "needed_each": LEAST_PER_OUTCOME}
+    )
+
+
+def too_small(missing: NotComputable) -> Refused:
+    """What `enough` finds missing, as a sentence with its numbers."""
+    return Refused(
+        "{retained:,} of {n:,} users were retained; a study needs at least {needed} users, {needed_each} who were "
+        "retained and {needed_each} who were not.",
+        at="retention",
+        **missing.details,
     )
 
 

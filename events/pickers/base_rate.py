@@ -1,6 +1,7 @@
 """What a retention comes to: how many users it can be known of, how many of them stay, and the curve behind it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -21,7 +22,7 @@ from events.outbox import ownership
 from events.prepared import numbered_log
 from events.prepared.opened import Stop, prepared
 from events.user_numbers.naming import text_of
-from events.windows import DayMode
+from events.windows import DayMode, Window
 from runs.progress import silent
 from runs.refusals import Refused
 from stats.compare import wilson
@@ -94,6 +95,25 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
             found = _from_events(asked_for, definition)
         cache.set(key, found, SECONDS)
     return found
+
+
+def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple[Window, int, int]]:
+    """Each window with the users whose days are complete, and those of them who were active in it: one question.
+
+    Where a log is so long that a sample answers, nothing is counted and the list is empty.
+    """
+    if not windows or not _is_quick():
+        return []
+    with prepared(day_mode=asked_for.day_mode, stop=Stop(), progress=silent) as asked:
+        people = queries.in_dates(asked.people(asked_for.signup_event), asked_for.first_date, asked_for.last_date)
+        numbers = {
+            f"{name}_{place}": number
+            for place, window in enumerate(windows)
+            for name, number in _window_numbers(people, Active(window)).items()
+            if name in ("eligible", "retained")
+        }
+        row = asked.rows(people.aggregate(**numbers))[0]
+    return [(one, int(row[f"eligible_{n}"] or 0), int(row[f"retained_{n}"] or 0)) for n, one in enumerate(windows)]
 
 
 def _is_quick() -> bool:

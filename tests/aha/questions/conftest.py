@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
+from aha.study import null
 from tests.events.catalogue.conftest import Line, _lists, lister, write  # noqa: F401 - the fixtures
 
 USERS = 30
@@ -29,6 +30,13 @@ def log() -> list[Line]:
     found += [line(user, "battle", 8.2, mode="pvp") for user in range(0, USERS, 2)]
     found += [line(user, "battle", 15.5, mode="solo") for user in (0, 1)]
     return found + [line(0, event, 1) for event in INERT]
+
+
+@pytest.fixture(autouse=True)
+def low_floors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty users are enough for a study here; `test_too_few` keeps the floors of today."""
+    monkeypatch.setattr(null, "LEAST_UNITS", 1)
+    monkeypatch.setattr(null, "LEAST_PER_OUTCOME", 0)
 
 
 @pytest.fixture

@@ -119,6 +119,8 @@ def test_failed_computation__ends_with_1_and_its_reason(
     call_command(
         "import_events", str(tmp_path / "world/events.parquet"), *COLUMNS, stdout=StringIO(), stderr=StringIO()
     )
+    monkeypatch.setattr("aha.study.null.LEAST_UNITS", 1)  # a study of fifty users is refused before it is computed
+    monkeypatch.setattr("aha.study.null.LEAST_PER_OUTCOME", 0)
     monkeypatch.setattr("insight_site.demo.whose_site.prepare", lambda **_: None)  # it wants an empty site
     place, arguments = COMPUTING[command]
     monkeypatch.setattr(place, broken)
