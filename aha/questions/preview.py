@@ -39,6 +39,7 @@ class StudyPreview:
     Attributes:
         rate: users, base rate and curve; counts are of a sample where `rate.one_in` is above 1.
         outside: users whose retention is known, outside the segment that was named; None when none was.
+        without: users of the whole log who never did the start event; 0 where only a sample was counted.
         behaviours: how many are counted; unlisted: event names beyond the most that a study takes.
         cells: combinations of behaviour, days and number of times.
         minutes: at least and at most.
@@ -46,6 +47,7 @@ class StudyPreview:
 
     rate: BaseRate
     outside: int | None
+    without: int
     behaviours: int
     unlisted: int
     cells: int
@@ -74,13 +76,22 @@ def preview(inputs: Inputs) -> StudyPreview:
         Refused: the log or the segment can't answer it at all.
     """
     rate = base_rate(rate_question(inputs))
-    names = len(inputs.listed) or len(ready_catalogue().search("", 10_000))
+    listed = ready_catalogue()
+    names = len(inputs.listed) or len(listed.search("", 10_000))
+    start = listed.find(inputs.signup_event) if listed.one_in == 1 else None
+    without = 0 if start is None else listed.users - start.users
     behaviours = min(names, MAX_BEHAVIOURS)
     cells = behaviours * len(inputs.days) * (inputs.max_times or USUAL_TIMES)
     users = min(rate.eligible * rate.one_in, MOST_UNITS)
     seconds = SECONDS + SECONDS_PER_USER * users * max(behaviours, 5) / 15
     return StudyPreview(
-        rate, _outside(inputs), behaviours, names - behaviours, cells, (_minutes(seconds), _minutes(2 * seconds))
+        rate,
+        _outside(inputs),
+        without,
+        behaviours,
+        names - behaviours,
+        cells,
+        (_minutes(seconds), _minutes(2 * seconds)),
     )
 
 

@@ -34,6 +34,9 @@ def facts(found: StudyPreview) -> list[Fact]:
         rows.append((_("Left out"), about % {"n": count(found.too_young)}, why))
     if found.outside:
         rows.append((_("Left out"), about % {"n": count(found.outside)}, _("outside the segment")))
+    if found.without:
+        why = _("they never did the start event: begin with any event to count them, too")
+        rows.append((_("Left out"), count(found.without), why))
     unlisted = ""
     if found.unlisted:
         text = ngettext("%(n)s rarer event is not counted", "%(n)s rarer events are not counted", found.unlisted)

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from events.importing.mapping import Mapping, known_format, options_of
 from events.importing.options import WHITESPACE, ImportOptions
 from events.importing.parquet_files import read_parquet
 from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.signup_choice import SignupFrom
+from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
 from events.importing.source_files import SourceFile, open_source
 from events.importing.sql import fields, signup_dates
 from events.importing.text_reading import Reading, Sample
@@ -66,6 +66,8 @@ class Preview:
         oldest: time of the first good row.
         newest: time of the last one.
         signups: users for whom a signup event would be made.
+        without: users without a signup, of the file, to be made, or in the store.
+        others: so many users get theirs at their first event, since they have none of those that were chosen.
         warnings: code and figures of what looks odd.
     """
 
@@ -78,6 +80,8 @@ class Preview:
     oldest: datetime | None
     newest: datetime | None
     signups: int
+    without: int
+    others: int
     warnings: tuple[tuple[str, float], ...]
 
     @property
@@ -137,13 +141,23 @@ def users_with_event(files: list[str], name: str, users: list[str]) -> int:
     with _engine() as (connection, _):
         sql = (
             f"SELECT count(DISTINCT user_id) FROM {read_parquet(files)} WHERE event = {literal(name)} "
-            "AND list_contains(?, user_id)"
+            "AND user_id IN (SELECT unnest(?))"
         )
         return int(connection.execute(sql, [users]).fetchall()[0][0])
 
 
-def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Mapping, now: datetime) -> Preview:
+def preview(
+    beginning: Beginning,
+    reading: Reading,
+    sample: Sample,
+    mapping: Mapping,
+    now: datetime,
+    *,
+    signed_up: Callable[[list[str]], int] = lambda users: 0,
+) -> Preview:
     """The beginning of a file as this mapping would keep it; the mapping has no mistakes.
+
+    `signed_up` says how many of some users have a signup event in the store.
 
     Raises:
         Refused: when the engine can't read it so.
@@ -155,7 +169,7 @@ def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Map
             source = _source(beginning, reading, options, connection, folder)
             connection.execute(f"CREATE TEMP TABLE kept AS {fields(source, options)}")
             rejected = _rejected(connection)
-            signups = _signups(connection, source, options)
+            signups, left = _signups(connection, source, options)
         except ScratchError as error:
             raise Refused("The file can't be read so: choose another separator or encoding.", at="separator") from error
         rows = connection.execute(
@@ -173,9 +187,14 @@ def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Map
         users=found["users"],
         oldest=_moment(found["oldest"]),
         newest=_moment(found["newest"]),
-        signups=signups,
+        signups=found["users"] if options.signup and options.signup.others else signups,
+        without=0,
+        others=0,
         warnings=(),
     )
+    if left:
+        number = len(left) - signed_up(left)
+        made = replace(made, **{"others" if mapping.signup_others else "without": number})
     return replace(made, warnings=tuple(_warnings(made, found, beginning, reading, sample, mapping)))
 
 
@@ -275,17 +294,23 @@ def _counts(connection: Scratch, rejected: dict[str, int], now: datetime) -> dic
     }
 
 
-def _signups(connection: Scratch, source: SourceFile, options: ImportOptions) -> int:
-    """Users for whom a signup would be made; whether the store has an earlier one isn't asked."""
-    signup = options.signup
-    if signup is None:
-        return 0
-    rows = "SELECT user_id FROM kept WHERE bad IS NULL"
+def _signups(connection: Scratch, source: SourceFile, options: ImportOptions) -> tuple[int, list[str]]:
+    """Users for whom a signup would be made, and the users who have none here; the store isn't asked.
+
+    Where no signup is made and the file holds none they come from elsewhere, and nobody is without.
+    """
+    signup = options.signup or Signup(SignupFrom.EVENT, event=SIGNUP)
+    everybody = "SELECT user_id FROM kept WHERE bad IS NULL"
+    rows = everybody
     if signup.source is SignupFrom.EVENT:
         rows += f" AND event = {literal(signup.event)}"
     if signup.source is SignupFrom.COLUMN:
         rows = signup_dates(source, options, signup.column, signup.time_format)
-    return int(connection.execute(f"SELECT count(DISTINCT user_id) FROM ({rows})").fetchall()[0][0])
+    number = int(connection.execute(f"SELECT count(DISTINCT user_id) FROM ({rows})").fetchall()[0][0])
+    if not number:
+        return 0, []
+    left = connection.execute(f"SELECT user_id FROM ({everybody}) EXCEPT SELECT user_id FROM ({rows})").fetchall()
+    return number if options.signup else 0, [user for (user,) in left]
 
 
 def _warnings(

@@ -18,7 +18,7 @@ from events.importing.import_report import BadRow, ImportReport
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job, Progress, Staged, read_staged, settle
 from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.signup import make_signups
+from events.importing.signup import make_signups, without_signup
 from events.importing.source_files import SourceFile, estimated_rows, lines_at_bytes, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns, users_of
 from events.outbox import ownership
@@ -75,6 +75,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
         made: list[Staged] = []
         if options.signup:
             made = make_signups(job, options.signup, sources, good, [path for _, path in known], received)
+        report = replace(report, without_signup=without_signup(job, good, made, [path for _, path in known]))
         connection.execute("SET TimeZone = 'UTC'")
         files = settle(job, [*good, *made], known)
         if not _add(job, files, good, snapshot, numbers):

@@ -27,6 +27,7 @@ class Mapping:
         signup: where the signup events come from that are made.
         signup_column: with COLUMN.
         signup_event: with EVENT.
+        signup_others: users who have none of these count from their first event.
     """
 
     user: str
@@ -40,6 +41,7 @@ class Mapping:
     signup: SignupFrom = SignupFrom.NONE
     signup_column: str = ""
     signup_event: str = ""
+    signup_others: bool = False
 
 
 def known_format(mapping: Mapping, sample: Sample) -> str:
@@ -137,8 +139,11 @@ def _signup_format(mapping: Mapping, sample: Sample) -> str:
 
 
 def _signup(mapping: Mapping, sample: Sample) -> Signup | None:
+    others = mapping.signup_others
     if mapping.signup is SignupFrom.NONE or (mapping.signup is SignupFrom.EVENT and mapping.signup_event == SIGNUP):
-        return None
+        return Signup(SignupFrom.EVENT, event=SIGNUP, others=True) if others else None
     if mapping.signup is SignupFrom.COLUMN:
-        return Signup(SignupFrom.COLUMN, mapping.signup_column, _signup_format(mapping, sample))
-    return Signup(mapping.signup, event=mapping.signup_event if mapping.signup is SignupFrom.EVENT else "")
+        return Signup(SignupFrom.COLUMN, mapping.signup_column, _signup_format(mapping, sample), others=others)
+    if mapping.signup is SignupFrom.EVENT:
+        return Signup(SignupFrom.EVENT, event=mapping.signup_event, others=others)
+    return Signup(SignupFrom.FIRST)

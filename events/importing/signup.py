@@ -38,23 +38,46 @@ def make_signups(
     moments = _moments(job, signup, sources, files)
     sql = f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, md5({CONTENT}) AS message_id,
         make_timestamptz({received}) AS received_at, CAST(make_timestamp(us) AS DATE) AS event_date
-        FROM (SELECT user_id, {literal(SIGNUP)} AS event, us, {literal(_properties(signup))} AS properties
+        FROM (SELECT user_id, {literal(SIGNUP)} AS event, us, '{{"made_from":"' || source || '"}}' AS properties
         FROM ({moments}) AS made WHERE NOT EXISTS (
             SELECT 1 FROM ({_earlier(files, known)}) AS earlier
             WHERE earlier.user_id = made.user_id AND earlier.us <= made.us))"""
     return job.write(sql, f"source={len(sources)}", STEP)
 
 
+def without_signup(job: Job, files: Sequence[Staged], made: Sequence[Staged], known: Sequence[str]) -> int:
+    """Users of the files who have no signup event there, among those that were made, or in the store.
+
+    No study that begins with it counts them. 0 where the files have none at all: it comes from elsewhere then.
+    """
+    if not files:
+        return 0
+    users = f"SELECT DISTINCT user_id FROM {read_staged(files)}"
+    here = f"SELECT user_id FROM {read_staged([*files, *made])} WHERE event = {literal(SIGNUP)}"
+    left = f"{users} EXCEPT {here}"
+    signed, without = job.run(f"SELECT count(DISTINCT user_id), (SELECT count(*) FROM ({left})) FROM ({here})", STEP)[0]
+    if signed and without and known:
+        left += f" EXCEPT SELECT user_id FROM {read_parquet(known)} WHERE event = {literal(SIGNUP)}"
+        without = job.run(f"SELECT count(*) FROM ({left})", STEP)[0][0]
+    return int(without) if signed else 0
+
+
 def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged]) -> str:
-    """SQL for ``user_id, us``: one row a user."""
+    """SQL for ``user_id, us, source``: one row a user."""
+    first = f'SELECT user_id, min(epoch_us("time")) AS us FROM {read_staged(files)}'
     if signup.source is SignupFrom.COLUMN:
         rows = " UNION ALL ".join(
             signup_dates(source, job.options, signup.column, signup.time_format) for source in sources
         )
+        chosen = f"SELECT user_id, min(us) AS us FROM ({rows}) GROUP BY user_id"
     else:
         where = f"WHERE event = {literal(signup.event)}" if signup.source is SignupFrom.EVENT else ""
-        rows = f'SELECT user_id, epoch_us("time") AS us FROM {read_staged(files)} {where}'
-    return f"SELECT user_id, min(us) AS us FROM ({rows}) GROUP BY user_id"
+        chosen = f"{first} {where} GROUP BY user_id"
+    found = f"SELECT user_id, us, {literal(signup.source)} AS source FROM ({chosen})"
+    if signup.others:
+        others = f"SELECT user_id, us, {literal(SignupFrom.FIRST)} AS source FROM ({first} GROUP BY user_id)"
+        found += f" UNION ALL {others} WHERE user_id NOT IN (SELECT user_id FROM ({chosen}))"
+    return found
 
 
 def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
@@ -65,7 +88,3 @@ def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
         f'SELECT user_id, "time" FROM {reading} WHERE event = {literal(SIGNUP)}' for reading in readings
     )
     return f'SELECT user_id, epoch_us(min("time")) AS us FROM ({rows}) GROUP BY user_id'
-
-
-def _properties(signup: Signup) -> str:
-    return f'{{"made_from":"{signup.source}"}}'

@@ -25,9 +25,11 @@ class Signup:
         column: with the date of the signup.
         time_format: of that column, as `ImportOptions.time_format`.
         event: name of the event that means a signup.
+        others: users without that date or event get one at their first event of the file.
     """
 
     source: SignupFrom
     column: str = ""
     time_format: str = "iso"
     event: str = ""
+    others: bool = False

@@ -103,6 +103,7 @@ class MappingForm(forms.Form):
     )
     signup_column = forms.ChoiceField(label=_("Column with the day of the signup"), required=False)
     signup_event = forms.ChoiceField(label=_("Event that is the signup"), required=False)
+    signup_others = forms.BooleanField(label=_("Count them from their first event"), required=False)
     message_id = forms.ChoiceField(
         label=_("What tells one row from another"),
         required=False,
@@ -187,6 +188,7 @@ class MappingForm(forms.Form):
             signup=signup,
             signup_column=self._name(data["signup_column"]) if signup is SignupFrom.COLUMN else "",
             signup_event=data["signup_event"] if signup is SignupFrom.EVENT else "",
+            signup_others=data["signup_others"] and signup is not SignupFrom.FIRST,
         )
 
     def _initial(self, mapping: Mapping) -> dict[str, Any]:
@@ -202,6 +204,7 @@ class MappingForm(forms.Form):
             "signup": mapping.signup.value,
             "signup_column": place.get(mapping.signup_column, ""),
             "signup_event": mapping.signup_event,
+            "signup_others": mapping.signup_others,
             "message_id": place.get(mapping.message_id, ""),
             **{f"keep_{number}": name in types for name, number in place.items()},
             **{f"type_{number}": types.get(name, "text") for name, number in place.items()},

@@ -25,10 +25,12 @@ from reporting.document import dump, load
 from runs.models import Run
 from runs.perform import enqueue, perform
 from runs.progress import Progress, silent
+from runs.queue.put import put
 from runs.refusals import Refused
 
 # The engine is imported where a file is read: web processes must start without it.
 BLOCK = 1 << 20
+HOME_FIGURES = "insight_site.tasks.count_home_figures"
 # Share of an import that is done when a step begins, and when it ends.
 STEPS = {"read": (0.05, 0.7), "bad": (0.7, 0.75), "compare": (0.75, 0.85), "signup": (0.85, 0.9), "store": (0.9, 1.0)}
 
@@ -108,17 +110,24 @@ def preview_of(looked: Looked, mapping: Mapping) -> Any:
     """
     from events.importing.first_rows import preview
 
-    return preview(looked.beginning, looked.reading, looked.sample, mapping, timezone.now())
+    return preview(
+        looked.beginning, looked.reading, looked.sample, mapping, timezone.now(), signed_up=users_who_signed_up
+    )
+
+
+def users_who_signed_up(users: list[str]) -> int:
+    """How many of these users have a signup event in the store."""
+    from events.importing.first_rows import users_with_event
+
+    try:
+        return users_with_event(ownership.files_to_read(), SIGNUP, users)
+    except ownership.StoreRefused:
+        return 0
 
 
 def have_signed_up(users: list[str]) -> bool:
     """True when most of these users have a signup event in the store."""
-    from events.importing.first_rows import users_with_event
-
-    try:
-        return users_with_event(ownership.files_to_read(), SIGNUP, users) > len(users) / 2
-    except ownership.StoreRefused:
-        return False
+    return users_who_signed_up(users) > len(users) / 2
 
 
 def imported_before(upload: Upload) -> FileImport | None:
@@ -154,6 +163,7 @@ def run_import(pk: int, *, listen: Progress = silent) -> bool:
     done = perform(row, lambda progress: _compute(row, progress), listen=listen)
     if done:
         request_catalogue()
+        put(HOME_FIGURES)
     if done and row.upload is not None:
         files.remove_upload(row.upload)
     return done

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from aha.models import Study
 from events.catalogue import refresh
-from tests.aha.questions.conftest import INERT, log
+from tests.aha.questions.conftest import INERT, log, low_floors  # noqa: F401 - the fixture
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
 from tests.marks import first_in_ci
 

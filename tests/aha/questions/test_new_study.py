@@ -237,6 +237,12 @@ def test_preview__counts_on_fingers(editor: Client) -> None:
     assert "52.0% (33.5 to 70.0)" in text
 
 
+def test_preview__users_without_the_start_event__are_counted(editor: Client) -> None:
+    text = post(editor, path="/aha/studies/preview/", signup_event="battle").content.decode()
+
+    assert '<strong>15</strong> <span class="soft">they never did the start event' in text  # the odd ones of thirty
+
+
 def test_preview__of_a_wrong_form__says_what_would_refuse(editor: Client) -> None:
     text = post(editor, path="/aha/studies/preview/", days="1 7 20").content.decode()
 

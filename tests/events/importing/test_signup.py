@@ -161,3 +161,47 @@ def test_cancelled__in_a_long_statement__ends_it_at_once(tmp_path: Path) -> None
             )
 
     assert time.monotonic() - began < 300  # of hours
+
+
+ROWS = "u,2024-03-02,install,\nu,2024-03-01,b,\nv,2024-03-05,a,\nv,2024-03-04,a,\n"
+INSTALL = Signup(SignupFrom.EVENT, event="install")
+
+
+def test_event__users_without_it__are_counted_and_in_no_study(bring: Callable[..., ImportReport]) -> None:
+    report = bring(ROWS, INSTALL)
+
+    assert stored() == [("u", "03-02", "event")]
+    assert (report.users, report.signups, report.without_signup) == (2, 1, 1)
+
+
+def test_event__others_from_their_first__have_theirs_and_say_so(bring: Callable[..., ImportReport]) -> None:
+    bring(ROWS, INSTALL)
+
+    report = bring(ROWS, replace(INSTALL, others=True))
+
+    assert stored() == [("u", "03-02", "event"), ("v", "03-04", "first")]
+    assert (report.imported, report.signups, report.without_signup) == (0, 1, 0)
+
+
+def test_column__others_from_their_first__have_theirs(bring: Callable[..., ImportReport]) -> None:
+    column = Signup(SignupFrom.COLUMN, column="day", others=True)
+
+    report = bring("u,2024-03-02,a,2024-03-01\nv,2024-03-05,a,\n", column)
+
+    assert stored() == [("u", "03-01", "column"), ("v", "03-05", "first")]
+    assert report.without_signup == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "without"),
+    [
+        ("u,2024-03-09,signup,\nv,2024-03-09,a,\nw,2024-03-09,a,\n", 1),  # v signed up in the store
+        ("v,2024-03-09,a,\nw,2024-03-09,a,\n", 0),  # no signup at all: it comes from elsewhere
+    ],
+)
+def test_none__file_with_signups_of_some__those_of_the_store_count(
+    bring: Callable[..., ImportReport], rows: str, without: int
+) -> None:
+    bring("v,2024-03-02,signup,\n", None)
+
+    assert bring(rows, None).without_signup == without

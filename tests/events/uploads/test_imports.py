@@ -13,6 +13,7 @@ from django.test import Client
 from events import store, warehouse
 from events.models import FileImport, Upload
 from events.uploads import imports
+from runs.models import Job
 from runs.progress import Cancelled
 from tests.events.uploads.conftest import fields, waiting
 
@@ -51,6 +52,7 @@ def test_import__guess_confirmed__events_are_there_and_the_file_is_gone(
     assert waiting() == []
     assert [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()] == []
     page = client.get(f"/data/import/runs/{row.pk}/").content.decode()
+    assert Job.objects.filter(task="insight_site.tasks.count_home_figures").count() == 1
     for words in ("3 new events.", "2 users, March 1, 2024 to March 2, 2024", "0 of 3 rows were refused"):
         assert words in page
 
@@ -247,3 +249,24 @@ def test_page__of_an_import__asks_the_database_a_fixed_number_of_times(
         client.get("/data/import/")
     with django_assert_max_num_queries(12):
         client.get(f"/data/import/runs/{row.pk}/")
+
+
+@pytest.mark.slow
+def test_import__some_users_without_signup__are_counted_and_offered(client: Client, send: Any, confirm: Any) -> None:
+    log = b"user,time,event\nu,2024-03-01,install\nu,2024-03-02,play\nv,2024-03-02,play\nv,2024-03-01,play\n"
+    said = "1 of 2 users have no signup, so they are in no study that begins with it."
+
+    mapping = client.get(send("log.csv", log).json()["next"]).content.decode()
+    row = run(confirm("log.csv", log))
+    result = client.get(f"/data/import/runs/{row.pk}/").content.decode()
+    page = send("log.csv", log).json()["next"]
+    offered = {**fields(client.get(page)), "signup_others": "on"}
+    asked = client.post(page, offered, headers={"hx-request": "true"}).content.decode()
+    again = run(confirm("log.csv", log, signup_others="on"))
+
+    assert said in mapping
+    assert 'name="signup_others"' in mapping
+    assert said in result
+    assert "1 of 2 users have no signup of their own" in asked
+    assert stored().count(("v", "signup")) == 1
+    assert (told(row)["without_signup"], told(again)["without_signup"], told(again)["imported"]) == (1, 0, 0)
