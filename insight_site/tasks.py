@@ -3,6 +3,7 @@
 from django.core.management import call_command
 
 from events import visits
+from events.catalogue import refresh
 from insight_site.access import limits
 from insight_site.audiences import following, handing_over
 from insight_site.audit import log_lines
@@ -51,7 +52,11 @@ def send_password_link(record_pk: int, site: str, language: str) -> bool:
 
 
 def count_home_figures() -> bool:
-    """Each night: the retention that the first page shows, and how many things are to be tidied up."""
+    """Each night, and after an import: the retention on the first page, and how many things are to be tidied up.
+
+    The list of events comes first: by it the signup event of a new log is known.
+    """
+    refresh.refresh_if_due()
     untidy.count_hygiene()
     return retention_tiles.count_retention()
 

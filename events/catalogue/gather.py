@@ -7,7 +7,7 @@ where their pairs with names would be more than `MOST_PAIRS`; properties are rea
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from events.asking import Questions
@@ -35,8 +35,7 @@ def gather_catalogue(asked: Questions) -> dict[str, Any]:
     names = [row["event"] for row in found]
     listed = names if totals["names"] > len(names) else []
     one_in = _one_in(sum(min(row["events"], totals["users"]) for row in found), MOST_PAIRS)
-    oldest, newest = min(row["first_time"] for row in found), max(row["last_time"] for row in found)
-    first_week, weeks = _weeks(asked, listed, oldest, newest)
+    weeks = _weeks(asked, found)
     with asked.warehouse.kept(queries.pairs(asked.log, listed, one_in)) as pairs:
         facts = {row["event"]: row for row in _rows(asked, queries.names_of_pairs(pairs))}
         signup = guess_signup([NameFacts(name, **_facts(facts.get(name))) for name in names])
@@ -66,7 +65,7 @@ def gather_catalogue(asked: Questions) -> dict[str, Any]:
         "total_events": asked.events,
         "first_time": min(row["first_seen"] for row in events),
         "last_time": max(row["last_seen"] for row in events),
-        "first_week": first_week,
+        "first_week": min(_monday(row["first_time"]) for row in found).isoformat(),
         "signup": signup,
         "traits": traits(),
         "one_in": one_in,
@@ -90,20 +89,26 @@ def _reach(
     return found, found.get(signup, 0)
 
 
-def _weeks(
-    asked: Questions, listed: list[str], oldest: datetime, newest: datetime
-) -> tuple[str, Mapping[str, list[int]]]:
-    """The Monday of the first week, and each name's occurrences in all weeks up to the newest event's."""
-    last = newest.date() - timedelta(days=newest.weekday())
-    first = max(last - timedelta(weeks=WEEKS - 1), oldest.date() - timedelta(days=oldest.weekday()))
-    since = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    number = (last - first).days // 7 + 1
-    counts: dict[str, list[int]] = defaultdict(lambda: [0] * number)
-    for row in _rows(asked, queries.weeks(asked.log, listed, since)):
-        place = (row["week"] - first).days // 7
-        if 0 <= place < number:
+def _weeks(asked: Questions, found: list[Row]) -> Mapping[str, list[int]]:
+    """Each name's occurrences in the weeks up to its last one, from its first on, at most `WEEKS` of them.
+
+    A range of its own: one event of today must not make a line at zero of a log that ended years ago.
+    """
+    first, counts = {}, {}
+    for row in found:
+        last = _monday(row["last_time"])
+        begin = max(_monday(row["first_time"]), last - timedelta(weeks=WEEKS - 1))
+        first[row["event"]] = begin
+        counts[row["event"]] = [0] * ((last - begin).days // 7 + 1)
+    for row in _rows(asked, queries.weeks(asked.log, first)):
+        place = (row["week"] - first[row["event"]]).days // 7
+        if 0 <= place < len(counts[row["event"]]):
             counts[row["event"]][place] = row["events"]
-    return first.isoformat(), counts
+    return counts
+
+
+def _monday(moment: datetime) -> date:
+    return moment.date() - timedelta(days=moment.weekday())
 
 
 def _properties(asked: Questions, events: Mapping[str, int]) -> Mapping[str, list[Row]]:

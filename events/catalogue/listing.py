@@ -64,7 +64,7 @@ class EventEntry:
         last_seen: of its last.
         reached: new users who did it at or after their signup; None where that isn't known.
         reached_of: new users in all.
-        weeks: occurrences in each week of the catalogue's `weeks`, the oldest first.
+        weeks: occurrences in each week from its first to its last, at most 26 of them, the oldest first.
         properties: what its events carry, the most frequent first; empty also where it was not looked for.
         detailed: whether properties were looked for.
     """
@@ -111,7 +111,7 @@ class Catalogue:
         total_events: number of events in the store.
         first_time: time of the oldest event, UTC; None for an empty store.
         last_time: of the newest.
-        first_week: Monday of the first of `EventEntry.weeks`.
+        first_week: Monday of the week of the oldest event.
         signup: the guessed signup event, or "*".
         traits: of users, from their latest identify events.
         one_in: users and reach are counted among one in so many users; 1 for all.

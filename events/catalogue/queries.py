@@ -6,10 +6,9 @@ A *pair* is a user and an event's name: most of what the list says comes from on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
-from events.counting.day_index import utc
 from events.counting.properties import READERS
 from events.user_numbers.naming import text_of
 
@@ -36,10 +35,14 @@ def number_of_names(events: ir.Table) -> ir.Table:
     return events.aggregate(names=events.event.nunique(), users=events.user_id.nunique())
 
 
-def weeks(events: ir.Table, listed: Sequence[str], since: datetime) -> ir.Table:
-    """One row per name and week (from Monday, UTC) with events: ``event, week, events``."""
-    log = _only(events, listed).filter(lambda table: table.time >= utc(since))
+def weeks(events: ir.Table, since: Mapping[str, date]) -> ir.Table:
+    """One row per name and week (from Monday, UTC) with events: ``event, week, events``; each name since its Monday."""
+    import ibis
+
+    begins = {"event": list(since), "since": list(since.values())}
+    log = events.join(ibis.memtable(begins, schema={"event": "string", "since": "date"}), "event")
     log = log.mutate(week=log.time.truncate("W").date())
+    log = log.filter(log.week >= log.since)
     return log.group_by("event", "week").aggregate(events=log.count())
 
 

@@ -23,6 +23,7 @@ from insight_site.demo.earlier_tests import import_earlier_tests
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
 from insight_site.demo.running_site import served, wait_for_others
 from insight_site.demo.whose_site import Keys
+from runs.queue.put import put
 from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
@@ -129,6 +130,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         _bring_between(told, site, line, few, seed)
         second = _second(told, site, line, few, seed)
         notes = _segments(told, segmentation)
+    put("insight_site.tasks.count_home_figures")  # by the worker, so that the demo takes no longer
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
 

@@ -138,7 +138,7 @@ def _listed(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     found = {
         "catalogue.names": catalogue.names(log, 5),
         "catalogue.number_of_names": catalogue.number_of_names(log),
-        "catalogue.weeks": catalogue.weeks(log, names, SINCE),
+        "catalogue.weeks": catalogue.weeks(log, dict.fromkeys(names, SINCE.date())),
         "catalogue.days": catalogue.days(log, "chat"),
         "catalogue.pairs": pairs,
         "catalogue.names_of_pairs": catalogue.names_of_pairs(pairs),

@@ -55,7 +55,7 @@ def test_catalogue__of_a_log__counts_events_users_days_and_reach(write: Write) -
     assert (play.reached, play.reached_of) == (1, 3)
     assert play.reach == pytest.approx(1 / 3)
     assert found.first_week == date(2026, 2, 23)
-    assert (play.weeks, event(found, "signup").weeks) == ((1, 1, 2), (0, 2, 1))
+    assert (play.weeks, event(found, "signup").weeks) == ((1, 1, 2), (2, 1))
 
 
 def test_properties__have_kinds_carriers_and_top_values(write: Write) -> None:
@@ -236,3 +236,11 @@ def test_read__a_row_of_another_version__is_empty_and_made_anew(write: Write) ->
     assert listing.catalogue().is_empty
     assert refresh.refresh_if_due()
     assert not listing.catalogue().is_empty
+
+
+def test_weeks__of_a_test_event_years_later__leave_each_line_its_own_range(write: Write) -> None:
+    write([*LOG, ("ann", "test", "2031-05-01T10:00", {})])
+
+    found = made()
+
+    assert (event(found, "play").weeks, event(found, "test").weeks) == ((1, 1, 2), (1,))
