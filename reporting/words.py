@@ -179,7 +179,13 @@ def _of_plans() -> dict[Reason, str]:
             "With this many units even the largest possible effect would be found too rarely."
         ),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
-        Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_DAILY_UNITS: gettext("Unknown until you enter users per day."),
+        Reason.NO_RECENT_USERS: gettext(
+            "No users signed up in the last four weeks, so there is no base rate. Enter one."
+        ),
+        Reason.NO_RECENT_VALUES: gettext(
+            "No users signed up in the last four weeks, so the mean of this outcome isn't known."
+        ),
         Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
         Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),

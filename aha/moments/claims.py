@@ -38,6 +38,19 @@ class Promised:
 
 
 @dataclass(frozen=True)
+class StudiedUsers:
+    """What a moment's study counted over all its users, as shares from 0 to 1.
+
+    Attributes:
+        base: of them retained.
+        reach: of them reached the moment by themselves.
+    """
+
+    base: float
+    reach: float
+
+
+@dataclass(frozen=True)
 class Itt:
     """Effect of the nudge on everyone, with its interval and the name of its method."""
 
@@ -127,6 +140,16 @@ def promised(evidence: Any) -> Promised:
     found = [_read(PromisedDifference, rung.get("difference")) for rung in rungs]
     known = [one for one in found if one is not None]
     return Promised(found[0], known[-1]) if known else Promised()
+
+
+def studied(evidence: Any) -> StudiedUsers | None:
+    """The users of the study behind a moment, by the four counts of its evidence; None where there are none."""
+    cell = evidence.get("cell") if isinstance(evidence, Mapping) else None
+    counts = [n for name in "abco" if isinstance(n := cell.get(name), int)] if isinstance(cell, Mapping) else []
+    if len(counts) < 4 or not sum(counts):
+        return None
+    stayed_without, did_and_stayed, did_and_left, _neither = counts
+    return StudiedUsers((stayed_without + did_and_stayed) / sum(counts), (did_and_stayed + did_and_left) / sum(counts))
 
 
 def write_finding(found: ExperimentFinding) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
         (gettext("Effect it is sized for"), say(found.planned_effect, effect)),
         (gettext("Planned units"), say(found.planned_units, count)),
         (gettext("Days until the last outcome is known"), say(found.days, count)),
-        (gettext("End if it started today"), say(found.planned_end)),
+        (gettext("End of enrolment if it started today"), say(found.planned_end)),
+        (gettext("Result on"), say(found.result_on)),
         (gettext("Level of one comparison"), say(found.level, partial(percent, digits=2))),
         (gettext("Units, as a multiple of one look's"), say(found.inflation, partial(decimal, digits=3))),
         (

@@ -4,15 +4,15 @@ Information is counted in mature units: an exposed one whose outcome isn't known
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
-from events.metrics import days_needed, parse_metric
 from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.analyse.gather.answers import Answers, Cells
 from experiments.analyse.result import LookTaken, Standing, State
 from experiments.plan.planned import Planned
+from experiments.plan.result_day import result_on
 from stats.sequential.boundaries import FEWEST_MATURE, Spending
 from stats.sequential.looks import Look
 
@@ -144,4 +144,4 @@ def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
         return answers.last_mature_on
     if plan.planned_end is None:
         return None
-    return max(plan.planned_end, today) + timedelta(days=max(days_needed(parse_metric(name)) for name in plan.primary))
+    return result_on(max(plan.planned_end, today), plan.primary)

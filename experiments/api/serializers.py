@@ -1,5 +1,6 @@
 """Shapes of the management API: what goes in and out. Rules live in the plan and the services."""
 
+from datetime import date
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +12,7 @@ from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
+from experiments.standing import overview
 
 Row = dict[str, Any]
 MAX_UNITS = 2**31 - 1
@@ -76,7 +78,20 @@ class ChosenMetricSerializer(serializers.Serializer[Any]):
     status = serializers.CharField(help_text="of the metric now: draft, certified or deprecated")
 
 
-class ExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]):
+class ResultOnField(serializers.Serializer[Any]):
+    """The day of the result, beside the planned end."""
+
+    result_on = serializers.SerializerMethodField(
+        help_text="when every outcome is known: end of enrolment (today, if it is overdue), outcome window, lateness"
+    )
+
+    @extend_schema_field({"type": "string", "format": "date", "nullable": True})
+    def get_result_on(self, row: Experiment) -> date | None:
+        """As every page says it."""
+        return overview.until(row).result
+
+
+class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSerializer[Experiment]):
     """An experiment with its arms and its audience."""
 
     flag_key = serializers.CharField(max_length=128, required=False, help_text="the key itself unless given")
@@ -134,6 +149,21 @@ class ExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]
         help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01%",
     )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
+    planned_end = serializers.DateField(allow_null=True, required=False, help_text="the last day of enrolment")
+    expected_daily_units = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_UNITS,
+        allow_null=True,
+        required=False,
+        help_text="new users a day to plan by; null for those of the last four weeks",
+    )
+    expected_base = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        allow_null=True,
+        required=False,
+        help_text="share without the nudge to plan by; null for that of the last four weeks, else of the study",
+    )
     layer_low, layer_high = steps(required=False), steps(required=False)
     metrics = serializers.SerializerMethodField(help_text="outcomes that come from the catalogue, with their version")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -169,6 +199,9 @@ class ExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]
             "expected_take_up",
             "planned_units",
             "planned_end",
+            "result_on",
+            "expected_daily_units",
+            "expected_base",
             "covariates",
             "primary",
             "active_days_before",
@@ -231,7 +264,7 @@ class DraftSerializer(ExperimentSerializer):
     key = serializers.CharField(read_only=True)
 
 
-class ListedExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Experiment]):
+class ListedExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSerializer[Experiment]):
     """A line of the list."""
 
     moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True, allow_null=True)
@@ -252,6 +285,7 @@ class ListedExperimentSerializer(UpkeepFields, serializers.ModelSerializer[Exper
             "started_at",
             "stopped_at",
             "planned_end",
+            "result_on",
         ]
         read_only_fields = fields
 

@@ -14,6 +14,8 @@ JUDGED_FIELDS = [
     "expected_take_up",
     "planned_units",
     "planned_end",
+    "expected_daily_units",
+    "expected_base",
     "looks",
     "spending",
     "covariates",

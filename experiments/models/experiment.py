@@ -145,6 +145,11 @@ class Experiment(models.Model):
     expected_take_up = models.FloatField(_("expected take-up"), null=True, blank=True)
     planned_units = models.PositiveIntegerField(_("planned units"), null=True, blank=True)
     planned_end = models.DateField(_("planned end"), null=True, blank=True)
+    # What somebody expects where the log can't say it: the size is computed by it, the verdict isn't.
+    expected_daily_units = models.PositiveIntegerField(_("new users a day, expected"), null=True, blank=True)
+    expected_base = models.FloatField(_("outcome without the nudge, expected"), null=True, blank=True)
+    # The planned end as it stood when 0.5 came, whose button would have filled in another day; see `standing.ending`.
+    end_before_05 = models.DateField(null=True, editable=False)
     looks = models.JSONField(_("planned looks, shares of the planned units"), default=list, blank=True)
     spending = models.CharField(
         _("how looks spend alpha"), max_length=20, choices=Spending, default=Spending.OBRIEN_FLEMING

@@ -15,7 +15,7 @@ from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import COPIED, WHOLE
-from experiments.plan.size import base_rate_and_inflow, sized
+from experiments.plan.size import base_rate_and_inflow, from_study, sized
 from experiments.plan.writing import locked, save_plan
 from experiments.plan_templates.fixed import refuse_fixed
 from runs.refusals import Refused
@@ -91,10 +91,13 @@ def update_draft(
         taken = take_over(fields, experiment)
         fields = taken.fields
         differs = _differs(experiment, fields, variants, audience) or is_news(experiment, taken.versions)
-        if not (differs or _first_of_its_step(experiment, why)):
+        looked_at = "planned_end" in fields and experiment.end_before_05 is not None
+        if not (differs or looked_at or _first_of_its_step(experiment, why)):
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
+        if looked_at:
+            experiment.end_before_05 = None
         experiment.version += differs
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
@@ -151,7 +154,8 @@ def draft_from_moment(
     """
     if take_up is not None and not 0 < take_up <= 1:
         raise Refused("The expected take-up must lie between 0 and 1.")
-    inflow = _inflow_of_moment(moment)
+    measured = _inflow_of_moment(moment)
+    inflow = None if measured is None else from_study(measured, moment, moment.retention)
     reach = None if inflow is None else inflow.reach
     head_room = 1 - reach if reach is not None and computable(reach) else 1.0
     if take_up is not None and take_up > head_room:

@@ -27,11 +27,13 @@ class Inflow:
         per_day: units a day.
         base: mean of the outcome: for retention the share that stays, 0 to 1.
         sd: standard deviation of an outcome that isn't a share; None for a share.
-        last_day: last day of the outcome's window.
+        last_day: last day of the longest window of a primary outcome.
         clusters: sizes and likeness of the plan's clusters in these weeks; None where units are drawn.
         reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
         explained: how much of the outcome the plan's adjustment explains; None without one.
         guardrails: those with a margin, as they are without a nudge.
+        base_from: where `base` comes from: `log`, the `study` behind the moment, or what the plan `expects`.
+        per_day_from: where `per_day` comes from: `log`, or what the plan `expects`.
     """
 
     first: date
@@ -45,6 +47,8 @@ class Inflow:
     explained: Explained | NotComputable | None = None
     guardrails: tuple[Watched, ...] = ()
     clusters: ClusterLaw | NotComputable | None = None
+    base_from: str = "log"
+    per_day_from: str = "log"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from aha.models import AhaMoment
+from aha.moments.claims import studied
 from events.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.counting import queries
@@ -46,6 +47,7 @@ from experiments.plan.planned_power import (
     unplannable,
 )
 from experiments.plan.record import Plan
+from experiments.plan.result_day import FARTHEST_DAYS, follow_up_days, result_on
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
@@ -69,7 +71,8 @@ class Suggestion:
         per_variant: units of each variant in order, control first.
         planned_units: of all variants.
         days: until the last unit's outcome is known.
-        planned_end: the date on which the experiment would end if it started today.
+        planned_end: the date on which enrolment would end if it started today.
+        result_on: the date from which every outcome is then known.
         level: two-sided error rate of one comparison: the plan's alpha over primary outcomes and arms that count.
         inflation: units that the plan's looks cost, as a multiple of those of one look.
         power_no_material_effect: chance to conclude that no effect matters, if there is none.
@@ -87,6 +90,7 @@ class Suggestion:
     planned_units: int | NotComputable
     days: int | NotComputable
     planned_end: date | NotComputable
+    result_on: date | NotComputable
     level: float | NotComputable
     inflation: float | NotComputable
     power_no_material_effect: float | NotComputable
@@ -143,7 +147,7 @@ def base_rate_and_inflow(
     units = int(row["units"])
     mean, sd = _spread(row, definition, 0)
     watched = [_watched(row, one, at, margin) for at, (one, margin) in enumerate(_pairs(guardrails, margins), start=1)]
-    reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_DATA)
+    reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_RECENT_USERS)
     found = tuple(one for one in watched if one is not None)
     days = timedelta(days=1)
     return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, found, law)
@@ -212,7 +216,7 @@ def _pairs(metrics: Mapping[str, Metric], margins: Mapping[str, float] | None) -
 def _spread(row: Mapping[str, Any], metric: Metric, at: int) -> tuple[float | NotComputable, float | None]:
     """Mean and, of what is no share, standard deviation per unit; of a ratio the linearised one."""
     if not row["units"]:
-        return NotComputable(Reason.NO_DATA), None
+        return _nobody(metric), None
     mean, variance = float(row[f"mean_v_{at}"]), _number(row[f"variance_v_{at}"])
     if not isinstance(metric, Ratio):
         return mean, sqrt(variance) if row["units"] > 1 and isinstance(metric, Value) else None
@@ -276,6 +280,21 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
     Raises:
         Refused: when it has no primary outcome, or the outcome can't be measured.
     """
+    try:
+        measured = measured_inflow(experiment, signup_event=signup_event)
+    except Refused:
+        if (expected := as_expected(experiment, None)) is None:
+            raise
+        return expected
+    return as_expected(experiment, measured) or measured
+
+
+def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
+    """What came in four weeks, whatever the plan expects; a question to the warehouse.
+
+    Raises:
+        Refused: as `inflow_of`.
+    """
     if not experiment.primary_metrics:
         raise Refused("The plan needs one or two primary outcomes.")
     moment = experiment.moment
@@ -291,7 +310,50 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         },
         cluster=experiment.cluster,
     )
-    return replace(found, explained=worth_of(plan_of(experiment)))
+    last_day = max(found.last_day, follow_up_days(experiment.primary_metrics) - 1)
+    explained = worth_of(plan_of(experiment)) if found.units else NotComputable(Reason.NO_RECENT_USERS)
+    return replace(found, explained=explained, last_day=last_day)
+
+
+def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | None:
+    """What came, with what the plan expects instead; where nothing came, the base rate of the moment's study.
+
+    Args:
+        experiment: the draft.
+        measured: what came; None where nothing could be measured, for example before the first event.
+
+    Returns:
+        None where nothing was measured and nobody expects anything.
+    """
+    daily, primary = experiment.expected_daily_units, experiment.primary_metrics
+    if measured is None:
+        if daily is None or not primary or isinstance(parse_metric(primary[0]), Survival | Quantile):
+            return None
+        today, nothing = timezone.localdate(), _nobody(parse_metric(primary[0]))
+        measured = Inflow(today, today, 0, 0.0, nothing, None, follow_up_days(primary) - 1, None)
+    found = from_study(measured, experiment.moment, primary[0])
+    if experiment.expected_base is not None and _is_share(parse_metric(primary[0])):
+        found = replace(found, base=experiment.expected_base, base_from="expects")
+    return found if daily is None else replace(found, per_day=float(daily), per_day_from="expects")
+
+
+def from_study(inflow: Inflow, moment: AhaMoment | None, metric: str) -> Inflow:
+    """Where what came can't be planned with, the base rate and reach of the moment's study, if of the same outcome."""
+    if unplannable(inflow) is None or moment is None or moment.retention != metric:
+        return inflow
+    found = studied(moment.evidence)
+    if found is None or not 0 < found.base < 1:
+        return inflow
+    return replace(inflow, base=found.base, reach=found.reach, base_from="study")
+
+
+def _is_share(metric: Metric) -> bool:
+    return not isinstance(metric, Value | Ratio | Quantile | Survival)
+
+
+def _nobody(metric: Metric) -> NotComputable:
+    """Why an outcome has no value where no users came."""
+    return NotComputable(Reason.NO_RECENT_USERS if _is_share(metric) else Reason.NO_RECENT_VALUES)
 
 
 def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> Suggestion:
@@ -313,7 +375,7 @@ def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PL
     take_up = plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
-        return Suggestion(inflow, share, take_up, *(missing,) * 9)
+        return Suggestion(inflow, share, take_up, *(missing,) * 10)
     try:
         planned = power_plan(plan, inflow, what_if)
         effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if, inflow.guardrails)
@@ -324,24 +386,32 @@ def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PL
         raise Refused("This plan can't be sized: {why}.", why=error) from None
     least = effect if plan.smallest_effect is None else plan.smallest_effect
     if not computable(units):
-        return Suggestion(
-            inflow, share, take_up, least, effect, units, units, units, units, *prices, power_to_ship=ships
-        )
+        return Suggestion(inflow, share, take_up, least, effect, *(units,) * 5, *prices, power_to_ship=ships)
     daily = inflow.per_day * share
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
+    known: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
         days = sample_size.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
-        end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
+        end, known = _dates(plan, days, days - inflow.last_day - 1)
     days_saved = saved
     if isinstance(saved, int) and saved > 0 and daily > 0:
         days_saved = sample_size.days_needed(saved, daily)
     return Suggestion(
-        *(inflow, share, take_up, least, effect, units, sum(units), days, end, *prices),
+        *(inflow, share, take_up, least, effect, units, sum(units), days, end, known, *prices),
         units_saved=saved,
         days_saved=days_saved,
         power_to_ship=ships,
     )
+
+
+def _dates(plan: Plan, days: int, enrolment_days: int) -> tuple[date | NotComputable, date | NotComputable]:
+    """End of enrolment and day of the result, if it started today."""
+    late = NotComputable(Reason.TOO_LATE)
+    if days >= FARTHEST_DAYS:
+        return late, late
+    end = timezone.localdate() + timedelta(days=enrolment_days)
+    return end, result_on(end, plan.primary) or late
 
 
 def enrolled_share(plan: Plan) -> float:

@@ -15,7 +15,7 @@ from experiments.plan.choices.plan_calendar import calendar_of
 from experiments.plan.record import GuardrailRule
 from experiments.plan.stored import plan_of
 from experiments.plan_page.known_numbers import Known
-from experiments.plan_page.plan_summary import audience_lines, metric_words, value_words
+from experiments.plan_page.plan_summary import audience_lines, metric_words, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning.choice_words import caution_words, duration
 from reporting.counted import days_words
@@ -192,6 +192,7 @@ def _size(row: Experiment, known: Known) -> PlanSection:
         (_("Power"), _("{power} to find an effect of this size").format(power=percent(row.power, 0))),
         (_("Planned users"), "" if row.planned_units is None else count(row.planned_units)),
         (_("Planned end"), "" if row.planned_end is None else date_format(row.planned_end)),
+        (_("Result on"), result_words(row)),
     ]
     if known.inflow is not None:
         base = known.inflow.base

@@ -1,6 +1,6 @@
 """What the warehouse says of a plan: the users to come, the size it needs, and what follows from both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.utils import timezone
@@ -10,7 +10,7 @@ from experiments.models import Experiment
 from experiments.plan.choices.cautions import Facts, SharedUnits
 from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
 from experiments.plan.choices.trade_off import effect_within, split_of
-from experiments.plan.planned_power import Inflow, power_plan
+from experiments.plan.planned_power import Inflow, power_plan, unplannable
 from experiments.plan.record import Plan
 from experiments.plan.same_users.shared_audience import shared_with_running
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
@@ -58,9 +58,10 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
+    nothing = Facts(today, share, no_length=ask, no_power=ask)  # it was asked, and has no answer
     events, shared = known_events() or None, shared_with_running(row)
     if inflow is None:
-        return Known(None, Facts(today, share, events=events, shared=shared), Suggested())
+        return Known(None, replace(nothing, events=events, shared=shared), Suggested())
     return _with_inflow(plan, inflow, share, events, shared)
 
 
@@ -85,6 +86,8 @@ def _with_inflow(
         calendar if calendar is not None and computable(calendar) else None,
         events,
         shared,
+        no_length=inflow.per_day <= 0,
+        no_power=unplannable(inflow) is not None,
     )
     return Known(inflow, facts, _suggested(plan, inflow, share, found), found)
 

@@ -17,6 +17,7 @@ from experiments.metric_choice.words import chosen_sentences
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices
 from experiments.plan.record import GuardrailRule
+from experiments.plan.result_day import result_on
 from experiments.report.names import rule_words, table_words
 from runs.refusals import Refused
 
@@ -163,10 +164,19 @@ def _plan(row: Experiment) -> list[tuple[str, str]]:
         (_("Expected take-up"), say(row.expected_take_up)),
         (_("Planned units"), say(row.planned_units, ",d")),
         (_("Planned end"), date_format(row.planned_end) if row.planned_end else ""),
+        (_("Result on"), result_words(row)),
+        (_("New users a day that you expect"), say(row.expected_daily_units, ",d")),
+        (_("Base rate that you expect"), say(row.expected_base)),
         (_("When you look"), row.get_method_display()),
         (_("Comparison that decides"), row.get_primary_display()),
         (_("Alpha and power"), f"{row.alpha:g} · {row.power:g}"),
     ]
+
+
+def result_words(row: Experiment) -> str:
+    """The day on which every outcome is known if enrolment ends as planned; "" without an end."""
+    found = None if row.planned_end is None else result_on(row.planned_end, row.primary_metrics)
+    return "" if found is None else date_format(found)
 
 
 def value_words(value: Any) -> str:

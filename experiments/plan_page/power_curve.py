@@ -11,7 +11,7 @@ from experiments.plan.earlier.earlier_users import worth_of
 from experiments.plan.earlier.predictor import LIN, Explained
 from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.record import Plan
-from experiments.plan.size import Suggestion, inflow_of
+from experiments.plan.size import Suggestion, as_expected, measured_inflow
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
@@ -45,23 +45,28 @@ class PowerCurve:
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
-    """`inflow_of`, at most ten minutes old.
+    """`size.inflow_of`, what came at most ten minutes old.
 
     Raises:
-        Refused: as `inflow_of`.
+        Refused: as `size.inflow_of`.
     """
     key = _inflow_key(experiment)
-    found: Inflow | None = cache.get(key)
-    if found is None:
-        found = inflow_of(experiment)
-        cache.set(key, found, INFLOW_SECONDS)
-    return found
+    measured: Inflow | None = cache.get(key)
+    if measured is None:
+        try:
+            measured = measured_inflow(experiment)
+        except Refused:
+            if (expected := as_expected(experiment, None)) is None:
+                raise
+            return expected
+        cache.set(key, measured, INFLOW_SECONDS)
+    return as_expected(experiment, measured) or measured
 
 
 def remembered_inflow(experiment: Experiment) -> Inflow | None:
     """`recent_inflow` where it is known already: the warehouse isn't asked."""
-    found: Inflow | None = cache.get(_inflow_key(experiment))
-    return found
+    measured: Inflow | None = cache.get(_inflow_key(experiment))
+    return None if measured is None else as_expected(experiment, measured)
 
 
 def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None:
@@ -84,9 +89,8 @@ def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None
 
 
 def _inflow_key(experiment: Experiment) -> str:
-    outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
     known = [experiment.primary, experiment.active_days_before, experiment.clock, experiment.covariates]
-    asked = [outcome, experiment.signup_event, known, experiment.guardrail_rules, experiment.cluster]
+    asked = [experiment.primary_metrics, experiment.signup_event, known, experiment.guardrail_rules, experiment.cluster]
     what = json.dumps(asked, sort_keys=True)
     return f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(what.encode()).hexdigest()}"
 

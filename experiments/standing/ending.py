@@ -6,14 +6,13 @@ day that enrolment ends. Both days are told together, so that nobody takes one f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from events.metrics import days_needed, parse_metric
-from runs.refusals import Refused
+from experiments.plan.result_day import result_on
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,17 @@ class Ending:
         return _("Result since {result}; enrolment ended on {enrolment}.").format(**days)
 
 
+def end_note(*, before_05: date | None, planned: date | None, ended: date | None) -> str:
+    """What to check of a planned end that stood before 0.5; "" for any other, and once enrolment has ended.
+
+    The button of 0.4 filled in the day of the result. Nobody knows which ends came from it, so none is changed.
+    """
+    if before_05 is None or before_05 != planned or ended is not None:
+        return ""
+    text = _("Before 0.5 the button filled in the day of the result. Check that enrolment should end on {end}.")
+    return text.format(end=date_format(before_05))
+
+
 def ending(*, planned: date | None, ended: date | None, outcomes: Sequence[str], today: date) -> Ending:
     """The end, as the lock of the outcome counts it (`experiments.analyse.outcome_lock`).
 
@@ -70,12 +80,9 @@ def ending(*, planned: date | None, ended: date | None, outcomes: Sequence[str],
         today: local date.
     """
     last = ended if ended is not None else planned
-    if last is None or not outcomes:
-        return Ending(last, None, None, overdue=False, ended=ended is not None)
-    overdue = ended is None and last < today
-    result = max(last, today) if overdue else last
-    try:
-        result += timedelta(days=max(days_needed(parse_metric(text)) for text in outcomes))
-    except (Refused, OverflowError):
-        return Ending(last, None, None, overdue=overdue, ended=ended is not None)
-    return Ending(last, result, max((result - today).days, 0), overdue=overdue, ended=ended is not None)
+    if last is None:
+        return Ending(None, None, None, overdue=False, ended=False)
+    overdue = ended is None and last < today and bool(outcomes)
+    result = result_on(today if overdue else last, outcomes)
+    left = None if result is None else max((result - today).days, 0)
+    return Ending(last, result, left, overdue=overdue, ended=ended is not None)

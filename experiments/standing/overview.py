@@ -16,7 +16,7 @@ from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS, check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
-from experiments.standing.ending import Ending, ending
+from experiments.standing.ending import Ending, end_note, ending
 from experiments.standing.headline import Headline, headline
 from reporting.numbers import percent
 
@@ -191,6 +191,16 @@ def until(experiment: Experiment) -> Ending:
         ended=None if ended is None else timezone.localdate(ended),
         outcomes=experiment.primary_metrics,
         today=timezone.localdate(),
+    )
+
+
+def end_to_check(experiment: Experiment) -> str:
+    """What to check of a planned end that stood before 0.5; "" where there is nothing."""
+    ended = experiment.enrolment_closed_at or experiment.stopped_at
+    return end_note(
+        before_05=experiment.end_before_05,
+        planned=experiment.planned_end,
+        ended=None if ended is None else timezone.localdate(ended),
     )
 
 

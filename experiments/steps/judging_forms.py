@@ -22,6 +22,8 @@ from experiments.steps.mends import Mend, usual_outcome
 from experiments.steps.number_fields import CountField, EffectField, ShareField
 from experiments.steps.outcome_guess import can_be_read, meant
 from experiments.steps.step_forms import StepForm
+from reporting.words import reason_words
+from stats.results import NotComputable, Reason
 
 
 class OutcomesForm(StepForm):
@@ -190,6 +192,8 @@ class PlanForm(StepForm):
         "power",
         "planned_units",
         "planned_end",
+        "expected_daily_units",
+        "expected_base",
         "looks",
         "spending",
     )
@@ -220,7 +224,19 @@ class PlanForm(StepForm):
         label=_("Planned end"),
         required=False,
         widget=forms.TextInput(attrs={"type": "date"}),
-        help_text=_("The day on which the verdict is read."),
+        help_text=_(
+            "The last day on which users are enrolled. The result comes when the outcome of the last is known."
+        ),
+    )
+    expected_daily_units = CountField(
+        label=_("New users a day that you expect"),
+        required=False,
+        help_text=_("Empty: as many as came in the last four weeks."),
+    )
+    expected_base = ShareField(
+        label=_("Base rate that you expect"),
+        required=False,
+        help_text=_("The outcome without the nudge. Empty: that of the last four weeks, else that of the study."),
     )
     method = forms.ChoiceField(
         label=_("When you look"),
@@ -253,6 +269,8 @@ class PlanForm(StepForm):
         "expected_take_up": "10%",
         "planned_units": "",
         "planned_end": "",
+        "expected_daily_units": "",
+        "expected_base": "",
         "looks": "",
         "method": "fixed",
         "spending": "obrien_fleming",
@@ -271,6 +289,27 @@ class PlanForm(StepForm):
         """True when the outcome is a share, and effects are points."""
         primary = self.experiment.primary_metrics if self.experiment is not None else []
         return not primary or is_share(primary[0])
+
+    def ask_first(self, missing: NotComputable) -> None:
+        """Say beside the field that has to be filled in first why nothing can be suggested, and lead there."""
+        asks = {
+            Reason.NO_DAILY_UNITS: "expected_daily_units",
+            Reason.NO_RECENT_USERS: "expected_base",
+            Reason.NO_VARIANCE: "expected_base",
+        }
+        name = asks.get(missing.reason, "planned_units")
+        self.fields[name].widget.attrs["autofocus"] = True
+        self.add_error(name, reason_words(missing))
+
+    @property
+    def expected(self) -> list[forms.BoundField]:
+        """What may be expected where the log can't say it; a mean has no base rate that could be typed."""
+        return [self["expected_daily_units"], *([self["expected_base"]] if self.is_share else [])]
+
+    @property
+    def expects(self) -> bool:
+        """True when something of it is filled in or wrong."""
+        return any(one.value() or one.errors for one in self.expected)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """A date field of the browser wants the plain form of a date."""

@@ -259,6 +259,8 @@ def _size(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested)
             room = 1 - (facts.reach or 0)
             moved = share_as_typed(min(drafts.USUAL_TAKE_UP, room))
             return [Mend(_("Use {value}").format(value=moved), {"expected_take_up": moved or ""})]
+        case "unknown_length" | "unknown_power":
+            return []
         case "too_long":
             return _shorter(row, facts, suggested, share=share)
     return _suggestion(suggested)

@@ -57,6 +57,8 @@ FIELD_OF = {
     "too_few_units": "planned_units",
     "no_planned_end": "planned_end",
     "end_too_soon": "planned_end",
+    "unknown_length": "expected_daily_units",
+    "unknown_power": "expected_base",
     **dict.fromkeys(
         ("bad_adjustment", "predicted_of_old", "predicted_ratio", "adjusted_quantile", "no_prediction"), "primary"
     ),

@@ -49,6 +49,8 @@ class StepForm(forms.Form):
         if name not in self.usual:
             return []
         value = self.usual[name]
+        if not value and not self[name].value():
+            return []  # it is empty
         label = gettext("Use {value}").format(value=value) if value else gettext("Leave it empty")
         return [Mend(label, {name: value})]
 

@@ -17,12 +17,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import drafts
+from experiments.plan.planned_power import unplannable
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import plan_summary, power_curve
 from experiments.plan_page.known_numbers import known_of
 from experiments.report.across.calibration_page import share_left
-from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
+from experiments.standing import overview
+from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms, what_follows
 from experiments.steps.needs import needs_of
 from experiments.steps.number_fields import effect_as_typed
 from experiments.steps.review_step import review
@@ -130,18 +132,39 @@ def _outcomes(request: HttpRequest, row: Experiment) -> HttpResponse:
 
 def _plan(request: HttpRequest, row: Experiment) -> HttpResponse:
     data = mended(request)
-    context = {"worth": _worth(row), "promise": promised_words.promise(row.moment)}
+    known = power_curve.remembered_inflow(row)
+    context = {
+        "worth": _worth(row),
+        "promise": promised_words.promise(row.moment),
+        "end_to_check": overview.end_to_check(row),
+        "unknown": known is not None and (known.per_day <= 0 or unplannable(known) is not None),
+        "offered": known is None or unplannable(known) is None,
+    }
     if data is not None and "suggest" in data:
-        return frame.page(request, row, "plan", {"form": _suggested(row, data), "unsaved": True, **context})
+        form = _suggested(row, data)
+        return frame.page(
+            request, row, "plan", {"form": form, "unsaved": form.is_valid(), **context, **_result(row, form)}
+        )
     if data is not None and data.pop("take", ""):
         form = _suggested(row, data)
     else:
         form = judging_forms.PlanForm(data, experiment=row)
-    return _stored(request, row, "plan", form, lambda: form.values(), **context)
+    return _stored(request, row, "plan", form, lambda: form.values(), **context, **_result(row, form))
+
+
+def _result(row: Experiment, form: judging_forms.PlanForm) -> dict[str, Any]:
+    """The day of the result beside the planned end that stands in the form."""
+    end = row.planned_end
+    if form.is_bound:
+        end = form.cleaned_data.get("planned_end") if form.is_valid() else None
+    return {"result_said": what_follows.result_said(end, row.primary_metrics)}
 
 
 def _suggested(row: Experiment, data: QueryDict) -> judging_forms.PlanForm:
-    """The form with the suggested size, end and effect filled in; nothing is stored."""
+    """The form with the suggested size, end and effect filled in; nothing is stored.
+
+    What can't be suggested is an error beside the field that has to be filled in first.
+    """
     form = judging_forms.PlanForm(data, experiment=row)
     if not form.is_valid():
         return form
@@ -162,7 +185,11 @@ def _suggested(row: Experiment, data: QueryDict) -> judging_forms.PlanForm:
         filled["planned_end"] = found.planned_end.isoformat()
     if row.smallest_effect is None and computable(found.smallest_effect):
         filled["smallest_effect"] = effect_as_typed(found.smallest_effect, share=form.is_share) or ""
-    return judging_forms.PlanForm(filled, experiment=row)
+    form = judging_forms.PlanForm(filled, experiment=row)
+    missing = found.planned_end if computable(found.planned_units) else found.planned_units
+    if not computable(missing):
+        form.ask_first(missing)
+    return form
 
 
 def _worth(row: Experiment) -> str:

@@ -1,7 +1,7 @@
 """The right column of a step: calendar, what each choice costs, and on the page of the size the curve and the weeks."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,14 @@ from experiments.plan.choices.costs import costs
 from experiments.plan.choices.plan_calendar import PlanCalendar, calendar_of
 from experiments.plan.choices.trade_off import POWERS, TradeOffRow, trade_off
 from experiments.plan.derived import share_left
-from experiments.plan.planned_power import Inflow
+from experiments.plan.planned_power import Inflow, unplannable
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan_page import power_curve
 from experiments.plan_page.power_curve import PowerCurve
 from experiments.plan_page.saved_rows import saved_rows
 from experiments.report import power_chart
 from experiments.report.planning import choice_words
+from experiments.standing.ending import ending
 from experiments.steps import arms_lines
 from experiments.steps.mends import Mend
 from experiments.steps.number_fields import effect_as_typed
@@ -31,7 +32,7 @@ from reporting.counted import days_words
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused
-from stats.results import NotComputable, computable
+from stats.results import NotComputable, Reason, computable
 
 type Line = tuple[str, str, str]  # label, value, and what the number is
 
@@ -52,7 +53,9 @@ def outlook(row: Experiment, step: str, data: Any) -> dict[str, Any]:
     return {
         **context,
         **_calendar_context(row, trial, inflow, found, calendar),
-        "costs": _costs(trial, inflow),
+        "missing": _missing(row, inflow),
+        "result_said": result_said(trial.plan.planned_end, trial.plan.primary),
+        "costs": _costs(trial, inflow) if inflow.per_day > 0 and unplannable(inflow) is None else [],
         **(_size_context(trial, inflow, found) if step == "plan" else {}),
     }
 
@@ -65,6 +68,24 @@ def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
         return {"arms": arms_lines.lines(row, sized_plan(trial.plan, inflow, trial.share))}
     except Refused as refusal:
         return {"refusal": refusal.sentence}
+
+
+def result_said(end: date | None, outcomes: Sequence[str]) -> str:
+    """The day of the result for a planned end that stands in the form; "" without one."""
+    if end is None or end <= timezone.localdate():
+        return ""
+    return ending(planned=end, ended=None, outcomes=outcomes, today=timezone.localdate()).said
+
+
+def _missing(row: Experiment, inflow: Inflow) -> list[tuple[str, str]]:
+    """What a person has to enter before anything can be computed: each sentence with the address of its field."""
+    page = reverse("experiments:step", args=[row.key, "plan"])
+    found = []
+    if (reason := unplannable(inflow)) is not None:
+        found.append((reason_words(reason), f"{page}#id_expected_base"))
+    if inflow.per_day <= 0:
+        found.append((reason_words(NotComputable(Reason.NO_DAILY_UNITS)), f"{page}#id_expected_daily_units"))
+    return found
 
 
 def _eligible(trial: TriedPlan) -> dict[str, Any]:
@@ -82,6 +103,8 @@ def _calendar_context(
     row: Experiment, trial: TriedPlan, inflow: Inflow, found: Suggestion, calendar: PlanCalendar | NotComputable
 ) -> dict[str, Any]:
     came = _("came a day from {first} to {last}: the last four weeks whose outcome is known")
+    if inflow.per_day_from == "expects":
+        came = _("as the plan expects")
     lines: list[Line] = [
         (
             _("Eligible users a day"),
@@ -94,8 +117,14 @@ def _calendar_context(
             _("{share} of them, by audience, coverage, layer and holdout").format(share=percent(trial.share)),
         ),
     ]
+    if inflow.base_from == "study":
+        base = _say(inflow.base, percent)
+        lines.append((_("Outcome without the nudge"), base, _("from the study: nothing newer is known")))
     if not computable(calendar):
-        return {"lines": lines, "no_calendar": reason_words(calendar)}
+        nobody = trial.share <= 0
+        why = _("With this coverage nobody is enrolled.") if nobody else reason_words(calendar)
+        known = (NotComputable(Reason.NO_DAILY_UNITS), unplannable(inflow))  # `missing` says these
+        return {"lines": lines, "no_calendar": why if nobody or calendar not in known else ""}
     planned = trial.plan.planned_units is not None
     lines += [
         (
@@ -157,11 +186,15 @@ def _costs(trial: TriedPlan, inflow: Inflow) -> list[dict[str, Any]]:
 
 def _size_context(trial: TriedPlan, inflow: Inflow, found: Suggestion) -> dict[str, Any]:
     row, share = trial.row, inflow.sd is None
+    offered = computable(found.planned_units)
+    if unplannable(inflow) is not None:
+        return {"offered": offered}
     lines = [
         (_("Effect it is sized for"), _say(found.planned_effect, partial(effect_text, share=share, plus=True))),
         (_("Units needed"), _say(found.planned_units, count)),
         (_("Days until the last outcome is known"), _say(found.days, count)),
-        (_("End if it started today"), _day(found.planned_end)),
+        (_("End of enrolment if it started today"), _day(found.planned_end)),
+        (_("Result on"), _day(found.result_on)),
         (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
         (_("Level of one comparison"), _say(found.level, partial(percent, digits=2))),
         (_("Units, as a multiple of one look's"), _say(found.inflation, partial(decimal, digits=3))),
@@ -176,12 +209,17 @@ def _size_context(trial: TriedPlan, inflow: Inflow, found: Suggestion) -> dict[s
         lines.append((_("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         lines.append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
+    unknown = reason_words(NotComputable(Reason.NO_DAILY_UNITS))  # once is enough, and `missing` says it
+    lines = [line for line in lines if line[1] != unknown]
     try:
         curve = power_curve.curve_of(trial.plan, found)
         rows = trade_off(trial.plan, inflow, trial.share)
-    except (Refused, ValueError) as error:
-        return {"more": lines, "no_curve": str(error)}
+    except Refused as refusal:
+        return {"offered": offered, "more": lines, "no_curve": refusal.sentence}
+    except ValueError:  # a plan whose effect can't be: its field says so
+        return {"offered": offered, "more": lines}
     return {
+        "offered": offered,
         "more": lines,
         "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"]) if row.moment is not None else "",
         "weeks": [_weeks_row(one, share=share) for one in rows],
@@ -198,7 +236,7 @@ def _weeks_row(one: TradeOffRow, *, share: bool) -> dict[str, Any]:
         changes = {
             "planned_effect": effect,
             "planned_units": str(one.units),
-            "planned_end": end.isoformat(),
+            "planned_end": (timezone.localdate() + timedelta(days=one.enrolment_days)).isoformat(),
             "power": percent(0.8, 0),
         }
         take = Mend(_("Take"), changes)
@@ -214,7 +252,7 @@ def _weeks_row(one: TradeOffRow, *, share: bool) -> dict[str, Any]:
 
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
-        return {"no_curve": reason_words(curve)}
+        return {} if curve.reason is Reason.NO_DAILY_UNITS else {"no_curve": reason_words(curve)}
     drawing = power_chart.power_curve(
         curve.points,
         units=curve.units,

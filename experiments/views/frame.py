@@ -48,6 +48,7 @@ def page(
         "shipped": None if rolled is None or not rolled.is_on else rollout_state.badge(rolled),
         "experiment": experiment,
         "at": at,
+        "end_to_check": overview.end_to_check(experiment),
         "light": health(at) if at.days is not None else None,
         "tab": tab,
         "tabs": _tabs(experiment, tab),

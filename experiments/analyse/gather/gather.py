@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 from events.asking import Questions
 from events.counting import day_bits
-from events.metrics import Capped, Plain, days_needed, parse_behaviour, parse_metric
+from events.metrics import Capped, Plain, parse_behaviour, parse_metric
 from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE, AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather_cells import cells_of, rows_of
 from experiments.plan.question import Question
+from experiments.plan.result_day import follow_up_days
 from runs.progress import Progress, silent
 from runs.refusals import Refused
 
@@ -318,10 +319,9 @@ def _bins(
 def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -> date | None:
     """The local date on which the whole window of the last unit is over for every primary outcome."""
     clock = questions.basis.clock
-    needed = max((days_needed(parse_metric(text)) for text in primary), default=None)
-    if needed is None:
+    if not primary:
         return None
-    over = clock.start_of(needed, span.latest_anchor)
+    over = clock.start_of(follow_up_days(primary), span.latest_anchor)
     return over.astimezone(ZoneInfo(clock.time_zone)).date()
 
 

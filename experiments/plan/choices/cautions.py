@@ -48,6 +48,8 @@ class Facts:
         calendar: of the planned, else of the needed units.
         events: names that the log has.
         shared: running experiments that would share units with it.
+        no_length: nobody knows how long it takes: no users come, and the plan expects none.
+        no_power: nobody knows what its units can find: the outcome has no base rate.
     """
 
     today: date
@@ -58,6 +60,8 @@ class Facts:
     calendar: PlanCalendar | None = None
     events: frozenset[str] | None = None
     shared: tuple[SharedUnits, ...] = ()
+    no_length: bool = False
+    no_power: bool = False
 
 
 def cautions(plan: Plan, facts: Facts) -> tuple[Problem, ...]:
@@ -124,10 +128,12 @@ def _take_up(plan: Plan, facts: Facts) -> Iterator[Problem]:
 
 
 def _units(plan: Plan, facts: Facts) -> Iterator[Problem]:
-    if plan.planned_units is None or not facts.per_day or not facts.share:
+    if plan.planned_units is None:
         return
-    daily = facts.per_day * facts.share
-    if plan.planned_units > daily * NEVER_DAYS:
+    daily = (facts.per_day or 0.0) * (facts.share or 0.0)
+    if facts.no_power:
+        yield Problem("unknown_power")
+    if daily and plan.planned_units > daily * NEVER_DAYS:
         yield Problem("never_so_many", {"units": f"{plan.planned_units:,}", "per_day": f"{daily:,.0f}"})
     elif facts.power is not None and facts.power < plan.power - MISSED:
         yield Problem("too_few_units", {"chance": f"{100 * facts.power:.0f}", "wanted": f"{100 * plan.power:.0f}"})
@@ -136,13 +142,16 @@ def _units(plan: Plan, facts: Facts) -> Iterator[Problem]:
 def _end(plan: Plan, facts: Facts) -> Iterator[Problem]:
     calendar = facts.calendar
     if calendar is None:
+        if facts.no_length and plan.planned_units is not None:
+            yield Problem("unknown_length")
         return
     if calendar.too_long:
         yield Problem("too_long", {"per_day": f"{calendar.enrolled:,.0f}", "years": f"{calendar.days / 365.25:,.1f}"})
     elif plan.planned_end is not None and plan.planned_end > facts.today:
         days = (plan.planned_end - facts.today).days
-        if days < calendar.days:
-            yield Problem("end_too_soon", {"days": calendar.days - days, "known": str(calendar.known)})
+        if days < calendar.enrolment_days:
+            more = calendar.enrolment_days - days
+            yield Problem("end_too_soon", {"days": more, "ends": str(calendar.enrolment_ends)})
 
 
 def _names(metric: Metric) -> Iterator[str]:

@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from math import ceil
 
 from experiments.plan.planned_power import Inflow
+from experiments.plan.result_day import FARTHEST_DAYS
 from stats.power.sample_size import days_needed
 from stats.results import NotComputable, Reason
 
 LONGEST_DAYS = 365  # nobody waits longer for an answer: beyond it the plan says so and offers what shortens it
-FARTHEST_DAYS = 36_500  # a date beyond it says nothing
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ class TradeOffRow:
 
     Attributes:
         days: from the start until the last outcome is known.
+        enrolment_days: of them, until enrolment ends.
         units: of all variants, that come by then.
         effects: the smallest effect that is found, for each of `POWERS`; absolute, of the behaviour with a take-up.
         chance: to find the plan's own effect, 0 to 1.
     """
 
     days: int
+    enrolment_days: int
     units: int
     effects: tuple[float | NotComputable, ...]
     chance: float | NotComputable
@@ -55,7 +57,7 @@ def trade_off(plan: Plan, inflow: Inflow, share: float) -> tuple[TradeOffRow, ..
         if min(split) < 2:
             continue
         effects = tuple(_smallest(planned, split, power) for power in POWERS)
-        rows.append(TradeOffRow(days, units, effects, _chance(planned, effect, split)))
+        rows.append(TradeOffRow(days, days - inflow.last_day - 1, units, effects, _chance(planned, effect, split)))
     return tuple(rows)
 
 

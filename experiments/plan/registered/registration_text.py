@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from experiments.plan.record import Plan
+from experiments.plan.result_day import result_on
 from reporting.canonical import canonical
 from reporting.document import dump
 
@@ -83,6 +84,8 @@ def text_of(plan: Plan) -> str:
         lines += ["", heading]
         for name, label in labels.items():
             lines += _lines(label, record[name])
+            if name == "planned_end" and plan.planned_end is not None:
+                lines += _lines("Result on, if enrolment ends then", dump(result_on(plan.planned_end, plan.primary)))
     return "\n".join([*lines, "", RECORD, canonical(record).decode(), ""])
 
 

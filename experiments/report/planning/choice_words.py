@@ -88,7 +88,11 @@ def caution_words(problem: Problem) -> str:
         ),
         "too_long": gettext("At {per_day} users a day this takes {years} years. A plan should end within a year."),
         "end_too_soon": gettext(
-            "The planned end comes {days} days before the last outcome is known, which is on {known}."
+            "The planned end comes {days} days before the planned users are enrolled, which is on {ends}."
         ),
+        "unknown_length": gettext(
+            "How long this takes isn't known: no users signed up in the last four weeks. Enter users per day."
+        ),
+        "unknown_power": gettext("Whether the planned users can show this effect isn't known: there is no base rate."),
     }
     return sentences[problem.code].format(**problem.details)

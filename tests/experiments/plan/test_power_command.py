@@ -72,7 +72,7 @@ def test_json__per_variant_and_effect__is_the_power() -> None:
     found = document("--baseline", "0.5", "--per-variant", "50", "--effect", "0.25")
 
     assert found["power"] == pytest.approx(0.740, abs=0.0005)
-    assert found["days"] == {"not_computable": "The number of units per day isn't known, so the duration isn't either."}
+    assert found["days"] == {"not_computable": "Unknown until you enter users per day."}
 
 
 def test_json__loss__has_a_negative_smallest_effect() -> None:

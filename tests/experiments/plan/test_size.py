@@ -102,7 +102,8 @@ def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> N
     assert not isinstance(needed, NotComputable)
     days = days_needed(needed.total, 10, coverage=0.5, window_end=4)
     assert (found.per_variant, found.planned_units, found.days) == (needed.units, needed.total, days)
-    assert found.planned_end == timezone.localdate() + timedelta(days=days)
+    assert found.result_on == timezone.localdate() + timedelta(days=days)
+    assert found.planned_end == found.result_on - timedelta(days=5)  # the outcome's days come after enrolment
     assert (found.coverage, found.take_up, found.smallest_effect) == (0.5, 0.5, 0.2)
 
 

@@ -206,7 +206,7 @@ def test_outlook__row_of_weeks__is_taken_with_a_click(admin_client: Client, infl
     admin_client.post(step(row, "plan"), {**PLAN, "mend": weeks[2]["take"].value})
 
     row.refresh_from_db()
-    assert (row.planned_units, row.planned_end) == (3_500, timezone.localdate() + timedelta(days=91))  # 70 days of 50
+    assert (row.planned_units, row.planned_end) == (3_500, timezone.localdate() + timedelta(days=70))  # of 50 a day
     assert admin_client.get(step(row, "plan")).context["needs_here"] == []
 
 

@@ -79,8 +79,23 @@ def test_length__a_year_and_a_day__is_too_long(days: int, found: list[str]) -> N
 
 
 @pytest.mark.parametrize(("early", "found"), [(0, []), (1, ["end_too_soon"])])
-def test_end__before_the_last_outcome__is_said(early: int, found: list[str]) -> None:
-    assert codes({"calendar": calendar(100)}, planned_end=TODAY + timedelta(days=100 - early)) == found
+def test_end__before_the_planned_users_are_enrolled__is_said(early: int, found: list[str]) -> None:
+    assert codes({"calendar": calendar(100)}, planned_end=TODAY + timedelta(days=100 - 21 - early)) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({"no_length": True, "no_power": True}, ["unknown_power", "unknown_length"]),
+        ({"no_length": True, "power": 0.06}, ["too_few_units", "unknown_length"]),  # the power needs no inflow
+        ({"no_length": True, "power": 0.8}, ["unknown_length"]),
+        ({"power": 0.06, "per_day": 0.0, "share": 1.0}, ["too_few_units"]),
+        ({}, []),  # nobody has asked
+    ],
+)
+def test_inflow__unknown__is_said_with_the_power_that_is_known(facts: dict[str, Any], found: list[str]) -> None:
+    assert codes(facts) == found
+    assert not {"unknown_power", "unknown_length"} & set(codes(facts, planned_units=None))
 
 
 def test_length__of_a_13_year_plan__is_said_in_years() -> None:
