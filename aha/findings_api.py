@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aha.models import Finding
+from events.metrics.line import LONGEST_LINE
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
@@ -28,7 +29,9 @@ class PoolSerializer(serializers.Serializer[Any]):
     behaviour = serializers.CharField(max_length=400, help_text="EVENT, EVENT[prop=value] or EVENT#prop")
     times = serializers.IntegerField(min_value=1, required=False, help_text="at least so often")
     days = serializers.IntegerField(min_value=1, required=False, help_text="within so many days")
-    outcome = serializers.CharField(max_length=400, required=False, help_text="a SPEC, for example window:14-20")
+    outcome = serializers.CharField(
+        max_length=LONGEST_LINE, required=False, help_text="a SPEC, for example window:14-20"
+    )
 
 
 class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Finding]):

@@ -154,7 +154,7 @@ class Finding(models.Model):
     behaviour = models.CharField(_("behaviour"), max_length=400)
     times = models.PositiveIntegerField(_("times"))
     days = models.PositiveSmallIntegerField(_("within days"))
-    outcome = models.CharField(_("outcome"), max_length=400)
+    outcome = models.TextField(_("outcome"))  # an SQL metric is long
     kind = models.CharField(_("kind of outcome"), max_length=10)
     itt = models.FloatField(_("effect of the nudge on the outcome"))
     first_stage = models.FloatField(_("effect of the nudge on the behaviour"))

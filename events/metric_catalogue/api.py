@@ -15,6 +15,7 @@ from events.metric_catalogue import save
 from events.metric_catalogue.about import LONGEST, LONGEST_TAG, MOST_TAGS, About
 from events.metric_catalogue.facts import DIRECTIONS, KEY, Facts
 from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
+from events.metrics.line import LONGEST_LINE
 from runs.web import person
 
 ABOUT = (*LONGEST, "tags")
@@ -60,7 +61,9 @@ class MetricChangeSerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_TAG), max_length=MOST_TAGS, required=False
     )
-    definition = serializers.CharField(max_length=400, required=False, help_text="a SPEC, such as sum:buy:price:0-6")
+    definition = serializers.CharField(
+        max_length=LONGEST_LINE, required=False, help_text="a SPEC, such as sum:buy:price:0-6"
+    )
     cap = serializers.CharField(max_length=40, required=False, allow_blank=True, help_text="100 or 99.9%")
     direction = serializers.ChoiceField(choices=[(one, one) for one in DIRECTIONS], required=False)
     margin = serializers.FloatField(required=False, allow_null=True, help_text="above 0, in the metric's own unit")
@@ -74,7 +77,7 @@ class NewMetricSerializer(MetricChangeSerializer):
         f"^{KEY.pattern}$", max_length=64, help_text="small letters, digits, dots, dashes, underscores"
     )
     name_en = serializers.CharField(max_length=LONGEST["name_en"])
-    definition = serializers.CharField(max_length=400, help_text="a SPEC, such as sum:buy:price:0-6")
+    definition = serializers.CharField(max_length=LONGEST_LINE, help_text="a SPEC, such as sum:buy:price:0-6")
 
 
 class CertifySerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from math import isfinite
 from events.metrics import Metric as Definition
 from events.metrics import Ratio, is_display_only, parse_metric
 from events.metrics.exposures import refuse_exposures
+from events.metrics.line import LONGEST_LINE
 from runs.refusals import Refused
 
 HIGHER, LOWER = "higher", "lower"
@@ -17,7 +18,6 @@ KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 RESERVED = frozenset({"new", "checks"})  # addresses of pages beside those of metrics
 REFERENCE = re.compile(r"metric:(?P<key>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<version>[1-9]\d{0,8}))?")
 CAP = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?%?", re.ASCII)
-LONGEST = 400  # of the whole line with its cap: what a plan's field holds
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def checked(facts: Facts) -> Facts:
         line = found.line
     except Refused as refusal:
         raise Refused(refusal.message, at="cap") from None
-    if len(line) > LONGEST:
-        raise Refused("The definition is longer than {most} characters.", most=LONGEST, at="definition")
+    if len(line) > LONGEST_LINE:
+        raise Refused("The definition is longer than {most} characters.", most=LONGEST_LINE, at="definition")
     return found
 
 

@@ -2,8 +2,12 @@
 
 import re
 
+from events.expressions.one_line import LONGEST as LONGEST_SQL
 from runs.refusals import Refused
 
+LONGEST_LINE = (
+    LONGEST_SQL + 100
+)  # characters of a definition: the longest SELECT, with its window and its cap before it
 SPECIAL = re.compile(r"([\\:\[\]#=/])")
 
 

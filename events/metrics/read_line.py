@@ -33,6 +33,7 @@ METRIC_FORMS = say(
     "capped:99.9%:VALUE, quantile:90%:VALUE; funnel:BEHAVIOUR:BEHAVIOUR:0-6, sql:0-6:SELECT …"
 )
 PLAIN = ("count", "sum", "active_days", "sql")
+BEGINS = re.compile(r"[a-z_]+:")
 IS_SQL = re.compile(r"\s*(?:(?:capped|quantile):(?:[^:]*:)?)?sql:")  # a SELECT divides with a slash of its own
 
 
@@ -87,6 +88,17 @@ def parse_metric(text: str) -> Metric:
         return parse_retention(text)
     except Refused as refusal:
         raise Refused("{why} Metrics may also be {forms}.", why=refusal, forms=METRIC_FORMS) from None
+
+
+def metric_lines(text: str) -> list[str]:
+    """The metrics of a text, one a line; an SQL metric goes on until a line begins another one."""
+    found: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if found and IS_SQL.match(found[-1]) and not BEGINS.match(line):
+            found[-1] += f" {line}"
+        else:
+            found.append(line)
+    return found
 
 
 def _value(whole: str, text: str) -> Value:

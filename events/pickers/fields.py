@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 
 from events.metrics import Metric, parse_behaviour
+from events.metrics.line import LONGEST_LINE
 from events.pickers.definition_parts import JUDGED_KINDS, METRIC_KINDS, Parts, definition_of
 from events.pickers.inputs import Combobox
 from events.pickers.known_names import unknown_behaviour, unknown_event, unknown_in_definition
@@ -17,7 +18,7 @@ from events.pickers.people_words import read_definition, read_retention
 from events.pickers.widgets import Builder, Chips
 from runs.refusals import Refused
 
-LONGEST = 400
+LONGEST = 400  # of a behaviour or a retention: what moments keep
 
 
 class EventField(forms.CharField):
@@ -118,7 +119,7 @@ class MetricField(RetentionField):
     read = staticmethod(read_definition)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"kinds": METRIC_KINDS, "rate": False, **options})
+        super().__init__(**{"kinds": METRIC_KINDS, "rate": False, "max_length": LONGEST_LINE, **options})
 
 
 def _wrong_behaviour(text: str, whole: Callable[[str], str] = str) -> Mendable | None:

@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from events.metrics.line import LONGEST_LINE
+from events.metrics.read_line import metric_lines
 from events.outbox.ownership import StoreRefused
 from events.pickers.base_rate import RateQuestion, base_rate
 from events.pickers.chosen import chips_of
@@ -20,7 +22,7 @@ from events.pickers.widgets import builder_context, sent_parts
 from events.windows import DayMode
 from runs.refusals import Refused
 
-LONGEST, LINE = 256, 400
+LONGEST = 256
 
 
 @login_required
@@ -44,22 +46,19 @@ def options(request: HttpRequest, kind: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def chips(request: HttpRequest) -> HttpResponse:
     """The chips of a field with many behaviours or outcomes, from its lines; long ones are posted."""
-    lines = [
-        line.strip()
-        for line in (request.POST if request.method == "POST" else request.GET).get("lines", "").splitlines()
-    ]
-    kind = request.GET.get("of", "")
-    return render(request, "pickers/chip_list.html", {"chips": chips_of(filter(None, lines), kind)})
+    lines = metric_lines((request.POST if request.method == "POST" else request.GET).get("lines", ""))
+    return render(request, "pickers/chip_list.html", {"chips": chips_of(lines, request.GET.get("of", ""))})
 
 
 @login_required
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def definition(request: HttpRequest) -> HttpResponse:
     """A definition whose parts or whose line was changed: parts, line and sentence in step again.
 
     Of changed parts only what follows from them comes back, since people may be typing in the next one.
     """
-    asked = request.GET
+    asked = request.POST.copy()  # an SQL metric is longer than an address may be
+    asked.update(request.GET)
     name = asked.get("of", "")[:100]
     kinds = tuple(kind for kind in asked.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
     if not name.replace("_", "").replace("-", "").isalnum() or not kinds:
@@ -71,7 +70,7 @@ def definition(request: HttpRequest) -> HttpResponse:
         read = definition_of(parts) if parts else read_definition(asked.get("line") or asked.get(name, ""))
     except Refused as refusal:
         wrong = refusal.sentence
-    line = str(read) if read is not None else asked.get(name, "")[:LINE]
+    line = str(read) if read is not None else asked.get(name, "")[:LONGEST_LINE]
     context = {**builder_context(name, line, parts, kinds, rate=rate), "wrong": wrong}
     template = "pickers/in_step.html" if changed == "parts" else "pickers/builder_body.html"
     response = render(request, template, context)
@@ -95,7 +94,7 @@ def rate(request: HttpRequest) -> HttpResponse:
     name = asked.get("rate_of", "retention")
     mode = asked.get("day_mode", "")
     question = RateQuestion(
-        retention=(asked.get(name) or "")[:LINE],
+        retention=(asked.get(name) or "")[:LONGEST_LINE],
         signup_event=(asked.get("signup_event") or "*")[:LONGEST],
         first_date=_date(asked.get("first_date")),
         last_date=_date(asked.get("last_date")),

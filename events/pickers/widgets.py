@@ -8,6 +8,7 @@ from django.utils.http import urlencode
 
 from events.metric_sentences import sentence
 from events.metrics import Metric
+from events.metrics.read_line import metric_lines
 from events.pickers.chosen import chips_of
 from events.pickers.definition_parts import METRIC_KINDS, RETENTION_KINDS, Parts, definition_of, parts_of
 from events.pickers.inputs import Drawn, pieces
@@ -36,7 +37,7 @@ class Chips(Drawn):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context(name, value, attrs)
-        lines = [line.strip() for line in (found["widget"]["value"] or "").splitlines() if line.strip()]
+        lines = metric_lines(found["widget"]["value"] or "")
         return found | {"kind": self.kind, "chips": chips_of(lines, self.kind)}
 
 
@@ -108,6 +109,7 @@ def builder_context(
         "step_url": f"{reverse('pick:definition')}?{urlencode(asked)}",
         "presets": PRESETS if set(kinds) <= set(RETENTION_KINDS) else (),
         "rate": rate,
+        "long": "line" in kinds,  # an SQL metric is written over several lines
         "said": _said(line),
     }
 

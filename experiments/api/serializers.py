@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from aha.models import AhaMoment
+from events.metrics.line import LONGEST_LINE
 from events.upkeep.thing_verbs import UpkeepFields
 from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
@@ -27,7 +28,7 @@ def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
 def metrics() -> serializers.ListField:
     """Outcomes in the order of the plan."""
     return serializers.ListField(
-        child=serializers.CharField(max_length=400),
+        child=serializers.CharField(max_length=LONGEST_LINE),
         max_length=50,
         required=False,
         help_text="a SPEC such as window:14-20, or metric:KEY of the catalogue",

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWid
 
 from events.metric_catalogue.references import is_known
 from events.metrics import parse_metric
+from events.metrics.read_line import metric_lines
 from events.models import Source
 from runs.refusals import Refused
 
@@ -55,9 +56,9 @@ class PercentsField(forms.CharField):
 
 
 class MetricsField(forms.CharField):
-    """Outcomes, one a line."""
+    """Outcomes, one a line; an SQL metric may go over several."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "font-mono", "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
         """One a line."""
@@ -65,7 +66,7 @@ class MetricsField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         """A list of SPECs that can be read, or that name a metric of the catalogue."""
-        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        lines = metric_lines(super().clean(value))
         for line in lines:
             try:
                 if not is_known(line):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.metric_catalogue.facts import reference
 from events.metric_catalogue.offered import title_and_note
+from events.metrics.read_line import metric_lines
 from events.pickers.fields import MetricField
 from events.pickers.widgets import Chips
 from experiments.forms.catalogue_field import CatalogueField
@@ -129,7 +130,7 @@ class OutcomesForm(StepForm):
 
     def _lines(self, name: str) -> list[Mend]:
         names = known_events()
-        lines = self._typed(name)
+        lines = metric_lines(str(self[name].value() or ""))
         better = [line if can_be_read(line) else meant(line, names) for line in lines]
         kept = [line for line in lines if can_be_read(line)]
         mends = [Mend(gettext("Remove what can't be read"), {name: "\n".join(kept)})]

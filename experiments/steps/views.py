@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from experiments.analyse import calibration
 from experiments.models import Experiment
@@ -61,13 +61,14 @@ def step(request: HttpRequest, key: str, step: str) -> HttpResponse:
 
 @login_required
 @may("experiments.change_experiment")
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
     """What the plan in the form leads to: a fragment that follows the form, and stores nothing."""
     row = draft_or_404(key)
     if step not in FOLLOWED:
         raise Http404
-    data = request.GET if "step" in request.GET else None
+    sent = request.POST if request.method == "POST" else request.GET  # posted: an SQL metric is longer than an address
+    data = sent if "step" in sent else None
     if "arms" in request.GET:
         return render(request, "experiments/steps/arms_outlook.html", arms_outlook(row, data))
     return render(request, "experiments/steps/outlook.html", {"step": step, **outlook(row, step, data)})

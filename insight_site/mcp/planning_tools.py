@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from events.metrics.line import LONGEST_LINE
 from experiments.management.commands.design import document as design_document
 from experiments.models import Experiment
 from experiments.plan.lifecycle import Action
@@ -38,9 +39,9 @@ PLAN: dict[str, Json] = {
         "items": {"type": "object"},
         "description": "rows of segment_key and coverage (steps of 0.01 %); none for everyone",
     },
-    "primary_metrics": texts("one or two outcomes that decide, such as window:14-20 or metric:KEY", 2),
-    "secondary_metrics": texts("further outcomes"),
-    "guardrail_metrics": texts("what must not get worse"),
+    "primary_metrics": texts("one or two outcomes that decide, such as window:14-20 or metric:KEY", 2, LONGEST_LINE),
+    "secondary_metrics": texts("further outcomes", longest=LONGEST_LINE),
+    "guardrail_metrics": texts("what must not get worse", longest=LONGEST_LINE),
     "guardrail_rules": {"type": "object", "description": "by guardrail: direction (higher or lower) and margin"},
     "otherwise": one_of("if neither success nor harm is proved", "ship", "dont", "ask"),
     "alpha": number("two-sided error rate"),

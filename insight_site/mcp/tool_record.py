@@ -65,9 +65,9 @@ def text(about: str, longest: int = 400) -> Json:
     return {"type": "string", "maxLength": longest, "description": about}
 
 
-def texts(about: str, most: int = 50) -> Json:
+def texts(about: str, most: int = 50, longest: int = 400) -> Json:
     """An argument that is a list of texts."""
-    return {"type": "array", "items": {"type": "string", "maxLength": 400}, "maxItems": most, "description": about}
+    return {"type": "array", "items": {"type": "string", "maxLength": longest}, "maxItems": most, "description": about}
 
 
 def whole(about: str, least: int = 0) -> Json:

@@ -71,7 +71,11 @@
   }
 
   /* Many: the lines of the textarea are the value, the chips show it. */
-  const linesIn = (area) => area.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const SQL = /^(?:(?:capped|quantile):(?:[^:]*:)?)?sql:/, BEGINS = /^[a-z_]+:/;
+  const linesIn = (area) => area.value.split("\n").map((line) => line.trim()).filter(Boolean).reduce((all, line) => {
+    const last = all.at(-1);  // an SQL metric goes on until a line begins another outcome
+    return last && SQL.test(last) && !BEGINS.test(line) ? [...all.slice(0, -1), `${last} ${line}`] : [...all, line];
+  }, []);
 
   function addLine(box, value) {
     const area = linesOf(pickerOf(box));
