@@ -41,6 +41,8 @@ class Situation:
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
         review: what of the review before the start is missing, a code of `experiments.review`; "" for nothing.
         rolled_out: one of its variants is rolled out.
+        uncertified: SQL metrics of a draft that nobody has certified: as the plan has each, its name, and the address
+            of the page where it is certified.
     """
 
     today: date
@@ -50,6 +52,7 @@ class Situation:
     no_prediction: bool = False
     review: str = ""
     rolled_out: bool = False
+    uncertified: tuple[tuple[str, str, str], ...] = ()
 
 
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
@@ -125,7 +128,7 @@ def _values(plan: Plan, _: Situation) -> Iterator[Problem]:
             yield Problem("bad_value", {"variant": key, "type": plan.value_type})
 
 
-def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
+def _outcomes(plan: Plan, situation: Situation) -> Iterator[Problem]:
     if not 1 <= len(plan.primary) <= MAX_PRIMARY:
         yield Problem("primary_count")
     for text in (*plan.primary, *plan.secondary, *plan.guardrails):
@@ -140,6 +143,8 @@ def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
                 yield Problem("quantile_of_moved", {"metric": text})
         except Refused as refusal:
             yield Problem("bad_metric", {"why": str(refusal)})
+    for text, name, address in situation.uncertified:
+        yield Problem("uncertified_sql", {"metric": text, "name": name, "address": address})
 
 
 def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
@@ -279,6 +284,7 @@ def words(problem: Problem) -> str:
         "primary_count": gettext("The plan needs one or two primary outcomes."),
         "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
         "bad_metric": "{why}",
+        "uncertified_sql": gettext("The SQL metric “{name}” must be certified before the start: {address}"),
         "rule_without_guardrail": gettext("There is a rule for '{metric}', which is no guardrail of this plan."),
         "bad_direction": gettext("'{metric}': a guardrail's direction is higher or lower, not '{direction}'."),
         "bad_guardrail_margin": gettext("'{metric}': a guardrail's margin is a number above 0."),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import plain_name
+from experiments.metric_choice.certified import uncertified_sql
 from experiments.models import Amendment, Experiment, Prediction, Rollout
 from experiments.plan import derived
 from experiments.plan.derived import History
@@ -93,6 +94,7 @@ def situation_of(experiment: Experiment) -> Situation:
         and predictor_of(experiment, plan_of(experiment)) is None,
         layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
         rolled_out=experiment.is_frozen and shipped.filter(experiment=experiment).exists(),
+        uncertified=() if experiment.is_frozen else uncertified_sql(experiment),
     )
 
 

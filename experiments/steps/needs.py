@@ -83,6 +83,7 @@ class Need:
         sentence: what is wrong.
         blocks: it forbids the start; else a person may start all the same.
         mends: buttons that put it right.
+        link: address of the page where it is put right; "" for the step.
     """
 
     step: str
@@ -91,6 +92,7 @@ class Need:
     sentence: str
     blocks: bool
     mends: tuple[Mend, ...]
+    link: str = ""
 
 
 def needs_of(row: Experiment, known: Known) -> list[Need]:
@@ -114,13 +116,14 @@ def needs_of(row: Experiment, known: Known) -> list[Need]:
 
 def _need(step: str, problem: Problem, sentence: str, row: Experiment, known: Known, *, blocks: bool) -> Need:
     mends = tuple(mends_of(problem, row, known.facts, known.suggested))
-    return Need(step, _field(problem, row), problem.code, sentence, blocks, mends)
+    link = str(problem.details.get("address", ""))
+    return Need(step, _field(problem, row), problem.code, sentence, blocks, mends, link)
 
 
 def _field(problem: Problem, row: Experiment) -> str:
     """Of outcomes the list in which the text stands."""
     metric = problem.details.get("metric")
-    if problem.code in ("unknown_event", "display_only", "no_window") and metric is not None:
+    if problem.code in ("unknown_event", "display_only", "no_window", "uncertified_sql") and metric is not None:
         for name, texts in (
             ("first", row.primary_metrics[:1]),
             ("second", row.primary_metrics[1:]),
