@@ -24,7 +24,7 @@ from events.importing.scratch import Scratch, ScratchError, scratch
 from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
 from events.importing.source_files import SourceFile, open_source
 from events.importing.sql import fields, signup_dates
-from events.importing.text_reading import Reading, Sample
+from events.importing.text_reading import Reading, Sample, refuse_width
 from events.warehouse import identifier, literal
 from runs.refusals import Refused
 
@@ -121,12 +121,13 @@ def parquet_sample(path: Path) -> Sample:
     """Columns and first rows of a Parquet file.
 
     Raises:
-        Refused: at "file", when it is none.
+        Refused: at "file", when it is none, or has too many columns.
     """
     with _engine() as (connection, _):
         try:
             found = connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").description or []
             columns = tuple(str(row[0]) for row in found)
+            refuse_width(len(columns))
             texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in columns)
             rows = connection.execute(f"SELECT {texts} FROM read_parquet({literal(str(path))}) LIMIT 1000").fetchall()
         except ScratchError as error:

@@ -6,6 +6,7 @@ Everything here builds SQL text and reads at most a header; `events.importing.im
 import csv
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -173,7 +174,7 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
             if separator == WHITESPACE:
                 return tuple(first.split())
             return tuple(next(csv.reader([first], delimiter=separator), ()))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Refused("{file}: the file can't be read ({why}).", file=path, why=error) from error
     except csv.Error as error:
         raise Refused("{file}: line 1 is no header ({why}).", file=path, why=error) from error

@@ -105,7 +105,7 @@ def sample_of(head: bytes, reading: Reading) -> Sample:
     if not rows:
         raise Refused("The file is empty: choose one with at least one row.", at="file")
     width = max(len(row) for row in rows[:1]) if reading.header else Counter(map(len, rows)).most_common(1)[0][0]
-    _refuse_width(width)
+    refuse_width(width)
     given = [cell.strip() for cell in rows[0]] if reading.header else [""] * width
     names = _distinct(given)
     body = rows[1:] if reading.header else rows
@@ -167,7 +167,8 @@ def _refuse_odd_text(text: str) -> None:
         )
 
 
-def _refuse_width(columns: int) -> None:
+def refuse_width(columns: int) -> None:
+    """Refuse, at "file", a table that no form could show."""
     if columns > MOST_COLUMNS:
         raise Refused(
             "The file has {count} columns; at most {most} can be read. Save a copy with the user, the time, the event "
@@ -243,7 +244,7 @@ def _sample_of_objects(text: str) -> Sample:
     columns = tuple(dict.fromkeys(name for row in objects for name in row))
     if not columns:
         raise Refused("No line of the file is a JSON object with a field: choose another file.", at="file")
-    _refuse_width(len(columns))
+    refuse_width(len(columns))
     return Sample(columns, tuple(tuple(_cell(row.get(name)) for name in columns) for row in objects))
 
 

@@ -10,6 +10,7 @@ import hashlib
 import re
 import shutil
 import unicodedata
+import zlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -139,7 +140,7 @@ def head_of(path: Path, *, packed: bool) -> tuple[bytes, bool]:
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
             head = file.read(HEAD_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Refused(
             "The file is packed with gzip, but damaged or cut: pack and upload it again.", at="file"
         ) from error

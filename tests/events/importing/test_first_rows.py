@@ -26,6 +26,7 @@ from events.importing.import_file import import_files
 from events.importing.mapping import Mapping, mistakes, options_of
 from events.importing.signup_choice import SignupFrom
 from events.importing.text_reading import Reading, guess_reading, sample_of
+from runs.refusals import Refused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,6 +43,15 @@ def look(path: Path, change: Callable[[Mapping], Mapping] = lambda mapping: mapp
 def write(path: Path, text: str | bytes) -> Path:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def test_parquet_sample__more_columns_than_a_form_shows__is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({f"c{n}": ["x"] for n in range(501)}), tmp_path / "wide.parquet")
+    pq.write_table(pa.table({f"c{n}": ["x"] for n in range(500)}), tmp_path / "widest.parquet")
+
+    with pytest.raises(Refused, match="501 columns; at most 500"):
+        parquet_sample(tmp_path / "wide.parquet")
+    assert len(parquet_sample(tmp_path / "widest.parquet").columns) == 500
 
 
 def test_preview__log__rows_counts_and_signups(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_name__never_names_a_file_on_the_disk(send: Callable[..., Any], tmp_path
         ("a.xlsx", b"PK\x03\x04 xl/workbook.xml", "Excel workbook"),
         ("a.parquet", gzip.compress(b"PAR1 and so on", mtime=0), "packed with gzip"),
         ("a.csv.gz", gzip.compress(LOG, mtime=0)[:-12], "damaged or cut"),
+        ("a.csv.gz", gzip.compress(LOG, mtime=0)[:10] + b"\xff" * 20, "damaged or cut"),  # zlib's own error
         ("a.csv", b"x" * 2_000_000, "million characters"),
     ],
 )
