@@ -133,7 +133,7 @@ def change_words(move: RolloutMove) -> str:
 
 def _row_change(was: dict[str, Any] | None, now: dict[str, Any] | None, at: datetime) -> str:
     """One group's share and coming steps, before and after; "" where they are the same."""
-    shares = [_("nothing") if row is None else share_text(row["share"]) for row in (was, now)]
+    shares = [share_text(0 if row is None else row["share"]) for row in (was, now)]
     steps = [[] if row is None else _steps(row, at) for row in (was, now)]
     if steps[0] == steps[1]:
         return "" if shares[0] == shares[1] else " → ".join(shares)

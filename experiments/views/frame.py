@@ -42,7 +42,7 @@ def page(
         open_run: an analysis waits or runs, so that no other can be asked for.
     """
     at = overview.standing(experiment)
-    rolled = Rollout.objects.select_related("variant", "experiment").filter(experiment=experiment).first()
+    rolled = _rolled(experiment)
     given = {
         **context,
         "shipped": None if rolled is None or not rolled.is_on else rollout_state.badge(rolled),
@@ -99,6 +99,13 @@ def actions(
         "may_analyse": asks,
         "may_peek": asks and experiment.method == Experiment.Method.FIXED,
     }
+
+
+def _rolled(experiment: Experiment) -> Rollout | None:
+    """Its rollout; one that hasn't ended has none."""
+    if experiment.status not in SHIPPABLE:
+        return None
+    return Rollout.objects.select_related("variant", "experiment").filter(experiment=experiment).first()
 
 
 def _main_move(experiment: Experiment, *, final: bool) -> str:
