@@ -27,7 +27,7 @@ from benchmarks.adjusted_worlds import (
     ratio_pairs,
     strata_of_four,
 )
-from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table, line
+from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table, commit, line
 from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
 from benchmarks.calibration_worlds import Floats, Rng, clustered
 from stats.adjustment import adjust
@@ -300,8 +300,9 @@ def page(found: Measured, runs: int, slow: int, minutes: float) -> str:
             "",
             "A plan may register the comparison adjusted for covariates (Lin) as the one that decides: verdict, looks",
             "and Anderson-Rubin set then rest on one pair of adjusted effects.",
-            f"`python benchmarks/calibration_adjusted.py`: {runs:,} made-up experiments a row (slow rows {slow:,}),",
-            f"seed {SEED}, {minutes:.0f} minutes of one core. Promises broken: {found.broken or 'none'}.",
+            f"`python benchmarks/calibration_adjusted.py`, commit {commit()}: {runs:,} made-up experiments a row",
+            f"(slow rows {slow:,}), seed {SEED}, {minutes:.0f} minutes of one core. Promises broken:",
+            f"{found.broken or 'none'}.",
             "",
             "False alarms of the adjusted test, at one look:",
             "",
