@@ -138,7 +138,7 @@ def headline_words(found: Headline) -> str:
     if found.outcome is Outcome.NOTHING:
         return gettext("No behaviour tells who stays better than luck does.")
     if not found.worth:
-        return gettext("Some behaviours beat luck, but none tells more than activity does.")
+        return gettext("Some behaviours predict retention, but no better than being active does.")
     if found.worth == 1:
         return gettext("One behaviour is worth an experiment.")
     text = gettext("{n} behaviours are worth an experiment; the first is the most promising.")

@@ -63,12 +63,14 @@ class Study(Run):
 
     @property
     def question_title(self) -> str:
-        """Who and what was asked for, in the reader's language; "" without inputs."""
+        """Who and what was asked for, in the reader's language, with the dates of the signups; "" without inputs."""
         if not self.inputs.get("retention"):
             return ""
         signup = self.inputs.get("signup_event", "*")
         event = _("new users") if signup == "*" else shown(signup)
-        return f"{event} → {metric_words(self.inputs['retention'])}"
+        title = f"{event} → {metric_words(self.inputs['retention'])}"
+        first, last = self.inputs.get("first_date"), self.inputs.get("last_date")
+        return f"{title} · {first or '…'} – {last or '…'}" if first or last else title
 
 
 class AhaMoment(models.Model):

@@ -105,7 +105,7 @@ def measured_on(candidate: Candidate) -> str:
     """On whom the numbers of the claim were measured."""
     cell = candidate.honest
     if not computable(cell):
-        return gettext("Measured on all users, those who chose the number among them: it looks too good.")
+        return gettext("Measured on the users who chose the threshold, too, so it is too optimistic.")
     n = count(cell.a + cell.b + cell.c + cell.o)
     text = (
         gettext("Measured on {n} users of the training part: the jump was found on the hold-out, without them.")

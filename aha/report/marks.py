@@ -63,7 +63,7 @@ def flag_sentence(code: str) -> str:
             "An analyst says that it can't cause retention; it shows what the method finds anyway."
         ),
         Flag.DUPLICATE.value: gettext("Users who do one also do the other: they can't be told apart."),
-        ACTIVITY_ONLY: gettext("It doesn't tell those who stay among users with equally many active days."),
+        ACTIVITY_ONLY: gettext("Among equally active users it makes no difference that could be shown."),
         NO_BETTER_THAN_EVERYBODY: gettext("Counting everybody would describe those who stay as well."),
         AS_STRONG_AS_INERT: gettext("Behaviours that can't cause anything come out as strong as this one."),
     }

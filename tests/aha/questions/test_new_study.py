@@ -240,7 +240,7 @@ def test_preview__counts_on_fingers(editor: Client) -> None:
 def test_preview__users_without_the_start_event__are_counted(editor: Client) -> None:
     text = post(editor, path="/aha/studies/preview/", signup_event="battle").content.decode()
 
-    assert '<strong>15</strong> <span class="soft">they never did the start event' in text  # the odd ones of thirty
+    assert '<strong>14</strong> <span class="soft">they never did the start event' in text  # 1 and the even ones did
 
 
 def test_preview__of_a_wrong_form__says_what_would_refuse(editor: Client) -> None:
@@ -300,6 +300,12 @@ def test_again__of_any_ended_study__keeps_all_its_inputs(editor: Client, status:
 def test_again__of_nonsense__begins_anew(editor: Client) -> None:
     assert editor.get(f"{NEW}?again=99999999999999999999999").context["origin"] is None
     assert editor.get(f"{NEW}?again=x").status_code == 200
+
+
+def test_title__of_studies_of_other_dates__says_which() -> None:
+    asked = Inputs("signup", (1,), "window:14-20", first_date="2026-08-30")
+
+    assert str(Study(inputs=dump(asked))) == "signup → retention on days 14–20 · 2026-08-30 – …"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
 
     assert claim(row).startswith("62% of the users")
     assert "against 25% of the rest" in claim(row)
-    assert "those who chose the number among them" in measured_on(row)
+    assert "users who chose the threshold" in measured_on(row)
     assert honesty.finding(row) == "Corrected for having been chosen, J is 0.400."
 
 

@@ -28,7 +28,7 @@ from tests.aha.make_report import candidate, difference, grid, judged, report
         (((), ("duplicate",)), "2 behaviours are worth an experiment; the first is the most promising."),
         (
             (("as_strong_as_inert",), ("no_better_than_everybody",)),
-            "Some behaviours beat luck, but none tells more than activity does.",
+            "Some behaviours predict retention, but no better than being active does.",
         ),
         ((), "No behaviour tells who stays better than luck does."),
     ],

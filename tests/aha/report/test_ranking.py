@@ -15,6 +15,8 @@ def test_no_ranking__model_without_skill__shows_the_reason_and_no_picture() -> N
     assert part.finding.startswith("The model does not beat the base rate")
     assert not part.picture
     assert part.table is None
+    assert "Only the logistic model beats the base rate" in str(part.note)
+    assert "Only the logistic" not in ranking.skill(report())
 
 
 def test_ranking__behaviour_in_the_group_of_activity__does_not_lead() -> None:
