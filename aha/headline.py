@@ -108,8 +108,8 @@ def _set_aside(report: Report) -> Headline | None:
         if found:
             dates = [row.since for row in found]
             since = None if None in dates else max(filter(None, dates))
-            of = {"beat": found[0].behaviour in beat, "since": since, "first": report.population.first_signup}
-            return Headline(Outcome.SET_ASIDE, aside=len(found), later=True, **of)
+            better, first = found[0].behaviour in beat, report.population.first_signup
+            return Headline(Outcome.SET_ASIDE, aside=len(found), beat=better, later=True, since=since, first=first)
     others = {row.behaviour for row in report.flags if row.flag in (Flag.GOAL_LIKE, Flag.FORCED)} & beat
     return Headline(Outcome.SET_ASIDE, aside=len(others), beat=True) if others else None
 

@@ -139,12 +139,11 @@ def _too_few(inputs: Inputs, found: BaseRate) -> Iterator[Objection]:
         label = _("Measure retention on days %(first)s–%(last)s")
         days = {"first": window.start_day, "last": window.end_day}
         mends.append(Mend(f"window:{window}", label % days, field="retention"))
-    for name, label in (
-        ("first_date", _("Take all from the first day")),
-        ("last_date", _("Take all until the last day")),
+    for name, wider, label in (
+        ("first_date", replace(inputs, first_date=None), _("Take all from the first day")),
+        ("last_date", replace(inputs, last_date=None), _("Take all until the last day")),
     ):
-        wider = replace(inputs, **{name: None})
-        if getattr(inputs, name) and _has_enough(base_rate(rate_question(wider))):
+        if wider != inputs and _has_enough(base_rate(rate_question(wider))):
             mends.append(Mend("", label, field=name))
     yield "retention", Mendable(too_small(missing).sentence, *mends)
 

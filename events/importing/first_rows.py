@@ -195,7 +195,7 @@ def preview(
     )
     if left:
         number = len(left) - signed_up(left)
-        made = replace(made, **{"others" if mapping.signup_others else "without": number})
+        made = replace(made, others=number) if mapping.signup_others else replace(made, without=number)
     return replace(made, warnings=tuple(_warnings(made, found, beginning, reading, sample, mapping)))
 
 
