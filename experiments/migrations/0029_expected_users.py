@@ -49,5 +49,16 @@ class Migration(migrations.Migration):
             name='expected_daily_units',
             field=models.PositiveIntegerField(blank=True, null=True, verbose_name='new users a day, expected'),
         ),
+        # Words alone; nothing changes in the database.
+        migrations.AlterField(
+            model_name='experiment',
+            name='method',
+            field=models.CharField(choices=[('fixed', 'one look, on the day of the result'), ('group_sequential', 'planned looks'), ('always_valid', 'any look, any time')], default='fixed', max_length=20, verbose_name='method'),
+        ),
+        migrations.AlterField(
+            model_name='historicalexperiment',
+            name='method',
+            field=models.CharField(choices=[('fixed', 'one look, on the day of the result'), ('group_sequential', 'planned looks'), ('always_valid', 'any look, any time')], default='fixed', max_length=20, verbose_name='method'),
+        ),
         migrations.RunPython(note_ends, migrations.RunPython.noop, elidable=True),
     ]

@@ -85,7 +85,7 @@ class Experiment(models.Model):
         JSON = "json", _("JSON")
 
     class Method(models.TextChoices):
-        FIXED = "fixed", _("one look at the planned end")
+        FIXED = "fixed", _("one look, on the day of the result")
         GROUP_SEQUENTIAL = "group_sequential", _("planned looks")
         ALWAYS_VALID = "always_valid", _("any look, any time")
 

@@ -223,7 +223,8 @@ def _calendar(row: Experiment, known: Known) -> list[tuple[str, str]]:
 def _looks(row: Experiment, _known: Known) -> PlanSection:
     texts = {
         Experiment.Method.FIXED: _(
-            "The outcome is read once, at the planned end. Health, exposures and guardrails are watched all the time."
+            "The outcome is read once, on the day of the result. Health, exposures and guardrails are watched all the "
+            "time."
         ),
         Experiment.Method.GROUP_SEQUENTIAL: _(
             "The outcome is read at planned looks, which share the error rate: {spending}. It may end at any of them."

@@ -34,7 +34,7 @@ def registered(readout: Readout) -> Table:
     """What was registered before."""
     found = readout.plan
     methods = {
-        "fixed": gettext("one look at the planned end"),
+        "fixed": gettext("one look, on the day of the result"),
         "group_sequential": gettext("planned looks"),
         "always_valid": gettext("any look, any time"),
     }

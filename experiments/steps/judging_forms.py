@@ -300,7 +300,8 @@ class PlanForm(StepForm):
         }
         name = asks.get(missing.reason, "planned_units")
         self.fields[name].widget.attrs["autofocus"] = True
-        self.add_error(name, reason_words(missing))
+        daily = missing.reason is Reason.NO_DAILY_UNITS
+        self.add_error(name, gettext("Enter this first: the end depends on it.") if daily else reason_words(missing))
 
     @property
     def expected(self) -> list[forms.BoundField]:

@@ -54,6 +54,13 @@ def moment(transactional_db: None) -> AhaMoment:
     )
 
 
+def start(page: Any, words: dict[str, str]) -> None:
+    """Nobody knows how many users come, which is said: whoever has read it may start all the same."""
+    page.get_by_role("button", name=words["start"]).click()
+    page.locator("input[name=sure]").check()
+    page.get_by_role("button", name=words["start"]).click()
+
+
 class Screens:
     """Counts the pages that a person sees, by where the browser lands."""
 
@@ -86,7 +93,7 @@ def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
     page.fill("#id_planned_end", "2099-01-01")
     page.get_by_role("button", name=words["go"], exact=True).last.click()
     page.wait_for_url("**/plan/review/")
-    page.get_by_role("button", name=words["start"]).click()
+    start(page, words)
     page.locator(f"text={words['running']}").wait_for()
     row = Experiment.objects.get()
     assert (row.status, row.moment, row.nudge) == ("running", moment, "An invitation after level 5")
@@ -104,7 +111,7 @@ def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
 
 @pytest.fixture
 def no_store(settings: Any, tmp_path: Path) -> None:
-    """Nothing to count: by the store of another test the plan would be called too small, and want a box ticked."""
+    """Nothing to count, whatever the store of another test holds."""
     cache.clear()
     settings.EVENTS_URL = str(tmp_path / "events")
 
@@ -124,7 +131,7 @@ def test_start__refused__shows_its_sentence_and_leads_to_the_step(
     page.fill("#id_hypothesis", "Friends keep people.")
     page.locator("button[name=review]").click()
     page.wait_for_url("**/plan/review/")
-    page.get_by_role("button", name=words["start"]).click()
+    start(page, words)
     page.locator(f"text={words['running']}").wait_for()
 
     row.refresh_from_db()
@@ -146,6 +153,9 @@ def test_start__pressed_while_the_page_wants_to_load_itself_anew__is_answered(
     held["numbers"].fulfill(status=204, headers={"HX-Refresh": "true"})
     page.wait_for_timeout(300)
     held["start"].continue_()
+    page.locator("input[name=sure]").check()  # it was answered: nobody knows how many users come
+    page.unroute("**/plan/review/")
+    page.get_by_role("button", name=SAID["en"]["start"]).click()
 
     page.locator(f"text={SAID['en']['running']}").wait_for()
     row.refresh_from_db()

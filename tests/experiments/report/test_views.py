@@ -137,7 +137,7 @@ def test_report__while_locked__shows_no_number_of_the_outcome(analyst: Client) -
     assert "Take-up: the first stage" in text
     assert "As treated" not in text
     assert "Analyse now" in text
-    assert "Look before the planned end" in text
+    assert "Look before the day of the result" in text
 
 
 def test_report__without_an_analysis__says_when_one_comes(viewer: Client) -> None:
@@ -232,7 +232,7 @@ def test_peek__at_a_plan_with_looks__is_not_offered(analyst: Client) -> None:
     started(method="always_valid")
 
     assert "Look all the same" not in page(analyst, "exp/peek/")
-    assert "Look before the planned end" not in page(analyst, "exp/")
+    assert "Look before the day of the result" not in page(analyst, "exp/")
     analyst.post("/experiments/exp/peek/")
     assert not Analysis.objects.exists()
 

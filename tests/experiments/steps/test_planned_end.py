@@ -246,7 +246,7 @@ def test_button__without_users_a_day__fills_in_the_users_and_asks_for_them(
 
     assert "Filled in" not in page
     assert pressed.context["form"]["planned_units"].value()
-    assert pressed.context["form"].errors == {"expected_daily_units": [NO_DAILY]}
+    assert pressed.context["form"].errors == {"expected_daily_units": ["Enter this first: the end depends on it."]}
     assert re.search(r'<input[^>]*name="expected_daily_units"[^>]*autofocus', page)
 
 

@@ -323,7 +323,7 @@ def test_history__two_versions__differ_in_words() -> None:
     assert page.context["compared"]["changes"] == [
         ("AHA moment", "–", "Friends"),
         ("Primary outcomes", "retention on days 14–20", "retention on day 7, retention on day 14"),
-        ("Method", "one look at the planned end", "any look, any time"),
+        ("Method", "one look, on the day of the result", "any look, any time"),
     ]
     told = page.context["story"]
     assert [one["why"] for one in told] == ["plan changed", "plan changed", "made"]
