@@ -66,6 +66,7 @@ class Warehouse:
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
         files: the store's files behind `events`; None where a warehouse of the customer's own is read, or no store.
+        sql_seconds: after which a question with an SQL metric is stopped; None for the usual time.
     """
 
     backend: Any
@@ -73,6 +74,7 @@ class Warehouse:
     dialect: str
     users: Users | None = None
     files: StoreFiles | None = None
+    sql_seconds: float | None = None
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
         """A table of units as it leaves the warehouse: ``user_id`` is the id, whatever it is inside.
@@ -153,7 +155,7 @@ class Warehouse:
     def _guarded(self, question: "ir.Table") -> AbstractContextManager[None]:
         """No files but the store's, no network, no settings and an end in time, where an SQL metric is asked for."""
         own = str(object_store.local_folder(store.url()) or store.url())
-        return guarded(self.backend, question, () if settings.WAREHOUSE_URL else (own,))
+        return guarded(self.backend, question, () if settings.WAREHOUSE_URL else (own,), self.sql_seconds)
 
     @contextmanager
     def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:

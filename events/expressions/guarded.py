@@ -21,13 +21,16 @@ ENGINES = ("duckdb", "postgres", "pyspark")  # whose questions can be stopped fr
 
 
 @contextmanager
-def guarded(backend: Any, question: "ir.Table", readable: Sequence[str]) -> Iterator[None]:
-    """Run the block on a locked connection, at most for `SECONDS`; a question without an SQL metric runs as it is.
+def guarded(
+    backend: Any, question: "ir.Table", readable: Sequence[str], seconds: float | None = None
+) -> Iterator[None]:
+    """Run the block on a locked connection, at most for `seconds`; a question without an SQL metric runs as it is.
 
     Args:
         backend: the Ibis backend; an embedded one stays locked until it is closed.
         question: what the block runs.
         readable: folders that the embedded engine may still read.
+        seconds: None for `SECONDS`.
 
     Raises:
         Refused: on an engine that can't be stopped, and when the time is over.
@@ -39,6 +42,7 @@ def guarded(backend: Any, question: "ir.Table", readable: Sequence[str]) -> Iter
         raise Refused("SQL metrics run on DuckDB, PostgreSQL and Spark, not on {engine}.", engine=backend.name)
     if backend.name == "duckdb":
         lock(backend, readable)
+    limit = SECONDS if seconds is None else seconds
     over, group = Event(), f"insight_{uuid4().hex}"
     if backend.name == "pyspark":
         backend._session.sparkContext.setJobGroup(group, "SQL metric", interruptOnCancel=True)
@@ -47,7 +51,7 @@ def guarded(backend: Any, question: "ir.Table", readable: Sequence[str]) -> Iter
         over.set()
         _stop(backend, group)
 
-    timer = Timer(SECONDS, stop)
+    timer = Timer(limit, stop)
     timer.daemon = True
     timer.start()
     try:
@@ -56,8 +60,7 @@ def guarded(backend: Any, question: "ir.Table", readable: Sequence[str]) -> Iter
         if not over.is_set():
             raise
         raise Refused(
-            "The question with an SQL metric took longer than {seconds} seconds and was stopped.",
-            seconds=f"{SECONDS:g}",
+            "The question with an SQL metric took longer than {seconds} seconds and was stopped.", seconds=f"{limit:g}"
         ) from error
     finally:
         timer.cancel()

@@ -2,7 +2,7 @@
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,13 @@ from django.contrib.auth.models import User
 from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.catalogue.refresh import ready_catalogue
-from events.metric_catalogue.check_report import CheckReport, PastWeek
+from events.metric_catalogue.check_report import CheckReport, MetricPreview, PastWeek
 from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.models import Metric, MetricCheck
 from events.metric_catalogue.queries import past_units
 from events.metrics import Capped, Quantile, Ratio, Retention, Survival, days_needed
 from events.metrics import Metric as Definition
+from events.metrics.exposures import refuse_exposures
 from events.outbox.ownership import StoreRefused
 from events.payload_versions import CHECK
 from runs.perform import enqueue, perform
@@ -36,19 +37,26 @@ WEEKS, MOST_WEEKS = 8, 52
 SPLITS = 1_000
 MOST_SPLIT = 200_000  # units whose halves are tried; of more a sample, by the hash of their ids
 WEEK = timedelta(days=7)
+PREVIEW_WEEKS, PREVIEW_ROWS = 4, 5
+PREVIEW_SECONDS = 15.0  # of each question: a page waits for it, and its worker is given up after thirty
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Past:
-    """The units of the past weeks: number, weekday, values; of an SQL metric how many have a row."""
+    """The units of the past weeks: number, weekday, values; of an SQL metric which of them have a row."""
 
     keys: Keys
     week: np.ndarray[Any, np.dtype[np.int64]]
     values: Array
     below: Array | None
     cap: float | None
-    rows: int | None = None
+    has_row: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+
+    @property
+    def rows(self) -> int | None:
+        """Units with a row."""
+        return None if self.has_row is None else int(self.has_row.sum())
 
 
 def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int = WEEKS) -> MetricCheck:
@@ -134,6 +142,42 @@ def check_metric(
     )
 
 
+def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
+    """What a metric gives on the users of the past weeks, at once: before anybody certifies it or plans with it.
+
+    Args:
+        text: the definition with its cap.
+        signup_event: what starts a unit's clock; "" for what the log most likely has.
+
+    Raises:
+        Refused: it can't be read or asked, takes too long, or would tell the arms of a locked experiment apart.
+    """
+    facts = Facts(text)
+    _refuse_survival(facts)
+    definition, start = facts.read(), signup_event or _usual_start()
+    refuse_exposures(text)
+    with questions() as found:
+        asked = replace(found, warehouse=replace(found.warehouse, sql_seconds=PREVIEW_SECONDS))
+        refuse_arm_marks({"": (*of_start(start), *of_metric(definition, start))}, store=asked)
+        end = _midnight(asked.basis.data_end - timedelta(days=days_needed(definition)), asked.basis.clock.time_zone)
+        past = _past(asked, definition, start, end, PREVIEW_WEEKS)
+    summary, share = _summary(definition), getattr(definition, "share", None) or 0.5
+    rows = past.values if past.has_row is None else past.values[past.has_row]
+    order = np.argsort(mixed(past.keys if past.has_row is None else past.keys[past.has_row]))  # by no order of theirs
+    return MetricPreview(
+        definition=str(definition),
+        is_share=summary is Summary.SHARE,
+        signup_event=start,
+        first=(end - PREVIEW_WEEKS * WEEK).date(),
+        last=(end - timedelta(days=1)).date(),
+        users=len(past.keys),
+        rows=past.rows,
+        value=level_of_units(past.values, summary=summary, below=past.below, share=share),
+        some=tuple(float(value) for value in rows[order[:PREVIEW_ROWS]]),
+        spread=tuple(float(value) for value in np.quantile(rows, (0, 0.5, 1))) if len(rows) else (),
+    )
+
+
 def _midnight(moment: datetime, time_zone: str) -> datetime:
     """The beginning of its local day, so that weeks are whole days of the calendar."""
     return moment.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -172,8 +216,8 @@ def _past(asked: Questions, definition: Definition, signup_event: str, end: date
     week = (anchors - begin) // np.int64(WEEK / timedelta(microseconds=1))
     cut = [_cut(values[known], part) for values, part in zip(columns, whole, strict=True)]
     below = cut[1][0] if len(cut) > 1 else None
-    rows = int(answer.column("v0_row").to_numpy()[known].sum()) if "v0_row" in answer.column_names else None
-    return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1], rows)
+    has_row = answer.column("v0_row").to_numpy()[known] > 0 if "v0_row" in answer.column_names else None
+    return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1], has_row)
 
 
 def _uncut(part: Any) -> Any:

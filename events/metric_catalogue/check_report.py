@@ -23,6 +23,34 @@ class PastWeek:
 
 
 @dataclass(frozen=True)
+class MetricPreview:
+    """A metric on the users of the past weeks, before it is used. Never stored.
+
+    Attributes:
+        definition: what was measured, with its cap.
+        is_share: it is a share of units.
+        signup_event: what started a unit's clock; ``*`` for the first event of any kind in these weeks.
+        first, last: local dates of the first and the last day on which they came.
+        users: that came, with all their days complete.
+        rows: of an SQL metric the users for whom its SELECT has a row, the others counting 0; None elsewhere.
+        value: of the metric over all users, with its 95 % interval.
+        some: values of some users, with a row where rows are counted.
+        spread: smallest, middle and largest of these values; empty without any.
+    """
+
+    definition: str
+    is_share: bool
+    signup_event: str
+    first: date
+    last: date
+    users: int
+    rows: int | None
+    value: Interval | NotComputable
+    some: tuple[float, ...]
+    spread: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """A metric on its own past.
 

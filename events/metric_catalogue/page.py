@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from events.metric_catalogue.badge import badge_warning, badge_words, is_kept_badge_off, kept_badge_words
-from events.metric_catalogue.check_report import CheckReport
+from events.metric_catalogue.check_report import CheckReport, MetricPreview
 from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
 from events.metric_catalogue.uses import numbers_of_uses, uses_of
@@ -19,6 +19,7 @@ from events.metric_catalogue.words import (
     state_words,
     value_words,
 )
+from events.metrics import Expression
 from events.payload_versions import read_check
 from reporting.numbers import between, count, percent
 from reporting.table import Table
@@ -67,6 +68,7 @@ def metric_parts(metric: Metric) -> dict[str, Any]:
         "sentences": definition_sentences(facts),
         "direction": direction_words(facts.direction),
         "margin": margin_words(facts, metric.unit),
+        "line": _line_of_sql(facts),
         "versions": _versions(metric),
         "uses": uses_of(metric),
     }
@@ -90,6 +92,12 @@ def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
         "weeks": _weeks(report, metric.unit),
         "older": check.version.number if check.version.number != metric.version else 0,
     }
+
+
+def _line_of_sql(facts: Facts) -> str:
+    """An SQL metric with its cap, to be previewed; "" for every other one."""
+    definition = facts.read()
+    return str(definition) if isinstance(getattr(definition, "of", definition), Expression) else ""
 
 
 def _versions(metric: Metric) -> list[ShownVersion]:
@@ -116,6 +124,34 @@ def _changes(old: Facts, new: Facts) -> tuple[tuple[str, str, str], ...]:
 
 def _said(value: str | float | None) -> str:
     return "–" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def preview_parts(found: MetricPreview) -> dict[str, Any]:
+    """A preview as lines: the value with its interval, who has a row, and how the values look."""
+    value = found.value
+    lines = []
+    if isinstance(value, NotComputable):
+        lines.append((_("Value"), reason_words(value)))
+    else:
+        one, low, high = (
+            value_words(number, is_share=found.is_share, unit="") for number in (value.estimate, value.low, value.high)
+        )
+        said = _("{value} ({limits}, 95% interval)").format(value=one, limits=between(low, high))
+        lines.append((_("Share") if found.is_share else _("Average"), said))
+    lines.append((_("Users"), count(found.users)))
+    if found.rows is not None:
+        lines += [
+            (_("With a row"), count(found.rows)),
+            (_("Without a row, counted as 0"), count(found.users - found.rows)),
+        ]
+    if found.spread and not found.is_share:
+        words = [value_words(number, is_share=False, unit="") for number in found.spread]
+        lines.append((_("Smallest, middle, largest"), ", ".join(words)))
+        lines.append((_("Some values"), ", ".join(value_words(one, is_share=False, unit="") for one in found.some)))
+    start = _("each user's first event in these weeks") if found.signup_event == "*" else found.signup_event
+    whom = _("Users who came from {first} to {last}; day 0: {start}. Nothing is stored.")
+    about = whom.format(first=date_format(found.first), last=date_format(found.last), start=start)
+    return {"lines": lines, "whom": about}
 
 
 def _how(report: CheckReport, metrics: int) -> str:

@@ -7,8 +7,10 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from events.metric_catalogue.check import preview_metric
+from events.metric_catalogue.page import preview_parts
 from events.metrics.line import LONGEST_LINE
 from events.metrics.read_line import metric_lines
 from events.outbox.ownership import StoreRefused
@@ -21,6 +23,7 @@ from events.pickers.sources import find_source
 from events.pickers.widgets import builder_context, sent_parts
 from events.windows import DayMode
 from runs.refusals import Refused
+from runs.web import may
 
 LONGEST = 256
 
@@ -105,6 +108,19 @@ def rate(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         context = {"refused": refusal.sentence}
     return render(request, "pickers/rate.html", context)
+
+
+@login_required
+@may("events.add_metriccheck")
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """A metric on data, before it is used: how many users have a row, its value, some values. Nothing is stored."""
+    line = request.POST.get(request.GET.get("of", "line"), "")[:LONGEST_LINE]
+    try:
+        context = preview_parts(preview_metric(line, signup_event=request.POST.get("signup_event", "")[:LONGEST]))
+    except Refused as refusal:
+        context = {"refused": refusal.sentence}
+    return render(request, "pickers/preview.html", context)
 
 
 def _date(text: str | None) -> date | None:

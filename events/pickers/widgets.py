@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 
 from events.metric_sentences import sentence
 from events.metrics import Metric
-from events.metrics.read_line import metric_lines
+from events.metrics.read_line import IS_SQL, metric_lines
 from events.pickers.chosen import chips_of
 from events.pickers.definition_parts import METRIC_KINDS, RETENTION_KINDS, Parts, definition_of, parts_of
 from events.pickers.inputs import Drawn, pieces
@@ -110,6 +110,7 @@ def builder_context(
         "presets": PRESETS if set(kinds) <= set(RETENTION_KINDS) else (),
         "rate": rate,
         "long": "line" in kinds,  # an SQL metric is written over several lines
+        "sql": IS_SQL.match(line) is not None,
         "said": _said(line),
     }
 

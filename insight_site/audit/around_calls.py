@@ -35,6 +35,7 @@ QUIET = frozenset(
         "admin:logout",
         "pick:chips",
         "pick:definition",
+        "pick:preview",
         "pick:rate",
         "pick:options",
         "segments:foretell_run",

@@ -16,7 +16,7 @@ from aha.moments.who_reached import Reach, who_reached
 from aha.study.question import Inputs
 from aha.study.studies import create_study, read_report, run_study
 from events.asking import questions
-from events.metric_catalogue.check import check_metric
+from events.metric_catalogue.check import check_metric, preview_metric
 from events.metric_catalogue.facts import Facts
 from events.models import Source
 from events.prepared.opened import Stop
@@ -105,6 +105,10 @@ def metric_check(line: str) -> Any:
             return dump(check_metric(asked, facts, **given))
 
     return _or_refusal(ask)
+
+
+def metric_preview(line: str) -> Any:
+    return _or_refusal(lambda: dump(preview_metric(line, signup_event="signup")))
 
 
 def page(view: str, **given: Any) -> Any:

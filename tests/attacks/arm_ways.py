@@ -116,6 +116,9 @@ WAYS = (
         "AHA moment, and its audience", "who came back, from the arm's event on", (at.moment, {"start": "shown_nudge"})
     ),
     Way("plan", "another experiment whose outcome is a funnel from the arm on", (at.start, {"key": "funnel"})),
+    Way(
+        "metric's preview", "an SQL metric that nobody has saved yet", (at.metric_preview, {"line": DRAFTS["negated"]})
+    ),
 )
 
 MOVED = ("invite", "share", "chat", "buy")
