@@ -25,6 +25,7 @@ from insight_site.tidying.tidy_rules import Dates, TidyRule
 from segments.models import SegmentModel, SegmentVersion
 
 NAME = "hygiene"  # of the counts that the first page reads
+ALL_FLAGS = ""  # the flag of a call for all of them
 ANALYSES = 60  # of one experiment, the newest, in which the growth of its exposed users is looked for
 MOST_OF_THE_GONE = 1_000  # things of one kind, whose owners' accounts are deactivated
 KEY = "key"  # no kind of things: keys have a page in the administration alone
@@ -103,6 +104,8 @@ def _experiments(now: datetime) -> Iterator[Untidy]:
     rows: Any = kind.current().select_related(*OWNERS)
     old = Q(status=Status.DRAFT, created_at__lte=now - tidy_rules.UNTOUCHED)
     ended = Q(status__in=[Status.STOPPED, Status.CONCLUDED], flag_key__in=list(asked))
+    if asked[ALL_FLAGS]:
+        ended = Q(status__in=[Status.STOPPED, Status.CONCLUDED])
     versions = Experiment.history.model.objects.filter(id=OuterRef("pk")).order_by("-history_date")
     newest = Assignment.objects.filter(experiment=OuterRef("pk")).order_by("-pk")
     rows = rows.filter(Q(status__in=LIVE) | old | ended).annotate(
@@ -117,7 +120,7 @@ def _experiments(now: datetime) -> Iterator[Untidy]:
         if tidy_rules.no_exposures(dates, now) is not None:  # only then the analyses are asked
             yield from _one(TidyRule.NO_EXPOSURES, kind, row, tidy_rules.no_exposures(_dates(row, _grown(row)), now))
         if row.flag_key not in live_flags:  # another experiment runs on it: it is asked for rightly
-            calls = asked.get(row.flag_key, 0)
+            calls = asked[row.flag_key] + asked[ALL_FLAGS]
             yield from _one(TidyRule.STILL_ASKED, kind, row, tidy_rules.still_asked(dates, day, calls), calls)
 
 
@@ -141,14 +144,17 @@ def _grown(row: Experiment) -> datetime | None:
     return tidy_rules.last_growth([(as_of or made, sum((exposed or {}).values())) for as_of, made, exposed in counts])
 
 
-def _asked(now: datetime) -> tuple[date, dict[str, int]]:
-    """The last whole UTC day, and how often each flag was asked for by name on it."""
+def _asked(now: datetime) -> tuple[date, Counter[str]]:
+    """The last whole UTC day, and how often each flag was asked for on it; "" is all flags at once.
+
+    Web and mobile apps ask for all of them, so that none can be told from the others: whatever is still served counts.
+    """
     day = now.astimezone(UTC).date() - timedelta(days=1)
-    rows = FlagAsk.objects.filter(Q(day=day) | Q(day_before=day), door=FlagAsk.Door.FLAG)
+    rows = FlagAsk.objects.filter(Q(day=day) | Q(day_before=day))
     calls: Counter[str] = Counter()
     for row in rows:
         calls[row.flag_key] += row.day_times if row.day == day else row.day_before_times
-    return day, {flag: number for flag, number in calls.items() if number >= tidy_rules.ASKED_A_DAY}
+    return day, calls
 
 
 # ── Moments, studies, segments ────────────────────────────────────────────────

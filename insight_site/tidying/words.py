@@ -66,7 +66,10 @@ def rule_words(rule: TidyRule) -> tuple[str, str]:
         ),
         TidyRule.STILL_ASKED: (
             gettext("Over, but its flag is still asked for"),
-            gettext("Services ask by name and get the default each time. Take the flag out of the code."),
+            gettext(
+                "Services ask by name, or for all flags at once as web and mobile apps do. Take the flag out of the "
+                "code, then archive."
+            ),
         ),
         TidyRule.NO_EXPOSURES: (
             gettext("Running, but nobody new for 3 days"),

@@ -81,6 +81,27 @@ def test_still_asked__by_two_keys_on_the_last_whole_day__adds_up() -> None:
     assert found() == []
 
 
+@pytest.mark.parametrize("door", ["bulk", "config"])
+def test_still_asked__with_all_flags_at_once__counts_for_each_that_is_over(door: str) -> None:
+    row = running("one", flag_key="hint")
+    running("live", flag_key="banner")
+    moves.move(key=row.key, action=Action.STOP)
+    Experiment.objects.filter(key="one").update(stopped_at=timezone.now() - 10 * DAY)
+    yesterday, now = datetime.now(UTC).date() - DAY, timezone.now()
+    made = FlagAsk.objects.create(
+        flag_key="", door=door, key_prefix="pk_1", day=yesterday, day_times=99, first_at=now, last_at=now
+    )
+    assert found() == []
+
+    FlagAsk.objects.create(
+        flag_key="hint", door="flag", key_prefix="sk_1", day=yesterday, day_times=1, first_at=now, last_at=now
+    )
+
+    assert [(one.rule, one.pk, one.calls) for one in untidy.untidy()] == [(TidyRule.STILL_ASKED, row.pk, 100)]
+    made.delete()
+    assert found() == []
+
+
 def test_no_exposures__by_assignments_and_by_what_analyses_counted() -> None:
     quiet, busy, counted = running("quiet"), running("busy"), running("counted")
     old = timezone.now() - 5 * DAY
