@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from aha.models import AhaMoment
 from experiments.analyse.health.context import Context, split_of
 from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS, check_sample_ratio
-from experiments.models import Analysis, Assignment, Experiment
+from experiments.models import Analysis, Assignment, Experiment, ReviewRequest
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.standing.ending import Ending, end_note, ending
 from experiments.standing.headline import Headline, headline
@@ -211,9 +212,25 @@ def live() -> list[Progress]:
     return sorted(found, key=lambda one: one.experiment.planned_end or date.max)
 
 
-def waiting(limit: int = 6) -> list[Experiment]:
-    """What a person has to finish: drafts to start, stopped experiments to conclude, the newest first."""
-    rows = Experiment.objects.filter(status__in=[Status.DRAFT.value, Status.STOPPED.value])
+def reviews_of(user: User | AnonymousUser) -> list[Experiment]:
+    """Drafts of whose open review this person is a named reviewer, however many newer drafts there are."""
+    if user.pk is None:
+        return []
+    asked = ReviewRequest.objects.filter(state=ReviewRequest.State.OPEN, reviewers=user.pk).values("experiment")
+    rows = Experiment.objects.filter(pk__in=asked, status=Status.DRAFT.value).select_related("moment")
+    return list(rows.defer("moment__evidence").order_by("-created_at"))
+
+
+def waiting(limit: int = 6, *, drafts: bool = True, but: Sequence[Experiment] = ()) -> list[Experiment]:
+    """What a person has to finish: drafts to start, stopped experiments to conclude, the newest first.
+
+    Args:
+        limit: so many at most.
+        drafts: with drafts; without for somebody who may not start one.
+        but: without these.
+    """
+    states = [Status.STOPPED.value, *([Status.DRAFT.value] if drafts else [])]
+    rows = Experiment.objects.filter(status__in=states).exclude(pk__in=[one.pk for one in but])
     return list(rows.select_related("moment").defer("moment__evidence").order_by("-created_at")[:limit])
 
 

@@ -75,7 +75,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
         "worker_heard": heard,
         "worker_alive": is_alive(heard),
         "experiments": live,
-        "waiting": waiting(live),
+        "waiting": waiting(live, user),
         "moments": [_moment(row) for row in overview.moments(SHOWN)],
         "studies": [_study(row) for row in _shown_studies()],
         "verdicts": verdicts(),
@@ -90,9 +90,11 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
     }
 
 
-def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a person has to do: alarms first, then results to read and drafts to start."""
-    rows = [
+def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[dict[str, Any]]:
+    """What this person has to do: reviews asked of them first, alarms, then results to read and drafts to start."""
+    asked = overview.reviews_of(user)
+    rows = [_review(one) for one in asked]
+    rows += [
         {
             "name": row["experiment"].title,
             "status": row["experiment"].status,
@@ -105,7 +107,8 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in live
         if row["health"]["light"] in ("bad", "watch")
     ]
-    for one in overview.waiting():
+    may_start = user.has_perm("experiments.change_experiment")
+    for one in overview.waiting(drafts=may_start, but=asked):
         draft = one.status == Experiment.Status.DRAFT
         rows.append(
             {
@@ -119,6 +122,18 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _review(one: Experiment) -> dict[str, Any]:
+    return {
+        "name": one.title,
+        "status": one.status,
+        "state": one.get_status_display(),
+        "words": gettext("You are asked to review this plan."),
+        "light": "",
+        "url": reverse("experiments:plan", args=[one.key]),
+        "action": gettext("Review"),
+    }
 
 
 def verdicts() -> list[dict[str, Any]]:

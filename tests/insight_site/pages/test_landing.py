@@ -157,7 +157,7 @@ def test_waiting__alarms_come_before_results_and_drafts() -> None:
     silent = experiment(10, 1)
     Experiment.objects.filter(pk=silent.pk).update(started_at=timezone.now() - timedelta(days=3))
 
-    found = [(row["status"], row["light"]) for row in landing(person())["waiting"]]
+    found = [(row["status"], row["light"]) for row in landing(User.objects.create_superuser("boss"))["waiting"]]
 
     assert found[0] == ("running", "bad")
     assert {status for status, _light in found[1:]} == {"draft", "stopped"}
