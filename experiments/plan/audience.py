@@ -30,6 +30,7 @@ STEP_OF = {
     "primary_count": "outcomes",
     "display_only": "outcomes",
     "bad_metric": "outcomes",
+    "uncertified_sql": "outcomes",
     "quantile_of_moved": "outcomes",
     "rule_without_guardrail": "outcomes",
     "bad_direction": "outcomes",
