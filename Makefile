@@ -118,10 +118,10 @@ serve: setup  ## the site on localhost and its worker; both end together
 worker: setup  ## the worker alone: requested and scheduled work
 	$(PY) manage.py worker
 
-MINUTES ?= 2
+SECONDS ?= 120
 
-fuzz: setup  ## throw bytes at every parser, MINUTES=2 each, two at once; docs/fuzzing.md
-	$(PY) -m tests.fuzz --minutes $(MINUTES) --write
+fuzz: setup  ## throw bytes at every parser, SECONDS=120 each, two at once; docs/fuzzing.md
+	$(PY) -m tests.fuzz --seconds $(SECONDS) --write
 
 bench-quick: setup  ## measure small sizes beside what one would pick instead, at most eight minutes; docs/performance.md
 	$(PY) -m benchmarks.jobs --size quick --write

@@ -1,10 +1,11 @@
-"""Drive every parser with atheris: `python -m tests.fuzz --minutes 2 [--only NAME …] [--write]`.
+"""Drive every parser with atheris: `python -m tests.fuzz --seconds 120 [--only NAME …] [--seed 7] [--write]`.
 
 A process each, two at once, with limits of memory and of time for one input. What is found lies in
 `tests/fuzz/cases/NAME/` and fails `tests/fuzz/test_fuzz.py` until it is mended; it stays there afterwards.
 """
 
 import argparse
+import base64
 import os
 import re
 import subprocess
@@ -32,28 +33,35 @@ PACKAGES = [
 HEAD = """# Fuzzing
 
 What comes from outside is read by few functions. `make fuzz` throws bytes at each of them, with atheris
-(libFuzzer, guided by which lines of our code an input reaches), for as many minutes as it is told. An input
+(libFuzzer, guided by which lines of our code an input reaches), for as many seconds as it is told. An input
 is a finding when the function raises what its door doesn't catch, when what it read can't be written and read
-again as the same, when it takes more than {seconds} s, or when the process grows beyond {megabytes} MB.
-Findings are kept in `tests/fuzz/cases/`; every `make check` runs them, beside hypothesis' own inputs.
+again as the same, when it opens a file or calls somebody, when it takes more than {seconds} s, or when the process
+grows beyond {megabytes} MB. Findings are kept in `tests/fuzz/cases/`; every `make check` runs them.
+
+`make test`, and so CI, fuzzes each parser for 5 s. A finding fails it, and is printed with its seed and its bytes: put
+into `tests/fuzz/cases/PARSER/`, they are read again by `tests/fuzz/test_fuzz.py`.
+
+`parquet` is an uploaded file up to the preview of its import, `finished` and `finished_parquet` the file of an
+experiment that was run elsewhere, `catalogue` metrics as YAML, `sql_metric` a metric as SQL: what its gate lets through
+is asked of an engine.
 
 The doors as a whole are asked by schemathesis (`tests/clients/test_clients_schemathesis.py`), on SQLite and
 on PostgreSQL.
 
 At commit {commit}:
 
-| parser | inputs | minutes | edges reached | new findings | peak MB |
+| parser | inputs | seconds | edges reached | new findings | peak MB |
 |---|---|---|---|---|---|
 """
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of one parser: inputs, minutes, edges reached, new findings, megabytes."""
+    """What came of one parser: inputs, seconds, edges reached, new findings, megabytes."""
 
     name: str
     inputs: int
-    minutes: float
+    seconds: float
     reached: int
     findings: int
     megabytes: int
@@ -61,7 +69,7 @@ class Seen:
     def row(self) -> str:
         """A row of the page."""
         return (
-            f"| {self.name} | {self.inputs:,} | {self.minutes:.1f} | {self.reached:,} | {self.findings} "
+            f"| {self.name} | {self.inputs:,} | {self.seconds:.0f} | {self.reached:,} | {self.findings} "
             f"| {self.megabytes:,} |\n"
         )
 
@@ -83,7 +91,7 @@ def child(name: str, arguments: list[str]) -> None:
     words = corpus.parent / "words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
     known = [f"-dict={words}"] if target.words else []
-    atheris.Setup([sys.argv[0], f"-max_len={target.longest}", *known, *arguments], target.run)
+    atheris.Setup([sys.argv[0], f"-max_len={target.longest}", *known, *arguments], target.read)
     atheris.Fuzz()
 
 
@@ -97,7 +105,7 @@ def _escaped(word: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in word.encode())
 
 
-def fuzz(name: str, minutes: float) -> Seen:
+def fuzz(name: str, seconds: int, seed: int) -> Seen:
     """Fuzz one parser in a process of its own."""
     cases = ROOT / "tests" / "fuzz" / "cases" / name
     before = set(cases.glob("*")) if cases.exists() else set()
@@ -109,22 +117,24 @@ def fuzz(name: str, minutes: float) -> Seen:
         corpus.mkdir()
         command = [
             sys.executable, "-m", "tests.fuzz", "--child", name, "--",
-            f"-max_total_time={max(1, round(minutes * 60))}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}",
+            f"-max_total_time={seconds}", f"-seed={seed}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}",
             f"-artifact_prefix={cases}/", "-print_final_stats=1", str(corpus),
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, errors="replace")
         said = done.stderr + done.stdout
-    found = set(cases.glob("*")) - before
+    found = sorted(set(cases.glob("*")) - before)
     if done.returncode and not found:
         raise SystemExit(f"{name}: the fuzzer itself failed\n{said[-3_000:]}")
     if found:
         print(f"{name}: {_trouble(said)}", flush=True)
+    for path in found:
+        print(f"{path.relative_to(ROOT)}, in base64:\n{base64.b64encode(path.read_bytes()).decode()}", flush=True)
     if not any(cases.iterdir()):
         cases.rmdir()
     return Seen(
         name,
         _stat(said, "number_of_executed_units"),
-        (time.monotonic() - began) / 60,
+        time.monotonic() - began,
         max(map(int, re.findall(r"cov: (\d+)", said)), default=0),
         len(found),
         _stat(said, "peak_rss_mb"),
@@ -146,18 +156,19 @@ def _stat(said: str, name: str) -> int:
 def main() -> int:
     """Fuzz all or some parsers, two at once; 1 when something was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seconds", type=int, default=60, help="for each parser")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of libFuzzer; another one each time")
     parser.add_argument("--only", nargs="*")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write docs/fuzzing.md")
     parser.add_argument("--child")
     parser.add_argument("rest", nargs="*")
     chosen = parser.parse_args()
     if chosen.child:
         child(chosen.child, chosen.rest)
         return 0
-    names = chosen.only or _names()
+    print(f"fuzz: seed {chosen.seed}", flush=True)
     with ThreadPoolExecutor(2) as pool:
-        seen = list(pool.map(lambda name: fuzz(name, chosen.minutes), names))
+        seen = list(pool.map(lambda name: fuzz(name, chosen.seconds, chosen.seed), chosen.only or _names()))
     head = HEAD.format(seconds=SECONDS, megabytes=f"{MEGABYTES:,}", commit=commit())
     page = head + "".join(row.row() for row in seen)
     print(page)
