@@ -35,7 +35,8 @@ class Size:
         kills: SIGKILLs in all, at least.
         pause: seconds between two of them, on average.
         quiet: seconds of load before the first fault and after the last.
-        faults: names of `faults.FAULTS`.
+        commands: an operator's commands run meanwhile, and are killed too.
+        faults: names of `faults.FAULTS`; Prometheus watches where there are any.
         rounds: how often each of them comes.
         settle: seconds that everything may take to come to its end afterwards; a task's next try may be 5 minutes off.
         waits: False for a run that has no time for these pauses, and begins such tries at once.
@@ -46,6 +47,7 @@ class Size:
     kills: int
     pause: float
     quiet: float
+    commands: bool
     faults: tuple[str, ...]
     rounds: int
     settle: float
@@ -55,9 +57,10 @@ class Size:
 
 
 SIZES = {
-    "short": Size(24, 1.2, 6, SHORT, 1, 150, False, 300, 300),
-    "medium": Size(150, 2.0, 20, tuple(fault.name for fault in FAULTS), 1, 450, True, 2_000, 800),
-    "full": Size(520, 1.9, 60, tuple(fault.name for fault in FAULTS), 2, 450, True, 5_000, 2_000),
+    "brief": Size(18, 1.0, 6, False, (), 0, 400, False, 300, 300),
+    "short": Size(24, 1.2, 6, True, SHORT, 1, 150, False, 300, 300),
+    "medium": Size(150, 2.0, 20, True, tuple(fault.name for fault in FAULTS), 1, 450, True, 2_000, 800),
+    "full": Size(520, 1.9, 60, True, tuple(fault.name for fault in FAULTS), 2, 450, True, 5_000, 2_000),
 }
 
 
@@ -97,9 +100,10 @@ class UnderFire:
         began, senders = time.monotonic(), self.broken.senders
         senders.start()
         self._load("before")
-        self.commands.run("flush", killed=False)
         commands = threading.Thread(target=self._operate, daemon=True)
-        commands.start()
+        if self.size.commands:
+            self.commands.run("flush", killed=False)
+            commands.start()
         faults = [fault for fault in FAULTS if fault.name in self.size.faults] * self.size.rounds
         share = self.size.kills // (len(faults) + 1) + 1
         without = [SCHEDULER] if self.size.kills < 50 else []  # its jobs wait for a minute and a half
@@ -108,7 +112,8 @@ class UnderFire:
             if fault is not None:
                 self._break(fault)
         self.over.set()
-        commands.join(120)
+        if self.size.commands:
+            commands.join(120)
         self._settle()
         self._load("after")
         senders.stop(60)
@@ -264,7 +269,8 @@ def go(size: str, seed: int, database: str, say: Callable[[str], None]) -> Outco
             try:
                 site.begin()
                 _wait_until_well(fire)
-                told.begin()
+                if wanted.faults:
+                    told.begin()
                 fire.run()
             except BaseException:
                 say(_last_words(folder))

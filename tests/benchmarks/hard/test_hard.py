@@ -1,4 +1,4 @@
-"""`make hard` in its short form: two dozen kills and five faults, and every promise is kept."""
+"""`make hard` in its short forms: every promise is kept."""
 
 import shutil
 
@@ -10,12 +10,27 @@ from tests.conftest import missing
 from tests.debian import unpacked
 from tests.insight_site.operation.watched_site import PROGRAM
 
-pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.proof]
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+OF_TIME = {"badly answered at the end", "parts not well at the end"}  # on a machine with other work nobody can say
 
 
-def test_site__under_fire__keeps_every_promise() -> None:
+@pytest.fixture(autouse=True)
+def _server() -> None:
     if not PROGRAMS.exists() or shutil.which("runuser") is None:
         missing("PostgreSQL's programs")
+
+
+def test_site__killed_under_load_for_half_a_minute__loses_and_doubles_nothing() -> None:
+    outcome = go("brief", 20261127, "postgresql", print)
+
+    assert outcome.broken.keys() <= OF_TIME, outcome
+    assert outcome.figures["kills"] >= 6
+    assert outcome.figures["events acknowledged"] > 200
+    assert outcome.figures["units answered"] > 20
+
+
+@pytest.mark.proof
+def test_site__under_fire__keeps_every_promise() -> None:
     if unpacked(*PROGRAM) is None:
         missing("Debian's prometheus")
 
