@@ -6,12 +6,14 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
+from aha.models import Study
 from aha.questions.defaults import usual_days
 from aha.questions.objections import Objection
 from aha.study.gather import check_population, refuse_marks
 from aha.study.null import enough_of, too_small
 from aha.study.population import restriction_of
 from aha.study.question import MAX_BEHAVIOURS, Inputs
+from aha.study.run_time import PACE, study_size
 from events.asking import questions
 from events.catalogue.refresh import ready_catalogue
 from events.counting import queries
@@ -20,13 +22,11 @@ from events.pickers.base_rate import BaseRate, RateQuestion, base_rate, in_windo
 from events.pickers.mends import Mend, Mendable
 from events.windows import Window
 from reporting.numbers import count, day_range
+from runs.last_runs import last_spent
 from runs.refusals import Refused
+from runs.run_times import Told, tell
 from stats.results import NotComputable
 
-USUAL_TIMES = 10
-# A study of 20,000 users and 15 behaviours took 75 seconds, one of 28,000 users 132 on a busy machine.
-SECONDS, SECONDS_PER_USER = 15.0, 0.003
-MOST_UNITS = 200_000  # as many are sampled for everything that takes long (aha.study.gather)
 # Tried where too few users stay, or leave, in the window that was asked for.
 WINDOWS = tuple(Window(first, first + 6) for first in (1, 3, 4, 7, 14, 21, 28))
 SHORTER = ("window:7-13", "on_day:7", "on_day:3", "on_day:1")
@@ -42,7 +42,7 @@ class StudyPreview:
         without: users of the whole log who never did the start event; 0 where only a sample was counted.
         behaviours: how many are counted; unlisted: event names beyond the most that a study takes.
         cells: combinations of behaviour, days and number of times.
-        minutes: at least and at most.
+        takes: how long.
     """
 
     rate: BaseRate
@@ -51,7 +51,7 @@ class StudyPreview:
     behaviours: int
     unlisted: int
     cells: int
-    minutes: tuple[int, int]
+    takes: Told
 
     @property
     def eligible(self) -> int:
@@ -81,18 +81,10 @@ def preview(inputs: Inputs) -> StudyPreview:
     start = listed.find(inputs.signup_event) if listed.one_in == 1 else None
     without = 0 if start is None else listed.users - start.users
     behaviours = min(names, MAX_BEHAVIOURS)
-    cells = behaviours * len(inputs.days) * (inputs.max_times or USUAL_TIMES)
-    users = min(rate.eligible * rate.one_in, MOST_UNITS)
-    seconds = SECONDS + SECONDS_PER_USER * users * max(behaviours, 5) / 15
-    return StudyPreview(
-        rate,
-        _outside(inputs),
-        without,
-        behaviours,
-        names - behaviours,
-        cells,
-        (_minutes(seconds), _minutes(2 * seconds)),
-    )
+    outside = _outside(inputs)
+    size = study_size(rate.eligible * rate.one_in - (outside or 0), behaviours, inputs)
+    takes = tell(PACE, size, last_spent(Study))
+    return StudyPreview(rate, outside, without, behaviours, names - behaviours, size["cells"], takes)
 
 
 def rate_question(inputs: Inputs) -> RateQuestion:
@@ -216,7 +208,3 @@ def _outside(inputs: Inputs) -> int | None:
         mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
         known = asked.warehouse.arrow(asked.warehouse.named(mature))
     return sum(unit not in members for unit in known["user_id"].to_pylist())
-
-
-def _minutes(seconds: float) -> int:
-    return max(1, round(seconds / 60))

@@ -9,6 +9,7 @@ from events.catalogue import labels
 from events.metric_sentences import metric_words
 from reporting.counted import days_words
 from reporting.numbers import count
+from runs.run_times import told_words
 
 type Fact = tuple[str, str, str]
 
@@ -43,13 +44,7 @@ def facts(found: StudyPreview) -> list[Fact]:
         unlisted = text % {"n": found.unlisted}
     rows.append((_("Behaviours"), count(found.behaviours), unlisted))
     rows.append((_("Combinations"), count(found.cells), _("behaviour × days × number of times")))
-    least, most = found.minutes
-    minutes = (
-        ngettext("about %(n)s minute", "about %(n)s minutes", least) % {"n": least}
-        if least == most
-        else _("%(least)s to %(most)s minutes") % {"least": least, "most": most}
-    )
-    rows.append((_("Takes"), minutes, _("you can leave the page")))
+    rows.append((_("Takes"), *told_words(found.takes)))
     return rows
 
 

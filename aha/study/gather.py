@@ -259,11 +259,14 @@ def _curve(
     return {name: tuple(sorted(rows, key=lambda row: row.day)) for name, rows in sorted(found.items())}
 
 
-def check_population(questions: Questions, inputs: Inputs, restriction: Restriction) -> None:
+def check_population(
+    questions: Questions, inputs: Inputs, restriction: Restriction, *, below_floors: bool = False
+) -> None:
     """Two questions before a study is kept: is anybody eligible, and do enough of few users stay and leave?
 
     Raises:
-        Refused: nobody is, with the option that left them out; or the study would be below its floors.
+        Refused: nobody is, with the option that left them out; or, without `below_floors`, the study would be below its
+            floors.
     """
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
@@ -271,7 +274,7 @@ def check_population(questions: Questions, inputs: Inputs, restriction: Restrict
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
     )
-    if eligible.num_rows > SURELY_ENOUGH:
+    if below_floors or eligible.num_rows > SURELY_ENOUGH:
         return
     eligible, _names, _excluded = eligible_units(_everyone(questions, inputs), restriction)
     missing = enough(np.asarray(eligible["retained"]) > 0)

@@ -16,6 +16,7 @@ from aha.study.gather import check_population, gather, refuse_marks
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
+from aha.study.run_time import COUNTING, EVIDENCE, study_size
 from events.asking import Questions, questions
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.models import MetricVersion
@@ -26,7 +27,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Early, Progress, part, silent, unseen
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts
-from runs.spent import measured
+from runs.spent import Meter, measured
 
 GATHERED = 0.15  # share of a study that the questions take
 
@@ -39,6 +40,7 @@ def create_study(
     by: User | None = None,
     changed_from: Study | None = None,
     metric: MetricVersion | None = None,
+    below_floors: bool = False,
 ) -> Study:
     """Check what is asked, against the data too, and keep it as a study that waits.
 
@@ -49,6 +51,7 @@ def create_study(
         by: who asks.
         changed_from: the study whose question was changed into this one.
         metric: the version of the catalogue that its retention comes from; None for a definition of its own.
+        below_floors: too few users for a ranking are taken, too: units, retention and cells are all that it gives then.
 
     Raises:
         ValueError: the metric has another definition than the inputs.
@@ -61,7 +64,7 @@ def create_study(
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
-        _check_data(asked, inputs, restriction)
+        _check_data(asked, inputs, restriction, below_floors=below_floors)
     origins = {"changed_from": changed_from, "retention_metric": metric}
     study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, **origins)
     study.full_clean()
@@ -100,24 +103,28 @@ def read_report(study: Study) -> Report | Unreadable | None:
 def _compute(study: Study, progress: Progress, early: Early) -> dict[str, Any]:
     inputs = load(Inputs, study.inputs)
     with measured() as spent:
-        report = _report(study, inputs, progress, early)
-        report = replace(report, spent=spent())
+        report = _report(study, inputs, progress, early, spent)
+        size = study_size(report.population.eligible, len(report.asked.behaviours), inputs)
+        report = replace(report, spent=spent(size))
     Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
     return payload_versions.STUDY.store(report)
 
 
-def _report(study: Study, inputs: Inputs, progress: Progress, early: Early) -> Report:
+def _report(study: Study, inputs: Inputs, progress: Progress, early: Early, spent: Meter) -> Report:
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
         so_far = part(progress, 0, GATHERED)
         answers = gather(asked, inputs, restriction, seed=study.seed, progress=so_far, early=early)
+    spent.ended(COUNTING)
     known = knowledge(all_findings())
     rest = part(progress, GATHERED, 1)
-    return compute(answers, inputs, seed=study.seed, past=known, progress=rest, early=early)
+    report = compute(answers, inputs, seed=study.seed, past=known, progress=rest, early=early)
+    spent.ended(EVIDENCE)
+    return report
 
 
-def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> None:
+def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, below_floors: bool) -> None:
     asked.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     if isinstance(definition, MinEvents):
@@ -130,7 +137,7 @@ def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> N
         for one in never_done(asked, narrow):  # an unknown property or value would be a study of zeros
             raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
     refuse_marks(asked, inputs)
-    check_population(asked, inputs, restriction)
+    check_population(asked, inputs, restriction, below_floors=below_floors)
 
 
 def _aware(asked: Questions) -> Any:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from reporting.words import gettext
+from runs.run_times import told_words
 
 type Fact = tuple[str, str, str]
 
 
 def facts(found: Any) -> tuple[Fact, ...]:
     """Rows of `segments.search.outlook.foretold.Foretold`."""
-    least, most = found.minutes
     rows: list[Fact] = [
         (
             gettext("Users in groups"),
@@ -27,6 +27,5 @@ def facts(found: Any) -> tuple[Fact, ...]:
         )
     unlisted = gettext("{count} rarer events are left out").format(count=found.unlisted) if found.unlisted else ""
     rows.append((gettext("Behaviours"), str(found.behaviours), unlisted))
-    minutes = gettext("about {least} to {most} minutes").format(least=least, most=most)
-    rows.append((gettext("Takes"), minutes, gettext("you can leave the page")))
+    rows.append((gettext("Takes"), *told_words(found.takes)))
     return tuple(rows)

@@ -20,6 +20,7 @@ from segments.search.composition import compose
 from segments.search.gather import check_behaviours, read_play, refuse_marks
 from segments.search.payload_versions import FITTED, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
+from segments.search.run_time import COUNTING, GROUPS, search_size
 from stats.results import NotComputable
 
 
@@ -84,10 +85,14 @@ def _compute(run: SegmentationRun, progress: Progress, early: Early) -> dict[str
         with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
             play = read_play(asked, inputs, seed=run.seed, early=early)
             as_of = asked.basis.data_end
+        spent.ended(COUNTING)
         composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0), early=early)
         if isinstance(composed, NotComputable):
             raise Refused(reason_words(composed))
-        report = replace(composed.report, spent=spent())
+        spent.ended(GROUPS)
+        units = composed.report.units
+        size = search_size(units.eligible, units.clustered, len(play.whole.behaviours))
+        report = replace(composed.report, spent=spent(size))
     model = FITTED.store(composed.segmentation.model)
     SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
     return SEGMENTATION.store(report)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +48,47 @@ def test_measured__another_process__counts_its_processor_time_and_memory_and_end
     assert found.workers == 2
     assert spent().processor_seconds >= found.processor_seconds
     assert processes._alive == set()
+
+
+def test_measured__steps__follow_each_other_and_stay_within_the_whole() -> None:
+    with measured() as spent:
+        time.sleep(0.03)
+        spent.ended("first")
+        time.sleep(0.01)
+        spent.ended("second")
+        found = spent({"users": 7})
+
+    assert 0.03 <= found.steps["first"] <= found.seconds + 0.01
+    assert found.steps["second"] >= 0.01
+    assert sum(found.steps.values()) <= found.seconds + 0.01
+    assert found.size == {"users": 7}
+
+
+@pytest.mark.parametrize("name", ["umap_1/layouts.one-3.py313.nbi", None])
+def test_measured__an_index_of_compiled_code_that_came_meanwhile__is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    old = tmp_path / "umap_1" / "old.nbi"
+    old.parent.mkdir()
+    old.touch()
+    os.utime(old, (1, 1))
+    with measured() as spent:
+        (tmp_path / "umap.lock").touch()  # each process that fits takes it
+        if name is not None:
+            (tmp_path / name).touch()
+
+    assert spent().compiled is (name is not None)
+
+
+@pytest.mark.parametrize("folder", [None, "nowhere"])
+def test_measured__no_folder_of_compiled_code__has_compiled_nothing_to_keep(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str | None
+) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    if folder is not None:
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / folder))
+    with measured() as spent:
+        pass
+
+    assert not spent().compiled

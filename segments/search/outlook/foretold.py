@@ -3,21 +3,25 @@
 `foretell` asks the log; `foretold` is pure, from the numbers alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.asking import questions
 from events.counting import queries
 from events.metrics import Survival, outcome_window
 from reporting.words import Message, say
+from runs.last_runs import last_spent
+from runs.run_times import Told, tell
+from runs.spent import Spent
+from segments.models import SegmentationRun
 from segments.search import queries as own
 from segments.search.features import MIN_ACTIVE_DAYS
 from segments.search.gather import MAX_BEHAVIOURS, choose_behaviours, refuse_marks
 from segments.search.question import Inputs, check_inputs
+from segments.search.run_time import PACE, search_size
 from segments.search.segmentation import MIN_UNITS
 
 LEAST_BEHAVIOURS = 2
-# Searches of 5,000 and 28,000 users of 15 behaviours took 40 and 150 seconds on a busy machine; samples end the growth.
-SECONDS, SECONDS_PER_USER, MOST_UNITS = 20.0, 0.005, 100_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Foretold:
         placed: users who would form the groups.
         behaviours: features at most; near-duplicates go later.
         unlisted: event names beyond the most that a search takes.
-        minutes: at least and at most.
+        takes: how long.
         troubles: what will refuse, and warnings.
     """
 
@@ -60,7 +64,7 @@ class Foretold:
     placed: int
     behaviours: int
     unlisted: int
-    minutes: tuple[int, int]
+    takes: Told
     troubles: tuple[Trouble, ...]
 
     @property
@@ -93,11 +97,20 @@ def foretell(inputs: Inputs) -> Foretold:
         placed = int(asked.run(own.active_on(asked.log, users, asked.basis, inputs.window, least)).n.iloc[0])
         oldest = int(asked.run(everybody.aggregate(n=everybody.complete_days.max().fill_null(0))).n.iloc[0])
     unlisted = 0 if inputs.behaviours else max(0, known - MAX_BEHAVIOURS - 1)
-    return foretold(inputs, signed_up, eligible, placed, behaviours, unlisted=unlisted, oldest=oldest)
+    taken = last_spent(SegmentationRun)
+    return foretold(inputs, signed_up, eligible, placed, behaviours, unlisted=unlisted, oldest=oldest, last=taken)
 
 
 def foretold(
-    inputs: Inputs, signed_up: int, eligible: int, placed: int, behaviours: int, *, unlisted: int = 0, oldest: int = 0
+    inputs: Inputs,
+    signed_up: int,
+    eligible: int,
+    placed: int,
+    behaviours: int,
+    *,
+    unlisted: int = 0,
+    oldest: int = 0,
+    last: Sequence[Spent] = (),
 ) -> Foretold:
     """What a search would do, from numbers alone. Pure.
 
@@ -109,11 +122,11 @@ def foretold(
         behaviours: that would be counted.
         unlisted: event names beyond the most that a search takes.
         oldest: complete days that the cohort's oldest user has behind them.
+        last: what the last searches took, the latest first.
     """
-    seconds = SECONDS + SECONDS_PER_USER * min(eligible, MOST_UNITS) * max(behaviours, 5) / 15
-    minutes = max(1, round(seconds / 60)), max(1, round(2 * seconds / 60))
+    takes = tell(PACE, search_size(eligible, placed, behaviours), last)
     troubles = tuple(_troubles(inputs, signed_up, eligible, placed, behaviours, oldest))
-    return Foretold(signed_up, signed_up - eligible, eligible - placed, placed, behaviours, unlisted, minutes, troubles)
+    return Foretold(signed_up, signed_up - eligible, eligible - placed, placed, behaviours, unlisted, takes, troubles)
 
 
 def _troubles(

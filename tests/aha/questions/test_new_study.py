@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from aha.models import Study
 from aha.questions import defaults
+from aha.study.gather import MOST_UNITS
 from aha.study.question import Inputs
+from aha.study.run_time import PACE, study_size
 from reporting.document import dump, load
+from runs.spent import Spent
 from tests.aha.questions.conftest import INERT
 
 ASKED = {
@@ -235,12 +239,39 @@ def test_preview__counts_on_fingers(editor: Client) -> None:
     for part in ("<strong>25</strong>", "<strong>5</strong>", "<strong>8</strong>", "<strong>560</strong>"):
         assert part in text, part
     assert "52.0% (33.5 to 70.0)" in text
+    assert "no run has been measured on this machine yet" in text
 
 
 def test_preview__users_without_the_start_event__are_counted(editor: Client) -> None:
     text = post(editor, path="/aha/studies/preview/", signup_event="battle").content.decode()
 
     assert '<strong>14</strong> <span class="soft">they never did the start event' in text  # 1 and the even ones did
+
+
+def test_preview__after_a_study_that_was_measured__tells_its_time(editor: Client) -> None:
+    size = {"users": 25, "sample": 25, "cells": 560}  # as the preview's own
+    kept = Spent(50.0, 60.0, 500.0, 2, {"counting": 5.0, "evidence": 35.0}, size)
+    Study.objects.create(status="done", finished_at=timezone.now(), inputs={}, payload={"spent": dump(kept)})
+
+    text = post(editor, path="/aha/studies/preview/").content.decode()
+
+    assert "about 40 seconds" in text
+    assert "no run has been measured" not in text
+
+
+def test_pace__of_a_study__has_usual_seconds_of_every_step_and_size() -> None:
+    parts = study_size(1, 1, Inputs("signup", (1,), "on_day:1"))
+
+    assert PACE.slopes.keys() == PACE.usual.keys()
+    assert PACE.at.keys() == parts.keys()
+    assert {part for slopes in PACE.slopes.values() for part in slopes} <= parts.keys()
+
+
+@pytest.mark.parametrize(("users", "sample"), [(MOST_UNITS - 1, MOST_UNITS - 1), (MOST_UNITS + 1, MOST_UNITS)])
+def test_study_size__sample__ends_where_a_study_takes_a_sample(users: int, sample: int) -> None:
+    found = study_size(users, 4, Inputs("signup", (1, 3, 7), "on_day:8", max_times=5))
+
+    assert found == {"users": users, "sample": sample, "cells": 4 * 3 * 5}
 
 
 def test_preview__of_a_wrong_form__says_what_would_refuse(editor: Client) -> None:

@@ -45,7 +45,9 @@ def test_step_world__discover__the_jump_at_three_friends_in_seven_days_comes_fir
     assert full["low"] < 0.1036 < full["high"]  # the true average effect; raw is four times as large
     assert raw["low"] > 3 * full["high"]
     assert abs(best["hold_out_j"] - best["j"]) < 0.03
-    assert set(found["spent"]) == {"seconds", "processor_seconds", "peak_mb", "workers"}
+    assert set(found["spent"]) == {
+        "seconds", "processor_seconds", "peak_mb", "workers", "steps", "size", "compiled"
+    }  # fmt: skip
     one = {**found, "spent": None, "cells": found["cells"][:1], "candidates": [best]}
     assert keys_of(one) == sorted(EXPECTED_KEYS)
     marked = {row["behaviour"]: row["flags"] for row in found["candidates"]}

@@ -17,6 +17,7 @@ from aha.management.commands.discover import _print
 from aha.models import AhaMoment, Study
 from aha.moments import promote
 from aha.moments.reach import weekly_reach
+from aha.questions.preview import preview
 from aha.study import gather as gather_module
 from aha.study import studies
 from aha.study.discover import study
@@ -24,8 +25,10 @@ from aha.study.gather import gather
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs
 from aha.study.result import Report
+from aha.study.run_time import PACE, study_size
 from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
+from reporting.document import load
 from runs.models import Job
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
@@ -105,7 +108,9 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     some = {name: found[name][:1] for name in ("cells", "candidates")}
     assert set(keys_of({**found, **some})) - set(EXPECTED_KEYS) == {
         ".candidates[].later_cohort_j.not_computable",
-        *(f".spent.{name}" for name in ("seconds", "processor_seconds", "peak_mb", "workers")),
+        *(f".spent.{name}" for name in ("seconds", "processor_seconds", "peak_mb", "workers", "compiled")),
+        *(f".spent.steps{name}" for name in ("", ".counting", ".evidence")),
+        *(f".spent.size{name}" for name in ("", ".users", ".sample", ".cells")),
     }
     assert found["units"] == {"eligible": UNITS, "excluded": {"too_young": 0}}
     study = Study.objects.get()
@@ -113,6 +118,10 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     assert study.as_of is not None
     report = studies.read_report(study)
     assert isinstance(report, Report)
+    assert report.spent is not None
+    assert PACE.fits(replace(report.spent, compiled=False))
+    foretold = preview(load(Inputs, study.inputs))
+    assert report.spent.size == study_size(foretold.eligible, foretold.behaviours, load(Inputs, study.inputs))
     first = next(row for row in found["candidates"] if row["behaviour"] == "friend_add")
     gains = [row["expected_gain"]["estimate"] for row in found["candidates"]]
     assert [row.behaviour for row in report.candidates] == [row["behaviour"] for row in found["candidates"]]

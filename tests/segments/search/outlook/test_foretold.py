@@ -2,9 +2,11 @@
 
 import pytest
 
+from runs.spent import Spent
 from segments.report.foretelling import facts
 from segments.search.outlook.foretold import Foretold, foretold
 from segments.search.question import Inputs
+from segments.search.run_time import PACE, search_size
 from segments.search.segmentation import MIN_UNITS
 
 INPUTS = Inputs("signup", 0, 13, "window:21-27")
@@ -47,3 +49,27 @@ def test_foretold__refusals__name_the_field_and_what_mends_it(
     (trouble,) = found.troubles
     assert (trouble.field, trouble.value, trouble.refuses) == (field, value, True)
     assert (trouble.label is None) is (field == "signup_event")
+
+
+def test_foretold__time__comes_from_measured_searches_and_is_a_range_before() -> None:
+    size = search_size(4_000, 3_000, 15)
+    last = [Spent(75.0, 100.0, 900.0, 2, {"counting": 5.0, "groups": 35.0}, size)]
+
+    range_told = facts(foretold(INPUTS, 5_000, 4_000, 3_000, 15))[-1]
+    told = facts(foretold(INPUTS, 5_000, 4_000, 3_000, 15, last=last))[-1]
+
+    assert told == ("Takes", "about 40 seconds", "you can leave the page")
+    assert range_told[1].startswith("about ")
+    assert " to " in range_told[1]
+    assert range_told[2].startswith("no run has been measured on this machine yet")
+
+
+def test_pace__of_a_search__has_usual_seconds_of_every_step_and_size() -> None:
+    assert PACE.slopes.keys() == PACE.usual.keys()
+    assert PACE.at.keys() == search_size(1, 1, 1).keys()
+    assert {part for slopes in PACE.slopes.values() for part in slopes} <= PACE.at.keys()
+
+
+@pytest.mark.parametrize(("placed", "sample"), [(199_999, 199_999), (200_001, 200_000)])
+def test_search_size__sample__ends_where_the_models_end(placed: int, sample: int) -> None:
+    assert search_size(10**6, placed, 5) == {"users": 10**6, "sample": sample, "behaviours": 5}

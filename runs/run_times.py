@@ -1,0 +1,96 @@
+"""How long a run will take: what the last runs of its kind took on this machine, scaled to its size. Pure.
+
+A kind's `Pace` says by which powers of its size the seconds of each step grow; docs/scale.md has the figures they are
+from. Nothing else is assumed once a run was measured.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from reporting.words import gettext
+from runs.spent import Spent
+
+type Size = Mapping[str, int]
+NEAREST = 3  # measured runs that a step's time comes from
+SLACK = 2.0  # times shorter and longer that a run nobody has measured may be: another machine, other data
+LONG = 90.0  # seconds from which minutes are told
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the steps of one kind of run grow.
+
+    Attributes:
+        slopes: by step, the power of each part of the size by which its seconds grow.
+        usual: seconds of each step of a run of the size `at`, on the machine of docs/scale.md.
+    """
+
+    slopes: Mapping[str, Mapping[str, float]]
+    usual: Mapping[str, float]
+    at: Size
+
+    def factor(self, step: str, size: Size, measured: Size) -> float:
+        """How many times as long the step takes at a size as at the measured one."""
+        grown = {part: math.log(max(size[part], 1) / max(measured[part], 1)) for part in self.slopes[step]}
+        return math.exp(sum(slope * grown[part] for part, slope in self.slopes[step].items()))
+
+    def fits(self, spent: Spent) -> bool:
+        """Whether it was measured step by step, and nothing was compiled that the next run will find."""
+        parts = {part for slopes in self.slopes.values() for part in slopes}
+        return not spent.compiled and self.slopes.keys() <= spent.steps.keys() and parts <= spent.size.keys()
+
+
+@dataclass(frozen=True)
+class Told:
+    """Seconds that a run will take: at least and at most; both are one number where such runs were measured."""
+
+    least: float
+    most: float
+    measured: bool
+
+
+def tell(pace: Pace, size: Size, last: Sequence[Spent]) -> Told:
+    """How long a run of this size will take.
+
+    Args:
+        pace: of its kind.
+        size: of the run.
+        last: what the last runs of its kind took, the latest first. Those with another number of workers than the
+            latest ran on another machine and tell nothing about this one.
+    """
+    fitting = [spent for spent in last if pace.fits(spent)]
+    here = [spent for spent in fitting if spent.workers == fitting[0].workers]
+    if not here:
+        seconds = sum(taken * pace.factor(step, size, pace.at) for step, taken in pace.usual.items())
+        return Told(seconds / SLACK, seconds * SLACK, measured=False)
+    seconds = sum(_of_step(pace, step, size, here) for step in pace.slopes)
+    return Told(seconds, seconds, measured=True)
+
+
+def told_words(told: Told) -> tuple[str, str]:
+    """The time as people read it, and what else to know about it."""
+    leave = gettext("you can leave the page")
+    least, most, minutes = _rounded(told.least), _rounded(told.most), told.most >= LONG
+    if told.measured:
+        text = gettext("about {count} minutes") if minutes else gettext("about {count} seconds")
+        return text.format(count=round(told.most / 60) if minutes else most), leave
+    if minutes:
+        text = gettext("about {least} to {most} minutes")
+        text = text.format(least=max(round(told.least / 60), 1), most=round(told.most / 60))
+    else:
+        text = gettext("about {least} to {most} seconds").format(least=least, most=most)
+    return text, gettext("no run has been measured on this machine yet; you can leave the page")
+
+
+def _of_step(pace: Pace, step: str, size: Size, last: Sequence[Spent]) -> float:
+    """The median of the runs whose seconds need the least scaling; of equal ones the latest."""
+    factors = [(pace.factor(step, size, spent.size), spent.steps[step]) for spent in last]
+    nearest = sorted(factors, key=lambda one: abs(math.log(one[0])))[:NEAREST]
+    return median(factor * seconds for factor, seconds in nearest)
+
+
+def _rounded(seconds: float) -> int:
+    """Seconds, by fives from ten on."""
+    return round(seconds / 5) * 5 if seconds >= 10 else max(round(seconds), 2)

@@ -1,0 +1,22 @@
+"""What the time of a search for groups grows with, and how fast: docs/scale.md has the figures."""
+
+from runs.run_times import Pace
+from segments.search.segmentation import Options
+
+COUNTING, GROUPS = "counting", "groups"
+PACE = Pace(
+    slopes={COUNTING: {"users": 0.6, "behaviours": 0.2}, GROUPS: {"sample": 0.25, "behaviours": 0.2}},
+    usual={COUNTING: 1.0, GROUPS: 15.0},
+    at={"users": 3_000, "sample": 1_400, "behaviours": 14},
+)
+
+
+def search_size(users: int, placed: int, behaviours: int) -> dict[str, int]:
+    """What the steps' seconds grow with.
+
+    Args:
+        users: whose days of play and of retention are over.
+        placed: those of them with enough active days.
+        behaviours: that are counted.
+    """
+    return {"users": users, "sample": min(placed, Options().model_rows), "behaviours": behaviours}
