@@ -34,7 +34,7 @@ class InsightSiteConfig(AppConfig):
     name = "insight_site"
     verbose_name = _("Access")
     tasks = (
-        Task("insight_site.tasks.draw_pictures"),
+        Task("insight_site.tasks.draw_pictures", QUICK, late=True),  # no run waits for it, nor any notice
         Task("insight_site.tasks.forget_pictures", QUICK),
         Task("insight_site.tasks.close_lost_runs", QUICK),
         Task("insight_site.tasks.forget_old_calls", QUICK),

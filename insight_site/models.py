@@ -69,7 +69,7 @@ class ApiKey(models.Model):
 
 
 class Picture(models.Model):
-    """One chart of a finished run in one language, rendered once and kept with the run."""
+    """One chart of a finished run in one language, planned, rendered once, and kept with the run."""
 
     run_label = models.CharField(max_length=60)  # "segments.SegmentationRun"
     run_pk = models.PositiveBigIntegerField()
@@ -78,7 +78,7 @@ class Picture(models.Model):
     label = models.TextField()
     spec = models.JSONField()
     marks = models.PositiveIntegerField()
-    content = models.BinaryField()  # SVG text, or PNG where there are many marks
+    content = models.BinaryField()  # SVG text, or PNG where there are many marks; empty: not rendered yet
 
     class Meta:
         constraints = [

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from django.utils.safestring import mark_safe
@@ -25,6 +26,8 @@ from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
 from runs.kinds import find_kind
+from runs.models import Run
+from runs.queue.pulse import is_alive, last_heard
 from runs.web import is_htmx
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
@@ -92,17 +95,25 @@ def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
 @login_required
 @require_safe
 def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str, kind: str) -> HttpResponse:
-    """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away."""
+    """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away.
+
+    `figure` is its place on a page, which asks for itself until a worker has drawn the chart; where no worker is, it is
+    drawn here.
+    """
     run_kind = find_kind(label)
     if run_kind is None or language not in dict(settings.LANGUAGES):
         raise Http404
     run = get_object_or_404(run_kind.run_class, pk=pk)
+    if kind == "figure" and is_alive(last_heard()):
+        return _figure(request, run, language, slug)
     row = stored_pictures.picture(run, language, slug)
     if row is None:
         raise Http404
     stored = bytes(row.content)
     is_svg = stored.startswith(b"<svg")
     match kind:
+        case "figure":
+            return _figure(request, run, language, slug)
         case "image":
             return HttpResponse(stored, content_type="image/svg+xml" if is_svg else "image/png")
         case "svg":
@@ -117,6 +128,11 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
         case "csv":
             return HttpResponse(_rows(row), content_type="text/csv; charset=utf-8")
     raise Http404
+
+
+def _figure(request: HttpRequest, run: Run, language: str, slug: str) -> HttpResponse:
+    with translation.override(language):
+        return render(request, "components/figure.html", {"run": run, "slug": slug})
 
 
 def _dark(row: Picture) -> bytes:

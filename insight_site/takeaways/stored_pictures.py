@@ -1,32 +1,61 @@
 """Pictures of finished runs: which charts a run has, and the stored rendering of each in each language."""
 
-from typing import Any
+from datetime import timedelta
 
 from django.conf import settings
-from django.utils import translation
+from django.db.models import QuerySet
+from django.utils import timezone, translation
 
 from events.catalogue import labels
 from insight_site.models import Picture
 from insight_site.takeaways import rendering
 from reporting.charts import Drawing
 from runs.kinds import find_kind, kind_of
-from runs.models import Run
+from runs.models import Job, Run
+from runs.perform import PICTURES
+from runs.queue.pulse import is_alive, last_heard
+from runs.queue.put import put
 
 MANY_MARKS = 500  # beyond this an SVG is megabytes (STACK: a scatter of 5,000 points 1.5 MB), and PNG is small
+KEY = ("run_label", "run_pk", "language", "slug")
+GIVEN_UP = timedelta(hours=1)  # so long no page asks again for what a worker could not draw
 
 
-def draw_run(label: str, pk: int) -> int:
-    """Render and store every chart of a done run in every language; returns how many."""
+def draw_run(label: str, pk: int, *, first: int | None = None) -> int:
+    """Render and store the charts of a done run in every language, those that stand first on its page first.
+
+    All are planned before one is rendered, so that pages know their titles and sizes. Nothing is rendered inside a
+    transaction, and each picture is stored by one statement: whoever renders holds up nobody who writes.
+
+    Args:
+        label: of the run's model.
+        pk: of the run.
+        first: so many charts alone, as they stand on the page; the others are planned.
+
+    Returns:
+        How many were rendered; what was stored already isn't rendered again.
+    """
     kind = find_kind(label)
     run = None if kind is None else kind.run_class._default_manager.filter(pk=pk, status=Run.Status.DONE).first()
     if run is None:
         return 0
-    count = 0
-    for language, _name in settings.LANGUAGES:
-        for drawing in drawings(run, language):
-            _store(run, language, drawing)
-            count += 1
-    return count
+    planned = [_plan_all(run, language) for language, _name in settings.LANGUAGES]
+    waiting = [row for rows in zip(*planned, strict=False) for row in rows][: first and first * len(planned)]
+    waiting = [row for row in waiting if not row.content]
+    for row in waiting:
+        _render(row)
+    return len(waiting)
+
+
+def ask_for(run: Run) -> bool:
+    """Let a worker draw what a page misses, once; False when it tried and could not."""
+    label = run._meta.label
+    jobs = Job.objects.filter(task=PICTURES, arguments=[label, run.pk])
+    if jobs.filter(state=Job.State.FAILED, ended_at__gt=timezone.now() - GIVEN_UP).exists():
+        return False
+    if is_alive(last_heard()) and not jobs.filter(state__in=(Job.State.WAITING, Job.State.RUNNING)).exists():
+        put(PICTURES, label, run.pk)
+    return True
 
 
 def drawings(run: Run, language: str, slug: str = "") -> tuple[Drawing, ...]:
@@ -40,24 +69,53 @@ def forget_pictures() -> int:
     return Picture.objects.all().delete()[0]
 
 
-def picture(run: Run, language: str, slug: str) -> Picture | None:
-    """One stored picture, rendered now if the worker hasn't come to it; None when the run has no such chart."""
-    key: dict[str, Any] = {"run_label": run._meta.label, "run_pk": run.pk, "language": language, "slug": slug}
-    stored = Picture.objects.filter(**key).first()
-    if stored is not None or run.status != Run.Status.DONE:
-        return stored
+def planned_picture(run: Run, language: str, slug: str) -> Picture | None:
+    """One picture as far as it is: `content` is empty while it isn't rendered. None when the run has no such chart."""
+    row = _stored(run, language).filter(slug=slug).first()
+    if row is not None or run.status != Run.Status.DONE:
+        return row
     found = drawings(run, language, slug)
-    return _store(run, language, found[0]) if found else None
+    return _plan(run, language, found[0]) if found else None
 
 
-def _store(run: Run, language: str, drawing: Drawing) -> Picture:
-    many = drawing.marks > MANY_MARKS
-    content = rendering.png(drawing.spec) if many else rendering.svg(drawing.spec, drawing.slug).encode()
-    row, _ = Picture.objects.update_or_create(
+def picture(run: Run, language: str, slug: str) -> Picture | None:
+    """One picture, rendered now if no worker has come to it; None when the run has no such chart."""
+    row = planned_picture(run, language, slug)
+    if row is not None and not row.content:
+        _render(row)
+    return row
+
+
+def _stored(run: Run, language: str) -> QuerySet[Picture]:
+    return Picture.objects.filter(run_label=run._meta.label, run_pk=run.pk, language=language)
+
+
+def _plan(run: Run, language: str, drawing: Drawing) -> Picture:
+    return Picture(
         run_label=run._meta.label,
         run_pk=run.pk,
         language=language,
         slug=drawing.slug,
-        defaults={"label": drawing.label, "spec": drawing.spec, "marks": drawing.marks, "content": content},
+        label=drawing.label,
+        spec=drawing.spec,
+        marks=drawing.marks,
+        content=b"",
     )
-    return row
+
+
+def _plan_all(run: Run, language: str) -> list[Picture]:
+    """Every chart of a run in one language, in the order of its page, stored without its content."""
+    plans = [_plan(run, language, drawing) for drawing in drawings(run, language)]
+    Picture.objects.bulk_create(plans, ignore_conflicts=True)
+    stored = {row.slug: row for row in _stored(run, language)}
+    return [stored[plan.slug] for plan in plans if plan.slug in stored]  # unless they were forgotten meanwhile
+
+
+def _render(row: Picture) -> None:
+    many = row.marks > MANY_MARKS
+    with rendering.one_at_a_time:  # until it is stored: see there
+        row.content = rendering.png(row.spec) if many else rendering.svg(row.spec, row.slug).encode()
+        if row.pk:
+            Picture.objects.filter(pk=row.pk).update(content=row.content)
+        else:
+            Picture.objects.bulk_create([row], update_conflicts=True, unique_fields=KEY, update_fields=["content"])

@@ -13,9 +13,9 @@ from django.template import Context
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
-from insight_site.models import Picture
 from insight_site.pages.preferences import theme_of
 from insight_site.takeaways import rendering, stored_pictures
+from reporting.chart_size import expected_size
 from reporting.charts import Drawing
 from runs.models import Run
 
@@ -26,28 +26,31 @@ DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old pict
 
 @register.inclusion_tag("components/picture.html", takes_context=True)
 def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
-    """The picture inline when it is stored as SVG, else by its own address, which renders it when it must.
+    """The picture inline when it is stored as SVG, else by its own address; one that isn't drawn yet keeps its place.
 
-    In a file that stands alone it is inline in any case, as SVG or as a data: address.
+    In a file that stands alone it is inline in any case, as SVG or as a data: address, and drawn now where it isn't.
     """
     language = get_language() or "en"
-    row = Picture.objects.filter(run_label=run._meta.label, run_pk=run.pk, language=language, slug=slug).first()
     standalone = bool(context.get("standalone"))
-    if row is None and standalone:
-        row = stored_pictures.picture(run, language, slug)
-    inline = row is not None and bytes(row.content[:4]) == b"<svg"
+    row = (stored_pictures.picture if standalone else stored_pictures.planned_picture)(run, language, slug)
+    if row is None:
+        return {"label": ""}
+    content = bytes(row.content)
+    inline = content.startswith(b"<svg")
     return {
         "standalone": standalone,
-        "size": size_of(bytes(row.content)) if row else None,
+        "size": size_of(content) if content else _size(*expected_size(row.spec)),
         "theme": theme_of(context["request"]) if "request" in context else "",
-        "data": base64.b64encode(bytes(row.content)).decode() if row and standalone and not inline else "",
+        "data": base64.b64encode(content).decode() if standalone and not inline else "",
         "run": run,
         "run_label": run._meta.label,
         "slug": slug,
         "language": language,
-        "label": row.label if row else slug,
+        "label": row.label,
+        "waits": not content,
+        "comes": bool(content) or stored_pictures.ask_for(run),
         # vl-convert escapes what comes from the data; the markup itself is ours.
-        "svg": mark_safe(bytes(row.content).decode()) if row and inline else None,  # noqa: S308
+        "svg": mark_safe(content.decode()) if inline else None,  # noqa: S308
     }
 
 
@@ -58,6 +61,10 @@ def size_of(content: bytes) -> dict[str, int]:
     else:
         found = SIDES.search(content[:400])
         width, height = (round(float(side)) for side in found.groups()) if found else (700, 400)
+    return _size(width, height)
+
+
+def _size(width: int, height: int) -> dict[str, int]:
     return {"width": width, "height": height, "fit": min(9, max(3, round(width / 100)))}
 
 

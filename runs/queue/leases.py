@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 
 from runs.models import Job, Schedule
 from runs.queue import lost
 from runs.queue.outcome_counts import JOBS, count
-from runs.queue.registry import UnknownTaskError, find_task
+from runs.queue.registry import UnknownTaskError, all_tasks, find_task
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
@@ -37,7 +37,9 @@ def take(queue: str, owner: str) -> Job | None:
     """The first job of a queue that may begin, now this owner's; None when there is none."""
     now = timezone.now()
     due = Q(due_at=None) | Q(due_at__lte=now)
-    waiting = Job.objects.filter(due, queue=queue, state=Job.State.WAITING).order_by("pk")
+    late = [task.name for task in all_tasks() if task.late]
+    order = Case(When(task__in=late, then=1), default=0)
+    waiting = Job.objects.filter(due, queue=queue, state=Job.State.WAITING).order_by(order, "pk")
     for pk in waiting.values_list("pk", flat=True)[:AT_ONCE]:
         mine = Job.objects.filter(pk=pk, state=Job.State.WAITING).update(
             state=Job.State.RUNNING, owner=owner, owned_until=now + LEASE, started_at=now, attempts=F("attempts") + 1

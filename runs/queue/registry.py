@@ -27,12 +27,14 @@ class Task:
             LONG for what may take minutes.
         seconds: after which its process is killed.
         tries: how often it is begun at most, when it fails or its process ends in the middle.
+        late: begun when nothing else of its queue waits.
     """
 
     name: str
     queue: str = LONG
     seconds: int = 3600
     tries: int = 3
+    late: bool = False
 
 
 def all_tasks() -> Iterator[Task]:

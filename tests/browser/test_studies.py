@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from insight_site.takeaways import stored_pictures
 from reporting.document import dump
+from runs.queue import pulse
 from tests.aha.make_report import INPUTS, result
 from tests.marks import first_in_ci
 
@@ -102,3 +104,28 @@ def test_new_study__bad_days__keeps_what_was_written(open_page: Callable[..., An
     page.locator(".errorlist").first.wait_for()
     assert "day 14" in page.locator("main").inner_text()
     assert page.input_value("#id_days") == "20"
+
+
+def test_study__opened_before_its_charts_are_drawn__they_come_by_themselves_in_their_places(
+    open_page: Callable[..., Any], analyst: User
+) -> None:
+    cache.clear()
+    row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), **result())
+    page = open_page("en", analyst)
+    pulse.sign("a", timezone.now())  # a worker that is busy: no request may draw
+
+    page.goto(f"/aha/studies/{row.pk}/")
+    undrawn = page.locator("svg.undrawn")
+    number, places = undrawn.count(), [undrawn.nth(at).bounding_box() for at in range(undrawn.count())]
+    assert number > 1
+    assert page.locator("figure.picture [role=img]").first.get_attribute("aria-label").endswith("is being drawn.")
+    assert page.locator("figure.picture .skeleton, figure.picture img").count() == 0
+
+    stored_pictures.draw_run("aha.Study", row.pk)
+    page.locator("svg.undrawn").first.wait_for(state="detached")
+    page.wait_for_function("document.querySelectorAll('svg.undrawn').length === 0")
+
+    drawn = page.locator("figure.picture svg")
+    boxes = [drawn.nth(at).bounding_box() for at in range(drawn.count())]
+    assert [box["height"] for box in boxes] == pytest.approx([box["height"] for box in places], rel=0.12)
+    assert page.locator("figure.picture .skeleton").count() == 0

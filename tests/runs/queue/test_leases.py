@@ -14,7 +14,7 @@ from runs.queue.registry import LONG, QUICK, Task, UnknownTaskError, all_tasks, 
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db
-PICTURES, FLUSH = "insight_site.tasks.draw_pictures", "events.tasks.flush_events"
+SAMPLE, FLUSH = "insight_site.tasks.write_sample", "events.tasks.flush_events"
 RUN = "segments.tasks.run_segmentation"
 
 
@@ -44,7 +44,7 @@ def test_perform__a_row_that_somebody_wrote_with_another_function__runs_nothing(
 
 
 def test_take__two_processes__one_of_them_gets_it() -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
 
     first, second = leases.take(LONG, "a"), leases.take(LONG, "b")
 
@@ -53,14 +53,23 @@ def test_take__two_processes__one_of_them_gets_it() -> None:
     assert second is None
 
 
+def test_take__a_late_task_that_waits_longer__comes_after_the_others() -> None:
+    put("insight_site.tasks.draw_pictures", "aha.Study", 1)
+    put("insight_site.tasks.look_at_parts")
+
+    taken = [leases.take(QUICK, "a"), leases.take(QUICK, "a")]
+
+    assert [job.task.rpartition(".")[2] for job in taken if job] == ["look_at_parts", "draw_pictures"]
+
+
 def test_take__another_queue__has_nothing() -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
 
     assert leases.take(QUICK, "a") is None
 
 
 def test_finish__by_one_who_has_lost_it__changes_nothing() -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     job = leases.take(LONG, "a")
     assert job is not None
     leases.free("a")
@@ -74,7 +83,7 @@ def test_finish__by_one_who_has_lost_it__changes_nothing() -> None:
 
 
 def test_fail__three_times__is_given_up_with_pauses_between() -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     seen = []
     for _ in range(3):
         Job.objects.update(due_at=None)
@@ -221,7 +230,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, *times: float) -> Iterator[int]:
 def test_free_silent__while_somebody_watches_long_enough__frees_it_whatever_the_clocks_say(
     ends: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     leases.take(LONG, "another machine")
     Job.objects.update(owned_until=timezone.now() + ends)
 
@@ -233,7 +242,7 @@ def test_free_silent__while_somebody_watches_long_enough__frees_it_whatever_the_
 def test_free_silent__prolonged_by_a_machine_whose_clock_is_wrong__stays(
     ends: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     leases.take(LONG, "another machine")
     for number, freed in enumerate(watched(monkeypatch, *range(100, 400, 20))):
         Job.objects.update(owned_until=timezone.now() + ends + timedelta(seconds=number))
@@ -243,7 +252,7 @@ def test_free_silent__prolonged_by_a_machine_whose_clock_is_wrong__stays(
 
 
 def test_free_silent__after_a_time_without_a_look__watches_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     leases.take(LONG, "a")
 
     assert list(watched(monkeypatch, 100, 120, 300, 320, 340, 360, 380, 391)) == [0, 0, 0, 0, 0, 0, 0, 1]
@@ -252,15 +261,15 @@ def test_free_silent__after_a_time_without_a_look__watches_anew(monkeypatch: pyt
 def test_forget_old__beyond_two_days_and_a_month__go() -> None:
     now = timezone.now()
     for state, days in (("done", 1.9), ("done", 2.1), ("failed", 29), ("failed", 31), ("waiting", 99)):
-        Job.objects.create(task=PICTURES, queue=LONG, state=state, ended_at=now - timedelta(days=days))
+        Job.objects.create(task=SAMPLE, queue=LONG, state=state, ended_at=now - timedelta(days=days))
 
     assert leases.forget_old() == 2
     assert sorted(Job.objects.values_list("state", flat=True)) == ["done", "failed", "waiting"]
 
 
 def test_run_again__a_failed_one__waits_with_all_its_tries() -> None:
-    job = Job.objects.create(task=PICTURES, queue=LONG, state="failed", attempts=3, ended_at=timezone.now())
-    done = Job.objects.create(task=PICTURES, queue=LONG, state="done", attempts=1)
+    job = Job.objects.create(task=SAMPLE, queue=LONG, state="failed", attempts=3, ended_at=timezone.now())
+    done = Job.objects.create(task=SAMPLE, queue=LONG, state="done", attempts=1)
 
     assert leases.run_again([job, done]) == 1
     job.refresh_from_db()

@@ -23,7 +23,7 @@ def keeper_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> slot._Keeper:
 
 
 def test_look__with_a_connection_that_broke__says_so_over_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    put("insight_site.tasks.draw_pictures", "aha.Study", 1)
+    put("insight_site.tasks.write_sample", "aha.Study", 1)
     job = leases.take(LONG, "a")
     assert job is not None
     keeper = keeper_of(job, monkeypatch)

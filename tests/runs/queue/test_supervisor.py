@@ -12,13 +12,13 @@ from runs.queue.registry import LONG
 from runs.queue.supervisor import Supervisor, forked
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PICTURES = "insight_site.tasks.draw_pictures"
+SAMPLE = "insight_site.tasks.write_sample"
 
 
 def test_process_ended__in_a_moment_without_database__its_job_is_freed_at_the_next_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    put(PICTURES, "aha.Study", 1)
+    put(SAMPLE, "aha.Study", 1)
     leases.take(LONG, "a")
     ended = forked.Process(target=int)
     ended.start()
