@@ -22,12 +22,16 @@ from experiments.report.estimates import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
 from insight_site.takeaways.file_report import file_report
+from insight_site.takeaways.stored_pictures import draw_run
 from reporting.counted import days_words, times_words
 from reporting.numbers import between, effect_text
+from runs.models import Run
 from runs.payloads import Unreadable
+from segments.models import SegmentationRun
 from stats.results import computable
 
 Row = tuple[str, str, str, str]
+FIRST_CHARTS = 4  # of a page: what is seen before scrolling
 LANGUAGES = {"en": "report.html", "ko": "report.ko.html"}
 
 
@@ -125,6 +129,15 @@ class Findings:
         for language, name in LANGUAGES.items():
             with translation.override(language):
                 (folder / name).write_text(file_report(self.report), encoding="utf-8")
+
+    def draw_pictures(self) -> None:
+        """The charts that stand first on each page of `pages`, in every language; a worker draws the rest."""
+        made = self.made
+        groups = SegmentationRun.objects.filter(status=Run.Status.DONE).first()
+        second = made.second.analyses.filter(status=Run.Status.DONE).first()
+        for run in (made.study, made.analysis, groups, second):
+            if run is not None:
+                draw_run(run._meta.label, run.pk, first=FIRST_CHARTS)
 
     def _moment_row(self) -> Row:
         true, found = self.facts["moment"], self.moment

@@ -52,6 +52,7 @@ class Command(BaseCommand):
             made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
             found = Findings(made)
             found.write_files()
+            found.draw_pictures()
         except Refused as error:  # a step could not go on
             fail(str(error))
         if options["json"]:
