@@ -61,9 +61,7 @@ def skill(report: Report) -> str:
     )
     auc = model.trees.auc
     if not model.trees.beats_base_rate and model.logistic.beats_base_rate:
-        why = gettext(
-            "Only the logistic model beats the base rate; ranks come from the trees, so there are none."
-        )
+        why = gettext("Only the logistic model beats the base rate; ranks come from the trees, so there are none.")
         text = f"{text} {why}"
     return text.format(
         trees=percent(auc.estimate),

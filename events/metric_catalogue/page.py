@@ -136,7 +136,7 @@ def preview_parts(found: MetricPreview) -> dict[str, Any]:
         one, low, high = (
             value_words(number, is_share=found.is_share, unit="") for number in (value.estimate, value.low, value.high)
         )
-        said = _("{value} ({limits}, 95% interval)").format(value=one, limits=between(low, high))
+        said = _("{value} (95%: {limits})").format(value=one, limits=between(low, high))
         lines.append((_("Share") if found.is_share else _("Average"), said))
     lines.append((_("Users"), count(found.users)))
     if found.rows is not None:

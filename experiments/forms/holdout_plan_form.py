@@ -29,7 +29,7 @@ class HoldoutPlanForm(forms.Form):
     signup_event = EventField(
         label=_("Signup event"), required=False, help_text=_("Only where those count who signed up since then.")
     )
-    outcome = MetricField(label=_("Outcome"))
+    outcome = MetricField(label=_("Outcome"), max_length=400)  # part of a unique index, which PostgreSQL keeps short
     day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices)
     method = forms.ChoiceField(
         label=_("When it is read"),
