@@ -1,7 +1,7 @@
 """Sizes from what is known: inflow and base rate of a world counted on fingers, drafts from moments, clones."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> N
     days = days_needed(needed.total, 10, coverage=0.5, window_end=4)
     assert (found.per_variant, found.planned_units, found.days) == (needed.units, needed.total, days)
     assert found.result_on == timezone.localdate() + timedelta(days=days)
+    assert isinstance(found.result_on, date)
     assert found.planned_end == found.result_on - timedelta(days=5)  # the outcome's days come after enrolment
     assert (found.coverage, found.take_up, found.smallest_effect) == (0.5, 0.5, 0.2)
 
