@@ -27,6 +27,7 @@ from runs.refusals import Refused
 from runs.run_times import Told, tell
 from stats.results import NotComputable
 
+USUAL_TIMES = 10
 # Tried where too few users stay, or leave, in the window that was asked for.
 WINDOWS = tuple(Window(first, first + 6) for first in (1, 3, 4, 7, 14, 21, 28))
 SHORTER = ("window:7-13", "on_day:7", "on_day:3", "on_day:1")
@@ -82,9 +83,10 @@ def preview(inputs: Inputs) -> StudyPreview:
     without = 0 if start is None else listed.users - start.users
     behaviours = min(names, MAX_BEHAVIOURS)
     outside = _outside(inputs)
-    size = study_size(rate.eligible * rate.one_in - (outside or 0), behaviours, inputs)
+    cells = behaviours * len(inputs.days) * (inputs.max_times or USUAL_TIMES)
+    size = study_size(rate.eligible * rate.one_in - (outside or 0), behaviours)
     takes = tell(PACE, size, last_spent(Study))
-    return StudyPreview(rate, outside, without, behaviours, names - behaviours, size["cells"], takes)
+    return StudyPreview(rate, outside, without, behaviours, names - behaviours, cells, takes)
 
 
 def rate_question(inputs: Inputs) -> RateQuestion:

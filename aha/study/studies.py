@@ -104,7 +104,7 @@ def _compute(study: Study, progress: Progress, early: Early) -> dict[str, Any]:
     inputs = load(Inputs, study.inputs)
     with measured() as spent:
         report = _report(study, inputs, progress, early, spent)
-        size = study_size(report.population.eligible, len(report.asked.behaviours), inputs)
+        size = study_size(report.population.eligible, len(report.asked.behaviours))
         report = replace(report, spent=spent(size))
     Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
     return payload_versions.STUDY.store(report)

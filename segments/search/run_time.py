@@ -5,9 +5,9 @@ from segments.search.segmentation import Options
 
 COUNTING, GROUPS = "counting", "groups"
 PACE = Pace(
-    slopes={COUNTING: {"users": 0.6, "behaviours": 0.2}, GROUPS: {"sample": 0.25, "behaviours": 0.2}},
-    usual={COUNTING: 1.0, GROUPS: 15.0},
-    at={"users": 3_000, "sample": 1_400, "behaviours": 14},
+    slopes={COUNTING: {"users": 0.5, "behaviours": 0.5}, GROUPS: {"sample": 0.5, "behaviours": 0.2}},
+    usual={COUNTING: 4.0, GROUPS: 80.0},
+    at={"users": 100_000, "sample": 46_000, "behaviours": 15},
 )
 
 

@@ -169,7 +169,7 @@ def test_study__done__first_the_claim_then_numbers_and_pictures(viewer: Client, 
     assert text.count(said) == 1
     assert text.index("<strong>58%</strong>") < text.index("21%")
     assert "1,050" in method
-    assert f"/pictures/aha.Study/{row.pk}/{language}/curve.image" in text
+    assert f"/pictures/aha.Study/{row.pk}/{language}/curve.figure" in text
     assert ("40.0% (37.0 to 43.1)" if language == "en" else "40.0% (37.0~43.1)") in text
     assert "negative control" in method or "음성 대조" in method
     assert f"/aha/studies/{row.pk}/candidates/1/" in text
@@ -182,7 +182,7 @@ def test_study__nothing_found__says_why(viewer: Client) -> None:
     text = page(viewer, f"/aha/studies/{row.pk}/")
 
     assert "A study needs at least 200 eligible units" in text
-    assert "ranking.image" not in text
+    assert "ranking.figure" not in text
 
 
 def test_study__behaviours_came_later__a_button_asks_the_users_since(editor: Client) -> None:
@@ -250,7 +250,7 @@ def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -
 
     assert said in text
     for slug in ("stack", "heat", "pareto", "dose", "ladder", "weeks", "segments"):
-        assert f"c1-{slug}.image" in text
+        assert f"c1-{slug}.figure" in text
     assert 'id="venn"' in text
 
 

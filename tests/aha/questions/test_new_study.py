@@ -249,7 +249,7 @@ def test_preview__users_without_the_start_event__are_counted(editor: Client) -> 
 
 
 def test_preview__after_a_study_that_was_measured__tells_its_time(editor: Client) -> None:
-    size = {"users": 25, "sample": 25, "cells": 560}  # as the preview's own
+    size = {"users": 25, "sample": 25, "behaviours": 8}  # as the preview's own
     kept = Spent(50.0, 60.0, 500.0, 2, {"counting": 5.0, "evidence": 35.0}, size)
     Study.objects.create(status="done", finished_at=timezone.now(), inputs={}, payload={"spent": dump(kept)})
 
@@ -260,7 +260,7 @@ def test_preview__after_a_study_that_was_measured__tells_its_time(editor: Client
 
 
 def test_pace__of_a_study__has_usual_seconds_of_every_step_and_size() -> None:
-    parts = study_size(1, 1, Inputs("signup", (1,), "on_day:1"))
+    parts = study_size(1, 1)
 
     assert PACE.slopes.keys() == PACE.usual.keys()
     assert PACE.at.keys() == parts.keys()
@@ -269,9 +269,7 @@ def test_pace__of_a_study__has_usual_seconds_of_every_step_and_size() -> None:
 
 @pytest.mark.parametrize(("users", "sample"), [(MOST_UNITS - 1, MOST_UNITS - 1), (MOST_UNITS + 1, MOST_UNITS)])
 def test_study_size__sample__ends_where_a_study_takes_a_sample(users: int, sample: int) -> None:
-    found = study_size(users, 4, Inputs("signup", (1, 3, 7), "on_day:8", max_times=5))
-
-    assert found == {"users": users, "sample": sample, "cells": 4 * 3 * 5}
+    assert study_size(users, 4) == {"users": users, "sample": sample, "behaviours": 4}
 
 
 def test_preview__of_a_wrong_form__says_what_would_refuse(editor: Client) -> None:

@@ -110,7 +110,7 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
         ".candidates[].later_cohort_j.not_computable",
         *(f".spent.{name}" for name in ("seconds", "processor_seconds", "peak_mb", "workers", "compiled")),
         *(f".spent.steps{name}" for name in ("", ".counting", ".evidence")),
-        *(f".spent.size{name}" for name in ("", ".users", ".sample", ".cells")),
+        *(f".spent.size{name}" for name in ("", ".users", ".sample", ".behaviours")),
     }
     assert found["units"] == {"eligible": UNITS, "excluded": {"too_young": 0}}
     study = Study.objects.get()
@@ -121,7 +121,7 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     assert report.spent is not None
     assert PACE.fits(replace(report.spent, compiled=False))
     foretold = preview(load(Inputs, study.inputs))
-    assert report.spent.size == study_size(foretold.eligible, foretold.behaviours, load(Inputs, study.inputs))
+    assert report.spent.size == study_size(foretold.eligible, foretold.behaviours)
     first = next(row for row in found["candidates"] if row["behaviour"] == "friend_add")
     gains = [row["expected_gain"]["estimate"] for row in found["candidates"]]
     assert [row.behaviour for row in report.candidates] == [row["behaviour"] for row in found["candidates"]]

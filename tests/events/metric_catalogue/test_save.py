@@ -107,7 +107,7 @@ def test_deprecated__is_not_certified_but_taken_up_again_first() -> None:
         (Facts("sum:buy:price:0-6", direction="up"), "direction"),
         (Facts("sum:buy:price:0-6", margin=0.0), "margin"),
         (Facts("sum:buy:price:0-6", margin=float("nan")), "margin"),
-        (Facts(f"count:{'b' * 400}:0-6"), "definition"),
+        (Facts(f"count:{'b' * 4_200}:0-6"), "definition"),
     ],
 )
 def test_checked__what_no_experiment_could_judge__is_refused_at_its_field(facts: Facts, at: str) -> None:

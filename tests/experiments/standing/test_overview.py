@@ -39,12 +39,12 @@ def codes(row: Experiment) -> list[str]:
 
 def test_standing__half_exposed__counts_the_exposed_towards_the_plan() -> None:
     row = running("exp", planned_units=400)
-    assign(row, 50, 50)
+    assign(row, 60, 60)
     Assignment.objects.filter(unit__endswith="-1").update(exposed_at=None)
 
     at = overview.standing(row)
 
-    assert (at.assigned, at.exposed, at.planned, at.percent) == (100, 98, 400, 24)
+    assert (at.assigned, at.exposed, at.planned, at.percent) == (120, 118, 400, 29)
     assert (at.light, at.verdict) == (Light.GOOD, "")
 
 
