@@ -82,7 +82,7 @@ def _read_parquet(path: Path) -> pa.Table:
         with _open(path) as stream:
             # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
             return pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the second of a column's name
         raise Refused("{file}: the Parquet file can't be read ({why})", file=path, why=_first_line(error)) from None
 
 
