@@ -73,11 +73,15 @@ def enough_of(n: int, stayed: int) -> NotComputable | None:
 
 def too_small(missing: NotComputable) -> Refused:
     """What `enough` finds missing, as a sentence with its numbers."""
+    found = missing.details
     return Refused(
         "{retained:,} of {n:,} users were retained; a study needs at least {needed} users, {needed_each} who were "
         "retained and {needed_each} who were not.",
         at="retention",
-        **missing.details,
+        retained=found["retained"],
+        n=found["n"],
+        needed=found["needed"],
+        needed_each=found["needed_each"],
     )
 
 

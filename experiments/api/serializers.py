@@ -13,7 +13,6 @@ from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
-from experiments.standing import overview
 
 Row = dict[str, Any]
 MAX_UNITS = 2**31 - 1
@@ -89,6 +88,8 @@ class ResultOnField(serializers.Serializer[Any]):
     @extend_schema_field({"type": "string", "format": "date", "nullable": True})
     def get_result_on(self, row: Experiment) -> date | None:
         """As every page says it."""
+        from experiments.standing import overview  # it needs scipy, and a web worker's start doesn't
+
         return overview.until(row).result
 
 

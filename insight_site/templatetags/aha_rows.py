@@ -4,14 +4,16 @@
 """
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.template.loader import render_to_string
 
 from aha.models import AhaMoment
-from aha.moments.badges import Badge, badge
 from reporting.numbers import Absent
+
+if TYPE_CHECKING:
+    from aha.moments.badges import Badge
 
 register = template.Library()
 
@@ -25,8 +27,10 @@ def absent(context: template.Context, text: str) -> str:
 
 
 @register.simple_tag
-def moment_badge(moment: AhaMoment) -> Badge:
+def moment_badge(moment: AhaMoment) -> "Badge":
     """The moment's state, or that its experiments disagree."""
+    from aha.moments.badges import badge  # scipy and the store, with the first page that shows one: tags load at start
+
     return badge(moment)
 
 
