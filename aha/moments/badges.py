@@ -7,7 +7,7 @@ doesn't speak for all.
 from dataclasses import dataclass
 
 from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import past_experiments
+from aha.evidence.past.past_experiments import past_experiments, state_of_findings
 from aha.models import AhaMoment
 from aha.moments.promote import STATUS_OF_VERDICT
 from reporting.numbers import count
@@ -34,12 +34,17 @@ class Badge:
     disagree: bool = False
 
 
-def badge(moment: AhaMoment) -> Badge:
-    """A moment's state; where its experiments disagree, how many of them found it."""
+def badge(moment: AhaMoment, state: str | None = None) -> Badge:
+    """A moment's state; where its experiments disagree, how many of them found it.
+
+    Args:
+        moment: the row.
+        state: `state_of_findings`, for who asks for many badges.
+    """
     plain = Badge(moment.get_status_display(), f"state-{moment.status}")
     if moment.status not in DECIDED:
         return plain
-    found = past_experiments(Definition(moment.behaviour, moment.times, moment.days, moment.retention))
+    found = past_experiments(Definition(moment.behaviour, moment.times, moment.days, moment.retention), state)
     said = found.pooled
     if not computable(said) or said.answer is not Answer.NUDGES_DISAGREE:
         return plain
@@ -56,4 +61,5 @@ def badge(moment: AhaMoment) -> Badge:
 def confirmed_moments() -> int:
     """How many moments are confirmed, without those whose experiments disagree."""
     rows = AhaMoment.objects.light().filter(status=Status.CONFIRMED)
-    return sum(not badge(row).disagree for row in rows)
+    state = state_of_findings() if rows else None
+    return sum(not badge(row, state).disagree for row in rows)

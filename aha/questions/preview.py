@@ -116,7 +116,7 @@ def _few_in_segment(inputs: Inputs) -> Iterator[Objection]:
     with questions(day_mode=inputs.day_mode) as asked:
         refuse_marks(asked, inputs)
         try:
-            check_population(asked, inputs, restriction_of(inputs))
+            check_population(asked, inputs, restriction_of(inputs), for_ranking=True)
         except Refused as refusal:
             yield "segment", Mendable(refusal.sentence, Mend("", _("Take all users")))
 

@@ -52,6 +52,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
                     by=person(request),
                     changed_from=_study(data["changed_from"]),
                     metric=data["retention_metric"],
+                    for_ranking=True,
                 )
                 return redirect("aha:study", pk=study.pk)
         except Refused as refusal:

@@ -260,13 +260,12 @@ def _curve(
 
 
 def check_population(
-    questions: Questions, inputs: Inputs, restriction: Restriction, *, below_floors: bool = False
+    questions: Questions, inputs: Inputs, restriction: Restriction, *, for_ranking: bool = False
 ) -> None:
     """Two questions before a study is kept: is anybody eligible, and do enough of few users stay and leave?
 
     Raises:
-        Refused: nobody is, with the option that left them out; or, without `below_floors`, the study would be below its
-            floors.
+        Refused: nobody is, with the option that left them out; or, with `for_ranking`, it would be below its floors.
     """
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
@@ -274,7 +273,7 @@ def check_population(
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
     )
-    if below_floors or eligible.num_rows > SURELY_ENOUGH:
+    if not for_ranking or eligible.num_rows > SURELY_ENOUGH:
         return
     eligible, _names, _excluded = eligible_units(_everyone(questions, inputs), restriction)
     missing = enough(np.asarray(eligible["retained"]) > 0)

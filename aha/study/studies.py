@@ -40,7 +40,7 @@ def create_study(
     by: User | None = None,
     changed_from: Study | None = None,
     metric: MetricVersion | None = None,
-    below_floors: bool = False,
+    for_ranking: bool = False,
 ) -> Study:
     """Check what is asked, against the data too, and keep it as a study that waits.
 
@@ -51,7 +51,8 @@ def create_study(
         by: who asks.
         changed_from: the study whose question was changed into this one.
         metric: the version of the catalogue that its retention comes from; None for a definition of its own.
-        below_floors: too few users for a ranking are taken, too: units, retention and cells are all that it gives then.
+        for_ranking: too few users for a ranking are refused, for a form that can mend it; otherwise such a study gives
+            units, retention and cells.
 
     Raises:
         ValueError: the metric has another definition than the inputs.
@@ -64,7 +65,7 @@ def create_study(
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
-        _check_data(asked, inputs, restriction, below_floors=below_floors)
+        _check_data(asked, inputs, restriction, for_ranking=for_ranking)
     origins = {"changed_from": changed_from, "retention_metric": metric}
     study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, **origins)
     study.full_clean()
@@ -124,7 +125,7 @@ def _report(study: Study, inputs: Inputs, progress: Progress, early: Early, spen
     return report
 
 
-def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, below_floors: bool) -> None:
+def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, for_ranking: bool) -> None:
     asked.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     if isinstance(definition, MinEvents):
@@ -137,7 +138,7 @@ def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, b
         for one in never_done(asked, narrow):  # an unknown property or value would be a study of zeros
             raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
     refuse_marks(asked, inputs)
-    check_population(asked, inputs, restriction, below_floors=below_floors)
+    check_population(asked, inputs, restriction, for_ranking=for_ranking)
 
 
 def _aware(asked: Questions) -> Any:

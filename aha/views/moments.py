@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.past_experiments import state_of_findings
 from aha.forms import MomentForm
 from aha.headline import stored_evidence
 from aha.made_names import name_of_test
@@ -42,14 +43,15 @@ from runs.web import may, person
 @require_safe
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
-    rows = []
+    rows, state = [], state_of_findings()
     narrow = narrowed(request, kind_of(AhaMoment), AhaMoment.objects.light("study", "kept_reach"))
     for moment in narrow.rows:
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
         trend = reach_picture.trend(kept_reach.weeks_of(moment))
-        rows.append({"moment": moment, "badge": badge(moment), "line": line, "finding": finding, "trend": trend})
+        said = badge(moment, state)
+        rows.append({"moment": moment, "badge": said, "line": line, "finding": finding, "trend": trend})
     return render(request, "aha/moments.html", {"rows": rows, "narrow": narrow})
 
 

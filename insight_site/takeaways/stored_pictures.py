@@ -48,7 +48,14 @@ def draw_run(label: str, pk: int, *, first: int | None = None) -> int:
 
 
 def ask_for(run: Run) -> bool:
-    """Let a worker draw what a page misses, once; False when it tried and could not."""
+    """Let a worker draw what a page misses; False when it tried and could not. A page with many charts asks once."""
+    kept: bool | None = vars(run).get("_pictures_come")
+    if kept is None:
+        kept = vars(run)["_pictures_come"] = _ask_for(run)
+    return kept
+
+
+def _ask_for(run: Run) -> bool:
     label = run._meta.label
     jobs = Job.objects.filter(task=PICTURES, arguments=[label, run.pk])
     if jobs.filter(state=Job.State.FAILED, ended_at__gt=timezone.now() - GIVEN_UP).exists():

@@ -75,9 +75,9 @@ def command_study(**changes: Any) -> Any:
 
 
 def study_checks(**inputs: Any) -> Any:
-    """A study as it is checked against the log before it is kept, of however few users; the gate may refuse it."""
+    """A study as it is checked against the log before it is kept."""
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in inputs.items()}
-    return _or_refusal(lambda: create_study(inputs=Inputs(**given), below_floors=True).status)
+    return _or_refusal(lambda: create_study(inputs=Inputs(**given)).status)
 
 
 def agent_size(**given: Any) -> Any:

@@ -15,12 +15,21 @@ from runs.refusals import Refused
 SECONDS = 24 * 3600  # the key names the newest finding, so that an old answer is never taken for a new one
 
 
-def past_experiments(definition: Definition) -> PastExperiments:
-    """All findings of a behaviour, pooled on one definition."""
+def state_of_findings() -> str:
+    """Names what is kept: another finding, or one more with its plain moments, gives another name."""
     counts = {"newest": Max("pk"), "count": Count("pk"), "plain": Count("plain_itt")}
-    newest, count, plain = Finding.objects.aggregate(**counts).values()
+    return ":".join(str(one) for one in Finding.objects.aggregate(**counts).values())
+
+
+def past_experiments(definition: Definition, state: str | None = None) -> PastExperiments:
+    """All findings of a behaviour, pooled on one definition.
+
+    Args:
+        definition: what is asked about.
+        state: `state_of_findings`, for who asks about many; None looks itself.
+    """
     name = hashlib.sha256(repr(definition.same).encode()).hexdigest()  # a cache key may hold no blanks
-    key = f"aha.pool:own:{newest}:{count}:{plain}:{name}"
+    key = f"aha.pool:own:{state or state_of_findings()}:{name}"
     found: PastExperiments | None = cache.get(key)
     if found is None:
         found = pool_findings(all_findings(), definition)

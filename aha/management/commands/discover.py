@@ -44,9 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            # Its JSON always has units, retention and counts of cells (METHODS 2): few users are no refusal here.
-            asked = {"title": options["title"], "seed": options["seed"], "below_floors": True}
-            study = studies.create_study(inputs=_inputs(options), **asked)
+            study = studies.create_study(inputs=_inputs(options), title=options["title"], seed=options["seed"])
         except Refused as refusal:
             refuse(refusal, options["language"])
         with translation.override(options["language"]):

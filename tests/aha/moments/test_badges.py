@@ -37,7 +37,7 @@ def past(*, direct: tuple[float, ...], verdicts: list[str]) -> PastExperiments:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, found: PastExperiments) -> None:
-    monkeypatch.setattr("aha.moments.badges.past_experiments", lambda _definition: found)
+    monkeypatch.setattr("aha.moments.badges.past_experiments", lambda _definition, _state: found)
 
 
 @pytest.mark.parametrize(

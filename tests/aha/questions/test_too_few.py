@@ -83,7 +83,7 @@ def test_form__too_few_signups_in_the_dates__offers_all_dates(pm: Client) -> Non
 @pytest.mark.parametrize("retention", ["window:7-13", "min_days:4-10:2"])
 def test_services__too_few_stayed__refuse_in_one_sentence(retention: str) -> None:
     with pytest.raises(Refused) as refused:
-        create_study(inputs=Inputs("signup", (1, 3), retention))
+        create_study(inputs=Inputs("signup", (1, 3), retention), for_ranking=True)
 
     stayed = 39
     assert refused.value.sentence == SENTENCE.format(stayed, 300)
