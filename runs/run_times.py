@@ -76,9 +76,11 @@ def told_words(told: Told) -> tuple[str, str]:
     if told.measured:
         text = gettext("about {count} minutes") if minutes else gettext("about {count} seconds")
         return text.format(count=round(told.most / 60) if minutes else most), leave
-    if minutes:
+    if minutes and told.least < 60:
+        text = gettext("about {least} seconds to {most} minutes").format(least=least, most=round(told.most / 60))
+    elif minutes:
         text = gettext("about {least} to {most} minutes")
-        text = text.format(least=max(round(told.least / 60), 1), most=round(told.most / 60))
+        text = text.format(least=round(told.least / 60), most=round(told.most / 60))
     else:
         text = gettext("about {least} to {most} seconds").format(least=least, most=most)
     return text, gettext("no run has been measured on this machine yet; you can leave the page")

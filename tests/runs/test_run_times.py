@@ -85,7 +85,7 @@ def test_tell__runs_of_a_machine_before__tell_nothing_about_this_one() -> None:
         (Told(90.1, 90.1, measured=True), "about 2 minutes"),
         (Told(3_000, 3_000, measured=True), "about 50 minutes"),
         (Told(5.0, 20.0, measured=False), "about 5 to 20 seconds"),
-        (Told(25.0, 100.0, measured=False), "about 1 to 2 minutes"),
+        (Told(25.0, 100.0, measured=False), "about 25 seconds to 2 minutes"),
         (Told(60.0, 240.0, measured=False), "about 1 to 4 minutes"),
     ],
 )
