@@ -130,7 +130,7 @@ def parquet_sample(path: Path) -> Sample:
             refuse_width(len(columns))
             texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in columns)
             rows = connection.execute(f"SELECT {texts} FROM read_parquet({literal(str(path))}) LIMIT 1000").fetchall()
-        except ScratchError as error:
+        except (ScratchError, UnicodeDecodeError) as error:  # the second of a column's name
             raise Refused("The Parquet file is damaged or cut: save it again.", at="file") from error
     return Sample(columns, tuple(tuple(cell or None for cell in row) for row in rows))
 

@@ -184,7 +184,7 @@ def _parquet(path: Path, connection: Scratch) -> SourceFile:
     relation = f"read_parquet({literal(str(path))})"
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except ScratchError as error:
+    except (ScratchError, UnicodeDecodeError) as error:  # the second of a column's name
         raise Refused("{file}: this is no Parquet file.", file=path) from error
     types = {str(row[0]): str(row[1]) for row in described}
     return SourceFile(path, "parquet", relation, tuple(types), types)

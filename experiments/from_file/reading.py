@@ -81,7 +81,9 @@ def _read_parquet(path: Path) -> pa.Table:
     try:
         with _open(path) as stream:
             # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
-            return pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
+            table = pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
+        table.validate(full=True)  # text that isn't UTF-8 is read without a word, and fails whoever looks at it
+        return table
     except (pa.ArrowException, UnicodeDecodeError) as error:  # the second of a column's name
         raise Refused("{file}: the Parquet file can't be read ({why})", file=path, why=_first_line(error)) from None
 
