@@ -40,7 +40,7 @@ class StudyPreview:
     Attributes:
         rate: users, base rate and curve; counts are of a sample where `rate.one_in` is above 1.
         outside: users whose retention is known, outside the segment that was named; None when none was.
-        without: users of the whole log who never did the start event; 0 where only a sample was counted.
+        without: users of the whole log who never did the start event; None where only a sample was counted.
         behaviours: how many are counted; unlisted: event names beyond the most that a study takes.
         cells: combinations of behaviour, days and number of times.
         takes: how long.
@@ -48,7 +48,7 @@ class StudyPreview:
 
     rate: BaseRate
     outside: int | None
-    without: int
+    without: int | None
     behaviours: int
     unlisted: int
     cells: int
@@ -80,7 +80,7 @@ def preview(inputs: Inputs) -> StudyPreview:
     listed = ready_catalogue()
     names = len(inputs.listed) or len(listed.search("", 10_000))
     start = listed.find(inputs.signup_event) if listed.one_in == 1 else None
-    without = 0 if start is None else listed.users - start.users
+    without = None if start is None else listed.users - start.users
     behaviours = min(names, MAX_BEHAVIOURS)
     outside = _outside(inputs)
     cells = behaviours * len(inputs.days) * (inputs.max_times or USUAL_TIMES)

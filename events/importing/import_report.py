@@ -36,8 +36,8 @@ class ImportReport:
         users: of the files' good rows.
         oldest: the first good row's time, ISO 8601 in UTC; "" without one.
         newest: the last one's.
-        without_signup: users of the files who have no signup event though others have; no study counts them. 0 in
-            imports of version 0.4 and before.
+        without_signup: users of the files who have no signup event though others have; no study counts them. None
+            in imports of version 0.4 and before, which didn't count them.
     """
 
     files: int
@@ -51,4 +51,4 @@ class ImportReport:
     users: int = 0
     oldest: str = ""
     newest: str = ""
-    without_signup: int = 0
+    without_signup: int | None = None
