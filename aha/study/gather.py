@@ -18,7 +18,7 @@ from aha.study.early.first_counts import first_counts, histogram, naive_counts
 from aha.study.early.parts import COUNTED
 from aha.study.early.units import KEY, eligible_units, users_table
 from aha.study.grid import codes
-from aha.study.hold_out import hashes, sample
+from aha.study.hold_out import MOST_UNITS, hashes, sample
 from aha.study.null import enough, too_small
 from aha.study.population import Restriction, segments_named
 from aha.study.question import MAX_BEHAVIOURS, Inputs
@@ -37,7 +37,6 @@ from segments.published.segment_marks import of_segments
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-MOST_UNITS = 200_000
 CURVE_DAYS = 60
 SURELY_ENOUGH = 20_000  # eligible units: 50 of them stay in any log that is worth a study
 

@@ -11,6 +11,7 @@ from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Names, count_
 from stats.results import NotComputable, Reason
 
 SMALL_STUDY = 2_000
+MOST_UNITS = 200_000  # sampled for everything that takes long
 LATER_WEEKS = 4
 TRAIN_SHARE = 0.60
 # Fixed for ever: a rerun of a study must not move units from the hold-out to the training part.
@@ -61,7 +62,7 @@ def hashes(unit_ids: Names, salt: bytes) -> Floats:
     return np.asarray((np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / 2.0**53)
 
 
-def sample(unit_ids: Names, salt: bytes, *, most: int = 200_000) -> Ints:
+def sample(unit_ids: Names, salt: bytes, *, most: int = MOST_UNITS) -> Ints:
     """Places of at most `most` units, in their order: those with the smallest hash under the study's salt."""
     if unit_ids.size <= most:
         return np.arange(unit_ids.size)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from aha.models import Study
 from aha.questions import defaults
-from aha.study.gather import MOST_UNITS
+from aha.study.hold_out import MOST_UNITS
 from aha.study.question import Inputs
 from aha.study.run_time import PACE, study_size
 from reporting.document import dump, load
