@@ -36,19 +36,29 @@ def _event_files(seen: store.Seen) -> pa.Table:
 def latest_rows(most: int) -> list[dict[str, Any]]:
     """About the last `most` rows that arrived, from the newest files.
 
-    A compaction makes new files of old rows: then the last row groups of those are read, and no more than
-    `LATEST_FILES` files in any case.
+    No more than `LATEST_FILES` files are opened: half of them those written last, half those of the latest dates. A
+    compaction writes the files of every date again, and the latest arrivals are then in a file that is no newer than
+    any other; an import of old events arrives in files of early dates.
     """
     seen = store.look("")
     if seen is None:
         return []
-    actions = _event_files(seen).sort_by([("modification_time", "descending")])
     rows: list[dict[str, Any]] = []
-    for path in actions.column("path").to_pylist()[:LATEST_FILES]:
+    for path in _newest(_event_files(seen)):
         try:
             file = parquet.ParquetFile(object_store.opened(store.url(), path))
         except FileNotFoundError:  # a vacuum came in between
             continue
-        found = file.read_row_group(file.num_row_groups - 1, columns=COLUMNS).sort_by([("received_at", "descending")])
-        rows += found.slice(0, most).to_pylist()
+        # A compaction puts the rows that were written last into the last row group.
+        last = file.read_row_group(file.num_row_groups - 1, columns=COLUMNS).sort_by([("received_at", "descending")])
+        rows += last.slice(0, most).to_pylist()
     return sorted(rows, key=lambda row: row["received_at"], reverse=True)[:most]
+
+
+def _newest(files: pa.Table) -> list[str]:
+    """Paths of the files to open."""
+    written = files.sort_by([("modification_time", "descending")]).column("path").to_pylist()
+    # A path begins with its date: `event_date=2026-11-30/…`.
+    dated = files.sort_by([("path", "descending")]).column("path").to_pylist()
+    first = written[: LATEST_FILES // 2]
+    return first + [path for path in dated if path not in first][: LATEST_FILES - len(first)]

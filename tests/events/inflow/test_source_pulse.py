@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
+from events import store
 from events.inflow import arrivals, live_tail, newest_files, source_pulse, store_health
 from events.inflow.source_pulse import Pulse, State
 from events.models import Arrivals, OutboxEvent, Rejected, Source
@@ -136,3 +137,20 @@ def test_health__of_a_site_without_a_worker__says_what_waits() -> None:
     assert (done.waiting, done.is_slow, done.flushed, done.trouble) == (0, False, 1, "")
     assert done.flushed_at is not None
     assert done.flushed_at <= datetime.now(UTC)
+
+
+def test_live__after_a_compaction_of_many_dates__still_shows_what_came_last() -> None:
+    shop = Source.objects.create(name="shop")
+    send(shop, *(timedelta(days=days, seconds=1) for days in range(30)))
+    flush_events()
+    send(shop, *(timedelta(days=days) for days in range(30)))
+    flush_events()
+    cache.clear()
+    before = [row.received_at for row in live_tail.arrivals(3)]
+
+    done = store.compact()
+    cache.clear()
+
+    assert done["added"] >= 29
+    assert [row.received_at for row in live_tail.arrivals(3)][:2] == before[:2]
+    assert len(before) == 3
