@@ -26,7 +26,7 @@ from insight_site.backup import last_backup
 from insight_site.operation import readiness
 from runs.models import Job, Schedule, WorkerPulse
 from runs.queue import pulse
-from runs.queue.registry import LONG, QUEUES
+from runs.queue.registry import LONG, QUEUES, all_tasks
 from runs.refusals import Refused
 
 log = structlog.get_logger()
@@ -95,20 +95,22 @@ def _wrong_with(row: Schedule, now: datetime) -> list[str]:
 
 
 def queue() -> Sign:
-    """How many tasks wait and run, and how long the first has waited; long ones may."""
+    """How many tasks wait and run, and how long the first has waited; long ones may, and those that come after all."""
     now, figures, wrong = timezone.now(), {}, []
     due = Q(due_at=None) | Q(due_at__lte=now)
+    soon = ~Q(task__in=[task.name for task in all_tasks() if task.late])
     waiting = {
         row["queue"]: row
         for row in Job.objects.filter(due, state=Job.State.WAITING)
         .order_by()
         .values("queue")
-        .annotate(n=Count("pk"), first=Min("asked_at"), due=Min("due_at"))
+        .annotate(n=Count("pk"), first=Min("asked_at", filter=soon), due=Min("due_at", filter=soon))
     }
     running = Job.objects.filter(state=Job.State.RUNNING).count()
     for name in QUEUES:
         row = waiting.get(name)
-        lag = (now - max(row["first"], row["due"] or row["first"])).total_seconds() if row else 0.0
+        first = row and row["first"]
+        lag = (now - max(first, row["due"] or first)).total_seconds() if row and first else 0.0
         figures["insight_queue_waiting", name] = float(row["n"] if row else 0)
         figures["insight_queue_lag_seconds", name] = max(lag, 0.0)
         if name != LONG and lag > QUEUE_SECONDS:

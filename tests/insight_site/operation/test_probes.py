@@ -13,6 +13,7 @@ from events.models import OutboxEvent
 from insight_site.models import WriteProbe
 from insight_site.operation import readiness, signs
 from runs.models import Job, Schedule
+from runs.perform import PICTURES
 from runs.queue.pulse import sign
 
 pytestmark = pytest.mark.django_db
@@ -127,6 +128,14 @@ def test_queue__of_a_task_that_pauses_between_tries__does_not_count_as_waiting()
     Job.objects.filter(pk=job.pk).update(asked_at=timezone.now() - timedelta(hours=1))
 
     assert part("queue") == (200, "ok: 0 wait, 0 run, 0 failed in a day")
+
+
+def test_queue__of_a_task_that_begins_when_nothing_else_waits__may_wait() -> None:
+    for task, age in ((PICTURES, 3000), ("x", 200)):
+        job = Job.objects.create(task=task, queue="quick")
+        Job.objects.filter(pk=job.pk).update(asked_at=timezone.now() - timedelta(seconds=age))
+
+    assert part("queue") == (200, "ok: 2 wait, 0 run, 0 failed in a day")
 
 
 @pytest.mark.parametrize(
