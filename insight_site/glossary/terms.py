@@ -13,7 +13,7 @@ class Term:
         slug: how templates name it.
         name: the word, or the question, as it stands on pages.
         meaning: two sentences: what it is, and how to read it.
-        doc: file under docs/ without its ending.
+        doc: file under docs/methods/ or docs/ without its ending.
         heading: section of that file.
     """
 

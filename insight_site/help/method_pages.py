@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ DOCUMENTS = (
     "queries", "events", "assignment", "simulation", "calibration", "audit", "peers", "analyze_file",
     "review", "metrics", "several_experiments", "selftest", "verify", "agents",
 )  # fmt: skip
-LINK = re.compile(r"^(?:\./)?([a-z_]+)\.md(?:#(.*))?$")
+LINK = re.compile(r"^(?:\.{1,2}/)?(?:methods/)?([a-z_]+)\.md(?:#(.*))?$")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,16 @@ def anchor(heading: str) -> str:
     return slugify(heading.replace("`", "").replace("_", "-"), allow_unicode=True)
 
 
+def document(slug: str) -> Path:
+    """Where a document lies: docs/methods/ holds the formulas, docs/ what is about more than a method."""
+    path: Path = FOLDER / "methods" / f"{slug}.md"
+    return path if path.is_file() else FOLDER / f"{slug}.md"
+
+
 @lru_cache(maxsize=64)
 def method_page(slug: str) -> MethodPage | None:
     """A document as it lies in docs/; None for one that isn't for readers, or isn't there."""
-    path = FOLDER / f"{slug}.md"
+    path = document(slug)
     if slug not in DOCUMENTS or not path.is_file():
         return None
     parser = _parser()

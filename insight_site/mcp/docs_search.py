@@ -29,7 +29,7 @@ class Passage:
 @cache
 def pages() -> dict[str, str]:
     """Every page of docs/ by its path, as it lies there. Pages in other languages and other folders' data stay out."""
-    found = sorted([*FOLDER.glob("*.md"), *FOLDER.glob("agents/*.md"), *FOLDER.glob("adr/*.md")])
+    found = sorted([path for part in ("", "methods/", "agents/", "adr/") for path in FOLDER.glob(f"{part}*.md")])
     return {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in found}
 
 

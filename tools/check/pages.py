@@ -241,9 +241,9 @@ def wrong_with_term(term: Term) -> Iterator[str]:
     """A meaning that isn't two sentences, and a heading that no page has."""
     if len(re.findall(r"[^.]*(?:\.\d[^.]*)*\.(?= |$)", term.meaning)) != 2:
         yield "its meaning is not two sentences"
-    page = DOCS / f"{term.doc}.md"
+    page = method_pages.document(term.doc)
     if not page.exists() or f"\n## {term.heading}\n" not in page.read_text("utf-8"):
-        yield f"docs/{term.doc}.md has no heading “{term.heading}”"
+        yield f"{page.relative_to(ROOT)} has no heading “{term.heading}”"
     found = method_pages.method_page(term.doc)
     if found is None or method_pages.anchor(term.heading) not in {anchor for anchor, _text in found.headings}:
         yield f"/methods/{term.doc}/ has no anchor for “{term.heading}”"

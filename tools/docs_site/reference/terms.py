@@ -3,7 +3,7 @@
 from django.utils.translation import gettext, override
 
 from insight_site.glossary.entries import sections
-from insight_site.help.method_pages import anchor
+from insight_site.help.method_pages import FOLDER, anchor, document
 from tools.docs_site.reference.markdown import made_of
 
 LEADS = {
@@ -29,7 +29,8 @@ def _page(language: str) -> str:
         for section in sections():
             parts.append(f"## {section.title}\n")
             for term in section.terms:
-                link = f"[{term.heading.replace('`', '')}](../{term.doc}.md#{anchor(term.heading)})"
+                page = document(term.doc).relative_to(FOLDER).as_posix()
+                link = f"[{term.heading.replace('`', '')}](../{page}#{anchor(term.heading)})"
                 parts.append(
                     f"### {gettext(term.name)} {{ #{term.slug} }}\n\n{gettext(term.meaning)}\n\n{METHOD[language]}: {link}\n"
                 )
