@@ -109,7 +109,7 @@ def retention_curve(
     Raises:
         ValueError: if days don't rise by one, counts are impossible, or an option is out of range.
 
-    Source: own; log-linear weighted least squares, docs/evidence.md.
+    Source: own; log-linear weighted least squares, docs/methods/evidence.md.
     """
     _check(counts, tolerance, alpha)
     points = tuple(_point(count, alpha) for count in counts)

@@ -330,7 +330,7 @@ class Report:
         luck, active: the two nulls, or why there are none.
         flags: marks per behaviour.
         judged: choice and step evidence per behaviour.
-        candidates: the best first (docs/discovery.md says by what); empty when there is none.
+        candidates: the best first (docs/methods/discovery.md says by what); empty when there is none.
         more_candidates: further behaviours that would qualify but are not followed up.
         controls: the negative controls.
         weeks: retention by signup week.

@@ -1,4 +1,4 @@
-"""Simulated worlds with known truth, for tests, the demo and benchmarks. The choices: docs/simulation.md."""
+"""Simulated worlds with known truth, for tests, the demo and benchmarks. The choices: docs/methods/worlds.md."""
 
 from events.simulation.arrow_tables import EXPERIMENT_KEY, events_table, users_table, write_files
 from events.simulation.generate import NOT_ENROLLED, Simulation, simulate

@@ -62,7 +62,7 @@ def _memberships(simulation: Simulation) -> Json:
 
 
 def truth(simulation: Simulation) -> Json:
-    """The exact truth of a simulation, ready for JSON; docs/simulation.md explains every key.
+    """The exact truth of a simulation, ready for JSON; docs/methods/worlds.md explains every key.
 
     Shares and rates run from 0 to 1; effects are differences of retention rates, positive when retention rises.
     ``effect`` is the complier average causal effect: do(AHA) against do(no AHA) among the users whom the nudge moves.

@@ -15,9 +15,10 @@ FOLDER = settings.BASE_DIR / "docs"
 DOCUMENTS = (
     "discovery", "evidence", "statistics", "encouragement", "analysis", "verdicts", "decision", "power",
     "design_search", "survival", "saturation", "policy", "pooling", "past_experiments", "segments", "profiles",
-    "queries", "events", "assignment", "simulation", "calibration", "audit", "peers", "analyze_file",
+    "queries", "events", "assignment", "worlds", "calibration", "audit", "peers", "analyze_file",
     "review", "metrics", "several_experiments", "selftest", "verify", "agents",
 )  # fmt: skip
+RENAMED = {"simulation": "worlds"}  # the slugs of 0.4: their addresses lead to the new ones
 LINK = re.compile(r"^(?:\.{1,2}/)?(?:methods/)?([a-z_]+)\.md(?:#(.*))?$")
 
 

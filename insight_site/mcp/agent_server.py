@@ -48,7 +48,7 @@ def agent_server(identify: Callable[[Context], AgentCaller]) -> Server[Any]:
     async def read_resource(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         await who(context)
         uri = str(params.uri)
-        text = docs_search.pages().get(uri.removeprefix(DOCS)) if uri.startswith(DOCS) else None
+        text = docs_search.page(uri.removeprefix(DOCS)) if uri.startswith(DOCS) else None
         if text is None:
             raise MCPError(code=types.INVALID_PARAMS, message="There is no such resource.")
         content = types.TextResourceContents(uri=uri, mime_type="text/markdown", text=text)

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
+from insight_site.help.method_pages import RENAMED
+
 FOLDER = settings.BASE_DIR / "docs"
 WORD = re.compile(r"[\w-]+")
 HEADING = re.compile(r"^(#{1,4}) +(.+)$")
@@ -31,6 +33,12 @@ def pages() -> dict[str, str]:
     """Every page of docs/ by its path, as it lies there. Pages in other languages and other folders' data stay out."""
     found = sorted([path for part in ("", "methods/", "agents/", "adr/") for path in FOLDER.glob(f"{part}*.md")])
     return {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def page(name: str) -> str | None:
+    """A page by its path, or by the path that it had in 0.4, before docs/methods/; None where there is none."""
+    slug = name.removesuffix(".md")
+    return pages().get(name) or pages().get(f"methods/{RENAMED.get(slug, slug)}.md")
 
 
 def search(query: str, *, most: int) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def search_docs(asked: ToolCall) -> Json:
 def read_doc(asked: ToolCall) -> Json:
     """One page of the documentation."""
     name = str(asked["page"])
-    found = docs_search.pages().get(name)
+    found = docs_search.page(name)
     if found is None:
         raise ToolRefusal("not_found", "There is no such page: search_docs says which there are.")
     return {"page": name, "markdown": found}
@@ -65,7 +65,7 @@ TOOLS = (
         "Read a page of the documentation",
         "One page as Markdown; search_docs gives the names.",
         read_doc,
-        {"page": text("for example discovery.md", 100)},
+        {"page": text("for example methods/discovery.md", 100)},
         ("page",),
     ),
 )

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
@@ -75,6 +75,8 @@ def methods_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def method_page(request: HttpRequest, slug: str) -> HttpResponse:
     """One method document."""
+    if slug in method_pages.RENAMED:
+        return redirect("method", method_pages.RENAMED[slug], permanent=True)
     page = method_pages.method_page(slug)
     if page is None:
         raise Http404

@@ -3,7 +3,7 @@
 The default pattern is the square root of each behaviour's share of the unit's shrunk daily rates. Differences of such
 roots are Hellinger distances between two mixes of play: how much somebody plays drops out, and the noise of every
 column is alike (about 1/4 per event), so all pattern columns are divided by one common scale. Scaling each column by
-itself would blow up the columns that hold nothing but noise (measured in docs/segments.md).
+itself would blow up the columns that hold nothing but noise (measured in docs/methods/segments.md).
 """
 
 from collections.abc import Iterator, Sequence

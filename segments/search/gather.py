@@ -21,7 +21,7 @@ from segments.search.question import Inputs
 from segments.search.so_far.first_activity import first_counts, tiers_of
 from segments.search.so_far.told import TIERS
 
-MAX_BEHAVIOURS = 60  # by number of users; more would make a wide, noisy matrix (docs/segments.md)
+MAX_BEHAVIOURS = 60  # by number of users; more would make a wide, noisy matrix (docs/methods/segments.md)
 
 
 def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = unseen) -> Play:

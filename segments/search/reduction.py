@@ -80,7 +80,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """One reduction on the scorecard (docs/segments.md says what each row measures).
+    """One reduction on the scorecard (docs/methods/segments.md says what each row measures).
 
     Attributes:
         method: the reduction.

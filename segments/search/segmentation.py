@@ -43,7 +43,7 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba", "openTSNE"
 
 @dataclass(frozen=True)
 class Options:
-    """What may be chosen; the defaults are those of docs/segments.md.
+    """What may be chosen; the defaults are those of docs/methods/segments.md.
 
     Attributes:
         clusters: K, or None to choose it.

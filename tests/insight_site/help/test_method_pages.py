@@ -24,6 +24,13 @@ def test_document__not_for_readers__is_not_found(client: Client, slug: str) -> N
     assert client.get(f"/methods/{slug}/").status_code == 404
 
 
+def test_document__at_its_address_of_0_4__leads_to_the_new_one(client: Client) -> None:
+    answer = client.get("/methods/simulation/")
+
+    assert answer.status_code == 301
+    assert answer["Location"] == "/methods/worlds/"
+
+
 def test_links__between_documents__stay_on_the_site() -> None:
     for page in method_pages.all_pages():
         for target in re.findall(r'href="([^"]+)"', page.html):

@@ -234,6 +234,12 @@ def test_docs__searched_for_a_rare_word__give_its_section_first() -> None:
     assert docs_search.search("zzzzz", most=3) == []
 
 
+def test_docs__asked_for_by_a_path_of_0_4__are_found_in_their_new_folder() -> None:
+    assert docs_search.page("discovery.md") == docs_search.page("methods/discovery.md")
+    assert (docs_search.page("simulation.md") or "").startswith("# The simulated worlds")
+    assert docs_search.page("gone.md") is None
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "is_there"),
     [
