@@ -19,7 +19,8 @@ DOCUMENTS = (
     "review", "metrics", "several_experiments", "selftest", "verify", "agents",
 )  # fmt: skip
 RENAMED = {"simulation": "worlds"}  # the slugs of 0.4: their addresses lead to the new ones
-LINK = re.compile(r"^(?:\.{1,2}/)?(?:methods/)?([a-z_]+)\.md(?:#(.*))?$")
+LINK = re.compile(r"^([\w./]+\.md)(?:#(.*))?$")
+FIGURES = "-figures"  # ends the slug of a page of figures that has the name of the method page
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,12 @@ def anchor(heading: str) -> str:
 def document(slug: str) -> Path:
     """Where a document lies: docs/methods/ holds the formulas, docs/ what is about more than a method."""
     path: Path = FOLDER / "methods" / f"{slug}.md"
-    return path if path.is_file() else FOLDER / f"{slug}.md"
+    return path if path.is_file() else FOLDER / f"{slug.removesuffix(FIGURES)}.md"
+
+
+def slug_of(path: Path) -> str:
+    """The slug of the document that lies there."""
+    return path.stem if document(path.stem) == path else f"{path.stem}{FIGURES}"
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +77,7 @@ def method_page(slug: str) -> MethodPage | None:
             if token.tag == "h2":
                 headings.append((anchor(text), text))
         if token.type == "inline":
-            _point_inside(token)
+            _point_inside(token, path.parent)
         kept.append(token)
         place += 1
     html: str = parser.renderer.render(kept, parser.options, {})
@@ -90,15 +96,16 @@ def _parser() -> Any:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _point_inside(token: Any) -> None:
+def _point_inside(token: Any, folder: Path) -> None:
     """Links to other documents lead to their pages; those to files of the repository become plain text."""
     children, inside = [], False
     for child in token.children or ():
         if child.type == "link_open":
             target = child.attrGet("href") or ""
             found = LINK.match(target)
-            if found and found[1] in DOCUMENTS:
-                child.attrSet("href", reverse("method", args=[found[1]]) + (f"#{found[2]}" if found[2] else ""))
+            slug = slug_of((folder / found[1]).resolve()) if found else ""
+            if found and slug in DOCUMENTS:
+                child.attrSet("href", reverse("method", args=[slug]) + (f"#{found[2]}" if found[2] else ""))
             elif not target.startswith(("https://", "#")):
                 inside = True
                 continue

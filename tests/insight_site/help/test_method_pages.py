@@ -1,6 +1,7 @@
 """Method documents as pages, and nothing else of docs/ is served."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -17,6 +18,21 @@ def test_document__opens_for_everyone_with_a_title_and_sections(client: Client, 
     assert len(re.findall(r"<h1[ >]", text)) == 1
     assert "<h2 id=" in text or slug in ("verdicts", "decision", "analyze_file")
     assert "<script>" not in text
+
+
+def test_documents__of_one_name__are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method_pages, "FOLDER", tmp_path)
+    (tmp_path / "methods").mkdir()
+    there = {name: tmp_path / f"{name}.md" for name in ("pooling", "methods/pooling", "peers")}
+    for path in there.values():
+        path.write_text("# A page\n")
+
+    assert {name: method_pages.slug_of(path) for name, path in there.items()} == {
+        "pooling": "pooling-figures",
+        "methods/pooling": "pooling",
+        "peers": "peers",
+    }
+    assert [method_pages.document(method_pages.slug_of(path)) for path in there.values()] == list(there.values())
 
 
 @pytest.mark.parametrize("slug", ["security", "roles", "map", "unknown"])
