@@ -282,7 +282,7 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
     yield ""
     yield "Guilds of lognormal size, one arm each; exposures carry them, and moments are asked by guild. `guilds` must"
     yield "get a set that covers the effect of nudging whole guilds over take-up: one's own behaviour plus that of the"
-    yield "friends in the guild, which no sentence calls a member's own ([Clusters](encouragement.md))."
+    yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/encouragement.md))."
     yield "`guilds_null`: at most 7 % false alarms of the nudge's effect (METHODS 9)."
     yield ""
     yield line("world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective")

@@ -139,7 +139,7 @@ class Plan:
 
     @property
     def formula(self) -> str:
-        """Name of the formula, as docs/power.md lists it; calculators that differ use another one."""
+        """Name of the formula, as docs/methods/power.md lists it; calculators that differ use another one."""
         if self.method is not Method.FIXED:
             return f"{self.method}-{'shares' if self.sd is None else 'means'}"
         return "power.prop.test" if self.sd is None else "noncentral-t"

@@ -39,6 +39,15 @@ def test_adapted__what_is_set_in_below_a_number__stays_in_its_item() -> None:
     assert written == "1. One:\n    ```\n    [a](b)\n    ```\n\n2. Two.\n\nText.\n"
 
 
+def test_pointers__of_pages_that_have_moved__lead_to_pages_that_are_there() -> None:
+    there = {"methods/power.md", "power-of-two.md"}
+
+    assert sources.pointers(there) == {
+        "power.md": "# This page has moved\n\nIt is now [methods/power.md](methods/power.md).\n"
+    }
+    assert sources.pointers({*there, "power.md"}) == {}
+
+
 def test_commands__every_one_of_ours__is_on_the_page_with_its_options() -> None:
     text = commands.pages()["reference/commands.md"]
 

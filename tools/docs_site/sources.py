@@ -14,6 +14,17 @@ MOVED = {
     "SECURITY.md": "project/security-policy.md",
     "CHANGELOG.md": "project/changelog.md",
 }
+# Where a page lay before version 0.5, and where it lies now: its old address points on.
+FORMER = {
+    "discovery.md": "methods/discovery.md",
+    "encouragement.md": "methods/encouragement.md",
+    "evidence.md": "methods/evidence.md",
+    "power.md": "methods/power.md",
+    "profiles.md": "methods/profiles.md",
+    "segments.md": "methods/segments.md",
+    "simulation.md": "methods/worlds.md",
+    "survival.md": "methods/survival.md",
+}
 # The list of docs/ for readers of the repository; the site has its navigation and its first page instead.
 LEFT_OUT = {"README.md", "README.ko.md"}
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
@@ -30,6 +41,8 @@ def write_sources(root: Path, target: Path) -> None:
             where = target / asset.relative_to(root / "docs")
             where.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(asset, where)
+    for place, text in pointers(set(pages.values())).items():
+        _write(target / place, text)
     _write(target / "adr" / "index.md", _decisions(root))
     for place, text in all_reference_pages(root).items():
         _write(target / place, text)
@@ -43,6 +56,12 @@ def source_pages(root: Path) -> dict[Path, str]:
         if page.relative_to(root / "docs").as_posix() not in LEFT_OUT
     }
     return found | {root / name: place for name, place in MOVED.items() if (root / name).is_file()}
+
+
+def pointers(there: set[str]) -> dict[str, str]:
+    """A page at each address that a page has left, which says where it is now."""
+    left = {place: now for place, now in FORMER.items() if now in there and place not in there}
+    return {place: f"# This page has moved\n\nIt is now [{now}]({now}).\n" for place, now in left.items()}
 
 
 def adapted(text: str, page: Path, pages: dict[Path, str], root: Path) -> str:

@@ -1,4 +1,4 @@
-"""`design`: which test of a behaviour decides soonest. Options and JSON: docs/power.md."""
+"""`design`: which test of a behaviour decides soonest. Options and JSON: docs/methods/power.md."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict

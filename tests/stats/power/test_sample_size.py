@@ -303,6 +303,6 @@ def test_power__simulated_unequal_split__is_not_less_than_planned(method: Method
     found = rejected(plan, 0.05, size.units, runs=20_000, seed=7)
 
     # The unpooled error falls with a share below 1/2 that is underestimated. For a share that doubles in the small
-    # group an always valid plan therefore reaches 0.827 instead of 0.8 (docs/power.md).
+    # group an always valid plan therefore reaches 0.827 instead of 0.8 (docs/methods/power.md).
     above = 0.03 if method is Method.ALWAYS_VALID else 0.01
     assert -0.01 < found - 0.8 < above
