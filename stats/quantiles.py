@@ -15,7 +15,7 @@ from stats.summaries import Array
 ROUNDING = 1e-9  # .1 x 50 units are five, whatever floats make of it
 LEVEL = 0.05  # for which the bandwidth is best
 # Units on the smaller side of the quantile. With five at least 94.6 % of 500 intervals covered on two skewed laws, with
-# one or two 88 to 92 % (docs/statistics.md).
+# one or two 88 to 92 % (docs/methods/comparison.md).
 LEAST_BEYOND = 5
 
 

@@ -116,7 +116,7 @@ class Estimate:
         high: upper limit of the interval.
         p_value: two-sided, 0 to 1, of the absolute difference.
         level: confidence level of the interval, for example 0.95.
-        method: the method's name as docs/statistics.md or docs/methods/encouragement.md lists it.
+        method: the method's name as its heading in docs/methods/ has it.
     """
 
     estimate: float

@@ -185,7 +185,8 @@ def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds:
         "",
         "Each world is an experiment on made-up users. Insight may nudge by a rule of at most two conditions on what",
         "was known before (segment, platform, channel, country), and must refuse where no rule beats nudging everybody",
-        "and nobody on users who had no part in its choice. The method: [statistics.md](statistics.md#whom-to-nudge).",
+        "and nobody on users who had no part in its choice. The method: "
+        "[whom to nudge](methods/encouragement.md#whom-to-nudge).",
         "",
         f"`python benchmarks/causes/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f}",
         "minutes. Every experiment goes through `analyze_file` as a file.",

@@ -233,7 +233,7 @@ def page(
         "# Clusters and saturations in simulated worlds",
         "",
         "Made-up users in guilds, of whom the truth is known: what a nudge does to those who get it, and to their",
-        "friends beside them. Formulas: [statistics.md](statistics.md); the draw: [assignment.md](assignment.md).",
+        "friends beside them. Formulas: [clusters](methods/clusters.md); the draw: [assignment.md](assignment.md).",
         "",
         f"`python benchmarks/causes/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each",
         f"drawn {DRAWS} times; verdicts of seeds 1 to {options.seeds}; commit {commit()}, {seconds / 60:.1f} minutes.",
@@ -282,7 +282,7 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
     yield ""
     yield "Guilds of lognormal size, one arm each; exposures carry them, and moments are asked by guild. `guilds` must"
     yield "get a set that covers the effect of nudging whole guilds over take-up: one's own behaviour plus that of the"
-    yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/encouragement.md))."
+    yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/clusters.md))."
     yield "`guilds_null`: at most 7 % false alarms of the nudge's effect (METHODS 9)."
     yield ""
     yield line("world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective")

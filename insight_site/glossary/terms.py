@@ -191,7 +191,7 @@ def past_evidence() -> tuple[Term, ...]:
             gettext(
                 "The promise times the share of promises that experiments have found so far, for the users whom a "
                 "nudge may be expected to move. It puts candidates in order, and an experiment decides."
-            ), "past_experiments", "Price of a promise",
+            ), "pooling", "Price of a promise",
         ),
         Term(
             "past-experiments", gettext("Past experiments"),

@@ -63,7 +63,7 @@ class LinEffects:
 
     @property
     def method(self) -> str:
-        """The method's name as docs/statistics.md lists it."""
+        """The method's name as docs/methods/comparison.md lists it."""
         if not self.kept:
             return "unpooled-z"
         return "lin-adjustment" if self.degrees_of_freedom is None else "lin-adjustment-clustered"

@@ -18,7 +18,7 @@ def difference_of(
         first, second: effects in one unit, from samples that were drawn independently.
         alpha: two-sided.
 
-    Source: docs/statistics.md, "Difference of two experiments"; Altman and Bland (2003), BMJ 326:219.
+    Source: docs/methods/pooling.md, "Difference of two experiments"; Altman and Bland (2003), BMJ 326:219.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")

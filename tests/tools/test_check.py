@@ -92,7 +92,7 @@ def test_placeholders__of_two_languages__are_compared_in_any_order() -> None:
     ],
 )
 def test_term__of_the_glossary__has_two_sentences_and_a_heading(meaning: str, heading: str, findings: int) -> None:
-    found = list(pages.wrong_with_term(Term("x", "X", meaning, "statistics", heading)))
+    found = list(pages.wrong_with_term(Term("x", "X", meaning, "comparison", heading)))
 
     assert len(found) == findings, found
 
@@ -125,19 +125,20 @@ def test_map__of_the_repository__leads_past_no_folder(tmp_path: Path, monkeypatc
     assert "docs/map.md: no word of tools/check/" in found
 
 
-NO_METHOD = "# Statistics\n\n## A method\n\nAssumptions: none. Source: a book. When not to use it: never.\n"
+NO_METHOD = "## A method\n\n* Assumes: nothing.\n* Not for: anything.\n* Source: a book.\n* Tested: never.\n"
 
 
 def test_whole_checks__each_with_a_planted_fault__find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they say of the repository as it is, `make lint` shows."""
-    (tmp_path / "statistics.md").write_text(NO_METHOD, "utf-8")
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "comparison.md").write_text(NO_METHOD, "utf-8")
     (tmp_path / "security.md").write_text("no table", "utf-8")
     there = site_sources.source_pages(pages.ROOT)
     held = HELD | {"S1": replace(HELD["S1"], tests=("attacks/test_routes.py::test_gone",))}
 
     with monkeypatch.context() as planted:
         planted.setattr(pages, "DOCS", tmp_path)
-        assert "docs/statistics.md: “A method” doesn't say its formula" in list(pages.statistics())
+        assert "docs/methods/comparison.md: “A method” doesn't say its formula" in list(pages.methods())
         assert "docs/security.md: not the line of S2" in list(pages.register())
     with monkeypatch.context() as planted:
         planted.setattr(pages, "HELD", held)

@@ -25,6 +25,12 @@ MODULE = re.compile(rf"({'|'.join(APPS)})([./]\w+)+/?")
 BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 # Written by people in Korean too; method pages with formulas say that they are English.
 IN_KOREAN = ("index", "how-to/*", "explanation/*", "tutorials/*")
+# In the navigation's parts of methods: a list of them, where they stood before, and what isn't one.
+NO_METHOD = {"methods/index.md", "statistics.md", "methods/libraries.md"}
+# Chapters of docs/methods/ in which each section is one method.
+METHOD_BY_METHOD = (
+    "integrity", "comparison", "clusters", "encouragement", "verdict", "decision", "pooling", "power", "survival",
+)  # fmt: skip
 ASKED = re.compile(r"{% (?:note|terms) ((?:\"[\w-]+\" ?)+)")
 
 
@@ -177,7 +183,7 @@ def navigation() -> Iterator[str]:
     korean = afterwards.configuration()["plugins"][1]["i18n"]["languages"][1]["nav_translations"]
     yield from (f"mkdocs.yml: “{title}” has no Korean" for title in set(_titles(nav)) - set(korean) - {"REST"})
     yield from (f"mkdocs.yml: no title is “{title}”" for title in set(korean) - set(_titles(nav)))
-    for page in set(_section(nav, "Methods")) & set(named) - {"statistics.md"}:
+    for page in set(_section(nav, "Methods")) & set(named) - NO_METHOD:
         yield from (f"docs/{page}: {one}" for one in unsaid_by_method((DOCS / page).read_text("utf-8")))
 
 
@@ -210,16 +216,22 @@ def unsaid_by_method(text: str) -> Iterator[str]:
             yield f"a method page without its {what}"
 
 
-def statistics() -> Iterator[str]:
-    """Methods in docs/statistics.md without formula, assumptions, limits or source."""
-    sections = re.split(r"^## ", (DOCS / "statistics.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
-    sections = [text for text in sections if not text.startswith("Verdict\n")]  # an order of rules
+def methods() -> Iterator[str]:
+    """Methods without formula (or rule), assumptions, limits or tests: every section with a source of these pages."""
+    sections = [
+        (page, text)
+        for page in (DOCS / "methods" / f"{name}.md" for name in METHOD_BY_METHOD)
+        if page.is_file()
+        for text in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]
+        if re.search(r"^\* Source: ", text, re.MULTILINE)
+    ]
     if len(sections) <= 60:
-        yield f"docs/statistics.md: only {len(sections)} methods were read"
-    for text in sections:
-        for word in ("formula", "assum", "not ", "source"):
-            if word not in text.casefold():
-                yield f"docs/statistics.md: “{text.splitlines()[0]}” doesn't say its {word.strip()}"
+        yield f"docs/methods: only {len(sections)} methods were read"
+    for page, text in sections:
+        for word in ("formula|rule", "assum", "not ", "tested"):
+            if not re.search(word, text, re.IGNORECASE):
+                what = word.partition("|")[0].strip()
+                yield f"docs/methods/{page.name}: “{text.splitlines()[0]}” doesn't say its {what}"
 
 
 def glossary() -> Iterator[str]:
@@ -265,4 +277,4 @@ def register() -> Iterator[str]:
             yield f"docs/security.md: not the line of {finding}"
 
 
-CHECKS = (names, languages, the_map, navigation, statistics, glossary, register)
+CHECKS = (names, languages, the_map, navigation, methods, glossary, register)

@@ -1,7 +1,7 @@
 """What a holdout report is asked: frozen when it is planned, and stored with each of its readings. Pure.
 
 Who counts must not depend on what was shipped, or both sides would hold different people. Units of the holdout have no
-exposures, so nothing that an exposure says may choose them: docs/statistics.md, "Holdout report".
+exposures, so nothing that an exposure says may choose them: docs/methods/pooling.md, "Holdout report".
 """
 
 from collections.abc import Sequence
