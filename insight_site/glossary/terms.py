@@ -60,7 +60,7 @@ def staying() -> tuple[Term, ...]:
             gettext(
                 "The share of users who do the behaviour at least so often within the days. A behaviour of nearly "
                 "nobody or nearly everybody leaves little to change, so cells of 5 to 80% are recommended."
-            ), "discovery", "Window guard and flags",
+            ), "discovery", "Cell metrics and intervals",
         ),
     )  # fmt: skip
 

@@ -13,11 +13,11 @@ from django.utils.text import slugify
 FOLDER = settings.BASE_DIR / "docs"
 # What a reader of results may want to look up; how the site is run and built stays in the repository.
 DOCUMENTS = (
-    "index", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "verdict", "decision",
-    "analysis", "verdicts", "decision-figures", "power", "design_search", "survival", "saturation", "policy", "pooling",
-    "past_experiments", "pooling-figures", "segments", "profiles", "queries", "events", "assignment", "worlds",
-    "calibration", "audit", "peers", "analyze_file", "review", "metrics", "several_experiments", "selftest", "verify",
-    "agents", "libraries",
+    "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "verdict",
+    "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival", "saturation",
+    "policy", "pooling", "past_experiments", "pooling-figures", "segments", "profiles", "queries", "events",
+    "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review", "metrics",
+    "several_experiments", "selftest", "verify", "agents", "libraries",
 )  # fmt: skip
 RENAMED = {"simulation": "worlds", "statistics": "index"}  # the slugs of 0.4: their addresses lead to the new ones
 LINK = re.compile(r"^([\w./]+\.md)(?:#(.*))?$")
