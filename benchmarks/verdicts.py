@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
     .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5 --json var/verdicts.json
 
-Each run simulates a world of METHODS.md section 9, writes its experiment as a file and gives it to `analyze_file`, the
+Each run simulates a world (docs/methods/worlds.md), writes its experiment as a file and gives it to `analyze_file`, the
 door that a team's own export goes through: the verdict is the product's, nothing here decides. The worlds `spillover`
 and `guilds` are assigned and analysed by guild; a world with a placebo arm names it. "..., no placebo" is the same
 world whose file holds control and nudge only: what such a team would read.
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 UNITS, MARGIN, ALPHA = 20_000, 0.05, 0.05
-# METHODS.md section 9, column "must get", for the worlds that have a verdict.
+# docs/methods/worlds.md, "What Insight must find", for the worlds that have a verdict.
 REQUIRED = {
     "step": "CAUSES",
     "no_effect": "NO_MATERIAL_EFFECT or INCONCLUSIVE",

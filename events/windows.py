@@ -1,6 +1,6 @@
 """Days and windows: which day of a unit's life a moment belongs to, and when a window is complete.
 
-Two clocks, one per project, stored with each result (docs/queries.md):
+Two clocks, one per project, stored with each result (docs/methods/retention.md):
 
 * rolling: day d lasts from ``anchor + d * 24 h`` to ``anchor + (d + 1) * 24 h``, in UTC;
 * calendar: day d is the local date of the anchor plus d dates, so that a day may have 23 or 25 hours.

@@ -141,7 +141,7 @@ def climb(
         max_units: largest sample for the models.
         progress: told how far it is.
 
-    Source: METHODS 2.12.
+    Source: docs/methods/evidence.md, a section for each rung.
     """
     raw = raw_difference(units.retained, units.did, alpha=alpha)
     strata = combine(units.active_days, units.segment, units.week)

@@ -64,7 +64,7 @@ def promise(
         Refused: if more users are to be moved than there are to move.
         ValueError: if reach isn't a share.
 
-    Source: METHODS 2.15.
+    Source: docs/methods/evidence.md, "Promise".
     """
     headroom = _headroom(reach)
     _check_moved(moved, headroom)

@@ -25,7 +25,7 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 
 Status = AhaMoment.Status
-# What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).
+# What an experiment's verdict means for the claim; any other code leaves it open.
 STATUS_OF_VERDICT = {"CAUSES": Status.CONFIRMED, "HARMS": Status.REFUTED, "NO_MATERIAL_EFFECT": Status.REFUTED}
 
 

@@ -11,7 +11,7 @@ from events.windows import guard
 
 USUAL_DAYS = 7
 MOST_CONTROLS = 10
-LEAST_CONTROLS = 5  # below it their spread says nothing (METHODS 2.14)
+LEAST_CONTROLS = 5  # below it their spread says nothing (docs/methods/evidence.md, "Negative controls")
 # Days of data that are needed for a retention that most users can be asked about: the window and as long again.
 RETENTIONS = ((35, "window:14-20"), (18, "window:7-13"), (10, "on_day:7"), (0, "on_day:1"))
 # What happens to people, or what they set once, rarely keeps anybody: a person decides whether it is so here.

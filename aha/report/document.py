@@ -1,4 +1,4 @@
-"""A study as the JSON document of `discover --json`, exactly as DESIGN.md section 8 has it. Other programs read it."""
+"""A study as the JSON document of `discover --json`. Other programs read it: keys are added, never renamed."""
 
 from collections.abc import Iterator
 from typing import Any

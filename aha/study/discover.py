@@ -61,7 +61,7 @@ SET_ASIDE = frozenset({Flag.GOAL_LIKE, Flag.FORCED, Flag.NOT_AVAILABLE})
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is computed; the defaults are those of METHODS section 2, smaller ones are for tests.
+    """How much is computed; the defaults are those of docs/methods/discovery.md, smaller ones are for tests.
 
     Attributes:
         permutations: of each null.

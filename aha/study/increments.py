@@ -1,7 +1,7 @@
 """Retention count by count: does it rise more at Z than at both neighbours, or evenly up to Z and no further?
 
 One log-odds for each count, beside active days and segment. No curve is assumed, so a rise that ends at Z, which no
-smooth curve of few terms follows, isn't taken for a jump (METHODS 2.10).
+smooth curve of few terms follows, isn't taken for a jump (docs/methods/discovery.md, "Step evidence").
 """
 
 import numpy as np

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from aha.study.cell_metrics import NULL_REACH
 from aha.study.grid import CountTable, Floats, Ints
 
-# Fewest units and number of knots, the largest first (METHODS 2.10).
+# Fewest units and number of knots, the largest first (docs/methods/discovery.md, "Step evidence").
 KNOTS = ((100_000, 7), (20_000, 5), (0, 3))
 APART, FEWEST_KNOTS = 2, 3
 NEWTON_STEPS, HALVINGS = 25, 20

@@ -1,4 +1,4 @@
-"""The step test: does retention jump at Z times, or rise smoothly? A step over a smooth curve (METHODS 2.10).
+"""The step test: does retention jump at Z times, or rise smoothly? See docs/methods/discovery.md, "Step evidence".
 
 Per behaviour and window the null model is a smooth curve: logit P(stayed) = natural spline of log(1 + count) + active
 days of the window + segment. Its patterns are few, so it is fitted to sums over units with the same pattern, for all

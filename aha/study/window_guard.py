@@ -121,7 +121,7 @@ def flag_behaviours(
     inert: Collection[str] = (),
     unavailable: Mapping[str, date | None] = {},
 ) -> tuple[Flagged, ...]:
-    """Apply the rules of METHODS 2.5.
+    """Apply the rules of docs/methods/discovery.md, "Behaviour flags".
 
     Args:
         table: the feature table, of a sample when there are many units.

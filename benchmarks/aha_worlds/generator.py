@@ -1,4 +1,4 @@
-"""The worlds as an entry sees them, and what is true in them. Parameters and truth: events/simulation/, METHODS 9."""
+"""The worlds as an entry sees them, and what is true in them. Parameters and truth: docs/methods/worlds.md."""
 
 from dataclasses import dataclass
 from typing import Any

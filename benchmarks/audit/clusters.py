@@ -126,7 +126,7 @@ def _randomisation(rng: Rng, runs: int) -> list[Figure]:
 
 
 def _world(runs: int) -> list[Figure]:
-    """The world `guilds` of METHODS 9, small, assigned by guild: without an effect, and with one."""
+    """The world `guilds`, small, assigned by guild: without an effect, and with one."""
     alarms = covers = 0
     for seed in range(runs):
         for name in ("guilds_null", "guilds"):

@@ -44,5 +44,5 @@ def false_alarms(spread: float, error: float, k: int, runs: int) -> float:
 def _figure(spread: float, error: float, k: int, old: float, runs: int) -> Figure:
     seen = false_alarms(spread, error, k, runs)
     what = f"{k} controls, spread {100 * spread:g} points, standard error {100 * error:g} points: false alarms"
-    # METHODS 2.14 and issue 13: at most 6 % at k = 5, 7, 10, 20.
+    # docs/methods/evidence.md, "Negative controls": at most 6 % at k = 5, 7, 10, 20.
     return Figure(what, "at most 6 %", f"{percent(seen)} of {runs:,} (0.3: {percent(old)})", seen <= 0.06)

@@ -44,7 +44,7 @@ def figures(size: float) -> list[Figure]:
     runs = [run(seed) for seed in range(max(round(SEEDS * size), 2))]
     n = len(runs)
     rows = []
-    # METHODS 2.6, 2.12; issue 13: rungs 2 and 4 no longer remove the effect, rung 4 covers the truth.
+    # docs/methods/evidence.md: rungs 2 and 4 no longer remove the effect, rung 4 covers the truth.
     for place, name in ((0, "raw"), (1, "Mantel-Haenszel"), (2, "AIPW, attributes"), (3, "AIPW, everything measured")):
         pairs = [(one.ladder.rungs[place].difference, one.truth) for one in runs]
         found = [(rung, truth) for rung, truth in pairs if computable(rung)]

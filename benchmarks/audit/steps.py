@@ -62,5 +62,5 @@ def _rise(curve: str, counts: Ints) -> Floats:
 
 
 def _row(what: str, seen: int, runs: int) -> Figure:
-    # Issue 13 and METHODS 2.10: at most once in 20.
+    # docs/methods/discovery.md, "Step evidence": at most once in 20.
     return Figure(what, "at most 1 in 20", f"{seen} of {runs}", seen <= runs / 20)

@@ -18,9 +18,9 @@ TITLE = "Groups or styles of a continuum"
 TEXT = """Users spread uniformly over mixes of three play styles (world `styles`) beat the copula null 9 of 9 times, so
 version 0.3 called them clusters. Each pair of neighbouring clusters is now tested for a gap: Hartigan's dip (1985) of
 the pair's most active third on the pair's discriminant, Holm over pairs; "groups" only if every pair has one
-(METHODS 3.5). 20,000 users, days 0 to 13, clusters on PCA; K by the gap statistic, bootstrap and copula null through
-the segmentation's own functions with fewer rows and draws than its defaults. The settings were chosen on seeds 101 to
-106."""
+(docs/methods/segments.md). 20,000 users, days 0 to 13, clusters on PCA; K by the gap statistic, bootstrap and copula
+null through the segmentation's own functions with fewer rows and draws than its defaults. The settings were chosen on
+seeds 101 to 106."""
 
 SEEDS = 20
 K_ROWS, KS = 2_000, (1, 2, 3, 4, 5, 6)

@@ -15,7 +15,8 @@ TEXT = """A world with a churn of 6 % a day: each unit is active every day up to
 DuckDB (days as bits) and through `events.counting.queries.survival_times`; then Kaplan-Meier and the restricted mean
 up to day 26. Final: the youngest unit has 35 complete days. Interim: units have 14 to 41, so day 26 rests on the
 oldest alone.
-Censored one day too late, as in version 0.3, this interim look gives .203 on day 26. Source: METHODS 1.3."""
+Censored one day too late, as in version 0.3, this interim look gives .203 on day 26. Source:
+docs/methods/retention.md, "Time to churn"."""
 
 CHURN, HORIZON = 0.06, 26
 SHOWN = (14, 20, 26)

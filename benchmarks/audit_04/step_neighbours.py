@@ -19,8 +19,8 @@ and a jump of 5 points in a quarter of them. Now the increment at Z has to excee
 counts (one dummy for each count, beside active days; each z >= 1.645), and a curve of which no count contradicts that
 it rises evenly to Z and is flat after is said to level off at Z. World: 1 to 7 active days, counts Poisson(.8 a day),
 logit -1.5 + .1 days + the law of the row; a jump is added to the probability at three acts. One window, 199 replicates,
-alpha .05. The bound in brackets allows for two binomial errors of the runs. Source: METHODS 2.10; Berger 1982
-(intersection-union).
+alpha .05. The bound in brackets allows for two binomial errors of the runs. Source: docs/methods/discovery.md,
+"Step evidence"; Berger 1982 (intersection-union).
 """
 TIMES = tuple(range(1, 11))
 # Those of the kinks, of other laws, and with 100,000 units: about four minutes of a core for each group of rows.

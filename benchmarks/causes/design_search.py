@@ -5,8 +5,8 @@
 
 The search is given what a team has: users of earlier weeks without a nudge (their number a day, retention, reach and
 R²), and the take-up of an earlier nudge. Its designs are then carried out many times: each run draws the users that
-come, arm by arm, from the joint law of trait, behaviour and retention in the world `step` (METHODS.md section 9), looks
-at the planned shares, and has decided when the Anderson-Rubin set excludes 0 and is bounded. A few runs go whole
+come, arm by arm, from the joint law of trait, behaviour and retention in the world `step` (docs/methods/worlds.md),
+looks at the planned shares, and has decided when the Anderson-Rubin set excludes 0 and is bounded. A few runs go whole
 through `analyze_file`.
 """
 
@@ -43,7 +43,7 @@ from experiments.plan.search.ranked import proposal, search  # noqa: E402
 from experiments.report.planning.design_words import named  # noqa: E402
 from stats.power.family_and_looks import Method, Plan, critical_values  # noqa: E402
 
-SIGNUP_DAYS = 56  # METHODS 9: signups are spread over eight weeks
+SIGNUP_DAYS = 56  # signups of the simulated worlds are spread over eight weeks
 PER_DAY = STANDARD_UNITS / SIGNUP_DAYS
 EARLIER = STANDARD_UNITS // 2  # users of four weeks
 PILOTS = (1_000, 4_000)  # users of the earlier nudge's test, both arms together

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/causes/policy.py --seeds 20 --write docs/policy.md
     .venv/bin/python benchmarks/causes/policy.py --worlds one_segment --seeds 5 --null-runs 0
 
-Each run simulates a world of METHODS.md section 9, or one with other effects by group, writes its experiment as a file
+Each run simulates a world (docs/methods/worlds.md), or one with other effects by group, writes its experiment as a file
 and gives it to `analyze_file`. The rule, the gains and the refusal are the product's. Beside it, many small experiments
 without any effect are drawn as cells, to count how often a rule is claimed that isn't there.
 """
@@ -38,7 +38,7 @@ class Case:
     """A world, and what must be found in it.
 
     Attributes:
-        base: name of the world in METHODS 9 that it differs from.
+        base: name of the simulated world that it differs from.
         tau: strength of the behaviour's effect in each of the four groups; None for the base's own.
         cost: of nudging one user, in points of retention over 100.
         finds: the rules that count as found; empty where every rule must be refused.

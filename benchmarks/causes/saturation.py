@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/causes/saturation.py --write docs/saturation.md
     .venv/bin/python benchmarks/causes/saturation.py --populations 20 --seeds 0
 
-Effects: in the worlds of METHODS.md section 9 a user's retention depends on its own boost and on whether a friend of
+Effects: in the worlds of docs/methods/worlds.md a user's retention depends on its own boost and on whether a friend of
 its guild has one: three potential outcomes, each made by the world's own generator. Guilds and users are drawn by the
 draw that serves experiments, and `stats.saturation` judges. Verdicts: whole guilds are drawn by the same draw, the
 exposures carry them, and the log goes through the questions to the warehouse and the readout of a stored experiment.
@@ -283,7 +283,7 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
     yield "Guilds of lognormal size, one arm each; exposures carry them, and moments are asked by guild. `guilds` must"
     yield "get a set that covers the effect of nudging whole guilds over take-up: one's own behaviour plus that of the"
     yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/clusters.md))."
-    yield "`guilds_null`: at most 7 % false alarms of the nudge's effect (METHODS 9)."
+    yield "`guilds_null`: at most 7 % false alarms of the nudge's effect ([worlds](methods/worlds.md))."
     yield ""
     yield line("world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective")
     yield line(*["---"] * 7)

@@ -331,7 +331,7 @@ def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) ->
     Churn on day d shows when d + gap <= K - 1, where K is the unit's complete days. So follow-up ends on day
     K - gap - 1 for everybody: a unit without such a silence is censored there, not at its last activity, and units with
     K <= gap, of which nothing can be seen, are left out. One day later a unit would be at risk of what can't be seen.
-    Source: METHODS 1.3.
+    Source: docs/methods/retention.md, "Time to churn".
     """
     import ibis
 

@@ -292,7 +292,7 @@ def days_needed(definition: Metric) -> int:
     """Complete days of follow-up after the anchor that a unit needs to count for the metric."""
     match definition:
         case Survival(gap):
-            return gap + 1  # churn on day 0 shows when `gap` whole days lie behind it (METHODS 1.3)
+            return gap + 1  # churn on day 0 shows when `gap` whole days lie behind it
         case Ratio(numerator, denominator):
             return max(numerator.window.days_needed, denominator.window.days_needed)
     return definition.window.days_needed

@@ -1,4 +1,4 @@
-"""Who the simulated users are, and on which days they are there: METHODS.md §9, day by day, vectorised over users."""
+"""Who the simulated users are, and on which days they are there, day by day, vectorised over users."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The table of simulated worlds: every number of METHODS.md §9, once.
+"""The table of simulated worlds: every number of them, once (docs/methods/worlds.md).
 
 Changing a number here to make a figure pass is a defect: the verdicts that Insight must reach are stated for these
 numbers.

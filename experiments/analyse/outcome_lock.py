@@ -1,6 +1,7 @@
-"""May the outcome be read yet? By the plan's method, from mature units alone (METHODS 1.2, 4.8, 5). Pure.
+"""May the outcome be read yet? By the plan's method, from mature units alone. Pure.
 
-Information is counted in mature units: an exposed one whose outcome isn't known yet says nothing.
+Information is counted in mature units (docs/methods/retention.md, "Maturity in experiments"): an exposed one whose
+outcome isn't known yet says nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -125,7 +125,7 @@ def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
 
 
 def _window(plan: Plan) -> ReviewCheck:
-    """The behaviour's days end before the outcome's begin (METHODS 2.4)."""
+    """The behaviour's days end before the outcome's begin (docs/methods/discovery.md, "Window guard")."""
     if plan.claim is None or not plan.primary:
         return ReviewCheck(
             "window", CheckState.OK if plan.claim is None else CheckState.MISSING, {"needed": plan.claim is not None}

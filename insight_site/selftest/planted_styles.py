@@ -10,7 +10,7 @@ from segments.search.segmentation import Options, Segmentation, segment
 from stats.results import NotComputable
 
 MOST_UNITS = 4_000
-LIKE_THE_TRUTH = 0.8  # adjusted Rand index from which on groups are those that were planted (METHODS 3.3)
+LIKE_THE_TRUTH = 0.8  # adjusted Rand index from which on groups are those that were planted
 BEHAVIOURS = 3  # a style needs some to differ in
 # Enough for a null at 5 % (1 of 20) and for the usual samples of a bootstrap; a page shows more.
 EFFORT = Options(

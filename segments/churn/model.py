@@ -162,7 +162,7 @@ def fit_churn(
     Raises:
         ValueError: shapes that don't agree, or values that aren't finite.
 
-    Source: Platt 1999; Niculescu-Mizil and Caruana 2005; METHODS 2.11 for the gate.
+    Source: Platt 1999; Niculescu-Mizil and Caruana 2005; the gate: docs/methods/profiles.md, "Churn risk".
     """
     check_matrix(values, churned, names)
     rng = np.random.default_rng(seed)

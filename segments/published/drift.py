@@ -187,7 +187,7 @@ def match_centroids(old: Floats, new: Floats) -> tuple[Match, ...]:
     Raises:
         ValueError: spaces of different dimension.
 
-    Source: Kuhn 1955; METHODS 3.6.
+    Source: Kuhn 1955; docs/methods/profiles.md, "Drift".
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist

@@ -42,7 +42,7 @@ def publish_run(
 ) -> SegmentVersion:
     """Publish the groups of a finished segmentation as a new model, or as the next version of one.
 
-    Names go over from the version before where the clusters match (METHODS 3.6); others start unnamed.
+    Names go over from the version before where the clusters match (`drift.match_centroids`); others start unnamed.
 
     Raises:
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
@@ -161,7 +161,7 @@ def rename(*, segment: Segment, name: str) -> Segment:
     """Give a segment the name that people use. Its key stays.
 
     Raises:
-        Refused: an empty name, or a cluster too unstable to be named (METHODS 3.4).
+        Refused: an empty name, or a cluster too unstable to be named (docs/methods/segments.md, "Stability").
     """
     if not name.strip():
         raise Refused("A name can't be empty.")

@@ -1,4 +1,4 @@
-"""The report as the JSON of `segment_units --json` (DESIGN.md, section 8)."""
+"""The report as the JSON of `segment_units --json`. Other programs read it: keys are added, never renamed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Is there a gap between neighbouring groups, or does K-means cut a continuum? Pure (METHODS 3.5).
+"""Is there a gap between neighbouring groups, or does K-means cut a continuum? Pure.
 
 Beating a null of one lump shows structure, not gaps: users spread evenly over mixes of a few styles beat it every time.
 So each pair of neighbours is looked at along the line that tells the two best apart. Two hills with a valley between

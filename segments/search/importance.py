@@ -166,7 +166,7 @@ def rank_features(
     Raises:
         ValueError: shapes that don't agree, or values that aren't finite.
 
-    Source: METHODS 2.11; Lundberg et al. 2020.
+    Source: Lundberg et al. 2020; docs/methods/profiles.md, "Importance".
     """
     check_matrix(values, outcome, names)
     rng = np.random.default_rng(seed)

@@ -184,7 +184,7 @@ def skill(fits: Sequence[OutOfFold], outcome: Flags, *, alpha: float = 0.05) -> 
 
     Repeats are averaged per unit, so they take away the luck of the folds but don't pretend to more units.
 
-    Source: METHODS 2.11; paired difference with SE = sd / sqrt(n).
+    Source: docs/methods/profiles.md, "Importance"; paired difference with SE = sd / sqrt(n).
     """
     model = np.mean([log_losses(fit.margin, outcome) for fit in fits], axis=0)
     base = np.mean([log_losses(special.logit(fit.base_rate), outcome) for fit in fits], axis=0)

@@ -135,7 +135,7 @@ def profile_clusters(
     Raises:
         ValueError: shapes that don't agree.
 
-    Source: METHODS 3.6 and 3.7.
+    Source: docs/methods/profiles.md, "Profiles".
     """
     if half_labels.shape != labels.shape or half_rates.shape != (len(labels), len(names)):
         raise ValueError(f"{len(labels)} units, but half 2 has the shape {half_rates.shape} for {len(names)} names")

@@ -171,7 +171,7 @@ def separate(
     Raises:
         ValueError: a unit in both groups, or a member without active day.
 
-    Source: Cliff 1993; Brunner and Munzel 2000; METHODS 3.8 and 4.3.
+    Source: Cliff 1993; Brunner and Munzel 2000; docs/methods/profiles.md, "Tiers and separation".
     """
     if (first & second).any() or (active_days[first | second] < 1).any():
         raise ValueError("groups must not overlap, and every member needs an active day")
@@ -259,7 +259,7 @@ def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:
 
 
 def _rates(sides: Sequence[tuple[Ints, Ints]]) -> tuple[Rate, Rate, Rate]:
-    """Ratio of sums in the first and the second group, and their difference, with delta intervals (METHODS 4.3)."""
+    """Ratio of sums in the first and the second group, and their difference, with delta intervals (Deng 2018)."""
     z = float(stats.norm.isf(0.025))
     found = []
     for count, days in sides:

@@ -94,7 +94,7 @@ def day_shares(counts: Days, *, alpha: float = 0.05) -> tuple[DayShare, ...]:
     Raises:
         ValueError: unless 0 <= active <= eligible.
 
-    Source: Wilson 1927; METHODS 1.2, 2.3.
+    Source: Wilson 1927; docs/methods/survival.md, "D-n curve and its difference".
     """
     check_alpha(alpha)
     found = []

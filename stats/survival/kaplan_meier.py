@@ -31,7 +31,7 @@ class Durations:
         censored: units whose follow-up ended at each time while they were still there. At equal times they count as
             observed until just after the units that left.
 
-    Source: METHODS 1.3.
+    Source: docs/methods/retention.md, "Time to churn".
     """
 
     times: Array

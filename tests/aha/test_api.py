@@ -96,7 +96,7 @@ def test_start__bad_field__is_pointed_at(client: Client, log: None) -> None:
 def test_start__too_few_for_a_ranking__is_taken_for_its_counts(client: Client, log: None) -> None:
     answer = post(client, "/api/v1/studies", {"inputs": INPUTS})
 
-    assert answer.status_code == 202  # three users: METHODS 2 gives units, retention and cells always
+    assert answer.status_code == 202  # three users: units, retention and cells are always given
 
 
 def test_start__key_that_only_reads__403(client: Client) -> None:

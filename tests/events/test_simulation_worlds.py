@@ -1,4 +1,4 @@
-"""The parameters of every world, typed again from METHODS.md §9, and what each world plants."""
+"""The parameters of every world, typed again from docs/methods/worlds.md, and what each world plants."""
 
 from dataclasses import replace
 from typing import Any
@@ -325,7 +325,7 @@ def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> No
     effect = simulation.retained_with_moment.mean() - simulation.retained_without.mean()
     control = simulation.arm == 0
 
-    # METHODS 9: the true effect is .179.
+    # docs/methods/worlds.md: the true effect is .179.
     assert effect == pytest.approx(0.179, abs=0.006)
     assert simulation.reached_by_arm[0].mean() == pytest.approx(0.5, abs=0.01)
     # The coin knows nothing of the user, so that doers and others differ by the effect alone.

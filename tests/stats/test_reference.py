@@ -242,7 +242,7 @@ def test_assistments__prior_correctness__gives_lin_and_within_arm_cuped(real_dat
 
 
 def test_card__nearness_to_college__gives_the_set_with_hc0() -> None:
-    """Set: METHODS 8. Ratio and robust error: Card 1995 as in the linearmodels documentation."""
+    """Set: docs/methods/known_answers.md. Ratio and robust error: Card 1995 as in the linearmodels documentation."""
     from linearmodels.datasets import card
 
     frame = card.load()

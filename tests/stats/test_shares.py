@@ -27,7 +27,7 @@ def test_shares__no_whole__is_nan_with_its_limits() -> None:
 
 
 def test_newcombe__seven_of_34_against_one__equals_the_published_interval() -> None:
-    # Fagerland, Lydersen and Laake 2015 (METHODS 8).
+    # Fagerland, Lydersen and Laake 2015.
     low, high = newcombe_limits((7, 34), (1, 34))
 
     assert (round(float(low), 3), round(float(high), 2)) == (0.019, 0.34)

@@ -1,4 +1,4 @@
-"""`discover`: a study from the command line. Options and JSON as in DESIGN.md §8; the study is stored as well."""
+"""`discover`: a study from the command line, stored as well. Other programs read its JSON: options and keys stay."""
 
 from argparse import ArgumentParser
 from typing import Any

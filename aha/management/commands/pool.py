@@ -1,4 +1,4 @@
-"""`pool`: what all finished experiments together say of a behaviour. Options and JSON as in DESIGN.md §8."""
+"""`pool`: what all finished experiments together say of a behaviour. Other programs read its JSON: its keys stay."""
 
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any

@@ -111,7 +111,7 @@ def pieces(found: object) -> tuple[tuple[float | None, float | None], ...]:
 INSIGHT = Entry(
     "Insight",
     insight,
-    "A moment only where the step test says that retention jumps (METHODS 2.10); a cause only by the verdict of an "
+    "A moment only where the step test says that retention jumps; a cause only by the verdict of an "
     "encouragement experiment, with its Anderson-Rubin set (METHODS 4.12, 5).",
     "[discovery.md](methods/discovery.md), [encouragement.md](methods/encouragement.md); Anderson, Rubin 1949",
 )

@@ -1,4 +1,4 @@
-"""Cells against scikit-learn, a slow pandas grid, published intervals, and the identities of METHODS 2.2."""
+"""Cells against scikit-learn, a slow pandas grid, published intervals, identities (docs/methods/discovery.md)."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_metrics__any_counts__obey_the_identities(a: int, b: int, c: int, o: int
 
 
 def test_ratio__seven_of_34_against_one__equals_the_published_one() -> None:
-    # Fagerland, Lydersen and Laake 2015 (METHODS 8): doers 7/34, others 1/34.
+    # Fagerland, Lydersen and Laake 2015 (docs/methods/known_answers.md): doers 7/34, others 1/34.
     ratio = risk_ratio(*(np.array([part]) for part in (1, 7, 27, 33)))
 
     assert [round(float(part[0]), 2) for part in ratio] == [7.0, 0.91, 53.87]

@@ -37,7 +37,7 @@ SHAPES = {
         ("89123klj", "8952klfjas09ujkasdf", 2, 0.124),
         ("90850943850283058242805", "123", 2, 0.7516),
         ("()**(%$##$%#$#", '___)((*":&', 2, 0.0128),
-        # INTERFACES 3.3: seen with both of GrowthBook's SDKs
+        # not of the specification: seen with both of GrowthBook's SDKs
         ("seed", "abc", 2, 0.8181),
         ("seed", "한글", 2, 0.3713),
         ("seed", "😀", 2, 0.4346),

@@ -1,4 +1,4 @@
-"""World `many_tests` through the doors: twenty files, five of them with nudges that act by themselves (METHODS 9)."""
+"""World `many_tests` through the doors: twenty files, five of them with nudges that act by themselves."""
 
 import json
 from io import StringIO

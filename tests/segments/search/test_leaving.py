@@ -7,7 +7,7 @@ from scipy import stats
 from segments.search.leaving import SMALLEST_SHOWN, Curve, Residual, Share, curve, leaving, rate, share
 from stats.results import NotComputable, Reason, computable
 
-# METHODS 8: R survival via statsmodels tests. Seven copies pass the floor of 50 and leave the curve as it is.
+# docs/methods/known_answers.md, "Survival". Seven copies pass the floor of 50 and leave the curve as it is.
 TIME = np.array([3.0, 1, 2, 3, 2, 1, 5, 3])
 EVENT = np.array([False, True, True, True, False, False, True, False])
 

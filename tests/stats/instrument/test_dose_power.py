@@ -146,7 +146,7 @@ def test_plan__that_can_not_be__is_refused(changes: dict[str, object]) -> None:
 
 
 def test_placebo__the_methods_example__passes_in_43_of_100() -> None:
-    # RULINGS, "Placebo that moves the behaviour": 10,000 an arm at a planned take-up of .05, a fifth reach it anyway.
+    # 10,000 an arm at a planned take-up of .05, a fifth reach it anyway.
     assert placebo_power(0.2, 0.05, (10_000, 10_000)) == pytest.approx(0.43, abs=0.005)
     assert computed(placebo_power(0.2, 0.10, (10_000, 10_000))) > 0.99
     assert placebo_power(0.2, 0.01, (1_000, 1_000)) == 0.0

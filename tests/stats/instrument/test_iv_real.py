@@ -299,7 +299,7 @@ def test_k401k__one_sided__has_no_always_takers(real_data: Path) -> None:
 
 
 def test_card__cells_of_single_men__give_the_published_numbers() -> None:
-    """Card 1995 as in the linearmodels documentation; set with HC0: METHODS 8."""
+    """Card 1995 as in the linearmodels documentation; the sets: docs/methods/known_answers.md."""
     from linearmodels.datasets import card
 
     frame = card.load()

@@ -14,7 +14,7 @@ from tests.stats.make import computed, log_rank
 
 UNITS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=2, max_size=40)
 
-# R survival through statsmodels/duration/tests/test_survfunc.py @82c59e378; METHODS 8.
+# R survival through statsmodels/duration/tests/test_survfunc.py @82c59e378.
 SMALL = ([3, 1, 2, 3, 2, 1, 5, 3], [0, 1, 1, 1, 0, 0, 1, 0])
 OTHER = ([1, 1, 2, 3, 7, 1, 5, 3, 9], [0, 1, 0, 0, 1, 0, 1, 0, 1])
 

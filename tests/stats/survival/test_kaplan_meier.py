@@ -20,7 +20,7 @@ from tests.stats.make import computed, log_rank
 
 UNITS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=2, max_size=40)
 
-# R survival through statsmodels/duration/tests/test_survfunc.py @82c59e378; METHODS 8.
+# R survival through statsmodels/duration/tests/test_survfunc.py @82c59e378.
 SMALL = ([3, 1, 2, 3, 2, 1, 5, 3], [0, 1, 1, 1, 0, 0, 1, 0])
 OTHER = ([1, 1, 2, 3, 7, 1, 5, 3, 9], [0, 1, 0, 0, 1, 0, 1, 0, 1])
 
@@ -50,7 +50,7 @@ def test_kaplan_meier__published_example__gives_the_shares_and_errors_of_r() -> 
 
 @pytest.mark.parametrize(("tau", "area", "variance"), [(4, 3.15104, 0.161823), (5, 3.69792, 0.340436)])
 def test_rmst__published_example__gives_area_and_variance(tau: float, area: float, variance: float) -> None:
-    """METHODS 8, by hand from the Kaplan-Meier row."""
+    """By hand, from the Kaplan-Meier curve (docs/methods/known_answers.md)."""
     found = computed(restricted_mean(Durations.from_values(*SMALL), tau=tau))
     assert found.estimate == pytest.approx(area, abs=5e-6)
     assert found.standard_error**2 == pytest.approx(variance, abs=5e-7)
