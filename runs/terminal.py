@@ -20,7 +20,7 @@ from runs.refusals import Refused
 
 
 def refuse(error: Refused, language: str | None = None) -> NoReturn:
-    """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error.
+    """End the command as every command does for bad input: exit status 2 and one sentence on standard error.
 
     Args:
         error: what is refused.

@@ -57,7 +57,7 @@ def beta_binomial(
     Raises:
         ValueError: if the prior isn't positive.
 
-    Source: METHODS 4.9; Chapelle and Li 2011 and Stucchio 2015 for the expected loss.
+    Source: docs/methods/comparison.md; Chapelle and Li 2011 and Stucchio 2015 for the expected loss.
     """
     check_alpha(alpha)
     if not all(isfinite(value) and value > 0 for value in prior):
@@ -105,7 +105,7 @@ def normal_posterior(
     Raises:
         ValueError: if a number isn't finite, or the prior's standard deviation isn't positive.
 
-    Source: METHODS 4.9.
+    Source: docs/methods/comparison.md, "Beta binomial and normal posterior".
     """
     check_alpha(alpha)
     if not all(map(isfinite, (estimate, standard_error, prior_mean))) or standard_error < 0:
@@ -121,7 +121,7 @@ def normal_posterior(
         mean, sd = prior_mean + share * (estimate - prior_mean), standard_error * sqrt(share)
     z, half = mean / sd, sd * float(stats.norm.isf(alpha / 2))
     density = float(stats.norm.pdf(z))
-    # METHODS 4.9: s*phi(m/s) - m*Phi(-m/s) and s*phi(m/s) + m*Phi(m/s).
+    # docs/methods/comparison.md: s*phi(m/s) - m*Phi(-m/s) and s*phi(m/s) + m*Phi(m/s).
     loss_variant = max(sd * density - mean * float(stats.norm.sf(z)), 0.0)
     loss_control = max(sd * density + mean * float(stats.norm.cdf(z)), 0.0)
     better = float(stats.norm.cdf(z))

@@ -21,9 +21,9 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None
     Args:
         strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
         mix: to be used instead: a ratio of sums is standardised to the strata's shares of all units, and says what it
-            is in the population, so that the errors hold the mix's (METHODS 4.3).
+            is in the population, so that the errors hold the mix's (docs/methods/comparison.md, "Ratio delta method").
 
-    Source: METHODS 4.12 "Strata"; Mantel and Haenszel 1959.
+    Source: docs/methods/encouragement.md, "Strata"; Mantel and Haenszel 1959.
     """
     kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
     used = [strata[place] for place in kept]
@@ -77,7 +77,7 @@ def iv_moments_cells(
         treated: 1 variant, 0 control, per cell.
         x: covariates known before assignment, cells x p, perhaps no columns; redundant ones are dropped.
 
-    Source: METHODS 4.12 "Covariates"; White 1980.
+    Source: docs/methods/encouragement.md, "OLS adjustment"; White 1980.
     """
     cells = _checked(n, means, covariance, treated, x)
     fit = _fit(cells)
@@ -122,7 +122,7 @@ def group_segments(labels: Sequence[str], sizes: Array, least: int) -> list[tupl
         Label and segments of each stratum. Others that are too few even together join the largest, so that nobody is
         left out; segments without units are in none.
 
-    Source: METHODS 4.6.
+    Source: docs/methods/comparison.md, "Population-weighted difference".
     """
     known = np.flatnonzero(sizes.sum(axis=0)).tolist()
     large = [code for code in known if sizes[:, code].min() >= least]

@@ -69,7 +69,7 @@ def compare_unpooled(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Es
 
     It rejects exactly when the Anderson-Rubin set excludes 0, so that p-value and set can't contradict each other.
 
-    Source: Angrist, Imbens and Rubin 1996; METHODS 4.12.
+    Source: Angrist, Imbens and Rubin 1996; docs/methods/encouragement.md, "Unpooled z".
     """
     check_alpha(alpha)
     missing = _too_few(control, variant) or _no_variance(control, variant)
@@ -129,7 +129,7 @@ def lift(
     Returns:
         The lift, 0.1 = 10 % more than control.
 
-    Source: Katz et al. 1978; Fieller 1954; METHODS 4.4.
+    Source: Katz et al. 1978; Fieller 1954; docs/methods/comparison.md, "Log lift".
     """
     check_alpha(alpha)
     missing = _too_few(control, variant)

@@ -21,7 +21,7 @@ def population_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | 
         strata: (control, variant) per stratum; each needs two units per arm, or its share of everybody can't be judged.
         alpha: two-sided error rate.
 
-    Source: METHODS 4.6; Rothman, Greenland and Lash 2008, chapter 15 (standardisation).
+    Source: docs/methods/comparison.md; Rothman, Greenland and Lash 2008, chapter 15 (standardisation).
     """
     check_alpha(alpha)
     used = [(c, v) for c, v in strata if c.n + v.n]
@@ -45,7 +45,7 @@ def interaction_test(strata: Strata) -> Heterogeneity | NotComputable:
 
     The saturated model's deviance is 0, so the deviance of the model with main effects alone is the statistic.
 
-    Source: METHODS 4.6 (secondary, on the odds scale); McCullagh and Nelder 1989 (statsmodels ``GLM``).
+    Source: docs/methods/comparison.md (secondary, on the odds scale); McCullagh and Nelder 1989 (statsmodels ``GLM``).
     """
     import statsmodels.api as sm
 

@@ -13,7 +13,7 @@ from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.stratified import Heterogeneity, heterogeneity
 from stats.summaries import Mean
 
-# METHODS 4.6: groups smaller than this aren't tested on their own.
+# docs/methods/survival.md, "Effect by enrolment week": groups smaller than this aren't tested on their own.
 FEWEST_UNITS = 50
 FEWEST_EVENTS = 10
 DAYS_PER_WEEK = 7
@@ -94,7 +94,7 @@ def effect_by_week(weeks: Sequence[tuple[date, Mean, Mean]], *, alpha: float = 0
     Raises:
         ValueError: if a week is given twice.
 
-    Source: Cochran 1954 (Q); fixed-effect meta-regression, Thompson and Higgins 2002; METHODS 4.6.
+    Source: Cochran 1954 (Q); fixed-effect meta-regression, Thompson and Higgins 2002; docs/methods/survival.md.
     """
     check_alpha(alpha)
     if len({week for week, _, _ in weeks}) < len(weeks):

@@ -1,7 +1,7 @@
 """The difference of two quantiles from counts: the value, the density beside it, and one column whose mean it is.
 
 A quantile's error is that of a share divided by the density at the quantile. The density comes from two neighbouring
-quantiles, so that no unit leaves the warehouse. Source: METHODS 4.3.
+quantiles, so that no unit leaves the warehouse. Source: docs/methods/comparison.md, "Difference of quantiles".
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def quantile_point(n: int, share: float, value: float, low: float, high: float, 
         low, high: those one bandwidth below and above.
         on: units whose value is the quantile's.
 
-    Source: Siddiqui 1960; METHODS 4.3 (ties).
+    Source: Siddiqui 1960; docs/methods/comparison.md, "Difference of quantiles" (ties).
     """
     few = n * min(share, 1 - share) < LEAST_BEYOND - ROUNDING
     tied = on > sqrt(n * share * (1 - share)) + ROUNDING

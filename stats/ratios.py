@@ -43,7 +43,7 @@ class Mix:
             values: strata x columns.
 
         Source: Miratrix, Sekhon and Yu 2013 (population against sample average effect); the variance of a multinomial
-        mean; METHODS 4.3.
+        mean; docs/methods/comparison.md, "Ratio delta method".
         """
         weights = np.array(self.shares)
         centred = values - weights @ values
@@ -71,7 +71,7 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
         covariance: their n-1 covariances, cells x columns x columns.
         point: M0 and K0, such as the standardised means of an arm. K0 = 0 leaves the numerator as it is.
 
-    Source: Deng, Knoblich and Lu 2018; Miratrix, Sekhon and Yu 2013; METHODS 4.3.
+    Source: Deng, Knoblich and Lu 2018; Miratrix, Sekhon and Yu 2013; docs/methods/comparison.md, "Ratio delta method".
     """
     columns = np.delete(np.eye(means.shape[1]), 1, axis=0)
     above, below = point.tolist()
@@ -90,7 +90,7 @@ def unit_sd(means: tuple[float, float], variances: tuple[float, float], covarian
         means: of numerator and denominator per unit.
         variances: of both; `covariance` between them.
 
-    Source: Deng, Knoblich and Lu 2018; METHODS 4.3 (variance per unit), 4.10.
+    Source: Deng, Knoblich and Lu 2018; docs/methods/comparison.md, "Ratio delta method" (variance per unit).
     """
     above, below = means
     if below == 0:
@@ -108,7 +108,7 @@ def standardised(strata: Sequence[Mean], mix: Mix, *, of_population: bool = True
         mix: to which they are standardised.
         of_population: the error holds that of the mix; False for that of these units alone.
 
-    Source: METHODS 4.3 (the variance of r_g).
+    Source: docs/methods/comparison.md, "Ratio delta method" (the variance of r_g).
     """
     used = [place for place, row in enumerate(strata) if row.n]
     rows, shares = [strata[place] for place in used], [mix.shares[place] for place in used]
@@ -132,7 +132,7 @@ def standardised_difference(
     Returns:
         By z. Strata without units in an arm give no difference and no part in the mix's error.
 
-    Source: METHODS 4.3; Miratrix, Sekhon and Yu 2013.
+    Source: docs/methods/comparison.md, "Ratio delta method"; Miratrix, Sekhon and Yu 2013.
     """
     check_alpha(alpha)
     control, variant = (standardised([pair[arm] for pair in strata], mix, of_population=False) for arm in (0, 1))

@@ -40,7 +40,7 @@ def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage |
         estimates: raw effect per segment, of different units.
         alpha: one minus the level of the intervals.
 
-    Source: DerSimonian and Laird 1986; Morris 1983; METHODS 4.6.
+    Source: DerSimonian and Laird 1986; Morris 1983; docs/methods/comparison.md.
     """
     check_alpha(alpha)
     if len(estimates) < 2:

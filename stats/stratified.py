@@ -15,7 +15,7 @@ from stats.summaries import Array, Mean, Values, finite_array
 
 type Strata = Sequence[tuple[Mean, Mean]]
 
-# METHODS 4.6: from here on each stratum's own variance can be trusted.
+# docs/methods/comparison.md, "Mantel-Haenszel difference": from here on each stratum's own variance can be trusted.
 LARGE_STRATUM = 50
 
 
@@ -47,7 +47,7 @@ def risk_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotCom
         effects differ it covered 90 to 96 %); Sato's otherwise, since the other collapses in tiny strata. Means use n-1
         variances and need two units per arm of a stratum.
 
-    Source: Greenland and Robins 1985, equation 2 (large strata); Sato 1989; METHODS 4.6.
+    Source: Greenland and Robins 1985, equation 2 (large strata); Sato 1989; docs/methods/comparison.md.
     """
     check_alpha(alpha)
     used = [(c, v) for c, v in strata if c.n and v.n]

@@ -1,7 +1,7 @@
 """What a moment's badge may claim: its verdict, or that its experiments disagree.
 
-Where the experiments of a behaviour disagree there is no pooled answer (METHODS 4.18), so the verdict of one of them
-doesn't speak for all.
+Where the experiments of a behaviour disagree there is no pooled answer (docs/methods/pooling.md, "Agreement of
+nudges"), so the verdict of one of them doesn't speak for all.
 """
 
 from dataclasses import dataclass

@@ -86,7 +86,7 @@ def _of_whole_clusters(found: ExperimentFinding) -> str:
 
 
 def _caution(found: ExperimentFinding) -> str:
-    """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
+    """What the looks of the plan did to the estimate (docs/methods/comparison.md); "" for a plan with one look."""
     sentences = {
         "corrected": gettext("The estimate is corrected for the looks of the plan."),
         "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
@@ -96,9 +96,11 @@ def _caution(found: ExperimentFinding) -> str:
 
 
 def _unless(found: ExperimentFinding) -> str:
-    """The verdict with its condition: how large a direct effect of being nudged would undo it (METHODS 4.16).
+    """The verdict with its condition: how large a direct effect of being nudged would undo it.
 
     "" for another verdict, for one found against a placebo, and for one of an earlier version.
+
+    Source: docs/methods/encouragement.md, "How much exclusion must fail".
     """
     value, share = found.breakdown, found.is_share
     if value is None:
@@ -127,9 +129,11 @@ def _unless(found: ExperimentFinding) -> str:
 
 
 def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
-    """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set (METHODS 4.12).
+    """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set.
 
     A set that is no interval has no two limits to print: then the report alone says what it is.
+
+    Source: docs/methods/encouragement.md, "Anderson-Rubin".
     """
     around = found.effect_set
     if (

@@ -18,7 +18,7 @@ TEXT = (
     "O'Brien-Fleming plan with looks at 20, 40, 60 and 80 % and at the end, no effect, 5 % two-sided. Enrolment is "
     "closed after the first look whose |z| reaches a threshold; 3 % of the plan more matures until the last look. The "
     "last look spends what `experiments.analyse.closing.rule_of` allows: all that is left only if nothing that was "
-    "seen made it the last, else what the spending function allows at its own share (Lan and DeMets 1989; METHODS 4.8)."
+    "seen made it the last, else what the spending function allows at its own share (Lan and DeMets 1989)."
 )
 LOOKS, MORE = (0.2, 0.4, 0.6, 0.8), 0.03
 RUNS = 20_000

@@ -14,7 +14,8 @@ World: 2 points of retention per friend, no threshold; the nudge triples the fri
 "3 friends" then looks worth 8 to 13 points, because the nudge adds acts on both sides of the number, and the third
 friend is worth 2.0. Where less than half of the acts that the nudge added cross the number, the sentence leads with the
 effect per act and calls the other "per user carried across, with all acts that came along". 20,000 units an arm, stored
-experiments. Sources: METHODS 4.12 and 5, row 6; Angrist and Imbens 1995; Marshall 2016.
+experiments. Sources: docs/methods/encouragement.md and docs/methods/verdict.md; Angrist and Imbens 1995;
+Marshall 2016.
 """
 UNITS, RUNS, WORTH = 20_000, 100, 0.02
 

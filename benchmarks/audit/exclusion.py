@@ -21,8 +21,8 @@ TITLE = "Exclusion: how much would undo the verdict"
 TEXT = """20 % of the users reach the behaviour anyway, 20 % only if nudged, 60 % never; their retention is .5, .3 and
 .25 and the behaviour does nothing to it. Being nudged adds g to everybody's. No test can see a g of 10 points or less
 here, at any number of units, so CAUSES is said, and what counts is that its sentence names a breakdown value below g
-(METHODS 4.16: |ITT| - c sqrt(V_R); Conley, Hansen, Rossi 2012). Its share over all runs comes from the moments, the
-verdicts from the whole engine on the same summaries."""
+(docs/methods/encouragement.md: |ITT| - c sqrt(V_R); Conley, Hansen, Rossi 2012). Its share over all runs comes from the
+moments, the verdicts from the whole engine on the same summaries."""
 
 RUNS, VERDICTS, SEED = 20_000, 1_000, 20261125
 SIZES, DIRECT = (10_000, 100_000), (0.01, 0.02, 0.05, 0.10)

@@ -14,7 +14,7 @@ TEXT = """
 Version 0.3 called a first stage below a quarter of the planned one "another path", however strong the instrument was.
 World: 20 % always-takers, compliers as named, the nudge works only through the behaviour; fixed plans with a planned
 take-up as named, read as stored experiments. The verdict has no floor now: the Anderson-Rubin set decides, and a
-take-up below plan is a note of planning. Sources: METHODS 5; Dufour 1997; Huber and Mellace 2015.
+take-up below plan is a note of planning. Sources: docs/methods/verdict.md; Dufour 1997; Huber and Mellace 2015.
 """
 # planned take-up, true one, effect of the behaviour on compliers, units an arm, runs at full size
 CASES = (

@@ -14,7 +14,8 @@ TITLE = "Forged exposures"
 TEXT = """A site in a temporary folder with 700 units, exposed by our door. Then `POST /v1/batch` with client keys, a
 flush and an analysis after each attack. In 0.3 sixty such events made the experiment INVALID, and 300 invented users
 broke its sample ratio. "Unchanged" compares verdict, sample ratio, units by arm, units seen in several arms and the
-first outcome's difference, with interval and p, to the last digit. Source: METHODS 4.2; docs/security.md."""
+first outcome's difference, with interval and p, to the last digit. Source: docs/methods/integrity.md;
+docs/security.md."""
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNITS = 700

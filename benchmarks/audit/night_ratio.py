@@ -17,7 +17,7 @@ came. Each night the product's tests look at all units, at the mature ones and a
 Dirichlet priors around the plan, alarm at 1/.001 divided by the test's share of the error rate
 (`experiments.analyse.health.split`). Beside it the chi-square at .001 (.001/10 inside segments) that 0.3 used each
 night. A true 49:51 is what a fixed chi-square at .001 finds with power .8 in 42,686 units. Sources: Lindon, Malek
-2022; METHODS 4.2."""
+2022; docs/methods/integrity.md."""
 
 NIGHTS, GROUPS, LAG = 90, 10, 14
 SOUND = (28, 60, 90)

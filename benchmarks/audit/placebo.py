@@ -16,7 +16,7 @@ Version 0.3 tested placebo against control first and went on with nudge against 
 experiments whose behaviour does nothing, and a true effect of 15 points written off in 62 to 93 %. Now nudge against
 placebo is the comparison, always. World: 20 % always-takers, compliers as named, retention .5, .3 and .25 of
 always-takers, compliers and never-takers; nudge and placebo both keep g more of everybody; 10,000 units an arm,
-analysed as files. Source: METHODS 4.14.
+analysed as files. Source: docs/methods/encouragement.md.
 """
 UNITS = 10_000
 # Enough for a bound two points away from what a valid test gives; rows without a bound take fewer.

@@ -17,7 +17,8 @@ TEXT = """Version 0.3 sized every plan for one comparison and five O'Brien-Flemi
 for two primary outcomes or Pocock's looks. Each plan below is sized for a share of 30 % and an effect of 3 points at
 power .8. Then experiments of that size are drawn, in which one arm moves one primary outcome and nothing else has an
 effect; pooled z at each look, repeated p-values by the look's bounds, Holm over primary outcomes and arms, found when
-the adjusted p is below .05 at some look. Sources: METHODS 4.7, 4.8, 4.10; Jennison and Turnbull 2000, chapter 2."""
+the adjusted p is below .05 at some look. Sources: docs/methods/comparison.md and docs/methods/power.md; Jennison and
+Turnbull 2000, chapter 2."""
 
 RUNS = 50_000
 BASE = Plan(baseline=0.30, power=0.8)

@@ -13,7 +13,7 @@ from stats.sequential.looks import Look
 TITLE = "Simultaneous intervals at looks"
 TEXT = (
     "Two confirmatory comparisons at 5 %. The simultaneous interval at a look is that of the same plan at alpha/2, not "
-    "of the look's own level over 2 (METHODS 4.7; Bonferroni over plans, each of which holds its level over its looks)."
+    "of the look's own level over 2 (Bonferroni over plans, each of which holds its level over its looks)."
 )
 OBF = Look(0.05, "group_sequential")
 CASES = (

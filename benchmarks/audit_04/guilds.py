@@ -27,7 +27,7 @@ units with guilds without nudge, in 64 %. World: guilds of 25, R = .3 + own D + 
 speak of moving guilds, and the set must hold own + peers. Saturations: 240 guilds, half of them with half of their
 users nudged, analysed as stored experiments; the verdict rests on nudged units against the others of their guilds, and
 the peers' effect on these others against guilds without nudge. Bounds of shares are widened by two binomial errors.
-Source: METHODS 4.21; Kang and Imbens 2016; Imai, Jiang and Malani 2021; Vazquez-Bare 2023.
+Source: docs/methods/clusters.md; Kang and Imbens 2016; Imai, Jiang and Malani 2021; Vazquez-Bare 2023.
 """
 SIZE, PEERS = 25, 0.2
 RUNS = 1_000

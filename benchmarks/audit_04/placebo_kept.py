@@ -24,8 +24,8 @@ behaviour that does nothing in 52, 84 and 99 % of experiments (the first three r
 comparison, always: a valid instrument as long as both do the same by being seen, with the net first stage. World: 20 %
 always-takers; the nudge and the placebo move the named shares (whom the placebo moves, the nudge moves as well);
 retention .5, .3 and .25 of always-takers, compliers and never-takers; nudge and placebo both keep 2 points more of
-everybody. Drawn as counts and judged by the whole engine. Source: METHODS 4.14. Bounds are widened by two binomial
-errors of the runs."""
+everybody. Drawn as counts and judged by the whole engine. Source: docs/methods/encouragement.md. Bounds are widened by
+two binomial errors of the runs."""
 
 RUNS, SEED = 2_000, 20_261_201
 ALWAYS, RETENTION, DIRECT = 0.2, (0.5, 0.3, 0.25), 0.02

@@ -21,7 +21,7 @@ TEXT = """
 whales and nothing for others. The interval of a ratio standardised over segments took the shares of the segments as
 given: of the mix that came it covered 95 %, of the ratio in the population 78 % in the audit's world. Now the shares'
 own error is part of it, for the difference, the levels, the Anderson-Rubin set, the adjusted comparison and the effect
-on everybody of means. Source: Miratrix, Sekhon, Yu 2013 (population against sample); METHODS 4.3.
+on everybody of means. Source: Miratrix, Sekhon, Yu 2013 (population against sample); docs/methods/comparison.md.
 """
 UNITS, WHALES, MOVED, SPENT, ADDED = 6_000, 0.02, 0.4, np.array([0.5, 10.0]), 8.0
 RUNS = 1_500

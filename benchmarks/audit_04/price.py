@@ -17,12 +17,12 @@ TITLE = "The price of promises"
 TEXT = """
 Found over promised, pooled over experiments. In 0.4 each ratio's error held the ratio itself, so that small ratios
 weighed more: .66 where experiments find .80 of each promise. Now errors are taken at the pooled ratio in two rounds
-(METHODS 4.19), and the promise in the denominator is the one that promise and finding together tell (Fuller 1987,
-section 1.2). World: 10 experiments, promises of 8 to 20 points whose standard error is 30 % of the promise, findings
-with a standard error of 2 points, each finds the same share of its promise; the last rows have ratios that differ with
-a standard deviation of .2. Price: the estimate of `price_of`, its 90 % prediction interval for the next experiment,
-and the 90 % Hartung-Knapp interval of the mean on the same ratios. Deflation: its 95 % interval. Required are 88 and
-93 %, less two binomial errors of the runs.
+(docs/methods/pooling.md), and the promise in the denominator is the one that promise and finding together tell (Fuller
+1987, section 1.2). World: 10 experiments, promises of 8 to 20 points whose standard error is 30 % of the promise,
+findings with a standard error of 2 points, each finds the same share of its promise; the last rows have ratios that
+differ with a standard deviation of .2. Price: the estimate of `price_of`, its 90 % prediction interval for the next
+experiment, and the 90 % Hartung-Knapp interval of the mean on the same ratios. Deflation: its 95 % interval. Required
+are 88 and 93 %, less two binomial errors of the runs.
 """
 RUNS, EXPERIMENTS, FINDING_ERROR, PROMISE_ERROR = 1_000, 10, 0.02, 0.3
 STAGE = 0.3  # share of users whom each nudge moves

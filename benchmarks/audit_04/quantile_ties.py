@@ -18,7 +18,7 @@ Two groups of one law, compared by a quantile at 5 %. (Q(p+h) - Q(p-h))/2h is no
 numbers: it jumps between 0 and 1/2h by luck, and false alarms reached 22 %. Now the difference is not computable where
 more units stand on the quantile than one standard error of the share, sqrt(p(1-p)/n), in either group. Laws with ties
 must be refused or alarm in at most 6 %; laws without must stay computable and alarm in at most 6 %, both plus two
-binomial errors of the runs. Source: Bahadur 1966 (what the rule keeps); METHODS 4.3.
+binomial errors of the runs. Source: Bahadur 1966 (what the rule keeps); docs/methods/comparison.md.
 """
 RUNS = 1_000
 

@@ -21,8 +21,8 @@ breakdown value (|ITT| - c sqrt(V_R)) stood at the level of one comparison: abov
 always-takers, each nudge moves 20 %; retention .5, .3 and .25 of always-takers, compliers and never-takers; the
 behaviour does nothing and each nudge keeps 2 points more of everybody; 10,000 units an arm. The two one-sided tests of
 "no effect that matters" stay at each arm's own level: choosing the smallest p is a choice against them (last row).
-Drawn as counts and judged by the whole engine. Source: METHODS 4.16; Conley, Hansen and Rossi 2012; Holm 1979. Bounds
-of rates are widened by two binomial errors of the runs."""
+Drawn as counts and judged by the whole engine. Source: docs/methods/encouragement.md; Conley, Hansen and Rossi 2012;
+Holm 1979. Bounds of rates are widened by two binomial errors of the runs."""
 
 RUNS, SEED = 4_000, 20_261_202
 UNITS, COMPLIERS, DIRECT = 10_000, 0.2, 0.02

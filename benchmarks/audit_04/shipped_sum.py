@@ -14,9 +14,9 @@ TEXT = """
 30 experiments with standard errors of .6 to 1.2; shipped is what has z above 1.96, and the sum is of the true effects
 of what was shipped. 0.4 drew effects towards the mean of one normal law and covered 70 % where nine of ten changes do
 nothing. Now some changes do nothing (a share with a Beta(3, 1) prior) and the effects of the others follow a normal law
-with a free mean and spread; the interval is of the full posterior, from ten experiments on (METHODS 4.19; Stephens
-2017; Azevedo, Deng, Montiel Olea and Weyl 2020). Runs in which nothing was shipped have no sum. Required are 92 to
-98 %, each widened by two binomial errors of the runs.
+with a free mean and spread; the interval is of the full posterior, from ten experiments on (docs/methods/pooling.md;
+Stephens 2017; Azevedo, Deng, Montiel Olea and Weyl 2020). Runs in which nothing was shipped have no sum. Required are
+92 to 98 %, each widened by two binomial errors of the runs.
 """
 RUNS, EXPERIMENTS = 1_000, 30
 LINE = 1.959963984540054

@@ -16,7 +16,7 @@ TEXT = """Two sites with 20,000 units: our door exposes them for a server key, o
 40 from each address. Then one address sends invented ids through the doors, a flush and an analysis after each attack.
 In 0.4 eight calls with 4,000 ids made the experiment INVALID (p = 5e-54). "Unchanged" compares verdict, sample ratio,
 units and mature units by arm, and the first outcome's difference to the last digit. An address that takes its time may
-bring in 200 ids an hour. Source: METHODS 4.2; docs/security.md."""
+bring in 200 ids an hour. Source: docs/methods/integrity.md; docs/security.md."""
 
 UNITS, FEW, MANY = 20_000, 4_000, 100_000
 

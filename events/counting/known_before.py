@@ -1,7 +1,7 @@
 """What is known of units before a moment of theirs, as Ibis expressions: what their signup said, their active days.
 
 Every covariate of an experiment comes from here, typed with its moment: a later signup and events from day 0 on say
-nothing that was known at the assignment (METHODS 4.5, 4.15). Nothing runs here.
+nothing that was known at the assignment (docs/methods/comparison.md, "Only what was known before"). Nothing runs here.
 """
 
 from __future__ import annotations

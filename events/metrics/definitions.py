@@ -15,7 +15,9 @@ from events.windows import Window
 from reporting.shown_names import shown_in, unescaped
 from runs.refusals import Refused
 
-USUAL_CAP = 0.999  # a cap that is asked for without a number: this share of units stays as it is (METHODS 4.3)
+# Of a cap that is asked for without a number: this share of units stays as it is
+# (docs/methods/comparison.md, "Capped mean").
+USUAL_CAP = 0.999
 STEPS = (2, 6)  # of a funnel
 
 

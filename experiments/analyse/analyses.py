@@ -44,7 +44,7 @@ from runs.refusals import Refused
 from stats.results import computable
 
 GATHERED = 0.9  # share of an analysis that the questions take
-RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
+RETEST_MONTHS = 12  # docs/methods/verdict.md: a behaviour that has become a target drifts
 log = structlog.get_logger()
 Status = Experiment.Status
 ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)

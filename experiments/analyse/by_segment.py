@@ -12,7 +12,7 @@ from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.sequential.looks import Look, at_look, told_at
 from stats.summaries import Mean
 
-# METHODS 4.6: sparser segments are pooled before any test.
+# docs/methods/comparison.md, "Cochran Q": sparser segments are pooled before any test.
 SEGMENT_UNITS = 50
 SEGMENT_EVENTS = 10
 OTHER_SEGMENT = "other"

@@ -2,7 +2,7 @@
 
 Who saw an outcome and closes because of it has chosen the last look by its result. Spending all that is left there gave
 9.8 to 10.4 % false alarms at 5 % (closed when |z| reached 1.6 or 1.96 at a look); then only what the plan allows at the
-share that is in may be spent (METHODS 4.8; Lan and DeMets 1989; Proschan, Follmann and Waclawiw 1992).
+share that is in may be spent (docs/methods/comparison.md; Lan and DeMets 1989; Proschan, Follmann and Waclawiw 1992).
 """
 
 from collections.abc import Sequence

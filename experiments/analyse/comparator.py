@@ -3,7 +3,7 @@
 A placebo of equal salience takes away what being nudged does by itself, which no check of control can see. It stays in
 control's place also where it moves the behaviour: as long as both nudges do the same by being seen, ITT - b FS has mean
 0 at the true effect b with the net first stage as FS, so that a weak one shows in the set. Whether the placebo leaves
-the behaviour alone decides only who those moved are. Source: Angrist, Imbens and Rubin 1996; METHODS 4.14.
+the behaviour alone decides only who those moved are. Source: Angrist, Imbens and Rubin 1996.
 """
 
 from collections.abc import Mapping

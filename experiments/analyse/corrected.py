@@ -1,9 +1,9 @@
 """The effect after the looks of a plan: what goes to the moment, the calibration page and the price. Pure.
 
 A plan that may stop early stops when the difference is large by luck. For plans with planned looks the stage-wise
-estimate takes the place of the plain one (METHODS 4.8). For plans that may be read at any time none is known that may
-take it; the interval holds there, and its centre is called optimistic. Pools take the plain effects of all plans alike
-(`experiments.analyse.handed_on.kept_moments`).
+estimate takes the place of the plain one (docs/methods/comparison.md, "Effect after a plan with planned looks"). For
+plans that may be read at any time none is known that may take it; the interval holds there, and its centre is called
+optimistic. Pools take the plain effects of all plans alike (`experiments.analyse.handed_on.kept_moments`).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What a direct effect of being nudged would leave of the behaviour's effect, for one comparison. Pure.
 
-Source: METHODS 4.16.
+Source: docs/methods/encouragement.md, "How much exclusion must fail".
 """
 
 from dataclasses import replace

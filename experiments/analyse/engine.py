@@ -111,7 +111,7 @@ def set_looks(design: Design, looks: Mapping[str, Look]) -> dict[str, Look]:
     Which arm leads is chosen by the data, so its set and breakdown value must hold for all of them together: at the
     plain level the breakdown lay above the true direct effect in 6.6 (three arms) and 9.1 % (five) of experiments.
     The leading arm loses no CAUSES by it: its Holm-adjusted p is at least m times its own, so that below alpha its
-    interval at alpha/m, and with it the set, leaves 0 out. Source: METHODS 4.16; Holm 1979.
+    interval at alpha/m, and with it the set, leaves 0 out. Source: docs/methods/encouragement.md; Holm 1979.
     """
     able = design.may_lead(looks)
     return {
@@ -175,8 +175,8 @@ def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> d
 def segment_findings(outcome: OutcomeReport, leading: str) -> list[Finding]:
     """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
 
-    METHODS 4.6: the test of differences comes before any forest; signs count only where a segment's own effect is
-    found after Benjamini-Hochberg.
+    docs/methods/comparison.md, "Cochran Q": the test of differences comes before any forest; signs count only where a
+    segment's own effect is found after Benjamini-Hochberg.
     """
     row = next(row for row in outcome.comparisons if row.variant == leading)
     test = None if row.stratified is None else row.stratified.heterogeneity
@@ -242,7 +242,7 @@ def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look)
 
 
 def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
-    """Bonferroni over the confirmatory family: the same plan at alpha/m (METHODS 4.7).
+    """Bonferroni over the confirmatory family: the same plan at alpha/m (docs/methods/comparison.md).
 
     The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
     """
@@ -296,7 +296,10 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
-    """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
+    """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile.
+
+    Source: docs/methods/comparison.md, "Spending bounds".
+    """
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
     # The look's critical value, under the t law where clusters were assigned.
@@ -351,8 +354,9 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
 
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
     look = _look(design, judgement, row.variant)
-    # METHODS 5: two one-sided tests use level 1 - 2 alpha; a sequential plan has no such second set and uses its own.
-    # Of several arms too: the arm that leads was chosen for its small p, which is a choice against "no effect".
+    # docs/methods/verdict.md, "Verdict": two one-sided tests use level 1 - 2 alpha; a sequential plan has no such
+    # second set and uses its own. Of several arms too: the arm that leads was chosen for its small p, which is a choice
+    # against "no effect".
     narrow = look if look.is_repeated else fixed(min(2 * design.alpha, 0.999))
     names: dict[str, verdict.Detail] = {"outcome": outcome, "variant": row.variant}
     if design.behaviour is not None:
@@ -403,8 +407,8 @@ def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp
 def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:
     """Units of both arms with which an effect of the margin would be found in 80 % of experiments of the same plan.
 
-    The error falls with the root of the units; a plan with several looks needs its inflation more. METHODS 4.10 and 5,
-    row 8.
+    The error falls with the root of the units; a plan with several looks needs its inflation more.
+    docs/methods/power.md; docs/methods/verdict.md, "Verdict", row 11.
     """
     if margin is None or not computable(effect):
         return None

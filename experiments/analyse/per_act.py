@@ -1,7 +1,7 @@
 """Where the nudge's acts mostly lie on one side of the threshold, the verdict's sentence leads with the effect per act.
 
 If every act counts, users who were moved from 4 to 9 times change the outcome without crossing Z = 3, and the effect
-"of crossing" holds all that came along. Pure. Source: METHODS 4.12 and 5, row 6; Marshall 2016.
+"of crossing" holds all that came along. Pure. Source: docs/methods/verdict.md, "Per act"; Marshall 2016.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from experiments.analyse.verdict import Detail
 from stats.results import computable
 from stats.sequential.looks import Look
 
-# METHODS 5, row 6: most of the weight isn't at Z.
+# docs/methods/verdict.md, "Per act": most of the weight isn't at Z.
 COARSE = 0.5
 
 

@@ -244,7 +244,7 @@ def _standing_verdict(
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
     elif plan.claim is not None:
-        # Of version 0.4 the end of that look's interval nearer to 0 (METHODS 4.16).
+        # Of version 0.4 the end of that look's interval nearer to 0 (docs/methods/encouragement.md).
         nearer = first.low if first.estimate > 0 else first.high
         facts["breakdown"] = nearer if first.breakdown is None else first.breakdown
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]

@@ -1,4 +1,7 @@
-"""The verdict machine: exactly one of seven codes, by the first row of the table that holds. Source: METHODS 5."""
+"""The verdict machine: exactly one of seven codes, by the first row of the table that holds.
+
+Source: docs/methods/verdict.md, "Verdict".
+"""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +16,8 @@ MIN_UNITS = 50
 MIN_EVENTS = 5
 # Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
 MIN_CLUSTERS = 5
-# Reason of CAUSES and HARMS of moving whole clusters towards a behaviour, instead of "behaviour" (METHODS 4.21).
+# Reason of CAUSES and HARMS of moving whole clusters towards a behaviour, instead of "behaviour"
+# (docs/methods/clusters.md).
 WHOLE_CLUSTERS = "whole_clusters"
 
 
@@ -159,7 +163,10 @@ def _encouraged(
 
 
 def _compared(evidence: Evidence) -> dict[str, Detail]:
-    """What the sentence says of a comparison with a placebo, and of whom it moved as well. Source: METHODS 4.14."""
+    """What the sentence says of a comparison with a placebo, and of whom it moved as well.
+
+    Source: docs/methods/encouragement.md, "Placebo arm".
+    """
     if not evidence.comparator:
         return {}
     return {"comparator": evidence.comparator, **({"placebo_moves": 1} if evidence.placebo_moves else {})}
@@ -168,7 +175,7 @@ def _compared(evidence: Evidence) -> dict[str, Detail]:
 def _beyond_any_share(effect_set: AndersonRubin) -> bool:
     """No effect between -1 and 1 fits: a share of units can't be changed by more than all of them.
 
-    Source: METHODS 5, row 3 (b); Huber and Mellace 2015.
+    Source: docs/methods/verdict.md, "Verdict", row 5; Huber and Mellace 2015.
     """
     low, high = effect_set.low, effect_set.high
     if effect_set.shape is Shape.RAYS and low is not None and high is not None:
@@ -184,7 +191,7 @@ def _bounded(
     *,
     significant: bool,
 ) -> Verdict:
-    """Rows 5 to 8: the set of effects is a bounded interval."""
+    """Rows 8 to 11: the set of effects is a bounded interval."""
     low, high = _ends(effect_set)
     facts = {**facts, "level": effect_set.level, "effect_low": low, "effect_high": high}
     excludes_zero = low > 0 or high < 0

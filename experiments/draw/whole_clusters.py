@@ -1,7 +1,8 @@
 """Draws of whole clusters (guilds, classes, companies): which id is hashed, and the two stages of a saturation plan.
 
-Pure (METHODS 4.21; docs/assignment.md, "Clusters"). A cluster's draw gives all its units one arm; in a plan with
-saturations it gives the cluster a share, and each unit's own draw decides whether it is among those who are nudged.
+Pure (docs/methods/clusters.md; docs/assignment.md, "Clusters"). A cluster's draw gives all its units one arm; in a plan
+with saturations it gives the cluster a share, and each unit's own draw decides whether it is among those who are
+nudged.
 """
 
 from collections.abc import Sequence

@@ -77,7 +77,10 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
 
 
 def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
-    """Once an outcome was read, what decides the verdict stays: a change could follow the result (METHODS 4.8)."""
+    """Once an outcome was read, what decides the verdict stays: a change could follow the result.
+
+    Source: docs/methods/comparison.md, "Spending bounds".
+    """
     judging = sorted(set(changed) & set(JUDGING))
     if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
         raise Refused(

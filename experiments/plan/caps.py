@@ -1,4 +1,7 @@
-"""Caps that a plan gives as a share of units become numbers at the start, from the units before it (METHODS 4.3)."""
+"""Caps that a plan gives as a share of units become numbers at the start, from the units before it.
+
+Source: docs/methods/comparison.md, "Capped mean".
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta

@@ -138,8 +138,8 @@ def draft_from_moment(
 
     The smallest effect of interest is a tenth of the headline of the evidence's ladder, at least one point: the promise
     itself is mostly the company that the behaviour keeps. The size is computed for what past experiments found of their
-    promises, or half of the headline while too few have tested any (METHODS 4.19). Without evidence the smallest effect
-    is what the units of four weeks can show; without events the sizes stay open.
+    promises, or half of the headline while too few have tested any (docs/methods/pooling.md, "Price of a promise").
+    Without evidence the smallest effect is what the units of four weeks can show; without events the sizes stay open.
 
     Args:
         moment: the claim.

@@ -185,7 +185,7 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
 
 
 def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
-    """What is adjusted for is known before the exposure, of users who have it (METHODS 4.5)."""
+    """What is adjusted for is known before the exposure, of users who have it (docs/methods/comparison.md)."""
     new, before = plan.enrolment == "new_units", plan.active_days_before
     if plan.adjustment not in ADJUSTMENTS:
         yield Problem("bad_adjustment", {"adjustment": plan.adjustment})

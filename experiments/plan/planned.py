@@ -103,7 +103,10 @@ class Planned:
 
     @property
     def inside_clusters(self) -> bool:
-        """A behaviour is judged by units beside each other, in clusters of which a part is nudged (METHODS 4.21)."""
+        """A behaviour is judged by units beside each other, in clusters of which a part is nudged.
+
+        Source: docs/methods/clusters.md.
+        """
         return bool(self.cluster) and self.claim is not None and any(0 < one.share < 1 for one in self.saturations)
 
     @property

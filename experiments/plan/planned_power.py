@@ -1,4 +1,7 @@
-"""A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10). Pure."""
+"""A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it. Pure.
+
+Source: docs/methods/power.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -87,7 +87,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class GuardrailRule:
-    """What a guardrail has to show before something is shipped (METHODS 4.20).
+    """What a guardrail has to show before something is shipped (docs/methods/decision.md, "The decision table").
 
     Attributes:
         direction: which way is better, `higher` or `lower`.

@@ -1,6 +1,8 @@
-"""The day of the result: planned end of enrolment, outcome window and allowed lateness together (METHODS 4.8). Pure.
+"""The day of the result: planned end of enrolment, outcome window and allowed lateness together. Pure.
 
 Every page, text and door counts by it. The planned end is the end of enrolment, and nothing else.
+
+Source: docs/methods/power.md, "Duration".
 """
 
 from collections.abc import Sequence

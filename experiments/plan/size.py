@@ -1,4 +1,7 @@
-"""The size of an experiment from live counts: how many units come, how many stay, how many it needs (METHODS 4.10)."""
+"""The size of an experiment from live counts: how many units come, how many stay, how many it needs.
+
+Source: docs/methods/power.md.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

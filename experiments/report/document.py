@@ -1,4 +1,4 @@
-"""The report as the JSON document of DESIGN.md §8. Pure."""
+"""The report as the JSON document that other programs read (docs/analyze_file.md). Pure."""
 
 from typing import Any
 

@@ -196,7 +196,7 @@ def _on_the_behaviour() -> Templates:
 def _against_placebo(verdict: Verdict) -> str:
     """CAUSES or HARMS of a behaviour, found against a placebo: what being nudged does by itself has cancelled.
 
-    Source: METHODS 4.14 and 4.16: the sentence says so and drops the "unless".
+    Source: docs/methods/encouragement.md: the sentence says so and drops the "unless".
     """
     if verdict.reason != "behaviour" or "comparator" not in verdict.details:
         return ""
@@ -253,7 +253,7 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
 def _by_act(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Where most acts that the nudge added don't cross the number, the effect of one act more leads.
 
-    Source: METHODS 5, row 6; Marshall 2016.
+    Source: docs/methods/verdict.md, "Per act"; Marshall 2016.
     """
     if "at_threshold" not in verdict.details:
         return [], []

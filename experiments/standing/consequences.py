@@ -126,7 +126,7 @@ def _short_of(standing: "Progress") -> list[str]:
 
 
 def _last_look(cost: "Cost | None") -> list[str]:
-    """What the last look may spend when enrolment ends today, where that costs nothing (METHODS 4.8)."""
+    """What the last look may spend when enrolment ends today, where that costs nothing (docs/methods/comparison.md)."""
     if cost is None:
         return []
     if cost.rule.value == "early":

@@ -1,4 +1,4 @@
-"""Tell other systems what happened to an experiment: rows first, network later (INTERFACES §7).
+"""Tell other systems what happened to an experiment: rows first, network later (docs/webhooks.md).
 
 `announce` writes rows in the caller's transaction: nothing is told that didn't happen, and nothing is forgotten.
 `deliver_due` runs each minute. A try is counted before it is made, so that a killed worker doesn't repeat it at once.

@@ -1,4 +1,4 @@
-"""The result of the demo, truth beside found: a table, the JSON of DESIGN.md §8, the report files, what to open."""
+"""The result of the demo, truth beside found: a table, the JSON of `demo --json`, the report files, what to open."""
 
 import os
 from pathlib import Path
@@ -68,7 +68,7 @@ class Findings:
         return past_experiments(Definition(found.behaviour, found.times, found.days, found.retention))
 
     def document(self) -> dict[str, Any]:
-        """The JSON of DESIGN.md §8."""
+        """The JSON of `demo --json`, which other programs read."""
         whole = document(self.report)
         found = whole["outcomes"][0]["comparisons"][0]
         effect = (found["encouragement"] or {}).get("effect", {})

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST of the management API: what was asked once is done once (INTERFACES §5).
+"""`Idempotency-Key` on POST of the management API: what was asked once is done once.
 
 The key counts for a caller and a path, for 24 hours. The same body gets the stored answer, another body 422, and a call
 that is still running 409. An answer that is our own fault isn't kept: the caller should try again. Nor is a refusal: it

@@ -97,7 +97,7 @@ def curve(duration: Floats, churned: Flags) -> Curve | NotComputable:
     Returns:
         The curve at the days of churn, empty when nobody left; ``NotComputable(SMALL_GROUP)`` below 50 units.
 
-    Source: Kaplan and Meier 1958; Greenwood 1926; docs/methods/survival.md.
+    Source: Kaplan and Meier 1958; Greenwood 1926; docs/methods/survival.md, "Kaplan-Meier curve".
     """
     found = too_small(len(duration)) or kaplan_meier(Durations.from_values(duration, churned))
     if isinstance(found, NotComputable):

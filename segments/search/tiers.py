@@ -259,7 +259,10 @@ def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:
 
 
 def _rates(sides: Sequence[tuple[Ints, Ints]]) -> tuple[Rate, Rate, Rate]:
-    """Ratio of sums in the first and the second group, and their difference, with delta intervals (Deng 2018)."""
+    """Ratio of sums in the first and the second group, and their difference, with delta intervals.
+
+    Source: docs/methods/comparison.md, "Ratio delta method".
+    """
     z = float(stats.norm.isf(0.025))
     found = []
     for count, days in sides:

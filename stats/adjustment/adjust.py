@@ -1,4 +1,7 @@
-"""Covariate adjustment and cluster-robust differences. Covariates must be known before assignment (METHODS 4.5)."""
+"""Covariate adjustment and cluster-robust differences. Covariates must be known before assignment.
+
+Source: docs/methods/comparison.md, "Registered adjustment".
+"""
 
 from dataclasses import dataclass
 from math import sqrt

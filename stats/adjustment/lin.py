@@ -1,7 +1,8 @@
 """Lin's adjusted levels and effects of several outcomes at once: what a registered adjustment rests on.
 
 With (outcome, behaviour) as the outcomes, the effects and their covariance are the five moments of the encouragement
-analysis, so that the adjusted test and the adjusted Anderson-Rubin set can't contradict each other (METHODS 4.5, 4.12).
+analysis, so that the adjusted test and the adjusted Anderson-Rubin set can't contradict each other
+(docs/methods/comparison.md, "Registered adjustment" and docs/methods/encouragement.md, "Registered adjustment").
 """
 
 from collections.abc import Sequence
@@ -89,7 +90,7 @@ def lin_effects(
         The effect equals that of OLS with centred, interacted covariates; its variance holds the term for the estimated
         covariate means, which HC2 of that regression omits. Redundant covariates are dropped.
 
-    Source: Lin 2013; Negi and Wooldridge 2021; METHODS 4.5.
+    Source: Lin 2013; Negi and Wooldridge 2021; docs/methods/comparison.md, "Registered adjustment".
     """
     arms, k = (control, variant), outcomes
     kept = [i + k for i in independent_columns(control.covariance[k:, k:], variant.covariance[k:, k:])]
@@ -134,7 +135,7 @@ def lin_effects_stratified(
             whose errors hold the mix's.
         units_per_coefficient: a stratum with fewer units in an arm for each coefficient is compared without covariates.
 
-    Source: METHODS 4.5, 4.6; Miratrix, Sekhon and Yu 2013 (adjustment by strata).
+    Source: docs/methods/comparison.md; Miratrix, Sekhon and Yu 2013 (adjustment by strata).
     """
     kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
     if not kept:
@@ -237,7 +238,7 @@ def lin_lift(found: LinEffects, *, alpha: float = 0.05) -> Interval | NotComputa
 
     The log lift's variance is V_T/T^2 + V_C/C^2 - 2 V_TC/(T C); each level carries half of the shared part.
 
-    Source: METHODS 4.4; the delta method.
+    Source: docs/methods/comparison.md, "Registered adjustment"; the delta method.
     """
     levels, covariance = found.levels[:, 0], found.covariance[:, 0, :, 0]
     arms = []

@@ -38,7 +38,7 @@ def mean_of_sums(n: int, sums: Array, centre: float) -> Mean:
 def ratio_of_sums(n: int, sums: Array, centre: Array) -> Mean | NotComputable:
     """The ratio of a group, linearised at its own point, from sums of a, b, a², ab, b² minus the centre of both.
 
-    Source: METHODS 4.3.
+    Source: docs/methods/comparison.md.
     """
     if n < 2:
         return NotComputable(Reason.TOO_FEW_UNITS)
@@ -53,7 +53,7 @@ def ratio_of_sums(n: int, sums: Array, centre: Array) -> Mean | NotComputable:
 
 
 def quantile_of_sorted(values: Array, share: float) -> tuple[float, Mean]:
-    """The quantile of sorted values, and as a mean that experiments compare. Source: METHODS 4.3."""
+    """The quantile of sorted values, and as a mean that experiments compare. Source: docs/methods/comparison.md."""
     n = len(values)
     if n < 2:
         found = float(values[0]) if n else 0.0

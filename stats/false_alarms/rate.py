@@ -1,6 +1,6 @@
 """False alarms of a test on the values of units that nothing was done to: many random halves, one test each (A/A).
 
-Source: Kohavi, Tang and Xu 2020, chapter 19; the tests are those of METHODS 4.3.
+Source: Kohavi, Tang and Xu 2020, chapter 19; the tests are those of docs/methods/comparison.md.
 """
 
 from collections.abc import Callable

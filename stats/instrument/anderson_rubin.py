@@ -62,7 +62,7 @@ def anderson_rubin(moments: IvMoments, *, q: float | None = None, alpha: float =
         The set. It contains 0 exactly if the unpooled ITT z-test doesn't reject, and is bounded exactly if the first
         stage is significant, both at this q.
 
-    Source: Anderson and Rubin 1949; Dufour 1997; METHODS 4.12.
+    Source: Anderson and Rubin 1949; Dufour 1997; docs/methods/encouragement.md, "Anderson-Rubin".
     """
     check_alpha(alpha)
     critical = moments.critical_value(alpha) ** 2 if q is None else q

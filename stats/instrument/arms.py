@@ -40,7 +40,7 @@ def fit_arms(
         treatment: position of the treatment's column.
         alpha: two-sided error rate of the effect's interval.
 
-    Source: Angrist and Imbens 1995; Hansen 1982 (J with the weights of the first step); METHODS 4.14.
+    Source: Angrist and Imbens 1995; Hansen 1982 (J with the weights of the first step); docs/methods/encouragement.md.
     """
     check_alpha(alpha)
     if missing := refused(control, arms, least=2):

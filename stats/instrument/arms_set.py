@@ -58,7 +58,7 @@ def arms_effect_set(
         treatment: position of the treatment's column.
         alpha: error rate.
 
-    Source: Anderson and Rubin 1949; Dufour 1997; METHODS 4.12.
+    Source: Anderson and Rubin 1949; Dufour 1997; docs/methods/encouragement.md, "Anderson-Rubin set of several arms".
     """
     check_alpha(alpha)
     if missing := refused(control, arms, least=1):

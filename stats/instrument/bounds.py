@@ -90,7 +90,7 @@ def balke_pearl(
         comes near the shares: the nudge then acts on another path than the behaviour, or it wasn't random.
 
     Source: Balke and Pearl 1997; limits by Bonferroni over intersection bounds, Chernozhukov, Lee and Rosen 2013; that
-    they hold for the whole range and so for the effect too, Imbens and Manski 2004; METHODS 4.13.
+    they hold for the whole range and so for the effect too, Imbens and Manski 2004; docs/methods/encouragement.md.
     """
     check_alpha(alpha)
     shares = _shares(control, variant)

@@ -92,7 +92,7 @@ def complier_shares(control: Joint, variant: Joint, *, alpha: float = 0.05) -> S
         variant: the same.
         alpha: two-sided error rate of each interval.
 
-    Source: Angrist, Imbens and Rubin 1996; METHODS 4.13.
+    Source: Angrist, Imbens and Rubin 1996; docs/methods/encouragement.md, "Complier shares, levels, traits".
     """
     check_alpha(alpha)
     moments = iv_moments(control, variant)
@@ -120,7 +120,7 @@ def complier_levels(control: Joint, variant: Joint, *, alpha: float = 0.05) -> L
         variant: the same.
         alpha: two-sided error rate.
 
-    Source: Imbens and Rubin 1997; Abadie 2002; METHODS 4.13.
+    Source: Imbens and Rubin 1997; Abadie 2002; docs/methods/encouragement.md, "Complier shares, levels, traits".
     """
     check_alpha(alpha)
     nudged = _level(control, variant, minus=False, alpha=alpha)
@@ -140,7 +140,7 @@ def complier_trait(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Tr
         variant: the same.
         alpha: two-sided error rate.
 
-    Source: Abadie 2003; Angrist and Pischke 2009, section 4.4.4; METHODS 4.13.
+    Source: Abadie 2003; Angrist and Pischke 2009, section 4.4.4; docs/methods/encouragement.md.
     """
     check_alpha(alpha)
     level = _level(control, variant, minus=False, alpha=alpha)

@@ -80,7 +80,7 @@ def dose_weights(
     Raises:
         ValueError: if a count is negative, or the threshold is below 1.
 
-    Source: Angrist and Imbens 1995, theorem 1 (the weights); Marshall 2016 (coarsening); METHODS 4.12.
+    Source: Angrist and Imbens 1995, theorem 1 (the weights); Marshall 2016 (coarsening); docs/methods/encouragement.md.
     """
     check_alpha(alpha)
     if threshold < 1 or any(times < 0 or units < 0 for arm in (control, variant) for times, units in arm.items()):

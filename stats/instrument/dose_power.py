@@ -147,7 +147,7 @@ def dose_power(plan: DosePlan, units: int, *, power: float = 0.8) -> DosePower |
     Returns:
         The chances; not computable where the arms move nothing, or where more can't be moved than are below Z.
 
-    Source: Hansen 1982 and Newey 1985 (J under misspecification); Anderson and Rubin 1949; METHODS 4.14.
+    Source: Hansen 1982 and Newey 1985 (J under misspecification); Anderson and Rubin 1949.
     """
     if not 0 < plan.response <= 1:
         return NotComputable(Reason.NO_FIRST_STAGE)
@@ -191,7 +191,7 @@ def placebo_power(
         units: of control and of the placebo.
         alpha: of each of the two one-sided tests.
 
-    Source: Schuirmann 1987; Julious 2004; METHODS 4.14.
+    Source: Schuirmann 1987; Julious 2004; docs/methods/encouragement.md, "What placebo and dose arms could tell".
     """
     if not 0 < reach < 1:
         return NotComputable(Reason.NO_VARIANCE)

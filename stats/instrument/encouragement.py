@@ -66,7 +66,7 @@ class TakeUp:
 def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: float, *, alpha: float = 0.05) -> TakeUp:
     """The first stage with its interval and robust F.
 
-    Source: METHODS 4.12.
+    Source: docs/methods/encouragement.md, "First stage".
     """
     check_alpha(alpha)
     error = sqrt(moments.v_d)
@@ -79,7 +79,7 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
 def effect_on_behaviour(moments: IvMoments | NotComputable, *, alpha: float = 0.05) -> Estimate | NotComputable:
     """The first stage as an estimate with its p-value, for example of a placebo, which should move nothing.
 
-    Source: METHODS 4.14.
+    Source: docs/methods/encouragement.md, "Placebo arm".
     """
     check_alpha(alpha)
     if isinstance(moments, NotComputable):
@@ -100,7 +100,7 @@ def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
     Returns:
         Names of segments whose whole interval lies on the other side of 0; none when no interval excludes 0.
 
-    Source: METHODS 4.12 ("per segment too: signs must agree").
+    Source: docs/methods/encouragement.md, "First stage".
     """
     sure = {name: found for name, found in segments.items() if found.low > 0 or found.high < 0}
     if not sure:
@@ -117,7 +117,7 @@ def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable
     Returns:
         The outcome's change per complier who reaches the behaviour.
 
-    Source: Wald 1940; Angrist, Imbens and Rubin 1996; METHODS 4.12.
+    Source: Wald 1940; Angrist, Imbens and Rubin 1996; docs/methods/encouragement.md, "Wald".
     """
     check_alpha(alpha)
     # A first stage that is rounding noise of its own error counts as none: the ratio would overflow.

@@ -91,7 +91,7 @@ def reweighted(cells: TraitCells, *, alpha: float = 0.05) -> Reweighted | NotCom
         With one cell, the Wald estimate. ``NO_COMPARABLE_COMPLIERS`` where the nudge moves no cell clearly,
         ``NO_TRAITS`` where nothing known before divides the units into cells that are large enough.
 
-    Source: Angrist and Fernandez-Val 2013, theorem 1; the delta method; METHODS 4.17.
+    Source: Angrist and Fernandez-Val 2013, theorem 1; the delta method; docs/methods/encouragement.md, "Reweighted".
     """
     check_alpha(alpha)
     whole = _whole(cells)
@@ -149,7 +149,7 @@ def bounds_of_the_others(control: Joint, variant: Joint, *, alpha: float = 0.05)
     Returns:
         The bounds, or ``NOBODY_UNMOVED`` where the nudge moves everybody.
 
-    Source: Balke and Pearl 1997 under monotonicity, less the compliers; Imbens and Manski 2004; METHODS 4.13 and 4.17.
+    Source: Balke and Pearl 1997 under monotonicity, less the compliers; Imbens and Manski 2004.
     """
     check_alpha(alpha)
     if min(control.n, variant.n) < 2:

@@ -90,7 +90,7 @@ def breakdown_value(moments: IvMoments, critical: float) -> float | NotComputabl
         The value in the outcome's unit (0.01 = one point of a share): positive for a gain, negative for a loss; or
         ``NotComputable(NUDGE_NOT_PROVED)`` where the interval of ITT reaches 0.
 
-    Source: Conley, Hansen and Rossi 2012; METHODS 4.16.
+    Source: Conley, Hansen and Rossi 2012; docs/methods/encouragement.md, "How much exclusion must fail".
     """
     _check_critical(critical)
     left = abs(moments.itt) - critical * sqrt(moments.v_r)
@@ -125,7 +125,7 @@ def sensitivity(
     Returns:
         One row for each direct effect, in their order; the one of 0 is the Anderson-Rubin set itself.
 
-    Source: Conley, Hansen and Rossi 2012, section 3.1; METHODS 4.16.
+    Source: Conley, Hansen and Rossi 2012, section 3.1; docs/methods/encouragement.md, "How much exclusion must fail".
     """
     _check_critical(critical)
     rows = []
@@ -150,7 +150,7 @@ def union_of_sets(
         critical: as for ``sensitivity``.
         alpha: as for ``sensitivity``.
 
-    Source: Conley, Hansen and Rossi 2012, section 3.1 (union of intervals); METHODS 4.16.
+    Source: Conley, Hansen and Rossi 2012, section 3.1 (union of intervals); docs/methods/encouragement.md.
     """
     if not lowest <= highest:
         raise ValueError(f"the smallest direct effect, {lowest}, is larger than the largest, {highest}")
@@ -179,7 +179,7 @@ def blind_spot(control: Joint, variant: Joint, *, sign: int = 1) -> float | NotC
         The limit, at least 0, as a share of units (0.01 = one point); not computable without compliers, or where
         everybody is one.
 
-    Source: Kitagawa 2015; Huber and Mellace 2015; METHODS 4.16.
+    Source: Kitagawa 2015; Huber and Mellace 2015; docs/methods/encouragement.md, "How much exclusion must fail".
     """
     levels = complier_levels(control, variant)
     if not computable(levels):
@@ -214,7 +214,7 @@ def unmoved_group(
     Returns:
         The largest of several; None without one.
 
-    Source: Schuirmann 1987 for the two one-sided tests; van Kippersluis and Rietveld 2018; METHODS 4.16.
+    Source: Schuirmann 1987 for the two one-sided tests; van Kippersluis and Rietveld 2018.
     """
     check_alpha(alpha)
     band = ZERO_BAND * abs(everybody.first_stage)
@@ -256,7 +256,7 @@ def zero_first_stage(
         nominal_alpha: level of a single test with the look's critical value.
         alpha: two-sided error rate over all looks; names the level.
 
-    Source: van Kippersluis and Rietveld 2018; METHODS 4.16. Assumes that being nudged by itself does the same to both.
+    Source: van Kippersluis and Rietveld 2018. Assumes that being nudged by itself does the same to both.
     """
     check_alpha(nominal_alpha)
     error, critical = sqrt(group.v_r), group.critical_value(nominal_alpha)

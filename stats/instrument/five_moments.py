@@ -67,7 +67,7 @@ class IvMoments:
 def iv_moments(control: Joint, variant: Joint) -> IvMoments | NotComputable:
     """Moments from the arms' summaries of (R, D), with n-1 variances within arms.
 
-    Source: METHODS 4.12.
+    Source: docs/methods/encouragement.md.
     """
     n = min(control.n, variant.n)
     if n < 2:
@@ -94,7 +94,7 @@ def iv_moments_adjusted(
         clusters: label of each unit's cluster, when clusters were assigned.
         n: units per row, where rows are cells that share cluster, nudge and covariates; only with ``clusters``.
 
-    Source: METHODS 4.12; White 1980; Bell and McCaffrey 2002.
+    Source: docs/methods/encouragement.md; White 1980; Bell and McCaffrey 2002.
     """
     outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
     columns = finite_array(x, dimensions=2)

@@ -72,7 +72,7 @@ def effect_at_margins(control: Joint, arms: Sequence[Joint], *, alpha: float = 0
         alpha: two-sided error rate of each interval and set.
 
     Source: Brinch, Mogstad and Wiswall 2017, section II; Heckman and Vytlacil 2005; Anderson and Rubin 1949;
-    Guggenberger, Kleibergen, Mavroeidis and Chen 2012 for the minimum; METHODS 4.17.
+    Guggenberger, Kleibergen, Mavroeidis and Chen 2012 for the minimum; docs/methods/encouragement.md.
     """
     check_alpha(alpha)
     if missing := refused(control, arms, least=2):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from stats.results import Estimate, NotComputable, computable
 
-# METHODS 4.14: a placebo leaves the behaviour alone when its first stage is surely below a quarter of the nudge's.
+# docs/methods/encouragement.md, "Placebo arm": a placebo leaves the behaviour alone when its first stage is surely
+# below a quarter of the nudge's.
 SHARE_OF_FIRST_STAGE = 0.25
 
 
@@ -56,7 +57,7 @@ def leaves_alone(
     Returns:
         The test; not computable when the placebo's first stage isn't, or when there is nothing to take a quarter of.
 
-    Source: Schuirmann 1987 (two one-sided tests); METHODS 4.14.
+    Source: Schuirmann 1987 (two one-sided tests); docs/methods/encouragement.md, "Placebo arm".
     """
     if not computable(placebo):
         return placebo

@@ -90,7 +90,7 @@ def pooled(instruments: Sequence[Instrument], *, alpha: float = 0.05) -> Pooled 
     Returns:
         All pooled statistics; ``NO_EXPERIMENT_YET`` when there is nothing to pool.
 
-    Source: METHODS 4.18; Bibaut, Chou, Ejdemyr and Kallus 2024.
+    Source: docs/methods/pooling.md, "Pooled experiments"; Bibaut, Chou, Ejdemyr and Kallus 2024.
     """
     check_alpha(alpha)
     kept, dropped = usable(instruments)

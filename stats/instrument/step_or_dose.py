@@ -50,7 +50,7 @@ def dose_test(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> 
         arms: the same of each nudged arm, at least two.
         alpha: error rate of each set and of each over-identification test.
 
-    Source: Anderson and Rubin 1949; Sargan 1958; Hansen 1982; METHODS 4.14.
+    Source: Anderson and Rubin 1949; Sargan 1958; Hansen 1982; docs/methods/encouragement.md.
     """
     step, dose = (fit_arms(control, arms, treatment=column, alpha=alpha) for column in (STEP, DOSE))
     step_set, dose_set = (arms_effect_set(control, arms, treatment=one, alpha=alpha) for one in (STEP, DOSE))

@@ -39,7 +39,7 @@ def over_arms(found: Sequence[Inequalities | NotComputable | None]) -> list[Ineq
     Returns:
         The same with `p_value` adjusted over all arms; raw p-values and what isn't computable stay.
 
-    Source: Holm 1979; METHODS 5, row 3.
+    Source: Holm 1979; docs/methods/verdict.md, "Verdict", row 4.
     """
     adjusted = iter(holm([p for one in found if one is not None and computable(one) for p in one.p_values]))
     return [
@@ -73,7 +73,7 @@ def instrument_inequalities(
     Returns:
         The smallest Holm-adjusted one-sided p-value; not computable when no cell has any variation.
 
-    Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; METHODS 4.13.
+    Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; docs/methods/encouragement.md.
     """
     coded = _codes(outcome, bins)
     if clusters is None:
@@ -119,7 +119,7 @@ def inequalities_from_counts(control: ArrayLike, variant: ArrayLike) -> Inequali
     Raises:
         ValueError: unless both are tables of the same shape, two columns wide.
 
-    Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; METHODS 4.13.
+    Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; docs/methods/encouragement.md.
     """
     tables = [np.asarray(table, dtype=np.float64) for table in (control, variant)]
     if tables[0].shape != tables[1].shape or tables[0].ndim != 2 or tables[0].shape[1] != 2:

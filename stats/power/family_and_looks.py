@@ -68,7 +68,7 @@ class Plan:
         primaries: primary outcomes of the plan, at least 1.
         spending: how the looks of a group sequential plan spend alpha.
         placebo: place of a placebo arm among the shares, 1 or more; None without one. The other arms are compared with
-            it instead of control, and it is no member of the family (METHODS 4.14).
+            it instead of control, and it is no member of the family (docs/methods/power.md).
     """
 
     baseline: float = 0.0
@@ -125,7 +125,7 @@ class Plan:
 
     @property
     def level(self) -> float:
-        """Two-sided error rate of one comparison over all its looks. Source: Holm 1979; METHODS 4.7, 4.10."""
+        """Two-sided error rate of one comparison over all its looks. Source: Holm 1979."""
         return self.alpha / (self.primaries * len(self.members))
 
     @property

@@ -1,7 +1,9 @@
-"""Events and units that a log-rank test needs (METHODS 4.10): it counts those who leave, not those who are enrolled.
+"""Events and units that a log-rank test needs: it counts those who leave, not those who are enrolled.
 
 Two formulas are in use and named. Schoenfeld's is the one that sizes; Freedman's stands beside it, and where they
 differ much (a hazard ratio far from 1, a lopsided split) neither should be trusted to the unit.
+
+Source: docs/methods/power.md, "Time to churn".
 """
 
 from dataclasses import dataclass
@@ -59,7 +61,7 @@ def survival_size(plan: Plan, effect: float) -> SurvivalSize | NotComputable:
     Raises:
         ValueError: for an effect that would leave nobody, or everybody.
 
-    Source: Schoenfeld 1983 (units = events / share that leaves); METHODS 4.10.
+    Source: Schoenfeld 1983 (units = events / share that leaves); docs/methods/power.md, "Time to churn".
     """
     require(plan.sd is None, "survival needs a share, no standard deviation")
     stays, changed = plan.baseline, plan.baseline + plan.take_up * effect

@@ -56,7 +56,7 @@ def sample_size(plan: Plan, effect: float) -> Size | NotComputable:
     Raises:
         ValueError: for an effect of 0, or one that takes the share out of 0 to 1.
 
-    Source: R's power.prop.test; Cohen 1988 (noncentral t); METHODS 4.10.
+    Source: R's power.prop.test; Cohen 1988 (noncentral t); docs/methods/power.md.
     """
     check_effect(plan, effect)
     critical = critical_values(plan)
@@ -112,7 +112,7 @@ def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = Fal
     Raises:
         ValueError: for units that can't be.
 
-    Source: R's power.prop.test solved for p2; METHODS 4.10.
+    Source: R's power.prop.test solved for p2; docs/methods/power.md.
     """
     require(len(units) == len(plan.shares), "split and units must name the same variants")
     require(min(units) >= 2, "per-variant must be at least 2 in each variant")
@@ -154,7 +154,7 @@ def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) 
     Raises:
         ValueError: for a margin or units that can't be.
 
-    Source: Schuirmann 1987; Julious 2004, section 3 (power where the true difference is 0); METHODS 4.10.
+    Source: Schuirmann 1987; Julious 2004, section 3 (power where the true difference is 0); docs/methods/power.md.
     """
     require(0 < margin < inf, "margin must be a number above 0")
     require(len(units) == len(plan.shares), "split and units must name the same variants")
@@ -177,7 +177,7 @@ def dilution_curve(
         effect: of the behaviour, as in `sample_size`.
         take_ups: shares above 0 to 1; those that would take the outcome out of 0 to 1 are left out.
 
-    Source: METHODS 4.10.
+    Source: docs/methods/power.md.
     """
     plans = [replace(plan, take_up=take_up) for take_up in take_ups]
     return tuple((one.take_up, sample_size(one, effect)) for one in plans if _possible(one, effect))
@@ -199,7 +199,7 @@ def days_needed(
     Raises:
         ValueError: for a value out of its range.
 
-    Source: METHODS 4.10.
+    Source: docs/methods/power.md.
     """
     require(0 < daily_units < inf, "daily-units must be a positive number")
     require(0 < coverage <= 1, "coverage must lie above 0 and be at most 1")

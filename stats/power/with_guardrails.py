@@ -1,7 +1,9 @@
-"""The size at which a true success is shipped: the outcome must be proved and every guardrail unharmed (METHODS 4.10).
+"""The size at which a true success is shipped: the outcome must be proved and every guardrail unharmed.
 
 All tests must pass at once, so that the chance to fail is shared between them: with G guardrails each test is planned
 for 1 - (1 - power) / (G + 1). Nothing is adjusted in the level of a guardrail: shipping needs all of them.
+
+Source: docs/methods/power.md, "Guardrails".
 """
 
 from collections.abc import Sequence

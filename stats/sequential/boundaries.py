@@ -46,7 +46,7 @@ def tightest_rho_squared(planned_units: int, *, alpha: float = 0.05) -> float:
     Raises:
         ValueError: if the plan has no units.
 
-    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024; METHODS 4.8.
+    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024; docs/methods/comparison.md, "Confidence sequence".
     """
     check_alpha(alpha)
     if planned_units < 1:
@@ -64,7 +64,7 @@ def sequence_multiplier(units: float, *, rho_squared: float, alpha: float = 0.05
         rho_squared: of `tightest_rho_squared`.
         alpha: two-sided error rate.
 
-    Source: Waudby-Smith et al. 2024; METHODS 4.8.
+    Source: Waudby-Smith et al. 2024; docs/methods/comparison.md, "Confidence sequence".
     """
     check_alpha(alpha)
     _check_positive(units=units, rho_squared=rho_squared)
@@ -80,7 +80,7 @@ def always_valid_p(z: float, units: float, *, rho_squared: float) -> float:
         units: mature units in both groups, above 0.
         rho_squared: of `tightest_rho_squared`.
 
-    Source: Waudby-Smith et al. 2024; METHODS 4.8.
+    Source: Waudby-Smith et al. 2024; docs/methods/comparison.md, "Confidence sequence".
     """
     _check_positive(units=units, rho_squared=rho_squared)
     m = units * rho_squared
@@ -139,7 +139,7 @@ def bounds(
     Raises:
         ValueError: if the fractions aren't above 0.
 
-    Source: Lan and DeMets 1983; Armitage, McPherson and Rowe 1969 (the recursion); Lan and DeMets 1989; METHODS 4.8.
+    Source: Lan and DeMets 1983; Armitage, McPherson and Rowe 1969 (the recursion); Lan and DeMets 1989.
     """
     times = _checked_times(fractions)
     state, gone, found = _START, 0.0, []

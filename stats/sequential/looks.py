@@ -40,7 +40,8 @@ class Look:
         fractions: shares of the planned information at the looks so far, this one last; for ``group_sequential``.
         spending: how these looks spend the error rate.
         final: this look ends the experiment.
-        rest: a final look spends what is left; False where what was seen may have made it the last (METHODS 4.8).
+        rest: a final look spends what is left; False where what was seen may have made it the last
+            (docs/methods/comparison.md, "The last look of a plan with planned looks").
         planned_looks: shares at which the plan looks, rising; for the units that such a plan needs.
     """
 

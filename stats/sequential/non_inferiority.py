@@ -1,4 +1,4 @@
-"""No harm, harm, or not known yet: what one look may say of a guardrail (METHODS 4.20).
+"""No harm, harm, or not known yet: what one look may say of a guardrail (docs/methods/decision.md, "Non-inferiority").
 
 Two questions with two error rates. "No harm" is a one-sided test of the whole margin, and every guardrail must pass it,
 so that nothing is adjusted for their number. "Harm" is a loss of any size, and one guardrail is enough, so that its
@@ -39,7 +39,7 @@ class Judged:
 def one_sided(look: Look) -> Look:
     """The same plan with an error rate of alpha on one side: its two-sided twin at 2 alpha.
 
-    Bounds don't scale: the plan is computed anew at the other rate (METHODS 4.7).
+    Bounds don't scale: the plan is computed anew at the other rate (docs/methods/comparison.md).
     """
     return replace(look, alpha=min(2 * look.alpha, LARGEST_ALPHA))
 

@@ -122,7 +122,7 @@ def curve_difference(control: Days, variant: Days, *, alpha: float = 0.05) -> Cu
     Raises:
         ValueError: unless 0 <= active <= eligible.
 
-    Source: Sidak 1967 (J. Am. Stat. Assoc. 62, 626-633); Mee 1984; METHODS 4.3.
+    Source: Sidak 1967 (J. Am. Stat. Assoc. 62, 626-633); Mee 1984; docs/methods/comparison.md, "Score interval".
     """
     check_alpha(alpha)
     zero, one = ({row.day: row for row in day_shares(counts, alpha=alpha)} for counts in (control, variant))

@@ -173,7 +173,7 @@ def kaplan_meier(durations: Durations, *, alpha: float = 0.05) -> SurvivalCurve 
         S(t) = prod(1 - d/n) over the times at which units left; error S * sqrt(sum d/(n(n-d))); interval
         S^exp(-+z*SE/(S ln S)). ``NotComputable(NO_DATA)`` without units.
 
-    Source: Kaplan and Meier 1958; Greenwood 1926; Kalbfleisch and Prentice 1980 (log-log); METHODS 4.11.
+    Source: Kaplan and Meier 1958; Greenwood 1926; Kalbfleisch and Prentice 1980 (log-log); docs/methods/survival.md.
     """
     check_alpha(alpha)
     if durations.n == 0:

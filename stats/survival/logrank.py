@@ -59,7 +59,7 @@ def stratified_log_rank(strata: Sequence[Pair]) -> LogRank | NotComputable:
     Args:
         strata: (control, variant) per segment. A stratum without units in one group carries no weight.
 
-    Source: Mantel 1966; Peto et al. 1977; METHODS 4.11.
+    Source: Mantel 1966; Peto et al. 1977; docs/methods/survival.md, "Log-rank test".
     """
     sums = np.array([_observed_expected_variance(pair) for pair in strata], dtype=np.float64).reshape(-1, 3)
     used = sums[sums[:, 2] > 0]
@@ -81,7 +81,7 @@ def curves_cross(control: Durations, variant: Durations, *, alpha: float = 0.05)
     Returns:
         ``NotComputable(NO_DATA)`` when a group is empty.
 
-    Source: METHODS 4.11; errors by Greenwood 1926.
+    Source: docs/methods/survival.md, "Log-rank test"; errors by Greenwood 1926.
     """
     check_alpha(alpha)
     if control.n == 0 or variant.n == 0:

@@ -52,7 +52,7 @@ def restricted_mean(durations: Durations, *, tau: float, alpha: float = 0.05) ->
     Raises:
         ValueError: unless tau is above 0.
 
-    Source: Royston and Parmar 2013; Klein and Moeschberger 2003, section 4.5; METHODS 4.11.
+    Source: Royston and Parmar 2013; Klein and Moeschberger 2003, section 4.5; docs/methods/survival.md.
     """
     check_alpha(alpha)
     if not 0 < tau < float("inf"):
@@ -92,7 +92,7 @@ def compare_restricted_means(
     Raises:
         ValueError: unless tau is above 0.
 
-    Source: Royston and Parmar 2013; METHODS 4.11.
+    Source: Royston and Parmar 2013; docs/methods/survival.md, "Restricted mean survival time".
     """
     zero, one = (restricted_mean(group, tau=tau, alpha=alpha) for group in (control, variant))
     if isinstance(zero, NotComputable):

@@ -223,7 +223,7 @@ def test_truth__direct_nudge__has_an_itt_without_an_effect() -> None:
 
 
 def wald(simulation: Simulation) -> tuple[float, float]:
-    """Wald estimate and its standard error from the exported experiment. Source: METHODS.md 4.12."""
+    """Wald estimate and its standard error from the exported experiment. Source: docs/methods/encouragement.md."""
     table = experiment_table(simulation).to_pandas()
     arms = [table[table.variant == name] for name in ("control", "nudge")]
     itt = arms[1].retained.mean() - arms[0].retained.mean()

@@ -46,7 +46,8 @@ def test_adsmart__stratified_by_date__gives_both_ratios(real_data: Path, tmp_pat
     assert everybody["odds_ratio"]["estimate"] == pytest.approx(1.2500, abs=6e-5)
     assert everybody["cmh_p_value"] == pytest.approx(0.0140, abs=6e-5)
     assert everybody["pooled_segments"] == []
-    # Days with fewer than 50 answers in an arm are one stratum here (METHODS 4.6); the README keeps all eight.
+    # Days with fewer than 50 answers in an arm are one stratum here (docs/methods/comparison.md, "Mantel-Haenszel
+    # difference"); the README keeps all eight.
     assert len(asked["pooled_segments"]) > 1
     assert asked["cmh_p_value"] == pytest.approx(0.5908, abs=2e-3)
     assert found["verdict"]["code"] == "INVALID"

@@ -51,7 +51,7 @@ def test_assistments__adjusted_as_the_primary__decides_and_the_plain_one_stands_
     found = analysis(path, *PUPILS, "--covariate", covariate, "--primary", "adjusted")
     row = first(found)
     assert (found["primary"], row["difference"]["method"]) == ("adjusted", "lin-adjustment")
-    # Lin's of METHODS 4.5 beside the README's plain difference.
+    # Lin's of docs/methods/comparison.md, "Registered adjustment" beside the README's plain difference.
     assert row["difference"]["estimate"] == pytest.approx(0.0646, abs=3e-4)
     assert row["covariate_adjusted"]["estimate"] == row["difference"]["estimate"]
     assert row["unadjusted"]["estimate"] == pytest.approx(0.050505, abs=6e-7)
@@ -62,7 +62,8 @@ def test_assistments__one_covariate__the_report_says_adjusted_beside_plain(real_
     found = analysis(path, *PUPILS, "--covariate", "student_prior_average_correctness")
     row = first(found)
     assert row["difference"]["estimate"] == pytest.approx(0.050505, abs=6e-7)
-    # Published CUPED: 0.064549 with a pooled theta, 0.064620 within arms (METHODS 4.5); Lin has a theta for each arm.
+    # Published CUPED: 0.064549 with a pooled theta, 0.064620 within arms (docs/methods/comparison.md, "CUPED"); Lin has
+    # a theta for each arm.
     adjusted = row["covariate_adjusted"]
     assert adjusted["estimate"] == pytest.approx(0.0646, abs=3e-4)
     assert adjusted["standard_error"] == pytest.approx(0.034061, rel=5e-3)
@@ -77,7 +78,7 @@ def test_assistments__nine_covariates__least_squares_without_and_with_interactio
     both = np.column_stack([y, treated])
     row = computed(iv_moments_cells(np.ones(n), both, np.zeros((n, 2, 2)), treated, x))
     assert row.itt == pytest.approx(0.059959, abs=6e-7)
-    # Known: HC2; ours is HC0 (METHODS 4.12), smaller by what the leverage of 11 columns takes.
+    # Known: HC2; ours is HC0 (docs/methods/encouragement.md), smaller by what the leverage of 11 columns takes.
     assert row.v_r**0.5 == pytest.approx(0.032455, rel=0.015)
     assert row.v_r**0.5 < 0.032455
     options = [part for name in prior for part in ("--covariate", name)]

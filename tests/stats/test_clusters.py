@@ -123,7 +123,7 @@ def test_difference__is_the_full_matrix_formula(seed: int) -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
 def test_difference__scaled_residual_sums__is_the_closed_form(seed: int) -> None:
-    """METHODS 4.12: cluster g's residual sum over sqrt(1 - n_g/N of its arm)."""
+    """docs/methods/clusters.md, "Cluster robust": cluster g's residual sum over sqrt(1 - n_g/N of its arm)."""
     y, arm, _x, codes = _guilds(seed)
     expected = 0.0
     for value in (0.0, 1.0):

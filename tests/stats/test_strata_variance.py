@@ -23,7 +23,7 @@ def test_difference__smallest_arm_of_a_stratum__names_its_variance(smallest: int
 
 
 def test_difference__large_strata__is_the_plug_in_variance() -> None:
-    """METHODS 4.6: sum [a b n0^3 + c e n1^3] / (n1 n0 N^2) / W^2."""
+    """docs/methods/comparison.md, "Mantel-Haenszel difference": sum [a b n0^3 + c e n1^3] / (n1 n0 N^2) / W^2."""
     above = weight = 0.0
     for control, variant in _strata(200):
         n0, n1, c, a = control.n, variant.n, control.successes, variant.successes

@@ -21,7 +21,7 @@ from stats.synthesis.ratios_at_pool import ratios_at_pool
 
 FEWEST = 5
 LEVEL = 0.9
-# Below five findings, what the field has seen: a quarter, between nothing and all of it (METHODS 4.19).
+# Below five findings, what the field has seen: a quarter, between nothing and all of it (docs/methods/pooling.md).
 ASSUMED = (0.25, 0.0, 1.0)
 # Of users who don't come there by themselves a nudge moves every tenth, where no experiment says otherwise.
 USUAL_TAKE_UP = 0.1
@@ -76,8 +76,8 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
     the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a
     finding of 0 or below has no log. Each error is taken at the pooled ratio, not at the ratio's own.
 
-    Source: METHODS 4.19; `stats.synthesis.ratios_at_pool`; `stats.synthesis.random_effects` (REML, t with k - 1
-    degrees of freedom).
+    Source: docs/methods/pooling.md, "Price of a promise"; `stats.synthesis.ratios_at_pool`;
+    `stats.synthesis.random_effects` (REML, t with k - 1 degrees of freedom).
     """
     pairs: dict[str, tuple[float, float, float, float]] = {}
     for row in sorted(findings, key=lambda one: one.place):
@@ -94,7 +94,8 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
 
 def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
     """Finding with its error and promise with its error; None where there is no ratio."""
-    # Alone, and with ratios that differ between experiments, the corrected effect is the better one (METHODS 4.18).
+    # Alone, and with ratios that differ between experiments, the corrected effect is the better one
+    # (docs/methods/pooling.md, "Deflation").
     moments, promised = row.corrected or row.moments, row.promised
     sound = row.kind == "proportion" and row.verdict not in NOT_THE_BEHAVIOUR and not row.whole_clusters
     if not sound or promised is None or promised <= 0:
@@ -135,7 +136,7 @@ def expected_gain(
         headroom: share of users who don't reach it yet, 0 to 1.
         used: past findings on the same definition.
 
-    Source: METHODS 4.19; limits by Zou and Donner 2008 (variances recovered from limits), to first order.
+    Source: docs/methods/pooling.md; limits by Zou and Donner 2008 (variances recovered from limits), to first order.
     """
     if not computable(promise):
         return promise

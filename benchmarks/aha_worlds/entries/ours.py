@@ -112,6 +112,6 @@ INSIGHT = Entry(
     "Insight",
     insight,
     "A moment only where the step test says that retention jumps; a cause only by the verdict of an "
-    "encouragement experiment, with its Anderson-Rubin set (METHODS 4.12, 5).",
+    "encouragement experiment, with its Anderson-Rubin set.",
     "[discovery.md](methods/discovery.md), [encouragement.md](methods/encouragement.md); Anderson, Rubin 1949",
 )

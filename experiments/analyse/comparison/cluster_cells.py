@@ -1,8 +1,8 @@
 """A stored experiment that drew whole clusters: the cells of each as comparisons with errors between them. Pure.
 
 A cluster's score is a sum over its units, so that cells (units of one cluster, arm, week and covariates) give what the
-rows of a file would: CR2 with Bell and McCaffrey's degrees of freedom (METHODS 4.12). Segments are no strata here: a
-cluster may reach into several, and all have one planned split.
+rows of a file would: CR2 with Bell and McCaffrey's degrees of freedom (docs/methods/clusters.md, "Cluster robust").
+Segments are no strata here: a cluster may reach into several, and all have one planned split.
 """
 
 from collections.abc import Mapping, Sequence
@@ -276,7 +276,8 @@ class ClusterData(CellData):
     With saturations the control is the clusters in which nobody is nudged: units that aren't nudged among nudged ones
     are no control, and have a part of the report to themselves. That comparison holds what friends' acts do. So where a
     behaviour is under test, its outcomes are compared inside the clusters of which a part is nudged: there friends act
-    alike on both sides, and one's own behaviour is left (METHODS 4.21). Guardrails are about what nudging does at all.
+    alike on both sides, and one's own behaviour is left (docs/methods/clusters.md). Guardrails are about what nudging
+    does at all.
 
     Attributes:
         inside: by saturation, whether a part of its clusters' units is nudged; empty where no outcome is compared

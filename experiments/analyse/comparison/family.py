@@ -11,9 +11,11 @@ from stats.results import Estimate, NotComputable, computable
 def with_adjusted_p(
     outcomes: list[OutcomeReport], family: tuple[str, ...] | None, placebo: str | None
 ) -> list[OutcomeReport]:
-    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7).
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes.
 
     A placebo arm is a comparator and no member: what it does to the outcome is a diagnostic with its own p.
+
+    Source: docs/methods/comparison.md, "Holm".
     """
     inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
     others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]

@@ -30,7 +30,8 @@ from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 
-# A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
+# A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled
+# (docs/methods/comparison.md, "Population-weighted difference").
 STRATUM_UNITS = 50
 
 
@@ -109,7 +110,7 @@ class CellPair:
         """Pooled over segments; with a behaviour the z of the moments, so that p and set agree.
 
         A ratio is standardised over segments and divided then: its difference is that of the levels, in the population
-        (METHODS 4.3).
+        (docs/methods/comparison.md, "Ratio delta method").
         """
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
@@ -323,7 +324,8 @@ class CellPair:
         """Means and covariances of the cells in (outcome, behaviour, times), a ratio linearised where its arm stands.
 
         That point is standardised: mean numerator and denominator over the strata with their shares of all units.
-        Everything then reads one column, so that levels, difference, set and weeks can't disagree (METHODS 4.3).
+        Everything then reads one column, so that levels, difference, set and weeks can't disagree
+        (docs/methods/comparison.md, "Ratio delta method").
         """
         if self.kind is not Kind.RATIO:
             return self.means, self.covariance

@@ -1,7 +1,7 @@
 """The decision table of a plan: ship, don't, wait, or what was registered for "neither is proved". Pure.
 
 Its rows are in `Ground`, and the first that holds decides. It says what to do with the nudge; what the behaviour does
-is the verdict's question. Source: METHODS 4.20; Schultzberg, Ankargren, Franberg 2024, decision rule 2.
+is the verdict's question. Source: docs/methods/decision.md; Schultzberg, Ankargren, Franberg 2024, decision rule 2.
 """
 
 from collections.abc import Mapping, Sequence

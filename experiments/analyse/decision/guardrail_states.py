@@ -17,7 +17,7 @@ from stats.results import Estimate, NotComputable, Reason, computable
 from stats.sequential.looks import Look, at_look
 from stats.sequential.non_inferiority import Judged, Safety, judge, one_sided
 
-# Units of each arm; the confidence sequence rests on near normality (METHODS 4.8).
+# Units of each arm; the confidence sequence rests on near normality (docs/methods/comparison.md).
 GUARDRAIL_UNITS = 100
 
 

@@ -1,6 +1,6 @@
 """From those whom the nudge moved to everybody: reweighted by traits, bounded, and by the strength of the nudge. Pure.
 
-Source: METHODS 4.17.
+Source: docs/methods/encouragement.md, "Reweighted".
 """
 
 from collections.abc import Sequence

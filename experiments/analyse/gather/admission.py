@@ -1,4 +1,4 @@
-"""Which exposures count: the rule and what came of it. Pure (METHODS 4.2; docs/security.md).
+"""Which exposures count: the rule and what came of it. Pure (docs/methods/integrity.md; docs/security.md).
 
 An exposure counts when our door wrote it, when a server key sent it or a file brought it, or when a client key sent it
 whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one it draws.

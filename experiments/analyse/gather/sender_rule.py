@@ -1,4 +1,4 @@
-"""Which exposures of a stored experiment count, by who sent them (METHODS 4.2; docs/security.md)."""
+"""Which exposures of a stored experiment count, by who sent them (docs/methods/integrity.md; docs/security.md)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -126,8 +126,9 @@ def corrected_moments(readout: Readout, row: Comparison, measured: IvMoments) ->
 def found_again(one: Encouragement, row: Comparison, outcome: OutcomeReport, control: str) -> IvMoments | None:
     """Moments of a payload that kept only what was made of them.
 
-    The Wald ratio b = ITT/FS has the variance (V_R - 2 b C + b^2 V_D)/FS^2 (METHODS 4.12): solved for C. Both other
-    variances are the squared errors of ITT and first stage. With an ITT of 0 the ratio says nothing about C.
+    The Wald ratio b = ITT/FS has the variance (V_R - 2 b C + b^2 V_D)/FS^2 (docs/methods/encouragement.md, "Wald"):
+    solved for C. Both other variances are the squared errors of ITT and first stage. With an ITT of 0 the ratio says
+    nothing about C.
     """
     itt = row.difference
     if not computable(itt) or not computable(one.take_up) or not computable(one.effect):

@@ -1,7 +1,9 @@
-"""Do covariates known before assignment predict the arm? Likelihood-ratio tests, p < .001. Source: METHODS 4.2. Pure.
+"""Do covariates known before assignment predict the arm? Likelihood-ratio tests, p < .001. Pure.
 
 A file has numbers per unit: one joint test of all columns. A stored experiment has counts of levels, and shares that
 may differ between segments by plan: a test of each covariate inside segments. The two have codes of their own.
+
+Source: docs/methods/integrity.md, "Covariate balance".
 """
 
 from collections.abc import Iterator

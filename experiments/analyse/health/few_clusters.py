@@ -1,4 +1,4 @@
-"""Were groups assigned, and are there enough of them? Source: METHODS 4.12. Pure."""
+"""Were groups assigned, and are there enough of them? Source: docs/methods/clusters.md, "Cluster robust". Pure."""
 
 from collections.abc import Iterator
 

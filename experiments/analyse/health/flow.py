@@ -12,7 +12,7 @@ from experiments.analyse.health.findings import Detail, Finding, FindingCode, Se
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS
 from experiments.analyse.health.stored_context import StoredContext
 
-# METHODS 5: rows 2-7 of the verdict table need 50 units per arm.
+# docs/methods/verdict.md, "Verdict", row 2: 50 units per arm.
 TINY_VARIANT = 50
 # p-value at which the arms differ in the share of units that are missing.
 DIFFERS = 0.001

@@ -28,7 +28,7 @@ def check_behaviour(context: FileContext) -> Iterator[Finding]:
 def check_first_stage(context: StoredContext) -> Iterator[Finding]:
     """A take-up far below plan can be seen, and mended, long before the outcome is known.
 
-    A note of planning: how much was hoped for says nothing of what the nudge did. Source: METHODS 5.
+    A note of planning: how much was hoped for says nothing of what the nudge did. Source: docs/methods/verdict.md.
     """
     planned = context.plan.take_up
     for row in context.first_stage:
@@ -45,7 +45,10 @@ def check_first_stage(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
-    """A nudge that keeps some segment from the behaviour breaks monotonicity there. Source: METHODS 4.12."""
+    """A nudge that keeps some segment from the behaviour breaks monotonicity there.
+
+    Source: docs/methods/encouragement.md, "First stage".
+    """
     for row in context.first_stage:
         opposed = opposite_signs({name: found for name, found in row.by_segment if computable(found)})
         if opposed and row.variant != context.placebo:
@@ -56,7 +59,7 @@ def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
 def check_placebo(context: Context) -> Iterator[Finding]:
     """Whether the placebo leaves the behaviour alone: shown by equivalence, it says who those moved are.
 
-    Source: Schuirmann 1987; METHODS 4.14.
+    Source: Schuirmann 1987; docs/methods/encouragement.md, "Placebo arm".
     """
     if context.placebo is None:
         return

@@ -1,6 +1,6 @@
 """Who reported the exposures: what was set aside, and units that nobody but a public key knows. Pure.
 
-Source: METHODS 4.2, "Admitted exposures" and "Unverified share".
+Source: docs/methods/integrity.md, "Admitted exposures"; docs/security.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,8 @@ from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.result import Beside, Readout
 from reporting.numbers import percent
 
-# METHODS 4.2. Beside exposures of servers more than this is another way in; without any it is how the client works.
+# docs/methods/integrity.md, "Admitted exposures". Beside exposures of servers more than this is another way in; without
+# any it is how the client works.
 UNVERIFIED_SHARE = 0.05
 UNVERIFIED_SILENT = 0.001
 DOUBTFUL = ("unverified", "unverified_silent")

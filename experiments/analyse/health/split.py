@@ -1,4 +1,4 @@
-"""Do the arms have the units that the plan gives them? Source: METHODS 4.2. Pure."""
+"""Do the arms have the units that the plan gives them? Source: docs/methods/integrity.md, "Sample ratio". Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -17,10 +17,10 @@ SAMPLE_RATIO_WATCH = 0.01
 # The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units nothing is alarming.
 SAMPLE_RATIO_UNITS = 100
 SAMPLE_RATIO_EXPECTED = 5
-# METHODS 4.2: units in several variants, by all causes together.
+# docs/methods/integrity.md, "Several variants": units in several variants, by all causes together.
 SEVERAL_VARIANTS_SHARE = 0.01
 SEVERAL_VARIANTS_UNITS = 10
-# METHODS 4.2: share of stored arms that differ from the recomputed hash.
+# docs/methods/integrity.md, "Assignment audit": share of stored arms that differ from the recomputed hash.
 AUDIT_SHARE = 0.001
 
 

@@ -1,4 +1,4 @@
-"""`analyze`: a fresh analysis of a stored experiment. Options and JSON as in DESIGN.md §8."""
+"""`analyze`: a fresh analysis of a stored experiment. Other programs read its JSON (docs/analyze_file.md)."""
 
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`power`: sample size, smallest detectable effect, duration. Options and JSON as in DESIGN.md §8."""
+"""`power`: sample size, smallest detectable effect, duration. Options and JSON: docs/methods/power.md."""
 
 from dataclasses import dataclass, field, replace
 from math import ceil

@@ -1,7 +1,8 @@
 """The outcome of new users as their covariates predict it, by a model of earlier users: the covariate of CUPAC. Pure.
 
 New users have no past of their own, so that one number takes its place: what users with the same platform, channel, …
-did before the experiment began. Source: METHODS 4.5; Tang et al. 2020 (control using predictions as covariates).
+did before the experiment began. Source: docs/methods/comparison.md, "Predicted outcome"; Tang et al. 2020 (control
+using predictions as covariates).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What the placebo and dose arms of a plan could tell; where it has none, what proposed ones would. Pure.
 
 A placebo as large as control is proposed for each test of a behaviour, and dose arms at one act less and two more than
-the moment's number (METHODS 4.14).
+the moment's number (docs/methods/encouragement.md, "What placebo and dose arms could tell").
 """
 
 from dataclasses import dataclass

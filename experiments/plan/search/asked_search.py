@@ -18,7 +18,7 @@ from experiments.plan.search.users_to_come import audiences, of_numbers
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 
-SHARE_OF_PROMISE = 0.5  # what is hoped for of a correlation's promise (RULINGS, planned_effect)
+SHARE_OF_PROMISE = 0.5  # what is hoped for of a correlation's promise, where too few are tested
 GIVEN = "given"
 
 

@@ -1,10 +1,10 @@
 """When has a design decided? Its units, days and chances, from what is known of the users. Pure.
 
 A test of a behaviour has decided when the Anderson-Rubin set excludes 0 and is bounded: the outcome's difference and
-the first stage both cross the critical value of a look. The first is the power of the intention-to-treat test (METHODS
-4.10), the second is nearly certain wherever the first is likely; their product is a lower bound, since the two
-estimates go together. What isn't known of a past take-up is averaged over: the promise holds for the take-up as it is
-known.
+the first stage both cross the critical value of a look. The first is the power of the intention-to-treat test
+(docs/methods/power.md, "Sequential plans"), the second is nearly certain wherever the first is likely; their product is
+a lower bound, since the two estimates go together. What isn't known of a past take-up is averaged over: the promise
+holds for the take-up as it is known.
 """
 
 from dataclasses import dataclass, replace
@@ -34,8 +34,8 @@ WEAK_BELOW = 10.0  # the usual threshold of F: below it the ratio's own interval
 LONGEST = 730  # days; a test of more than two years is no plan
 NODES = 9
 SMALLEST_UNITS, LARGEST_UNITS = 1e-6, 1e10
-# A verdict needs so many mature units an arm, and so many that stay and that leave (METHODS 5); an always valid plan
-# more (4.8).
+# A verdict needs so many mature units an arm, and so many that stay and that leave (docs/methods/verdict.md,
+# "Verdict"); an always valid plan more.
 LEAST_UNITS, LEAST_OF_EACH, LEAST_ALWAYS_VALID = 50, 5, 100
 DRIFTS = np.linspace(0.0, 8.0, 81)  # expected z at the end; beyond the last every plan has decided
 

@@ -1,6 +1,6 @@
 """The "unless" of a verdict on a behaviour: how large a direct effect of being nudged would undo it. Pure.
 
-Source: METHODS 4.16 and 5, rows 6 and 7.
+Source: docs/methods/encouragement.md and docs/methods/verdict.md, row 9.
 """
 
 from math import floor

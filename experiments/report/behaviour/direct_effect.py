@@ -40,7 +40,10 @@ def of_report(report: Report) -> Section:
 
 
 def _measured(report: Report) -> tuple[Part, ...]:
-    """With a placebo to compare with, what being nudged does by itself is measured, and cancels (METHODS 4.14)."""
+    """With a placebo to compare with, what being nudged does by itself is measured, and cancels.
+
+    Source: docs/methods/encouragement.md, "Placebo arm".
+    """
     outcome = report.outcomes[0]
     if not any(row.compared_with for row in outcome.comparisons):
         return ()
@@ -235,7 +238,8 @@ def draw(found: Encouragement, share: bool) -> Drawn:
 def _unmoved_marks(group: ZeroFirstStage, left: float, right: float, factor: float) -> list[Any]:
     """Along the lower edge: the direct effect that a group shows whose behaviour the nudge can't move.
 
-    Source: METHODS 4.16: its interval is put beside the breakdown value. What lies outside the picture is cut off.
+    Source: docs/methods/encouragement.md, "How much exclusion must fail": its interval is put beside the breakdown
+    value. What lies outside the picture is cut off.
     """
     effect = group.direct
     low, high = max(effect.low * factor, left), min(effect.high * factor, right)

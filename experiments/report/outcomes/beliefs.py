@@ -17,7 +17,7 @@ def section(readout: Readout, report: Report) -> Section:
         return Section("bayes", title, "", (), closed=True)
     kinds = {row.name: row.kind is Kind.PROPORTION for row in (readout.report or report).outcomes}
     found = Part("beliefs", gettext("What a Bayesian would say"), "", beliefs(readout.beliefs, kinds))
-    # Source: METHODS 4.9.
+    # Source: docs/methods/comparison.md, "Beta binomial and normal posterior".
     lead = gettext(
         "These numbers never enter the verdict, and they don't make peeking harmless: whoever stops when the chance "
         "looks high will be wrong more often than it says."

@@ -1,7 +1,7 @@
 """The rules of a rollout as GrowthBook's SDKs read them: forced values, which fire no tracking callback. Pure.
 
 First who had the arm in the experiment, as far as its draw can say it; then the share of each row, written as
-``"range": [0, x]``: half-open in both SDKs, which read a `coverage` differently at its edge (INTERFACES 3.3).
+``"range": [0, x]``: half-open in both SDKs, which read a `coverage` differently at its edge.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`analyze_file`: the main engine on the file of a finished experiment. Options and JSON as in DESIGN.md §8."""
+"""`analyze_file`: the main engine on the file of a finished experiment. Options and JSON: docs/analyze_file.md."""
 
 from argparse import ArgumentParser
 from dataclasses import replace

@@ -61,7 +61,7 @@ class Influence:
 def agreement(stack: Stack, best: float, egger: Egger | NotComputable, *, alpha: float) -> Agreement | NotComputable:
     """The over-identification test at the LIML value, and that of Egger's intercept.
 
-    Source: Sargan 1958; Hansen, Heaton and Yaron 1996; Bowden, Davey Smith and Burgess 2015; METHODS 4.18.
+    Source: Sargan 1958; Hansen, Heaton and Yaron 1996; Bowden, Davey Smith and Burgess 2015; docs/methods/pooling.md.
     """
     if stack.size < 2:
         return NotComputable(Reason.TOO_FEW_TO_POOL, {"n": stack.size, "needed": 2})

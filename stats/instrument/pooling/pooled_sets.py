@@ -19,7 +19,7 @@ def anderson_rubin_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
 
     Holds for nudges of any strength. It also rejects where the nudges disagree, so that it may be empty.
 
-    Source: Anderson and Rubin 1949; METHODS 4.18.
+    Source: Anderson and Rubin 1949; docs/methods/pooling.md, "Pooled experiments".
     """
     critical = float(stats.chi2.isf(alpha, stack.size))
     found = pieces(lambda t: stack.ar(t) - critical, angles(stack, best), stack.unit)

@@ -23,7 +23,7 @@ def _pair(seed: int, shares: tuple[float, float], *, behaviour: bool = False, n:
 
 
 def _by_hand(units: Any) -> tuple[list[float], list[float], list[float]]:
-    """The formula of METHODS 4.3, from the units: levels, their variances inside segments, the mix's (arms, both)."""
+    """The ratio delta method, from the units: levels, their variances inside segments, the mix's (arms, both)."""
     arm, segment, values = units
     shares = [float((segment == code).mean()) for code in (0, 1)]
     levels, variances, columns = [], [], []

@@ -1,4 +1,4 @@
-"""The verdict table of METHODS 5: at least two cases per row, one on each side of each boundary, and the order."""
+"""docs/methods/verdict.md: at least two cases per row, one on each side of each boundary, and the order."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ CASES = {
         "not_computable",
     ),
     "few clusters, though significant": (replace(NUDGED, few_clusters=True), Code.INCONCLUSIVE, "few_clusters"),
-    # Row 2: the nudge lowers the behaviour; before the inequalities, which it breaks too.
+    # Row 3: the nudge lowers the behaviour; before the inequalities, which it breaks too.
     "upper limit of the first stage below 0": (
         replace(NUDGED, take_up=take_up(-0.1, -0.15, -0.0001), inequalities=BROKEN),
         Code.NUDGE_FAILED,
@@ -98,7 +98,7 @@ CASES = {
         Code.NUDGE_FAILED,
         "weak_first_stage",
     ),
-    # Row 3: another path.
+    # Row 4: another path.
     "inequality rejected": (replace(NUDGED, inequalities=BROKEN), Code.NUDGE_NOT_BEHAVIOUR, "inequality"),
     "inequality p exactly alpha": (
         replace(NUDGED, inequalities=Inequalities(0.05, (1, 0), (0.025, 0.5))),
@@ -125,7 +125,7 @@ CASES = {
         Code.NUDGE_NOT_BEHAVIOUR,
         "inequality",
     ),
-    # Row 3 (b): a share can't change by more than everybody.
+    # Row 5: a share can't change by more than everybody.
     "set begins beyond 1": (replace(NUDGED, effect_set=interval(1.001, 4.0)), Code.NUDGE_NOT_BEHAVIOUR, WITHOUT),
     "set begins exactly at 1": (replace(NUDGED, effect_set=interval(1.0, 4.0)), Code.CAUSES, "behaviour"),
     "set ends below -1": (replace(NUDGED, effect_set=interval(-4.0, -1.001)), Code.NUDGE_NOT_BEHAVIOUR, WITHOUT),
@@ -153,7 +153,7 @@ CASES = {
         Code.INCONCLUSIVE,
         "weak_first_stage",
     ),
-    # Row 4: nothing moved, nothing said.
+    # Rows 6 and 7: nothing moved, nothing said.
     "no effect, unbounded set": (replace(NULL, effect_set=RAYS), Code.NUDGE_FAILED, "weak_first_stage"),
     "no effect, the whole line": (replace(NULL, effect_set=LINE), Code.NUDGE_FAILED, "weak_first_stage"),
     "no effect, tiny first stage, bounded set": (
@@ -176,7 +176,7 @@ CASES = {
         Code.NUDGE_FAILED,
         "wrong_direction",
     ),
-    # Row 5: material or not.
+    # Row 8: material or not.
     "equivalent": (replace(NULL, margin=0.041), Code.NO_MATERIAL_EFFECT, "equivalent"),
     "margin exactly at the narrow set": (replace(NULL, margin=0.04), Code.INCONCLUSIVE, "underpowered"),
     "tiny but significant": (
@@ -185,7 +185,7 @@ CASES = {
         "immaterial",
     ),
     "significant and material": (replace(NUDGED, margin=0.05), Code.CAUSES, "behaviour"),
-    # Rows 6 and 7.
+    # Row 9.
     "causes": (NUDGED, Code.CAUSES, "behaviour"),
     "harms, adjusted p exactly alpha": (
         replace(NUDGED, adjusted_p=0.05, difference=effect(-0.02, -0.03, -0.01), effect_set=interval(-0.1, -0.03)),
@@ -216,7 +216,7 @@ CASES = {
         "behaviour",
     ),
     "lower end exactly 0": (replace(NUDGED, effect_set=interval(0.0, 0.1)), Code.INCONCLUSIVE, "underpowered"),
-    # Row 8.
+    # Rows 7, 10 and 11.
     "adjusted p exactly alpha": (replace(NUDGED, adjusted_p=0.05), Code.INCONCLUSIVE, "multiplicity"),
     "adjusted p just below alpha": (replace(NUDGED, adjusted_p=0.0499), Code.CAUSES, "behaviour"),
     "underpowered": (NULL, Code.INCONCLUSIVE, "underpowered"),

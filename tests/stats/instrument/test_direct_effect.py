@@ -86,7 +86,7 @@ def test_default_range__either_sign__holds_the_breakdown_itself() -> None:
 
 @pytest.mark.parametrize("moments", [STRONG, replace(STRONG, itt=-0.06), WEAK])
 def test_sensitivity__each_direct_effect__is_the_grids_set(moments: IvMoments) -> None:
-    """Brute force: every b of a grid, by the inequality as METHODS 4.16 writes it."""
+    """Brute force: every b of a grid, by the inequality as docs/methods/encouragement.md writes it."""
     rows = sensitivity(moments, default_range(computed(breakdown_value(moments, Z))), critical=Z)
     reach = 3 if moments.first_stage > 0.1 else 1_000
     grid = np.linspace(-reach, reach, 20_001)

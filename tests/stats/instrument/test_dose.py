@@ -112,7 +112,7 @@ def test_fit__linearmodels__gives_the_same_effect_and_nearly_its_errors(treatmen
     fitted = IV2SLS(r, *data).fit(cov_type="robust")
     two_step: Any = IVGMM(r, *data, weight_type="robust").fit(iter_limit=2)
     assert found.effect.estimate == pytest.approx(float(fitted.params.iloc[-1]), rel=1e-9)
-    # Its residuals aren't centred within arms; ours are, as V(b) is in METHODS 4.12.
+    # Its residuals aren't centred within arms; ours are, as V(b) is in docs/methods/encouragement.md.
     assert found.effect.standard_error == pytest.approx(float(fitted.std_errors.iloc[-1]), rel=5e-3)
     assert found.j_statistic == pytest.approx(float(two_step.j_stat.stat), rel=0.02, abs=0.02)
     assert found.degrees_of_freedom == 2
@@ -176,7 +176,7 @@ def test_arms__nothing_moved_or_too_few__say_so() -> None:
 
 
 def arms_statistic(control: Joint, arms: Sequence[Joint], b: float) -> float:
-    """Anderson and Rubin's statistic of a common effect b of column 1. Source: METHODS 4.12."""
+    """Anderson and Rubin's statistic of a common effect b of column 1. Source: docs/methods/encouragement.md."""
     weights = np.array([1.0, -b])
     control_moments, *moments = (
         (weights @ group.means[:2], weights @ group.covariance[:2, :2] @ weights / group.n)

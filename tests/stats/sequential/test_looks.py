@@ -32,7 +32,7 @@ def test_group_sequential__critical__is_the_published_bound(looks: int, expected
 def test_always_valid__critical__is_the_sequence() -> None:
     look = Look(0.05, "always_valid", units=5_000, planned_units=5_000)
 
-    # METHODS 4.8: k(5,000) = 3.035 for a plan of 5,000.
+    # docs/methods/comparison.md, "Confidence sequence": k(5,000) = 3.035 for a plan of 5,000.
     assert look.critical == pytest.approx(3.035, abs=1e-3)
     r2 = tightest_rho_squared(5_000)
     assert look.critical == sequence_multiplier(5_000, rho_squared=r2)
