@@ -28,6 +28,11 @@ from tools.docs_site import sources as site_sources
         (korean.wrong_in, "누르십시오", "누르세요"),
         (korean.wrong_in, "10 %입니다", "10%입니다"),
         (korean.wrong_in, "“인용”", "‘인용’"),
+        (sources.outside, "Source: METHODS" + " 4.12.", "METHODS = ('fixed', 2)"),
+        (sources.outside, "(METHODS" + "\n# 4.10)", "for method in METHODS\n"),
+        (sources.outside, "as in DESIGN" + ".md §8", "DESIGN = Design()"),
+        (sources.outside, "(RULING" + "S, takeaways)", "the ruling of a plan; IN_STYLE"),
+        (sources.outside, "see STYLE" + ".md", "STYLE = re.compile(x)"),
         (sources.traps_in, "p = 1 - norm.cdf(z)", "p = norm.sf(z)"),
         (sources.traps_in, "def test_p(): ...", "    def test_p(): ..."),
     ],
@@ -35,6 +40,24 @@ from tools.docs_site import sources as site_sources
 def test_check__a_line_that_is_wrong__is_found(find: Callable[[str], Iterator[object]], wrong: str, right: str) -> None:
     assert len(list(find(wrong))) == 1
     assert list(find(right)) == []
+
+
+MISSING = "docs/" + "methods/"  # apart, since the check reads this file too
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ('Source: docs/methods/power.md, "Take-up"; docs/methods/power.md.', []),
+        ('# see docs/methods/power.md,\n# "Take-up"', []),
+        (MISSING + 'power.md, "Gone"', [MISSING + "power.md has no section “Gone”"]),
+        (MISSING + "gone.md", ["there is no " + MISSING + "gone.md"]),
+    ],
+)
+def test_citation__of_a_page_of_methods__leads_to_a_section(text: str, findings: list[str]) -> None:
+    sections = {"power": sources.sections_of("# Power\n\n## Take-up\n\n## Ratios\n")}
+
+    assert list(sources.uncited(text, sections)) == findings
 
 
 def test_links__inside_the_repository__lead_somewhere() -> None:

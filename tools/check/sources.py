@@ -5,7 +5,7 @@ Nothing in the lock of what runs binds those who run Insight to share their own 
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,6 +21,28 @@ TRAPS = (
     (re.compile(r"^class Test|^def test_"), "a name with test outside tests/ is collected once a test imports it"),
     (re.compile(r"django\.core\.handlers"), "Django's handlers are private: the next version may change them"),
     (re.compile(r"https?://(?!localhost|127\.0\.0\.1)[\w.]*(?:pypi|npmjs|debian)"), "a host of a package registry"),
+)
+# Documents that aren't in this repository: a reader who is sent there finds nothing.
+OUTSIDE = re.compile(
+    r"\bMETHODS(?:\.md|\s+(?:#\s+)?(?:§|section\s)?\d)|\b(?:DESIGN|STYLE)(?:\.md|,?\s+(?:§|section\b))"
+    r"|\b(?:RULING[S]|INTERFACE[S])\b"
+)
+CITED = re.compile(r"\bdocs/methods/(\w+)\.md(?:, \\?\"([^\"\\]+))?")
+TEXTS = (
+    ".css",
+    ".html",
+    ".ipynb",
+    ".js",
+    ".json",
+    ".md",
+    ".mjs",
+    ".po",
+    ".py",
+    ".sh",
+    ".toml",
+    ".txt",
+    ".yaml",
+    ".yml",
 )
 # Cursors of services speak SQL to the project's own database; the import runs on the engine that the warehouse lends
 # it, because parsing and hashing a file is no question about events.
@@ -195,4 +217,42 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-CHECKS = (traps, executed, hidden_imports, later_imports, places_of_engine_tests, licences)
+def references() -> Iterator[str]:
+    """Files that send a reader to a document outside the repository, or to a page or section of methods that isn't."""
+    sections = {page.stem: sections_of(page.read_text("utf-8")) for page in (ROOT / "docs" / "methods").glob("*.md")}
+    for path in _texts():
+        text = path.read_text("utf-8")
+        yield from (f"{path.relative_to(ROOT)}: {one}" for one in (*outside(text), *uncited(text, sections)))
+
+
+def outside(text: str) -> Iterator[str]:
+    """Documents outside the repository that a text names."""
+    yield from (f"“{found.group()}” isn't in the repository" for found in OUTSIDE.finditer(text))
+
+
+def uncited(text: str, sections: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Pages of docs/methods/ that a text names, and sections of them, which aren't there."""
+    if "docs/methods/" not in text:
+        return
+    joined = re.sub(r"\s*\n\s*(?:# )?", " ", text)  # a name may go on in the next line of a comment
+    for page, section in CITED.findall(joined):
+        if page not in sections:
+            yield f"there is no docs/methods/{page}.md"
+        elif not any(one.startswith(section) for one in sections[page]):
+            yield f"docs/methods/{page}.md has no section “{section}”"
+
+
+def sections_of(text: str) -> list[str]:
+    """The headings of a page's sections, and "" for the page itself."""
+    return ["", *re.findall(r"^## (.+)$", text, re.MULTILINE)]
+
+
+def _texts() -> Iterator[Path]:
+    """Every text of the repository that people write."""
+    folders = (*PACKAGES, "benchmarks", "deploy", "docs", "insight_client", "locale", "templates", "tests", "tools")
+    for path in (*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))):
+        if path.suffix in TEXTS and "node_modules" not in path.parts and path.is_file():
+            yield path
+
+
+CHECKS = (references, traps, executed, hidden_imports, later_imports, places_of_engine_tests, licences)
