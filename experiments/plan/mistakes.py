@@ -160,7 +160,7 @@ def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
 
 
 def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
-    """The behaviour's days end before the outcome's begin (`events.windows.guard`): being around is the outcome."""
+    """The behaviour's days end before the outcome's begin: docs/methods/discovery.md, "Window guard"."""
     for text in plan.primary if plan.claim is not None else ():
         first = _first_day(text)
         if plan.claim is not None and first is not None and first < plan.claim.days:

@@ -22,7 +22,7 @@ def check_progress(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_windows(context: StoredContext) -> Iterator[Finding]:
-    """The behaviour's days must end before the outcome's begin: being around is the outcome (`windows.guard`)."""
+    """The behaviour's days must end before the outcome's begin: docs/methods/discovery.md, "Window guard"."""
     claim = context.plan.claim
     if claim is None:
         return
