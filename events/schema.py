@@ -29,7 +29,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 EXPOSURE = "Experiment Viewed"
 EXPOSURE_EVENTS = (EXPOSURE, "experiment_viewed")
-RESERVED = ("$user", "$joined")  # of the dictionary of users (`events.user_numbers.dictionary`)
+RESERVED = ("$user", "$joined")  # of the dictionary of users (`events.delta.dictionary`)
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
     "not_an_object": say("an event must be a JSON object"),

@@ -26,7 +26,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow import parquet
 
 from events import object_store
-from events.delta import compaction, place, raw_files, version_copy
+from events.delta import compaction, dictionary, place, raw_files, version_copy
 from events.delta.place import local_folder as local_folder
 from events.delta.place import shown_url as shown_url
 from events.delta.place import staging as staging
@@ -38,7 +38,6 @@ from events.delta.snapshot import SCHEMA as SCHEMA
 from events.delta.snapshot import TABLE as TABLE
 from events.delta.snapshot import Snapshot as Snapshot
 from events.delta.snapshot import snapshot as snapshot
-from events.user_numbers import dictionary
 
 LATE_DAYS = 31
 COMPACT_TO_BYTES = 128 * 1024 * 1024

@@ -1,10 +1,10 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
 from events.catalogue import refresh
+from events.importing.older_store import number_and_maintain
 from events.metric_catalogue import check
 from events.outbox import flush
 from events.uploads import files, imports
-from events.user_numbers.older_store import number_and_maintain
 
 
 def flush_events() -> int:

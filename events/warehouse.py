@@ -18,13 +18,13 @@ from uuid import uuid4
 from django.conf import settings
 
 from events import object_store, spark, store
+from events.counting.user_ids import OWN, TEXT, Users
+from events.delta import dictionary
 from events.expressions.guarded import guarded
 from events.expressions.queries import holds_sql
 from events.outbox import ownership
 from events.schema import RESERVED
 from events.time_travel.store_files import StoreFiles, files_at
-from events.user_numbers import dictionary
-from events.user_numbers.naming import OWN, TEXT, Users
 from runs.refusals import Refused
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def warehouse_of(users: int) -> Iterator[tuple[Any, Path]]:
     """The warehouse over a made store, and the folder with a tenth of its users as one file."""
     with own_django() as folder:
         from events import warehouse
-        from events.user_numbers.older_store import number_store
+        from events.importing.older_store import number_store
 
         even_store(folder, users)
         number_store()

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from events.counting.properties import READERS
-from events.user_numbers.naming import text_of
+from events.counting.user_ids import text_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -27,11 +27,11 @@ from events.counting.unit_values import (
     since_anchor,
     within_reach,
 )
+from events.counting.user_ids import text_of
 from events.expressions.queries import selected
 from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival, outcome_window
 from events.schema import EXPOSURE_EVENTS
 from events.senders import BY_CLIENT, BY_VISITOR
-from events.user_numbers.naming import text_of
 from events.windows import Clock, Window
 
 if TYPE_CHECKING:

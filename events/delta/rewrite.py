@@ -18,10 +18,9 @@ from deltalake import DeltaTable
 from pyarrow import parquet
 
 from events import disk, object_store
-from events.delta import place, raw_files
+from events.delta import dictionary, place, raw_files
 from events.delta.place import url
 from events.delta.snapshot import ATTEMPTS, COLLIDED, PARTITION, TABLE, Snapshot, overtaken, removals, snapshot
-from events.user_numbers import dictionary
 
 APP_ID = "rewriting"
 BATCH_ROWS = 65_536  # read at once

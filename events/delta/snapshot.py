@@ -21,10 +21,9 @@ from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, RemoveAction
 
 from events import disk, object_store
-from events.delta import place
+from events.delta import dictionary, place
+from events.delta.dictionary import EntryFile
 from events.delta.place import url
-from events.user_numbers import dictionary
-from events.user_numbers.dictionary import EntryFile
 from runs.refusals import Refused
 
 SCHEMA = pa.schema(

@@ -20,9 +20,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from events.delta import raw_files
+from events.delta import dictionary, raw_files
 from events.delta.place import LOG, is_local, url
-from events.user_numbers import dictionary
 
 HELD = "_backup-"  # Delta ignores names with an underscore
 BEGUN_SECONDS = 60  # between the making of a folder and its lock

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from events import store
+from events.delta import dictionary
 from events.delta.rewrite import Rewriting, Rewritten, rewrite
 from events.erasing.scrub import Scrub
 from events.models import FormerOutboxEvent, MessageId
@@ -19,7 +20,6 @@ from events.outbox import ownership
 from events.outbox.message_ids import keys_of
 from events.schema import EXPOSURE
 from events.senders import unmarked
-from events.user_numbers import dictionary
 
 BATCH = 500
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from events import store
+from events.delta import dictionary
 from events.delta.rewrite import rows_of
 from events.delta.snapshot import snapshot
 from events.erasing import same_person
 from events.outbox import flush
-from events.user_numbers import dictionary
 
 COLUMNS = ["user_id", "event", "time", "properties", "message_id", "received_at"]
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from events import store
-from events.delta import rewrite
+from events.delta import dictionary, rewrite
 from events.delta.snapshot import Snapshot, snapshot
 from events.erasing.holds import Hold, all_holds
 from events.erasing.same_person import known_users
@@ -20,7 +20,6 @@ from events.models import IdLink, Source, UnitTraits
 from events.outbox import ownership
 from events.senders import sender_of
 from events.time_travel import kept_versions
-from events.user_numbers import dictionary
 
 BATCH = 500
 

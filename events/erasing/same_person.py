@@ -5,9 +5,9 @@ from collections.abc import Collection
 import pyarrow as pa
 
 from events import store
+from events.delta import dictionary
 from events.delta.snapshot import Snapshot, snapshot
 from events.identity.persons import ids_with
-from events.user_numbers import dictionary
 
 
 def ids_of(named: Collection[str]) -> tuple[set[str], set[int]]:

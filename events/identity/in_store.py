@@ -3,10 +3,10 @@
 from itertools import batched
 
 from events import store
+from events.identity.joining import count_as
 from events.identity.persons import roots_of
 from events.models import IdLink
 from events.outbox import ownership
-from events.user_numbers.joining import count_as
 
 AT_ONCE = 20_000
 BATCH = 500

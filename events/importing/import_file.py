@@ -13,8 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from events import object_store, store
+from events.delta.dictionary import COLUMN
 from events.importing.bad_rows import REJECTED
 from events.importing.import_report import BadRow, ImportReport
+from events.importing.number_users import add_numbered
+from events.importing.numbers_ahead import Foretold, add_foretold, foretell
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job, Progress, Staged, read_staged, settle
 from events.importing.scratch import Scratch, ScratchError, scratch
@@ -23,9 +26,6 @@ from events.importing.source_files import SourceFile, estimated_rows, lines_at_b
 from events.importing.sql import fields, stored_columns, users_of
 from events.outbox import ownership
 from events.store import Snapshot
-from events.user_numbers.dictionary import COLUMN
-from events.user_numbers.in_files import add_numbered
-from events.user_numbers.numbers_ahead import Foretold, add_foretold, foretell
 from events.warehouse import identifier, literal
 from reporting.words import say
 from runs.refusals import Refused

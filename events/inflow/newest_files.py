@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from events import object_store, store
-from events.user_numbers import dictionary
+from events.delta import dictionary
 
 LATEST_FILES = 12
 COLUMNS = [name for name in store.SCHEMA.names if name != store.PARTITION]

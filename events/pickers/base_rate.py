@@ -16,12 +16,12 @@ from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import questions
 from events.counting import queries
 from events.counting.day_bits import active_on
+from events.counting.user_ids import text_of
 from events.inflow import newest_files
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only, parse_retention
 from events.outbox import ownership
 from events.prepared import numbered_log
 from events.prepared.opened import Stop, prepared
-from events.user_numbers.naming import text_of
 from events.windows import DayMode, Window
 from runs.progress import silent
 from runs.refusals import Refused

@@ -10,12 +10,11 @@ from datetime import date
 import pyarrow as pa
 from django.utils import timezone
 
-from events.delta import raw_files
+from events.delta import dictionary, raw_files
 from events.delta.rewrite import day_of, rows_of
 from events.delta.snapshot import snapshot
 from events.models import KeptVersion
 from events.time_travel.store_files import StoreFiles
-from events.user_numbers import dictionary
 
 
 def keep(files: StoreFiles) -> KeptVersion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from events.user_numbers.naming import TEXT
+from events.counting.user_ids import TEXT
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from events.delta import dictionary
 from events.delta.snapshot import Snapshot
-from events.user_numbers import dictionary
 
 
 @dataclass(frozen=True)

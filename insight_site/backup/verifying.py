@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from pyarrow import ArrowInvalid, parquet
 
-from events.user_numbers import dictionary
+from events.delta import dictionary
 from insight_site.backup import archive, backup_place, database_load, scratch_database, site_settings
 from runs.refusals import Refused
 

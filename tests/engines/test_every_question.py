@@ -13,7 +13,7 @@ from ibis.common.exceptions import OperationNotDefinedError
 from events import warehouse
 from events.catalogue import queries as catalogue
 from events.counting.unit_values import Basis
-from events.user_numbers.naming import text_of
+from events.counting.user_ids import text_of
 from events.windows import Clock, DayMode
 from tests.engines import questions
 from tests.engines.conftest import World

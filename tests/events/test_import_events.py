@@ -16,10 +16,10 @@ from deltalake import DeltaTable
 from django.core.management import CommandError, call_command
 
 from events import store, warehouse
+from events.delta.dictionary import is_dictionary
 from events.importing import import_file, parquet_files
 from events.importing.scratch import scratch
 from events.importing.source_files import lines_at_bytes, open_source
-from events.user_numbers.dictionary import is_dictionary
 from tests.events.conftest import file_uris, files_there
 
 pytestmark = pytest.mark.usefixtures("any_store")

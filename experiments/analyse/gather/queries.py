@@ -17,6 +17,7 @@ from events.counting.day_index import utc, wall_clock
 from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
 from events.counting.unit_values import Basis, aggregate, is_select
+from events.counting.user_ids import OWN
 from events.metrics import (
     Asked,
     Capped,
@@ -34,7 +35,6 @@ from events.metrics import (
 )
 from events.schema import EXPOSURE_EVENTS
 from events.senders import BY_CLIENT
-from events.user_numbers.naming import OWN
 from events.windows import Window
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE

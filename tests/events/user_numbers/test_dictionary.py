@@ -16,9 +16,8 @@ from django.core.management import CommandError, call_command
 
 from events import store
 from events.delta import place
-from events.importing import import_file
-from events.user_numbers import in_files, numbers_ahead
-from events.user_numbers.dictionary import numbers_of
+from events.delta.dictionary import numbers_of
+from events.importing import import_file, number_users, numbers_ahead
 from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import in_events, numbers, rows
 
@@ -150,7 +149,7 @@ def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(import_file, "_stage"), (numbers_ahead, "write_entries"), (place, "place"), (in_files, "_write")],
+    [(import_file, "_stage"), (numbers_ahead, "write_entries"), (place, "place"), (number_users, "_write")],
     ids=["rows are written", "numbers are reserved", "files are placed", "rows are written again"],
 )
 def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
@@ -171,7 +170,7 @@ def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
         return done
 
     monkeypatch.setattr(module, step, overtaken)
-    if module is in_files:
+    if module is number_users:
         monkeypatch.setattr(import_file, "add_foretold", lambda *_, **__: False)
     imported(tmp_path, "a", "old")
 

@@ -11,8 +11,8 @@ from deltalake import DeltaTable, write_deltalake
 from pytest_django import Settings
 
 from events import store
-from events.user_numbers import in_files, older_store
-from events.user_numbers.older_store import number_store
+from events.importing import number_users, older_store
+from events.importing.older_store import number_store
 from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import MOMENT, in_events, numbers, rows
 
@@ -90,10 +90,10 @@ def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypat
 def test_number_store__others_commit_meanwhile__nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
-    write = in_files._write
+    write = number_users._write
 
     def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(in_files, "_write", write)
+        monkeypatch.setattr(number_users, "_write", write)
         written = write(*arguments)
         if meanwhile == "erasure":
             assert erased("a") == 5
@@ -104,7 +104,7 @@ def test_number_store__others_commit_meanwhile__nothing_is_lost(
             store.append(rows(["new" if meanwhile == "flush" else "a"], "n"), app_id="w", version=1)
         return written
 
-    monkeypatch.setattr(in_files, "_write", overtaken)
+    monkeypatch.setattr(number_users, "_write", overtaken)
     number_store()
 
     assert store.snapshot().unnumbered() == []

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
 from events import object_store, store
+from events.importing.number_users import add_numbered
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job
 from events.importing.scratch import scratch
 from events.outbox import flush, ownership
-from events.user_numbers.in_files import add_numbered
 
 APP_ID = "numbers"
 FILES_AT_ONCE = 64

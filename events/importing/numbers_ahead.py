@@ -2,17 +2,17 @@
 
 Who is new gets the numbers that come next, and nothing in the store says so until the files are right: an import that
 is refused has given none. They are reserved at the end; when somebody else was given numbers meanwhile, these don't
-hold, and `in_files.add_numbered` writes the rows again with others.
+hold, and `number_users.add_numbered` writes the rows again with others.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from events import store
+from events.delta.dictionary import COLUMN
 from events.delta.snapshot import Snapshot, reserve
+from events.importing.number_users import agrees, highest_of, look_up, number_new, rows_of, write_entries, write_events
 from events.importing.parquet_files import Job, Staged
-from events.user_numbers.dictionary import COLUMN
-from events.user_numbers.in_files import agrees, highest_of, look_up, number_new, rows_of, write_entries, write_events
 
 STEP = "read"
 

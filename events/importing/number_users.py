@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from events import store
+from events.delta.dictionary import COLUMN, DAY, HAS_NUMBER
 from events.delta.snapshot import Snapshot, reserve
 from events.importing.parquet_files import COLUMNS, Job, Staged, read_parquet
-from events.user_numbers.dictionary import COLUMN, DAY, HAS_NUMBER
 from events.warehouse import literal
 
 TRIES = 5

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
+from events.delta import dictionary
 from events.delta.snapshot import Snapshot, add_to_dictionary
-from events.user_numbers import dictionary
 
 AT_ONCE = 50_000
 
