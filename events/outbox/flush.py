@@ -53,9 +53,9 @@ def flush_events() -> int:
     """
     moved = _move_events()
     if IdLink.objects.filter(in_store=False).exists():
-        from events.identity import in_store
+        from events.outbox import id_links
 
-        in_store.write_links()
+        id_links.write_links()
     return moved
 
 

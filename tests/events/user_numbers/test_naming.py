@@ -9,7 +9,7 @@ from deltalake import DeltaTable, write_deltalake
 from pytest_django import Settings
 
 from events import store, warehouse
-from events.identity.joining import count_as
+from events.outbox.id_links import count_as
 from tests.events.conftest import erased
 from tests.events.user_numbers.conftest import rows
 

@@ -1,18 +1,43 @@
-"""Ids that count as another one, in all questions to the store: what the database has decided, as entries of it.
-
-Which ids those are is `events.identity`'s to decide; here it is only said by number.
-"""
+"""Tell the event store which ids count as which, after a flush: the database decides, the store's questions follow."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import batched
 
 import numpy as np
 import pyarrow as pa
 
+from events import store
 from events.delta import dictionary
 from events.delta.snapshot import Snapshot, add_to_dictionary
+from events.identity.persons import roots_of
+from events.models import IdLink
+from events.outbox import ownership
 
-AT_ONCE = 50_000
+LINKS_AT_ONCE = 20_000
+IDS_AT_ONCE = 50_000
+BATCH = 500
+
+
+def write_links() -> int:
+    """Write what isn't in the store yet; how many ids count as another one, or as none any more, since this call.
+
+    Killed anywhere, the next call does it again: what the store has already it isn't told twice.
+
+    Raises:
+        ownership.StoreRefused: when the store is not whole or not this database's.
+    """
+    done = 0
+    while waiting := list(IdLink.objects.filter(in_store=False).order_by("id")[:LINKS_AT_ONCE]):
+        if not store.exists():
+            return done
+        ownership.check_to_write()
+        done += count_as(roots_of({row.visitor for row in waiting}))
+        for some in batched(waiting, BATCH):
+            for state in {row.state for row in some}:  # one that has turned meanwhile is written again
+                same = [row.pk for row in some if row.state == state]
+                IdLink.objects.filter(pk__in=same, state=state).update(in_store=True)
+    return done
 
 
 def count_as(roots: Mapping[str, str]) -> int:
@@ -25,8 +50,8 @@ def count_as(roots: Mapping[str, str]) -> int:
         roots: for each id the one as which it counts; itself, to be by itself again.
     """
     listed, done = sorted(roots.items()), 0
-    for start in range(0, len(listed), AT_ONCE):
-        some, counts = dict(listed[start : start + AT_ONCE]), [0]
+    for start in range(0, len(listed), IDS_AT_ONCE):
+        some, counts = dict(listed[start : start + IDS_AT_ONCE]), [0]
 
         def make(at: Snapshot, some: Mapping[str, str] = some, counts: list[int] = counts) -> pa.Table | None:
             made, counts[0] = _entries(at, some)
