@@ -209,7 +209,7 @@ class IdLink(models.Model):
 class ErasedUser(models.Model):
     """The digest of an erased user's id, which needs a secret to be made: what comes of them later is dropped."""
 
-    key = models.UUIDField(unique=True)  # events/erasing/late.py
+    key = models.UUIDField(unique=True)  # events/identity/erased_users.py
     until = models.DateTimeField(db_index=True)
     late = models.PositiveBigIntegerField(default=0)  # events that came, and were dropped
 

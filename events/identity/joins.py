@@ -18,8 +18,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.module_loading import import_string
 from prometheus_client import Counter
 
-from events.erasing import late
-from events.identity import partition
+from events.identity import erased_users, partition
 from events.identity.partition import Link
 from events.identity.said import Said, handed_on, is_new
 from events.models import IdLink, Source, UnitTraits
@@ -71,7 +70,7 @@ def keep_said(said: Sequence[Said], *, source_id: int, by_server: bool, received
     Raises:
         django.db.Error: when the database can't keep them.
     """
-    erased = set(late.are_known({name for one in said for name in (one.visitor, one.user)}))
+    erased = set(erased_users.are_known({name for one in said for name in (one.visitor, one.user)}))
     links = [
         Link(one.visitor, one.user, one.at, one.is_alias, by_server, by_server or trusts(source_id))
         for one in said

@@ -11,8 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from prometheus_client import Counter
 
-from events.erasing import late
-from events.identity import joins
+from events.identity import erased_users, joins
 from events.identity.said import handed_on, said_in
 from events.models import Rejected, UnitTraits
 from events.outbox.insert import insert
@@ -55,7 +54,7 @@ def accept_events(
     if key_kind == "client":
         options["oldest"] = received_at - timedelta(days=settings.CLIENT_EVENT_DAYS)
     read, rejected = read_batch(events, received_at=received_at, **options)
-    records = late.drop_records(read)
+    records = erased_users.drop_records(read)
     prefix = prefix_of(source_id, key_kind)
     mark = mark_of_visitor(visitor, received_at) if key_kind == "client" and records else ""
     said = [record for record in records if record.traits]

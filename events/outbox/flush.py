@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events.erasing import late
+from events.identity import erased_users
 from events.inflow import arrivals
 from events.models import Flush, FormerOutboxEvent, IdLink, OutboxEvent, Rejected
 from events.outbox import message_ids, ownership
@@ -142,7 +142,7 @@ def _take_rows(version: int, writer: str) -> tuple[Flush | None, bool]:
     if former := _take_former(version, writer):
         return former, False
     ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
-    if len(ids) and late.drop_waiting(int(ids[0]), int(ids[-1])):
+    if len(ids) and erased_users.drop_waiting(int(ids[0]), int(ids[-1])):
         ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
     if not len(ids):
         return None, took_all

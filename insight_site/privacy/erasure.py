@@ -1,7 +1,7 @@
 """Erase persons, step by step. A step that is done is noted in the transaction that does it, so whoever is killed in
 between goes on where they were, and a step that is begun twice finds nothing the second time.
 
-1. *Known*: from now on no event of theirs is kept (`events.erasing.late`); all ids of the persons are looked up.
+1. *Known*: no event of theirs is kept from now on (`events.identity.erased_users`); all their ids are looked up.
 2. *Outbox*: flushed, so that no row waits that would bring them back.
 3. *Rows and texts* of the database, place by place as the apps list them.
 4. *Store*: one commit without them; results whose data held them keep how many they were.
@@ -23,7 +23,8 @@ from django.utils.module_loading import import_string
 from events import store
 from events.catalogue.refresh import request_catalogue
 from events.delta import rewrite
-from events.erasing import erase_events, late, same_person
+from events.erasing import erase_events, same_person
+from events.identity import erased_users
 from events.models import OutboxEvent
 from events.outbox import flush
 from events.time_travel import kept_versions
@@ -35,7 +36,7 @@ from runs.kinds import all_kinds
 from runs.models import Job, Run
 from runs.personal_data import JSON_TEXT, UnitFiles, UnitRows, UnitTexts, all_places
 
-DOORS_SECONDS = late.FRESH_SECONDS + 0.5
+DOORS_SECONDS = erased_users.FRESH_SECONDS + 0.5
 READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be started again
 OWN_TASKS = ("insight_site.tasks.erase", "insight_site.tasks.retain")  # this very task is among the running ones
 POLL_SECONDS = 0.5
@@ -157,8 +158,8 @@ class _Work:
         everybody, _numbers = same_person.ids_of(self.ids)
         self.row.ids, self.row.known_at = sorted(everybody), timezone.now()
         self.row.notes = ["words_stay"] if self.words else []
-        self.row.digests = sorted(str(late.key_of(name)) for name in everybody)
-        late.remember(everybody - set(late.are_known(everybody)))
+        self.row.digests = sorted(str(erased_users.key_of(name)) for name in everybody)
+        erased_users.remember(everybody - set(erased_users.are_known(everybody)))
 
     def _empty_outbox(self) -> None:
         known = self.row.known_at or timezone.now()

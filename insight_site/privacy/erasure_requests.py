@@ -6,8 +6,8 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from events.erasing import late
 from events.erasing.scrub import Scrub
+from events.identity import erased_users
 from insight_site.models import Erasure
 from runs.queue.put import put
 from runs.refusals import Refused
@@ -39,7 +39,7 @@ def request_erasure(
         row = Erasure.objects.create(
             ids=named, named=len(named), reference=reference[:100], asked_by=by, asked_with=key_prefix
         )
-        late.remember(named)
+        erased_users.remember(named)
         if later:
             put("insight_site.tasks.erase", row.pk)
     log.info("erasure.requested", erasure=row.pk, persons=len(named))

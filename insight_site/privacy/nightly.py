@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from django.apps import apps
 
-from events.erasing import late, same_person
+from events.erasing import same_person
+from events.identity import erased_users
 from insight_site.models import Erasure
 from insight_site.privacy.erasure import perform_erasure, unfinished
 from runs.personal_data import UnitRows, all_places
@@ -15,11 +16,15 @@ def mend() -> dict[str, int]:
     again = unfinished()
     for pk in again:
         perform_erasure(pk)
-    back = sorted(set(late.are_known(_everybody())))
+    back = sorted(set(erased_users.are_known(_everybody())))
     if back:
         # Not `request_erasure`: the time for which their events are dropped doesn't begin anew.
         perform_erasure(Erasure.objects.create(ids=back, named=len(back), reference="nightly").pk)
-    return {"erasures_continued": len(again), "users_erased_again": len(back), "digests_dropped": late.drop_old()}
+    return {
+        "erasures_continued": len(again),
+        "users_erased_again": len(back),
+        "digests_dropped": erased_users.drop_old(),
+    }
 
 
 def _everybody() -> Iterator[str]:

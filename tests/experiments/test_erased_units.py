@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from events import store
-from events.erasing import late
+from events.identity import erased_users
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.analyse.analyses import create_analysis, read_analysis, run_analysis
 from experiments.models import Analysis, Experiment
@@ -26,10 +26,10 @@ UNITS = 2_000
 def world(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulation]:
     made = simulate(WORLDS["step"], UNITS, 3, draw_arms(WORLDS["step"], UNITS, 3))
     monkeypatch.setattr(erasure, "DOORS_SECONDS", 0.0)
-    late.forget()
+    erased_users.forget()
     with store_of(made, tmp_path):
         yield made
-    late.forget()
+    erased_users.forget()
 
 
 def computed(experiment: Experiment) -> tuple[Analysis, Any]:

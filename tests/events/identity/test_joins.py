@@ -152,9 +152,9 @@ def test_decision__in_any_order_of_arrival__is_the_same(order: tuple[int, ...]) 
 
 
 def test_erased__who_is_named_again__is_not_kept() -> None:
-    from events.erasing import late
+    from events.identity import erased_users
 
-    late.remember(["v"])
+    erased_users.remember(["v"])
 
     send(login("v", "u"))
 

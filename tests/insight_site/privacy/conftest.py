@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from events.erasing import late
+from events.identity import erased_users
 from insight_site.privacy import erasure
 
 
@@ -15,5 +15,5 @@ def folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) 
     settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "events"), str(tmp_path / "explore")
     settings.UPLOADS_DIR = tmp_path / "uploads"
     monkeypatch.setattr(erasure, "DOORS_SECONDS", 0.0)
-    late.forget()
+    erased_users.forget()
     return tmp_path

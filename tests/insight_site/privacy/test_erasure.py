@@ -17,8 +17,8 @@ from django.utils import timezone
 from benchmarks.privacy.erasure import MARK, fill_rows, fill_store, prepare, traces
 from events import store
 from events.catalogue.refresh import make_catalogue
-from events.erasing import late
 from events.erasing.scrub import Scrub
+from events.identity import erased_users
 from events.models import Rejected, Source, UnitTraits
 from events.outbox import accept, flush
 from experiments.models import Analysis, Assignment, ConfigVersion, Experiment
@@ -391,7 +391,7 @@ def test_request__hands_it_to_a_worker_with_a_number_alone(folder: Path) -> None
     job = Job.objects.get()
     assert (job.task, job.arguments, job.queue) == ("insight_site.tasks.erase", [row.pk], "long")
     assert (row.named, row.asked_with) == (1, "ak_12345")
-    assert late.are_known([PERSONS[0]]) == [PERSONS[0]]
+    assert erased_users.are_known([PERSONS[0]]) == [PERSONS[0]]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from events.erasing import late
+from events.identity import erased_users
 from events.models import Rejected, Source, UnitTraits
 from events.outbox import flush
 from insight_site.access import keys
@@ -98,7 +98,7 @@ def test_rest__a_request__answers_at_once_and_its_receipt_has_no_id(client: Clie
     assert (answer.status_code, again.json(), Erasure.objects.count()) == (202, answer.json(), 1)
     assert (waiting["state"], done["state"]) == ("waiting", "done")
     assert done["erased"]["store"] == 1
-    assert done["digests"] == [str(late.key_of("u7-secret"))]
+    assert done["digests"] == [str(erased_users.key_of("u7-secret"))]
     assert "u7-secret" not in json.dumps([answer.json(), done])
 
 
