@@ -1,6 +1,6 @@
 """How each source is doing: when it sent last, how much, how late, and what was refused.
 
-Counted by ten minutes (`events.inflow.arrivals`), so "the last hour" is 60 to 70 minutes. Imported files have
+Counted by ten minutes (`events.outbox.arrivals`), so "the last hour" is 60 to 70 minutes. Imported files have
 no source.
 """
 
@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.utils import timezone
 
-from events.inflow.arrivals import COLUMNS, Came, counted
 from events.models import Arrivals, OutboxEvent, Rejected, Source
+from events.outbox.arrivals import COLUMNS, Came, counted
 
 MOST_WAITING = 50_000  # of those that wait for the store
 KEPT_SECONDS = 5

@@ -20,9 +20,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from events.identity import erased_users
-from events.inflow import arrivals
 from events.models import Flush, FormerOutboxEvent, IdLink, OutboxEvent, Rejected
-from events.outbox import message_ids, ownership
+from events.outbox import arrivals, message_ids, ownership
 from events.outbox.batches import rows_of
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from events import store
-from events.inflow import arrivals, live_tail, newest_files, source_pulse, store_health
+from events.inflow import live_tail, newest_files, source_pulse, store_health
 from events.inflow.source_pulse import Pulse, State
 from events.models import Arrivals, OutboxEvent, Rejected, Source
+from events.outbox import arrivals
 from events.outbox.flush import flush_events
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - a fixture
 
