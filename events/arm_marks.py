@@ -27,9 +27,9 @@ from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
 from events.counting.properties import property_text
+from events.counting.sql_metrics import comparing, selected
 from events.counting.unit_values import between, how_many
 from events.expressions.gate import VALUE, checked
-from events.expressions.queries import comparing, selected
 from events.metrics import (
     Behaviour,
     Capped,

@@ -20,8 +20,7 @@ from django.conf import settings
 from events import object_store, spark, store
 from events.counting.user_ids import OWN, TEXT, Users
 from events.delta import dictionary
-from events.expressions.guarded import guarded
-from events.expressions.queries import holds_sql
+from events.expressions.guarded import guarded, holds_sql
 from events.outbox import ownership
 from events.schema import RESERVED
 from events.time_travel.store_files import StoreFiles, files_at

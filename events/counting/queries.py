@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from events.counting.day_index import day_index, local_date, utc, wall_clock
 from events.counting.funnels import came_through
 from events.counting.properties import property_text
+from events.counting.sql_metrics import selected
 from events.counting.unit_values import (
     Basis,
     active_events,
@@ -28,7 +29,6 @@ from events.counting.unit_values import (
     within_reach,
 )
 from events.counting.user_ids import text_of
-from events.expressions.queries import selected
 from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival, outcome_window
 from events.schema import EXPOSURE_EVENTS
 from events.senders import BY_CLIENT, BY_VISITOR

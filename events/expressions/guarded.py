@@ -10,7 +10,6 @@ from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from events.expressions.queries import holds_sql
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -97,3 +96,10 @@ def _stop(backend: Any, group: str) -> None:
         backend.con.cancel_safe()
     else:
         backend._session.sparkContext.cancelJobGroup(group)
+
+
+def holds_sql(question: "ir.Table") -> bool:
+    """Whether an SQL metric is part of a question."""
+    import ibis.expr.operations as ops
+
+    return bool(question.op().find(ops.SQLStringView))

@@ -59,10 +59,3 @@ def _asked(seen: ir.Table, name: str, sql: str, columns: Mapping[str, str]) -> i
 
     schema = ibis.schema({UNIT: seen[UNIT].type(), **columns})
     return ops.SQLStringView(parent=seen.alias(name).op(), query=sql, schema=schema).to_expr()
-
-
-def holds_sql(question: ir.Table) -> bool:
-    """Whether an SQL metric is part of a question."""
-    import ibis.expr.operations as ops
-
-    return bool(question.op().find(ops.SQLStringView))
