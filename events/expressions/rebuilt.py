@@ -6,13 +6,12 @@ Numbers are cast to DOUBLE where they come from and divisions by 0 give NULL, so
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from events.expressions import gate
 from events.expressions.refusing import piece_of, refuse
-from events.expressions.typed_nodes import NUMBER, TEXT, UNIT, Typed, Values
+from events.expressions.typed_nodes import NUMBER, TEXT, UNIT, Names, Typed, Values
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 OURS = re.compile(r"(property|number)_\d+")
@@ -21,13 +20,11 @@ MOST_COLUMNS = 20
 LEVELS = 4  # of SELECTs
 
 
-@dataclass
 class Rebuilding:
     """One statement on its way, with the properties and event names that it has named so far."""
 
-    properties: list[str] = field(default_factory=list)
-    numbers: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.names = Names()
 
     def checked(self, select: exp.Select) -> gate.Checked:
         """The whole statement.
@@ -40,14 +37,14 @@ class Rebuilding:
             refuse("two_columns", select)
         if tree.args.get("group") is None or len(tree.args["group"].expressions) != 1:
             refuse("one_row_per_unit", select)
-        return gate.Checked(tree, tuple(self.properties), tuple(self.numbers), tuple(self.events))
+        return gate.Checked(tree, tuple(self.names.properties), tuple(self.names.numbers), tuple(self.names.events))
 
     def _select(self, select: exp.Select, level: int) -> tuple[exp.Select, dict[str, str]]:
         _only(select, SELECT)
         if level > LEVELS:
             refuse("too_many_selects", select)
         source, known = self._source(select, level)
-        values = Values(known, self if isinstance(source, exp.Table) else None)
+        values = Values(known, self.names if isinstance(source, exp.Table) else None)
         grouped = self._group(select, values)
         made = exp.Select().from_(source)
         if where := select.args.get("where"):

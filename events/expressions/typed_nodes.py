@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from events.expressions import gate
 from events.expressions.refusing import refuse
-
-if TYPE_CHECKING:
-    from events.expressions.rebuilt import Rebuilding
 
 UNIT, NUMBER, TEXT, TRUTH, NOTHING = "unit", "number", "text", "truth", "nothing"
 DOUBLE = exp.DataType.build("DOUBLE")
@@ -62,6 +58,15 @@ class Typed:
     columns: frozenset[str] = frozenset()
 
 
+@dataclass
+class Names:
+    """The properties and event names that a statement has named so far."""
+
+    properties: list[str] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+
+
 class Values:
     """The pieces of one SELECT.
 
@@ -70,7 +75,7 @@ class Values:
         base: what notes the properties and event names; None where the SELECT reads another one.
     """
 
-    def __init__(self, known: Mapping[str, str], base: Rebuilding | None) -> None:
+    def __init__(self, known: Mapping[str, str], base: Names | None) -> None:
         self.known, self.base, self.depth = known, base, 0
 
     def column(self, node: exp.Column) -> tuple[str, str]:
