@@ -13,6 +13,7 @@ from events.asking import Questions
 from events.models import MetricVersion
 from events.time_travel.data_digest import DataDigest, digest_of
 from events.time_travel.kept_versions import keep
+from events.time_travel.queries import person_digests
 from events.time_travel.store_files import StoreFiles
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.answers import Audit
@@ -51,7 +52,7 @@ def digest_read(store: Questions, asked: Question) -> DataDigest | None:
     if store.warehouse.files is None:
         return None
     met = queries.exposures(store.log, asked, store.basis).select("user_id").distinct()
-    return digest_of(store, met)
+    return digest_of(store.warehouse.batches(person_digests(store.log, met)))
 
 
 def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources: Sources) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from events import store
 from events.asking import questions
 from events.time_travel.data_digest import DataDigest, digest_of
+from events.time_travel.queries import person_digests
 from events.time_travel.store_files import StoreFiles, files_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("event_store")]
@@ -33,7 +34,7 @@ def put(version: int, *rows: tuple[str, str, str | None, str]) -> None:
 def digest(at: StoreFiles | None = None, event: str = "a") -> DataDigest:
     with questions(at=at) as asked:
         people = asked.log.filter(asked.log.event == event).select("user_id").distinct()
-        return digest_of(asked, people)
+        return digest_of(asked.warehouse.batches(person_digests(asked.log, people)))
 
 
 def now() -> StoreFiles:
