@@ -102,7 +102,7 @@ class EventsConfig(AppConfig):
             permission="events.add_fileimport",
             stages=STAGES,
             task="events.tasks.run_import",
-            read="events.payload_versions.read",
+            read="events.importing.import_report.read_import",
         ),
         RunKind(
             model="events.MetricCheck",
@@ -112,7 +112,7 @@ class EventsConfig(AppConfig):
             task="events.tasks.run_metric_check",
             home=("events:metric", "version.metric.key"),
             units_of="*",
-            read="events.payload_versions.read_check",
+            read="events.metric_catalogue.check_report.read_check",
             may_read="events.view_metric",
         ),
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from runs.payloads import Document, Schema, Unreadable
+
 
 @dataclass(frozen=True)
 class BadRow:
@@ -52,3 +54,11 @@ class ImportReport:
     oldest: str = ""
     newest: str = ""
     without_signup: int | None = None
+
+
+IMPORT = Schema(ImportReport)
+
+
+def read_import(payload: Document) -> ImportReport | Unreadable:
+    """What a finished import did, of its stored payload."""
+    return IMPORT.read(payload)

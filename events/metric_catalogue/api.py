@@ -103,7 +103,7 @@ class MetricCheckSerializer(serializers.ModelSerializer[MetricCheck]):
 
     def get_result(self, run: MetricCheck) -> dict[str, Any] | None:
         """Value by week and false alarms; a number that is missing has its reason in words."""
-        from events.payload_versions import CHECK
+        from events.metric_catalogue.check_report import CHECK
 
         found: dict[str, Any] | None = None if run.payload is None else CHECK.outward(run.payload)
         return found

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.catalogue.refresh import ready_catalogue
-from events.metric_catalogue.check_report import CheckReport, MetricPreview, PastWeek
+from events.metric_catalogue.check_report import CHECK, CheckReport, MetricPreview, PastWeek
 from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.models import Metric, MetricCheck
 from events.metric_catalogue.queries import past_units
@@ -22,7 +22,6 @@ from events.metrics import Capped, Quantile, Ratio, Retention, Survival, days_ne
 from events.metrics import Metric as Definition
 from events.metrics.exposures import refuse_exposures
 from events.outbox.ownership import StoreRefused
-from events.payload_versions import CHECK
 from runs.perform import enqueue, perform
 from runs.progress import Progress
 from runs.refusals import Refused

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from runs.payloads import Document, Schema, Unreadable
 from stats.false_alarms.rate import FalseAlarms
 from stats.results import Interval, NotComputable
 
@@ -79,3 +80,11 @@ class CheckReport:
     splits: int
     seed: int
     rows: int | None = None
+
+
+CHECK = Schema(CheckReport)
+
+
+def read_check(payload: Document) -> CheckReport | Unreadable:
+    """What a check of a metric found, of its stored payload."""
+    return CHECK.read(payload)

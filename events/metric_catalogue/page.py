@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from events.metric_catalogue.badge import badge_warning, badge_words, is_kept_badge_off, kept_badge_words
-from events.metric_catalogue.check_report import CheckReport, MetricPreview
+from events.metric_catalogue.check_report import CheckReport, MetricPreview, read_check
 from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
 from events.metric_catalogue.uses import numbers_of_uses, uses_of
@@ -20,7 +20,6 @@ from events.metric_catalogue.words import (
     value_words,
 )
 from events.metrics import Expression
-from events.payload_versions import read_check
 from reporting.numbers import between, count, percent
 from reporting.table import Table
 from reporting.words import reason_words

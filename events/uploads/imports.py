@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from events import payload_versions
 from events.catalogue.refresh import request_catalogue
 from events.importing.guess import Context, guess_mapping
+from events.importing.import_report import IMPORT, read_import
 from events.importing.mapping import Mapping, mistakes, options_of
 from events.importing.signup_choice import SIGNUP
 from events.importing.text_reading import Reading, Sample, guess_reading, sample_of
@@ -171,7 +171,7 @@ def run_import(pk: int, *, listen: Progress = silent) -> bool:
 
 def read_report(row: FileImport) -> Any:
     """What a finished import did (or `Unreadable`); None before."""
-    return None if row.payload is None else payload_versions.read(row.payload)
+    return None if row.payload is None else read_import(row.payload)
 
 
 def _compute(row: FileImport, progress: Progress) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _compute(row: FileImport, progress: Progress) -> dict[str, Any]:
         )
     report = replace(report, examples=tuple(replace(bad, file="") for bad in report.examples))
     FileImport.objects.filter(pk=row.pk).update(imported=report.imported, refused_rows=sum(report.bad.values()))
-    return payload_versions.IMPORT.store(report)
+    return IMPORT.store(report)
 
 
 def _listener(progress: Progress) -> Callable[[str, float, float], None]:

@@ -10,10 +10,9 @@ from django.test import Client
 
 from events.metric_catalogue import save
 from events.metric_catalogue.badge import badge_warning
-from events.metric_catalogue.check_report import CheckReport, PastWeek
+from events.metric_catalogue.check_report import CHECK, CheckReport, PastWeek
 from events.metric_catalogue.facts import Facts
 from events.models import Metric, MetricCheck
-from events.payload_versions import CHECK
 from stats.false_alarms.rate import FalseAlarms
 from stats.results import Interval, NotComputable, Reason
 from tests.events.metric_catalogue.make import certified, metric
