@@ -7,9 +7,9 @@ from aha.questions.defaults import usual_days
 from aha.questions.moment_objections import moment_objections
 from aha.questions.objections import objections
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
-from events.metric_catalogue.facts import reference
 from events.metric_catalogue.references import taken_line
 from events.metrics import parse_retention
+from events.metrics.facts import reference
 from events.models import MetricVersion
 from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
 from events.pickers.inputs import Combobox

@@ -6,7 +6,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from events.metric_catalogue.facts import HIGHER, LOWER, Facts
+from events.metrics.facts import HIGHER, LOWER, Facts
 from runs.models import Run
 
 

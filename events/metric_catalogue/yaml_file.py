@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from events.metric_catalogue.about import About, checked_about
-from events.metric_catalogue.facts import HIGHER, Facts, checked, is_key
 from events.metric_catalogue.yaml_nodes import BadYamlError, Fields, Items, Node, Text, read_nodes
+from events.metrics.facts import HIGHER, Facts, checked, is_key
 from reporting.words import Message, say
 from runs.refusals import Refused
 

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from events.metric_catalogue.facts import reference
 from events.metric_catalogue.references import named_version, reference_to
+from events.metrics.facts import reference
 from events.pickers.inputs import Combobox
 from events.pickers.mends import Mend, Mendable
 

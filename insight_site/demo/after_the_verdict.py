@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from events.metric_catalogue.about import About
-from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.save import certify, create_metric
+from events.metrics.facts import Facts
 from events.simulation.worlds import RETENTION
 from experiments.models import Experiment, ReviewAnswer
 from experiments.review.review_answers import answer_review

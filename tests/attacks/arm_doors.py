@@ -17,7 +17,7 @@ from aha.study.question import Inputs
 from aha.study.studies import create_study, read_report, run_study
 from events.asking import questions
 from events.metric_catalogue.check import check_metric, preview_metric
-from events.metric_catalogue.facts import Facts
+from events.metrics.facts import Facts
 from events.models import Source
 from events.prepared.opened import Stop
 from experiments.models import Analysis

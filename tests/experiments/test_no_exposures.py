@@ -8,8 +8,8 @@ import pytest
 
 from aha.moments.promote import create_moment
 from aha.study import question
-from events.metric_catalogue.facts import Facts, checked
 from events.metrics.exposures import counts_exposures
+from events.metrics.facts import Facts, checked
 from experiments.plan import size
 from experiments.plan.mistakes import problems
 from experiments.plan.stored import plan_of, situation_of

@@ -1,7 +1,7 @@
 """The catalogue of metrics as a file of a stranger."""
 
 from events.metric_catalogue import yaml_file
-from events.metric_catalogue.facts import reference
+from events.metrics.facts import reference
 from runs.refusals import Refused
 
 _WHOLE = """metrics:

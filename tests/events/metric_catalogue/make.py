@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 
 from events.metric_catalogue import save
 from events.metric_catalogue.about import About
-from events.metric_catalogue.facts import Facts
+from events.metrics.facts import Facts
 from events.models import Metric
 
 

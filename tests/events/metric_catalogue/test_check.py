@@ -18,7 +18,7 @@ from events.metric_catalogue import check
 from events.metric_catalogue.badge import badge_warning, badge_words
 from events.metric_catalogue.check import check_metric, run_check, start_check
 from events.metric_catalogue.check_report import CheckReport, read_check
-from events.metric_catalogue.facts import Facts
+from events.metrics.facts import Facts
 from events.models import MetricCheck
 from events.warehouse import Warehouse
 from runs.refusals import Refused

@@ -11,7 +11,7 @@ from django.test import Client
 from events.metric_catalogue import save
 from events.metric_catalogue.badge import badge_warning
 from events.metric_catalogue.check_report import CHECK, CheckReport, PastWeek
-from events.metric_catalogue.facts import Facts
+from events.metrics.facts import Facts
 from events.models import Metric, MetricCheck
 from stats.false_alarms.rate import FalseAlarms
 from stats.results import Interval, NotComputable, Reason

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from events.metric_catalogue import save
 from events.metric_catalogue.about import About
-from events.metric_catalogue.facts import Facts, checked, reference
+from events.metrics.facts import Facts, checked, reference
 from events.models import Metric
 from runs.refusals import Refused
 from tests.events.metric_catalogue.make import certified, metric

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.metric_catalogue import save, transfer, yaml_file
 from events.metric_catalogue.about import LONGEST, About, checked_about
-from events.metric_catalogue.facts import Facts, checked
 from events.metric_catalogue.yaml_file import Entry, WrongFileError
+from events.metrics.facts import Facts, checked
 from events.models import Metric, MetricVersion
 from runs.refusals import Refused
 from tests.events.metric_catalogue.make import certified, metric

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from events.metric_catalogue import save, transfer
-from events.metric_catalogue.facts import Facts
 from events.metric_catalogue.yaml_file import Entry
+from events.metrics.facts import Facts
 from events.models import Metric
 from experiments.metric_choice.words import chosen_sentences
 from experiments.models import ChosenMetric, Experiment

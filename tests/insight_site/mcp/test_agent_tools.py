@@ -92,7 +92,7 @@ def test_exposures__however_they_are_written__are_refused(given: Any) -> None:
 
 
 def test_exposures__behind_a_metric_of_an_older_version__are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.metric_catalogue.facts.refuse_exposures", lambda *_, **__: None)  # came with 0.4
+    monkeypatch.setattr("events.metrics.facts.refuse_exposures", lambda *_, **__: None)  # came with 0.4
     metric("exposed", definition="count:Experiment Viewed:0-6")
     metric("bought", definition="count:buy:0-6")
     assert MetricVersion.objects.count() == 2
