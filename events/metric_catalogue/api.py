@@ -13,9 +13,9 @@ from rest_framework.response import Response
 
 from events.metric_catalogue import save
 from events.metric_catalogue.about import LONGEST, LONGEST_TAG, MOST_TAGS, About
-from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
 from events.metrics.facts import DIRECTIONS, KEY, Facts
 from events.metrics.line import LONGEST_LINE
+from events.models import Metric, MetricCheck, MetricVersion
 from runs.web import person
 
 ABOUT = (*LONGEST, "tags")

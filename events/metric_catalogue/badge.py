@@ -3,8 +3,8 @@
 from django.utils.translation import gettext as _
 
 from events.metric_catalogue.check_report import CheckReport
-from events.metric_catalogue.models import MetricCheck
 from events.metrics import Quantile, parse_metric
+from events.models import MetricCheck
 from reporting.numbers import between, count, decimal, percent
 from reporting.words import reason_words
 from stats.false_alarms.rate import ALPHA, FalseAlarms, rate_among

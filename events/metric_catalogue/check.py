@@ -15,12 +15,12 @@ from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import Questions, questions
 from events.catalogue.refresh import ready_catalogue
 from events.metric_catalogue.check_report import CHECK, CheckReport, MetricPreview, PastWeek
-from events.metric_catalogue.models import Metric, MetricCheck
 from events.metric_catalogue.queries import past_units
 from events.metrics import Capped, Quantile, Ratio, Retention, Survival, days_needed
 from events.metrics import Metric as Definition
 from events.metrics.exposures import refuse_exposures
 from events.metrics.facts import Facts
+from events.models import Metric, MetricCheck
 from events.outbox.ownership import StoreRefused
 from runs.perform import enqueue, perform
 from runs.progress import Progress

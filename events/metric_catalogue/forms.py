@@ -6,8 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metric_catalogue.about import LONGEST, About
-from events.metric_catalogue.models import Metric, MetricVersion
 from events.metrics.facts import Facts, is_key
+from events.models import Metric, MetricVersion
 from events.pickers.fields import MetricField
 from runs.key_from_name import key_from
 from runs.refusals import Refused

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from events.metric_catalogue.models import Metric, MetricVersion
 from events.metric_catalogue.references import named_version
 from events.metric_catalogue.words import definition_sentence, state_words, version_words
 from events.metrics import Retention
+from events.models import Metric, MetricVersion
 from events.pickers.sources import MOST, Choice
 from runs.refusals import Refused
 

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from events.metric_catalogue.badge import badge_warning, badge_words, is_kept_badge_off, kept_badge_words
 from events.metric_catalogue.check_report import CheckReport, MetricPreview, read_check
-from events.metric_catalogue.models import Metric, MetricCheck, MetricVersion
 from events.metric_catalogue.uses import numbers_of_uses, uses_of
 from events.metric_catalogue.words import (
     definition_sentence,
@@ -20,6 +19,7 @@ from events.metric_catalogue.words import (
 )
 from events.metrics import Expression
 from events.metrics.facts import Facts
+from events.models import Metric, MetricCheck, MetricVersion
 from reporting.numbers import between, count, percent
 from reporting.table import Table
 from reporting.words import reason_words

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from django.db.models import F
 
-from events.metric_catalogue.models import MetricVersion
 from events.metrics.facts import reference
+from events.models import MetricVersion
 from runs.refusals import Refused
 
 

@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from events.metric_catalogue.about import About, checked_about
-from events.metric_catalogue.models import Metric, MetricVersion
 from events.metrics.facts import Facts, checked, is_key
+from events.models import Metric, MetricVersion
 from runs.refusals import Refused
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"  # roles are groups, whichever way a person signs in

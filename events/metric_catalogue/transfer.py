@@ -10,9 +10,9 @@ from django.db.models import Prefetch
 
 from events.metric_catalogue import save, yaml_file
 from events.metric_catalogue.about import About
-from events.metric_catalogue.models import Metric, MetricVersion
 from events.metric_catalogue.yaml_file import CERTIFIED, DEPRECATED, Entry, WrongFileError
 from events.metric_catalogue.yaml_nodes import LARGEST_FILE
+from events.models import Metric, MetricVersion
 from runs.refusals import Refused
 
 SUFFIXES = (".yaml", ".yml")

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from events.metric_catalogue.models import Metric
+from events.models import Metric
 
 
 @dataclass(frozen=True)

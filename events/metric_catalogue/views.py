@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from events.metric_catalogue import check, save
 from events.metric_catalogue.forms import MetricForm
-from events.metric_catalogue.models import Metric, MetricCheck
 from events.metric_catalogue.page import check_parts, list_rows, metric_parts
+from events.models import Metric, MetricCheck
 from events.pickers.mends import mended
 from runs.listing import listing
 from runs.models import Run

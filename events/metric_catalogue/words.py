@@ -3,9 +3,9 @@
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from events.metric_catalogue.models import Metric, MetricVersion
 from events.metric_sentences import sentence
 from events.metrics.facts import HIGHER, Facts
+from events.models import Metric, MetricVersion
 from reporting.numbers import percent, significant
 from runs.refusals import Refused
 

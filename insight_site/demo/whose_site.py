@@ -15,8 +15,7 @@ from aha.models import AhaMoment, Finding, Study
 from events import store
 from events.asking import questions
 from events.counting import queries
-from events.metric_catalogue.models import Metric
-from events.models import Flush, FormerOutboxEvent, MessageId, OutboxEvent, Rejected, Source, UnitTraits
+from events.models import Flush, FormerOutboxEvent, MessageId, Metric, OutboxEvent, Rejected, Source, UnitTraits
 from experiments.models import Analysis, Assignment, Experiment, Rollout, RolloutMove
 from insight_site.access.keys import forget_cached_keys, issue_key
 from insight_site.demo.earlier_tests import NAMES

@@ -15,8 +15,8 @@ from aha.study.population import Restriction
 from aha.study.question import Inputs, check_inputs
 from events.asking import Questions, questions
 from events.metric_catalogue.check import SPLITS, WEEKS, check_metric
-from events.metric_catalogue.models import Metric
 from events.metrics import parse_behaviour, parse_retention
+from events.models import Metric
 from insight_site.selftest.copied_log import Copied, Planted, copy_units, place_for_plants
 from insight_site.selftest.plant_rounds import Rounds, plant_and_ask, search_for_styles
 from insight_site.selftest.planted_analysis import foretell

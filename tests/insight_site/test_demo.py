@@ -21,7 +21,7 @@ from events.outbox.flush import outbox_state
 from events.store import look
 from experiments.models import Assignment, Experiment
 from experiments.analyse.analyses import latest_analysis, read_analysis
-from events.metric_catalogue.models import Metric
+from events.models import Metric
 from experiments.models import Rollout
 from insight_site.models import ApiKey
 from segments.models import SegmentVersion

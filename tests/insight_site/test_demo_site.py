@@ -15,10 +15,9 @@ from django.utils import timezone
 from aha.models import Study
 from events import store
 from events.metric_catalogue.about import About
-from events.metric_catalogue.models import Metric
 from events.metric_catalogue.save import create_metric
 from events.metrics.facts import Facts
-from events.models import OutboxEvent, Source
+from events.models import Metric, OutboxEvent, Source
 from events.outbox.accept import add_to_outbox
 from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
