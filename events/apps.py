@@ -28,8 +28,8 @@ class EventsConfig(AppConfig):
         PickSource("property", "events.pickers.offered_names.properties"),
         PickSource("behaviour", "events.pickers.offered_names.behaviours"),
         PickSource("outcome", "events.pickers.outcomes.outcomes"),
-        PickSource("metric", "events.metric_catalogue.offered.metrics", "events.view_metric"),
-        PickSource("retention_metric", "events.metric_catalogue.offered.retentions", "events.view_metric"),
+        PickSource("metric", "events.pickers.catalogue_metrics.metrics", "events.view_metric"),
+        PickSource("retention_metric", "events.pickers.catalogue_metrics.retentions", "events.view_metric"),
     )
     tasks = (
         Task("events.tasks.flush_events", STORE, seconds=1800),

@@ -6,7 +6,7 @@ from runs.web import cancel, progress
 IMPORT = {"label": "events.FileImport"}
 CHECK = {"label": "events.MetricCheck"}
 uploads = views_of("events.uploads.views")
-catalogue = views_of("events.metric_catalogue.views")
+catalogue = views_of("events.views.metrics")
 event_list = views_of("events.views.event_list")
 event_page = views_of("events.views.event_page")
 live = views_of("events.views.live")

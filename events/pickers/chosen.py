@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue
-from events.metric_catalogue.offered import title_and_note
 from events.metric_sentences import sentence
 from events.metrics import Behaviour, parse_behaviour, parse_metric
+from events.pickers.catalogue_metrics import title_and_note
 from events.pickers.known_names import unknown_in_definition
 from events.pickers.offered_names import event_note
 from runs.refusals import Refused

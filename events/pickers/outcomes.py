@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from events.catalogue.refresh import ready_catalogue
-from events.metric_catalogue.offered import metrics
 from events.metric_sentences import sentence
 from events.metrics import Behaviour, Metric, parse_metric
+from events.pickers.catalogue_metrics import metrics
 from events.pickers.definition_parts import Parts, definition_of
 from events.pickers.offered_names import event_note
 from events.pickers.people_words import read_definition

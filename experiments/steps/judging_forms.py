@@ -6,9 +6,9 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from events.metric_catalogue.offered import title_and_note
 from events.metrics.facts import reference
 from events.metrics.read_line import metric_lines
+from events.pickers.catalogue_metrics import title_and_note
 from events.pickers.fields import MetricField
 from events.pickers.widgets import Chips
 from experiments.forms.catalogue_field import CatalogueField

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.metric_catalogue import check, save
-from events.metric_catalogue.forms import MetricForm
 from events.metric_catalogue.page import check_parts, list_rows, metric_parts
 from events.models import Metric, MetricCheck
 from events.pickers.mends import mended
+from events.views.metric_form import MetricForm
 from runs.listing import listing
 from runs.models import Run
 from runs.refusals import Refused
