@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stats.instrument.five_moments import IvMoments, NudgeFit, moments_of, nudge_fit
+from stats.five_moments import IvMoments, NudgeFit, moments_of, nudge_fit
 from stats.ratios import Mix
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Joint, Values, finite_array

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stats.adjustment.design_matrix import Integers, cluster_codes
+from stats.design_matrix import Integers, cluster_codes
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Values, finite_array
 

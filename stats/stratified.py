@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.adjustment.design_matrix import Integers, cluster_codes, fewest_clusters
 from stats.clusters import ROUNDING, weighted_scores, weights_of
+from stats.design_matrix import Integers, cluster_codes, fewest_clusters
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Mean, Values, finite_array
 

@@ -8,8 +8,8 @@ from benchmarks.audit.frame.figure import Figure, percent
 from events.simulation import WORLDS, draw_arms, simulate, truth
 from stats.adjustment.adjust import cluster_difference
 from stats.clusters import randomisation_test
+from stats.five_moments import iv_moments_adjusted
 from stats.instrument.anderson_rubin import anderson_rubin
-from stats.instrument.five_moments import iv_moments_adjusted
 from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
 from stats.stratified import clustered_risk_difference

@@ -13,8 +13,8 @@ from experiments.plan.design import Design
 from experiments.report.behaviour.breakdown import breakdown_text
 from experiments.report.verdict import verdict_sentence
 from stats.counts import joint_of_counts
+from stats.five_moments import iv_moments
 from stats.instrument.exclusion import breakdown_value
-from stats.instrument.five_moments import iv_moments
 from stats.results import computable
 
 TITLE = "Exclusion: how much would undo the verdict"

@@ -10,7 +10,7 @@ import numpy as np
 from aha.evidence.past.finding_rows import Definition, PastFinding
 from aha.evidence.past.pool_findings import pool_findings
 from benchmarks.audit.frame.figure import Figure, percent
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooled import Answer, Pooled
 from stats.results import computable
 from stats.sequential.boundaries import Spending, bounds

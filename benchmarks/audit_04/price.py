@@ -8,7 +8,7 @@ from aha.evidence.past.finding_rows import Definition, PastFinding
 from aha.evidence.past.price import price_of
 from benchmarks.audit.frame.figure import Figure, percent
 from experiments.analyse.deflation import Trial, pool
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.results import computable
 from stats.synthesis.random_effects import random_effects
 from stats.synthesis.ratios_at_pool import ratios_at_pool

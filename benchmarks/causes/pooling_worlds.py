@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooled import Instrument, pooled
 from stats.instrument.pooling.agreement import agreement
 from stats.instrument.pooling.circle import lowest

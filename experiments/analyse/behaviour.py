@@ -15,11 +15,11 @@ from experiments.plan.design import Kind
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior, beta_binomial, normal_posterior
 from stats.cells import pool_cells
+from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.bounds import Bounds, balke_pearl
 from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
 from stats.instrument.dose import DoseWeights, dose_weights, response_of
 from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
-from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.placebo import Placebo
 from stats.instrument.step_or_dose import DoseTest, dose_test
 from stats.instrument.tf import tf_adjusted

@@ -8,6 +8,7 @@ from dataclasses import replace
 from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.effects import Encouragement
 from experiments.plan.design import Kind
+from stats.five_moments import IvMoments
 from stats.instrument.encouragement import first_stage
 from stats.instrument.exclusion import (
     ZERO_BAND,
@@ -22,7 +23,6 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from stats.instrument.five_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look
 

@@ -8,11 +8,11 @@ from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
 from stats.adjustment.adjust import Adjusted
 from stats.clusters import ClusterCount, Randomisation
+from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.everybody import Everybody
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
-from stats.instrument.five_moments import IvMoments
 from stats.instrument.margins import Margins
 from stats.instrument.pooling.stack import SharedControl
 from stats.policy.held_out import Policy

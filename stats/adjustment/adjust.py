@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.adjustment.design_matrix import cluster_codes, fewest_clusters
 from stats.adjustment.lin import LinEffects, lin_effects, lin_effects_clustered, lin_estimate
 from stats.clusters import ROUNDING, difference_scores
 from stats.compare import compare_unpooled
+from stats.design_matrix import cluster_codes, fewest_clusters
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
 

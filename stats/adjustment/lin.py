@@ -14,9 +14,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from stats import compare
-from stats.adjustment.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.clusters import weighted_scores, weights_of
-from stats.instrument.five_moments import IvMoments, moments_of
+from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
+from stats.five_moments import IvMoments, moments_of
 from stats.ratios import Mix
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Mean, Values, finite_array

@@ -6,9 +6,9 @@ import numpy as np
 
 from stats.compare import wilson
 from stats.counts import cross_counts, joint_of_counts, mean_of_product
+from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.encouragement import NO_FIRST_STAGE_BELOW, wald
-from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Joint
 

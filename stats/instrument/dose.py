@@ -7,9 +7,9 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
+from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.encouragement import wald
-from stats.instrument.five_moments import IvMoments
 from stats.multiplicity import holm
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 

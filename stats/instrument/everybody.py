@@ -8,9 +8,9 @@ from scipy import stats
 
 from stats.cells import iv_moments_stratified
 from stats.counts import cross_counts
+from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.bounds import Bounds
 from stats.instrument.encouragement import wald
-from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Joint
 from stats.trait_cells import TraitCells

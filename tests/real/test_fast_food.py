@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stats.adjustment.adjust import cluster_difference
-from stats.instrument.five_moments import iv_moments_adjusted
+from stats.five_moments import iv_moments_adjusted
 from tests.real.load import analysis, checks, first
 from tests.stats.make import computed
 

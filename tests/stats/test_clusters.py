@@ -21,8 +21,8 @@ from stats.clusters import (
     randomisation_test,
     shares_differ,
 )
+from stats.five_moments import iv_moments_adjusted
 from stats.instrument.encouragement import two_stage, wald
-from stats.instrument.five_moments import iv_moments_adjusted
 from stats.instrument.validity import instrument_inequalities
 from stats.results import NotComputable, Reason
 from stats.stratified import clustered_risk_difference

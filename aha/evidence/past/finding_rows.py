@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import cache
 
 from events.metrics import Active, parse_behaviour, parse_metric
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooling.stack import SharedControl
 
 INVALID = "INVALID"

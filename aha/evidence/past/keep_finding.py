@@ -14,7 +14,7 @@ from aha.evidence.past.finding_rows import Definition, PastFinding, same_behavio
 from aha.models import Finding
 from events.metrics import parse_behaviour, parse_metric
 from runs.refusals import Refused
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooling.stack import SharedControl
 
 MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")

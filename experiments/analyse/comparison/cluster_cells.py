@@ -35,8 +35,8 @@ from stats.clusters import (
     mean_scores,
     randomisation_test,
 )
+from stats.five_moments import IvMoments, iv_moments_adjusted
 from stats.instrument.encouragement import wald
-from stats.instrument.five_moments import IvMoments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, inequalities_between_clusters
 from stats.multiplicity import holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable

@@ -27,8 +27,8 @@ from stats.clusters import (
     reach_across,
     shares_differ,
 )
+from stats.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument import encouragement
-from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean

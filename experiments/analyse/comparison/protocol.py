@@ -10,7 +10,7 @@ from experiments.plan.design import Kind
 from stats import compare
 from stats.adjustment.adjust import Adjusted
 from stats.clusters import Randomisation
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.validity import Inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean

@@ -19,8 +19,8 @@ from stats import compare, stratified
 from stats.adjustment import adjust
 from stats.adjustment.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
+from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.encouragement import wald
-from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 from stats.multiplicity import holm
 from stats.ratios import Mix, linearised, ratio_point, standardised, standardised_difference

@@ -13,7 +13,7 @@ from experiments.analyse.corrected import best_difference, of_variant
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport
 from experiments.analyse.result import Readout
 from experiments.analyse.verdict import WHOLE_CLUSTERS
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.results import computable
 
 Z = 1.959963984540054  # the ladder's intervals have the level .95

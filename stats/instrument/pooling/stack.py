@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.summaries import Array
 
 # Below this share of V_R * V_D the outcome *is* the behaviour times a number, and no error is left.

@@ -30,7 +30,7 @@ from experiments.report.document import document
 from experiments.report.promise_and_finding import contrasts, promise_finding
 from experiments.report.stored_document import document as stored_document
 from experiments.report.verdict import verdict_sentence
-from stats.instrument.five_moments import iv_moments_adjusted
+from stats.five_moments import iv_moments_adjusted
 from stats.results import NotComputable, Reason, computable
 from tests.aha.evidence.past.make_findings import finding
 from tests.experiments.analyse.test_engine_stored_clusters import a_readout

@@ -11,6 +11,7 @@ from scipy import stats
 
 from benchmarks.audit import exclusion as audit
 from stats.counts import joint_of_counts
+from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.anderson_rubin import Shape
 from stats.instrument.encouragement import anderson_rubin, first_stage
 from stats.instrument.exclusion import (
@@ -22,7 +23,6 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import inequalities_from_counts
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import Shape, anderson_rubin
 from stats.instrument.arms_set import EffectSet
-from stats.instrument.five_moments import IvMoments
 from stats.instrument.pooled import Answer, Instrument, SharedControl, pooled
 from stats.instrument.pooling.circle import lowest
 from stats.instrument.pooling.pooled_sets import (

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stats.five_moments import IvMoments
 from stats.instrument.arms_set import EffectSet
-from stats.instrument.five_moments import IvMoments
 from stats.instrument.pooled import Instrument, Pooled, SharedControl, pooled
 from stats.instrument.pooling.circle import lowest
 from stats.instrument.pooling.pooled_sets import conditional_p, likelihood_ratio

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from aha.evidence.past.finding_rows import Definition, PastFinding, Why, sort_out, usual_definition
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooling.stack import SharedControl
 from tests.aha.evidence.past.make_findings import FRIENDS, finding
 

@@ -4,7 +4,7 @@ import pytest
 
 from aha.evidence.past.finding_rows import Why
 from aha.evidence.past.pool_findings import answer_of, pool_findings, summary
-from stats.instrument.five_moments import IvMoments
+from stats.five_moments import IvMoments
 from stats.instrument.pooled import Answer
 from stats.results import NotComputable, Reason, computable
 from tests.aha.evidence.past.make_findings import FRIENDS, drawn, finding

@@ -8,8 +8,8 @@ import pytest
 from aha.evidence.aipw import Difference
 from aha.evidence.past.finding_rows import PastFinding
 from aha.evidence.past.price import ASSUMED, Price, expected_gain, expected_take_up, price_of
+from stats.five_moments import IvMoments
 from stats.instrument.encouragement import wald
-from stats.instrument.five_moments import IvMoments
 from stats.results import Interval, NotComputable, Reason, computable
 from stats.synthesis.random_effects import random_effects
 from stats.synthesis.ratios_at_pool import ratios_at_pool

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.adjustment.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.clusters import weighted_scores, weights_of
+from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Joint, Values, finite_array
 
