@@ -1,7 +1,7 @@
 """The candidates side by side, and what was picked of every behaviour. Pure."""
 
 from aha.report.candidate.jump import step_words
-from aha.report.claim import claim_words, number_words
+from aha.report.claim import choice_caption, claim_words, number_words
 from aha.report.marks import mark_words
 from aha.report.past.expected import gain_cell, promise_cell, rests_on
 from aha.report.past.verdict_of_all import summary_words
@@ -94,11 +94,3 @@ def _judged(row: Judged) -> tuple[str, ...]:
         )
     taken = number_words(row.chosen.times, row.chosen.days) if computable(row.chosen) else ""
     return (*picked, jump, taken, mark_words(row.flags))
-
-
-def choice_caption() -> str:
-    """Stands under every table of picks."""
-    return gettext(
-        "A stable choice is no evidence that a threshold exists or causes anything: a smooth curve has a stable best "
-        "number too."
-    )

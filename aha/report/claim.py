@@ -138,3 +138,11 @@ def number_words(times: int, days: int) -> str:
     """A cell without its behaviour."""
     text = gettext("{times} within {days}")
     return text.format(times=times_words(times), days=days_words(days))
+
+
+def choice_caption() -> str:
+    """Stands under every table of picks."""
+    return gettext(
+        "A stable choice is no evidence that a threshold exists or causes anything: a smooth curve has a stable best "
+        "number too."
+    )

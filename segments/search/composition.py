@@ -7,7 +7,7 @@ import numpy as np
 from runs.parallel import calls
 from runs.progress import Early, Progress, part, silent, unseen
 from segments.search import clustering
-from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable, columns_of
+from segments.search.features import Flags, Floats, Ints, UnitTable, columns_of, least_days
 from segments.search.importance import FeatureGroup
 from segments.search.leaving import Share, leaving, rate, share
 from segments.search.profiles import Profiles, describe, profile_clusters, suggest_name
@@ -75,7 +75,7 @@ def compose(
         clusters=inputs.clusters,
         activity_weight=inputs.activity_weight,
         outcome_event=inputs.outcome_event,
-        min_active_days=least_days(inputs),
+        min_active_days=least_days(len(inputs.window)),
         seed=seed,
     )
     left = None if play.retained is None else 1.0 - play.retained
@@ -95,11 +95,6 @@ def compose(
 def profiled_rows(units: int, seed: int) -> Ints:
     """Who of so many units is profiled: everybody, or a sample by the run's seed."""
     return np.sort(np.random.default_rng(seed).permutation(units)[:PROFILE_ROWS])
-
-
-def least_days(inputs: Inputs) -> int:
-    """Active days without which a unit has no pattern: a window shorter than three days can't ask for three."""
-    return min(MIN_ACTIVE_DAYS, len(inputs.window))
 
 
 def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles, tiers: Tiers) -> Report:

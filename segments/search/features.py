@@ -289,3 +289,8 @@ def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: f
     if activity:
         values += [*np.sqrt(table.activity()).T]
     return np.column_stack(values)
+
+
+def least_days(days: int) -> int:
+    """Active days without which a unit has no pattern: a window shorter than three days can't ask for three."""
+    return min(MIN_ACTIVE_DAYS, days)

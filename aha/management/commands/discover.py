@@ -93,7 +93,7 @@ def _print(study: Study, report: Any, out: Console) -> None:
     """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
     from aha.report import behaviours, chance, cohort, page, ranking
     from aha.report.candidate import counts, ladder
-    from aha.report.claim import claim_words
+    from aha.report.claim import choice_caption, claim_words
     from aha.report.provenance import asked_sentences
 
     for line in asked_sentences(report.asked):
@@ -112,5 +112,5 @@ def _print(study: Study, report: Any, out: Console) -> None:
         out.print(escape(claim_words(row)), style="bold")
         for table in (counts.table(row), ladder.table(row)):
             print_table(out, table.title, table.columns, table.rows, note=table.note)
-    out.print(escape(behaviours.choice_caption()))
+    out.print(escape(choice_caption()))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aha.report.behaviours import choice_caption
 from aha.report.candidate.jump import judged_of
+from aha.report.claim import choice_caption
 from aha.study.choice import Pick
 from aha.study.result import Candidate, Report
 from events.metrics import display_name

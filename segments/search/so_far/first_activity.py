@@ -9,7 +9,7 @@ import numpy as np
 from events.asking import Questions
 from runs.progress import Early
 from segments.search import queries as own
-from segments.search.composition import least_days
+from segments.search.features import least_days
 from segments.search.question import Inputs
 from segments.search.so_far.told import STARTED, TIERS, Started, TierSizes, tier_sizes
 
@@ -50,4 +50,4 @@ def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up
 
 def tiers_of(active_days: Any, inputs: Inputs, *, eligible: int, seed: int) -> TierSizes:
     """The tiers of the users counted, as the run would cut them."""
-    return tier_sizes(active_days.astype(np.int64), eligible=eligible, seed=seed, least=least_days(inputs))
+    return tier_sizes(active_days.astype(np.int64), eligible=eligible, seed=seed, least=least_days(len(inputs.window)))
