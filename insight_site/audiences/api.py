@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from aha.models import AhaMoment
 from insight_site.audiences import audience_services
-from insight_site.audiences.audience_rows import MOST_HOURS, Audience, AudienceMember
+from insight_site.models.audiences import MOST_HOURS, Audience, AudienceMember
 from runs.refusals import Refused
 from runs.web import person
 from segments.models import SegmentModel

@@ -12,10 +12,10 @@ from experiments.models import Experiment
 from experiments.plan.lifecycle import LIVE
 from experiments.webhooks.messages import check_url, new_secret
 from insight_site.audiences import following
-from insight_site.audiences.audience_rows import MOST_HOURS, Audience
 from insight_site.audiences.places import check_place
 from insight_site.audiences.who_is_meant import segment_now
 from insight_site.audit import recording
+from insight_site.models.audiences import MOST_HOURS, Audience
 from runs.queue.put import put
 from runs.refusals import Refused
 

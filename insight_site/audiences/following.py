@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from insight_site.audiences.audience_rows import Audience, AudienceMember
 from insight_site.audiences.who_is_meant import units_of
+from insight_site.models.audiences import Audience, AudienceMember
 from runs.queue.put import put
 from runs.refusals import Refused
 

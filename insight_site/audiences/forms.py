@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.models import AhaMoment
-from insight_site.audiences.audience_rows import MOST_HOURS, Audience
+from insight_site.models.audiences import MOST_HOURS, Audience
 from runs.key_from_name import key_from
 from segments.published.look_up import models_with_current
 

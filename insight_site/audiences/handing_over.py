@@ -17,8 +17,8 @@ from django.utils.translation import gettext
 from events import object_store
 from experiments.webhooks import wire
 from experiments.webhooks.messages import headers, wait_after, written
-from insight_site.audiences.audience_rows import Audience, AudienceMember
 from insight_site.audiences.places import check_place
+from insight_site.models.audiences import Audience, AudienceMember
 from runs.refusals import Refused
 
 log = structlog.get_logger()

@@ -10,8 +10,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from insight_site.audiences import audience_services, handing_over
-from insight_site.audiences.audience_rows import Audience, AudienceMember
 from insight_site.audiences.forms import AudienceForm, first_values
+from insight_site.models.audiences import Audience, AudienceMember
 from runs.refusals import Refused
 from runs.web import may, person
 

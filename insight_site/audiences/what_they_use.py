@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from events.upkeep.used_by import UsedBy
-from insight_site.audiences.audience_rows import Audience
+from insight_site.models.audiences import Audience
 
 
 def things_of_audiences() -> Iterator[UsedBy]:

@@ -1,6 +1,6 @@
 """Who belongs to an audience now, by name."""
 
-from insight_site.audiences.audience_rows import Audience
+from insight_site.models.audiences import Audience
 from runs.refusals import Refused
 from segments.models import Membership, Segment
 

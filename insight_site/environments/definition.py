@@ -15,7 +15,7 @@ from django.utils import timezone
 from experiments.api.serializers import ExperimentSerializer
 from experiments.models import Assignment, Experiment
 from experiments.plan.record import AMENDABLE, FROZEN
-from insight_site.environments.promotion_rows import Promotion
+from insight_site.models.promotions import Promotion
 
 FORMAT = 1
 # They name rows of the site, or are decided where the plan starts.

@@ -13,7 +13,7 @@ from experiments.plan import drafts
 from experiments.plan.lifecycle import Status
 from experiments.plan.mistakes import KEY
 from insight_site.environments.definition import FORMAT, LEFT_BEHIND, digest_of
-from insight_site.environments.promotion_rows import Promotion
+from insight_site.models.promotions import Promotion
 from runs.refusals import Refused
 from segments.published.look_up import find_segment
 

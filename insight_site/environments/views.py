@@ -15,7 +15,7 @@ from experiments.plan.lifecycle import Status
 from experiments.serve.http_body import BadBodyError, parse
 from insight_site.environments.definition import definition_of
 from insight_site.environments.promoting import bring
-from insight_site.environments.promotion_rows import Promotion
+from insight_site.models.promotions import Promotion
 from runs.refusals import Refused
 from runs.web import may, person
 

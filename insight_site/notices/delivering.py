@@ -15,9 +15,9 @@ from django.utils import timezone, translation
 from experiments.webhooks.messages import wait_after
 from experiments.webhooks.wire import Undelivered
 from insight_site.models import Notice, NoticeChoice, ToldState
+from insight_site.models.notices import MAIL, Timing
 from insight_site.notices.letters import notice_letter, title_of
 from insight_site.notices.notice_kinds import BY_KEY
-from insight_site.notices.notice_rows import MAIL, Timing
 from insight_site.notices.notice_words import Said, say_notice
 from insight_site.notices.outward import send
 from insight_site.notices.own_choice import language_of, timing_of

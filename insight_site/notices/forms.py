@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from insight_site.models import NoticeChannel, NoticeChoice
+from insight_site.models.notices import Timing
 from insight_site.notices.notice_kinds import ADMINS, KINDS, Kind
-from insight_site.notices.notice_rows import Timing
 from insight_site.notices.outward import check_address
 from insight_site.notices.own_choice import timing_of
 from runs.refusals import Refused

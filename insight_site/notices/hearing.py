@@ -15,10 +15,10 @@ from aha.moments import kept_reach
 from experiments.analyse.analyses import read_analysis
 from experiments.models import Analysis
 from insight_site.models import Notice, NoticeChannel, NoticeChoice, ToldState
+from insight_site.models.notices import Timing
 from insight_site.notices.falling_moment import newest_fall
 from insight_site.notices.from_analysis import News, news_of
 from insight_site.notices.notice_kinds import BY_KEY, Kind
-from insight_site.notices.notice_rows import Timing
 from insight_site.notices.own_choice import next_daily, timing_of
 from insight_site.notices.subjects import EXPERIMENT, MOMENT, PART, concerned
 from insight_site.operation import signs

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from experiments.analyse.codes import Code
-from insight_site.notices.notice_rows import Timing
+from insight_site.models.notices import Timing
 from insight_site.operation.signs import SIGNS
 
 OWNER, WATCHERS, REVIEWERS, ADMINS = "owner", "watchers", "reviewers", "admins"

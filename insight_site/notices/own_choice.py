@@ -6,8 +6,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from insight_site.models import NoticeChoice, Preference
+from insight_site.models.notices import Timing
 from insight_site.notices.notice_kinds import Kind
-from insight_site.notices.notice_rows import Timing
 
 
 def timing_of(kind: Kind, choice: NoticeChoice | None) -> str:

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from insight_site.models import DigestRecipient, NoticeChoice
+from insight_site.models.notices import Timing
 from insight_site.notices.notice_kinds import BY_KEY, KINDS
-from insight_site.notices.notice_rows import Timing
 
 SALT = "insight.notices.stop"
 EVERYTHING = "*"

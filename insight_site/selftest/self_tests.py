@@ -17,13 +17,13 @@ from events.asking import Questions, questions
 from events.metric_catalogue.check import SPLITS, WEEKS, check_metric
 from events.metrics import parse_behaviour, parse_retention
 from events.models import Metric
+from insight_site.models.self_tests import SelfTest
 from insight_site.selftest.copied_log import Copied, Planted, copy_units, place_for_plants
 from insight_site.selftest.plant_rounds import Rounds, plant_and_ask, search_for_styles
 from insight_site.selftest.planted_analysis import foretell
 from insight_site.selftest.planted_study import StudySays
 from insight_site.selftest.planted_styles import BEHAVIOURS
 from insight_site.selftest.planting.moment_choice import PlantedMoment
-from insight_site.selftest.self_test_row import SelfTest
 from insight_site.selftest.selftest_payloads import SELF_TEST
 from insight_site.selftest.selftest_result import (
     Asked,

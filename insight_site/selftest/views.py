@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from insight_site.models.self_tests import SelfTest
 from insight_site.selftest import self_tests
-from insight_site.selftest.self_test_row import SelfTest
 from insight_site.selftest.selftest_page import shown
 from insight_site.selftest.selftest_payloads import read
 from runs.models import Run

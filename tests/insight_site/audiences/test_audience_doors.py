@@ -12,7 +12,7 @@ from experiments.models import Experiment
 from insight_site import tasks
 from insight_site.access import keys
 from insight_site.audiences import following
-from insight_site.audiences.audience_rows import Audience
+from insight_site.models.audiences import Audience
 from runs.models import Job
 from tests.insight_site.audiences.make import HOOK, audience, place, segment
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from insight_site.audiences import following
-from insight_site.audiences.audience_rows import Audience, AudienceMember
+from insight_site.models.audiences import Audience, AudienceMember
 from runs.models import Job
 from runs.refusals import Refused
 from tests.insight_site.audiences.make import audience, place, segment

@@ -11,8 +11,8 @@ from django.utils import timezone
 from experiments.webhooks.messages import headers
 from experiments.webhooks.wire import Undelivered
 from insight_site.audiences import following, handing_over
-from insight_site.audiences.audience_rows import Audience
 from insight_site.audiences.audience_services import rotate_secret, update_audience
+from insight_site.models.audiences import Audience
 from runs.refusals import Refused
 from segments.models import Segment
 from tests.insight_site.audiences.make import HOOK, Receiver, audience, place, segment

@@ -13,7 +13,7 @@ from experiments.serve import config, remembered
 from experiments.serve.assign import assign_units
 from insight_site.environments.definition import definition_of, digest_of
 from insight_site.environments.promoting import bring
-from insight_site.environments.promotion_rows import Promotion
+from insight_site.models.promotions import Promotion
 from runs.refusals import Refused
 from tests.experiments.make import draft, running
 

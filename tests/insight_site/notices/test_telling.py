@@ -16,9 +16,9 @@ from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
 from insight_site import tasks
 from insight_site.models import Notice, NoticeChannel, ToldState
+from insight_site.models.notices import Timing
 from insight_site.notices.hearing import hear, look_at_parts
 from insight_site.notices.notice_kinds import BY_KEY, KINDS
-from insight_site.notices.notice_rows import Timing
 from insight_site.notices.own_choice import next_daily
 from insight_site.operation import signs
 from runs.models import Job

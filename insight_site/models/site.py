@@ -1,4 +1,4 @@
-"""API keys: who may call which door. The secret itself is never stored."""
+"""Rows of the site itself: API keys, share links, what was done by whom, erasures, sign-ins."""
 
 from django.conf import settings
 from django.db import models
@@ -6,21 +6,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from events.models import Source
-from insight_site.audiences.audience_rows import Audience as Audience
-from insight_site.audiences.audience_rows import AudienceMember as AudienceMember
-from insight_site.environments.promotion_rows import Promotion as Promotion
-from insight_site.notices.notice_rows import Digest as Digest
-from insight_site.notices.notice_rows import DigestMail as DigestMail
-from insight_site.notices.notice_rows import DigestRecipient as DigestRecipient
-from insight_site.notices.notice_rows import Notice as Notice
-from insight_site.notices.notice_rows import NoticeChannel as NoticeChannel
-from insight_site.notices.notice_rows import NoticeChoice as NoticeChoice
-from insight_site.notices.notice_rows import ToldState as ToldState
-from insight_site.selftest.self_test_row import SelfTest as SelfTest
 
 
 class ApiKey(models.Model):
-    """One key: its digest, what it may do, until when."""
+    """One key: its digest (the secret itself is never stored), what it may do, until when."""
 
     class Kind(models.TextChoices):
         CLIENT = "client", _("client: browsers and apps, public")
