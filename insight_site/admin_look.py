@@ -44,7 +44,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda request: static("insight_site/tokens.css"), lambda request: static("insight_site/admin.css")],
     "THEME": "insight_site.pages.preferences.admin_theme",
-    "ENVIRONMENT": "insight_site.environments.environment_name.admin_badge",
+    "ENVIRONMENT": "insight_site.environment_name.admin_badge",
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "8px",

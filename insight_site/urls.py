@@ -14,7 +14,7 @@ from insight_site.pages.language import choose_language
 from runs.later import views_of
 
 pages = views_of("insight_site.pages.views")
-downloads = views_of("insight_site.takeaways.downloads")
+downloads = views_of("insight_site.pages.downloads")
 signatures = views_of("insight_site.signatures.views")
 
 urlpatterns = [
@@ -56,7 +56,7 @@ urlpatterns = [
     path("api/v1/", include("events.metric_catalogue.api_urls")),
     path("api/v1/", include("segments.api_urls")),
     path("api/v1/", include("segments.api_member_urls")),
-    path("api/v1/", include("insight_site.rest.user_urls")),
+    path("api/v1/", include("insight_site.signin.api_urls")),
     path("api/v1/", include("insight_site.audiences.api_urls")),
     path("api/v1/", include("insight_site.notices.api_urls")),
     path("api/v1/", include("insight_site.tidying.api_urls")),

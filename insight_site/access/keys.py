@@ -24,7 +24,7 @@ from events.models import Source
 from events.outbox import away
 from events.schema import Caller
 from insight_site.audit import recording
-from insight_site.environments.environment_name import other_than_production
+from insight_site.environment_name import other_than_production
 from insight_site.models import ApiKey
 
 PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}

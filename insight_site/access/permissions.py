@@ -24,11 +24,11 @@ from django.views import defaults
 
 from events.schema import Caller
 from insight_site.access import limits, stream_tokens
-from insight_site.access.addresses import client_address as client_address
-from insight_site.access.addresses import visitor_of
 from insight_site.access.keys import digest, environment_of, find_caller
 from insight_site.access.sign_in_routes import SIGN_IN
-from insight_site.environments.environment_name import other_than_production
+from insight_site.addresses import client_address as client_address
+from insight_site.addresses import visitor_of
+from insight_site.environment_name import other_than_production
 
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.http import HttpRequest
 
-from insight_site.access.addresses import client_address
+from insight_site.addresses import client_address
 
 # They do what the clock, a queue or a release asks for, and a person's act has its record already.
 NO_PERSONS_ACT = ("migrate", "worker", "runserver", "test", "flush_events", "collectstatic", "makemigrations", "mcp")

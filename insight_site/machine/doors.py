@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from events.ingest import ingest
 from experiments.serve import ofrep, sdk
 from insight_site.access.permissions import Rule, error
+from insight_site.access.stream_address import event_streams
 from insight_site.machine.lines import write_now
 from insight_site.operation import probes
-from insight_site.streams.stream_address import event_streams
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from events.schema import Caller
-from insight_site.access.addresses import client_address
 from insight_site.access.permissions import as_machine, error, refusal
+from insight_site.addresses import client_address
 from insight_site.made_requests import environ_of, request_of
 from insight_site.mcp.agent_caller import DOOR, AgentCaller
 from insight_site.request_lines import ids_of

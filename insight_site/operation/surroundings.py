@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from insight_site.streams.stream_address import ALIVE
+from insight_site.access.stream_address import ALIVE
 
 ASK_SECONDS = 3.0
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container or unit

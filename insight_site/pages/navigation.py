@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
-from insight_site.environments.environment_name import other_than_production
+from insight_site.environment_name import other_than_production
 from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (

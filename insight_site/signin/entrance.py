@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from requests import RequestException
 
 from insight_site.access import limits
-from insight_site.access.addresses import visitor_of
+from insight_site.addresses import visitor_of
 from insight_site.signin import views
 from insight_site.signin.refusal import refusal_page
 from insight_site.signin.sign_in_record import refused

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
-from insight_site.access import addresses
+from insight_site import addresses
 from insight_site.models import SignIn
 
 log = structlog.get_logger()

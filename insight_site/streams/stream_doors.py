@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import Scope
 
-from insight_site.access.addresses import visitor_of
 from insight_site.access.permissions import Rule, error
+from insight_site.addresses import visitor_of
 from insight_site.machine.application import look_after_connections
 from insight_site.machine.dispatch import answered, constant_headers
 from insight_site.machine.doors import STREAM_DOOR, Door

@@ -20,11 +20,11 @@ from starlette.types import Receive, Scope, Send
 
 from events.schema import Caller
 from insight_site.access import keys
+from insight_site.access.stream_address import ALIVE
 from insight_site.patient_uvicorn import PatientProtocol
 from insight_site.streams.config_watch import ConfigWatch
 from insight_site.streams.event_response import EventResponse
 from insight_site.streams.open_streams import OpenStreams
-from insight_site.streams.stream_address import ALIVE
 from insight_site.streams.stream_doors import StreamDoors
 
 KEY_SECONDS = 2.0  # between looks whether the keys of open streams still live
@@ -61,7 +61,7 @@ class StreamServer:
             log_config=None,
             access_log=False,  # it would write keys, which stand in paths
             server_header=False,
-            proxy_headers=False,  # `insight_site.access.addresses` reads them
+            proxy_headers=False,  # `insight_site.addresses` reads them
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=2048,
             http=_Connection,

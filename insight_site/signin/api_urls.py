@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from insight_site.rest.users import UserViewSet
+from insight_site.signin.api import UserViewSet
 
 app_name = "users_api"
 router = SimpleRouter(trailing_slash=False)
