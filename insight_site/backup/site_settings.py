@@ -1,12 +1,12 @@
 """The settings of a site for a backup: values of those that hold no secret, and the names of the others."""
 
 import hashlib
+import os
 import re
 from typing import Any
 
 from django.conf import settings
 
-from insight_site.settings import BASE_DIR, env
 from runs.refusals import Refused
 
 # Whatever sounds like a secret or may have one in its address.
@@ -17,8 +17,8 @@ AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_R
 
 def kept() -> dict[str, Any]:
     """For the manifest: ``values``, ``secrets`` (names alone), and ``keys``, which tells whether API keys will work."""
-    known = set(LISTED.findall((BASE_DIR / ".env.example").read_text(encoding="utf-8"))) | set(AWS)
-    there = {name: env.ENVIRON[name] for name in sorted(known) if env.ENVIRON.get(name)}
+    known = set(LISTED.findall((settings.BASE_DIR / ".env.example").read_text(encoding="utf-8"))) | set(AWS)
+    there = {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
     return {
         "values": {name: value for name, value in there.items() if not SECRET.search(name)},
         "secrets": sorted({name for name in there if SECRET.search(name)} | {"SECRET_KEY"}),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from insight_site.models import DigestRecipient, NoticeChannel
 from insight_site.notices.channels import add_channel, change_address
 from insight_site.notices.notice_kinds import KINDS
-from insight_site.signin.api import ByNumber
+from insight_site.rest.endpoints import ByNumber
 
 
 class NoticeChannelSerializer(serializers.ModelSerializer[NoticeChannel]):

@@ -101,3 +101,12 @@ class Pages(pagination.PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+
+class ByNumber(pagination.CursorPagination):
+    """The oldest first: a row that is made meanwhile is on the last page."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 500
+    ordering = "id"

@@ -5,12 +5,12 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from drf_spectacular.utils import extend_schema
-from rest_framework import pagination, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from insight_site.access.roles import ROLES
-from insight_site.rest.endpoints import KeyUser
+from insight_site.rest.endpoints import ByNumber, KeyUser
 from insight_site.signin import accounts
 
 
@@ -34,15 +34,6 @@ class UserChangeSerializer(serializers.Serializer[Any]):
 
     active = serializers.BooleanField(required=False)
     roles = serializers.ListField(child=serializers.ChoiceField(choices=list(ROLES)), required=False)
-
-
-class ByNumber(pagination.CursorPagination):
-    """The oldest first: a row that is made meanwhile is on the last page."""
-
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 500
-    ordering = "id"
 
 
 class UserViewSet(viewsets.ReadOnlyModelViewSet[User]):
