@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import cast
 
 from benchmarks.audit.frame.figure import Figure
-from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.engine import simultaneous
+from experiments.analyse.protocol import Pair
 from stats.compare import by_z
 from stats.results import Estimate, NotComputable, computable
 from stats.sequential.looks import Look

@@ -22,9 +22,9 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from experiments.analyse.decision.decision_record import GuardrailState, Ruling  # noqa: E402
-from experiments.analyse.decision.decision_table import rule_on  # noqa: E402
-from experiments.analyse.decision.guardrail_states import GUARDRAIL_UNITS  # noqa: E402
+from experiments.analyse.decision_record import GuardrailState, Ruling  # noqa: E402
+from experiments.analyse.decision_table import rule_on  # noqa: E402
+from experiments.analyse.guardrail_states import GUARDRAIL_UNITS  # noqa: E402
 from stats.compare import compare_unpooled  # noqa: E402
 from stats.power.family_and_looks import Method, Plan  # noqa: E402
 from stats.power.with_guardrails import Watched, guarded_size  # noqa: E402

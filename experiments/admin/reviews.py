@@ -12,8 +12,8 @@ from unfold.admin import ModelAdmin
 
 from experiments.admin.layers import Saying
 from experiments.models import PlanTemplate, ReviewItem, ReviewPolicy
-from experiments.plan_templates.kept_templates import archive_template, change_template
-from experiments.review.review_rule import choose_mode
+from experiments.plan.review.review_rule import choose_mode
+from experiments.plan.templates import archive_template, change_template
 from runs.web import person
 
 

@@ -15,7 +15,7 @@ from aha.moments.promote import record_verdict
 from events.asking import Questions, questions
 from experiments.analyse import payload_versions
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
-from experiments.analyse.decision.decision_record import decision_facts
+from experiments.analyse.decision_record import decision_facts
 from experiments.analyse.effects import Comparison
 from experiments.analyse.gather.admission import AdmissionRule
 from experiments.analyse.gather.answers import Answers, Audit
@@ -26,7 +26,7 @@ from experiments.analyse.handed_on.hand_on import hand_on
 from experiments.analyse.handed_on.list_figures import figures_of
 from experiments.analyse.health.sender_checks import is_doubtful, with_all, without_some
 from experiments.analyse.payload_versions import READOUT
-from experiments.analyse.provable.proof import Sources, digest_read, prove
+from experiments.analyse.proof import Sources, digest_read, prove
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.models import Analysis, Experiment

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.effects import SegmentEffect, Stratified
+from experiments.analyse.protocol import Pair
 from experiments.plan.design import Kind
 from stats import heterogeneity, stratified
 from stats.multiplicity import benjamini_hochberg

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from experiments.analyse.comparison.protocol import Data
+from experiments.analyse.protocol import Data
 from experiments.analyse.result import FirstStage
 from experiments.plan.design import Design
 from stats.instrument.encouragement import effect_on_behaviour

@@ -5,8 +5,8 @@ Source: docs/methods/encouragement.md, "How much exclusion must fail".
 
 from dataclasses import replace
 
-from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.effects import Encouragement
+from experiments.analyse.protocol import Pair
 from experiments.plan.design import Kind
 from stats.five_moments import IvMoments
 from stats.instrument.encouragement import first_stage

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.analyse.health.findings import Finding
+from experiments.analyse.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
 from stats.adjustment.adjust import Adjusted

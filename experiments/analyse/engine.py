@@ -12,14 +12,14 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, stages_of
 from experiments.analyse.comparison.family import with_adjusted_p
 from experiments.analyse.comparison.file_rows import RowData
-from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.comparison.shared_control import shared_control
 from experiments.analyse.direct_effect import with_direct_effect
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.findings import Detail, Finding, Severity, gravest_first
 from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import file_context
-from experiments.analyse.health.findings import Detail, Finding, Severity, gravest_first
+from experiments.analyse.protocol import Data, Pair
 from experiments.plan.design import Design, Kind, Units
 from stats.adjustment import adjust
 from stats.clusters import count_by_arm

@@ -12,13 +12,13 @@ from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.comparison.saturation_effects import saturation_parts
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
-from experiments.analyse.decision.decision_table import decide_by_plan
+from experiments.analyse.decision_table import decide_by_plan
 from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings, set_looks
+from experiments.analyse.findings import Finding, Severity, gravest_first
 from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.all_checks import examine
-from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.guardrails import guardrails_of
 from experiments.analyse.health.stored_context import StoredContext, expected_shares, stored_context
 from experiments.analyse.older_rules import RULES

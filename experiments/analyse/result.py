@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from experiments.analyse.decision.decision_record import Decision
+from experiments.analyse.decision_record import Decision
 from experiments.analyse.effects import Corrected, Report
+from experiments.analyse.findings import Finding
 from experiments.analyse.gather.admission import SetAside, Unverified
-from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior

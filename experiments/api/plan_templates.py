@@ -29,7 +29,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     @extend_schema(request=shapes.NewTemplateSerializer, responses={201: shapes.TemplateSerializer})
     def create(self, request: Request) -> Response:
         """Save the plan of an experiment as a template."""
-        from experiments.plan_templates.kept_templates import save_as_template
+        from experiments.plan.templates import save_as_template
 
         values = asked(shapes.NewTemplateSerializer, request)
         row = experiment_of(values.pop("experiment"))
@@ -39,7 +39,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     @extend_schema(request=shapes.ChangeTemplateSerializer, responses=shapes.TemplateSerializer)
     def partial_update(self, request: Request, key: str) -> Response:
         """Change names, description or fixed fields, or take over the plan of another experiment."""
-        from experiments.plan_templates.kept_templates import change_template
+        from experiments.plan.templates import change_template
 
         values = asked(shapes.ChangeTemplateSerializer, request)
         source = values.pop("experiment", None)
@@ -55,7 +55,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, key: str) -> Response:
         """Put a template away, or bring it back."""
-        from experiments.plan_templates.kept_templates import archive_template
+        from experiments.plan.templates import archive_template
 
         archived = asked(shapes.ArchiveSerializer, request)["archived"]
         row = archive_template(template=self.get_object(), archived=archived, by=account(request))
@@ -74,7 +74,7 @@ class TemplateDraftsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Make a draft from a template, with a key, a flag and a draw of its own, and without dates."""
-        from experiments.plan_templates.drafting import draft_from_template
+        from experiments.plan.template_drafts import draft_from_template
 
         template = get_object_or_404(PlanTemplate, key=key)
         made = draft_from_template(
@@ -96,14 +96,14 @@ class TemplateUseView(APIView):
     @extend_schema(operation_id="experiments_template_release", request=None, responses=shapes.TemplateUseSerializer)
     def patch(self, request: Request, key: str) -> Response:
         """Release a draft: what its template fixes may be changed."""
-        from experiments.plan_templates.drafting import release
+        from experiments.plan.template_drafts import release
 
         return _used(release(key=experiment_of(key).key, by=account(request)))
 
 
 def _used(row: Experiment) -> Response:
     from experiments.models import TemplateUse
-    from experiments.plan_templates.content import content_of, differences
+    from experiments.plan.template_content import content_of, differences
 
     use = TemplateUse.objects.filter(experiment=row).select_related("template").first()
     if use is None:

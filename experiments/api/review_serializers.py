@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from experiments.models import PlanComment, PlanTemplate, ReviewAnswer, ReviewItem, ReviewPolicy, ReviewRequest
 from experiments.models.comments import SECTIONS
-from experiments.plan_templates.content import FIXABLE
+from experiments.plan.template_content import FIXABLE
 
 Row = dict[str, Any]
 MOST = 2_000

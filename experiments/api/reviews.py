@@ -30,9 +30,9 @@ def whole(row: Experiment, code: int = status.HTTP_200_OK) -> Response:
     """Where the review of a plan is, as every verb answers."""
     from django.contrib.auth.models import User
 
+    from experiments.plan.review.review_state import standing_of
+    from experiments.plan.review.who_may_approve import authors_of
     from experiments.plan_page.known_numbers import known_of
-    from experiments.review.review_state import standing_of
-    from experiments.review.who_may_approve import authors_of
     from experiments.review_page.checklist import checklist
 
     standing = standing_of(row)
@@ -74,7 +74,7 @@ class ReviewRequestsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Ask for a review of a draft; an open request is replaced."""
-        from experiments.review.review_requests import ask_for_review
+        from experiments.plan.review.review_requests import ask_for_review
 
         row = experiment_of(key)
         ask_for_review(key=row.key, by=account(request), **asked(shapes.AskReviewSerializer, request))
@@ -83,7 +83,7 @@ class ReviewRequestsView(APIView):
     @extend_schema(operation_id="experiments_review_withdraw", request=None, responses=shapes.ReviewSerializer)
     def patch(self, request: Request, key: str) -> Response:
         """Withdraw the open request."""
-        from experiments.review.review_requests import withdraw_request
+        from experiments.plan.review.review_requests import withdraw_request
 
         row = experiment_of(key)
         withdraw_request(key=row.key)
@@ -102,7 +102,7 @@ class ReviewAnswersView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Approve the plan as it stands, or request changes; never an author of the plan, with a key neither."""
-        from experiments.review.review_answers import answer_review
+        from experiments.plan.review.review_answers import answer_review
 
         row, values = experiment_of(key), asked(shapes.AnswerSerializer, request)
         if row.drafted_by_agent and person(request) is None:
@@ -123,7 +123,7 @@ class ReviewTicksView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Tick a check with a note, or take the tick back."""
-        from experiments.review.ticking import tick
+        from experiments.plan.review.ticking import tick
 
         row = experiment_of(key)
         tick(key=row.key, by=account(request), **asked(shapes.TickSerializer, request))
@@ -151,7 +151,7 @@ class CommentsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Comment a section of a plan."""
-        from experiments.review.remarks import add_comment
+        from experiments.plan.review.remarks import add_comment
 
         row, given = experiment_of(key), asked(shapes.CommentSerializer, request)
         made = add_comment(experiment=row, section=given["section"], text=given["text"], by=account(request))
@@ -168,7 +168,7 @@ class CommentView(APIView):
     )
     def patch(self, request: Request, key: str, pk: int) -> Response:
         """Settle a comment, or open it again."""
-        from experiments.review.remarks import settle
+        from experiments.plan.review.remarks import settle
 
         row = get_object_or_404(PlanComment, experiment=experiment_of(key), pk=pk)
         is_open = asked(shapes.SettleSerializer, request)["is_open"]
@@ -190,7 +190,7 @@ class PolicyView(APIView):
     )
     def patch(self, request: Request) -> Response:
         """Choose the rule. A key needs the scope and an account behind it that may."""
-        from experiments.review.review_rule import choose_mode
+        from experiments.plan.review.review_rule import choose_mode
 
         user = account(request)
         # The scope of a key is a PM's: without this a PM's key could switch off what keeps the PM from starting alone.
@@ -200,7 +200,7 @@ class PolicyView(APIView):
         return self._answer()
 
     def _answer(self) -> Response:
-        from experiments.review.who_may_approve import is_required
+        from experiments.plan.review.who_may_approve import is_required
 
         found: dict[str, Any] = {"mode": ReviewPolicy.current().mode, "required": is_required()}
         return Response(shapes.PolicySerializer(found).data)

@@ -23,11 +23,11 @@ class Analysis(Run):
     exposed = models.JSONField(null=True, editable=False)  # units that met each arm, by its key
     checks = models.JSONField(
         null=True, editable=False
-    )  # `experiments.analyse.health.findings.Finding` of each check that found something
+    )  # `experiments.analyse.findings.Finding` of each check that found something
 
     # `experiments.analyse.handed_on.list_figures`; None while the outcome is locked.
     figures = models.JSONField(null=True, editable=False)
-    # What a final one was made of, `experiments.analyse.provable.proof`, and the site's signature over it; None for
+    # What a final one was made of, `experiments.analyse.proof`, and the site's signature over it; None for
     # any other, and for those of versions before 0.4.
     proof = models.JSONField(null=True, blank=True, editable=False)
 

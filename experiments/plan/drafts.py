@@ -16,8 +16,8 @@ from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import COPIED, WHOLE
 from experiments.plan.size import base_rate_and_inflow, from_study, sized
+from experiments.plan.template_fixed import refuse_fixed
 from experiments.plan.writing import locked, save_plan
-from experiments.plan_templates.fixed import refuse_fixed
 from runs.refusals import Refused
 from segments.published.look_up import find_segment
 from stats.results import computable

@@ -105,7 +105,7 @@ def words(refusal: Refusal) -> str:
 
 
 def review_words(code: str) -> str:
-    """Where the review of a plan is, as a sentence that says what to do; codes of `experiments.review.review_state`."""
+    """Where the review of a plan is, as a sentence that says what to do; codes of `plan.review.review_state`."""
     sentences = {
         "none": gettext("The plan needs an approval by somebody who didn't write it: ask for a review."),
         "asked": gettext("The plan waits for its review."),

@@ -39,7 +39,7 @@ class Situation:
         flag_taken_by: key of another experiment that is live or rolled out under the same flag, or None.
         no_prediction: the experiment has started without a model that predicts what its plan is to be adjusted for.
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
-        review: what of the review before the start is missing, a code of `experiments.review`; "" for nothing.
+        review: what of the review before the start is missing, a code of `experiments.plan.review`; "" for nothing.
         rolled_out: one of its variants is rolled out.
         uncertified: SQL metrics of a draft that nobody has certified: as the plan has each, its name, and the address
             of the page where it is certified.

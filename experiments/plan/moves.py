@@ -18,10 +18,10 @@ from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Refusal, Status, refusals, target, words
 from experiments.plan.plan_marks import refuse_plan_marks
 from experiments.plan.registered.register import register
+from experiments.plan.review.review_answers import skip_review
+from experiments.plan.review.review_state import standing_of
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
-from experiments.review.review_answers import skip_review
-from experiments.review.review_state import standing_of
 from experiments.webhooks.deliver import announce
 from reporting.document import dump
 from runs.queue.tell_people import tell

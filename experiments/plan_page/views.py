@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from experiments.models import Experiment, PlanComment
 from experiments.models.comments import SECTIONS
+from experiments.plan.review.remarks import add_comment, settle
 from experiments.plan_page.document import sections
 from experiments.plan_page.exports import FORMS, export
 from experiments.plan_page.known_numbers import known_of
 from experiments.plan_page.power_curve import recent_inflow
-from experiments.review.remarks import add_comment, settle
 from runs.refusals import Refused
 from runs.web import may, person
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment, TemplateUse
-from experiments.plan_templates.content import FIXABLE, ROWS, Content, content_of, differences, label_of, value_of
+from experiments.plan.template_content import FIXABLE, ROWS, Content, content_of, differences, label_of, value_of
 from experiments.standing.history import worded
 from reporting.numbers import percent
 

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from experiments.models import Experiment, PlanTemplate
-from experiments.plan_templates.content import FIXABLE, content_of, label_of
-from experiments.plan_templates.drafting import release
-from experiments.plan_templates.kept_templates import archive_template, change_template, save_as_template
+from experiments.plan.template_content import FIXABLE, content_of, label_of
+from experiments.plan.template_drafts import release
+from experiments.plan.templates import archive_template, change_template, save_as_template
 from experiments.plan_templates_page.differing import compared, lines
 from runs.key_from_name import key_from
 from runs.refusals import Refused

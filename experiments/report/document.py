@@ -11,7 +11,7 @@ from experiments.analyse.effects import (
     SegmentEffect,
     Stratified,
 )
-from experiments.analyse.health.findings import Finding
+from experiments.analyse.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.report.for_whom.whom_document import everybody_document, margins_document, policy_document
 from experiments.report.health import finding_sentence

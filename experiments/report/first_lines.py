@@ -7,7 +7,7 @@ from aha.made_names import moment_name
 from aha.report.claim import cell_words
 from experiments.analyse.codes import LIGHTS, SIGNS, Code
 from experiments.analyse.effects import leading
-from experiments.analyse.health.findings import Finding
+from experiments.analyse.findings import Finding
 from experiments.analyse.result import Readout, State
 from experiments.analyse.verdict import Verdict
 from experiments.report.behaviour.take_up import take_up_sentences

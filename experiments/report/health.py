@@ -1,6 +1,6 @@
-"""What the health checks find, in whole sentences, for each code of `analyse.health.findings`. Pure, without SciPy."""
+"""What the health checks find, in whole sentences, for each code of `analyse.findings`. Pure, without SciPy."""
 
-from experiments.analyse.health.findings import Finding, FindingCode, Severity
+from experiments.analyse.findings import Finding, FindingCode, Severity
 from experiments.report.figures import figures_text
 from reporting.words import gettext
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from experiments.models import Experiment, ReviewItem, ReviewTick
+from experiments.plan.review.fingerprint import fingerprint
+from experiments.plan.review.ticking import code_of
 from experiments.plan_page.known_numbers import Known
-from experiments.review.fingerprint import fingerprint
-from experiments.review.ticking import code_of
 from experiments.review_page.automatic import CheckState, ReviewCheck, filled
 
 

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 
 from experiments.models import Experiment, ReviewAnswer, ReviewRequest
 from experiments.plan.lifecycle import review_words
+from experiments.plan.review.review_state import PlanReview, ReviewCode, standing_of
+from experiments.plan.review.who_may_approve import SKIP, approvers, authors_of, barred_from, may_approve
 from experiments.plan_page.known_numbers import Known
-from experiments.review.review_state import PlanReview, ReviewCode, standing_of
-from experiments.review.who_may_approve import SKIP, approvers, authors_of, barred_from, may_approve
 from experiments.review_page.check_words import state_words, title, value
 from experiments.review_page.checklist import checklist
 from runs.web import person

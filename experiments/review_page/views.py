@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from experiments.models import Experiment, ReviewAnswer, ReviewItem, ReviewPolicy, ReviewRequest
-from experiments.review.review_answers import answer_review
-from experiments.review.review_requests import ask_for_review, withdraw_request
-from experiments.review.review_rule import choose_mode
-from experiments.review.ticking import tick
-from experiments.review.who_may_approve import APPROVE, approvers, is_required, may_approve
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.review_requests import ask_for_review, withdraw_request
+from experiments.plan.review.review_rule import choose_mode
+from experiments.plan.review.ticking import tick
+from experiments.plan.review.who_may_approve import APPROVE, approvers, is_required, may_approve
 from runs.refusals import Refused
 from runs.web import may, person
 

@@ -23,7 +23,7 @@ from experiments.serve.config import AWAY
 from experiments.serve.keeping import keep_draws, keep_first, stored_rows
 from experiments.serve.person import drawing_ids
 from experiments.serve.remembered import Pair, Stored
-from experiments.serve.rollout.rollout_answers import rollout_answers
+from experiments.serve.rollout_answers import rollout_answers
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused

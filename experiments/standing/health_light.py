@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from experiments.analyse.health.findings import Finding, Severity
+from experiments.analyse.findings import Finding, Severity
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS
 from experiments.report.health import finding_sentence
 from experiments.standing.overview import Concern, Light, Progress

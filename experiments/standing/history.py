@@ -12,8 +12,8 @@ from events.models import Source
 from experiments.models import Experiment
 from experiments.plan.drafts import STEP_SAVED
 from experiments.plan.lifecycle import BY_KEY
+from experiments.plan.template_drafts import RELEASED
 from experiments.plan_page.plan_summary import STEPS
-from experiments.plan_templates.drafting import RELEASED
 from experiments.report.names import metric_words
 from reporting.numbers import percent
 

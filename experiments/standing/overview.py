@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
+from experiments.analyse.findings import Severity
 from experiments.analyse.health.context import Context, split_of
-from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS, check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment, ReviewRequest
 from experiments.plan.lifecycle import LIVE, Status

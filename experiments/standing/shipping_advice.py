@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from experiments.analyse.analyses import latest_analysis, read_analysis
-from experiments.analyse.decision.decision_record import Ruling
+from experiments.analyse.decision_record import Ruling
 from experiments.analyse.result import Readout
 from experiments.models import Experiment, Rollout
 from experiments.report.outcomes.registered_decision import decision_sentence

@@ -15,7 +15,7 @@ from aha.models import AhaMoment
 from experiments.models import Experiment, PlanTemplate
 from experiments.plan import drafts
 from experiments.plan.audience import choices
-from experiments.plan_templates.drafting import draft_from_template
+from experiments.plan.template_drafts import draft_from_template
 from experiments.steps import frame, promised_words, step_forms
 from experiments.steps.outcome_guess import can_be_read
 from experiments.steps.views import go, mended

@@ -14,14 +14,15 @@ from django.views.decorators.http import require_POST, require_safe
 from aha.made_names import moment_name
 from experiments.analyse import calibration as calibrating
 from experiments.analyse.analyses import latest_analysis, read_analysis
-from experiments.analyse.decision.decision_record import Ruling
-from experiments.analyse.for_whom.segment_draft import draft_segment, variants_with_rule
+from experiments.analyse.decision_record import Ruling
 from experiments.analyse.handed_on.list_figures import figures_of
 from experiments.analyse.latest_findings import history_of
 from experiments.analyse.result import Readout
+from experiments.analyse.segment_draft import draft_segment, variants_with_rule
 from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status, review_words
+from experiments.plan.review.review_state import standing_of
 from experiments.plan_page import plan_summary
 from experiments.report import first_lines, flow, page, promise_and_finding
 from experiments.report.across import calibration_page
@@ -29,7 +30,6 @@ from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.definitions import definitions
 from experiments.report.first_lines import Opening
 from experiments.report.names import metric_sentence
-from experiments.review.review_state import standing_of
 from experiments.review_page.panel import skipped
 from experiments.standing import overview
 from experiments.standing.headline import headline

@@ -10,8 +10,8 @@ from events.metric_catalogue.save import certify, create_metric
 from events.metrics.facts import Facts
 from events.simulation.worlds import RETENTION
 from experiments.models import Experiment, ReviewAnswer
-from experiments.review.review_answers import answer_review
-from experiments.review.review_requests import ask_for_review
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.review_requests import ask_for_review
 from experiments.serve.rollout.shipping import Asked
 from experiments.standing.shipping_advice import advice, ship_winner
 from insight_site.demo.made_up_users import WORLD

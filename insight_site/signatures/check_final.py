@@ -10,9 +10,9 @@ import structlog
 from events.models import KeptVersion
 from events.time_travel import kept_versions
 from experiments.analyse import payload_versions
+from experiments.analyse.differing_values import Differing, differing
 from experiments.analyse.older_rules import RULES
-from experiments.analyse.provable.differing_values import Differing, differing
-from experiments.analyse.provable.recompute import recompute
+from experiments.analyse.recompute import recompute
 from experiments.analyse.result import Readout
 from experiments.models import Analysis
 from experiments.plan.registered.register import changed_since, registration_of

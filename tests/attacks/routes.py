@@ -28,7 +28,7 @@ from experiments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from experiments.plan_templates.kept_templates import save_as_template
+from experiments.plan.templates import save_as_template
 from experiments.serve.rollout import shipping
 from insight_site.access import keys, roles
 from insight_site.models import Audience, DigestRecipient, Erasure, Notice, NoticeChannel, SelfTest, ShareLink

@@ -22,8 +22,8 @@ from events.outbox.accept import add_to_outbox
 from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
 from experiments.models import Experiment, Rollout
-from experiments.review.review_state import ReviewCode, standing_of
-from experiments.review.who_may_approve import approvers
+from experiments.plan.review.review_state import ReviewCode, standing_of
+from experiments.plan.review.who_may_approve import approvers
 from experiments.serve.rollout.shipping import Asked, ship
 from insight_site.access.keys import find_caller
 from insight_site.demo import after_the_verdict, made_up_users, running_site, whose_site

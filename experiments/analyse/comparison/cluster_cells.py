@@ -15,12 +15,12 @@ from scipy import stats
 
 from experiments.analyse.comparison.file_rows import RANDOMISATION_SEED
 from experiments.analyse.comparison.levels import moments_estimate, traits_of
-from experiments.analyse.comparison.protocol import with_reason
 from experiments.analyse.comparison.warehouse_cells import CellPair
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import REACHED
 from experiments.analyse.health.few_clusters import FEW_CLUSTERS
+from experiments.analyse.protocol import with_reason
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Kind
 from stats import compare, stratified

@@ -1,6 +1,6 @@
 """What several nudges of one experiment share: the errors of the control group that each is compared with. Pure."""
 
-from experiments.analyse.comparison.protocol import Pair
+from experiments.analyse.protocol import Pair
 from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.pooling.stack import SharedControl
 

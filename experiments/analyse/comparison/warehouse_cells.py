@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 
 from experiments.analyse.comparison.levels import moments_estimate, traits_of
-from experiments.analyse.comparison.protocol import Strata, plain_difference, with_reason
 from experiments.analyse.gather.answers import REACHED
+from experiments.analyse.protocol import Strata, plain_difference, with_reason
 from experiments.plan.design import Kind
 from stats import compare, stratified
 from stats.adjustment import adjust

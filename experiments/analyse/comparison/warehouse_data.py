@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from experiments.analyse.comparison.levels import columns_of
-from experiments.analyse.comparison.protocol import level_of
 from experiments.analyse.comparison.warehouse_cells import CellPair, Counts
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import Cells
+from experiments.analyse.protocol import level_of
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.predictor import UNADJUSTED, Predictor
 from experiments.plan.record import DAYS_BEFORE

@@ -5,8 +5,8 @@ Source: docs/methods/encouragement.md, "Reweighted".
 
 from collections.abc import Sequence
 
-from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.effects import NudgeMargins
+from experiments.analyse.protocol import Data, Pair
 from experiments.plan.design import Design, Kind
 from stats.instrument.bounds import Bounds, balke_pearl
 from stats.instrument.everybody import Everybody, Reweighted, bounds_of_the_others, reweighted

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from experiments.analyse.comparison.protocol import Data
 from experiments.analyse.effects import Comparison, Encouragement, NudgeMargins, OutcomeReport
 from experiments.analyse.for_whom.beyond_the_moved import beyond_the_moved, margins
+from experiments.analyse.protocol import Data
 from experiments.plan.design import Design
 from stats.instrument.everybody import Everybody
 from stats.policy.held_out import Policy, whom_to_nudge

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.analyse.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.balance import check_balance, check_balance_by_covariate
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.few_clusters import check_clusters, check_unit_of_assignment
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.flow import (
     check_inflow,
     check_late,

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from experiments.analyse.findings import Finding, Severity
 from experiments.analyse.gather.answers import Cells
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from experiments.plan.design import Floats
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from experiments.analyse.findings import Detail, Finding, Severity
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Detail, Finding, Severity
 
 # Of effective clusters: below, few clusters decide the outcome.
 FEW_CLUSTERS = 20

@@ -6,9 +6,9 @@ from datetime import timedelta
 import numpy as np
 from scipy import stats
 
+from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.split import SAMPLE_RATIO_UNITS
 from experiments.analyse.health.stored_context import StoredContext
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from experiments.analyse.comparison.warehouse_data import CellData
-from experiments.analyse.decision.guardrail_states import GUARDRAIL_UNITS, nightly_look
-from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.findings import Detail, Finding, Severity
+from experiments.analyse.guardrail_states import GUARDRAIL_UNITS, nightly_look
 from experiments.analyse.health.stored_context import StoredContext
 from experiments.plan.design import kind_of
 from experiments.plan.planned import Planned

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.analyse.comparator import Comparator
+from experiments.analyse.findings import Detail, Finding, Severity
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Detail, Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from stats.instrument.encouragement import opposite_signs
 from stats.results import computable

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from events.metrics import first_day, parse_metric
-from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.findings import Detail, Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from scipy import stats
 
+from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.gather.admission import (
     MANY_NEW_IDS,
     NO_CLUSTER,
@@ -16,7 +17,6 @@ from experiments.analyse.gather.admission import (
     WRONG_ARM,
     Unverified,
 )
-from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.result import Beside, Readout
 from reporting.numbers import percent

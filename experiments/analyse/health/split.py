@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from scipy import stats
 
+from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.context import Context, Split
 from experiments.analyse.health.file_context import FileContext, planned_shares
-from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from stats.results import computable
 from stats.srm import SampleRatio

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 
+from experiments.analyse.findings import Detail, Finding, Severity
 from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.findings import Detail, Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.outcome_lock import units_by_arm
 from experiments.analyse.result import State

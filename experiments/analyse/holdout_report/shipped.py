@@ -9,7 +9,7 @@ from django.utils import timezone
 from experiments.analyse.analyses import read_analysis
 from experiments.analyse.codes import Code
 from experiments.analyse.corrected import best_difference
-from experiments.analyse.decision.decision_record import Ruling
+from experiments.analyse.decision_record import Ruling
 from experiments.analyse.effects import leading
 from experiments.analyse.holdout_report.holdout_question import HoldoutQuestion
 from experiments.analyse.holdout_report.holdout_result import Shipment

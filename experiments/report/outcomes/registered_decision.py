@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.analyse.decision.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
+from experiments.analyse.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
 from experiments.report.estimates import effect_cells, level_heading, number_cell

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from experiments.models import Experiment, PlanTemplate, ReviewAnswer, ReviewItem, TemplateUse
 from experiments.plan import drafts
-from experiments.plan_templates.kept_templates import save_as_template
+from experiments.plan.templates import save_as_template
 from tests.experiments.make import draft
 from tests.marks import first_in_ci
 

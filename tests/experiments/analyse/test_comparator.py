@@ -12,8 +12,8 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.effects import Comparison, Encouragement, Report
 from experiments.analyse.engine import analyze
+from experiments.analyse.findings import Finding, FindingCode, Severity
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.health.findings import Finding, FindingCode, Severity
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.analyse.verdict import Detail, Verdict

@@ -19,7 +19,7 @@ WITHOUT = {
     "events/catalogue/refresh.py": "how often each event is there",
     "aha/explore/ready.py": "prepares the log",
     "experiments/analyse/analyses.py": "the experiment itself, under its own lock; its plan passed at the start",
-    "experiments/analyse/provable/recompute.py": "a final analysis again",
+    "experiments/analyse/recompute.py": "a final analysis again",
     "experiments/analyse/overlap/overlaps.py": "who is in two experiments, without outcomes",
     "experiments/plan/caps.py": "at the start, behind the gate of the plan",
     "insight_site/selftest/self_tests.py": "by the gate of a study, whose questions it asks",

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 
 from experiments.analyse import health as checks
-from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
+from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
 from experiments.report.health import finding_sentence, severity_words, templates
 
 CODES: tuple[FindingCode, ...] = get_args(FindingCode.__value__)

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from experiments.analyse.decision.decision_record import ArmRuling, Decision, Ground, Ruling
+from experiments.analyse.decision_record import ArmRuling, Decision, Ground, Ruling
 from experiments.models import Experiment, Rollout, RolloutMove
 from experiments.standing.rollout_state import change_words
 from experiments.standing.shipping_advice import advice

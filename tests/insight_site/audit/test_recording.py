@@ -27,7 +27,7 @@ from experiments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from experiments.plan_templates.kept_templates import save_as_template
+from experiments.plan.templates import save_as_template
 from insight_site.access import keys
 from insight_site.audit import log_lines, recording, watched
 from insight_site.models import ApiKey, AuditEntry, DigestRecipient, NoticeChannel
@@ -35,7 +35,7 @@ from insight_site.takeaways import sharing
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft, running
-from tests.experiments.review.people import somebody
+from tests.experiments.plan.review.people import somebody
 from tests.insight_site.audit.rest_writes import WRITES
 from tests.insight_site.test_weight_of_lists import site
 

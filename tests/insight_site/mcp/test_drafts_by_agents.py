@@ -9,14 +9,14 @@ from django.urls import reverse
 from experiments.models import Experiment, ReviewAnswer, ReviewPolicy
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action, Status
-from experiments.review.review_answers import answer_review
-from experiments.review.review_requests import ask_for_review
-from experiments.review.who_may_approve import is_required
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.review_requests import ask_for_review
+from experiments.plan.review.who_may_approve import is_required
 from insight_site.mcp.tool_calls import TOOLS
 from insight_site.models import AuditEntry
 from runs.refusals import Refused
 from tests.experiments.api.make import PLAN, Api
-from tests.experiments.review.people import SAYS_NONE, logged_in, somebody
+from tests.experiments.plan.review.people import SAYS_NONE, logged_in, somebody
 from tests.insight_site.mcp.agents import agent, told
 
 pytestmark = pytest.mark.django_db

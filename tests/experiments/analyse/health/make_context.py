@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments.analyse.findings import Finding
 from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import FileContext, file_context
-from experiments.analyse.health.findings import Finding
 from experiments.analyse.health.stored_context import StoredContext, stored_context
 from experiments.analyse.outcome_lock import mature_by_arm, units_by_arm
 from experiments.analyse.result import Standing, State

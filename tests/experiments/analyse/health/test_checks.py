@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from experiments.analyse import health
+from experiments.analyse.findings import Finding, Severity
 from experiments.analyse.health import all_checks
 from experiments.analyse.health.all_checks import CHECKS, Check, examine
 from experiments.analyse.health.context import Context
-from experiments.analyse.health.findings import Finding, Severity
 from tests.experiments.analyse.health.make_context import of_file, stored, units
 
 FOLDER = Path(inspect.getfile(health)).parent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.comparator import comparators, stages_known
-from experiments.analyse.health.findings import Severity
+from experiments.analyse.findings import Severity
 from experiments.analyse.health.nudge import check_first_stage, check_first_stage_signs, check_placebo
 from experiments.analyse.result import FirstStage
 from experiments.plan.design import Design

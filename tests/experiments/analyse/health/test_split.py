@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.analyse.findings import Severity
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import (
     check_assignments,
     check_first_variants,

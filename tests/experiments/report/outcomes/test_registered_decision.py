@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.decision.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
+from experiments.analyse.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
 from experiments.report.outcomes.registered_decision import decision_sentence, document, guardrail_table, section
 from stats.results import Estimate, NotComputable, Reason
 from stats.sequential.non_inferiority import Safety

@@ -354,7 +354,7 @@ def test_database_away__answers_what_the_hash_can_say(monkeypatch: pytest.Monkey
     from django.db import OperationalError
 
     from experiments.draw.evaluation import Failed
-    from experiments.serve.rollout import rollout_answers
+    from experiments.serve import rollout_answers
 
     def gone(*_: Any) -> Any:
         raise OperationalError

@@ -1,7 +1,7 @@
 """What a template has fixed can't be changed in a draft that was made from it."""
 
 from experiments.models import Experiment, TemplateUse
-from experiments.plan_templates.content import content_of, differences, label_of
+from experiments.plan.template_content import content_of, differences, label_of
 from runs.refusals import Refused
 
 

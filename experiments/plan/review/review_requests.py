@@ -7,11 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.models import Experiment, ReviewRequest
+from experiments.plan.review.fingerprint import fingerprint
+from experiments.plan.review.review_messages import REQUESTED, tell
+from experiments.plan.review.review_state import ReviewCode, standing_of
+from experiments.plan.review.who_may_approve import may_approve
 from experiments.plan.writing import locked
-from experiments.review.fingerprint import fingerprint
-from experiments.review.review_messages import REQUESTED, tell
-from experiments.review.review_state import ReviewCode, standing_of
-from experiments.review.who_may_approve import may_approve
 from runs.refusals import Refused
 
 State = ReviewRequest.State

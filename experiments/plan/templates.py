@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.models import Experiment, PlanTemplate
-from experiments.plan_templates.content import FIXABLE, content_of
+from experiments.plan.template_content import FIXABLE, content_of
 from runs.refusals import Refused
 
 

@@ -9,9 +9,9 @@ from aha.models import AhaMoment
 from experiments.models import Experiment, Layer, PlanTemplate, TemplateUse
 from experiments.plan.drafts import create_draft, free_key
 from experiments.plan.lifecycle import Status
+from experiments.plan.template_content import FIELDS, Content
+from experiments.plan.template_fixed import refuse_fixed
 from experiments.plan.writing import locked, save_plan
-from experiments.plan_templates.content import FIELDS, Content
-from experiments.plan_templates.fixed import refuse_fixed
 from runs.refusals import Refused
 
 RELEASED = "template released"  # the reason in a draft's history

@@ -8,15 +8,15 @@ from django.utils import timezone
 from experiments.models import Analysis, Experiment, Layer, PlanComment, ReviewItem
 from experiments.plan import drafts
 from experiments.plan.choices.cautions import Facts
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.ticking import CODES, tick
 from experiments.plan_page.known_numbers import Known, Suggested
-from experiments.review.review_answers import answer_review
-from experiments.review.ticking import CODES, tick
 from experiments.review_page import check_words
 from experiments.review_page.automatic import ReviewCheck
 from experiments.review_page.checklist import checklist
 from runs.refusals import Refused
 from tests.experiments.make import draft, running
-from tests.experiments.review.people import asked, somebody, two
+from tests.experiments.plan.review.people import asked, somebody, two
 
 pytestmark = pytest.mark.django_db
 RULE = {"direction": "lower", "margin": 0.01}

@@ -9,7 +9,7 @@ from events.time_travel.store_files import StoreFiles
 from experiments.analyse.analyses import looks_before, readout_of
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.gather.sender_rule import rule_of
-from experiments.analyse.provable.proof import digest_read
+from experiments.analyse.proof import digest_read
 from experiments.analyse.result import Readout
 from experiments.models import Experiment
 from experiments.plan.question import Question
@@ -27,7 +27,7 @@ def recompute(
 
     Args:
         experiment: the row.
-        signed: the document of `experiments.analyse.provable.proof`.
+        signed: the document of `experiments.analyse.proof`.
         result: that was kept with it: its plan is what is judged by.
         files: the store's files at that version.
         progress: told how far it is.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from experiments.models import Experiment, ReviewAnswer, ReviewRequest
-from experiments.review.fingerprint import fingerprint
-from experiments.review.who_may_approve import barred_from, needs_review
+from experiments.plan.review.fingerprint import fingerprint
+from experiments.plan.review.who_may_approve import barred_from, needs_review
 
 Kind = ReviewAnswer.Kind
 

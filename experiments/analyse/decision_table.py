@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.warehouse_data import CellData
-from experiments.analyse.decision.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
-from experiments.analyse.decision.guardrail_states import guardrail_states
+from experiments.analyse.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
 from experiments.analyse.effects import Comparison
+from experiments.analyse.guardrail_states import guardrail_states
 from experiments.analyse.outcome_lock import looks_of
 from experiments.analyse.result import LookTaken, Readout, State
 from experiments.plan.planned import Planned

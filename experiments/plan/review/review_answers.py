@@ -4,12 +4,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from experiments.models import Experiment, ReviewAnswer, ReviewItem, ReviewTick
+from experiments.plan.review.fingerprint import fingerprint
+from experiments.plan.review.review_messages import ANSWERED, tell
+from experiments.plan.review.review_requests import close_open
+from experiments.plan.review.review_state import PlanReview, standing_of
+from experiments.plan.review.who_may_approve import APPROVE, SKIP, barred_from
 from experiments.plan.writing import locked
-from experiments.review.fingerprint import fingerprint
-from experiments.review.review_messages import ANSWERED, tell
-from experiments.review.review_requests import close_open
-from experiments.review.review_state import PlanReview, standing_of
-from experiments.review.who_may_approve import APPROVE, SKIP, barred_from
 from runs.refusals import Refused
 
 Kind = ReviewAnswer.Kind

@@ -8,14 +8,14 @@ from django.test import Client
 
 from experiments.models import Experiment, PlanTemplate, ReviewAnswer, ReviewRequest, TemplateUse
 from experiments.plan import drafts
-from experiments.plan_templates.content import FIXABLE, content_of, differences
-from experiments.plan_templates.drafting import draft_from_template, release
-from experiments.plan_templates.kept_templates import archive_template, change_template, save_as_template
+from experiments.plan.template_content import FIXABLE, content_of, differences
+from experiments.plan.template_drafts import draft_from_template, release
+from experiments.plan.templates import archive_template, change_template, save_as_template
 from experiments.plan_templates_page.differing import template_of
 from runs.refusals import Refused
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
-from tests.experiments.review.people import approved, logged_in, somebody, two
+from tests.experiments.plan.review.people import approved, logged_in, somebody, two
 
 pytestmark = pytest.mark.django_db
 CRASHES = "min_events:crash:0-6:1"

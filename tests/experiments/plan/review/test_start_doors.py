@@ -12,8 +12,8 @@ from experiments.plan.lifecycle import Action, Status
 from insight_site.access.keys import issue_key
 from runs.refusals import Refused
 from tests.experiments.make import draft
-from tests.experiments.review.people import approved, asked, logged_in, somebody, two
-from tests.experiments.review.test_guard import start
+from tests.experiments.plan.review.people import approved, asked, logged_in, somebody, two
+from tests.experiments.plan.review.test_guard import start
 
 pytestmark = pytest.mark.django_db
 

@@ -8,13 +8,13 @@ import pytest
 from experiments.models import Experiment, PlanComment, WebhookDelivery
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action
-from experiments.review.remarks import add_comment
-from experiments.review.review_answers import answer_review
-from experiments.review.review_messages import ANSWERED, COMMENT, REQUESTED, people_concerned
-from experiments.review.review_requests import ask_for_review
+from experiments.plan.review.remarks import add_comment
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.review_messages import ANSWERED, COMMENT, REQUESTED, people_concerned
+from experiments.plan.review.review_requests import ask_for_review
 from experiments.webhooks.deliver import create_endpoint
 from tests.experiments.make import draft
-from tests.experiments.review.people import asked, somebody, two
+from tests.experiments.plan.review.people import asked, somebody, two
 
 pytestmark = pytest.mark.django_db
 

@@ -9,14 +9,14 @@ from django.contrib.auth.models import User
 from experiments.models import AudienceRow, Experiment, ReviewAnswer, ReviewPolicy
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action, Status
-from experiments.review.review_answers import answer_review
-from experiments.review.review_requests import ask_for_review, withdraw_request
-from experiments.review.review_state import ReviewCode, standing_of
-from experiments.review.who_may_approve import authors_of, is_required
+from experiments.plan.review.review_answers import answer_review
+from experiments.plan.review.review_requests import ask_for_review, withdraw_request
+from experiments.plan.review.review_state import ReviewCode, standing_of
+from experiments.plan.review.who_may_approve import authors_of, is_required
 from experiments.serve import overrides
 from runs.refusals import Refused
 from tests.experiments.make import draft
-from tests.experiments.review.people import SAYS_NONE, approved, asked, somebody, two
+from tests.experiments.plan.review.people import SAYS_NONE, approved, asked, somebody, two
 
 pytestmark = pytest.mark.django_db
 MODES = ReviewPolicy.Mode

@@ -4,8 +4,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from experiments.models import Experiment, ReviewItem, ReviewTick
+from experiments.plan.review.fingerprint import fingerprint
 from experiments.plan.writing import locked
-from experiments.review.fingerprint import fingerprint
 from runs.refusals import Refused
 
 OWN = "item:"  # begins the code of a team's own check

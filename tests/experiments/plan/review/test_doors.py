@@ -15,7 +15,7 @@ from insight_site.access.keys import issue_key
 from insight_site.models import AuditEntry
 from tests.experiments.api.make import PLAN
 from tests.experiments.make import draft
-from tests.experiments.review.people import approved, asked, logged_in, somebody, two
+from tests.experiments.plan.review.people import approved, asked, logged_in, somebody, two
 
 pytestmark = pytest.mark.django_db
 ROOT = "/api/v1/experiments"

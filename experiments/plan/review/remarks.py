@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.models import Experiment, PlanComment
-from experiments.review.review_messages import COMMENT, tell
+from experiments.plan.review.review_messages import COMMENT, tell
 
 
 @transaction.atomic

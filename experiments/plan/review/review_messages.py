@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from experiments.models import Experiment, PlanComment, ReviewAnswer, ReviewRequest
-from experiments.review.who_may_approve import approvers, authors_of
+from experiments.plan.review.who_may_approve import approvers, authors_of
 from experiments.webhooks.deliver import announce
 from runs.queue import tell_people
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.provable.differing_values import Differing, differing
+from experiments.analyse.differing_values import Differing, differing
 
 
 @pytest.mark.parametrize(

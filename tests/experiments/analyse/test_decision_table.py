@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.analyse.codes import Code
-from experiments.analyse.decision.decision_record import Decision, Ground, GuardrailState, Ruling, decision_facts
-from experiments.analyse.decision.decision_table import rule_on
+from experiments.analyse.decision_record import Decision, Ground, GuardrailState, Ruling, decision_facts
+from experiments.analyse.decision_table import rule_on
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken
 from experiments.plan.record import GuardrailRule

@@ -6,10 +6,10 @@ raise a false alarm in at most alpha of experiments. That nothing is harmed is s
 
 from collections.abc import Mapping
 
-from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.comparison.warehouse_data import CellData
-from experiments.analyse.decision.decision_record import GuardrailState
+from experiments.analyse.decision_record import GuardrailState
 from experiments.analyse.outcome_lock import planned_pair
+from experiments.analyse.protocol import Pair
 from experiments.analyse.verdict import MIN_UNITS
 from experiments.plan.design import kind_of
 from experiments.plan.planned import Planned

@@ -1,1 +1,0 @@
-"""Templates for plans: what a template holds, how it is kept, drafts that are made from it."""
