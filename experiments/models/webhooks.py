@@ -4,7 +4,16 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from experiments.webhooks.messages import TYPES
+TYPES = (
+    "experiment.started",
+    "experiment.stopped",
+    "experiment.verdict",
+    "experiment.sample_ratio",
+    "experiment.review_requested",
+    "experiment.review_answered",
+    "experiment.comment",
+    "experiment.rollout",
+)
 
 
 class WebhookEndpoint(models.Model):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from experiments.models import WebhookDelivery, WebhookEndpoint
+from experiments.models.webhooks import TYPES
 from experiments.webhooks.messages import check_url, headers, message_body, new_message_id, new_secret, wait_after
 from experiments.webhooks.wire import Undelivered, certificate_end, post
 from runs.queue import outcome_counts
@@ -70,7 +71,7 @@ def announce(type_: str, data: dict[str, Any]) -> str | None:
     """Put a message on its way to every enabled endpoint, in the caller's transaction.
 
     Args:
-        type_: one of `experiments.webhooks.messages.TYPES`.
+        type_: one of `experiments.models.webhooks.TYPES`.
         data: a JSON object.
 
     Returns:
@@ -79,6 +80,8 @@ def announce(type_: str, data: dict[str, Any]) -> str | None:
     Raises:
         ValueError: for an unknown type, or data that isn't JSON.
     """
+    if type_ not in TYPES:
+        raise ValueError(f"there is no webhook {type_}; there are {', '.join(TYPES)}")
     now, message_id = timezone.now(), new_message_id()
     body = message_body(type_, data, now).decode()
     rows = [

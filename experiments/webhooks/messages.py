@@ -13,16 +13,6 @@ from urllib.parse import urlsplit
 
 from runs.refusals import Refused
 
-TYPES = (
-    "experiment.started",
-    "experiment.stopped",
-    "experiment.verdict",
-    "experiment.sample_ratio",
-    "experiment.review_requested",
-    "experiment.review_answered",
-    "experiment.comment",
-    "experiment.rollout",
-)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the marker that secret scanners look for, not a secret
 # 8 tries within a day: the first at once, then after these.
 WAITS = (
@@ -52,20 +42,9 @@ def message_body(type_: str, data: dict[str, Any], at: datetime) -> bytes:
     """The bytes that are signed and sent, ``{"type", "timestamp", "data"}``.
 
     Args:
-        type_: one of `TYPES`.
+        type_: what kind of message it is.
         data: a JSON object.
         at: when it happened.
-
-    Raises:
-        ValueError: for another type, or data that strict JSON doesn't know (NaN).
-    """
-    if type_ not in TYPES:
-        raise ValueError(f"there is no webhook {type_}; there are {', '.join(TYPES)}")
-    return written(type_, data, at)
-
-
-def written(type_: str, data: dict[str, Any], at: datetime) -> bytes:
-    """The bytes of a message of any type; `message_body` has those that endpoints of experiments hear.
 
     Raises:
         ValueError: for data that strict JSON doesn't know (NaN).

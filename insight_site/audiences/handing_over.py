@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from events import object_store
 from experiments.webhooks import wire
-from experiments.webhooks.messages import headers, wait_after, written
+from experiments.webhooks.messages import headers, message_body, wait_after
 from insight_site.audiences.places import check_place
 from insight_site.models.audiences import Audience, AudienceMember
 from runs.refusals import Refused
@@ -62,7 +62,7 @@ def _post_changes(audience: Audience, post: Post) -> bool:
         if not page:
             break
         last, now = page[-1].change, timezone.now()
-        body = written(TYPE, _message(audience, page), now)
+        body = message_body(TYPE, _message(audience, page), now)
         # The same number on each try, so that a receiver who had answered badly can tell a repetition.
         message_id = f"aud_{audience.pk}_{last}"
         status = post(audience.url, body, headers(audience.secrets, message_id=message_id, at=now, body=body))
@@ -156,4 +156,4 @@ def example(audience: Audience) -> str:
         "removed": ["u-7"],
         "added": ["u-8", "u-9"],
     }
-    return json.dumps(json.loads(written(TYPE, data, timezone.now())), indent=2)
+    return json.dumps(json.loads(message_body(TYPE, data, timezone.now())), indent=2)

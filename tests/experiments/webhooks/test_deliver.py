@@ -60,6 +60,11 @@ def test_announce__nobody_listens__is_nothing() -> None:
     assert deliver_due(send=Receiver(200)) == {"delivered": 0, "failed": 0, "given_up": 0}
 
 
+def test_announce__unknown_type__is_refused_though_nobody_listens() -> None:
+    with pytest.raises(ValueError, match="there is no webhook experiment"):
+        announce("experiment.exploded", {})
+
+
 def test_announce__what_it_tells_is_rolled_back__so_is_the_message() -> None:
     endpoint()
 
