@@ -16,6 +16,9 @@ from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
 from stats.trait_cells import TraitCells
 
+# Of effective clusters: below, few clusters decide the outcome.
+FEW_CLUSTERS = 20
+
 type Strata = list[tuple[str, Mean, Mean]]
 
 

@@ -19,8 +19,7 @@ from experiments.analyse.comparison.warehouse_cells import CellPair
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import REACHED
-from experiments.analyse.health.few_clusters import FEW_CLUSTERS
-from experiments.analyse.protocol import with_reason
+from experiments.analyse.protocol import FEW_CLUSTERS, with_reason
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Kind
 from stats import compare, stratified

@@ -11,8 +11,7 @@ from scipy import stats
 
 from experiments.analyse.comparison.levels import MOST_LEVELS
 from experiments.analyse.effects import ArmValue
-from experiments.analyse.health.few_clusters import FEW_CLUSTERS
-from experiments.analyse.protocol import Strata, plain_difference
+from experiments.analyse.protocol import FEW_CLUSTERS, Strata, plain_difference
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import compare, stratified

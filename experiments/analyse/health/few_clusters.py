@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from experiments.analyse.findings import Detail, Finding, Severity
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
+from experiments.analyse.protocol import FEW_CLUSTERS
 
-# Of effective clusters: below, few clusters decide the outcome.
-FEW_CLUSTERS = 20
 # Effective clusters below this share of the clusters: sizes differ enough to say so.
 UNEQUAL_CLUSTERS = 0.8
 
