@@ -156,10 +156,10 @@ class ExperimentsConfig(AppConfig):
             units_of="*",
             home=("experiments:holdout", "plan_id"),
             read="experiments.analyse.holdout_report.holdout_payloads.read",
-            draw="experiments.report.holdouts.holdout_page.draw",
+            draw="experiments.report.holdout_page.draw",
             body="experiments.views.holdouts.reading_body",
             template="experiments/holdout_body.html",
-            document="experiments.report.holdouts.holdout_page.document",
+            document="experiments.report.holdout_page.document",
         ),
         RunKind(
             model="experiments.OverlapReport",

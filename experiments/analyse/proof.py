@@ -21,7 +21,7 @@ from experiments.analyse.result import Readout
 from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Analysis, Experiment
 from experiments.plan.question import Question
-from experiments.plan.registered.register import registration_of
+from experiments.plan.register import registration_of
 from reporting.canonical import sha256_of
 from reporting.document import dump
 

@@ -154,7 +154,7 @@ def _plan(pk: int) -> HoldoutPlan:
 
 def _whole_reading(run: HoldoutReading | None) -> Response:
     from experiments.analyse.holdout_report import holdout_readings
-    from experiments.report.holdouts import holdout_page
+    from experiments.report import holdout_page
 
     if run is None:
         raise Http404

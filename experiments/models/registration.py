@@ -7,7 +7,7 @@ from experiments.models.experiment import Experiment
 
 
 class Registration(models.Model):
-    """The preregistration of one experiment: what `experiments.plan.registered` wrote at its start.
+    """The preregistration of one experiment: what `experiments.plan.register` wrote at its start.
 
     It has a row of its own, since every process that serves flags reads the rows of plans. Experiments that were
     started before version 0.4 have none.

@@ -17,7 +17,7 @@ from experiments.plan.earlier.predictor import Predictor
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Refusal, Status, refusals, target, words
 from experiments.plan.plan_marks import refuse_plan_marks
-from experiments.plan.registered.register import register
+from experiments.plan.register import register
 from experiments.plan.review.review_answers import skip_review
 from experiments.plan.review.review_state import standing_of
 from experiments.plan.stored import plan_of, situation_of

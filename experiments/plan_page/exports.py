@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
-from experiments.plan.registered.register import preregistration
+from experiments.plan.register import preregistration
 from experiments.plan_page.document import PlanSection, document_title, facts_line
 
 FORMS = {"md": "text/markdown", "html": "text/html", "osf": "text/plain"}

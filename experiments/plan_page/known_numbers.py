@@ -12,7 +12,7 @@ from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
 from experiments.plan.choices.trade_off import effect_within, split_of
 from experiments.plan.planned_power import Inflow, power_plan, unplannable
 from experiments.plan.record import Plan
-from experiments.plan.same_users.shared_audience import shared_with_running
+from experiments.plan.shared_audience import shared_with_running
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import power_curve

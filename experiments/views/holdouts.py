@@ -15,7 +15,7 @@ from experiments.analyse.holdout_report import holdout_readings
 from experiments.analyse.holdout_report.holdout_result import HoldoutReport
 from experiments.forms.holdout_plan_form import HoldoutPlanForm
 from experiments.models import Holdout, HoldoutPlan, HoldoutReading
-from experiments.report.holdouts import holdout_page, holdout_words
+from experiments.report import holdout_page, holdout_words
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of

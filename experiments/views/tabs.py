@@ -17,12 +17,12 @@ from experiments.plan.lifecycle import Status
 from experiments.plan.review.review_state import standing_of
 from experiments.plan_page import plan_summary
 from experiments.plan_page.page_context import document_context, remarks
-from experiments.plan_templates_page.differing import template_of
 from experiments.report import first_lines, flow, page
 from experiments.report.across import overlap_page
 from experiments.review_page.panel import panel, story
 from experiments.standing import history as log
 from experiments.views import frame
+from experiments.views.template_differences import template_of
 from runs.payloads import Unreadable
 
 ANALYSES_SHOWN = 50

@@ -24,7 +24,7 @@ from experiments.models import Analysis, ConfigVersion, Experiment, Registration
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
-from experiments.plan.registered.register import register
+from experiments.plan.register import register
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
 from insight_site.demo.running_site import environment
 from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY

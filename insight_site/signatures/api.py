@@ -48,7 +48,7 @@ class PreregistrationView(APIView):
     @extend_schema(operation_id="experiments_preregistration", responses=PreregistrationSerializer)
     def get(self, request: Request, key: str) -> Response:
         """The text as it was taken at the start; of a draft, as the plan is now."""
-        from experiments.plan.registered.register import preregistration, registration_of
+        from experiments.plan.register import preregistration, registration_of
 
         experiment = experiment_of(key)
         text, sha256 = preregistration(experiment)

@@ -15,8 +15,8 @@ from experiments.analyse.older_rules import RULES
 from experiments.analyse.recompute import recompute
 from experiments.analyse.result import Readout
 from experiments.models import Analysis
-from experiments.plan.registered.register import changed_since, registration_of
-from experiments.plan.registered.registration_text import hash_of
+from experiments.plan.register import changed_since, registration_of
+from experiments.plan.registration_text import hash_of
 from experiments.plan.stored import planned_of
 from insight_site.models import PublicKey
 from insight_site.signatures.sign import holds, software

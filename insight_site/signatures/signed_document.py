@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from experiments.models import Analysis
-from experiments.plan.registered.register import registration_of
+from experiments.plan.register import registration_of
 from runs.refusals import Refused
 
 PARTS = ("signed", "signature", "result", "plan")

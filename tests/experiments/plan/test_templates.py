@@ -11,7 +11,7 @@ from experiments.plan import drafts
 from experiments.plan.template_content import FIXABLE, content_of, differences
 from experiments.plan.template_drafts import draft_from_template, release
 from experiments.plan.templates import archive_template, change_template, save_as_template
-from experiments.plan_templates_page.differing import template_of
+from experiments.views.template_differences import template_of
 from runs.refusals import Refused
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft

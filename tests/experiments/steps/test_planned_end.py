@@ -17,7 +17,7 @@ from aha.models import AhaMoment
 from experiments.models import Experiment
 from experiments.plan import drafts, size
 from experiments.plan.planned_power import Inflow
-from experiments.plan.registered.register import registration_of
+from experiments.plan.register import registration_of
 from experiments.plan_page import power_curve
 from experiments.standing import overview
 from experiments.steps import what_follows

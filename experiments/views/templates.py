@@ -17,7 +17,7 @@ from experiments.models import Experiment, PlanTemplate
 from experiments.plan.template_content import FIXABLE, content_of, label_of
 from experiments.plan.template_drafts import release
 from experiments.plan.templates import archive_template, change_template, save_as_template
-from experiments.plan_templates_page.differing import compared, lines
+from experiments.views.template_differences import compared, lines
 from runs.key_from_name import key_from
 from runs.refusals import Refused
 from runs.web import may, person

@@ -9,7 +9,7 @@ from experiments.analyse.holdout_report.holdout_question import HELD, REST
 from experiments.analyse.holdout_report.holdout_result import HoldoutReport, Shipment
 from experiments.plan.design import Kind
 from experiments.report.chart_pieces import ROW, WIDTH, difference_title, label_axis, limit_marks
-from experiments.report.holdouts.holdout_words import plan_sentences, side_words, state_sentence
+from experiments.report.holdout_words import plan_sentences, side_words, state_sentence
 from experiments.report.names import metric_words
 from reporting.charts import Drawing, Drawn, alt, data, forest
 from reporting.document import dump, outward

@@ -4,7 +4,7 @@ from typing import Any
 
 from experiments.models import Amendment, Experiment, Registration
 from experiments.plan.record import FROZEN
-from experiments.plan.registered.registration_text import changed_fields, hash_of, record_in, record_of, text_of
+from experiments.plan.registration_text import changed_fields, hash_of, record_in, record_of, text_of
 from experiments.plan.stored import COLUMNS, plan_of
 
 

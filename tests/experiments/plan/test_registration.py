@@ -12,8 +12,8 @@ from django.utils import translation
 from experiments.models import Experiment, Registration
 from experiments.plan import amend
 from experiments.plan.record import Plan
-from experiments.plan.registered.register import changed_since, preregistration
-from experiments.plan.registered.registration_text import HEADINGS, hash_of, record_in, record_of, text_of
+from experiments.plan.register import changed_since, preregistration
+from experiments.plan.registration_text import HEADINGS, hash_of, record_in, record_of, text_of
 from experiments.plan.stored import plan_of
 from tests.experiments.make import do, draft
 

@@ -1,1 +1,0 @@
-"""The preregistration: a text made of the plan alone, taken at the start, with its hash."""

@@ -1,1 +1,0 @@
-"""Which running experiments a plan would share units with."""
