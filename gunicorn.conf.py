@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "insight_site.machine.worker.StayingWorker"
+worker_class = "gthread"
 threads = int(os.environ.get("WEB_THREADS", "4"))  # in each worker; each has a connection to the database
 timeout = 30
 graceful_timeout = 30

@@ -1,4 +1,4 @@
-"""Which server: gunicorn with sync, gthread and our workers, granian; for the decision record, not each release.
+"""Which server: gunicorn with sync and threaded workers, granian; for the decision record, not each release.
 
     python -m benchmarks.jobs --only servers --size full --write
 
@@ -24,12 +24,11 @@ from tests.clients.server import free_port
 
 # Server, processes, threads of each. The first is what `gunicorn insight_site.wsgi` does by itself.
 CONFIGURATIONS = [
-    ("gunicorn, ours", 2, 4),
-    ("gunicorn, ours", 2, 2),
-    ("gunicorn, ours", 2, 8),
+    ("gunicorn gthread", 2, 4),
+    ("gunicorn gthread", 2, 2),
+    ("gunicorn gthread", 2, 8),
     ("gunicorn sync", 2, 1),
     ("gunicorn sync", 3, 1),
-    ("gunicorn gthread", 2, 4),
     ("granian", 2, 1),
     ("granian", 2, 4),
     ("granian", 2, 8),

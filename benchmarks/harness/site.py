@@ -21,7 +21,6 @@ ENDLESS = 100_000_000  # calls a minute of the key: the limit isn't what is meas
 SERVERS = {  # by what a person would call them; {site}, {port} and {workers} are filled in
     "gunicorn sync": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers} -k sync --threads 1",
     "gunicorn gthread": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers} -k gthread --threads {threads}",
-    "gunicorn, ours": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers} --threads {threads}",
     "granian": "-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers {workers} "
     "--blocking-threads {threads} {site}:application",
 }

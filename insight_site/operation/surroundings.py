@@ -17,7 +17,6 @@ ASK_SECONDS = 3.0
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container or unit
 MACHINE = Path("/proc/meminfo")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-OTHER_WORKER = re.compile(r"(?:^|\s)(?:-k|--worker-class)(?:[\s=]|$)")
 
 
 def complaints() -> Iterator[tuple[str, str, str]]:
@@ -34,11 +33,11 @@ def complaints() -> Iterator[tuple[str, str, str]]:
             _("INTERNAL_NETWORKS names this machine: a proxy on it could open /metrics to all its visitors."),
             _("Take it out of INTERNAL_NETWORKS and use a key with metrics:read, or set BEHIND_PROXY=1."),
         )
-    if OTHER_WORKER.search(os.environ.get("GUNICORN_CMD_ARGS", "")):
+    if not (settings.BEHIND_PROXY or settings.HTTPS or settings.DEBUG):
         yield (
-            "server",
-            _("GUNICORN_CMD_ARGS chooses another worker class: a few slow clients could stop the site."),
-            _("Take the worker class out of GUNICORN_CMD_ARGS."),
+            "proxy",
+            _("No proxy stands in front: a few clients that send slowly can stop the site."),
+            _("Put nginx in front (docs/deploy.md) and set BEHIND_PROXY=1."),
         )
     yield from _streams()
     yield from _memory()

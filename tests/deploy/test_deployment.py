@@ -16,13 +16,20 @@ import pytest
 
 from tests.deploy.image import Stage
 from tests.deploy.site import COMPOSE, Person, Running
-from tests.insight_site.machine.test_slow_clients import MODES
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1200)]
 of_one_store = pytest.mark.parametrize(
     "running", ["disk"], indirect=True
 )  # the proxy and the image are the same over each
 BOSS, PASSWORD = "boss@example.com", "violet-otter-19-canyon"
+POST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+# What slow clients send at once, and what then follows byte by byte.
+SLOW = {
+    "idle": ("", ""),
+    "headers": ("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ", "a" * 200),
+    "body": (POST.format(path="/v1/batch") + "Authorization: Bearer {key}\r\nContent-Length: 400\r\n\r\n{", " " * 200),
+    "large body": (POST.format(path="/v1/import") + "Content-Length: 9000000\r\n\r\n{", " " * 200),
+}
 
 
 def test_image__holds_no_secret_no_data_and_no_test(image: Stage) -> None:
@@ -165,9 +172,9 @@ def test_login__guessed_again_and_again__is_slowed_for_this_visitor(running: Run
 
 
 @of_one_store
-@pytest.mark.parametrize("mode", ["headers", "body", "idle", "large body"])
+@pytest.mark.parametrize("mode", SLOW)
 def test_slow_clients__through_the_proxy__keep_nobody_waiting(running: Running, person: Person, mode: str) -> None:
-    at_once, then = MODES[mode]
+    at_once, then = SLOW[mode]
     trust = ssl.create_default_context(cafile=str(running.room / "tls" / "fullchain.pem"))
     socks = []
     for _ in range(20):

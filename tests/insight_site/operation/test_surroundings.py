@@ -25,7 +25,6 @@ GOOD: dict[str, Any] = {
 def _well(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in GOOD.items():
         setattr(settings, name, value)
-    monkeypatch.delenv("GUNICORN_CMD_ARGS", raising=False)
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     (tmp_path / "max").write_text("max\n")
     (tmp_path / "meminfo").write_text("MemTotal:        3906250 kB\n")  # 4 GB
@@ -41,7 +40,12 @@ def test_good_surroundings__leave_nothing_to_say() -> None:
     ("change", "name", "said"),
     [
         ({"BEHIND_PROXY": False}, "proxy", "HTTPS is on and BEHIND_PROXY off"),
-        ({"HTTPS": False, "BEHIND_PROXY": False, "INTERNAL_NETWORKS": ["127.0.0.0/8"]}, "proxy", "INTERNAL_NETWORKS"),
+        ({"HTTPS": False, "BEHIND_PROXY": False}, "proxy", "No proxy stands in front"),
+        (
+            {"HTTPS": False, "BEHIND_PROXY": False, "DEBUG": True, "INTERNAL_NETWORKS": ["127.0.0.0/8"]},
+            "proxy",
+            "INTERNAL_NETWORKS",
+        ),
         ({"EXPLORE_MEMORY": "5GB"}, "memory", "EXPLORE_MEMORY is 5.0 GB, and there are 4.0 GB here."),
         ({"WORKERS": 5}, "memory", "WORKERS × WORKER_MB is 5.0 GB, and there are 4.0 GB here."),
     ],
@@ -55,13 +59,6 @@ def test_setting__that_does_not_fit__is_named(change: dict[str, Any], name: str,
     assert found[0] == name
     assert said in found[1]
     assert found[2]
-
-
-@pytest.mark.parametrize(("given", "seen"), [("-k sync", 1), ("--worker-class=gevent", 1), ("--workers 3 -b :1", 0)])
-def test_server__with_another_worker_class__is_named(given: str, seen: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUNICORN_CMD_ARGS", given)
-
-    assert [name for name, *_ in complaints()] == ["server"] * seen
 
 
 def test_memory__of_a_container__is_its_limit(tmp_path: Path) -> None:
