@@ -11,9 +11,8 @@ from experiments.plan.moves import refusal
 from experiments.plan.search.asked_search import Given, search_by_name
 from experiments.plan.stored import plan_of, situation_of
 from insight_site.mcp.agent_caller import ToolRefusal
+from insight_site.mcp.agent_tool import AgentTool, Json, ToolCall, ask, number, one_of, segment, text, texts, whole
 from insight_site.mcp.no_exposures import refuse_exposures, refuse_exposures_of_segments
-from insight_site.mcp.rest_inside import ask, segment
-from insight_site.mcp.tool_record import AgentTool, Json, ToolCall, number, one_of, text, texts, whole
 
 DRAFT, STUDY = "plans:draft", "studies:start"
 # What an agent may set in a draft: REST's fields, without those that say how a site is run.

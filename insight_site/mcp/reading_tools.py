@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable
 
+from insight_site.mcp.agent_tool import PAGE, AgentTool, Json, ToolCall, ask, flag, one_of, paging, segment, text, whole
 from insight_site.mcp.no_exposures import refuse_exposures
-from insight_site.mcp.rest_inside import ask, segment
-from insight_site.mcp.tool_record import PAGE, AgentTool, Json, ToolCall, flag, one_of, paging, text, whole
 from segments.models import Segment
 
 KEPT = {"tag": text("only those with this tag"), "owner": text("only those of this account")}

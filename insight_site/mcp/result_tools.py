@@ -5,8 +5,7 @@ outcome is locked it gives the fields that are named here and no others.
 """
 
 from insight_site.mcp.agent_caller import ToolRefusal
-from insight_site.mcp.rest_inside import ask, segment
-from insight_site.mcp.tool_record import PAGE, AgentTool, Json, ToolCall, paging, text, whole
+from insight_site.mcp.agent_tool import PAGE, AgentTool, Json, ToolCall, ask, paging, segment, text, whole
 
 PEEK = "outcomes:peek"
 OPEN = "open"

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 def _serve_many(where: str) -> None:
     import uvicorn  # noqa: PLC0415 - a second, which `manage.py help` need not wait for
 
-    from insight_site.mcp.agents_app import agents_app  # noqa: PLC0415
+    from insight_site.mcp.agent_server import agents_app  # noqa: PLC0415
     from insight_site.patient_uvicorn import PatientProtocol  # noqa: PLC0415
 
     host, separator, port = where.rpartition(":")
@@ -54,7 +54,7 @@ def _serve_many(where: str) -> None:
 def _serve_one() -> None:
     import anyio  # noqa: PLC0415
 
-    from insight_site.mcp.agents_stdio import serve  # noqa: PLC0415
+    from insight_site.mcp.agent_server import serve  # noqa: PLC0415
 
     key = os.environ.pop(KEY, "")  # what is started from here shall not inherit it
     if not key:

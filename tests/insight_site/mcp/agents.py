@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from events.models import Source
 from insight_site.access.keys import find_caller, issue_key
 from insight_site.mcp.agent_caller import AgentCaller
-from insight_site.mcp.tool_calls import call
+from insight_site.mcp.agent_server import call
 
 READ = "reports:read"
 

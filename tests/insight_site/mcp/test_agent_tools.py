@@ -12,11 +12,11 @@ from aha.models import Study
 from events.models import MetricVersion
 from experiments.models import Analysis, Experiment
 from insight_site.access import keys
-from insight_site.mcp import docs_search, tool_calls
+from insight_site.mcp import agent_server, explaining_tools
 from insight_site.mcp.agent_caller import ToolRefusal
-from insight_site.mcp.agent_prompts import filled
+from insight_site.mcp.agent_server import filled
+from insight_site.mcp.agent_tool import AgentTool, ToolCall
 from insight_site.mcp.no_exposures import refuse_exposures, refuse_exposures_of_segments
-from insight_site.mcp.tool_record import AgentTool, ToolCall
 from insight_site.models import AuditEntry
 from segments.models import Segment, SegmentModel, SegmentVersion
 from tests.events.metric_catalogue.make import metric
@@ -184,9 +184,9 @@ def test_failure_inside__says_nothing_of_its_text(monkeypatch: pytest.MonkeyPatc
     def broken(_: ToolCall) -> Any:
         raise RuntimeError("secret-outcome 0.123")
 
-    monkeypatch.setitem(tool_calls.TOOLS, "broken", AgentTool("broken", "", "", broken))
+    monkeypatch.setitem(agent_server.TOOLS, "broken", AgentTool("broken", "", "", broken))
 
-    answer = tool_calls.call(agent(), "broken", {})
+    answer = agent_server.call(agent(), "broken", {})
 
     assert answer.is_error
     assert answer.structured_content["code"] == "failed"
@@ -227,11 +227,11 @@ def test_explain__a_term_and_a_verdict__gives_their_words() -> None:
 
 
 def test_docs__searched_for_a_rare_word__give_its_section_first() -> None:
-    found = docs_search.search("Lan-DeMets spending", most=3)
+    found = explaining_tools.search("Lan-DeMets spending", most=3)
 
     assert found
     assert "spend" in found[0]["text"].casefold() + found[0]["section"].casefold()
-    assert docs_search.search("zzzzz", most=3) == []
+    assert explaining_tools.search("zzzzz", most=3) == []
 
 
 def test_docs__asked_for_by_a_path_of_0_4__are_found_in_their_new_folder() -> None:

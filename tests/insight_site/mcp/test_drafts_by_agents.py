@@ -12,7 +12,7 @@ from experiments.plan.lifecycle import Action, Status
 from experiments.plan.review.review_answers import answer_review
 from experiments.plan.review.review_requests import ask_for_review
 from experiments.plan.review.who_may_approve import is_required
-from insight_site.mcp.tool_calls import TOOLS
+from insight_site.mcp.agent_server import TOOLS
 from insight_site.models import AuditEntry
 from runs.refusals import Refused
 from tests.experiments.api.make import PLAN, Api
