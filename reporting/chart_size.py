@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from typing import Any
-from unicodedata import east_asian_width
+
+from reporting.charts import letters
 
 EDGE = 5  # pixels that Vega leaves around a chart
 LETTER = 5.9  # pixels of a Latin letter on axes and in legends, at 12 pixels
@@ -40,11 +41,11 @@ def _size(spec: dict[str, Any], data: dict[str, Any], sets: dict[str, Rows]) -> 
 def _with_title(size: Size, title: Any) -> Size:
     if not isinstance(title, dict):
         return size
-    head, below, letters = _lines(title.get("text")), _lines(title.get("subtitle")), title.get("fontSize", 14)
-    height = size[1] + (letters + 2) * len(head) - 2 + title.get("offset", 4)
+    head, below, font = _lines(title.get("text")), _lines(title.get("subtitle")), title.get("fontSize", 14)
+    height = size[1] + (font + 2) * len(head) - 2 + title.get("offset", 4)
     if below:
         height += 13 * len(below) + title.get("subtitlePadding", 3) + 2
-    return max(size[0], *(_wide(line, letters * 0.49) for line in head), *(_wide(line, 5.1) for line in below)), height
+    return max(size[0], *(_wide(line, font * 0.49) for line in head), *(_wide(line, 5.1) for line in below)), height
 
 
 def _layers(spec: dict[str, Any], data: dict[str, Any], sets: dict[str, Rows]) -> Iterator[Layer]:
@@ -110,4 +111,4 @@ def _lines(text: Any) -> list[str]:
 
 
 def _wide(text: Any, letter: float = LETTER) -> float:
-    return letter * sum(1.8 if east_asian_width(sign) in "WF" else 1 for sign in str(text))
+    return letter * letters(str(text), wide=1.8)

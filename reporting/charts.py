@@ -97,9 +97,9 @@ def headline(text: str) -> Any:
 def lines(text: str, width: int = LINE) -> list[str]:
     """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
     found: list[str] = []
-    room = 0
+    room = 0.0
     for word in text.split(" "):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
+        size = letters(word)
         if found and size + 1 <= room:
             found[-1] += f" {word}"
             room -= size + 1
@@ -107,6 +107,11 @@ def lines(text: str, width: int = LINE) -> list[str]:
             found.append(word)
             room = width - size
     return found
+
+
+def letters(text: str, wide: float = 2) -> float:
+    """How many Latin letters wide a text is; a Hangul syllable is `wide` of them."""
+    return sum(wide if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def categories(labels: Sequence[str], *, shown: bool = True, **axis: Any) -> Any:
