@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("aha", "0012_retention_metric"),
+        ("aha", "0002_version_0_4"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0015_kept_versions'),
+        ('events', '0002_version_0_4'),
     ]
 
     operations = [

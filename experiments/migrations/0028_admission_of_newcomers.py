@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0027_drafted_by_agent'),
+        ('experiments', '0002_version_0_4'),
     ]
 
     operations = [

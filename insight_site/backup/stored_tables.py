@@ -60,7 +60,7 @@ def applied_migrations() -> list[Node]:
     """
     loader = MigrationLoader(connection)
     ran = {node for node in loader.applied_migrations if node[0] in loader.migrated_apps}
-    _refuse_newer(ran - loader.disk_migrations.keys(), "database")
+    _refuse_newer(ran - _names(loader), "database")
     return sorted(ran)
 
 
@@ -95,14 +95,21 @@ def _known(migrations: list[Node]) -> tuple[MigrationLoader, list[Node]]:
     """
     loader = MigrationLoader(None)
     ran = {(app, name) for app, name in migrations if app in loader.migrated_apps}
-    _refuse_newer(ran - loader.disk_migrations.keys(), "backup")
+    _refuse_newer(ran - _names(loader), "backup")
     whole = {node for node, one in loader.replacements.items() if ran.issuperset(one.replaces) or node in ran}
-    half = [node for node, one in loader.replacements.items() if node not in whole and ran & set(one.replaces)]
-    if half:  # it stopped within what one migration does today: step by step, as it was
-        loader = MigrationLoader(None, replace_migrations=False)
-        return loader, sorted(ran - loader.replacements.keys())
     replaced = {step for node in whole for step in loader.replacements[node].replaces}
-    return loader, sorted((ran - replaced) | whole)
+    nodes = (ran - replaced) | whole
+    if half := nodes - loader.disk_migrations.keys():
+        raise Refused(
+            "The backup was made between two releases, after the migration {name}: restore it with that version.",
+            name=".".join(max(half)),
+        )
+    return loader, sorted(nodes)
+
+
+def _names(loader: MigrationLoader) -> set[Node]:
+    """The migrations of this version, and those that they replace."""
+    return loader.disk_migrations.keys() | {step for one in loader.replacements.values() for step in one.replaces}
 
 
 def _refuse_newer(unknown: set[Node], what: str) -> None:

@@ -24,5 +24,5 @@ def keep_assignments(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("insight_site", "0019_selftest")]
+    dependencies = [("insight_site", "0002_version_0_4")]
     operations = [migrations.RunPython(keep_assignments, migrations.RunPython.noop)]

@@ -1,24 +1,26 @@
-"""A fresh database runs one migration an app; whatever a database ran, its tables are the same ones in the end."""
+"""An app has one step for each version before; whatever a database ran, its tables are the same ones in the end."""
 
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.apps import apps
-from django.db import migrations
 from django.db.migrations.loader import MigrationLoader
 
 from tests.clients.server import migrated_file
 from tests.conftest import missing
+from tests.insight_site.backup.conftest import Site
+from tests.insight_site.upgrade import release_before
 from tests.once import once
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,10 +29,10 @@ OURS = {one.label for one in apps.get_app_configs() if Path(one.path).parent == 
 SERVER = "postgres://postgres@127.0.0.1:5432"
 
 
-def migrated(database: str, *how: str) -> dict[str, Any]:
+def migrated(database: str) -> dict[str, Any]:
     """The tables of a database once it is migrated, and what it still doesn't know."""
     done = subprocess.run(
-        [sys.executable, str(FIXTURES / "tables.py"), *how],
+        [sys.executable, str(FIXTURES / "tables.py")],
         env=os.environ | {"DATABASE_URL": database},
         capture_output=True,
         text=True,
@@ -54,20 +56,26 @@ def fresh() -> dict[str, Any]:
     return found
 
 
-def test_fresh_database__of_each_app_of_ours__begins_with_one_squash_that_fills_no_old_rows() -> None:
-    graph = MigrationLoader(None).graph
-    first = {app: graph.nodes[min(key for key in graph.nodes if key[0] == app)] for app in graph_apps(graph)}
-
-    assert first.keys() == {"runs", "events", "segments", "aha", "experiments", "insight_site"}
-    for app, migration in first.items():
-        later = [key for key in graph.nodes if key[0] == app and key[1] != migration.name]
-        squashed = {number for _app, name in migration.replaces for number in [name[:4]]}
-        assert not squashed & {name[:4] for _app, name in later}, app  # none of the steps runs beside the squash
-        assert not [one for one in migration.operations if isinstance(one, (migrations.RunPython, migrations.RunSQL))]
+def unpacked(version: str, folder: Path) -> Path:
+    """The database of a version's site."""
+    with tarfile.open(FIXTURES / version / "site.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "site.sqlite3"
 
 
-def graph_apps(graph: Any) -> set[str]:
-    return {app for app, _name in graph.nodes if app in OURS}
+@pytest.mark.parametrize(
+    ("version", "steps"), [("v0_3", ("version_0_3",)), ("v0_4", ("version_0_3", "version_0_4"))], ids=["0.3", "0.4"]
+)
+def test_step_of_a_version__replaces_what_its_databases_ran_and_no_such_file_is_left(
+    version: str, steps: tuple[str, ...], tmp_path: Path
+) -> None:
+    loader = MigrationLoader(None)
+    with closing(sqlite3.connect(unpacked(version, tmp_path))) as own:
+        ran = {row for row in own.execute("SELECT app, name FROM django_migrations") if row[0] in OURS}
+
+    replaced = {node for key, one in loader.replacements.items() if key[1].endswith(steps) for node in one.replaces}
+    assert replaced == ran
+    assert not replaced & loader.disk_migrations.keys()
 
 
 @pytest.mark.slow
@@ -80,10 +88,7 @@ def test_fresh_database__migrated__knows_every_migration(fresh: dict[str, Any]) 
 def test_database_of_an_older_version__migrated__has_the_tables_of_a_fresh_one(
     version: str, fresh: dict[str, Any], tmp_path: Path
 ) -> None:
-    with tarfile.open(FIXTURES / version / "site.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-
-    found = migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}")
+    found = migrated(f"sqlite:///{unpacked(version, tmp_path)}")
 
     # Version 0.3 works on this schema too, with a queue of its own: those tables go one release later.
     former = {name for name in found["tables"] if name.startswith("django_q_")}
@@ -93,18 +98,21 @@ def test_database_of_an_older_version__migrated__has_the_tables_of_a_fresh_one(
 
 
 @pytest.mark.slow
-def test_database_that_ran_each_step__migrated__has_the_tables_of_a_fresh_one(
-    fresh: dict[str, Any], tmp_path: Path
+def test_postgresql__of_0_3_with_its_rows_and_of_0_4_by_its_own_code__have_the_tables_of_a_fresh_one(
+    tmp_path: Path,
 ) -> None:
-    assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}", "step-by-step") == fresh
-
-
-@pytest.mark.slow
-def test_postgresql__fresh_and_step_by_step__have_the_same_tables() -> None:
-    with database("fresh") as one, database("steps") as other:
+    unpacked("v0_3", tmp_path / "old")
+    release_before.unpack(tmp_path / "tree")
+    backup = str(tmp_path / "site.tar")
+    Site(tmp_path / "old").good("backup", backup)  # never migrated
+    with database("fresh") as one, database("of_0_3") as restored, database("of_0_4") as other:
         fresh = migrated(one)
+        Site(tmp_path / "new", {"DATABASE_URL": restored}).good("restore", backup)
+        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
+        subprocess.run(migrate, cwd=tmp_path / "tree", env=os.environ | {"DATABASE_URL": other}, check=True)
 
-        assert migrated(other, "step-by-step") == fresh
+        assert migrated(restored) == fresh
+        assert migrated(other) == fresh
         assert fresh["unapplied"] == []
 
 

@@ -140,5 +140,5 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 executor = MigrationExecutor(connection)
 if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
-    executor.migrate([("aha", "0008_one_pair")])
+    executor.migrate([("aha", "0002_version_0_4")])
 """

@@ -30,7 +30,7 @@ def test_take_over__what_an_operator_changed__stays_and_foreign_kinds_do_not_com
             given: list[Any] = [number, "events.tasks.flush_events", every, minutes, -1, due, name]
             cursor.execute("INSERT INTO django_q_schedule VALUES (%s, %s, %s, %s, %s, %s, %s)", given)
 
-    migration = import_module("runs.migrations.0002_queue")
+    migration = import_module("runs.migrations.0001_version_0_4")
     migration.take_over(apps, SimpleNamespace(connection=connection))
 
     row = Schedule.objects.get()

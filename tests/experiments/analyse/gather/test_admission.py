@@ -201,7 +201,7 @@ def test_migration__experiments_of_0_3_that_had_started__go_on_hearing_every_sou
     running("started")
     draft("waiting")
 
-    import_module("experiments.migrations.0006_admission").keep_what_counts(apps, None)
+    import_module("experiments.migrations.0002_version_0_4").keep_what_counts(apps, None)
 
     started = Experiment.objects.get(key="started")
     assert started.sources == list(Source.objects.order_by("pk").values_list("pk", flat=True))
