@@ -4,7 +4,9 @@ VENV := .venv
 # As many test workers as cores (.ci/run takes one more, since long tests often wait): the spinning threads of OpenMP would
 # only stand in each other's way. No test is about a power cut, so none waits for the disk.
 TEST_WORKERS ?= 2
-PYTEST := OMP_NUM_THREADS=1 DATABASE_SYNCHRONOUS=NORMAL .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q --durations=25
+# What each test cost is kept in var/durations, in a file of the target's name; `make durations` shows the dearest.
+KEPT = DURATIONS=$@$(if $(filter test,$@),-$(PART))
+PYTEST = $(KEPT) OMP_NUM_THREADS=1 DATABASE_SYNCHRONOUS=NORMAL .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q
 # Spark 4.1 runs on Java 17 and 21; where there are several, 17 is taken.
 SPARKS_JAVA = $(or $(JAVA_HOME),$(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/java-21-openjdk*)))
 PY := $(VENV)/bin/python
@@ -15,7 +17,7 @@ PORT ?= 8000
 
 SBOM ?= var/sbom.json
 
-.PHONY: help audit sbom setup warm clients engines check lint test test-database test-engines test-deploy fast slow demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
+.PHONY: help audit sbom setup warm clients engines check lint test test-database test-engines test-deploy fast slow durations demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -82,18 +84,21 @@ ENGINES := tests/engines tests/events
 ENGINES_MARK ?= engines
 
 test-engines: engines clients warm  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
-	OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q --durations=25 -m "$(ENGINES_MARK)" $(ENGINES)
+	$(KEPT) OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q -m "$(ENGINES_MARK)" $(ENGINES)
 
 test-deploy: clients  ## the image and what compose starts, in chroots on this machine: root, debootstrap, PostgreSQL
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s --durations=10 -m deploy tests/deploy
+	$(KEPT) OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s -m deploy tests/deploy
 
 docs: setup  ## the documentation site, in both languages: var/docs/site/index.html; every link is tried
 	@sh tools/docs.sh
 	$(PY) -m tools.docs_site
 
 test-docs: docs clients warm  ## the built documentation in a browser, and the tutorials followed from a fresh checkout to their end
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/docs_site
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q --durations=10 -m docs tests/insight_client tests/tutorials
+	$(KEPT) OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -m docs tests/docs_site
+	$(KEPT)-tutorials OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -m docs tests/insight_client tests/tutorials
+
+durations: $(READY)  ## the 30 dearest tests of the last runs, in wall and processor seconds
+	@$(PY) -m tests.durations
 
 slow: clients warm  ## only the slow tests
 	$(PYTEST) -m slow
