@@ -1,24 +1,30 @@
 """Drive every parser with atheris: `python -m tests.fuzz --seconds 120 [--only NAME …] [--seed 7] [--write]`.
 
-A process each, two at once, with limits of memory and of time for one input. What is found lies in
-`tests/fuzz/cases/NAME/` and fails `tests/fuzz/test_fuzz.py` until it is mended; it stays there afterwards.
+The site is imported once, each line of it watched; then a fork for each parser, two at once, with limits of memory and
+of time for one input. What is found lies in `tests/fuzz/cases/NAME/` and fails `tests/fuzz/test_fuzz.py` until it is
+mended; it stays there afterwards.
 """
 
 import argparse
 import base64
+import ctypes
 import os
 import re
-import subprocess
+import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, NoReturn
 
 from benchmarks.harness.machine import commit
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:  # imported under the eyes of atheris, below
+    from tests.fuzz.targets import Target
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = ROOT / "tests" / "fuzz" / "cases"
 PAGE = ROOT / "docs" / "fuzzing.md"
 MEGABYTES, SECONDS = 1_500, 10  # of one process, and for one input
 PACKAGES = [
@@ -74,8 +80,18 @@ class Seen:
         )
 
 
-def child(name: str, arguments: list[str]) -> None:
-    """Fuzz one parser in this process, until libFuzzer ends it."""
+@dataclass(frozen=True)
+class Child:
+    """A fork at work on one parser: its folder, the cases known before, and when it began."""
+
+    name: str
+    folder: Path
+    before: set[Path]
+    began: float
+
+
+def targets() -> "dict[str, Target]":
+    """Every parser, imported so that libFuzzer sees which lines an input reaches."""
     import atheris
 
     with atheris.instrument_imports(include=PACKAGES):
@@ -84,57 +100,82 @@ def child(name: str, arguments: list[str]) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
         django.setup()
         from tests.fuzz.targets import BY_NAME
-    target = BY_NAME[name]
-    corpus = Path(arguments[-1])
-    for place, seed in enumerate(target.seeds):
-        (corpus / f"seed-{place}").write_bytes(seed)
-    words = corpus.parent / "words"
+    return BY_NAME
+
+
+def fuzz(target: "Target", folder: Path, seconds: int, seed: int) -> NoReturn:
+    """Fuzz one parser in this process, until libFuzzer ends it."""
+    import atheris
+
+    said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    corpus, words = folder / "corpus", folder / "words"
+    corpus.mkdir()
+    for place, seed_input in enumerate(target.seeds):
+        (corpus / f"seed-{place}").write_bytes(seed_input)
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
     known = [f"-dict={words}"] if target.words else []
-    atheris.Setup([sys.argv[0], f"-max_len={target.longest}", *known, *arguments], target.read)
+    atheris.Setup(
+        [
+            sys.argv[0], f"-max_len={target.longest}", *known, f"-max_total_time={seconds}", f"-seed={seed}",
+            f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}", f"-artifact_prefix={CASES / target.name}/",
+            "-print_final_stats=1", str(corpus),
+        ],
+        target.read,
+    )  # fmt: skip
+    # At its end libFuzzer calls exit(); what engines would tidy up then belongs to threads that a fork doesn't have.
+    libc = ctypes.CDLL(None)
+    libc.__cxa_atexit(libc._exit, None, None)
     atheris.Fuzz()
-
-
-def _names() -> list[str]:
-    """Of all parsers. They are imported in the children alone, where each line of them is watched."""
-    table = (ROOT / "tests" / "fuzz" / "targets.py").read_text().partition("\nTARGETS = ")[2]
-    return re.findall(r"Target\(\s*\"(\w+)\"", table)
+    os._exit(1)
 
 
 def _escaped(word: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in word.encode())
 
 
-def fuzz(name: str, seconds: int, seed: int) -> Seen:
-    """Fuzz one parser in a process of its own."""
-    cases = ROOT / "tests" / "fuzz" / "cases" / name
-    before = set(cases.glob("*")) if cases.exists() else set()
-    cases.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    said = ""
-    with TemporaryDirectory() as folder:
-        corpus = Path(folder) / "corpus"
-        corpus.mkdir()
-        command = [
-            sys.executable, "-m", "tests.fuzz", "--child", name, "--",
-            f"-max_total_time={seconds}", f"-seed={seed}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}",
-            f"-artifact_prefix={cases}/", "-print_final_stats=1", str(corpus),
-        ]  # fmt: skip
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, errors="replace")
-        said = done.stderr + done.stdout
-    found = sorted(set(cases.glob("*")) - before)
-    if done.returncode and not found:
-        raise SystemExit(f"{name}: the fuzzer itself failed\n{said[-3_000:]}")
+def fuzz_all(chosen: "list[Target]", seconds: int, seed: int) -> list[Seen]:
+    """Fuzz parsers, each in a fork of this process, two at once."""
+    waiting, running, seen = list(chosen), dict[int, Child](), []
+    while waiting or running:
+        if waiting and len(running) < 2:
+            target = waiting.pop(0)
+            cases = CASES / target.name
+            cases.mkdir(parents=True, exist_ok=True)
+            # No TemporaryDirectory, which the fork would remove when it ends.
+            child = Child(target.name, Path(mkdtemp()), set(cases.glob("*")), time.monotonic())
+            pid = os.fork()
+            if not pid:
+                try:
+                    fuzz(target, child.folder, seconds, seed)
+                finally:
+                    os._exit(1)
+            running[pid] = child
+            continue
+        pid, status = os.wait()
+        seen.append(_ended(running.pop(pid), status))
+    return seen
+
+
+def _ended(child: Child, status: int) -> Seen:
+    """What came of one parser; findings are printed."""
+    cases = CASES / child.name
+    said = (child.folder / "said").read_text(errors="replace")
+    shutil.rmtree(child.folder)
+    found = sorted(set(cases.glob("*")) - child.before)
+    if status and not found:
+        raise SystemExit(f"{child.name}: the fuzzer itself failed\n{said[-3_000:]}")
     if found:
-        print(f"{name}: {_trouble(said)}", flush=True)
+        print(f"{child.name}: {_trouble(said)}", flush=True)
     for path in found:
         print(f"{path.relative_to(ROOT)}, in base64:\n{base64.b64encode(path.read_bytes()).decode()}", flush=True)
     if not any(cases.iterdir()):
         cases.rmdir()
     return Seen(
-        name,
+        child.name,
         _stat(said, "number_of_executed_units"),
-        time.monotonic() - began,
+        time.monotonic() - child.began,
         max(map(int, re.findall(r"cov: (\d+)", said)), default=0),
         len(found),
         _stat(said, "peak_rss_mb"),
@@ -160,15 +201,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of libFuzzer; another one each time")
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--write", action="store_true", help="write docs/fuzzing.md")
-    parser.add_argument("--child")
-    parser.add_argument("rest", nargs="*")
     chosen = parser.parse_args()
-    if chosen.child:
-        child(chosen.child, chosen.rest)
-        return 0
     print(f"fuzz: seed {chosen.seed}", flush=True)
-    with ThreadPoolExecutor(2) as pool:
-        seen = list(pool.map(lambda name: fuzz(name, chosen.seconds, chosen.seed), chosen.only or _names()))
+    known = targets()
+    seen = fuzz_all([known[name] for name in chosen.only or known], chosen.seconds, chosen.seed)
     head = HEAD.format(seconds=SECONDS, megabytes=f"{MEGABYTES:,}", commit=commit())
     page = head + "".join(row.row() for row in seen)
     print(page)
