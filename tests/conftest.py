@@ -101,6 +101,18 @@ def _passwords_hashed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_where_it_was_filled() -> Iterator[None]:
+    """After a test that commits."""
+    from django.test import TransactionTestCase
+
+    from tests import emptied
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptied.empty)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_calls_before() -> None:
     """What this process remembers of calls a minute is of one test, as the rows of its database are."""
