@@ -32,13 +32,6 @@ def with_owner(kind: ThingKind, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows if kind.owner_text else rows.select_related(*OWNERS)
 
 
-def owner_deactivated(kind: ThingKind) -> Q:
-    """The condition of things whose owner's account is deactivated."""
-    if kind.owner_text:
-        return Q(**{f"{kind.owner_text}__in": User.objects.filter(is_active=False).values("username")})
-    return Q(owner__is_active=False) | Q(owner__isnull=True, created_by__is_active=False)
-
-
 def owned_by(user: User) -> Q:
     """The condition of the things of a person."""
     return Q(owner=user) | Q(owner__isnull=True, created_by=user)

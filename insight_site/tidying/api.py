@@ -18,6 +18,11 @@ from insight_site.tidying import untidy
 from insight_site.tidying.tidy_rules import TidyRule
 
 MOST = 100  # hits of one answer
+# Rules that went with 0.5: clients of 0.4 read their counts.
+RULES_OF_0_4 = (
+    *("no_exposures", "owner_gone", "drifted", "study_failed", "untouched_draft"),
+    *("never_tested", "unused_segment", "duplicate_study", "unused_key"),
+)
 
 
 class QuestionSerializer(serializers.Serializer[Any]):
@@ -70,7 +75,7 @@ class SearchView(APIView):
 
 class UntidySerializer(serializers.Serializer[Any]):
     rule = serializers.ChoiceField(choices=[rule.value for rule in TidyRule])
-    kind = serializers.CharField(help_text="experiment, moment, study, segment or key")
+    kind = serializers.CharField(help_text="experiment")
     id = serializers.IntegerField(source="pk")
     title = serializers.CharField()
     url = serializers.CharField()
@@ -81,7 +86,7 @@ class UntidySerializer(serializers.Serializer[Any]):
 
 class HygieneSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
-    by_rule = serializers.DictField(child=serializers.IntegerField())
+    by_rule = serializers.DictField(child=serializers.IntegerField(), help_text="rules that went with 0.5 count 0")
     results = UntidySerializer(many=True)
 
 
@@ -97,7 +102,9 @@ class HygieneView(APIView):
         rows = untidy.untidy()
         if isinstance(request.user, User):
             rows = untidy.seen_by(request.user, rows)
-        counts = {rule.value: sum(row.rule is rule for row in rows) for rule in TidyRule}
+        counts = dict.fromkeys(RULES_OF_0_4, 0) | {
+            rule.value: sum(row.rule is rule for row in rows) for rule in TidyRule
+        }
         found = {"count": len(rows), "by_rule": counts, "results": rows[: self.MOST]}
         return Response(HygieneSerializer(found).data)
 

@@ -8,9 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from aha.models import Study
 from events.upkeep import tags
-from tests.events.upkeep.make import moment, segment, study
+from tests.events.upkeep.make import segment, study
 from tests.experiments.make import draft, running
 from tests.marks import first_in_ci
 
@@ -129,26 +128,25 @@ def test_archive__refused_while_it_is_used__then_out_of_the_list_and_back(
 def test_hygiene__from_the_first_page__by_its_buttons_until_nothing_is_left(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
-    Study.objects.create(title="Failed", status="failed", finished_at=timezone.now() - timedelta(days=3))
-    claim = moment()
-    type(claim).objects.update(created_at=timezone.now() - timedelta(days=40))
+    plan = running("hint", name="Hint")
+    type(plan).objects.update(planned_end=timezone.localdate() - timedelta(days=3))
     study("done")
     page = open_page(language, pm)
     page.goto("/upkeep/")
     page.goto("/")
-    assert page.locator("#hygiene .value").inner_text() == "2"
+    assert page.locator("#hygiene .value").inner_text() == "1"
 
     page.locator("#hygiene").click()
-    assert page.locator("section.card").evaluate_all("rows => rows.map(one => one.id)") == [
-        "study_failed",
-        "never_tested",
-    ]
-    page.locator("#study_failed button").focus()
+    assert page.locator("section.card").evaluate_all("rows => rows.map(one => one.id)") == ["past_end"]
+    page.locator("#past_end a.button").focus()
     page.keyboard.press("Enter")
+    page.wait_for_url("**/experiments/hint/do/stop/")
+    page.locator("main form button[type=submit]").first.click()
     page.locator(".messages li").wait_for()
-    page.locator("#never_tested button").click()
-    page.locator(".card.empty").wait_for()
 
-    assert Study.objects.get(title="Failed").archived_at is not None
+    plan.refresh_from_db()
+    assert plan.status == "stopped"
+    page.goto("/upkeep/")
+    page.locator(".card.empty").wait_for()
     page.goto("/")
     assert page.locator("#hygiene").count() == 0

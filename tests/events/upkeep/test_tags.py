@@ -4,12 +4,10 @@ import unicodedata
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.db.models import Model
 
 from events.models import EventLabel, Tag
 from events.upkeep import tags
-from events.upkeep.owners import owner_deactivated
 from events.upkeep.text_search import search
 from events.upkeep.thing_kinds import ThingKind, kind_of, thing_kinds
 from runs.refusals import Refused
@@ -136,5 +134,3 @@ def test_kinds__that_keep_tags_and_owner_as_text__are_searched_renamed_and_count
     tags.delete_tag(tag=Tag.objects.get(name="new"))
     row.refresh_from_db()
     assert row.description_en == ",old-one,"
-    User.objects.create_user("ann", is_active=False)
-    assert list(kind.current().filter(owner_deactivated(kind))) == [row]

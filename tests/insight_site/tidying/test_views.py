@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from aha.models import Study
 from events.models import Tag
 from events.upkeep import tags
 from experiments.models import Analysis
@@ -294,18 +293,22 @@ def test_rest__tags__rename_merge_delete(pm: Client) -> None:
 
 @pytest.mark.slow
 def test_hygiene__page_and_rest_say_the_same_and_the_first_page_counts_it(pm: Client) -> None:
-    Study.objects.create(title="Failed one", status="failed", finished_at=timezone.now() - timedelta(days=2))
+    late = running("late", name="Late")
+    type(late).objects.update(planned_end=timezone.localdate() - timedelta(days=1))
     study("done")  # so that the first page isn't that of an empty site
     assert "Everything is in order" not in pm.get("/upkeep/").content.decode()
     rest = pm.get("/api/v1/hygiene").json()
 
-    assert (rest["count"], rest["by_rule"]["study_failed"], rest["by_rule"]["past_end"]) == (1, 1, 0)
-    assert (rest["results"][0]["rule"], rest["results"][0]["title"]) == ("study_failed", "Failed one")
+    assert (rest["count"], rest["by_rule"]["past_end"], rest["by_rule"]["still_asked"]) == (1, 1, 0)
+    assert rest["by_rule"]["duplicate_study"] == 0  # clients of 0.4 read it
+    assert (rest["results"][0]["rule"], rest["results"][0]["title"]) == ("past_end", "Late")
     home = pm.get("/")
     assert home.context["hygiene"] == 1
     assert 'id="hygiene"' in home.content.decode()
     assert pm.get("/upkeep/?owner=me").context["number"] == 0
-    button = pm.get("/upkeep/").context["sections"][0].lines[0].act
-    pm.post(button.url, {"next": "/upkeep/"})
+    act = pm.get("/upkeep/").context["sections"][0].lines[0].act
+    assert act.url == "/experiments/late/do/stop/"
+    assert signed_in(account("sam", "Service owner")).get("/upkeep/").context["sections"][0].lines[0].act is None
+    pm.post(act.url)
     assert pm.get("/upkeep/").context["number"] == 0
     assert 'id="hygiene"' not in pm.get("/").content.decode()
