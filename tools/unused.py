@@ -38,8 +38,6 @@ KEPT = {
     "thing_verbs:OwnedFilter.by_owner": "a filter names it",
     "personal_data:without_units": "what apps say of columns without users, walked by the test",
     "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
-    "fields:PropertyField": "issue 16, for forms that ask for one property; the sentence of an outcome has its own gap",
-    "pickers:MomentField": "issue 16, for forms that ask for a moment",
     "away:forget": "every test begins as a new process does",
     "pressure:forget": "every test begins as a new process does",
     "remembered:forget": "every test begins as a new process does",

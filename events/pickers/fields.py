@@ -39,17 +39,6 @@ class EventField(forms.CharField):
         return name
 
 
-class PropertyField(forms.CharField):
-    """A property of the event that another field holds.
-
-    Args:
-        of: name of that field.
-    """
-
-    def __init__(self, *, of: str, **options: Any) -> None:
-        super().__init__(**{"max_length": 256, "widget": Combobox("property", of=f"id_{of}"), **options})
-
-
 class BehaviourField(forms.CharField):
     """One behaviour: EVENT, EVENT[property=value] or EVENT#property."""
 
