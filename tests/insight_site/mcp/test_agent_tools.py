@@ -235,9 +235,9 @@ def test_docs__searched_for_a_rare_word__give_its_section_first() -> None:
 
 
 def test_docs__asked_for_by_a_path_of_0_4__are_found_in_their_new_folder() -> None:
-    assert docs_search.page("discovery.md") == docs_search.page("methods/discovery.md")
-    assert (docs_search.page("simulation.md") or "").startswith("# The simulated worlds")
-    assert docs_search.page("gone.md") is None
+    assert explaining_tools.page_of("discovery.md") == explaining_tools.page_of("methods/discovery.md")
+    assert (explaining_tools.page_of("simulation.md") or "").startswith("# The simulated worlds")
+    assert explaining_tools.page_of("gone.md") is None
 
 
 @pytest.mark.parametrize(
