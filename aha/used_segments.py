@@ -1,4 +1,4 @@
-"""Which segments studies ask about."""
+"""Which segments are being studied."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,9 @@ from segments.models import Segment
 
 
 def segments_of_studies() -> Iterator[UsedBy]:
-    """Each study that names a segment or a segment model: by its question, which never changes."""
-    studies = (
-        Study.objects.light().filter(archived_at=None, inputs__segment__isnull=False).exclude(inputs__segment=None)
-    )
+    """Each open study that names a segment or a segment model: by its question, which never changes."""
+    states = (Study.Status.QUEUED, Study.Status.RUNNING)
+    studies = Study.objects.light().filter(archived_at=None, status__in=states)
     asked = [study for study in studies if study.inputs.get("segment")]
     names = {study.inputs["segment"] for study in asked}
     models: dict[str, set[str]] = {}
@@ -23,4 +22,4 @@ def segments_of_studies() -> Iterator[UsedBy]:
         name = study.inputs["segment"]
         by = _("study “{name}”").format(name=study)
         for model in models.get(name, set()) | {name}:
-            yield UsedBy("segment", model, by, study.is_open)
+            yield UsedBy("segment", model, by)

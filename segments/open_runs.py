@@ -13,8 +13,6 @@ def segments_of_open_runs() -> Iterator[UsedBy]:
     """Each model of leaving and each comparison that waits or runs."""
     states = (Run.Status.QUEUED, Run.Status.RUNNING)
     for churn in ChurnRun.objects.light("segment__version__model").filter(status__in=states):
-        yield UsedBy(
-            "segment", churn.segment.version.model.key, _("model of leaving “{name}”").format(name=churn), True
-        )
+        yield UsedBy("segment", churn.segment.version.model.key, _("model of leaving “{name}”").format(name=churn))
     for run in ComparisonRun.objects.light("first__version__model", "second").filter(status__in=states):
-        yield UsedBy("segment", run.first.version.model.key, _("comparison “{name}”").format(name=run), True)
+        yield UsedBy("segment", run.first.version.model.key, _("comparison “{name}”").format(name=run))

@@ -1,4 +1,4 @@
-"""What uses a thing, and whether that runs: apps list functions that say so (`thing_uses` in `apps.py`)."""
+"""What runs with a thing, so that it can't be archived: apps list functions that say so (`thing_uses` in `apps.py`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,19 +12,17 @@ from events.upkeep.thing_kinds import kind_of
 
 @dataclass(frozen=True)
 class UsedBy:
-    """One use of one thing.
+    """Something that runs now and needs a thing.
 
     Attributes:
         kind: of the thing that is used, as `ThingKind.slug`.
         key: the thing's key, or its number as text where it has none.
         by: what uses it, as a sentence names it.
-        live: it runs now, so that the thing can't be put away.
     """
 
     kind: str
     key: str
     by: str
-    live: bool
 
 
 def all_uses() -> Iterator[UsedBy]:
@@ -37,7 +35,7 @@ def all_uses() -> Iterator[UsedBy]:
 def live_uses(thing: Model) -> list[str]:
     """What runs with a thing now, by name."""
     kind, key = kind_of(thing).slug, key_of(thing)
-    return [use.by for use in all_uses() if use.live and (use.kind, use.key) == (kind, key)]
+    return [use.by for use in all_uses() if (use.kind, use.key) == (kind, key)]
 
 
 def key_of(thing: Model) -> str:

@@ -10,9 +10,9 @@ from insight_site.models.audiences import Audience
 
 def things_of_audiences() -> Iterator[UsedBy]:
     """One that is switched on needs them: they can't be put away."""
-    for audience in Audience.objects.select_related("segment_model", "moment"):
+    for audience in Audience.objects.filter(enabled=True).select_related("segment_model", "moment"):
         by = _("audience “{name}”").format(name=audience.name)
         if audience.segment_model is not None:
-            yield UsedBy("segment", audience.segment_model.key, by, audience.enabled)
+            yield UsedBy("segment", audience.segment_model.key, by)
         if audience.moment is not None:
-            yield UsedBy("moment", audience.moment.key, by, audience.enabled)
+            yield UsedBy("moment", audience.moment.key, by)

@@ -146,7 +146,7 @@ def refresh_due() -> int:
     """
     count = 0
     # An archived one that an experiment runs with all the same, started in the same moment, must not grow stale.
-    used = {use.key for use in all_uses() if use.live and use.kind == "segment"}
+    used = {use.key for use in all_uses() if use.kind == "segment"}
     for model in SegmentModel.objects.exclude(refresh_days=None).filter(Q(archived_at=None) | Q(key__in=used)):
         due = timezone.now() - timedelta(days=model.refresh_days or 0)
         newest = model.current
