@@ -139,8 +139,7 @@ proofs: setup  ## write what our methods find in made-up worlds: verdicts, polic
 	$(PY) benchmarks/causes/policy.py --write docs/policy.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md
 	$(PY) benchmarks/peers.py --write docs/peers.md
-	$(PY) benchmarks/audit_figures.py 0.3 --write
-	$(PY) benchmarks/audit_figures.py 0.4 --write
+	$(PY) benchmarks/audit_figures.py --write
 	$(PY) -m benchmarks.aha_worlds --seeds 20 --write docs/aha_worlds.md
 
 hard: setup  ## kill and break a site under load for half an hour, as root on Debian; docs/reliability.md

@@ -1,8 +1,8 @@
-"""The figures that the audits of versions 0.3 and 0.4 ask for, each measured through the product's own functions.
+"""The figures that the audit of version 0.4 asks for, each measured through the product's own functions.
 
-    .venv/bin/python benchmarks/audit_figures.py 0.4 --write                    # all subjects, docs/audit_04.md anew
-    .venv/bin/python benchmarks/audit_figures.py 0.4 --only placebo --write     # one subject, the others stay
-    .venv/bin/python benchmarks/audit_figures.py 0.4 --only placebo --size .1   # quick look, prints only
+    .venv/bin/python benchmarks/audit_figures.py --write                    # all subjects, docs/audit_04.md anew
+    .venv/bin/python benchmarks/audit_figures.py --only placebo --write     # one subject, the others stay
+    .venv/bin/python benchmarks/audit_figures.py --only placebo --size .1   # quick look, prints only
 
 Seeds are fixed, so the same commit gives the same page. Each subject carries the commit that it was measured at. The
 exit code is 1 when a bound is missed.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,59 +24,53 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.audit.frame.figure import Figure  # noqa: E402
-from benchmarks.audit.frame.subjects import NAMES, NAMES_04  # noqa: E402
 
-
-@dataclass(frozen=True)
-class Audit:
-    """One audit.
-
-    Attributes:
-        package: where its subjects lie.
-        names: the subjects, in the order of the page.
-        page: written by `--write`; `kept`, the figures beside it.
-    """
-
-    package: str
-    names: tuple[str, ...]
-    page: Path
-    kept: Path
-
-
-DOCS = ROOT / "docs"
-AUDITS = {
-    "0.3": Audit("benchmarks.audit", NAMES, DOCS / "audit.md", DOCS / "audit" / "figures.json"),
-    "0.4": Audit("benchmarks.audit_04", NAMES_04, DOCS / "audit_04.md", DOCS / "audit" / "figures_04.json"),
-}
+# Subjects in the order of the page. A new one is a module in `audit_04` and a line here. Each has `TITLE`, `TEXT`
+# (scenario, formula, source) and `figures(size)`; `size` 1.0 is what the page shows, tests run the same code with less.
+SUBJECTS: tuple[str, ...] = (
+    "placebo_kept",
+    "quantile_ties",
+    "step_neighbours",
+    "guilds",
+    "pool_moments",
+    "first_arm",
+    "several_leading",
+    "shipped_sum",
+    "price",
+    "rows_by_arm",
+    "population_ratio",
+    "policy_limits",
+    "badge",
+    "visitor",
+)
+PAGE, KEPT = ROOT / "docs" / "audit_04.md", ROOT / "docs" / "audit" / "figures_04.json"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("version", choices=AUDITS, help="of the product that was audited")
     parser.add_argument("--only", nargs="+", help="subjects; all of them without it")
     parser.add_argument("--size", type=float, default=1.0, help="share of the runs")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="the page; subjects not run keep what is there")
     options = parser.parse_args()
-    audit = AUDITS[options.version]
-    subjects = options.only or list(audit.names)
-    if unknown := set(subjects) - set(audit.names):
-        parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(audit.names)}")
+    subjects = options.only or list(SUBJECTS)
+    if unknown := set(subjects) - set(SUBJECTS):
+        parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     if options.write and options.size != 1:
         parser.error("--write shows whole figures: leave --size out")
     os.environ["OMP_NUM_THREADS"] = "1"
     measured: dict[str, Any] = {}
     with ProcessPoolExecutor(options.processes) as pool:
-        places = [f"{audit.package}.{name}" for name in subjects]
+        places = [f"benchmarks.audit_04.{name}" for name in subjects]
         for name, record in zip(subjects, pool.map(measure, places, [options.size] * len(places)), strict=True):
             measured[name] = record
             print(section(record), flush=True)
     if options.write:
-        known = json.loads(audit.kept.read_text(encoding="utf-8")) if audit.kept.exists() else {}
+        known = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
         everything = known | measured
-        kept = {name: everything[name] for name in audit.names if name in everything}
-        audit.kept.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        audit.page.write_text(page(options.version, kept), encoding="utf-8")
+        kept = {name: everything[name] for name in SUBJECTS if name in everything}
+        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(page(kept), encoding="utf-8")
     missed = [row["what"] for record in measured.values() for row in record["figures"] if row["met"] is False]
     for what in missed:
         print(f"missed: {what}", file=sys.stderr)
@@ -108,13 +102,13 @@ def section(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def page(version: str, kept: dict[str, Any]) -> str:
+def page(kept: dict[str, Any]) -> str:
     rows = [row for record in kept.values() for row in record["figures"]]
     missed = sum(row["met"] is False for row in rows)
     head = (
-        f"# Figures of the audit of {version}\n\n"
-        f"Reviewers attacked the numbers of version {version}. Each attack is repeated here against today's code, "
-        f"through the product's own functions: `python benchmarks/audit_figures.py {version} --write`. "
+        "# Figures of the audit of 0.4\n\n"
+        "Reviewers attacked the numbers of version 0.4. Each attack is repeated here against today's code, "
+        "through the product's own functions: `python benchmarks/audit_figures.py --write`. "
         f"{len(rows)} figures, {missed} missed.\n\n"
     )
     return head + "\n".join(section(record) for record in kept.values())
