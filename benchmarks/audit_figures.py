@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.audit.frame.figure import Figure  # noqa: E402
+from benchmarks.audit_04.figure import Figure  # noqa: E402
 
 # Subjects in the order of the page. A new one is a module in `audit_04` and a line here. Each has `TITLE`, `TEXT`
 # (scenario, formula, source) and `figures(size)`; `size` 1.0 is what the page shows, tests run the same code with less.

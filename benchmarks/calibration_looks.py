@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.audit import closing
 from benchmarks.calibration_worlds import Floats, Rng
 from stats import compare
 from stats.power.family_and_looks import Method, Plan
@@ -13,6 +12,7 @@ from stats.results import computable
 from stats.sequential import boundaries
 from stats.sequential.looks import Look
 from stats.summaries import Mean
+from tests.experiments.analyse import closing_paths as closing
 
 DAYS, DAILY = 28, 150  # of a test that is looked at every evening; units an arm a day
 

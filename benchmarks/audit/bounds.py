@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.counts import joint_of_counts
 from stats.instrument.bounds import TYPES, Bounds, balke_pearl, bounds_of_shares
 from stats.instrument.validity import inequalities_from_moments

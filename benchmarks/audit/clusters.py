@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from events.simulation import WORLDS, draw_arms, simulate, truth
 from stats.adjustment.adjust import cluster_difference
 from stats.clusters import randomisation_test

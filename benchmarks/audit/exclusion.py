@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison
 from experiments.analyse.engine import Judgement, compare_all

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit_04.figure import Figure
 
 TITLE = "Forged exposures"
 TEXT = """A site in a temporary folder with 700 units, exposed by our door. Then `POST /v1/batch` with client keys, a
@@ -36,7 +36,7 @@ def figures(size: float = 1.0) -> list[Figure]:
 def site() -> Any:
     """In a process of its own, since Django's settings are those of the temporary folder."""
     with tempfile.TemporaryDirectory(prefix="insight-forging-") as folder:
-        command = [sys.executable, "-m", "benchmarks.audit.worlds.forging_site", folder, str(UNITS)]
+        command = [sys.executable, "-m", "tests.experiments.analyse.gather.forging_site", folder, str(UNITS)]
         done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2_000:])

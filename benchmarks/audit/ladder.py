@@ -12,7 +12,7 @@ from aha.study.hold_out import split
 from aha.study.null import grid_null
 from aha.study.ranking import attributes_of
 from aha.study.report_columns import grid_columns
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import TARGET
 from stats.results import NotComputable, Reason, computable

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit_04.figure import Figure
 from experiments.analyse.engine import simultaneous
 from experiments.analyse.protocol import Pair
 from stats.compare import by_z

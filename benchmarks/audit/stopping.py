@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 from scipy import optimize
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.results import computable
 from stats.sequential.boundaries import bounds, crossing
 from stats.sequential.stagewise import Stagewise, stagewise

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit_04.figure import Figure
 from segments.search import clustering
 from segments.search.clustering import NULL_LEVEL, STABLE_ARI
 from segments.search.features import UnitTable, learn_features, relearn

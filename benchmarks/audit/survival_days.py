@@ -4,7 +4,7 @@ import os
 
 import django
 
-from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit_04.figure import Figure
 from stats.results import computable
 from stats.survival.kaplan_meier import Durations, kaplan_meier
 from stats.survival.rmst import restricted_mean
@@ -27,7 +27,7 @@ def figures(size: float = 1.0) -> list[Figure]:
     """Curves and restricted means at both looks. `size` 1.0: 400,000 units."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     django.setup()  # no database is touched
-    from benchmarks.audit.worlds.survival_log import measured
+    from tests.experiments.analyse.survival_log import measured
 
     units = round(400_000 * size)
     found = []

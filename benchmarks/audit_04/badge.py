@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.false_alarms.group_means import Summary
 from stats.false_alarms.rate import FalseAlarms, false_alarms
 from stats.results import Interval, computable

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
-from benchmarks.audit.worlds.stored_world import ENDED, METRIC, MONDAY, TODAY, plan_of
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.codes import Code
 from experiments.analyse.gather.answers import Answers, Audit, Block, Cells
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import Readout
 from stats.results import computable
+from tests.experiments.analyse.stored_world import ENDED, METRIC, MONDAY, TODAY, plan_of
 
 TITLE = "Persons whose ids met two arms"
 TEXT = """

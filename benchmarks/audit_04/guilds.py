@@ -6,8 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
-from benchmarks.audit.worlds.stored_world import METRIC, MONDAY, TODAY, plan_of
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.codes import Code
 from experiments.analyse.engine import analyze
 from experiments.analyse.gather.answers import Answers, Audit, Block, Cells
@@ -17,6 +16,7 @@ from experiments.draw.whole_clusters import Saturation
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report.verdict import verdict_sentence
 from stats.results import computable
+from tests.experiments.analyse.stored_world import METRIC, MONDAY, TODAY, plan_of
 
 TITLE = "Guilds: one's own behaviour and that of friends"
 TEXT = """

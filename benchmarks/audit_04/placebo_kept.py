@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import comparators, stages_of
 from experiments.analyse.comparison.warehouse_data import CellData

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.policy.held_out import Policy, whom_to_nudge
 from stats.results import computable
 from stats.trait_cells import TraitCells, TraitColumns, trait_cells

@@ -9,7 +9,7 @@ import numpy as np
 
 from aha.evidence.past.finding_rows import Definition, PastFinding
 from aha.evidence.past.pool_findings import pool_findings
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.five_moments import IvMoments
 from stats.instrument.pooled import Answer, Pooled
 from stats.results import computable

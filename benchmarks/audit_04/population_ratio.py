@@ -6,14 +6,14 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
-from benchmarks.audit.ratio import METRIC, Rng, data_of
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.comparison.warehouse_cells import CellPair
 from stats.heterogeneity import population_difference
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.ratios import Mix, standardised
 from stats.results import computable
 from stats.summaries import Mean
+from tests.experiments.analyse.ratio_world import METRIC, Rng, data_of
 
 TITLE = "The population's ratio (N11)"
 TEXT = """

@@ -6,7 +6,7 @@ import numpy as np
 
 from aha.evidence.past.finding_rows import Definition, PastFinding
 from aha.evidence.past.price import price_of
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.deflation import Trial, pool
 from stats.five_moments import IvMoments
 from stats.results import computable

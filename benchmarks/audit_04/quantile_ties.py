@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.compare import compare_means
 from stats.false_alarms.group_means import quantile_of_sorted
 from stats.results import computable

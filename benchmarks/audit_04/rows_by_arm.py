@@ -6,8 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
-from benchmarks.audit.worlds.stored_world import MONDAY, TODAY, answers_of, plan_of
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.gather.answers import Audit, Block, Cells
 from experiments.analyse.health.stored_context import stored_context
 from experiments.analyse.health.values import check_rows
@@ -15,6 +14,7 @@ from experiments.analyse.outcome_lock import standing_of
 from stats.compare import compare_means
 from stats.results import computable
 from stats.summaries import Mean
+from tests.experiments.analyse.stored_world import MONDAY, TODAY, answers_of, plan_of
 
 TITLE = "Averages that count units without a row as 0 (N10)"
 TEXT = """

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from benchmarks.audit_04.placebo_kept import BEHAVIOUR, OUTCOME, draw, judged, shares
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Comparison, OutcomeReport

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from aha.study.grid import CountTable, Floats, Ints, build_table
 from aha.study.step import Step, StepVerdict, step_evidence
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 
 TITLE = "A jump beside its neighbouring counts"
 TEXT = """

@@ -8,7 +8,7 @@ import tempfile
 from typing import Any
 
 from benchmarks.audit.forging import ROOT
-from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit_04.figure import Figure
 from benchmarks.audit_04.visitor_site import SITES
 
 TITLE = "Invented ids"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from benchmarks.audit.worlds.forging_site import KEY, SHOWN, analysed, drawn, make_experiment, make_keys
+from tests.experiments.analyse.gather.forging_site import KEY, SHOWN, analysed, drawn, make_experiment, make_keys
 
 VISITOR = "203.0.113.9"
 PER_ADDRESS = 40
@@ -61,10 +61,10 @@ def flush() -> None:
 
 def browsers(units: int, key: str) -> Any:
     """A site with client keys alone: everybody opens a page, meets the arm that a local SDK draws, and comes back."""
-    from benchmarks.audit.worlds.forging_site import start_experiment
     from experiments.models import Experiment
     from experiments.plan import moves
     from experiments.plan.lifecycle import Action
+    from tests.experiments.analyse.gather.forging_site import start_experiment
 
     start_experiment(units)
     arms = drawn([f"u{number}" for number in range(units)])

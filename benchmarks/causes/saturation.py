@@ -27,7 +27,6 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.audit.worlds.stored_world import plan_of  # noqa: E402 - after the path
 from events.counting.unit_values import Basis  # noqa: E402
 from events.schema import EXPOSURE_EVENTS  # noqa: E402
 from events.simulation import WORLDS, events_table, simulate, truth  # noqa: E402
@@ -39,6 +38,7 @@ from experiments.draw.many_units import arms_drawn, saturation_of  # noqa: E402
 from experiments.draw.whole_clusters import Saturation  # noqa: E402
 from stats.results import computable  # noqa: E402
 from stats.saturation import saturation_effects  # noqa: E402
+from tests.experiments.analyse.stored_world import plan_of  # noqa: E402 - after the path
 
 UNITS, DRAWS = 20_000, 5
 SATURATIONS = (Saturation(0.0, 0.34), Saturation(0.4, 0.33), Saturation(0.8, 0.33))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.audit import night_ratio
 from stats.srm import PRIORS, any_look_p, evidence_against_split, split_evidence
+from tests.stats import night_ratio
 
 PLAN = {"a": 0.5, "b": 0.3, "c": 0.2}
 

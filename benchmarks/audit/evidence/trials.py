@@ -6,11 +6,11 @@ import numpy as np
 
 from aha.evidence.aipw import Difference
 from aha.evidence.ladder import climb, daily_rung
-from benchmarks.audit.frame.figure import Figure, percent
-from benchmarks.audit.worlds.days_at_risk import effect_at_risk
+from benchmarks.audit_04.figure import Figure, percent
 from events.simulation import WORLDS, Simulation, simulate
 from events.simulation.worlds import BEHAVIOURS, PROFILE, TARGET, World
 from stats.results import NotComputable, computable
+from tests.aha.days_at_risk import effect_at_risk
 from tests.aha.worlds import candidate, trials
 
 TITLE = "Daily trials"

@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 import pytest
 
-from benchmarks.audit import closing as audit
 from experiments.analyse.closing import SpendingRule, cost_of, fractions_of, rule_of
 from experiments.analyse.codes import Code
 from experiments.analyse.gather.answers import Audit
@@ -18,6 +17,7 @@ from reporting.document import dump, load
 from stats.results import computable
 from stats.sequential.boundaries import bounds
 from stats.sequential.looks import Look
+from tests.experiments.analyse import closing_paths as audit
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 
 CLEAN = Audit(0, 0, {})

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.audit.worlds.stored_world import plan_of
 from benchmarks.causes.saturation import flag_of, log_of
 from events.simulation import WORLDS, simulate
 from events.simulation.people import draw_people
@@ -18,6 +17,7 @@ from experiments.draw.many_units import arms_drawn
 from experiments.from_file.analyze import analyze_file
 from experiments.plan.design import Design
 from experiments.plan.question import Question
+from tests.experiments.analyse.stored_world import plan_of
 from tests.experiments.ask import opened
 from tests.simulated import experiment_table
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.audit import ratio
 from benchmarks.audit_04 import population_ratio
 from stats.compare import compare_unpooled
 from stats.results import computable
 from stats.summaries import Mean
+from tests.experiments.analyse import ratio_world as ratio
 from tests.marks import first_in_ci
 from tests.rates import at_least
 

@@ -3,10 +3,10 @@
 import pytest
 
 from benchmarks.audit.survival_days import CHURN, LOOKS, figures, true_mean, truth
-from benchmarks.audit.worlds.survival_log import measured
 from stats.results import computable
 from stats.survival.kaplan_meier import kaplan_meier
 from stats.survival.rmst import restricted_mean
+from tests.experiments.analyse.survival_log import measured
 from tests.marks import first_in_ci
 
 

@@ -6,11 +6,11 @@ from math import sqrt
 import pytest
 from scipy import stats
 
-from benchmarks.audit import planner
 from stats.power.family_and_looks import Critical, Method, Plan, critical_values, drift_needed, inflation
 from stats.power.sample_size import power_at, power_no_material_effect, sample_size
 from stats.sequential.boundaries import Spending, bounds
 from tests.stats.make import computed
+from tests.stats.power import planned_trials as planner
 
 SHARE = Plan(baseline=0.3)
 

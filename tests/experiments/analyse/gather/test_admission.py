@@ -11,7 +11,17 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from benchmarks.audit import forging
-from benchmarks.audit.worlds.forging_site import (
+from benchmarks.audit_04.visitor_site import event, send
+from events.models import Source
+from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.forms.plan_fields import SourcesField
+from experiments.models import Analysis, Experiment, Rollout
+from experiments.plan import amend, stored
+from experiments.serve.rollout import shipping
+from experiments.standing import overview
+from insight_site.access.keys import issue_key
+from runs.refusals import Refused
+from tests.experiments.analyse.gather.forging_site import (
     ELSEWHERE,
     SHOWN,
     analysed,
@@ -23,16 +33,6 @@ from benchmarks.audit.worlds.forging_site import (
     other_arms,
     wrong,
 )
-from benchmarks.audit_04.visitor_site import event, send
-from events.models import Source
-from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.forms.plan_fields import SourcesField
-from experiments.models import Analysis, Experiment, Rollout
-from experiments.plan import amend, stored
-from experiments.serve.rollout import shipping
-from experiments.standing import overview
-from insight_site.access.keys import issue_key
-from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
 from tests.marks import first_is_fast

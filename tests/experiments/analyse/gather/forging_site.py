@@ -1,7 +1,7 @@
 """A small site with one experiment, and what somebody with a public key sends to it. Django must be set up before.
 
-Run by itself (`python -m benchmarks.audit.worlds.forging_site FOLDER UNITS`) it makes the site in a folder of its
-own, forges, and prints what the analysis said before and after as JSON.
+Run by itself (`python -m tests.experiments.analyse.gather.forging_site FOLDER UNITS`) it makes the site in a folder of
+its own, forges, and prints what the analysis said before and after as JSON.
 """
 
 import json

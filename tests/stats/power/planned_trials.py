@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from stats.multiplicity import holm
 from stats.power.family_and_looks import Method, Plan, inflation
 from stats.power.sample_size import power_no_material_effect, sample_size

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.engine import Judgement, compare_all

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.health.split import SAMPLE_RATIO_ALARM
 from experiments.analyse.health.stored_context import MATURE, OVERALL, SEGMENTS
 from stats.srm import split_evidence

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.analyse.result import LookTaken
 from experiments.plan.planned import Planned
