@@ -223,8 +223,6 @@ def page(records: list[dict[str, Any]], units: int, seconds: float) -> str:
         *alarms(records),
         "",
         *estimates(records, worlds),
-        "",
-        *elsewhere(),
     ]
     return "\n".join(lines)
 
@@ -295,18 +293,6 @@ def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]
             f"{fmean(record['set_shape'] == 'interval' for record in known):.0%}",
             points(fmean(record["as_treated"] for record in known if record["as_treated"] is not None)),
         )
-
-
-def elsewhere() -> Iterable[str]:
-    """Worlds whose answer isn't a verdict, from the figures of the audit."""
-    yield "Worlds whose answer is no verdict, from [audit.md](audit.md): is it groups or styles, and does a ladder that"
-    yield "stops at the behaviour's own window keep the effect of a behaviour that brings people back?"
-    yield ""
-    kept = json.loads((ROOT / "docs" / "audit" / "figures.json").read_text(encoding="utf-8"))
-    yield from header("figure", "required", "seen", "commit")
-    for subject in ("styles", "ladder"):
-        for row in kept.get(subject, {"figures": []})["figures"]:
-            yield line(row["what"], row["required"], row["seen"], kept[subject]["commit"])
 
 
 def header(*names: str) -> tuple[str, str]:
