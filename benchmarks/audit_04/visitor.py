@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
-from benchmarks.audit.forging import ROOT
 from benchmarks.audit_04.figure import Figure
 from benchmarks.audit_04.visitor_site import SITES
 
+ROOT = Path(__file__).resolve().parents[2]
 TITLE = "Invented ids"
 TEXT = """Two sites with 20,000 units: our door exposes them for a server key, or browsers report them with client keys,
 40 from each address. Then one address sends invented ids through the doors, a flush and an analysis after each attack.

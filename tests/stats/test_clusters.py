@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.audit import clusters as audit
 from stats.adjustment.adjust import cluster_difference, lin_clustered
 from stats.clusters import (
     cluster_scores,
@@ -277,6 +276,23 @@ def test_randomisation__third_arm__is_left_out() -> None:
     assert found == randomisation_test(y[:4], treated[:4], np.arange(4), rng=np.random.default_rng(2))
 
 
+def draw(
+    rng: np.random.Generator, arms: tuple[int, int], spread: float, *, effect: float = 0.0
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    """Outcome, behaviour, nudge and cluster per unit; ``effect`` is that of the behaviour."""
+    groups, correlation = sum(arms), 0.1
+    sizes = np.maximum(np.round(20 * np.exp(rng.normal(0, spread, groups))), 2).astype(int)
+    cluster = np.repeat(np.arange(groups), sizes)
+    nudge = (cluster < arms[0]).astype(float)
+    within = np.sqrt(1 - correlation)
+    noise = [
+        np.sqrt(correlation) * rng.normal(size=groups)[cluster] + within * rng.normal(size=len(cluster)) for _ in "rd"
+    ]
+    reached = (noise[1] < np.where(nudge == 1, stats.norm.ppf(0.6), stats.norm.ppf(0.2))).astype(float)
+    outcome = effect * reached + 0.8 * noise[0] - 0.6 * noise[1]
+    return outcome, reached, nudge, cluster.astype(np.int64)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("arms", [(5, 20), (8, 8), (15, 15)])
 @pytest.mark.parametrize("runs", first_in_ci([300, 1_000]))
@@ -285,7 +301,7 @@ def test_unequal_clusters__no_effect__false_alarms_near_five_percent(runs: int, 
     rng = np.random.default_rng(8)
     alarms = 0
     for _ in range(runs):
-        outcome, _reached, nudge, cluster = audit.draw(rng, arms, 1.2)
+        outcome, _reached, nudge, cluster = draw(rng, arms, 1.2)
         alarms += computed(cluster_difference(outcome, nudge, cluster)).p_value < 0.05
     assert at_most(alarms, runs, 0.075)
     assert at_least(alarms, runs, 0.035)

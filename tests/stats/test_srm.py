@@ -1,4 +1,4 @@
-"""The split at any look: the martingale it rests on, its alarms on both sides, and the figures of the audit, small."""
+"""The split at any look: the martingale it rests on, its alarms on both sides, and every night."""
 
 from itertools import product
 
@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from experiments.analyse.health.split import SAMPLE_RATIO_ALARM
+from experiments.analyse.health.stored_context import MATURE, OVERALL, SEGMENTS
 from stats.srm import PRIORS, any_look_p, evidence_against_split, split_evidence
-from tests.stats import night_ratio
+from tests.marks import first_in_ci
+from tests.rates import at_least, at_most
 
 PLAN = {"a": 0.5, "b": 0.3, "c": 0.2}
 
@@ -64,12 +67,42 @@ def test_any_look_p__both_sides__and_impossible_input() -> None:
         evidence_against_split([({"a": -1}, {"a": 1.0})])
 
 
-def test_figures__small__are_met() -> None:
-    """The chi-square of 0.3 gives 2 to 3 % of sound experiments an INVALID night here."""
-    assert [row.what for row in night_ratio.figures(0.03) if row.met is False and "sound" in row.what] == []
+NIGHTS, GROUPS, LAG = 90, 10, 14
+FIXED = 42_686  # (z(.0005) + z(.2))^2 .25 / .01^2: units in which a chi-square at .001 finds 49:51 with power .8
 
 
-@pytest.mark.slow
-@pytest.mark.proof
-def test_figures__of_the_audit__are_met() -> None:
-    assert [row.what for row in night_ratio.figures(1) if row.met is False] == []
+def alarms(seen: np.ndarray, share: float) -> np.ndarray:
+    """Whether the nightly test of these counts alarms, with its share of the error rate."""
+    return np.asarray(split_evidence(seen, np.array([0.5, 0.5])) > np.log(1 / (share * SAMPLE_RATIO_ALARM)))
+
+
+def both(ones: np.ndarray, per_night: int) -> np.ndarray:
+    return np.stack([ones, per_night * np.arange(1, NIGHTS + 1) - ones], axis=-1).astype(np.float64)
+
+
+@pytest.mark.parametrize("runs", first_in_ci([600, 10_000]))
+def test_every_night__sound_split__is_seldom_called_invalid_in_ninety_nights(runs: int) -> None:
+    """All units, mature ones and ten segments; the chi-square of 0.3 gave 2 to 3 %."""
+    rng = np.random.default_rng(13)
+    parts = [rng.binomial(50, 0.5, (runs, NIGHTS)).astype(np.int32).cumsum(axis=1) for _ in range(GROUPS)]
+    whole = sum(parts[1:], parts[0])
+    mature = np.concatenate([np.zeros((runs, LAG)), whole[:, :-LAG]], axis=1)
+    units = np.maximum(500 * (np.arange(1, NIGHTS + 1) - LAG), 0)
+    hits = alarms(both(whole, 500), OVERALL) | alarms(np.stack([mature, units - mature], axis=-1), MATURE)
+    for part in parts:
+        hits |= alarms(both(part, 50), SEGMENTS / GROUPS)
+
+    assert at_most(int(hits.any(axis=1).sum()), runs, 0.003)
+
+
+@pytest.mark.parametrize("runs", first_in_ci([600, 10_000]))
+def test_every_night__49_to_51__is_found_within_one_and_a_half_times_the_fixed_tests_units(runs: int) -> None:
+    per_night = int(1.5 * FIXED / NIGHTS)
+    ones = np.random.default_rng(14).binomial(per_night, 0.49, (runs, NIGHTS)).cumsum(axis=1)
+
+    assert at_least(int(alarms(both(ones, per_night), OVERALL).any(axis=1).sum()), runs, 0.8)
+
+
+@pytest.mark.parametrize("arms", [(50, 0), (600, 400)])
+def test_one_night__gross_imbalance__alarms(arms: tuple[int, int]) -> None:
+    assert alarms(np.array(arms, dtype=np.float64), OVERALL)

@@ -1,5 +1,6 @@
 """Days at risk, counted on fingers; and what the daily trials find where the truth is known."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 from numpy.testing import assert_array_equal
 from statsmodels.regression.linear_model import OLS
 
-from aha.evidence.aipw import draw_rows, weigh
+from aha.evidence.aipw import Difference, draw_rows, weigh
 from aha.evidence.daily_trials import UnitDays, trials_of, unit_days
 from aha.evidence.ladder import RungName, Units, climb, daily_rung
 from aha.evidence.nuisance import Nuisance, fit_nuisance
-from benchmarks.audit.evidence import trials as audit
-from events.simulation import WORLDS
+from events.simulation import WORLDS, simulate
+from events.simulation.worlds import TARGET, World
 from stats.results import NotComputable, Reason
+from tests.aha.days_at_risk import effect_at_risk
+from tests.aha.worlds import candidate, trials
 from tests.stats.make import computed
 
 
@@ -200,9 +203,26 @@ def test_climb__nobody_reaches_it__headline_falls_back_with_a_reason() -> None:
     assert ladder.headline.name is RungName.FULL
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One seed: the truth of the sample, and the fifth rung."""
+
+    truth: float
+    difference: Difference | NotComputable
+
+
+def run(world: World, seed: int, units: int = 20_000) -> Trial:
+    """One seed without an experiment."""
+    simulation = simulate(world, units, seed, arms=np.full(units, -1))
+    cell = (TARGET, world.times, world.within)
+    outcome = simulation.retained.astype(np.float64)
+    rung = daily_rung(candidate(simulation, *cell), trials(simulation, *cell), outcome, seed=seed)
+    return Trial(effect_at_risk(simulation), rung.difference)
+
+
 @pytest.mark.slow
 def test_daily_cause__a_coin_on_day_0__is_covered() -> None:
-    found = audit.run(WORLDS["daily_cause"], 3, 4_000)
+    found = run(WORLDS["daily_cause"], 3, 4_000)
 
     difference = computed(found.difference)
     assert found.truth == pytest.approx(0.179, abs=0.02)
@@ -212,7 +232,7 @@ def test_daily_cause__a_coin_on_day_0__is_covered() -> None:
 @pytest.mark.slow
 @pytest.mark.proof
 def test_measured_confounding__twenty_seeds__are_covered_but_for_chance() -> None:
-    found = [audit.run(WORLDS["measured_confounding"], seed, 10_000) for seed in range(20)]
+    found = [run(WORLDS["measured_confounding"], seed, 10_000) for seed in range(20)]
 
     truth = np.mean([one.truth for one in found])
     known = [one.difference for one in found if not isinstance(one.difference, NotComputable)]
@@ -224,4 +244,4 @@ def test_measured_confounding__twenty_seeds__are_covered_but_for_chance() -> Non
 @pytest.mark.slow
 def test_no_effect__engagement_was_never_measured__is_left_in_it() -> None:
     # The limit of the method, and why no page calls it free of confounding.
-    assert computed(audit.run(WORLDS["no_effect"], 1).difference).low > 0.05
+    assert computed(run(WORLDS["no_effect"], 1).difference).low > 0.05

@@ -1,17 +1,25 @@
 """The ladder and the negative controls in simulated worlds with known truth."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import pytest
 
 from aha.evidence.aipw import Difference
 from aha.evidence.ladder import Ladder, climb
 from aha.evidence.sensitivity import calibrate, empirical_null
-from aha.study.candidates import ALPHA
-from benchmarks.audit import ladder as audit
+from aha.study.candidates import ALPHA, Evidence, ladder_of
+from aha.study.choice import Pick
+from aha.study.grid import count_cells, levels, thresholds
+from aha.study.hold_out import split
+from aha.study.null import grid_null
+from aha.study.ranking import attributes_of
+from aha.study.report_columns import grid_columns
 from events.simulation import WORLDS, Simulation, simulate, truth
-from events.simulation.worlds import NEGATIVE_CONTROLS, STANDARD_UNITS
+from events.simulation.worlds import NEGATIVE_CONTROLS, STANDARD_UNITS, TARGET
 from stats.results import NotComputable, Reason
+from tests.aha.make import table_of_world
 from tests.aha.worlds import candidate
 from tests.stats.make import computed
 
@@ -84,10 +92,39 @@ def test_climb__behaviour_that_engagement_decides__has_no_overlap() -> None:
     assert result.reason == Reason.NO_OVERLAP
 
 
+@dataclass(frozen=True)
+class OneDay:
+    """The true effect on the users without a nudge, the ladder, p and z of the second null."""
+
+    truth: float
+    ladder: Ladder
+    p_active: float
+    z_active: float
+
+
+def of_one_day(seed: int, units: int, permutations: int) -> OneDay:
+    """The cell "once within one day" of `daily_cause`, in which nobody is nudged."""
+    world = WORLDS["daily_cause"]
+    simulation = simulate(world, units, seed, arms=np.full(units, -1))
+    table = table_of_world(simulation, (1, 7))
+    times = thresholds(table, 5)
+    grid = levels(table, times)
+    null = grid_null(table, grid, rng=np.random.default_rng(seed), by_activity=True, permutations=permutations)
+    cells = count_cells(grid, table.retained)
+    columns = grid_columns(cells, NotComputable(Reason.NO_DATA), null, rng=np.random.default_rng(seed))
+    attributes = attributes_of([{"platform": str(kind)} for kind in simulation.people.platform])
+    evidence = Evidence(table, attributes, split(table), cells, columns, (), seed, units)
+    ladder = ladder_of(evidence, TARGET, Pick(1, 1, 1.0))
+    place = cells.find(TARGET, 1, 1)
+    truth = float(simulation.retained_with_moment.mean() - simulation.retained_without.mean())
+    p, z = columns.p_active[place], columns.z_active[place]
+    return OneDay(truth, ladder, 1.0 if p is None else p, 0.0 if z is None else z)
+
+
 @pytest.mark.slow
 def test_ladder__behaviour_that_works_through_later_days__keeps_its_effect_and_is_no_mere_activity() -> None:
     # Version 0.3 held days 0..6 equal for a cell of one day: rung 4 gave -.016 and the second null p .19.
-    found = audit.run(3, 6_000, 99)
+    found = of_one_day(3, 6_000, 99)
 
     assert found.truth == pytest.approx(0.179, abs=0.015)
     for rung in found.ladder.rungs:

@@ -17,7 +17,7 @@ from reporting.document import dump, load
 from stats.results import computable
 from stats.sequential.boundaries import bounds
 from stats.sequential.looks import Look
-from tests.experiments.analyse import closing_paths as audit
+from tests.experiments.analyse import closing_paths
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 
 CLEAN = Audit(0, 0, {})
@@ -180,10 +180,21 @@ def test_cost__says_what_closing_today_would_ask_for(
     assert cost_of(sequential(method="fixed", enrolment_ended=None), standing, (), today=TODAY) is None
 
 
-def test_audit__closed_when_promising__keeps_its_level() -> None:
-    z = audit.paths(np.random.default_rng(3), 4_000)
+def test_closed__when_promising__keeps_its_level() -> None:
+    z = closing_paths.paths(np.random.default_rng(3), 4_000)
 
     for threshold in (1.6, 1.96):
-        assert audit.alarms(z, threshold, old=False) <= 0.055
-        assert audit.alarms(z, threshold, old=True) > 0.08  # what spending all that is left would give
-    assert all(figure.met is not False for figure in audit.figures(0.02))
+        assert closing_paths.alarms(z, threshold, old=False) <= 0.055
+        assert closing_paths.alarms(z, threshold, old=True) > 0.08  # what spending all that is left would give
+
+
+@pytest.mark.parametrize(
+    ("ended", "shown", "share"),
+    [(80, (), 0.9), (100, closing_paths.LOOKS, 0.9), (99, closing_paths.LOOKS, 1.0)],
+    ids=["before any look was shown", "on the planned end", "all planned units in"],
+)
+def test_last_look__nothing_that_was_seen_made_it_the_last__spends_the_whole_rest(
+    ended: int, shown: tuple[float, ...], share: float
+) -> None:
+    last, whole = (closing_paths.last_bound(shown, share, ended, old=old) for old in (False, True))
+    assert last == pytest.approx(whole, abs=1e-9)

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from benchmarks.audit.styles import shape_found
+from segments.search import clustering
+from segments.search.clustering import NULL_LEVEL, STABLE_ARI
+from segments.search.features import UnitTable, learn_features, relearn
 from segments.search.gaps import GAP_LEVEL, Gap, Shape, find_gaps, neighbours, shape_of
+from segments.search.reduction import Method, fit_pca
+from stats.results import NotComputable
+from tests.segments.make import world_table
+
+# A segmentation with fewer rows and draws than its defaults.
+K_ROWS, KS = 2_000, (1, 2, 3, 4, 5, 6)
+RESAMPLES, NULL_DRAWS, NULL_ROWS = 5, 19, 1_000
 
 
 def hills(distance: float, *, seed: int = 1, rows: int = 1_500, columns: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +113,51 @@ def test_shape__at_the_threshold_and_beyond(p_values: tuple[float, ...], found: 
     gaps = [Gap(0, place + 1, 100, 0.05, p, p) for place, p in enumerate(p_values)]
 
     assert shape_of(gaps, clusters_found=found) is shape
+
+
+def shape_found(world: str, seed: int) -> Shape:
+    """The segmentation's steps on one world: features, PCA, K, stability, null, gaps."""
+    table, _ = world_table(world, seed=seed)
+    train = np.random.default_rng(seed).permutation(np.flatnonzero(table.active_days >= 3))
+    table = table.take(train)
+    learnt = learn_features(table)
+    if isinstance(learnt, NotComputable):
+        return Shape.NONE
+    preparation = learnt.preparation
+    values = preparation.apply(table).values
+    space = fit_pca(values).project(values)
+    k = clustering.gap_choice(clustering.gap_statistic(space[:K_ROWS], KS, seed=seed, draws=5))
+    if k is None or k < 2:
+        return Shape.NONE
+    labels = clustering.kmeans(space, k, seed=seed, starts=clustering.REFIT_STARTS).labels
+    base = {k: clustering.kmeans(space[:K_ROWS], k, seed=seed).labels}
+    stability = clustering.bootstrap(values[:K_ROWS], Method.PCA, [k], base, resamples=RESAMPLES, seed=seed)[k]
+    observed = clustering.silhouette(values[:NULL_ROWS], base[k][:NULL_ROWS])
+    head = table.take(np.arange(NULL_ROWS))
+
+    def redraw(rng: np.random.Generator) -> np.ndarray:
+        names = preparation.behaviours
+        place = [head.behaviours.index(name) for name in names]
+        activity = [head.active_days, head.sessions, head.tenure, head.recency]
+        drawn = clustering.copula(np.column_stack([head.counts[:, place], *activity]))(rng)
+        null = UnitTable(head.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
+        again: np.ndarray = (
+            relearn(
+                null,
+                names,
+                activity_weight=0.0,
+                prior_days=preparation.prior_days,
+                min_active_days=preparation.min_active_days,
+            )
+            .apply(null)
+            .values
+        )
+        return again
+
+    null = clustering.compare_with_null(observed, redraw, Method.PCA, k, draws=NULL_DRAWS, seed=seed)
+    found = null.p_value <= NULL_LEVEL and stability.mean_ari >= STABLE_ARI
+    events = table.counts.sum(axis=1)
+    return shape_of(find_gaps(values, labels, events), clusters_found=found)
 
 
 @pytest.mark.slow

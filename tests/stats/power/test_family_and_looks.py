@@ -10,7 +10,7 @@ from stats.power.family_and_looks import Critical, Method, Plan, critical_values
 from stats.power.sample_size import power_at, power_no_material_effect, sample_size
 from stats.sequential.boundaries import Spending, bounds
 from tests.stats.make import computed
-from tests.stats.power import planned_trials as planner
+from tests.stats.power import planned_trials
 
 SHARE = Plan(baseline=0.3)
 
@@ -109,6 +109,24 @@ def test_no_material_effect__units_that_can_not_be__are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_planner__experiments_of_the_planned_size__find_the_effect_as_often_as_promised() -> None:
+@pytest.mark.parametrize(("name", "plan"), planned_trials.PLANS)
+def test_planner__experiments_of_the_planned_size__find_the_effect_as_often_as_promised(name: str, plan: Plan) -> None:
     """Version 0.3: .712, .721, .726 and .743 where .8 was promised."""
-    assert [row.what for row in planner.figures(0.1) if row.met is False] == []
+    seed = 701 + [one for one, _plan in planned_trials.PLANS].index(name)
+    promised, real, _units = planned_trials.promised_and_real(plan, 5_000, seed=seed)
+
+    assert real == pytest.approx(promised, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "plan"), [(place, plan) for place, (_n, plan) in enumerate(planned_trials.MARGINS)])
+def test_planner__no_effect__is_called_no_material_effect_as_often_as_promised(place: int, plan: Plan) -> None:
+    promised, real = planned_trials.promised_and_real_margin(plan, 5_000, seed=751 + place)
+
+    assert real == pytest.approx(promised, abs=0.02)
+
+
+def test_inflation__five_looks__is_the_published_one() -> None:
+    for spending, wanted in ((Spending.POCOCK, 1.213), (Spending.OBRIEN_FLEMING, 1.025)):
+        plan = replace(planned_trials.LOOKS, spending=spending)
+        assert inflation(plan) == pytest.approx(wanted, abs=0.003)

@@ -1,14 +1,20 @@
 """One look among several: its critical value, its repeated p-value, and that they never disagree."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.audit.simultaneous import CASES, critical
+from experiments.analyse.comparison.protocol import Pair
+from experiments.analyse.engine import simultaneous
+from stats.compare import by_z
+from stats.results import Estimate, NotComputable
 from stats.sequential.boundaries import Spending, bounds, sequence_multiplier, tightest_rho_squared
 from stats.sequential.looks import SMALLEST_P, Look, fixed
+from tests.stats.make import computed
 
 
 def test_fixed__is_the_plain_test() -> None:
@@ -76,10 +82,27 @@ def test_repeated_p__at_the_ends__stays_a_probability(method: str) -> None:
     assert 0 <= look.p_value(0.0) <= (1e-7 if method == "group_sequential" else SMALLEST_P)
 
 
-def test_simultaneous__is_the_same_plan_at_alpha_over_m() -> None:
-    # Audit of 0.3, A8: 5.463, 3.027 and 3.279; dividing the look's own level by 2 gave 5.012, 2.905 and 3.238.
-    assert [round(critical(look, 2), 3) for _name, look, _wanted in CASES] == [5.463, 3.027, 3.279]
-    assert critical(fixed(0.05), 2) == pytest.approx(2.241, abs=1e-3)
+class Standard:
+    """A comparison whose difference is 0 with a standard error of 1."""
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        return by_z(0.0, 1.0, alpha, "z")
+
+
+@pytest.mark.parametrize(
+    ("look", "wanted"),
+    [
+        (Look(0.05, "group_sequential", fractions=(0.2,)), 5.463),
+        (Look(0.05, "group_sequential", fractions=(0.2, 0.4, 0.6)), 3.027),
+        (Look(0.05, "always_valid", units=5_000, planned_units=5_000), 3.279),
+        (fixed(0.05), 2.241),
+    ],
+)
+def test_simultaneous__is_the_same_plan_at_alpha_over_m(look: Look, wanted: float) -> None:
+    # Dividing the look's own level by 2 gave 5.012, 2.905 and 3.238 in version 0.3.
+    found = computed(simultaneous(cast("Pair", Standard()), look, 2))
+
+    assert found.high == pytest.approx(wanted, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -1,12 +1,6 @@
-"""A small site with one experiment, and what somebody with a public key sends to it. Django must be set up before.
-
-Run by itself (`python -m tests.experiments.analyse.gather.forging_site FOLDER UNITS`) it makes the site in a folder of
-its own, forges, and prints what the analysis said before and after as JSON.
-"""
+"""A small site with one experiment, and what somebody with a public key sends to it. Django must be set up before."""
 
 import json
-import os
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -163,52 +157,3 @@ def numbers(readout: Any) -> Any:
     """Verdict, split and figures: what forging must not move."""
     rows = [(row.variant, row.difference) for row in readout.report.outcomes[0].comparisons]
     return readout.verdict, readout.sample_ratio, readout.flow.exposed, readout.flow.several_variants, rows
-
-
-def attacks() -> dict[str, tuple[str, dict[str, str]]]:
-    """By name: whose client key, and which units in which arms."""
-    invented = [f"invented{number}" for number in range(300)]
-    return {
-        "60 known units in the other arm, client key of another source": (ELSEWHERE, other_arms(60)),
-        "300 invented units, all control, client key of another source": (
-            ELSEWHERE,
-            dict.fromkeys([f"strange{number}" for number in range(300)], "control"),
-        ),
-        "60 known units in the other arm, client key of the same source": (SHOWN, other_arms(60)),
-        "300 invented units in wrong arms, client key of the same source": (SHOWN, wrong(invented)),
-    }
-
-
-def main(folder: str, units: int) -> None:
-    """Make the site, attack it, and print one line of JSON."""
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "insight_site.settings",
-        "EVENTS_URL": f"{folder}/events",
-        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
-        "VAR_DIR": folder,
-        "SECRET_KEY": "only-for-this-proof" * 4,
-    }
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    keys, experiment = make_keys(), make_experiment(units)
-    before, told = analysed(experiment), []
-    aside = 0
-    for name, (sender, pairs) in attacks().items():
-        forge(keys[sender], pairs)
-        after = analysed(experiment)
-        seen = sum(row.exposures for row in after.flow.not_admitted)
-        told.append(
-            {"attack": name, "same": numbers(after) == numbers(before), "sent": len(pairs), "shown": seen - aside}
-        )
-        aside = seen
-    code = "none" if before.verdict is None else str(before.verdict.code)
-    exposed = sum(before.flow.exposed.values())
-    print(json.dumps({"verdict": code, "exposed": exposed, "attacks": told}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

@@ -1,1 +1,0 @@
-"""Figures on the evidence of a candidate."""

@@ -1,1 +1,0 @@
-"""The worlds that several subjects of the audit look at."""
