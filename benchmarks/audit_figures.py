@@ -10,20 +10,17 @@ exit code is 1 when a bound is missed.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.audit_04.figure import Figure  # noqa: E402
+from benchmarks.audit_04.figure import Figure
+from benchmarks.frame import ROOT, commit, line, workers
 
 # Subjects in the order of the page. A new one is a module in `audit_04` and a line here. Each has `TITLE`, `TEXT`
 # (scenario, formula, source) and `figures(size)`; `size` 1.0 is what the page shows, tests run the same code with less.
@@ -58,9 +55,8 @@ def main() -> None:
         parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     if options.write and options.size != 1:
         parser.error("--write shows whole figures: leave --size out")
-    os.environ["OMP_NUM_THREADS"] = "1"
     measured: dict[str, Any] = {}
-    with ProcessPoolExecutor(options.processes) as pool:
+    with workers(options.processes) as pool:
         places = [f"benchmarks.audit_04.{name}" for name in subjects]
         for name, record in zip(subjects, pool.map(measure, places, [options.size] * len(places)), strict=True):
             measured[name] = record
@@ -97,7 +93,7 @@ def section(record: dict[str, Any]) -> str:
     word = {True: "met", False: "**missed**", None: ""}
     for row in record["figures"]:
         cells = (str(row[name]).replace("|", "\\|") for name in ("what", "required", "seen"))
-        lines.append(f"| {' | '.join(cells)} | {word[row['met']]} |")
+        lines.append(line(*cells, word[row["met"]]))
     lines += ["", f"Measured at commit {record['commit']}, {record['minutes']} minutes.", ""]
     return "\n".join(lines)
 
@@ -112,15 +108,6 @@ def page(kept: dict[str, Any]) -> str:
         f"{len(rows)} figures, {missed} missed.\n\n"
     )
     return head + "\n".join(section(record) for record in kept.values())
-
-
-def commit() -> str:
-    """Short name of the commit, with a plus where the tree differs from it."""
-    run = subprocess.run
-    name = run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    changed = run(["git", "status", "--porcelain", "-uno"], cwd=ROOT, capture_output=True, text=True, check=True)
-    outside = [line for line in changed.stdout.splitlines() if not line[3:].startswith("docs/")]
-    return name.stdout.strip() + ("+" if outside else "")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ Every number goes through the product's own functions; seeds are fixed, so the s
 exit code is 1 when a promise is broken.
 """
 
-import argparse
 import json
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -26,8 +24,8 @@ from benchmarks import calibration_intervals as intervals
 from benchmarks import calibration_looks as looks
 from benchmarks import calibration_tests as tests
 from benchmarks.calibration_worlds import Floats
+from benchmarks.frame import commit, header, line, options_of
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261124
 BAND = 0.999  # of the binomial law: with a hundred rows, one in ten pages would show a row outside by luck alone
 COVERAGE_SLACK, POWER_SLACK = 0.01, 0.02
@@ -35,10 +33,9 @@ OF_ITS_OWN = "## Registered adjustment"  # a section that `calibration_adjusted.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"experiments a row ({RUNS:,}; slow rows {SLOW_RUNS:,})")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", type=Path, help="Markdown page; figures go into a folder of its name beside it")
     options = parser.parse_args()
     begun = time.process_time()
     found = measure(options.runs, SEED, say=lambda text: print(text, flush=True))
@@ -232,7 +229,7 @@ def page(found: Found, runs: int, seconds: float) -> str:
 def alarm_table(rows: list[Alarm]) -> list[str]:
     """One line a test, one column a level."""
     levels = sorted({row.level for row in rows})
-    lines = [line("test", *(f"at {level:.0%}" for level in levels), "runs", ""), line(*["---"] * (len(levels) + 3))]
+    lines = [*header("test", *(f"at {level:.0%}" for level in levels), "runs", "")]
     for name in dict.fromkeys(row.name for row in rows):
         mine = {row.level: row for row in rows if row.name == name}
         cells = [cell(mine[level]) if level in mine else "" for level in levels]
@@ -251,15 +248,6 @@ def cell(row: Alarm) -> str:
 
 def mark(row: Coverage | Power) -> str:
     return "kept" if row.kept else "**broken**"
-
-
-def line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Every number goes through the product's own functions, the moments of each made-
 exit code is 1 when a promise is broken.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,9 +26,10 @@ from benchmarks.adjusted_worlds import (
     ratio_pairs,
     strata_of_four,
 )
-from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table, commit, line
+from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table
 from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
 from benchmarks.calibration_worlds import Floats, Rng, clustered
+from benchmarks.frame import commit, line, options_of
 from stats.adjustment import adjust
 from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
 from stats.instrument.anderson_rubin import anderson_rubin
@@ -48,9 +48,8 @@ type Critical = dict[str, Floats]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"experiments a row ({RUNS:,}; slow rows {SLOW_RUNS:,})")
-    parser.add_argument("--write", type=Path, help="Markdown page, of which this section is replaced")
     options = parser.parse_args()
     begun = time.process_time()
     text, broken = section(options.runs, begun)

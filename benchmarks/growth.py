@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.machine import ROOT, where_and_when
+from benchmarks.frame import ROOT
+from benchmarks.harness.machine import where_and_when
 from benchmarks.harness.room import Room
 from benchmarks.harness.runner import run_job
 from benchmarks.jobs.all_jobs import JOBS

@@ -7,7 +7,6 @@ Each peer lives in an environment of its own (`var/peers/`, made from the locks 
 numbers as JSON. A row without a reason must agree; if it doesn't, the exit code is 1.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from peer_rows import ROWS  # noqa: E402 - beside this file
 
-from benchmarks.harness.machine import commit  # noqa: E402
+from benchmarks.frame import commit, line, options_of  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent / "peers"
 
@@ -33,12 +32,11 @@ WITHOUT_DEPENDENCIES = {"gb": "gbstats==0.8.0"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False)
     parser.add_argument("--units", type=int, default=SPEED_UNITS, help="units of the speed comparison")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--environments", type=Path, default=ROOT / "var" / "peers")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     pythons = {peer: environment(peer, options.environments / peer) for peer in PEERS}
     pythons["ours"] = Path(sys.executable)
@@ -171,10 +169,6 @@ def speed(seconds: dict[str, list[float]], units: int) -> list[str]:
             ratio = median(mine / other for mine, other in zip(seconds["ours"], theirs, strict=True))
             rows.append(line(name.replace("tea", "tea-tasting"), f"{median(theirs):.3f}", f"{ratio:.2f}"))
     return rows
-
-
-def line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

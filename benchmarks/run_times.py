@@ -22,7 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.harness.machine import ROOT, where_and_when
+from benchmarks.frame import ROOT
+from benchmarks.harness.machine import where_and_when
 from benchmarks.harness.site import BenchSite
 from benchmarks.jobs.first_answer import waiting_worker
 

@@ -9,23 +9,20 @@ and `guilds` are assigned and analysed by guild; a world with a placebo arm name
 world whose file holds control and nudge only: what such a team would read.
 """
 
-import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.frame import commit, header, line, options_of, show, workers
 
 UNITS, MARGIN, ALPHA = 20_000, 0.05, 0.05
 # docs/methods/worlds.md, "What Insight must find", for the worlds that have a verdict.
@@ -57,32 +54,27 @@ AIM = 0.9
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--worlds", nargs="+", choices=list(REQUIRED), default=list(REQUIRED))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--units", type=int, default=UNITS)
-    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, help="file for one record a run")
-    parser.add_argument("--write", type=Path, help="file for the tables as Markdown")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [
         (world, seed, options.units)
         for seed in range(options.first_seed, options.first_seed + options.seeds)
         for world in options.worlds
     ]
     begun, records = time.perf_counter(), []
-    with ProcessPoolExecutor(options.processes) as pool:
+    with workers(options.processes) as pool:
         for record in pool.map(run, jobs):
             records.append(record)
             print(f"{record['world']:18} seed {record['seed']:<4} {record['code']} ({record['reason']})", flush=True)
     text = page(records, options.units, time.perf_counter() - begun)
-    print(text)
     if options.json:
         options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+    show(text, options.write)
 
 
 # ── One run ───────────────────────────────────────────────────────────────────
@@ -295,22 +287,8 @@ def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]
         )
 
 
-def header(*names: str) -> tuple[str, str]:
-    return line(*names), line(*("---" for _ in names))
-
-
-def line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def points(value: float) -> str:
     return f"{100 * value:+.1f}"
-
-
-def commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

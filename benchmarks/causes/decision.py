@@ -8,8 +8,6 @@ the table and the size are the product's. Intervals are by z, for all runs at on
 through `judge` and `compare_unpooled` and must agree.
 """
 
-import argparse
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -19,20 +17,20 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from experiments.analyse.decision_record import GuardrailState, Ruling  # noqa: E402
-from experiments.analyse.decision_table import rule_on  # noqa: E402
-from experiments.analyse.guardrail_states import GUARDRAIL_UNITS  # noqa: E402
-from stats.compare import compare_unpooled  # noqa: E402
-from stats.power.family_and_looks import Method, Plan  # noqa: E402
-from stats.power.with_guardrails import Watched, guarded_size  # noqa: E402
-from stats.results import NotComputable, Reason, computable  # noqa: E402
-from stats.sequential.boundaries import FEWEST_MATURE, sequence_multiplier, tightest_rho_squared  # noqa: E402
-from stats.sequential.looks import Look, at_look, fixed  # noqa: E402
-from stats.sequential.non_inferiority import Safety, judge, one_sided  # noqa: E402
-from stats.summaries import Mean  # noqa: E402
+from benchmarks.frame import commit, options_of
+from experiments.analyse.decision_record import GuardrailState, Ruling
+from experiments.analyse.decision_table import rule_on
+from experiments.analyse.guardrail_states import GUARDRAIL_UNITS
+from stats.compare import compare_unpooled
+from stats.power.family_and_looks import Method, Plan
+from stats.power.with_guardrails import Watched, guarded_size
+from stats.results import NotComputable, Reason, computable
+from stats.sequential.boundaries import FEWEST_MATURE, sequence_multiplier, tightest_rho_squared
+from stats.sequential.looks import Look, at_look, fixed
+from stats.sequential.non_inferiority import Safety, judge, one_sided
+from stats.summaries import Mean
 
 SEED, ALPHA, POWER = 20261126, 0.05, 0.8
 BASE, EFFECT = 0.3, 0.03
@@ -68,9 +66,8 @@ WORLDS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False)
     parser.add_argument("--runs", type=int, default=4_000)
-    parser.add_argument("--write", type=Path, help="docs/decision.md")
     given = parser.parse_args()
     began, rows = time.perf_counter(), []
     for method in Method:
@@ -264,9 +261,6 @@ def row_text(method: Method, units: int, world: World, found: dict[Ruling, float
 
 def page(rows: list[Row], runs: int, seconds: float) -> str:
     """docs/decision.md."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()  # fmt: skip
     bad = broken(rows, runs)
     lines = "\n".join(row_text(*row) for row in rows)
     return f"""# The registered decision
@@ -277,7 +271,7 @@ table then does. Harm is a guardrail that loses its margin or more, or a primary
 shipped in at most alpha of experiments, by everything that may be read on the way. A true success with unchanged
 guardrails must be shipped as often as planned.
 
-`python benchmarks/causes/decision.py --runs {runs}`, commit {commit}: {runs:,} experiments a row,
+`python benchmarks/causes/decision.py --runs {runs}`, commit {commit()}: {runs:,} experiments a row,
 seed {SEED}, {seconds:.0f} seconds of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
 {BASE:.0%}, planned effect {100 * EFFECT:g} points; {GUARDRAILS} guardrails of {GUARDED:.0%} with a margin of
 {100 * MARGIN:g} points, correlated with each other and with the

@@ -10,27 +10,24 @@ looks at the planned shares, and has decided when the Anderson-Rubin set exclude
 through `analyze_file`.
 """
 
-import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from events.simulation import WORLDS, simulate  # noqa: E402
-from events.simulation.worlds import GROUP_NAMES, RETENTION_DAYS, STANDARD_UNITS, World  # noqa: E402
-from experiments.plan.search.decided import judged  # noqa: E402
-from experiments.plan.search.design_options import (  # noqa: E402
+from benchmarks.frame import commit, options_of, paragraph, show
+from events.simulation import WORLDS, simulate
+from events.simulation.worlds import GROUP_NAMES, RETENTION_DAYS, STANDARD_UNITS, World
+from experiments.plan.search.decided import judged
+from experiments.plan.search.design_options import (
     EVERYONE,
     Assigned,
     Audience,
@@ -39,9 +36,9 @@ from experiments.plan.search.design_options import (  # noqa: E402
     PastTakeUp,
     SearchInputs,
 )
-from experiments.plan.search.ranked import proposal, search  # noqa: E402
-from experiments.report.planning.design_words import named  # noqa: E402
-from stats.power.family_and_looks import Method, Plan, critical_values  # noqa: E402
+from experiments.plan.search.ranked import proposal, search
+from experiments.report.planning.design_words import named
+from stats.power.family_and_looks import Method, Plan, critical_values
 
 SIGNUP_DAYS = 56  # signups of the simulated worlds are spread over eight weeks
 PER_DAY = STANDARD_UNITS / SIGNUP_DAYS
@@ -225,13 +222,12 @@ def _one_pilot(law: Law, asked: SearchInputs, runs: int, pilot: int, averaged: b
 
 # ── The page ──────────────────────────────────────────────────────────────────
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False)
     parser.add_argument("--pool", type=int, default=400_000, help="users on whom the world's law rests")
     parser.add_argument("--runs", type=int, default=200, help="runs of the issue's figure")
     parser.add_argument("--many", type=int, default=20_000, help="runs of the exact figure")
     parser.add_argument("--pilots", type=int, default=2_000)
     parser.add_argument("--files", type=int, default=60, help="whole runs through analyze_file, each design")
-    parser.add_argument("--write", type=Path, help="file for the page as Markdown")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     begun = time.perf_counter()
@@ -245,13 +241,7 @@ def main() -> None:
     lines += ["", "## Whole runs", "", *_files(found.ranked, world, options.files)]
     lines += ["", _foot(options, time.perf_counter() - begun)]
     text = "\n".join(lines)
-    print(text)
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
-
-
-def _paragraph(text: str) -> str:
-    return fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+    show(text, options.write)
 
 
 def _head(law: Law, earlier: Law) -> list[str]:
@@ -266,7 +256,7 @@ def _head(law: Law, earlier: Law) -> list[str]:
         reach it; play pattern and platform explain {100 * earlier.r_squared:.1f} % of retention's variance), the
         nudge's take-up, and everyone's effect as what is hoped for."""
     title = "## Designs for everyone and for the play patterns"
-    return ["# The design search, carried out", "", _paragraph(promise), "", _paragraph(world), "", title, ""]
+    return ["# The design search, carried out", "", paragraph(promise), "", paragraph(world), "", title, ""]
 
 
 def _table(ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None, options: Any) -> list[str]:
@@ -298,14 +288,14 @@ def _table(ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None
         play pattern the search takes everyone's effect, which isn't its own: patterns with a larger effect decide more
         often than promised, those with a smaller one less often. Tests of the feature itself are left out: their
         effect isn't that on the users whom the nudge moves."""
-    return [*lines, "", _paragraph(said)]
+    return [*lines, "", paragraph(said)]
 
 
 def _pilot_head() -> list[str]:
     said = """The take-up is measured by a pilot anew in each run, and a plan (everyone, one look, no placebo) is made
         from it. The second row of each pair plans as if the pilot had no error."""
     return [
-        _paragraph(said),
+        paragraph(said),
         "",
         "| users of the pilot | its take-up | units on average | promised | decided |",
         "|---|---|---|---|---|",
@@ -332,13 +322,10 @@ def _files(ranked: tuple[JudgedDesign, ...], world: World, seeds: int) -> list[s
 
 
 def _foot(options: Any, seconds: float) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     said = f"""`python benchmarks/causes/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED},
         earlier users seed {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size;
-        commit {commit}, {seconds / 60:.1f} minutes."""
-    return _paragraph(said)
+        commit {commit()}, {seconds / 60:.1f} minutes."""
+    return paragraph(said)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,11 @@ and gives it to `analyze_file`. The rule, the gains and the refusal are the prod
 without any effect are drawn as cells, to count how often a rule is claimed that isn't there.
 """
 
-import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -24,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.frame import commit, header, line, options_of, show, workers
 
 SIZES = (20_000, 40_000)
 NULL_UNITS = 4_000
@@ -86,28 +83,23 @@ CASES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--worlds", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--units", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--null-runs", type=int, default=2_000)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--write", type=Path, help="file for the tables as Markdown")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     jobs = [(name, units, seed) for units in options.units for name in options.worlds for seed in seeds]
     begun, records = time.perf_counter(), []
-    with ProcessPoolExecutor(options.processes) as pool:
+    with workers(options.processes) as pool:
         for record in pool.map(run, jobs):
             records.append(record)
             print(f"{record['world']:18} {record['units']:6} seed {record['seed']:<3} {record['rule']}", flush=True)
         null = list(pool.map(null_run, range(1, options.null_runs + 1), chunksize=50))
     text = page(records, null, seeds, time.perf_counter() - begun)
-    print(text)
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+    show(text, options.write)
 
 
 # ── One run ───────────────────────────────────────────────────────────────────
@@ -249,20 +241,6 @@ def meets(record: dict[str, Any]) -> bool:
     """Whether a run gave what its world must give."""
     finds = CASES[record["world"]].finds
     return record["rule"] in finds if finds else not record["rule"]
-
-
-def header(*names: str) -> tuple[str, str]:
-    return line(*names), line(*("---" for _ in names))
-
-
-def line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -7,45 +7,32 @@ The collections and what is measured of them: `pooling_worlds.py`. Seeds are fix
 page. The exit code is 1 when a promise is broken.
 """
 
-import argparse
-import os
-import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from math import sqrt
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.causes.pooling_worlds import WITH, WITHOUT, Scenario, measure
+from benchmarks.frame import commit, options_of, show, table, workers
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS, SEED = 2_000, 20261126
 COVERAGE, THEN, DETECTION, LEVEL = 0.94, 0.90, 0.80, 0.05
 FROM_F = 2  # below, nudges move nothing and no estimate can have a small bias
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    revision = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(revision, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
     scenarios = [*WITHOUT, *WITH]
     found: dict[Scenario, dict[str, float]] = {}
-    with ProcessPoolExecutor(options.processes) as workers:
+    with workers(options.processes) as pool:
         jobs = [(scenario, options.runs, SEED) for scenario in scenarios]
-        for scenario, measured in zip(scenarios, workers.map(measure, jobs), strict=True):
+        for scenario, measured in zip(scenarios, pool.map(measure, jobs), strict=True):
             found[scenario] = measured
             print(scenario, measured, flush=True)
-    text = page(found, options.runs, commit)
-    print(text)
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+    text = page(found, options.runs)
+    show(text, options.write)
     sys.exit(bool(missed(found)))
 
 
@@ -82,9 +69,9 @@ def label(scenario: Scenario) -> str:
     return f"{text}, {scenario.users:,} users, direct effect of {100 * scenario.direct:g} points in a quarter"
 
 
-def page(found: dict[Scenario, dict[str, float]], runs: int, commit: str) -> str:
+def page(found: dict[Scenario, dict[str, float]], runs: int) -> str:
     wrong = missed(found)
-    return "\n".join([HEAD.format(runs=f"{runs:,}", seed=SEED, commit=commit, broken="; ".join(wrong) or "none"),
+    return "\n".join([HEAD.format(runs=f"{runs:,}", seed=SEED, commit=commit(), broken="; ".join(wrong) or "none"),
                       *without(found), MIDDLE, *with_direct(found), TAIL])  # fmt: skip
 
 
@@ -94,10 +81,6 @@ def percent(share: float) -> str:
 
 def points(effect: float) -> str:
     return "–" if np.isnan(effect) else f"{100 * effect:+.1f}"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
 
 
 def without(found: dict[Scenario, dict[str, float]]) -> list[str]:

@@ -9,13 +9,10 @@ draw that serves experiments, and `stats.saturation` judges. Verdicts: whole gui
 exposures carry them, and the log goes through the questions to the warehouse and the readout of a stored experiment.
 """
 
-import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,21 +21,21 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from events.counting.unit_values import Basis  # noqa: E402
-from events.schema import EXPOSURE_EVENTS  # noqa: E402
-from events.simulation import WORLDS, events_table, simulate, truth  # noqa: E402
-from events.simulation.people import active_days, draw_people, early_target_count, leaving_shift  # noqa: E402
-from events.simulation.worlds import RETENTION_DAYS, World  # noqa: E402
-from events.windows import Clock  # noqa: E402
-from experiments.draw.evaluation import Arm, Flag, Row  # noqa: E402
-from experiments.draw.many_units import arms_drawn, saturation_of  # noqa: E402
-from experiments.draw.whole_clusters import Saturation  # noqa: E402
-from stats.results import computable  # noqa: E402
-from stats.saturation import saturation_effects  # noqa: E402
-from tests.experiments.analyse.stored_world import plan_of  # noqa: E402 - after the path
+from benchmarks.frame import commit, header, line, options_of, show, workers
+from events.counting.unit_values import Basis
+from events.schema import EXPOSURE_EVENTS
+from events.simulation import WORLDS, events_table, simulate, truth
+from events.simulation.people import active_days, draw_people, early_target_count, leaving_shift
+from events.simulation.worlds import RETENTION_DAYS, World
+from events.windows import Clock
+from experiments.draw.evaluation import Arm, Flag, Row
+from experiments.draw.many_units import arms_drawn, saturation_of
+from experiments.draw.whole_clusters import Saturation
+from stats.results import computable
+from stats.saturation import saturation_effects
+from tests.experiments.analyse.stored_world import plan_of
 
 UNITS, DRAWS = 20_000, 5
 SATURATIONS = (Saturation(0.0, 0.34), Saturation(0.4, 0.33), Saturation(0.8, 0.33))
@@ -226,9 +223,7 @@ def log_of(simulation: Any, names: Sequence[str]) -> tuple[Any, datetime]:
 
 
 # ── Tables ────────────────────────────────────────────────────────────────────
-def page(
-    rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], options: argparse.Namespace, seconds: float
-) -> str:
+def page(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], options: Any, seconds: float) -> str:
     lines = [
         "# Clusters and saturations in simulated worlds",
         "",
@@ -253,8 +248,9 @@ def effects_table(rows: list[dict[str, Any]]) -> Iterable[str]:
     yield f"population that was drawn. Aim: at least {AIM:.0%}. In `guilds_null` every effect is 0: *alarms* is how"
     yield "often 0 is outside."
     yield ""
-    yield line("world", "share nudged", "effect", "truth", "mean estimate", "covers", "own", "alarms", "runs", "aim")
-    yield line(*["---"] * 10)
+    yield from header(
+        "world", "share nudged", "effect", "truth", "mean estimate", "covers", "own", "alarms", "runs", "aim"
+    )
     for world in dict.fromkeys(row["world"] for row in rows):
         for share in sorted({row["share"] for row in rows}):
             for effect in EFFECTS:
@@ -285,8 +281,9 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
     yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/clusters.md))."
     yield "`guilds_null`: at most 7 % false alarms of the nudge's effect ([worlds](methods/worlds.md))."
     yield ""
-    yield line("world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective")
-    yield line(*["---"] * 7)
+    yield from header(
+        "world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective"
+    )
     for world in dict.fromkeys(row["world"] for row in found):
         mine = [row for row in found if row["world"] == world]
         codes = ", ".join(
@@ -299,29 +296,16 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
         yield line(f"`{world}`", str(len(mine)), codes, covers, alarms, *sizes)
 
 
-def line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--populations", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=40, help="runs of each world through the service")
     parser.add_argument("--units", type=int, default=UNITS)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--write", type=Path, help="file for the tables as Markdown")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     begun = time.perf_counter()
     jobs = [(world, seed, options.units) for world in WORLDS_OF_EFFECTS for seed in range(1, options.populations + 1)]
     judged = [(world, seed, options.units) for world in WORLDS_OF_VERDICTS for seed in range(1, options.seeds + 1)]
-    with ProcessPoolExecutor(options.processes) as pool:
+    with workers(options.processes) as pool:
         rows = [row for some in pool.map(effects, jobs) for row in some]
         print(f"effects after {time.perf_counter() - begun:.0f} s", flush=True)
         verdicts = []
@@ -329,9 +313,7 @@ def main() -> None:
             verdicts.append(found)
             print(found, flush=True)
     text = page(rows, verdicts, options, time.perf_counter() - begun)
-    print(text)
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+    show(text, options.write)
 
 
 if __name__ == "__main__":

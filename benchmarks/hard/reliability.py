@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.hard.comparing import PROMISES
 from benchmarks.hard.under_fire import Outcome
-from benchmarks.harness.machine import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 HEAD = """# Reliability

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from benchmarks.harness.machine import ROOT
+from benchmarks.frame import ROOT
 from reporting.charts import BLUE, GREY, ORANGE
 from reporting.plain_svg import Sheet
 

@@ -19,7 +19,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.harness.machine import ROOT
+from benchmarks.frame import ROOT
 
 GIVE_UP_SECONDS = 60
 BROKEN = 599  # no answer came, and nobody knows whether the call was done

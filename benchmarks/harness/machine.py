@@ -2,13 +2,13 @@
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.frame import commit
+
 LIBRARIES = ("django", "gunicorn", "psycopg", "duckdb", "ibis-framework", "deltalake", "pyarrow", "numpy")
 
 
@@ -22,15 +22,6 @@ def where_and_when() -> dict[str, Any]:
         "versions": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "load": round(os.getloadavg()[0], 1),
     }
-
-
-def commit() -> str:
-    """Short name of the commit, with a plus where the tree differs from it (docs aside, which a benchmark writes)."""
-    run = subprocess.run
-    name = run(["git", "rev-parse", "--short=8", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-    changed = run(["git", "status", "--porcelain", "-uno"], cwd=ROOT, capture_output=True, text=True, check=True)
-    outside = [line for line in changed.stdout.splitlines() if not line[3:].startswith("docs/")]
-    return name.stdout.strip() + ("+" if outside else "")
 
 
 def processor() -> str:

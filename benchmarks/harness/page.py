@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.job import Aim, Job
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.rounds import judged, middle, number, pair_spread, ratio, spread
 
 PAGE = ROOT / "docs" / "performance.md"

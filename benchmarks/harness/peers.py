@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.machine import ROOT
+from benchmarks.frame import ROOT
 from tests.clients.server import free_port, fresh_database
 
 FOLDER = ROOT / ".venv-peers"  # hidden, as no tool and no test of ours should read it

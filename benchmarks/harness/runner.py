@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.job import Job
-from benchmarks.harness.machine import ROOT, where_and_when
+from benchmarks.harness.machine import where_and_when
 from benchmarks.harness.room import Room
 from benchmarks.harness.rounds import ROUNDS, alternate
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.harness.machine import ROOT
+from benchmarks.frame import ROOT
 from benchmarks.harness.peers import granian_folder
 from tests.clients.flags import arms, create, issue
 from tests.clients.server import Site, fresh_database

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.clock import timed_command
 from benchmarks.harness.job import Aim, Figures, Job, Side
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.peers import old_version
 from benchmarks.harness.room import Room
 from benchmarks.jobs.made_logs import BEHAVIOURS, DAYS, RETENTION, TIMES, even_store, grouped_store

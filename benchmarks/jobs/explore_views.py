@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.explore import VIEWS
+from benchmarks.frame import ROOT
 from benchmarks.harness.job import Aim, Figures, Job, Side
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.room import Room
 
 SCRIPT = ROOT / "benchmarks" / "explore.py"

@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.job import Aim, Figures, Job, Side
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.room import Room
 from benchmarks.harness.site import BenchSite
 from benchmarks.jobs.made_logs import DAYS, RETENTION, even_store

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.job import Aim, Figures, Job, Side
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.room import Room
 from benchmarks.harness.site import BenchSite
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from benchmarks.frame import ROOT
 from benchmarks.harness.clock import family, memory_of, resident_of
 from benchmarks.harness.job import Aim, Figures, Job, Side
 from benchmarks.harness.load import drive, figures
-from benchmarks.harness.machine import ROOT
 from benchmarks.harness.peers import OURS
 from benchmarks.harness.room import Room
 from benchmarks.harness.site import START_SECONDS, add_flag, bench_site, ofrep_call

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.machine import commit
+from benchmarks.frame import commit
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.machine import commit
+from benchmarks.frame import commit
 from benchmarks.several.worlds import AN_ARM, BASE, CANDIDATES, SHARE, TRUE_MEAN, TRUE_SPREAD
 from stats.compare import wilson
 from stats.results import computable
