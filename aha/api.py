@@ -83,7 +83,7 @@ class StudyDetailSerializer(StudySerializer):
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
         """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
-        from aha.payload_versions import STUDY
+        from aha.study.payload_versions import STUDY
 
         return None if study.payload is None else STUDY.outward(study.payload)
 
@@ -131,7 +131,7 @@ class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
         """Missing numbers of the evidence in words."""
-        from aha.payload_versions import EVIDENCE, FINDING
+        from aha.study.payload_versions import EVIDENCE, FINDING
 
         found = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):

@@ -80,7 +80,7 @@ class AhaConfig(AppConfig):
             stages=STAGES,
             task="aha.tasks.run_study",
             units_of="*",
-            read="aha.payload_versions.read",
+            read="aha.study.payload_versions.read",
             draw="aha.report.page.draw",
             body="aha.views.report_body",
             template="aha/study_body.html",

@@ -18,7 +18,7 @@ class Study(Run):
     """One discovery with its inputs frozen. Its payload is `aha.study.result.Report` as JSON."""
 
     title = models.CharField(_("title"), max_length=100, blank=True)
-    headline = models.JSONField(null=True, editable=False)  # what lists say of the result: `aha.headline.Headline`
+    headline = models.JSONField(null=True, editable=False)  # what lists say of it: `aha.study.headline.Headline`
     changed_from = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -98,7 +98,7 @@ class AhaMoment(models.Model):
     )
     evidence = models.JSONField(_("evidence"), default=dict, editable=False)  # the candidate's record, frozen
     evidence_hash = models.CharField(max_length=64, blank=True, editable=False)
-    headline = models.JSONField(null=True, editable=False)  # the evidence for lists: `aha.headline.EvidenceLine`
+    headline = models.JSONField(null=True, editable=False)  # the evidence for lists: `aha.study.headline.EvidenceLine`
     finding = models.JSONField(_("finding"), null=True, blank=True, editable=False)  # written back by experiments
     note = models.TextField(_("note"), blank=True)
     created_by = models.ForeignKey(

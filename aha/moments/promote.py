@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from aha import made_names
-from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, read_finding, write_finding
 from aha.moments.kept_reach import ask_for_count
 from aha.moments.moment_marks import refuse_moment_marks
-from aha.payload_versions import EVIDENCE, FINDING
+from aha.study.headline import EVIDENCE_LINE, evidence_line
+from aha.study.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import parse_behaviour, parse_retention, plain_name

@@ -5,8 +5,8 @@ from math import floor
 from typing import Any
 
 from aha.moments.claims import ExperimentFinding, read_finding
-from aha.payload_versions import FINDING
 from aha.report.candidate import by_segment, counts, honesty, ladder, promise
+from aha.study.payload_versions import FINDING
 from aha.study.result import Candidate
 from reporting.numbers import between, decimal, points
 from reporting.table import Table

@@ -3,9 +3,9 @@
 A new part is a file with its sentence, table and chart, and one line here.
 """
 
-from aha.headline import headline_of, headline_words
 from aha.report import beeswarm, chance, cohort, negative_controls, ranking, signup_weeks
 from aha.report.candidate import by_segment, by_times, by_week, cell_map, honesty, jump, ladder, precision_recall
+from aha.study.headline import headline_of, headline_words
 from aha.study.result import Candidate, Report
 from reporting.charts import Drawing
 from reporting.table import Part, Section, drawings

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from aha import payload_versions
 from aha.evidence.past.keep_finding import all_findings
 from aha.evidence.past.knowledge import knowledge
-from aha.headline import HEADLINE, headline_of
 from aha.models import Study
+from aha.study import payload_versions
 from aha.study.discover import study as compute
 from aha.study.gather import check_population, gather, refuse_marks
+from aha.study.headline import HEADLINE, headline_of
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report

@@ -12,11 +12,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
 from aha.evidence.past.past_experiments import state_of_findings
 from aha.forms import MomentForm
-from aha.headline import stored_evidence
 from aha.made_names import name_of_test
 from aha.models import AhaMoment
 from aha.moments import kept_reach
@@ -28,6 +26,8 @@ from aha.report import claim, provenance, reach_picture, timeline
 from aha.report import moment_page as moment_parts
 from aha.report import reach as reach_parts
 from aha.report.reach_picture import ExperimentDays
+from aha.study import payload_versions
+from aha.study.headline import stored_evidence
 from aha.views.past import past_context
 from events.pickers.mends import mended
 from events.upkeep.narrowing import narrowed

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from aha.evidence.past.finding_rows import Definition
 from aha.forms import PromoteForm, form_words
-from aha.headline import came_later, headline_of, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
@@ -27,6 +26,7 @@ from aha.report.marks import flag_sentence, flag_words
 from aha.report.past import expected
 from aha.report.venn_page import venn_cell
 from aha.study import studies
+from aha.study.headline import came_later, headline_of, stored_headline
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
 from aha.views.past import past_context

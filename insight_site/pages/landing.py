@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from aha.forms import form_words
-from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.moments.badges import badge, confirmed_moments
 from aha.report import moment_page, reach_picture
+from aha.study.headline import stored_headline
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview

@@ -8,12 +8,12 @@ from aha.evidence.ladder import Ladder, Rung, RungName
 from aha.evidence.promise import Gain, Promise
 from aha.evidence.retention_curve import Curve, Plateau, Point
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
-from aha.headline import HEADLINE, headline_of
-from aha.payload_versions import STUDY
 from aha.study.cell_metrics import Cell, Interval
 from aha.study.choice import Choice, Choosing, Pick
 from aha.study.drawn_results import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.headline import HEADLINE, headline_of
 from aha.study.hold_out import Honesty
+from aha.study.payload_versions import STUDY
 from aha.study.question import Inputs
 from aha.study.report_columns import wilson_interval
 from aha.study.result import (

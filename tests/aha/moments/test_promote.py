@@ -7,7 +7,7 @@ import pytest
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import ExperimentFinding
-from aha.payload_versions import read_candidate
+from aha.study.payload_versions import read_candidate
 from runs.refusals import Refused
 from tests.aha.make_report import candidate, result
 

@@ -5,12 +5,12 @@ from importlib import import_module
 
 import pytest
 
-from aha import payload_versions
 from aha.evidence.ladder import Rung, RungName
-from aha.headline import HEADLINE, headline_of, headline_words
 from aha.report import behaviours, cohort, marks, page, provenance
 from aha.report.candidate import counts, hidden_cause, promise
 from aha.report.document import document
+from aha.study import payload_versions
+from aha.study.headline import HEADLINE, headline_of, headline_words
 from aha.study.result import Report
 from aha.study.window_guard import Flag, Flagged
 from reporting.document import dump

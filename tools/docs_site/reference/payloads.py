@@ -30,8 +30,8 @@ class Payload:
 
 PAYLOADS = (
     Payload("experiments.analyse.payload_versions.READOUT", "analysis", "Analysis of an experiment", "`readout` of `GET /api/v1/experiments/{key}/analyses/{id}`"),
-    Payload("aha.payload_versions.STUDY", "study", "Study", "`report` of `GET /api/v1/studies/{id}`"),
-    Payload("aha.payload_versions.EVIDENCE", "evidence", "Evidence of a moment", "`evidence` of `GET /api/v1/moments/{key}`"),
+    Payload("aha.study.payload_versions.STUDY", "study", "Study", "`report` of `GET /api/v1/studies/{id}`"),
+    Payload("aha.study.payload_versions.EVIDENCE", "evidence", "Evidence of a moment", "`evidence` of `GET /api/v1/moments/{key}`"),
     Payload("aha.moments.kept_reach.WEEKS", "reach", "Weekly reach of a moment", "`reach` of `GET /api/v1/moments/{key}`"),
     Payload("segments.search.payload_versions.SEGMENTATION", "segmentation", "Segmentation", "`report` of `GET /api/v1/segmentations/{id}`"),
     Payload("segments.search.payload_versions.PROFILE", "profile", "Profile of a segment", "`profile` of `GET /api/v1/segments/{id}`"),
@@ -46,9 +46,9 @@ PAYLOADS = (
 )  # fmt: skip
 # Kept for one page of the site, and given to nobody else.
 INSIDE = (
-    "aha.payload_versions.FINDING",
-    "aha.headline.HEADLINE",
-    "aha.headline.EVIDENCE_LINE",
+    "aha.study.payload_versions.FINDING",
+    "aha.study.headline.HEADLINE",
+    "aha.study.headline.EVIDENCE_LINE",
     "segments.search.payload_versions.FITTED",
     "segments.published.payload_versions.BASELINE",
     "insight_site.notices.digest.digest_record.RECORD",
