@@ -6,7 +6,7 @@ from runs.web import cancel, progress
 STUDY = {"label": "aha.Study"}
 views = views_of("aha.views")
 comparing = views_of("aha.comparing.views")
-questions = views_of("aha.questions.views")
+questions = views_of("aha.views.questions")
 
 app_name = "aha"
 urlpatterns = [
