@@ -57,8 +57,8 @@ def latest_rows(most: int) -> list[dict[str, Any]]:
 
 def _newest(files: pa.Table) -> list[str]:
     """Paths of the files to open."""
-    written = files.sort_by([("modification_time", "descending")]).column("path").to_pylist()
+    written: list[str] = files.sort_by([("modification_time", "descending")]).column("path").to_pylist()
     # A path begins with its date: `event_date=2026-11-30/…`.
-    dated = files.sort_by([("path", "descending")]).column("path").to_pylist()
+    dated: list[str] = files.sort_by([("path", "descending")]).column("path").to_pylist()
     first = written[: LATEST_FILES // 2]
     return first + [path for path in dated if path not in first][: LATEST_FILES - len(first)]
