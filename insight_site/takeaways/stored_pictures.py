@@ -16,7 +16,7 @@ from runs.perform import PICTURES
 from runs.queue.pulse import is_alive, last_heard
 from runs.queue.put import put
 
-MANY_MARKS = 500  # beyond this an SVG is megabytes (STACK: a scatter of 5,000 points 1.5 MB), and PNG is small
+MANY_MARKS = 500  # beyond this an SVG is megabytes (a scatter of 5,000 points had 1.5 MB), and PNG is small
 KEY = ("run_label", "run_pk", "language", "slug")
 GIVEN_UP = timedelta(hours=1)  # so long no page asks again for what a worker could not draw
 
