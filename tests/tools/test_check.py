@@ -33,6 +33,7 @@ from tools.docs_site import sources as site_sources
         (sources.outside, "as in DESIGN" + ".md §8", "DESIGN = Design()"),
         (sources.outside, "(RULING" + "S, takeaways)", "the ruling of a plan; IN_STYLE"),
         (sources.outside, "see STYLE" + ".md", "STYLE = re.compile(x)"),
+        (sources.outside, "eight times slower (STACK" + "), so", "a stack of cards"),
         (sources.traps_in, "p = 1 - norm.cdf(z)", "p = norm.sf(z)"),
         (sources.traps_in, "def test_p(): ...", "    def test_p(): ..."),
     ],

@@ -25,7 +25,7 @@ TRAPS = (
 # Documents that aren't in this repository: a reader who is sent there finds nothing.
 OUTSIDE = re.compile(
     r"\bMETHODS(?:\.md|\s+(?:#\s+)?(?:§|section\s)?\d)|\b(?:DESIGN|STYLE)(?:\.md|,?\s+(?:§|section\b))"
-    r"|\b(?:RULING[S]|INTERFACE[S])\b"
+    r"|\b(?:RULING[S]|INTERFACE[S])\b|\bSTACK(?:\.md|[:,;)])"
 )
 CITED = re.compile(r"\bdocs/methods/(\w+)\.md(?:, \\?\"([^\"\\]+))?")
 TEXTS = (
