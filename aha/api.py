@@ -1,7 +1,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,17 +20,35 @@ class InputsSerializer(serializers.Serializer[Inputs]):
     """The question of a study, as `discover` takes it."""
 
     signup_event = serializers.CharField(max_length=256, help_text="starts a user's clock; * for the first of any kind")
-    days = serializers.ListField(child=serializers.IntegerField(min_value=1), min_length=1, help_text="within Y days")
-    retention = serializers.CharField(max_length=400, help_text="a SPEC such as window:14-20, or metric:KEY")
-    behaviours = serializers.ListField(child=serializers.CharField(max_length=400), default=list)
-    max_times = serializers.IntegerField(min_value=1, allow_null=True, default=None)
-    segment = serializers.SlugField(allow_null=True, default=None)
-    first_date = serializers.DateField(allow_null=True, default=None)
-    last_date = serializers.DateField(allow_null=True, default=None)
-    choose = serializers.ChoiceField(choices=RULES, default="j")
-    gap = serializers.IntegerField(min_value=0, default=0)
+    days = serializers.ListField(
+        child=serializers.IntegerField(min_value=1),
+        min_length=1,
+        help_text="behaviours are counted within so many days, for example [1, 3, 7]",
+    )
+    retention = serializers.CharField(
+        max_length=400, help_text="who stayed: a SPEC such as window:14-20, or metric:KEY"
+    )
+    behaviours = serializers.ListField(
+        child=serializers.CharField(max_length=400),
+        default=list,
+        help_text="EVENT, EVENT[property=value] or EVENT#property; none for all events of the log",
+    )
+    max_times = serializers.IntegerField(
+        min_value=1, allow_null=True, default=None, help_text="count a behaviour up to so many times"
+    )
+    segment = serializers.SlugField(allow_null=True, default=None, help_text="key of a segment; null for everyone")
+    first_date = serializers.DateField(allow_null=True, default=None, help_text="signups from this date on, 2026-01-31")
+    last_date = serializers.DateField(allow_null=True, default=None, help_text="signups until this date")
+    choose = serializers.ChoiceField(choices=RULES, default="j", help_text="rule by which the threshold is chosen")
+    gap = serializers.IntegerField(
+        min_value=0, default=0, help_text="days between the behaviour and the window of retention"
+    )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], default="rolling")
-    inert = serializers.ListField(child=serializers.CharField(max_length=400), default=list)
+    inert = serializers.ListField(
+        child=serializers.CharField(max_length=400),
+        default=list,
+        help_text="behaviours that can't matter: negative controls",
+    )
 
     def to_inputs(self, values: dict[str, Any]) -> Inputs:
         """The frozen record of validated values."""
@@ -40,8 +58,8 @@ class InputsSerializer(serializers.Serializer[Inputs]):
 
 
 class NewStudySerializer(serializers.Serializer[Study]):
-    title = serializers.CharField(max_length=100, default="", allow_blank=True)
-    seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=1)
+    title = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="as pages show it")
+    seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=1, help_text="of its random numbers")
     inputs = InputsSerializer()
 
 
@@ -156,6 +174,16 @@ class MomentFilter(ThingFilter):
         fields: ClassVar = ["status"]
 
 
+@extend_schema_view(
+    list=extend_schema(
+        description="Studies: searches for early behaviours that go together with staying, the newest first, "
+        "without reports."
+    ),
+    retrieve=extend_schema(
+        description="One study with its whole report: large. What it ranks are correlations. A number that is missing "
+        'is {"not_computable": reason}.'
+    ),
+)
 class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
     """Studies: searches for AHA moments."""
 
@@ -209,6 +237,15 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
         return Response(AhaMomentSerializer(moment).data, status=status.HTTP_201_CREATED)
 
 
+@extend_schema_view(
+    list=extend_schema(
+        description="AHA moments: candidates that people promoted, and whether an experiment has confirmed them."
+    ),
+    retrieve=extend_schema(
+        description="One AHA moment with the evidence that was frozen when it was promoted, and what a finished "
+        "experiment found."
+    ),
+)
 class AhaMomentViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[AhaMoment]):
     """AHA moments: claims with their frozen evidence, and what experiments said."""
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, mixins, pagination, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -192,6 +192,10 @@ class SegmentModelViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[SegmentMod
     filterset_class = SegmentModelFilter
 
 
+@extend_schema_view(
+    list=extend_schema(description="Published segments of every version, with their sizes."),
+    retrieve=extend_schema(description="One segment and what stands out in it. Never who is in it."),
+)
 class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):
     """Segments of every version. Only the name can be changed."""
 

@@ -44,6 +44,7 @@ KEPT = {
     "joins:forget": "every test begins as a new process does",
     "patient_uvicorn:PatientProtocol.connection_made": "asyncio calls it",
     "patient_uvicorn:PatientProtocol.connection_lost": "asyncio calls it",
+    "worker:StayingWorker": "a command line of 0.4 names it",
     "static_html:_Reader.handle_starttag": "html.parser calls it",
     "static_html:_Reader.handle_endtag": "html.parser calls it",
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, pagination, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -140,6 +140,12 @@ class NewestVersions(ByKey):
     ordering = "-id"
 
 
+@extend_schema_view(
+    list=extend_schema(
+        description="The catalogue of metrics; a certified one may be trusted. A plan names one as metric:KEY."
+    ),
+    retrieve=extend_schema(description="One metric: definition, unit, direction, and who certified it."),
+)
 class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Metric]):
     """The catalogue: metrics, their versions, their checks."""
 

@@ -24,13 +24,13 @@ def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01%", **options)
 
 
-def metrics() -> serializers.ListField:
+def metrics(what: str) -> serializers.ListField:
     """Outcomes in the order of the plan."""
     return serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_LINE),
         max_length=50,
         required=False,
-        help_text="a SPEC such as window:14-20, or metric:KEY of the catalogue",
+        help_text=f"{what}: each a SPEC such as window:14-20, or metric:KEY of the catalogue",
     )
 
 
@@ -93,15 +93,44 @@ class ResultOnField(serializers.Serializer[Any]):
         return overview.until(row).result
 
 
+# What fields of the plan mean, where the model has a title alone.
+PLAN_WORDS = {
+    "key": "letters, digits, dots, dashes, underscores",
+    "hypothesis": "what is expected, and why",
+    "nudge": "what the nudge is",
+    "alpha": "two-sided error rate",
+    "power": "chance to find the planned effect",
+    "smallest_effect": "smallest effect of interest, absolute",
+    "planned_effect": "effect that the size is computed for, absolute",
+    "method": "when the outcome may be read",
+    "expected_take_up": "share of units whom the nudge moves, 0 to 1",
+    "signup_event": "what starts a unit's clock; * for any event",
+    "enrolment": "who may enter",
+}
+
+
 class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSerializer[Experiment]):
     """An experiment with its arms and its audience."""
 
     flag_key = serializers.CharField(max_length=128, required=False, help_text="the key itself unless given")
-    name = serializers.CharField(max_length=200, required=False)
-    variants = VariantSerializer(many=True, max_length=100)  # type: ignore[call-arg]
-    audience = AudienceRowSerializer(many=True, required=False, max_length=100)  # type: ignore[call-arg]
+    name = serializers.CharField(max_length=200, required=False, help_text="as pages show it")
+    variants = VariantSerializer(
+        many=True,
+        max_length=100,  # type: ignore[call-arg]
+        help_text="arms, the control first; weights together 10000; roles where there is a moment",
+    )
+    audience = AudienceRowSerializer(
+        many=True,
+        required=False,
+        max_length=100,  # type: ignore[call-arg]
+        help_text="rows by segment, of which the first that matches decides; none for everyone",
+    )
     moment = serializers.SlugRelatedField(
-        slug_field="key", queryset=AhaMoment.objects.all(), allow_null=True, required=False
+        slug_field="key",
+        queryset=AhaMoment.objects.all(),
+        allow_null=True,
+        required=False,
+        help_text="key of the AHA moment that it tests",
     )
     layer = serializers.SlugRelatedField(
         slug_field="key", queryset=Layer.objects.all(), allow_null=True, required=False
@@ -109,7 +138,8 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
     holdout = serializers.SlugRelatedField(
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
-    primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
+    primary_metrics = metrics("one or two outcomes that decide")
+    secondary_metrics, guardrail_metrics = metrics("further outcomes"), metrics("what must not get worse")
     guardrail_rules = serializers.DictField(
         child=GuardrailRuleSerializer(), required=False, help_text="by guardrail, a SPEC of guardrail_metrics"
     )
@@ -150,7 +180,9 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
         required=False,
         help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01%",
     )
-    planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
+    planned_units = serializers.IntegerField(
+        min_value=1, max_value=MAX_UNITS, allow_null=True, required=False, help_text="units of all arms together"
+    )
     planned_end = serializers.DateField(allow_null=True, required=False, help_text="the last day of enrolment")
     expected_daily_units = serializers.IntegerField(
         min_value=1,
@@ -244,6 +276,7 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
             "concluded_at",
         ]
         validators: list[Any] = []
+        extra_kwargs = {name: {"help_text": text} for name, text in PLAN_WORDS.items()}
 
     @extend_schema_field(ChosenMetricSerializer(many=True))
     def get_metrics(self, row: Experiment) -> list[Row]:

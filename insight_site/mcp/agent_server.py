@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from experiments.plan.mistakes import KEY
 from insight_site.access.permissions import MANAGEMENT_BYTES
-from insight_site.mcp import explaining_tools, planning_tools, reading_tools, result_tools
+from insight_site.mcp import explaining_tools, planning_tools, reading_tools
 from insight_site.mcp.agent_caller import AgentCaller, ToolRefusal, let_in, with_key
 from insight_site.mcp.agent_tool import AgentTool, Json, ToolCall
 from reporting.document import outward
@@ -98,7 +98,7 @@ def filled(name: str, arguments: Mapping[str, str]) -> str | None:
 
 
 TOOLS: dict[str, AgentTool] = {
-    one.name: one for one in (*reading_tools.TOOLS, *result_tools.TOOLS, *planning_tools.TOOLS, *explaining_tools.TOOLS)
+    one.name: one for one in (*reading_tools.TOOLS, *planning_tools.TOOLS, *explaining_tools.TOOLS)
 }
 MOST_CHARS = 400  # of a sentence about an argument: it may quote the argument
 log = structlog.get_logger()

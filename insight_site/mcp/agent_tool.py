@@ -8,18 +8,27 @@ before (`insight_site.mcp.agent_server`). The paths are written here in the code
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
 
 from insight_site.audit.around_calls import audit
 from insight_site.made_requests import request_of
 from insight_site.mcp.agent_caller import AgentCaller, ToolRefusal
 
 Json = dict[str, Any]
+MOST = 2**53
+LIMITS: dict[str, Json] = {  # of arguments for which REST names none
+    "string": {"maxLength": 4_000},
+    "array": {"maxItems": 200},
+    "integer": {"minimum": 0, "maximum": MOST},
+}
 
 
 @dataclass(frozen=True)
@@ -45,9 +54,12 @@ class AgentTool:
     Attributes:
         name: as agents call it.
         title: as people read it in their agent's list.
-        description: what it does, what it costs, and how to read its answer.
         run: the answer, an object of JSON; raises `ToolRefusal` or `Refused`.
-        takes: JSON schemas of its arguments.
+        operation: of REST that it is, by its `operationId` in docs/openapi.yaml; "" for none. Its description and the
+            parameters of `takes` come from there.
+        note: what agents must know beyond that; the whole description where there is no operation.
+        takes: names of the operation's parameters that agents may give.
+        own: JSON schemas of arguments that REST doesn't have, or has in other words.
         needs: names of those that must be there.
         scope: that the key needs beside the door's own; "" for none.
         changes: it writes something.
@@ -55,47 +67,116 @@ class AgentTool:
 
     name: str
     title: str
-    description: str
     run: Callable[[ToolCall], Json]
-    takes: Mapping[str, Json] = field(default_factory=dict)
+    operation: str = ""
+    note: str = ""
+    takes: tuple[str, ...] = ()
+    own: Mapping[str, Json] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     scope: str = ""
     changes: bool = False
 
     @property
+    def description(self) -> str:
+        """What it does, what it costs, and how to read its answer."""
+        return " ".join(filter(None, (operation(self.operation).description if self.operation else "", self.note)))
+
+    @property
     def schema(self) -> Json:
         """JSON schema of all arguments; what it doesn't name is refused."""
+        of_rest = {name: operation(self.operation).parameters[name] for name in self.takes}
         return {
             "type": "object",
-            "properties": dict(self.takes),
+            "properties": {**of_rest, **self.own},
             "required": list(self.needs),
             "additionalProperties": False,
         }
 
 
+# ── What REST says of its operations ──────────────────────────────────────────
+@dataclass(frozen=True)
+class Operation:
+    """A description, and JSON schemas of parameters and of the fields of the body, each with its description."""
+
+    description: str
+    parameters: Mapping[str, Json]
+
+
+def operation(operation_id: str) -> Operation:
+    """One operation of the management API.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    return _operations()[operation_id]
+
+
+@cache
+def _operations() -> dict[str, Operation]:
+    """All of them, from the document that docs/openapi.yaml is."""
+    with translation.override("en"):
+        generator: Any = SchemaGenerator  # it has no types
+        document = generator().get_schema(request=None, public=True)
+    named = document["components"]["schemas"]
+    return {
+        said["operationId"]: Operation(" ".join(said.get("description", "").split()), _parameters(said, named))
+        for path in document["paths"].values()
+        for said in path.values()
+        if isinstance(said, dict) and "operationId" in said
+    }
+
+
+def _parameters(said: Json, named: Json) -> dict[str, Json]:
+    given = {
+        one["name"]: {**one["schema"], "description": one.get("description", "")} for one in said.get("parameters", ())
+    }
+    for content in said.get("requestBody", {}).get("content", {}).values():
+        body = _resolved(content["schema"], named)
+        given |= body.get("properties", {})
+        given |= body.get("properties", {}).get("inputs", {}).get("properties", {})  # the question of a study
+    return {name: _bounded(_resolved(schema, named)) for name, schema in given.items()}
+
+
+def _resolved(schema: Any, named: Json) -> Any:
+    """Without references to named schemas; a title is the description, or its beginning."""
+    if isinstance(schema, list):
+        return [_resolved(one, named) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _resolved(named[schema["$ref"].rpartition("/")[2]], named)
+    found = {name: _resolved(value, named) for name, value in schema.items() if name != "allOf"}
+    for part in schema.get("allOf", ()):
+        found = {**_resolved(part, named), **found}
+    if isinstance(title := found.get("title"), str):  # else it is a field of this name
+        del found["title"]
+        found["description"] = "\n\n".join(filter(None, (title, found.get("description"))))
+    return found
+
+
+def _bounded(schema: Json) -> Json:
+    """With a limit where REST leaves one to the size of its body."""
+    kinds = schema.get("type", ())
+    found: Json = {}
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        found |= {} if "enum" in schema else LIMITS.get(kind, {})
+    return found | schema
+
+
+# ── Arguments of tools alone ──────────────────────────────────────────────────
 def text(about: str, longest: int = 400) -> Json:
     """An argument that is a text."""
     return {"type": "string", "maxLength": longest, "description": about}
 
 
-def texts(about: str, most: int = 50, longest: int = 400) -> Json:
-    """An argument that is a list of texts."""
-    return {"type": "array", "items": {"type": "string", "maxLength": longest}, "maxItems": most, "description": about}
-
-
 def whole(about: str, least: int = 0) -> Json:
     """An argument that is a whole number."""
-    return {"type": "integer", "minimum": least, "maximum": 2**53, "description": about}
+    return {"type": "integer", "minimum": least, "maximum": MOST, "description": about}
 
 
 def number(about: str) -> Json:
     """An argument that is a number."""
     return {"type": "number", "description": about}
-
-
-def one_of(about: str, *values: str) -> Json:
-    """An argument that is one of these words."""
-    return {"type": "string", "enum": list(values), "description": about}
 
 
 def flag(about: str) -> Json:

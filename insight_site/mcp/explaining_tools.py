@@ -141,26 +141,26 @@ TOOLS = (
     AgentTool(
         "explain",
         "Explain a word or a verdict",
-        "A word of the glossary (for example take-up, hold-out, breakdown), or the rules of a verdict (for example "
-        "NUDGE_FAILED). explain_result explains the result of one experiment.",
         explain,
-        {"about": text("the word, or the code of the verdict", 100)},
-        ("about",),
+        note="A word of the glossary (for example take-up, hold-out, breakdown), or the rules of a verdict (for "
+        "example NUDGE_FAILED). explain_result explains the result of one experiment.",
+        own={"about": text("the word, or the code of the verdict", 100)},
+        needs=("about",),
     ),
     AgentTool(
         "search_docs",
         "Search the documentation",
-        "Sections of Insight's documentation that hold the words, the best first.",
         search_docs,
-        {"query": text("words", 200), "most": {**whole("so many at most; 8 unless given", 1), "maximum": 20}},
-        ("query",),
+        note="Sections of Insight's documentation that hold the words, the best first.",
+        own={"query": text("words", 200), "most": {**whole("so many at most; 8 unless given", 1), "maximum": 20}},
+        needs=("query",),
     ),
     AgentTool(
         "read_doc",
         "Read a page of the documentation",
-        "One page as Markdown; search_docs gives the names.",
         read_doc,
-        {"page": text("for example methods/discovery.md", 100)},
-        ("page",),
+        note="One page as Markdown; search_docs gives the names.",
+        own={"page": text("for example methods/discovery.md", 100)},
+        needs=("page",),
     ),
 )

@@ -2,9 +2,11 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
@@ -141,12 +143,15 @@ def test_plan_of_a_moment__is_drafted_sized_and_compared_by_an_agent() -> None:
 
     made = told(who, "draft_from_moment", moment="two-adds", take_up=0.3)
     sized = told(who, "size_plan", key=made["key"], planned_effect=0.2)
+    narrow, wide = (told(who, "size_plan", key=made["key"], smallest_effect=effect) for effect in (0.01, 0.9))
     designs = told(who, "search_designs", key=made["key"], effect=0.2, take_up=0.3)
 
     assert (made["key"], made["drafted_by_agent"], made["moment"]) == ("two-adds-test", "helper", "two-adds")
     assert sized["inflow"]["per_day"] == 10
     assert sized["planned_effect"] == 0.2
     assert sized["planned_units"] > 0
+    assert narrow == told(who, "size_plan", key=made["key"], margin=0.01)
+    assert narrow["power_no_material_effect"] != wide["power_no_material_effect"]
     assert designs["designs"][0]["rank"] == 1
     assert Experiment.objects.get().planned_effect != 0.2
 
@@ -184,7 +189,7 @@ def test_failure_inside__says_nothing_of_its_text(monkeypatch: pytest.MonkeyPatc
     def broken(_: ToolCall) -> Any:
         raise RuntimeError("secret-outcome 0.123")
 
-    monkeypatch.setitem(agent_server.TOOLS, "broken", AgentTool("broken", "", "", broken))
+    monkeypatch.setitem(agent_server.TOOLS, "broken", AgentTool("broken", "", broken))
 
     answer = agent_server.call(agent(), "broken", {})
 
@@ -216,6 +221,34 @@ def test_list__of_more_than_a_page__is_read_page_by_page() -> None:
 
 
 # ── Words ─────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("tool", agent_server.TOOLS)
+def test_tools__say_what_they_do_and_what_each_argument_is(tool: str) -> None:
+    found = agent_server.TOOLS[tool]
+
+    assert len(found.description) > 20
+    assert all(argument["description"] for argument in found.schema["properties"].values())
+    assert set(found.needs) <= found.schema["properties"].keys()
+
+
+def test_tool_of_a_rest_operation__has_its_description_and_its_parameters() -> None:
+    path = Path(__file__).parents[3] / "docs" / "openapi.yaml"
+    rest = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+    studies = rest["paths"]["/api/v1/studies"]["get"]
+    plan = rest["components"]["schemas"]["ExperimentRequest"]["properties"]
+    tools = agent_server.TOOLS
+
+    assert tools["list_studies"].description == studies["description"]
+    assert {one["name"]: one["description"] for one in studies["parameters"] if one["name"] != "page_size"}.items() >= {
+        name: tools["list_studies"].schema["properties"][name]["description"] for name in ("tag", "owner", "archived")
+    }.items()
+    drafted = tools["draft_experiment"].schema["properties"]
+    assert drafted["expected_base"] == plan["expected_base"]
+    assert drafted["otherwise"]["enum"] == rest["components"]["schemas"]["OtherwiseEnum"]["enum"]
+    assert drafted["otherwise"]["description"].startswith(plan["otherwise"]["title"])
+    assert drafted["hypothesis"]["maxLength"] == 4_000
+    assert drafted["variants"]["items"]["properties"]["weight"]["maximum"] == 10_000
+
+
 def test_explain__a_term_and_a_verdict__gives_their_words() -> None:
     who = agent()
 
