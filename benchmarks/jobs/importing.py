@@ -3,9 +3,9 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from benchmarks.events import make_events
 from benchmarks.harness.clock import timed
 from benchmarks.harness.django_store import own_django
 from benchmarks.harness.job import Aim, Figures, Job, Side
@@ -38,6 +38,26 @@ def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
             ),
             Side("copy", lambda _turn: speed(lambda: duckdb.connect().execute(copy))),
         )
+
+
+def make_events(path: Path, events: int, days: int, seed: int) -> None:
+    """A log like a game's: a signup per user, then events that thin out with the user's age; 1 user per 28 events."""
+    import duckdb
+
+    users = max(1, events // 28)
+    duckdb.connect().execute(
+        f"""COPY (SELECT uuid_of AS "user", event,
+                strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ') AS time, level, platform FROM (
+            SELECT md5(concat('{seed}', i % {users})) AS uuid_of,
+                CASE WHEN i < {users} THEN 'signup' ELSE concat('event_', hash(i + {seed}) % 60) END AS event,
+                TIMESTAMP '2026-01-01' + to_microseconds(CAST(
+                    CAST(hash(i % {users}, {seed}) % 86400000 AS BIGINT) * {days} * 500
+                    + CASE WHEN i < {users} THEN 0 ELSE
+                        pow((hash(i, {seed} + 1) % 1000000) / 1e6, 4) * {days} * 86400e6 END AS BIGINT)) AS moment,
+                hash(i, 3) % 100 AS level,
+                ['ios', 'android', 'web'][1 + CAST(hash(i % {users}) % 3 AS BIGINT)] AS platform
+            FROM range({events}) AS r(i))) TO '{path}' (FORMAT csv, HEADER)"""
+    )
 
 
 JOBS = (
