@@ -1,12 +1,12 @@
-"""The views of Explore over many events, cold and warm, on two cores; `jobs/explore_views.py` runs its parts.
+"""The views of Explore over many events, as `jobs/explore_views.py` asks for them: each call is a process of its own.
 
     .venv/bin/python benchmarks/explore.py --users 1000000 --events 50000000 --folder /somewhere/with/20GB
+    .venv/bin/python benchmarks/explore.py --folder /somewhere/with/20GB --view funnel
 
-Makes the log by a seed (kept in the folder, so that a second call doesn't make it again) and prepares it from nothing.
-Then it asks each view in a fresh process whose libraries are loaded: first a question of which nothing is prepared, not
-even its users (cold), then another one of the same kind (warm), then the most expensive that a page can ask (heaviest:
-the event that is a quarter of the log), and that again. It prints a table with the aims, and writes the figures to
-`explore.json` in the folder; `--keep` leaves the log prepared as it is.
+The first makes the log by a seed (kept in the folder, so that a second call doesn't make it again) and prepares it from
+nothing. The second asks one view in a fresh process whose libraries are loaded: first a question of which nothing is
+prepared, not even its users (cold), then another one of the same kind (warm), then that again and the most expensive
+that a page can ask (heaviest: the event that is a quarter of the log). Both print JSON.
 
 Where other programs run too, half of the processor's seconds is nearer to an idle machine's wall than the wall itself.
 """
@@ -16,7 +16,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START = date(2026, 1, 1)
-COLD_AIM, WARM_AIM = 8.0, 2.0
 # Each view with the question of a fresh process, another one of the same kind, and one of the most frequent event.
 VIEWS: dict[str, tuple[dict[str, object], ...]] = {
     "retention": ({"retention": "on_day:7"}, {"retention": "window:14-20"}, {"retention": "min_events:event_0:7-13:2"}),
@@ -53,8 +51,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--view", choices=VIEWS, help="only this view, in this process")
-    parser.add_argument("--keep", action="store_true", help="don't prepare anew")
-    parser.add_argument("--only-log", action="store_true", help="prepare the log and ask nothing")
     options = parser.parse_args()
     _prepare(options.folder)
     if options.view:
@@ -62,7 +58,7 @@ def main() -> None:
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     make_store(options.folder, options.users, options.events, options.days, options.seed)
-    bench(options.folder, keep=options.keep, only_log=options.only_log)
+    prepare_log(options.folder)
 
 
 def _prepare(folder: Path) -> None:
@@ -120,15 +116,14 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
     shutil.rmtree(folder / "made")
 
 
-def bench(folder: Path, *, keep: bool, only_log: bool) -> None:
-    """All figures, each view in a process of its own; the last line is a record of them."""
+def prepare_log(folder: Path) -> None:
+    """Prepare the log from nothing, and print what that took as JSON."""
     from django.core.management import call_command
 
     from events.prepared import numbered_log
 
     call_command("migrate", verbosity=0)
-    if not keep:
-        shutil.rmtree(folder / "prepared", ignore_errors=True)
+    shutil.rmtree(folder / "prepared", ignore_errors=True)
     load_libraries()
     seconds, cpu = timed(prepare)
     log = numbered_log.current()
@@ -144,29 +139,7 @@ def bench(folder: Path, *, keep: bool, only_log: bool) -> None:
         "events": log.events,
         "users": log.users,
     }
-    print(f"{log.events:,} events of {log.users:,} users, {os.cpu_count()} cores")
-    print(f"preparation {seconds:.1f} s ({cpu:.1f} s of CPU), {size:,.0f} MB, peak {peak_mb():,.0f} MB\n")
-    if only_log:
-        print(json.dumps(figures))
-        return
-    print(f"{'view':10} {'question':8} {'wall s':>7} {'CPU / 2':>8} {'aim':>5}   missed")
-    figures["views"] = {view: bench_view(folder, log.folder, view) for view in VIEWS}
-    (folder / "explore.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(json.dumps(figures))
-
-
-def bench_view(folder: Path, prepared: Path, view: str) -> dict[str, object]:
-    """The figures of one view, printed as rows of the table: wall and processor seconds of each question."""
-    for path in prepared.glob("kept-*"):
-        shutil.rmtree(path)
-    command = [sys.executable, __file__, "--folder", str(folder), "--view", view]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    cold, warm, again, peak, heaviest = json.loads(done.stdout.splitlines()[-1])
-    found = {"cold": cold, "warm": warm, "heaviest": heaviest, "again": again}
-    for name, (wall, cpu) in found.items():
-        aim = COLD_AIM if name == "cold" else WARM_AIM
-        print(f"{view:10} {name:8} {wall:7.2f} {cpu / 2:8.2f} {aim:5.0f}   {'yes' if wall > aim else ''}", flush=True)
-    return {**found, "peak MB": peak}
 
 
 def prepare() -> None:

@@ -24,7 +24,7 @@ def opened(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
     with TemporaryDirectory(prefix="insight-bench-") as name:
         folder = Path(name)
         size = ["--users", str(options["users"]), "--events", str(options["events"])]
-        prepared = script("--folder", name, "--only-log", *size)
+        prepared = script("--folder", name, *size)
 
         def run(_turn: int) -> Figures:
             answers = {view: ask(folder, Path(prepared["folder"]), view) for view in VIEWS}
