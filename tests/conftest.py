@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import translation
 
 from runs.parallel import use_workers
+from tests.left_out import is_left_out
 
 # Several tests run at once, each with its own computations; those that are about workers set their number themselves.
 os.environ.setdefault("COMPUTE_WORKERS", "1")
@@ -28,6 +29,14 @@ def missing(what: str) -> NoReturn:
     if REQUIRED:
         pytest.fail(f"{what} is missing, and CI may not skip")
     pytest.skip(f"{what} is missing")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of which `-m` leaves out all, unless one is asked for by its name."""
+    named = any(".py" in argument for argument in config.args)
+    if named or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+        return None
+    return is_left_out(collection_path.read_text(encoding="utf-8"), str(config.getoption("-m"))) or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
