@@ -122,6 +122,25 @@ def _emptied_where_it_was_filled() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_found_once() -> Iterator[None]:
+    """Each `Client()` makes the middleware anew, which would look for all static files in the folders of all apps."""
+    from whitenoise.middleware import WhiteNoiseMiddleware
+
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def add(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in found:
+            before = set(middleware.files)
+            look(middleware)
+            found[middleware.static_prefix] = {url: middleware.files[url] for url in set(middleware.files) - before}
+        middleware.files.update(found[middleware.static_prefix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_calls_before() -> None:
     """What this process remembers of calls a minute is of one test, as the rows of its database are."""
