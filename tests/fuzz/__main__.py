@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, NoReturn
 
-from benchmarks.harness.machine import commit
+from benchmarks.frame import commit
 
 if TYPE_CHECKING:  # imported under the eyes of atheris, below
     from tests.fuzz.targets import Target
