@@ -29,7 +29,8 @@ from events.counting.day_index import utc
 from events.counting.properties import property_text
 from events.counting.sql_metrics import comparing, selected
 from events.counting.unit_values import between, how_many
-from events.expressions.gate import VALUE, checked
+from events.expressions.gate import checked
+from events.expressions.statement import VALUE
 from events.metrics import (
     Behaviour,
     Capped,

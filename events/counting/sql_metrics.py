@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from events.counting.properties import property_text
 from events.counting.unit_values import Basis, amount, in_window, since_anchor
-from events.expressions.gate import UNIT, VALUE, checked
+from events.expressions.gate import checked
+from events.expressions.statement import UNIT, VALUE
 from events.schema import EXPOSURE_EVENTS
 
 if TYPE_CHECKING:

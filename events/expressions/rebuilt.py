@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from events.expressions import gate
+from events.expressions import statement
 from events.expressions.refusing import piece_of, refuse
 from events.expressions.typed_nodes import NUMBER, TEXT, UNIT, Names, Typed, Values
 
@@ -26,18 +26,20 @@ class Rebuilding:
     def __init__(self) -> None:
         self.names = Names()
 
-    def checked(self, select: exp.Select) -> gate.Checked:
+    def checked(self, select: exp.Select) -> statement.Checked:
         """The whole statement.
 
         Raises:
             Refused: naming the piece that is not allowed.
         """
         tree, columns = self._select(select, 1)
-        if list(columns) != [gate.UNIT, gate.VALUE] or columns[gate.VALUE] != NUMBER:
+        if list(columns) != [statement.UNIT, statement.VALUE] or columns[statement.VALUE] != NUMBER:
             refuse("two_columns", select)
         if tree.args.get("group") is None or len(tree.args["group"].expressions) != 1:
             refuse("one_row_per_unit", select)
-        return gate.Checked(tree, tuple(self.names.properties), tuple(self.names.numbers), tuple(self.names.events))
+        return statement.Checked(
+            tree, tuple(self.names.properties), tuple(self.names.numbers), tuple(self.names.events)
+        )
 
     def _select(self, select: exp.Select, level: int) -> tuple[exp.Select, dict[str, str]]:
         _only(select, SELECT)
@@ -57,7 +59,7 @@ class Rebuilding:
                 refuse("same_name", item, piece=name)
             columns[name] = found.kind
             made.append("expressions", exp.alias_(found.tree, name, quoted=True))
-        if not 1 <= len(columns) <= MOST_COLUMNS or gate.UNIT not in columns:
+        if not 1 <= len(columns) <= MOST_COLUMNS or statement.UNIT not in columns:
             refuse("columns", select)
         if grouped is not None:
             made.set("group", exp.Group(expressions=[exp.column(name, quoted=True) for name in grouped]))
@@ -78,9 +80,9 @@ class Rebuilding:
         source = from_.this
         if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
             _only(source, {"this"})
-            if source.name.lower() != gate.TABLE:
+            if source.name.lower() != statement.TABLE:
                 refuse("other_table", source)
-            return exp.table_(gate.TABLE), gate.EVENT_COLUMNS
+            return exp.table_(statement.TABLE), statement.EVENT_COLUMNS
         if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Select):
             refuse("other_table", source)
         _only(source, {"this", "alias"})
@@ -99,7 +101,7 @@ class Rebuilding:
             if not isinstance(item, exp.Column):
                 refuse("group_by_names", item)
             names.append(values.column(item)[0])
-        if gate.UNIT not in names or len(set(names)) < len(names):
+        if statement.UNIT not in names or len(set(names)) < len(names):
             refuse("group_by_unit", group)
         return names
 
@@ -110,7 +112,7 @@ class Rebuilding:
             _only(item, {"this", "alias"})
         if isinstance(inner, exp.Column):
             own, kind = values.column(inner)
-            if kind == UNIT and name not in ("", gate.UNIT):
+            if kind == UNIT and name not in ("", statement.UNIT):
                 refuse("unit_name", item)
             found, name = Typed(exp.column(own, quoted=True), kind, frozenset((own,))), name or own
             taken = name in values.known and name != own
@@ -119,7 +121,7 @@ class Rebuilding:
             taken = name in values.known or bool(OURS.fullmatch(name))
         if taken:  # engines disagree about which of the two a condition then means
             refuse("shadowed", item, piece=name)
-        if not name or not NAME.fullmatch(name) or (name == gate.UNIT and found.kind != UNIT):
+        if not name or not NAME.fullmatch(name) or (name == statement.UNIT and found.kind != UNIT):
             refuse("no_name", item)
         if found.kind not in (NUMBER, TEXT, UNIT):
             refuse("truth_as_column", item)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from events.expressions import gate
+from events.expressions import statement
 from events.expressions.refusing import refuse
 
 UNIT, NUMBER, TEXT, TRUTH, NOTHING = "unit", "number", "text", "truth", "nothing"
@@ -130,7 +130,7 @@ class Values:
 
     def _named(self, node: exp.Column) -> Typed:
         name = node.name.lower()
-        if name in gate.PLACEHOLDERS and name not in self.known:
+        if name in statement.PLACEHOLDERS and name not in self.known:
             return _number(exp.Placeholder(this=name))
         name, kind = self.column(node)
         if kind == UNIT:

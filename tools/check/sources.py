@@ -62,6 +62,7 @@ LOADED_LATER = (
     "aha/api.py",
     "aha/findings_api.py",
     "aha/study/question.py",
+    "events/expressions/gate.py",
     "events/inflow/live_tail.py",
     "events/outbox/flush.py",
     "events/outbox/ownership.py",
