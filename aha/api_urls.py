@@ -1,8 +1,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from aha.api import AhaMomentViewSet, StudyViewSet
-from aha.findings_api import FindingViewSet
+from aha.api import AhaMomentViewSet, FindingViewSet, StudyViewSet
 
 app_name = "aha_api"
 router = SimpleRouter(trailing_slash=False)

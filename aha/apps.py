@@ -85,6 +85,6 @@ class AhaConfig(AppConfig):
             body="aha.views.report_body",
             template="aha/study_body.html",
             document="aha.report.document.document",
-            early="aha.report.early.page.page",
+            early="aha.report.early.page",
         ),
     )

@@ -4,8 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.questions.defaults import usual_days
-from aha.questions.moment_objections import moment_objections
-from aha.questions.objections import objections
+from aha.questions.objections import moment_objections, objections
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
 from events.metric_catalogue.references import taken_line
 from events.metrics import parse_retention

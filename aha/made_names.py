@@ -9,9 +9,7 @@ from typing import Protocol
 
 from events.metric_sentences import metric_words
 from events.metrics import display_name, plain_name
-from reporting.counted import days_words, times_words
-from reporting.shown_names import as_sent
-from reporting.words import gettext, in_english
+from reporting.words import as_sent, days_words, gettext, in_english, times_words
 
 
 class Claimed(Protocol):

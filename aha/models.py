@@ -9,7 +9,7 @@ from aha.made_names import moment_name
 from events.metric_sentences import metric_words
 from events.metrics import plain_name
 from events.models import MetricVersion, Tag
-from reporting.shown_names import shown
+from reporting.words import shown
 from runs.light import LightQuerySet
 from runs.models import Run
 

@@ -1,5 +1,5 @@
 from aha.explore import ready
-from aha.moments import kept_reach
+from aha.moments import reach
 from aha.study import studies
 
 
@@ -8,11 +8,11 @@ def run_study(pk: int) -> None:
 
 
 def count_reach(pk: int) -> None:
-    kept_reach.count(pk)
+    reach.count(pk)
 
 
 def count_all_reaches() -> None:
-    kept_reach.count_all()
+    reach.count_all()
 
 
 def prepare_explore() -> None:

@@ -5,7 +5,7 @@ from runs.web import cancel, progress
 
 STUDY = {"label": "aha.Study"}
 views = views_of("aha.views")
-comparing = views_of("aha.comparing.views")
+comparing = views_of("aha.views.comparing")
 questions = views_of("aha.views.questions")
 
 app_name = "aha"

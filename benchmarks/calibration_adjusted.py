@@ -30,9 +30,9 @@ from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alar
 from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
 from benchmarks.calibration_worlds import Floats, Rng, clustered
 from benchmarks.frame import commit, line, options_of
-from stats.adjustment import adjust
-from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
+from stats import adjustment
 from stats.instrument.anderson_rubin import anderson_rubin
+from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
 from stats.power.family_and_looks import Plan
 from stats.power.sample_size import power_at, sample_size
 from stats.results import computable
@@ -234,7 +234,7 @@ def powers(rng: Rng, runs: int) -> tuple[list[Power], float]:
         calculated = power_at(replace(plan, r_squared=r_squared), effect, size.units)
         rows.append(Power(name, size.total, calculated, float(np.mean(hits))))
         if r_squared:
-            errors = [float(one.variance_reduction) for pair in pairs if computable(one := adjust.lin(*_two(pair)))]
+            errors = [float(one.variance_reduction) for pair in pairs if computable(one := adjustment.lin(*_two(pair)))]
     return rows, float(np.mean(errors))
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata, unequal_clusters
-from stats import compare, stratified
-from stats.adjustment import adjust
-from stats.counts import joint_of_counts
+from stats import adjustment, compare, stratified
+from stats.cells import joint_of_counts
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import iv_moments, wald
 from stats.results import computable
@@ -117,18 +116,18 @@ def lin(rng: Rng, runs: int, n: int = 300) -> list[bool]:
         treated = np.arange(3 * n) >= n
         y = x @ (1.0, 0.5) + treated * (0.3 + 0.6 * x[:, 0]) + rng.normal(size=3 * n)
         rows = np.column_stack([y, x])
-        found.append(holds(adjust.lin(Joint.from_columns(rows[~treated]), Joint.from_columns(rows[treated])), 0.3))
+        found.append(holds(adjustment.lin(Joint.from_columns(rows[~treated]), Joint.from_columns(rows[treated])), 0.3))
     return found
 
 
 def cluster(rng: Rng, runs: int) -> list[bool]:
     draws = (clustered(rng, effect=0.2) for _ in range(runs))
-    return [holds(adjust.cluster_difference(y, arm, codes), 0.2) for y, arm, _, codes in draws]
+    return [holds(adjustment.cluster_difference(y, arm, codes), 0.2) for y, arm, _, codes in draws]
 
 
 def unequal_cluster(rng: Rng, runs: int) -> list[bool]:
     draws = (unequal_clusters(rng, effect=0.2) for _ in range(runs))
-    return [holds(adjust.cluster_difference(y, arm, codes), 0.2) for y, arm, codes in draws]
+    return [holds(adjustment.cluster_difference(y, arm, codes), 0.2) for y, arm, codes in draws]
 
 
 def nudge_of(f: float) -> Nudge:

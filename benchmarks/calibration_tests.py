@@ -24,9 +24,8 @@ from benchmarks.calibration_worlds import (
 )
 from benchmarks.ratio_of_sums import ratio_difference
 from experiments.analyse.health.balance import joint_balance_p
-from stats import compare, novelty, stratified
-from stats.adjustment import adjust
-from stats.counts import joint_of_counts
+from stats import adjustment, compare, novelty, stratified
+from stats.cells import joint_of_counts
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import iv_moments, two_stage
 from stats.instrument.validity import inequalities_from_counts
@@ -83,26 +82,26 @@ def holm_family(rng: Rng, runs: int) -> list[float]:
 
 
 def lin(rng: Rng, runs: int) -> list[float]:
-    return [p_of(adjust.lin(*with_covariates(rng))) for _ in range(runs)]
+    return [p_of(adjustment.lin(*with_covariates(rng))) for _ in range(runs)]
 
 
 def cuped(rng: Rng, runs: int, n: int = 300) -> list[float]:
     x = rng.gamma(2, 1, (runs, 2 * n))
     both = np.stack([0.8 * x + rng.gamma(1.5, 1, x.shape), x], axis=2)
-    return [p_of(adjust.cuped(Joint.from_columns(r[:n]), Joint.from_columns(r[n:]))) for r in both]
+    return [p_of(adjustment.cuped(Joint.from_columns(r[:n]), Joint.from_columns(r[n:]))) for r in both]
 
 
 def cluster_t(rng: Rng, runs: int) -> list[float]:
     draws = (clustered(rng) for _ in range(runs))
-    return [p_of(adjust.cluster_difference(y, arm, cluster)) for y, arm, _, cluster in draws]
+    return [p_of(adjustment.cluster_difference(y, arm, cluster)) for y, arm, _, cluster in draws]
 
 
 def unequal_cluster_t(rng: Rng, runs: int) -> list[float]:
-    return [p_of(adjust.cluster_difference(*unequal_clusters(rng))) for _ in range(runs)]
+    return [p_of(adjustment.cluster_difference(*unequal_clusters(rng))) for _ in range(runs)]
 
 
 def cluster_lin(rng: Rng, runs: int) -> list[float]:
-    return [p_of(adjust.lin_clustered(*clustered(rng))) for _ in range(runs)]
+    return [p_of(adjustment.lin_clustered(*clustered(rng))) for _ in range(runs)]
 
 
 # ── Segments ──────────────────────────────────────────────────────────────────

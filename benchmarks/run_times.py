@@ -44,7 +44,7 @@ inputs = Inputs("signup", (1, 3, 7), "window:14-20")
 takes = preview(inputs).takes
 """
 SEARCH = """
-from segments.search.outlook.foretold import foretell
+from segments.search.preview import foretell
 from segments.search.question import Inputs
 from segments.search.segmentations import start_segmentation as start
 inputs = Inputs("signup", 0, 6, "window:14-20")

@@ -96,7 +96,7 @@ def question(units: int) -> None:
     from events.simulation import WORLDS, events_table, simulate
     from events.windows import Clock, Window
     from segments.search import queries
-    from segments.search.arrays.unit_arrays import Counts, Numbers
+    from segments.search.gather import Counts, Numbers
 
     for size in (units // 10, units):
         simulation = simulate(WORLDS["planted_groups"], seed=1, units=size)

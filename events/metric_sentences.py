@@ -20,9 +20,7 @@ from events.metrics import (
     display_name,
     parse_metric,
 )
-from reporting.counted import days_words, times_words
-from reporting.shown_names import shown
-from reporting.words import gettext
+from reporting.words import days_words, gettext, shown, times_words
 from runs.refusals import Refused
 
 SQL_SHOWN = 60  # characters of a SELECT that stand for it in a heading

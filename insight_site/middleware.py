@@ -14,7 +14,7 @@ from events.catalogue import labels
 from insight_site.access.permissions import machine_door
 from insight_site.operation import probes
 from insight_site.request_lines import ids_of, line_of, note
-from reporting.particles import fit
+from reporting.words import fit
 
 # Unfold's menus are written in Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
 # page, and Alpine's own build for strict policies can't read all of them (docs/security.md). Alpine also sets style

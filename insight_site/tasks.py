@@ -15,7 +15,7 @@ from insight_site.rest import idempotency
 from insight_site.signin import links, sign_in_record
 from insight_site.tidying import untidy
 from runs.kinds import all_kinds
-from runs.queue.lost import close_lost
+from runs.queue.leases import close_lost
 
 
 def draw_pictures(label: str, pk: int) -> int:
@@ -113,7 +113,7 @@ def back_up() -> str:
 
 
 def tell(kind: str, label: str, row: int | str, state: str, by: int, to: str) -> int:
-    """Asked where something happens (`runs.queue.tell_people`): notices for those whom it concerns."""
+    """Asked where something happens (`runs.queue.enqueue`): notices for those whom it concerns."""
     return hearing.hear(kind, label, str(row), state, by=by, to=[int(one) for one in to.split(",") if one])
 
 

@@ -20,7 +20,7 @@ from runs.payloads import Unreadable
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from reporting.growing import Growing
+    from reporting.table import Growing
     from runs.models import Run
 
 PARTS, COUNT = "parts", "count"  # in the column `early`: documents by name, and how often one has come
@@ -45,7 +45,7 @@ class RunKind:
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
         template: the page's body; it is rendered with ``standalone`` and `run`.
         document: the report to the JSON document.
-        early: the parts that a running one has told so far, as documents by name, to a `reporting.growing.Growing`, or
+        early: the parts that a running one has told so far, as documents by name, to a `reporting.table.Growing`, or
             None while there is nothing to show; "" for a kind whose page says how far it is, and nothing else.
         units_of: whose data it is made of: "*" for everybody with events, the lookup of an experiment's key for those
             who met it, "" for nobody. So it can say how many of them were erased since.

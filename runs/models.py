@@ -128,7 +128,7 @@ class Job(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     owner = models.CharField(_("process"), max_length=200, blank=True)
     owned_until = models.DateTimeField(null=True, blank=True, editable=False)
-    origin = models.JSONField(null=True, blank=True, editable=False)  # `runs.queue.origin`; None: nobody's request
+    origin = models.JSONField(null=True, blank=True, editable=False)  # `runs.queue.enqueue`; None: nobody's request
 
     class Meta:
         verbose_name = _("background task")
@@ -145,7 +145,7 @@ class Job(models.Model):
 
 
 class Schedule(models.Model):
-    """A task that comes again and again, when it is due next and how it went. `runs.queue.clock` moves it."""
+    """A task that comes again and again, when it is due next and how it went. `runs.queue.worker` moves it."""
 
     class Every(models.TextChoices):
         MINUTES = "I", _("every … minutes")
@@ -192,7 +192,7 @@ class Schedule(models.Model):
 
 
 class OutcomeCount(models.Model):
-    """How often things of one kind ended in one way. `runs.queue.outcome_counts` adds to it."""
+    """How often things of one kind ended in one way. `runs.queue.status` adds to it."""
 
     subject = models.CharField(max_length=20)
     kind = models.CharField(max_length=200)

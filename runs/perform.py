@@ -12,10 +12,9 @@ from django.utils import timezone
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.progress import Cancelled, Progress, silent
-from runs.queue import outcome_counts
-from runs.queue.lost import CANCELLED
-from runs.queue.put import put
-from runs.queue.tell_people import tell
+from runs.queue import status as queue_status
+from runs.queue.enqueue import put, tell
+from runs.queue.leases import CANCELLED
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts
 
@@ -105,7 +104,7 @@ def request_cancel(run: Run) -> None:
     """
     waiting = _rows(run).filter(status=Run.Status.QUEUED)
     if waiting.update(status=Run.Status.CANCELLED, reason=CANCELLED, finished_at=timezone.now()):
-        outcome_counts.count(outcome_counts.RUNS, run._meta.label, Run.Status.CANCELLED)
+        queue_status.count(queue_status.RUNS, run._meta.label, Run.Status.CANCELLED)
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
         raise Refused("This run has ended already, so there is nothing to cancel.")
@@ -120,7 +119,7 @@ def _close(run: Run, status: str, *, outcome: str = "", **values: Any) -> bool:
     open_row = _rows(run).filter(status=Run.Status.RUNNING)
     closed = bool(open_row.update(status=status, finished_at=timezone.now(), early=None, **values))
     if closed:
-        outcome_counts.count(outcome_counts.RUNS, run._meta.label, outcome or status)
+        queue_status.count(queue_status.RUNS, run._meta.label, outcome or status)
     if closed and status == Run.Status.FAILED:
         tell("run_failed", run._meta.label, run.pk, "failed")
     return closed

@@ -18,7 +18,7 @@ from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published.look_up import segments_of
+from segments.published.members import segments_of
 from segments.search.question import FIELD_OF, Inputs, check_inputs
 
 

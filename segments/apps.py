@@ -87,7 +87,7 @@ class SegmentsConfig(AppConfig):
             body="segments.views.report_body",
             template="segments/run_body.html",
             document="segments.report.document.document",
-            early="segments.report.early.page.page",
+            early="segments.report.early.page",
         ),
         RunKind(
             model="segments.ChurnRun",
@@ -96,7 +96,7 @@ class SegmentsConfig(AppConfig):
             stages=STAGES,
             task="segments.tasks.run_churn",
             units_of="*",
-            read="segments.churn.payload_versions.read_quality",
+            read="segments.churn.model.read_quality",
             draw="segments.report.churn_page.draw",
         ),
         RunKind(

@@ -1,19 +1,88 @@
+"""What would refuse a segmentation without asking the data, said beside its field with what would mend it."""
+
 import re
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from events.metrics import parse_retention
+from events.metrics import MinDays, MinEvents, Retention, Survival, is_display_only, parse_retention
 from events.pickers.fields import BehavioursField, EventField, RetentionField
-from reporting.shown_names import shown
-from reporting.words import gettext
+from events.pickers.mends import Mend, Mendable
+from events.windows import Window
+from reporting.words import gettext, shown
 from runs.key_from_name import key_from
 from runs.models import Run
 from runs.refusals import Refused, split_reason
-from segments.questions.run_objections import run_objections
 from segments.rules.builder.known_values import MOST_CHOICES, Known, nearest
-from segments.search.question import FIELD_OF, MAX_CLUSTERS, Inputs, check_inputs
+from segments.search.question import FIELD_OF, MAX_CLUSTERS, MAX_WINDOW_DAYS, Inputs, check_inputs
+
+type Objection = tuple[str, Mendable]
+
+
+def run_objections(data: dict[str, Any], retention: Retention | None) -> Iterator[Objection]:
+    """Field and error for everything that can be seen without the data.
+
+    Args:
+        data: the form's cleaned values.
+        retention: the parsed outcome; None without one.
+    """
+    first, last = data["first_day"], data["last_day"]
+    if last < first:
+        text = _("The last day of play lies before the first.")
+        yield "last_day", Mendable(text, Mend(str(first + 13), _("Use day %(day)s") % {"day": first + 13}))
+    elif last - first + 1 > MAX_WINDOW_DAYS:
+        text = _("At most %(most)s days of play, not %(days)s.") % {"most": MAX_WINDOW_DAYS, "days": last - first + 1}
+        day = first + MAX_WINDOW_DAYS - 1
+        yield "last_day", Mendable(text, Mend(str(day), _("Use day %(day)s") % {"day": day}))
+    elif retention is not None:
+        yield from _outcome(retention, last)
+    yield from _dates(data["first_date"], data["last_date"])
+
+
+def _outcome(retention: Retention, last: int) -> Iterator[Objection]:
+    if isinstance(retention, Survival):
+        return
+    if is_display_only(retention):
+        text = _("This retention grows as the data age, so groups can't be judged by it.")
+        yield "retention", Mendable(text, _after(last, Window(0, 6), retention))
+        return
+    window = retention.window
+    if window.start_day > last:
+        return
+    text = _(
+        "This retention begins on day %(day)s, inside the days of play: what forms the groups would also be their "
+        "outcome. Let it begin on day %(first)s or later."
+    ) % {"day": window.start_day, "first": last + 1}
+    mends = [_after(last, window, retention)]
+    if window.start_day:
+        label = _("Look at play until day %(day)s") % {"day": window.start_day - 1}
+        mends.append(Mend(str(window.start_day - 1), label, field="last_day"))
+    yield "retention", Mendable(text, *mends)
+
+
+def _after(last: int, window: Window, retention: Retention) -> Mend:
+    """The same retention behind the days of play."""
+    moved = Window(last + 1, last + len(window))
+    match retention:
+        case MinDays(days=days):
+            line = str(MinDays(moved, days))
+        case MinEvents(event=event, times=times):
+            line = str(MinEvents(event, moved, times))
+        case _:
+            line = f"window:{moved}"
+    fields = {"first": moved.start_day, "last": moved.end_day}
+    return Mend(line, _("Measure retention on days %(first)s–%(last)s") % fields)
+
+
+def _dates(first: date | None, last: date | None) -> Iterator[Objection]:
+    if first is not None and last is not None and last < first:
+        text = _("The last date lies before the first.")
+        yield "last_date", Mendable(text, Mend("", _("Take all until the last day")))
+
 
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
@@ -26,29 +95,37 @@ class SegmentationForm(forms.Form):
     """A segmentation's question. A few fields begin one; the others stand under "Advanced"."""
 
     signup_event = EventField(
-        label=_("Start event (day 0)"), any_event=True, help_text=_("Whoever does it is a new user from then on.")
+        label=gettext_lazy("Start event (day 0)"),
+        any_event=True,
+        help_text=gettext_lazy("Whoever does it is a new user from then on."),
     )
-    first_day = forms.IntegerField(label=_("First day of play to look at"), initial=0, min_value=0)
-    last_day = forms.IntegerField(label=_("Last day of play to look at"), initial=13, min_value=0)
+    first_day = forms.IntegerField(label=gettext_lazy("First day of play to look at"), initial=0, min_value=0)
+    last_day = forms.IntegerField(label=gettext_lazy("Last day of play to look at"), initial=13, min_value=0)
     retention = RetentionField(
-        label=_("Retention that the groups are compared by"),
+        label=gettext_lazy("Retention that the groups are compared by"),
         required=False,
         kinds=("active", "event", "churn"),
-        help_text=_("It must begin after the last day of play."),
+        help_text=gettext_lazy("It must begin after the last day of play."),
     )
-    title = forms.CharField(label=_("Title"), max_length=100, required=False)
-    behaviours = BehavioursField(label=_("Behaviours"), help_text=_("Leave empty to compare every event."))
+    title = forms.CharField(label=gettext_lazy("Title"), max_length=100, required=False)
+    behaviours = BehavioursField(
+        label=gettext_lazy("Behaviours"), help_text=gettext_lazy("Leave empty to compare every event.")
+    )
     clusters = forms.IntegerField(
-        label=_("Number of groups"),
+        label=gettext_lazy("Number of groups"),
         required=False,
         min_value=2,
         max_value=MAX_CLUSTERS,
-        help_text=_("Leave empty to let the data choose; the answer may be that there are none."),
+        help_text=gettext_lazy("Leave empty to let the data choose; the answer may be that there are none."),
     )
-    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=DATE)
-    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=DATE)
+    first_date = forms.DateField(label=gettext_lazy("Signed up from"), required=False, widget=DATE)
+    last_date = forms.DateField(label=gettext_lazy("Signed up until"), required=False, widget=DATE)
     seed = forms.IntegerField(
-        label=_("Seed"), initial=1, min_value=0, max_value=2**63 - 1, help_text=_("Same data, same seed, same groups.")
+        label=gettext_lazy("Seed"),
+        initial=1,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text=gettext_lazy("Same data, same seed, same groups."),
     )
 
     @property
@@ -103,20 +180,20 @@ def form_words(run: Run) -> str:
 
 
 class PublishForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     key = forms.CharField(
-        label=_("Key"),
+        label=gettext_lazy("Key"),
         max_length=60,
         required=False,
-        help_text=_("Services use it; it stays the same. Left empty, it is made from the name."),
+        help_text=gettext_lazy("Services use it; it stays the same. Left empty, it is made from the name."),
     )
     refresh_days = forms.IntegerField(
-        label=_("Refresh every … days"),
+        label=gettext_lazy("Refresh every … days"),
         required=False,
         min_value=1,
         max_value=365,
         initial=1,
-        help_text=_("New users are placed by the same model. Empty: only when a person asks."),
+        help_text=gettext_lazy("New users are placed by the same model. Empty: only when a person asks."),
     )
 
     def clean_key(self) -> str:
@@ -125,7 +202,7 @@ class PublishForm(forms.Form):
             return key_from(self.cleaned_data.get("name", ""), "segment")[:60].strip("-")
         if SLUG.fullmatch(key):
             return key
-        text = _("Use Latin letters, digits, hyphens and underscores only, for example %(key)s.")
+        text = gettext_lazy("Use Latin letters, digits, hyphens and underscores only, for example %(key)s.")
         raise forms.ValidationError(text, params={"key": key_from(key, "segment")[:60].strip("-")})
 
     def refuse(self, refusal: Refused) -> None:
@@ -138,10 +215,10 @@ class RuleForm(PublishForm):
     """Under which name a rule is published, and when a user's clock starts; the rule itself has a form of its own."""
 
     signup_event = forms.CharField(
-        label=_("Start event (day 0)"),
+        label=gettext_lazy("Start event (day 0)"),
         max_length=256,
         initial="signup",
-        help_text=_("Days are counted from its first occurrence."),
+        help_text=gettext_lazy("Days are counted from its first occurrence."),
     )
 
     def __init__(self, *args: Any, known: Known, **kwargs: Any) -> None:
@@ -162,22 +239,22 @@ class RuleForm(PublishForm):
             return name
         other = nearest(name, self.known.events)
         text = (
-            _("There is no event ‘%(name)s’.")
+            gettext_lazy("There is no event ‘%(name)s’.")
             if other is None
-            else _("There is no event ‘%(name)s’. Did you mean ‘%(other)s’?")
+            else gettext_lazy("There is no event ‘%(name)s’. Did you mean ‘%(other)s’?")
         )
         raise forms.ValidationError(text, params={"name": name, "other": other})
 
 
 class ChurnForm(forms.Form):
     retention = RetentionField(
-        label=_("Retention: who of its users stayed"),
+        label=gettext_lazy("Retention: who of its users stayed"),
         initial="window:21-27",
         kinds=("active", "event"),
         rate=False,
-        help_text=_("It must begin after the days whose play is looked at."),
+        help_text=gettext_lazy("It must begin after the days whose play is looked at."),
     )
 
 
 class RenameForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)

@@ -121,7 +121,7 @@ class SegmentVersion(models.Model):
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
-    # What lists say of the drift: `segments.published.run_results.DriftResult.code`; empty for rules, and before it
+    # What lists say of the drift: `segments.published.drift.DriftResult.code`; empty for rules, and before it
     # was measured.
     drift_code = models.CharField(max_length=40, default="", db_default="", editable=False)
     units = models.PositiveBigIntegerField(_("units"), default=0)
@@ -178,7 +178,7 @@ class Segment(models.Model):
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)
     # What lists say of it: the behaviours that stand out as (name, direction), and how many of its units stayed at the
-    # last refresh: `segments.published.measure_retention.Stayed`; None where nobody asked.
+    # last refresh: `segments.published.publish.Stayed`; None where nobody asked.
     pattern = models.JSONField(null=True, editable=False)
     stayed = models.JSONField(null=True, editable=False)
     history = HistoricalRecords(excluded_fields=["pattern", "stayed"])
@@ -226,7 +226,7 @@ class Membership(models.Model):
 
 
 class ChurnRun(Run):
-    """One model of leaving for one segment: its payload is `segments.published.run_results.ChurnResult` as JSON."""
+    """One model of leaving for one segment: its payload is `segments.published.drift.ChurnResult` as JSON."""
 
     HEAVY = ("payload", "early", "model")
     NAMED_BY = ("segment",)

@@ -10,7 +10,7 @@ from events.pickers.inputs import Combobox
 from events.pickers.mends import Mend, Mendable
 from events.pickers.sources import Choice
 from reporting.numbers import count
-from segments.published.look_up import models_with_current
+from segments.published.members import models_with_current
 
 
 def segments(typed: str, _of: str) -> list[Choice]:

@@ -6,8 +6,7 @@ from math import exp, log, sqrt
 from scipy import stats
 
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
-from stats.score import score_interval, score_z
-from stats.shares import newcombe_limits, wilson_limits
+from stats.score import newcombe_limits, score_interval, score_z, wilson_limits
 from stats.summaries import Joint, Mean
 
 SMALL_EXPECTED_COUNT = 5

@@ -1,5 +1,7 @@
 """When segments differ: the effect on everybody, and the test of the odds."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -7,8 +9,90 @@ from scipy import stats
 
 from stats.compare import by_z
 from stats.ratios import Mix
-from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.stratified import Heterogeneity, Strata, tables_of
+from stats.summaries import Array
+
+# Segments' effects drawn towards their common mean: what of their differences is more than noise.
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """Segments' effects after empirical-Bayes shrinkage.
+
+    Attributes:
+        tau_squared: variance of the true effects between segments, effect's unit squared; 0 when the differences are no
+            larger than their errors explain.
+        mean: random-effects mean of the segments' effects, with its interval.
+        effects: shrunk effect per segment, in the order given. With ``tau_squared`` 0 all are the common mean.
+        kept: weight of each segment's own effect, 0 to 1; the rest of the weight is the mean's.
+    """
+
+    tau_squared: float
+    mean: Interval
+    effects: tuple[Interval, ...]
+    kept: tuple[float, ...]
+
+
+def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage | NotComputable:
+    """DerSimonian and Laird's variance between segments, and each effect shrunk by it.
+
+    The interval of a shrunk effect holds its own error, that of the mean and, from four segments on, Morris's term for
+    that of ``tau_squared``. It covers on average over segments (simulated: 91 to 99 % of them at .95), not for one that
+    is unlike the others; with two or three segments it is too short. The forest shows the raw effects as well.
+
+    Args:
+        estimates: raw effect per segment, of different units.
+        alpha: one minus the level of the intervals.
+
+    Source: DerSimonian and Laird 1986; Morris 1983; docs/methods/comparison.md.
+    """
+    check_alpha(alpha)
+    if len(estimates) < 2:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    if any(estimate.standard_error <= 0 for estimate in estimates):
+        return NotComputable(Reason.NO_VARIANCE)
+    effects = np.array([estimate.estimate for estimate in estimates])
+    variances = np.array([estimate.standard_error for estimate in estimates]) ** 2
+    tau_squared = variance_between(effects, variances)
+    random = 1 / (variances + tau_squared)
+    mean, of_mean = float((random * effects).sum() / random.sum()), 1 / float(random.sum())
+    kept = tau_squared * random
+    # Morris 1983: kept * v, and the error of the mean where the mean replaces the segment's own effect.
+    squared = kept * variances + (1 - kept) ** 2 * of_mean
+    if len(effects) > 3:
+        # Morris 1983 for unequal variances: what the estimate of tau^2 adds, the more the further a segment is pulled.
+        average = float((random * variances).sum() / random.sum()) + tau_squared
+        squared += 2 / (len(effects) - 3) * (1 - kept) ** 2 * average * random * (effects - mean) ** 2
+    errors = np.sqrt(squared)
+    z = float(stats.norm.isf(alpha / 2))
+    shrunk = kept * effects + (1 - kept) * mean
+    return Shrinkage(
+        tau_squared,
+        _interval(mean, sqrt(of_mean), z, alpha, "random-effects-mean"),
+        tuple(_interval(float(e), float(s), z, alpha, "empirical-bayes") for e, s in zip(shrunk, errors, strict=True)),
+        tuple(float(share) for share in kept),
+    )
+
+
+def variance_between(effects: Array, variances: Array) -> float:
+    """Variance of the true effects between studies or segments: the moment estimate, cut at 0.
+
+    Args:
+        effects: at least two estimates.
+        variances: their squared standard errors, above 0.
+
+    Source: DerSimonian and Laird 1986, equation 8. statsmodels' ``combine_effects`` doesn't cut it at 0.
+    """
+    weights = 1 / variances
+    centre = (weights * effects).sum() / weights.sum()
+    q = (weights * (effects - centre) ** 2).sum()
+    spread = weights.sum() - (weights**2).sum() / weights.sum()
+    return max(float((q - (len(effects) - 1)) / spread), 0.0)
+
+
+def _interval(effect: float, error: float, z: float, alpha: float, method: str) -> Interval:
+    return Interval(effect, effect - z * error, effect + z * error, 1 - alpha, method)
 
 
 def population_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotComputable:

@@ -13,9 +13,9 @@ from scipy import stats
 
 from stats.clusters import ROUNDING, weighted_scores, weights_of
 from stats.design_matrix import Integers, cluster_codes
-from stats.five_moments import IvMoments, moments_of
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.encouragement import effect_on_behaviour, wald
+from stats.iv_moments import IvMoments, moments_of
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Values, finite_array
 

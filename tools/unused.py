@@ -37,7 +37,7 @@ KEPT = {
     "thing_verbs:ThingActions.filter_queryset": "REST framework calls it for each list",
     "thing_verbs:OwnedFilter.by_owner": "a filter names it",
     "personal_data:without_units": "what apps say of columns without users, walked by the test",
-    "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
+    "adjustment:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
     "away:forget": "every test begins as a new process does",
     "pressure:forget": "every test begins as a new process does",
     "remembered:forget": "every test begins as a new process does",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stats.results import NotComputable, Reason
-from stats.shares import wilson_limits
+from stats.score import wilson_limits
 
 type Floats = NDArray[np.float64]
 

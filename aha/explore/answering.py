@@ -1,24 +1,85 @@
 """The answer to a question, as plain numbers: opened, checked, asked, and kept for the next who asks the same."""
 
+import fcntl
 import hashlib
 import json
+import threading
+import time
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from aha.explore import members as segment_members
+import structlog
+from django.conf import settings
+from django.db import connections
+
 from aha.explore import queries
+from aha.explore.queries import columns
 from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, Question, can_judge
-from aha.explore.retention_columns import columns
+from aha.study.population import last_day_of, segments_named
 from events.arm_marks import Did, of_metric, of_start, refuse_arm_marks
 from events.metrics import MinEvents, Survival, outcome_window
+from events.prepared import numbered_log
 from events.prepared.opened import Prepared, Stop, kept_folder, prepared
 from events.windows import first_days
-from runs.progress import Progress
+from runs.progress import Cancelled, Progress
 from runs.refusals import Refused
+from segments.models import Membership, Segment, SegmentVersion
 from segments.published.segment_marks import of_segments
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+# Whose members a question looks at: a published segment's, or those of all segments of a model.
+
+BLOCK = 50_000
+
+
+def named(key: str) -> tuple[SegmentVersion, list[Segment]]:
+    """The version and its segments that a key names.
+
+    Raises:
+        Refused: nothing is published under it.
+    """
+    return segments_named(key)
+
+
+def formed_until(key: str) -> int | None:
+    """The last day of a user's life that decides its segment; -1 for traits alone, None when it has no end."""
+    return last_day_of(named(key)[0])
+
+
+def members(asked: Prepared, key: str) -> "ir.Table":
+    """``user_id`` (the number) and ``segment`` (its key) of every member."""
+    version, segments = named(key)
+    refreshed = version.refreshed_at.isoformat() if version.refreshed_at else ""
+    keys = {segment.pk: segment.key for segment in segments}
+    name = f"members {version.pk} {refreshed} {sorted(keys)}"
+    return asked.kept(name, lambda: _members(asked, version, keys))
+
+
+def _members(asked: Prepared, version: SegmentVersion, keys: dict[int, str]) -> "ir.Table":
+    import ibis
+    import pyarrow as pa
+
+    rows = Membership.objects.filter(version=version, segment__in=keys).values_list("unit", "segment_id")
+    units: list[str] = []
+    segments: list[str] = []
+    for unit, segment in rows.iterator(chunk_size=BLOCK):
+        units.append(unit)
+        segments.append(keys[segment])
+    table = pa.table({"user_id": pa.array(units, pa.string()), "segment": pa.array(segments, pa.string())})
+    found = ibis.memtable(table).join(asked.names, "user_id")
+    # Two members who are one person since: in one segment once.
+    return found.group_by(user_id="number").aggregate(segment=found.segment.argmin(found.user_id))
+
 
 SCHEMA = 1  # of kept answers
 MOST_COHORTS = 26
@@ -65,7 +126,7 @@ def _refuse_marks(question: Question) -> None:
                 *(Did(one, start) for one in behaviour),
             ],
             "steps": [Did(step, start, days) for step in question.parsed_steps],
-            "segment": of_segments(*segment_members.named(question.segment)) if question.segment else (),
+            "segment": of_segments(*named(question.segment)) if question.segment else (),
         },
         day_mode=question.day_mode,
     )
@@ -74,14 +135,14 @@ def _refuse_marks(question: Question) -> None:
 def _version_of_members(question: Question) -> str:
     if not question.segment:
         return ""
-    version, _ = segment_members.named(question.segment)
+    version, _ = named(question.segment)
     return f"{version.pk} {version.refreshed_at}"
 
 
 def _fresh(asked: Prepared, question: Question) -> Payload:
     _need_events(asked, question)
     people = asked.people(question.signup)
-    chosen = segment_members.members(asked, question.segment) if question.segment else None
+    chosen = members(asked, question.segment) if question.segment else None
     population = queries.population(people, first=question.first, last=question.last, members=chosen)
     sizes = {row["segment"]: row for row in asked.rows(queries.sizes(population))}
     end = asked.basis.data_end
@@ -91,7 +152,7 @@ def _fresh(asked: Prepared, question: Question) -> Payload:
         "events": asked.numbers.events,
         "users": sum(row["users"] for row in sizes.values()),
         "segments": _segments(question, {key: row["users"] for key, row in sizes.items()}),
-        "formed_until": segment_members.formed_until(question.segment) if question.segment else -1,
+        "formed_until": formed_until(question.segment) if question.segment else -1,
     }
     if not found["users"]:
         return found
@@ -124,7 +185,7 @@ def _segments(question: Question, users: dict[str, int]) -> list[Payload]:
     """Key, name and size of each segment that is compared, the largest first; those without users too."""
     if not question.segment:
         return [{"key": "", "name": "", "users": users.get("", 0)}]
-    _, found = segment_members.named(question.segment)
+    _, found = named(question.segment)
     rows: list[Payload] = [{"key": row.key, "name": str(row), "users": users.get(row.key, 0)} for row in found]
     return sorted(rows, key=lambda row: -row["users"])[:MOST_SEGMENTS]
 
@@ -278,3 +339,165 @@ def _number(value: Any) -> float | None:
 def _date(value: Any) -> date:
     found: date = value.date() if hasattr(value, "date") else value
     return found
+
+
+# Questions at work in this web process: a bounded number, each ended when nobody waits for its answer any more.
+#
+# `ask` waits a moment for the answer. Who doesn't get it asks again; every asking, in whatever process, is a sign of
+# life on the disk. Two processes that are asked the same don't work twice: one waits for the other's answer.
+
+log = structlog.get_logger()
+PATIENCE = 0.9  # seconds that a page waits before it comes without the answer
+LEFT_AFTER = 12.0  # seconds without a sign of life after which nobody waits any more
+WATCH_EVERY = 1.0
+MOST_WAITING = 12  # questions of one process that wait or work; more come in later
+KEPT_RESULTS = 60.0  # seconds that a refusal waits to be fetched
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of a question until now.
+
+    Attributes:
+        payload: the answer; None while there is none.
+        refused: why there will be none.
+        failed: True when it broke; the log says why.
+        stage: what is being done.
+        share: how far that is, 0 to 1.
+        seconds: since when.
+    """
+
+    payload: Payload | None = None
+    refused: Refused | None = None
+    failed: bool = False
+    stage: str = ""
+    share: float = 0.0
+    seconds: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has to ask again."""
+        return self.payload is None and self.refused is None and not self.failed
+
+
+@dataclass
+class _Work:
+    question: Question
+    sign: Path
+    future: "Future[Payload]" = field(default_factory=Future)
+    stop: Stop = field(default_factory=Stop)
+    since: float = field(default_factory=time.monotonic)
+    stage: str = "waiting"
+    share: float = 0.0
+
+    def listen(self, stage: str, share: float) -> None:
+        self.stage, self.share = stage, share
+
+    @property
+    def is_left(self) -> bool:
+        """Whether nobody has asked for it lately."""
+        try:
+            return time.time() - self.sign.stat().st_mtime > LEFT_AFTER
+        except FileNotFoundError:
+            return True
+
+
+_at_work: dict[str, _Work] = {}
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
+    """The answer when it comes soon; else how far it is. Ask again until it is there."""
+    key = hashlib.sha256(f"{numbered_log.folder()} {question.key()}".encode()).hexdigest()[:24]
+    sign = numbered_log.folder() / "asked" / key
+    sign.parent.mkdir(parents=True, exist_ok=True)
+    sign.touch()
+    work = _begin(key, question, sign)
+    if work is None:
+        time.sleep(min(patience, PATIENCE))
+        return Reply(stage="waiting")
+    try:
+        payload = work.future.result(timeout=patience)
+    except TimeoutError:
+        return Reply(stage=work.stage, share=work.share, seconds=int(time.monotonic() - work.since))
+    except Refused as refusal:
+        outcome = Reply(refused=refusal)
+    except Cancelled:
+        outcome = Reply(stage="waiting")
+    except Exception:
+        outcome = Reply(failed=True)
+    else:
+        outcome = Reply(payload=payload)
+    with _lock:
+        _at_work.pop(key, None)
+    return outcome
+
+
+def _begin(key: str, question: Question, sign: Path) -> _Work | None:
+    """The work on a question, begun if need be; None when this process has enough to do."""
+    global _pool  # noqa: PLW0603 - one a process, made in it and not before a fork
+    with _lock:
+        _forget_finished()
+        work = _at_work.get(key)
+        if work is not None:
+            return work
+        if len(_at_work) >= MOST_WAITING:
+            return None
+        if _pool is None:
+            _pool = ThreadPoolExecutor(settings.EXPLORE_QUESTIONS, thread_name_prefix="explore")
+        if not _at_work:
+            threading.Thread(target=_watch, name="explore-watch", daemon=True).start()
+        work = _at_work[key] = _Work(question, sign)
+        work.future = _pool.submit(_answer, work)
+        return work
+
+
+def _answer(work: _Work) -> Payload:
+    try:
+        with _first(work):
+            return answer(work.question, stop=work.stop, progress=work.listen)
+    except (Refused, Cancelled):
+        raise
+    except Exception:
+        log.exception("explore.failed", view=work.question.view)
+        raise
+    finally:
+        connections.close_all()
+        work.since = time.monotonic()
+
+
+@contextmanager
+def _first(work: _Work) -> Iterator[None]:
+    """Only one process at a time works on a question; who comes second finds the answer kept."""
+    with work.sign.with_suffix(".lock").open("w") as file:
+        while True:
+            work.stop.check()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.1)
+        yield
+
+
+def _watch() -> None:
+    """End what nobody waits for, as long as there is work; forget what nobody fetched."""
+    while True:
+        time.sleep(WATCH_EVERY)
+        with _lock:
+            for work in _at_work.values():
+                if not work.future.done() and work.is_left:
+                    work.stop.now()
+                    work.future.cancel()
+            _forget_finished()
+            if not _at_work:
+                return
+
+
+def _forget_finished() -> None:
+    """Drop what is done and was not fetched for a while: answers are kept on the disk anyway."""
+    now = time.monotonic()
+    for key, work in list(_at_work.items()):
+        if work.future.cancelled() or (work.future.done() and (work.stop.asked or now - work.since > KEPT_RESULTS)):
+            del _at_work[key]

@@ -12,9 +12,9 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_safe
 
-from aha.explore import patience
+from aha.explore import answering
+from aha.explore.answering import Reply
 from aha.explore.forms import ExploreForm, defaults
-from aha.explore.patience import Reply
 from aha.explore.question import VIEWS, Question, address, study_address
 from aha.explore.report import pages
 from events.catalogue import refresh
@@ -71,7 +71,7 @@ def _frame(view: str) -> dict[str, Any]:
 def _answer_context(request: HttpRequest, form: ExploreForm) -> dict[str, Any]:
     question = form.question
     query = address(question)
-    outcome = patience.ask(question)
+    outcome = answering.ask(question)
     context = {"outcome": outcome, "address": f"{request.path}?{query}", "query": query}
     if outcome.refused is not None:
         form.refuse(outcome.refused)
@@ -149,7 +149,7 @@ def _answered(request: HttpRequest, view: str) -> Any:
     form = ExploreForm(view, _data(request, {}))
     if not form.is_valid():
         raise Http404(gettext("This address is incomplete."))
-    outcome = patience.ask(form.question, patience=FILE_PATIENCE)
+    outcome = answering.ask(form.question, patience=FILE_PATIENCE)
     if outcome.payload is None:
         raise Http404(gettext("The answer isn't there yet; open the page first."))
     return pages.show(form.question, outcome.payload)

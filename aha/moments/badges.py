@@ -6,8 +6,8 @@ nudges"), so the verdict of one of them doesn't speak for all.
 
 from dataclasses import dataclass
 
-from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import past_experiments, state_of_findings
+from aha.evidence.findings import Definition
+from aha.evidence.store_findings import past_experiments, state_of_findings
 from aha.models import AhaMoment
 from aha.moments.promote import STATUS_OF_VERDICT
 from reporting.numbers import count

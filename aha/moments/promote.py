@@ -11,15 +11,14 @@ from django.db import transaction
 from aha import made_names
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, read_finding, write_finding
-from aha.moments.kept_reach import ask_for_count
-from aha.moments.moment_marks import refuse_moment_marks
+from aha.moments.reach import ask_for_count, refuse_moment_marks
 from aha.study.headline import EVIDENCE_LINE, evidence_line
 from aha.study.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import parse_behaviour, parse_retention, plain_name
 from events.metrics.exposures import refuse_exposures
-from reporting.counted import days_said, times_said
+from reporting.words import days_said, times_said
 from runs.key_from_name import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused

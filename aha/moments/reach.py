@@ -1,16 +1,45 @@
 """The shared goal: which share of each week's new users reaches an AHA moment."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
-from aha.models import AhaMoment
-from aha.moments.moment_marks import refuse_moment_marks
+from django.db import transaction
+from django.utils import timezone
+
+from aha.models import AhaMoment, KeptReach
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study import queries
 from aha.study.report_columns import wilson_interval
-from events.asking import questions
+from events.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
+from events.asking import Questions, questions
 from events.counting import queries as events_queries
-from events.metrics import parse_behaviour
+from events.metrics import parse_behaviour, parse_retention
+from events.windows import first_days
+from runs.payloads import Schema, Unreadable
+from runs.queue.enqueue import put, tell
+from runs.refusals import Refused
 from stats.results import NotComputable, Reason
+
+# The conditions on users that an AHA moment is made of, for the gate of the outcome lock.
+
+
+def of_moment(moment: AhaMoment) -> tuple[Condition, ...]:
+    """Its start, who reaches it, and who stays."""
+    start = moment.signup_event
+    reached = Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times)
+    stays = of_metric(parse_retention(moment.retention), start) if moment.retention else ()
+    return (*of_start(start), reached, *stays)
+
+
+def refuse_moment_marks(moment: AhaMoment, store: Questions | None = None) -> None:
+    """Refuse a moment that would tell the arms of a locked experiment apart.
+
+    Raises:
+        Refused: as `events.arm_marks.refuse_arm_marks`.
+    """
+    refuse_arm_marks({"": of_moment(moment)}, store=store)
 
 
 def weekly_reach(moment: AhaMoment) -> WeeklyReach:
@@ -40,3 +69,114 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
         complete = today >= monday + timedelta(days=7 + moment.days)
         weeks.append(ReachWeek(monday, int(row["signups"]), eligible, reached, share, complete))
     return WeeklyReach(tuple(weeks), end)
+
+
+# The weekly reach of a moment as it was last counted: workers count it, pages read it.
+
+TASK = "aha.tasks.count_reach"
+WEEKS: Schema[WeeklyReach] = Schema(WeeklyReach)
+
+
+@dataclass(frozen=True)
+class LastCount:
+    """What is known of a moment's weekly reach.
+
+    Attributes:
+        weeks: as counted; None before, and where it can't be counted.
+        reason: why it can't be counted, or "".
+        counted_at: when; None while it is being counted for the first time.
+    """
+
+    weeks: WeeklyReach | None
+    reason: str
+    counted_at: datetime | None
+
+
+def ask_for_count(moment: AhaMoment) -> None:
+    """Let a worker count it; a moment that has waited already isn't asked for twice."""
+    _row, made = KeptReach.objects.get_or_create(moment=moment)
+    if made:
+        put(TASK, moment.pk)
+
+
+def last_count(moment: AhaMoment) -> LastCount:
+    """As it stands; a moment that was never counted is handed to a worker now."""
+    row = KeptReach.objects.filter(moment=moment).first()
+    if row is None:
+        ask_for_count(moment)
+        return LastCount(None, "", None)
+    return read(row)
+
+
+def read(row: KeptReach) -> LastCount:
+    """A row's content."""
+    weeks = None if row.weeks is None else WEEKS.read(row.weeks)
+    if isinstance(weeks, Unreadable):
+        return LastCount(None, weeks.sentence(), row.counted_at)
+    reason = Refused.from_record(row.refusal).sentence if row.refusal else ""
+    return LastCount(weeks, reason, row.counted_at)
+
+
+def weeks_of(moment: AhaMoment) -> WeeklyReach | None:
+    """For lists, which read the row beside the moment; None before the first count."""
+    row = getattr(moment, "kept_reach", None)
+    return None if row is None else read(row).weeks
+
+
+def count(pk: int) -> bool:
+    """Ask the warehouse and keep the answer; False when the moment is gone."""
+    moment = AhaMoment.objects.light("study").filter(pk=pk).first()
+    if moment is None:
+        return False
+    kept: dict[str, Any] = {"counted_at": timezone.now(), "refusal": None}
+    try:
+        kept["weeks"] = WEEKS.store(weekly_reach(moment))
+    except Refused as refusal:
+        kept["refusal"] = refusal.record()
+    with transaction.atomic():
+        KeptReach.objects.update_or_create(moment=moment, defaults=kept)
+        tell("reach_counted", moment._meta.label, moment.pk, "counted")
+    return True
+
+
+def count_all() -> int:
+    """Every moment, one after the other; returns how many."""
+    return sum(count(pk) for pk in AhaMoment.objects.values_list("pk", flat=True))
+
+
+# Which users reached a moment, may still reach it, or missed it: by name, for lists that other systems follow.
+
+MOST = 2_000_000  # names: they are compared in memory
+
+
+class Reach(StrEnum):
+    """How a user stands to a moment."""
+
+    REACHED = "reached"
+    NOT_YET = "not_yet"
+    MISSED = "missed"
+
+
+def who_reached(moment: AhaMoment, standing: Reach) -> set[str]:
+    """Ask the warehouse once.
+
+    Args:
+        moment: behaviour, times, days and signup event; days are counted as its study did.
+        standing: who reached it counts at once, also within their days; `NOT_YET` have days left, `MISSED` none.
+
+    Raises:
+        Refused: the log has no events or not the signup event, or more than `MOST` users are meant.
+    """
+    mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
+    with questions(day_mode=mode) as asked:
+        asked.need_event(moment.signup_event, "--signup-event")
+        refuse_moment_marks(moment, asked)
+        users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
+        behaviour = parse_behaviour(moment.behaviour)
+        table = queries.standing_of_units(
+            asked.log, users, asked.basis, behaviour, days=moment.days, times=moment.times
+        )
+        meant = table.filter(table.standing == standing.value).select("user_id")
+        if (number := int(asked.warehouse.arrow(meant.aggregate(n=meant.count()))["n"][0].as_py())) > MOST:
+            raise Refused("{number} users are meant; at most {most} can be listed.", number=number, most=MOST)
+        return set(asked.warehouse.arrow(asked.warehouse.named(meant))["user_id"].to_pylist())

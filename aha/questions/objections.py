@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from aha.moments.promote import equal_moment
 from aha.questions.defaults import LEAST_CONTROLS, last_days, likely_inert, usual_days
 from aha.study.question import Inputs
-from events.metrics import MinDays, MinEvents, Retention, Survival, is_display_only
+from events.metrics import MinDays, MinEvents, Retention, Survival, is_display_only, parse_retention
 from events.pickers.mends import Mend, Mendable
 from events.windows import Window, guard
+from reporting.words import days_words
 
 type Objection = tuple[str, Mendable]
 
@@ -83,3 +86,23 @@ def _few_controls(inputs: Inputs) -> Mendable:
     mends.append(Mend("", _("Use none")))
     text = _("%(n)s can't show how much is found where nothing is: choose at least %(least)s, or none.")
     return Mendable(text % {"n": len(inputs.inert), "least": LEAST_CONTROLS}, *mends)
+
+
+# What would make a hand-written moment worthless: days that reach into retention, a claim that is there already.
+
+
+def moment_objections(
+    *, behaviour: str, times: int, days: int, signup_event: str, retention: str
+) -> Iterator[Objection]:
+    """Field and error for everything that speaks against the claim."""
+    definition = parse_retention(retention)
+    most = last_days(definition)
+    if not isinstance(definition, Survival) and days > most:
+        fields = {"first": definition.window.start_day, "days": days_words(days)}
+        text = _("Retention is measured from day %(first)s on, and %(days)s of behaviour reach into it.") % fields
+        use = Mend(str(most), _("Use %(days)s") % {"days": days_words(most)})
+        yield "days", Mendable(text, *([use] if most else []))
+    equal = equal_moment(behaviour=behaviour, times=times, days=days, signup_event=signup_event, retention=retention)
+    if equal is not None:
+        text = _("“%(name)s” says the same already.") % {"name": equal}
+        yield "behaviour", Mendable(text, Mend("", _("Open it"), href=reverse("aha:moment", args=[equal.key])))

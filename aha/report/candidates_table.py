@@ -1,18 +1,239 @@
 """The candidates of a study as rows with bars: what a page shows first. Pure."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aha.report.candidate.jump import step_words
-from aha.report.claim import Pair, pair
-from aha.report.marks import flag_sentence, flag_words
-from aha.study.cell_metrics import Number
-from aha.study.result import Candidate, Report
+from aha.report.candidate.honesty import step_words
+from aha.report.claim import Pair, cell_words, choice_caption, claim_words, number_words, pair
+from aha.report.past import gain_cell, promise_cell, rests_on, summary_words
+from aha.study.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
+from aha.study.cell_metrics import RECOMMENDED_REACH, Number
+from aha.study.result import Candidate, Judged, Report
 from aha.study.step import StepVerdict
+from aha.study.window_guard import Flag
 from events.metrics import display_name
-from reporting.counted import days_words
-from reporting.numbers import Absent, difference, percent, points
-from reporting.words import gettext, reason_words
+from reporting.numbers import Absent, decimal, difference, number, p_text, percent, points, share
+from reporting.table import Table
+from reporting.words import days_words, gettext, reason_words, times_words
 from stats.results import computable
+
+# The marks of behaviours: short names, what each means, and the table of the marked ones. Pure.
+
+
+def table(report: Report) -> Table | None:
+    """Marks of behaviours and what each means; None when there is none."""
+    if not report.flags:
+        return None
+    rows = tuple(
+        (
+            display_name(row.behaviour),
+            flag_words(row.flag.value),
+            "" if row.value is None else decimal(row.value, 2),
+            display_name(row.other or ""),
+            flag_sentence(row.flag.value),
+        )
+        for row in report.flags
+    )
+    columns = (gettext("behaviour"), gettext("mark"), gettext("measured"), gettext("with"), gettext("what it means"))
+    return Table(gettext("Marked behaviours"), columns, rows)
+
+
+def mark_words(codes: Iterable[str]) -> str:
+    """The short names of marks."""
+    return ", ".join(flag_words(code) for code in codes)
+
+
+def flag_words(code: str) -> str:
+    """The short name of a mark."""
+    names = {
+        Flag.GOAL_LIKE.value: gettext("is the goal"),
+        Flag.ACTIVITY_LIKE.value: gettext("mirrors activity"),
+        Flag.FORCED.value: gettext("forced"),
+        Flag.NOT_AVAILABLE.value: gettext("came later"),
+        Flag.INERT.value: gettext("negative control"),
+        Flag.DUPLICATE.value: gettext("duplicate"),
+        ACTIVITY_ONLY: gettext("activity only"),
+        NO_BETTER_THAN_EVERYBODY: gettext("no better than everybody"),
+        AS_STRONG_AS_INERT: gettext("as strong as inert behaviours"),
+    }
+    return names[code]
+
+
+def flag_sentence(code: str) -> str:
+    """What a mark means."""
+    sentences = {
+        Flag.GOAL_LIKE.value: gettext("Retention itself counts this event, so it can't be its own reason."),
+        Flag.ACTIVITY_LIKE.value: gettext("Its count follows the number of active days almost exactly."),
+        Flag.FORCED.value: gettext(
+            "Nearly everybody does it, or does it in the first session, so it tells nobody apart."
+        ),
+        Flag.NOT_AVAILABLE.value: gettext("It did not exist yet when the first of these users signed up."),
+        Flag.INERT.value: gettext(
+            "An analyst says that it can't cause retention; it shows what the method finds anyway."
+        ),
+        Flag.DUPLICATE.value: gettext("Users who do one also do the other: they can't be told apart."),
+        ACTIVITY_ONLY: gettext("Among equally active users it makes no difference that could be shown."),
+        NO_BETTER_THAN_EVERYBODY: gettext("Counting everybody would describe those who stay as well."),
+        AS_STRONG_AS_INERT: gettext("Behaviours that can't cause anything come out as strong as this one."),
+    }
+    return sentences[code]
+
+
+# The candidates side by side, and what was picked of every behaviour. Pure.
+
+
+def side_by_side(report: Report) -> Table:
+    """All candidates side by side."""
+    columns = (
+        gettext("candidate"),
+        gettext("does it jump?"),
+        gettext("reach"),
+        gettext("retained if did it"),
+        gettext("retained if not"),
+        gettext("J where it was not chosen"),
+        gettext("left when all is held equal, points"),
+        gettext("expected causal gain, points of all users"),
+        gettext("place and raw difference of the correlation"),
+        gettext("past experiments"),
+        gettext("marks"),
+    )
+    rows = tuple(
+        (
+            claim_words(row),
+            step_words(row.step, row.smooth_range, row.levels_off),
+            share(row.cell.reach),
+            share(row.cell.ppv),
+            share(row.cell.retained_without),
+            number(row.honest_j),
+            difference(row.ladder.rungs[3].difference),
+            gain_cell(row.expected),
+            promise_cell(row),
+            summary_words(row.past),
+            mark_words(row.flags),
+        )
+        for row in report.candidates
+    )
+    note = gettext(
+        "Shares over all eligible users with the 95% CI of one cell; a chosen cell looks too good, so read J where "
+        "it was not chosen. Order: a jump first, marks that speak against an experiment last; inside these by the "
+        "expected causal gain."
+    )
+    if report.candidates:
+        note += " " + rests_on(report.candidates[0].expected)
+    if report.more_candidates:
+        more = gettext("Behaviours that would qualify, too, and are not followed up: {n}.")
+        note += " " + more.format(n=report.more_candidates)
+    return Table(gettext("Candidates side by side"), columns, rows, note)
+
+
+def all_behaviours(report: Report) -> Table:
+    """Every behaviour: what the rule picked, whether retention jumps, what was taken, and its marks."""
+    columns = (
+        gettext("behaviour"),
+        gettext("pick of the rule"),
+        gettext("share of picks"),
+        gettext("does it jump? (p, adjusted)"),
+        gettext("taken"),
+        gettext("marks"),
+    )
+    rows = tuple((display_name(row.behaviour), *_judged(row)) for row in report.judged)
+    return Table(gettext("All behaviours"), columns, rows, choice_caption())
+
+
+def _judged(row: Judged) -> tuple[str, ...]:
+    choice, step = row.choice, row.step
+    picked = (
+        (number_words(choice.recommended.times, choice.recommended.days), percent(choice.recommended.share, 0))
+        if computable(choice)
+        else (reason_words(choice), "")
+    )
+    if step is None:
+        jump = gettext("not tested: negative control")
+    elif step.reason is not None:
+        jump = reason_words(step.reason)
+    else:
+        # A p-value never stands without its word: small alone it is no jump, large alone no smooth curve.
+        p = step.adjusted_p_value
+        jump = gettext("{words} (largest step at {times} within {days}; {p})").format(
+            words=step_words(step.verdict, step.smooth_range, step.levels_off),
+            times=times_words(step.times),
+            days=days_words(step.days),
+            p=p_text(p) if computable(p) else reason_words(p),
+        )
+    taken = number_words(row.chosen.times, row.chosen.days) if computable(row.chosen) else ""
+    return (*picked, jump, taken, mark_words(row.flags))
+
+
+# Behaviours that a study without candidates set aside: their best number, and why no claim was made of it. Pure.
+
+MOST = 5
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """One behaviour.
+
+    Attributes:
+        cell: behaviour, number of times and days, in words: the largest J at a recommended reach.
+        did, other: retention of those who did it and of the others, of all eligible users.
+        reach: share of the eligible users who did.
+        marks: short name and meaning of each mark.
+        fields: the same cell as a moment made by hand is given it.
+    """
+
+    cell: str
+    did: str
+    other: str
+    reach: str
+    marks: tuple[tuple[str, str], ...]
+    fields: dict[str, str]
+
+
+def set_aside(report: Report) -> tuple[SetAside, ...]:
+    """At most five, the largest overlap J first; none where the study has candidates or is too small to say anything.
+
+    The numbers were chosen and measured on the same users, so they look better than they are: the page says so.
+    """
+    if report.candidates or report.floor is not None:
+        return ()
+    found = sorted(_best_cells(report), key=lambda place: -(report.grid.j[place] or 0.0))
+    return tuple(_without_claims_row(report, place) for place in found[:MOST])
+
+
+def _best_cells(report: Report) -> Iterator[int]:
+    grid = report.grid
+    least, most = RECOMMENDED_REACH
+    best: dict[int, int] = {}
+    for place, (which, reach, j) in enumerate(zip(grid.behaviour, grid.reach, grid.j, strict=True)):
+        if reach is None or j is None or not least <= reach <= most:
+            continue
+        if which not in best or j > (grid.j[best[which]] or 0.0):
+            best[which] = place
+    yield from best.values()
+
+
+def _without_claims_row(report: Report, place: int) -> SetAside:
+    grid, inputs = report.grid, report.asked.inputs
+    behaviour = report.asked.behaviours[grid.behaviour[place]]
+    times, days = grid.times[place], grid.days[place]
+    codes = [row.flag.value for row in report.flags if row.behaviour == behaviour]
+    fields = {
+        "name": display_name(behaviour).replace("_", " ").capitalize() + f" {times}+",
+        "behaviour": behaviour,
+        "times": str(times),
+        "days": str(days),
+        "signup_event": inputs.signup_event,
+        "retention": inputs.retention,
+    }
+    return SetAside(
+        cell=cell_words(behaviour, times, days),
+        did=percent(grid.ppv[place] or 0.0),
+        other=percent(grid.retained_without[place] or 0.0),
+        reach=percent(grid.reach[place] or 0.0),
+        marks=tuple((flag_words(code), flag_sentence(code)) for code in codes),
+        fields=fields,
+    )
+
 
 SIGNS = {StepVerdict.JUMP: "↥", StepVerdict.LEVELS_OFF: "↱", StepVerdict.SMOOTH: "∕", StepVerdict.CANNOT_TELL: "?"}
 

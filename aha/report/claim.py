@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from aha.study.cell_metrics import Number
-from aha.study.drawn_results import JudgedBy
-from aha.study.result import Candidate
+from aha.study.result import Candidate, JudgedBy
 from aha.study.step import StepVerdict
 from events.metrics import display_name
-from reporting.counted import days_words, times_words
 from reporting.numbers import count, p_text, percent
-from reporting.words import gettext, reason_words
+from reporting.words import days_words, gettext, reason_words, times_words
 from stats.results import NotComputable, computable
 
 

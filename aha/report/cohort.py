@@ -3,13 +3,108 @@
 from typing import Any
 
 from aha.evidence.retention_curve import Curve, Point
-from aha.report.axes import WIDTH
-from aha.study.result import Population, Report
-from reporting.charts import DASHES, INK, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
+from aha.report.axes import WIDTH, share_mark, week_axis
+from aha.study.result import Asked, Population, Report
+from events.metric_sentences import sentence
+from events.metrics import parse_retention
+from reporting.charts import BLUE, DASHES, INK, LIGHT, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import count, limits, percent, share
 from reporting.table import Part, Row, Table
-from reporting.words import gettext, reason_words
+from reporting.words import gettext, reason_words, shown
 from stats.results import computable
+
+# Retention of each signup week. Pure.
+
+
+def signup_weeks_part(report: Report) -> Part:
+    """Does retention change from week to week?"""
+    return Part(
+        "weeks",
+        gettext("Does retention change from week to week?"),
+        signup_weeks_finding(report),
+        signup_weeks_table(report),
+        draw=(lambda: signup_weeks_chart(report)) if report.weeks else None,
+    )
+
+
+def signup_weeks_finding(report: Report) -> str:
+    """How far retention moves between signup weeks."""
+    shares = [row.share.estimate for row in report.weeks]
+    if not shares:
+        return gettext("No signup week is complete.")
+    text = gettext("From one signup week to another {low} to {high} of the users stay.")
+    return text.format(low=percent(min(shares)), high=percent(max(shares)))
+
+
+def signup_weeks_table(report: Report) -> Table:
+    """Retention by signup week."""
+    rows = tuple((row.week, count(row.units), count(row.retained), share(row.share)) for row in report.weeks)
+    columns = (gettext("week of signup (Monday)"), gettext("users"), gettext("retained"), gettext("share"))
+    return Table(gettext("Retention by signup week"), columns, rows)
+
+
+def signup_weeks_chart(report: Report) -> Drawn:
+    """Retention by signup week."""
+    rows = [{"week": row.week, **share_mark(row.share)} for row in report.weeks]
+    base = alt.Chart(data(rows)).encode(x=week_axis())
+    y = alt.Y("share:Q", title=gettext("retained, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
+    layers = [
+        base.mark_line(color=LIGHT).encode(y=y),
+        base.mark_rule(color=BLUE, strokeWidth=2).encode(y="low:Q", y2="high:Q"),
+        base.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(y="share:Q"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH, height=200), 3 * len(rows)
+
+
+# What a study was asked, on which data, with which samples and seeds: printed beside every result. Pure.
+
+
+def asked_sentences(asked: Asked) -> tuple[str, ...]:
+    """What was asked and on which data: printed beside every result."""
+    inputs = asked.inputs
+    clock = (
+        gettext("Days are 24 hours from the signup event {event}; the data end at {end} UTC.")
+        if inputs.day_mode == "rolling"
+        else gettext("Days are calendar days in {zone} from the signup event {event}; the data end at {end} UTC.")
+    )
+    valid = ", ".join(map(str, asked.valid_days))
+    found = [
+        sentence(inputs.definition),
+        clock.format(event=shown(inputs.signup_event), end=asked.data_end.replace("T", " ")[:16], zone=asked.time_zone),
+        gettext("Behaviours are counted within {days} days; all on one population.").format(days=valid),
+    ]
+    if asked.left_out:
+        text = gettext("{n} further event names that fewer users did were not counted.")
+        found.append(text.format(n=asked.left_out))
+    return tuple(found)
+
+
+def definition_sentence(retention: str) -> str:
+    """What a stored retention means."""
+    return sentence(parse_retention(retention))
+
+
+def invalid_days(report: Report) -> Table | None:
+    """Days that were asked for and not computed; None when all were."""
+    if not report.asked.invalid_days:
+        return None
+    rows = tuple((str(row.days), reason_words(row.reason)) for row in report.asked.invalid_days)
+    return Table(gettext("Days that were not computed"), (gettext("within days"), gettext("reason")), rows)
+
+
+def samples(report: Report) -> Table:
+    """How many units each computation used, and its seed."""
+    names = {
+        "eligible": gettext("cells"),
+        "sample": gettext("nulls, choice, steps, ladder"),
+        "daily": gettext("daily trials"),
+        "model": gettext("models"),
+        "explained": gettext("SHAP"),
+    }
+    rows = [(names.get(name, name), count(n), "") for name, n in report.samples.items()]
+    rows += [(gettext("seed of {name}").format(name=name), "", str(seed)) for name, seed in report.seeds.items()]
+    columns = (gettext("computation"), gettext("users"), gettext("seed"))
+    return Table(gettext("Samples and seeds"), columns, tuple(rows))
 
 
 def part(report: Report) -> Part:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from aha.evidence.past.price import ExpectedGain
-from aha.report.past.documents import summary_document
+from aha.evidence.expected_gain import ExpectedGain
+from aha.report.past import summary_document
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import LevelsOff, SmoothRange
 from events.metric_sentences import sentence

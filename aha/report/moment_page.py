@@ -5,7 +5,7 @@ from math import floor
 from typing import Any
 
 from aha.moments.claims import ExperimentFinding, read_finding
-from aha.report.candidate import by_segment, counts, honesty, ladder, promise
+from aha.report.candidate import adjusted, cells, honesty, subgroups
 from aha.study.payload_versions import FINDING
 from aha.study.result import Candidate
 from reporting.numbers import between, decimal, points
@@ -19,13 +19,18 @@ LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
-    parts = (counts.table(candidate), ladder.table(candidate), honesty.table(candidate), promised(candidate, found))
-    return (*parts, by_segment.table(candidate)) if candidate.by_segment else parts
+    parts = (
+        cells.counts_table(candidate),
+        adjusted.ladder_table(candidate),
+        honesty.table(candidate),
+        promised(candidate, found),
+    )
+    return (*parts, subgroups.by_segment_table(candidate)) if candidate.by_segment else parts
 
 
 def promised(candidate: Candidate, found: ExperimentFinding | None = None) -> Table:
     """What moving more users across would be worth; with the experiment's effect once it has spoken."""
-    table = promise.table(candidate)
+    table = adjusted.promise_table(candidate)
     if found is not None and found.is_share and not found.cluster and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*table.rows[:-1], (table.rows[-1][0], f"{estimate} ({between(low, high)})"))

@@ -3,8 +3,8 @@
 A new part is a file with its sentence, table and chart, and one line here.
 """
 
-from aha.report import beeswarm, chance, cohort, negative_controls, ranking, signup_weeks
-from aha.report.candidate import by_segment, by_times, by_week, cell_map, honesty, jump, ladder, precision_recall
+from aha.report import chance, cohort, ranking
+from aha.report.candidate import adjusted, cells, honesty, subgroups
 from aha.study.headline import headline_of, headline_words
 from aha.study.result import Candidate, Report
 from reporting.charts import Drawing
@@ -25,18 +25,22 @@ def study_sections(report: Report) -> tuple[Section, ...]:
 
 def results(report: Report) -> tuple[Section, ...]:
     """Below the candidates and the cohort's curve: weeks, and which behaviours predict retention."""
-    weeks = _section("weeks-and-curve", gettext("Signup weeks"), signup_weeks.part(report))
+    weeks = _section("weeks-and-curve", gettext("Signup weeks"), cohort.signup_weeks_part(report))
     if report.floor is not None:  # then there is no model, and its heading would promise one
         return (weeks,)
     return (
         weeks,
-        _section("model", gettext("Which behaviours predict retention"), ranking.part(report), beeswarm.part(report)),
+        _section(
+            "model", gettext("Which behaviours predict retention"), ranking.part(report), ranking.beeswarm_part(report)
+        ),
     )
 
 
 def method(report: Report) -> tuple[Section, ...]:
     """How far the result is more than luck."""
-    return (_section("chance", gettext("Better than chance?"), chance.part(report), negative_controls.part(report)),)
+    return (
+        _section("chance", gettext("Better than chance?"), chance.part(report), chance.negative_controls_part(report)),
+    )
 
 
 def candidate_sections(report: Report, candidate: Candidate, place: int) -> tuple[Section, ...]:
@@ -52,18 +56,18 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
         _section(
             "evidence",
             gettext("What is left after adjustment"),
-            ladder.part(candidate, prefix),
+            adjusted.part(candidate, prefix),
             honesty.part(candidate, prefix),
-            by_week.part(candidate, prefix),
-            by_segment.part(candidate, prefix),
+            subgroups.by_week_part(candidate, prefix),
+            subgroups.by_segment_part(candidate, prefix),
         ),
         _section(
             "number",
             gettext("Why this number?"),
-            by_times.part(report, candidate, prefix),
-            cell_map.part(report, candidate, prefix),
-            jump.part(report, candidate, prefix),
-            precision_recall.part(report, candidate, prefix),
+            cells.by_times_part(report, candidate, prefix),
+            cells.cell_map_part(report, candidate, prefix),
+            honesty.jump_part(report, candidate, prefix),
+            cells.precision_recall_part(report, candidate, prefix),
         ),
     )
 

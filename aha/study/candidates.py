@@ -8,23 +8,30 @@ import numpy as np
 
 from aha.evidence.aipw import Difference, RiskRatio
 from aha.evidence.daily_trials import Trials, UnitDays, trials_of
-from aha.evidence.earlier_outcomes import MOST_ROWS, EarlierOutcome, earlier_outcomes
+from aha.evidence.expected_gain import NOTHING_KNOWN, ExpectedGain, PastKnowledge, Promise, promise
+from aha.evidence.findings import Definition
 from aha.evidence.ladder import Ladder, RungName, Units, climb, known_at_signup
 from aha.evidence.nuisance import dummies
-from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
-from aha.evidence.past.price import ExpectedGain
-from aha.evidence.promise import Promise, promise
-from aha.evidence.robustness import Robustness, robustness
-from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
+from aha.evidence.sensitivity import (
+    MOST_ROWS,
+    Calibrated,
+    EarlierOutcome,
+    EmpiricalNull,
+    Robustness,
+    benchmark,
+    calibrate,
+    e_values,
+    earlier_outcomes,
+    empirical_null,
+    robustness,
+)
 from aha.study.cell_metrics import RECOMMENDED_REACH, describe
 from aha.study.choice import Choice, Pick
-from aha.study.drawn_results import SegmentCell
 from aha.study.grid import Cells, CountTable, Flags, count_cells, levels
 from aha.study.hold_out import Parts, judge
 from aha.study.ranking import Attributes
 from aha.study.report_columns import week_cells
-from aha.study.result import Candidate, Control, Controls, Grid, Judged
+from aha.study.result import Candidate, Control, Controls, Grid, Judged, SegmentCell
 from aha.study.step import Step, StepVerdict
 from aha.study.window_guard import Flag, Flagged
 from runs.parallel import each

@@ -12,7 +12,7 @@ from scipy import stats
 
 from aha.study.grid import Cells, Floats
 from stats.results import NotComputable, Reason
-from stats.shares import newcombe_limits, share, wilson_limits
+from stats.score import newcombe_limits, share, wilson_limits
 
 Numbers = npt.NDArray[np.number]
 

@@ -17,7 +17,7 @@ from aha.study.grid import Cells, CountTable, Floats, Ints, Levels, count_cells
 from runs.parallel import each
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
-from stats.shares import share
+from stats.score import share
 
 REPLICATES = 500
 BLOCK = 100

@@ -15,18 +15,17 @@ import numpy.typing as npt
 
 from aha.evidence.aipw import MAX_UNITS
 from aha.evidence.daily_trials import UnitDays
-from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
+from aha.evidence.expected_gain import NOTHING_KNOWN, PastKnowledge
 from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
+from aha.study import preliminary
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, ranked, take_cell
 from aha.study.choice import REPLICATES, Choice, Choosing, Rule, choose
-from aha.study.drawn_results import SegmentCurve
-from aha.study.early.parts import ACTIVE, LUCK
-from aha.study.early.telling import Telling, begin
 from aha.study.grid import (
     Cells,
     CountTable,
     Flags,
+    Floats,
     Ints,
     Levels,
     Names,
@@ -38,11 +37,24 @@ from aha.study.grid import (
 )
 from aha.study.hold_out import Parts, split
 from aha.study.null import PERMUTATIONS, Null, enough, grid_null
+from aha.study.preliminary import ACTIVE, LUCK, Counted, Followed, Left, Marked, chances, counted, jumps_of, places_of
 from aha.study.question import Inputs
 from aha.study.ranking import Attributes, judge_model
 from aha.study.report_columns import Dates, curve_of_all, grid_columns, mondays, null_picture, weeks, who_counts
-from aha.study.result import Asked, Candidate, Controls, InvalidDays, Judged, Model, Population, Report
-from aha.study.retention_by_count import dose_curve
+from aha.study.result import (
+    Asked,
+    Candidate,
+    Controls,
+    Dose,
+    DosePoint,
+    InvalidDays,
+    Judged,
+    Model,
+    Population,
+    Report,
+    SegmentCurve,
+)
+from aha.study.smooth import design, knots, patterns_of, smooth_terms
 from aha.study.step import REPLICATES as STEP_REPLICATES
 from aha.study.step import Step, step_evidence
 from aha.study.window_guard import Flag, Flagged, Windows, flag_behaviours, may_be_candidates, not_yet_available
@@ -52,6 +64,125 @@ from runs.parallel import calls, each
 from runs.progress import Early, Progress, part, silent, unseen
 from segments.search.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
+from stats.score import wilson_limits
+
+# Retention by how often a behaviour was done, with the smooth null model beside it: the picture of step evidence.
+
+MOST_POINTS = 20
+FEWEST_UNITS = 20
+
+
+def dose_curve(table: CountTable, behaviour: str, days: int) -> Dose:
+    """Observed and smoothly expected retention by count.
+
+    Args:
+        table: the units that did not choose the cell.
+        behaviour: its text form.
+        days: Y, one of the table's.
+
+    Returns:
+        One point per count up to 20; from where fewer than 20 units are left, one point for "so often or more". The
+        smooth curve is that of the step test, fitted once more: spline of log(1 + count), active days and segment.
+    """
+    counts = table.counts[:, table.behaviours.index(behaviour), table.days.index(days)].astype(np.int64)
+    expected = _smooth(table, counts, days)
+    at_least = np.cumsum(np.bincount(counts, minlength=MOST_POINTS + 2)[::-1])[::-1]
+    last = max(int((at_least[: MOST_POINTS + 1] >= FEWEST_UNITS).sum()) - 1, 0)
+    place = np.minimum(counts, last)
+    units = np.bincount(place, minlength=last + 1)
+    stayed = np.bincount(place, weights=table.retained, minlength=last + 1)
+    low, high = wilson_limits(stayed, units)
+    smooth = None if expected is None else np.bincount(place, weights=expected, minlength=last + 1)
+    points = tuple(
+        DosePoint(
+            count=count,
+            last=count == last,
+            units=int(units[count]),
+            share=float(stayed[count] / units[count]),
+            low=float(low[count]),
+            high=float(high[count]),
+            smooth=None if smooth is None else float(smooth[count] / units[count]),
+        )
+        for count in range(last + 1)
+        if units[count]
+    )
+    return Dose(days, points)
+
+
+def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
+    """Per unit the chance of staying under the smooth model; None where it can't be fitted."""
+    # Not statsmodels.api, which loads all of the library: seconds of every study.
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    if smooth_terms(counts) is None or table.retained.all() or not table.retained.any():
+        return None
+    patterns, pattern = patterns_of(table, counts, days)
+    columns = design(patterns, knots(counts))
+    units = np.bincount(pattern).astype(np.float64)
+    stayed = np.bincount(pattern, weights=table.retained)
+    # The pseudo-inverse of IRLS also takes designs whose columns repeat each other.
+    with np.errstate(all="ignore"):
+        model = GLM(np.column_stack([stayed, units - stayed]), columns, family=Binomial())
+        fitted = np.asarray(model.fit(maxiter=50).fittedvalues, dtype=np.float64)
+    return fitted[pattern] if np.isfinite(fitted).all() else None
+
+
+# Hands the parts of a study over as they come. Pure: who listens is the caller's affair.
+
+
+@dataclass(frozen=True, eq=False)
+class Telling:
+    """One study's listener, with the naive ranking that the parts fill in.
+
+    Attributes:
+        early: the listener.
+        counted: the naive ranking of everybody.
+        exact: the cells behind it.
+    """
+
+    early: Early
+    counted: Counted
+    exact: Cells
+
+    def null(self, name: str, found: Null | NotComputable) -> None:
+        """One null: `parts.ACTIVE` or `parts.LUCK`."""
+        self.early(name, chances(self.counted, self.exact, found))
+
+    def model(self, found: Model | NotComputable) -> None:
+        """The ranks of the model."""
+        self.early(preliminary.MODEL, places_of(found))
+
+    def judged(self, found: tuple[Judged, ...]) -> None:
+        """Jumps, and what was taken."""
+        self.early(preliminary.JUMPS, jumps_of(found))
+
+    def following(self, found: tuple[Judged, ...]) -> None:
+        """Which behaviours get all their evidence."""
+        self.early(preliminary.FOLLOWED, Followed(tuple(row.behaviour for row in found)))
+
+    def left(self, one: Candidate) -> None:
+        """What is left of one candidate's difference."""
+        self.early(preliminary.LEFT + one.behaviour, Left(one.days, one.times, one.ladder.headline.difference))
+
+
+def begin(
+    early: Early, exact: Cells, population: Population, flags: tuple[Flagged, ...], *, rule: str, seed: int
+) -> Telling:
+    """Tell the exact counts and the marks of the behaviours; what is told later fills their ranking in.
+
+    Args:
+        early: the listener.
+        exact: the cells of everybody.
+        population: who counts.
+        flags: marks of behaviours.
+        rule, seed: of the study.
+    """
+    telling = Telling(early, counted(exact, population, rule=rule, users=population.eligible, seed=seed), exact)
+    early(preliminary.COUNTED, telling.counted)
+    early(preliminary.MARKED, Marked(dict(flags_of(flags))))
+    return telling
+
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "shap", "statsmodels", "duckdb", "ibis-framework")
 SEEDS = ("phi", "model", "luck", "active", "choice", "steps", "evidence", "curve")
@@ -153,7 +284,7 @@ def study(
         effort: how much is computed.
         past: what finished experiments have shown: it prices the candidates' promises.
         progress: told the stage and the share done.
-        early: told the parts of `aha.study.early.parts` as they come, from any thread.
+        early: told the parts of `aha.study.preliminary` as they come, from any thread.
     """
     seeds = dict(zip(SEEDS, map(int, np.random.SeedSequence(seed).generate_state(len(SEEDS))), strict=True))
     table = _table(answers)

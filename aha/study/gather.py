@@ -14,13 +14,12 @@ from aha.evidence.daily_trials import UnitDays, unit_days
 from aha.evidence.retention_curve import DayCount
 from aha.study import queries
 from aha.study.discover import Answers
-from aha.study.early.first_counts import first_counts, histogram, naive_counts
-from aha.study.early.parts import COUNTED
-from aha.study.early.units import KEY, eligible_units, users_table
+from aha.study.first_counts import KEY, eligible_units, first_counts, histogram, naive_counts, users_table
 from aha.study.grid import codes
 from aha.study.hold_out import MOST_UNITS, hashes, sample
 from aha.study.null import enough, too_small
 from aha.study.population import Restriction, segments_named
+from aha.study.preliminary import COUNTED
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
 from aha.study.report_columns import Dates, who_counts

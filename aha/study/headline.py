@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aha.study.candidates import ALPHA, DOUBTS
-from aha.study.drawn_results import JudgedBy
 from aha.study.null import too_small
-from aha.study.result import Candidate, Report
+from aha.study.result import Candidate, JudgedBy, Report
 from aha.study.window_guard import NO_CANDIDATE, Flag, Flagged
 from reporting.numbers import percent, points
 from reporting.words import gettext, reason_words

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from aha.study.drawn_results import Swarm
 from aha.study.grid import CountTable, Floats
-from aha.study.result import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
+from aha.study.result import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked, Swarm
 from runs.progress import Progress, silent
 from segments.search.importance import Ranking, rank_features
 from stats.results import NotComputable, computable

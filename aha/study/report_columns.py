@@ -7,12 +7,11 @@ import numpy.typing as npt
 
 from aha.evidence.retention_curve import DayCount
 from aha.study.cell_metrics import Interval, jaccard, phi, phi_limits, risk_difference, youden
-from aha.study.drawn_results import NullPicture, Week, WeekCell
 from aha.study.grid import Cells, Flags, Floats, Ints
 from aha.study.null import Null
-from aha.study.result import Column, Grid, Population
+from aha.study.result import Column, Grid, NullPicture, Population, Week, WeekCell
 from stats.results import NotComputable, Reason, computable
-from stats.shares import newcombe_limits, share, wilson_limits
+from stats.score import newcombe_limits, share, wilson_limits
 
 type Dates = npt.NDArray[np.datetime64]
 

@@ -12,20 +12,21 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import state_of_findings
+from aha.evidence.findings import Definition
+from aha.evidence.store_findings import state_of_findings
 from aha.forms import MomentForm
 from aha.made_names import name_of_test
 from aha.models import AhaMoment
-from aha.moments import kept_reach
 from aha.moments import promote as moments
+from aha.moments import reach
 from aha.moments.badges import Badge, badge
 from aha.moments.claims import read_finding
 from aha.questions.defaults import usual_retention, usual_start
-from aha.report import claim, provenance, reach_picture, timeline
+from aha.report import claim, cohort
 from aha.report import moment_page as moment_parts
 from aha.report import reach as reach_parts
-from aha.report.reach_picture import ExperimentDays
+from aha.report import reach as report_reach
+from aha.report.reach import ExperimentDays
 from aha.study import payload_versions
 from aha.study.headline import stored_evidence
 from aha.views.past import past_context
@@ -34,7 +35,7 @@ from events.upkeep.narrowing import narrowed
 from events.upkeep.owners import OWNERS
 from events.upkeep.thing_kinds import kind_of
 from runs.payloads import Unreadable
-from runs.queue.pulse import is_alive, last_heard
+from runs.queue.status import is_alive, last_heard
 from runs.refusals import Refused
 from runs.web import may, person
 
@@ -49,7 +50,7 @@ def moment_list(request: HttpRequest) -> HttpResponse:
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
-        trend = reach_picture.trend(kept_reach.weeks_of(moment))
+        trend = report_reach.trend(reach.weeks_of(moment))
         said = badge(moment, state)
         rows.append({"moment": moment, "badge": said, "line": line, "finding": finding, "trend": trend})
     return render(request, "aha/moments.html", {"rows": rows, "narrow": narrow})
@@ -92,7 +93,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "intact": moments.is_intact(moment),
         "unreadable": unreadable,
         "claim": claim.cell_words(moment.behaviour, moment.times, moment.days),
-        "definition": provenance.definition_sentence(moment.retention),
+        "definition": cohort.definition_sentence(moment.retention),
         "sentence": "" if evidence is None else claim.claim(evidence),
         "pair": None if evidence is None else claim.pair(evidence),
         "tables": () if evidence is None else moment_parts.tables(evidence, found),
@@ -133,29 +134,31 @@ def _tests(moment: AhaMoment) -> list[ExperimentDays]:
 
 def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
     """The weekly share as picture and table, the sentence why there is none, or that it is being counted."""
-    found = kept_reach.last_count(moment)
+    found = reach.last_count(moment)
     if found.weeks is None:
         waits = found.counted_at is None
         no_worker = waits and not is_alive(last_heard())
-        return {"no_reach": found.reason, "waits": waits, "no_worker": no_worker, "few": reach_picture.FEW}
+        return {"no_reach": found.reason, "waits": waits, "no_worker": no_worker, "few": report_reach.FEW}
     return {
         "reach_finding": reach_parts.finding(found.weeks),
-        "reach_picture": reach_picture.picture(found.weeks, tests),
+        "reach_picture": report_reach.picture(found.weeks, tests),
         "reach_table": reach_parts.table(found.weeks),
-        "few": reach_picture.FEW,
+        "few": report_reach.FEW,
         "counted_at": found.counted_at,
     }
 
 
 def _timeline(
     moment: AhaMoment, said: Badge, tests: list[ExperimentDays], decided: date | None
-) -> tuple[timeline.TimelineStep, ...]:
+) -> tuple[report_reach.TimelineStep, ...]:
     study = moment.study
     began = None
     if study is not None:
         link = reverse("aha:study", args=[study.pk])
-        began = timeline.TimelineStep(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
-    found = timeline.steps(
+        began = report_reach.TimelineStep(
+            gettext("Found"), "done", localtime(study.created_at).date(), link, str(study)
+        )
+    found = report_reach.steps(
         status=moment.status,
         found=began,
         promoted=localtime(moment.created_at).date(),
@@ -163,4 +166,4 @@ def _timeline(
         tests=tests,
         decided=decided,
     )
-    return (*found[:-1], timeline.TimelineStep(said.words, "warn", decided)) if said.disagree else found
+    return (*found[:-1], report_reach.TimelineStep(said.words, "warn", decided)) if said.disagree else found

@@ -9,9 +9,9 @@ from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import past_experiments
-from aha.report.past import forest, verdict_of_all
+from aha.evidence.findings import Definition
+from aha.evidence.store_findings import past_experiments
+from aha.report import past
 from reporting.csv import csv_lines
 from runs.refusals import Refused
 
@@ -23,9 +23,9 @@ def past_context(definition: Definition) -> dict[str, Any]:
         return {}
     return {
         "past": {
-            "sentences": verdict_of_all.sentences(found),
-            "drawing": forest.drawing(found),
-            "tables": forest.tables(found),
+            "sentences": past.sentences(found),
+            "drawing": past.drawing(found),
+            "tables": past.tables(found),
             "address": f"{reverse('aha:past')}?{urlencode(vars(definition))}",
         }
     }
@@ -46,7 +46,7 @@ def past_csv(request: HttpRequest) -> HttpResponse:
         found = past_experiments(definition)
     except (ValueError, Refused):
         raise Http404 from None
-    rows = [row for table in forest.tables(found) for row in ((table.title,), table.columns, *table.rows, ())]
+    rows = [row for table in past.tables(found) for row in ((table.title,), table.columns, *table.rows, ())]
     response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="insight-past-experiments.{get_language()}.csv"'
     return response

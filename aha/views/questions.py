@@ -13,8 +13,7 @@ from aha.forms import StudyForm
 from aha.models import Study
 from aha.questions.asked_changes import changes
 from aha.questions.defaults import likely_inert, usual_retention, usual_start
-from aha.questions.preview import data_objections, preview
-from aha.questions.preview_words import asked_sentence, facts
+from aha.questions.preview import asked_sentence, data_objections, facts, preview
 from aha.study import studies
 from aha.study.question import Inputs
 from events.outbox import ownership

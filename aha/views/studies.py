@@ -12,18 +12,17 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from aha.evidence.past.finding_rows import Definition
+from aha.evidence.findings import Definition
 from aha.forms import PromoteForm, form_words
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
 from aha.questions.asked_changes import changes
-from aha.report import behaviours, candidates_table, claim, cohort, marks, negative_controls, page, provenance
+from aha.report import candidates_table, chance, claim, cohort, page, past
 from aha.report import moment_page as moment_parts
-from aha.report.candidate import hidden_cause, promise, without_claims
-from aha.report.candidate.jump import step_words
-from aha.report.marks import flag_sentence, flag_words
-from aha.report.past import expected
+from aha.report.candidate import adjusted
+from aha.report.candidate.honesty import step_words
+from aha.report.candidates_table import flag_sentence, flag_words
 from aha.report.venn_page import venn_cell
 from aha.study import studies
 from aha.study.headline import came_later, headline_of, stored_headline
@@ -38,11 +37,10 @@ from events.upkeep.owners import OWNERS
 from events.upkeep.thing_kinds import kind_of
 from events.windows import Clock, DayMode
 from reporting.document import load
-from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from runs.web import is_htmx, may, person, progress_of
+from runs.web import is_htmx, listing, may, person, progress_of
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
@@ -104,21 +102,21 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
         "report": report,
         "headline": page.headline(report),
         "signups_from": _signups_from(report),
-        "warning": negative_controls.warning(report),
-        "asked": provenance.asked_sentences(report.asked),
+        "warning": chance.warning(report),
+        "asked": cohort.asked_sentences(report.asked),
         "claims": found,
         "claims_caption": candidates_table.caption(found),
         "caveat": claim.caveat(),
-        "aside": without_claims.set_aside(report),
+        "aside": candidates_table.set_aside(report),
         "curve": cohort.part(report),
         "flow": cohort.flow(report),
-        "candidates": behaviours.side_by_side(report) if report.candidates else None,
+        "candidates": candidates_table.side_by_side(report) if report.candidates else None,
         "results": page.results(report),
         "method": page.method(report),
-        "judged": behaviours.all_behaviours(report),
-        "marks": marks.table(report),
-        "invalid": provenance.invalid_days(report),
-        "samples": provenance.samples(report),
+        "judged": candidates_table.all_behaviours(report),
+        "marks": candidates_table.table(report),
+        "invalid": cohort.invalid_days(report),
+        "samples": cohort.samples(report),
         "moments": {(row.behaviour, row.times, row.days): row for row in study.moments.defer("evidence")},
     }
 
@@ -175,14 +173,14 @@ def _candidate_page(
         "mark_sentences": [flag_sentence(code) for code in candidate.flags],
         **_venn_context(study, report, (candidate.behaviour, candidate.days, candidate.times), fixed=True),
         "sections": page.candidate_sections(report, candidate, place),
-        "hidden": hidden_cause.sentences(candidate),
-        "promise": promise.finding(candidate),
+        "hidden": adjusted.sentences(candidate),
+        "promise": adjusted.promise_finding(candidate),
         "promise_table": moment_parts.promised(candidate, found),
         "finding": "" if moment is None else moment_parts.finding(moment.finding),
         "caveat": claim.caveat(),
         "pair": claim.pair(candidate),
-        "expected": expected.sentence(candidate) if candidate.rank_by_promise is not None else "",
-        "expected_table": expected.table(candidate),
+        "expected": past.sentence(candidate) if candidate.rank_by_promise is not None else "",
+        "expected_table": past.table(candidate),
         **past_context(Definition(candidate.behaviour, candidate.times, candidate.days, report.asked.inputs.retention)),
         "moment": moment,
         "others": [(number, claim.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],

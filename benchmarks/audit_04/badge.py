@@ -3,8 +3,7 @@
 import numpy as np
 
 from benchmarks.audit_04.figure import Figure, percent
-from stats.false_alarms.group_means import Summary
-from stats.false_alarms.rate import FalseAlarms, false_alarms
+from stats.false_alarms import FalseAlarms, Summary, false_alarms
 from stats.results import Interval, computable
 
 TITLE = "The badge of false alarms in a catalogue"

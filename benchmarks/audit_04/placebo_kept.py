@@ -15,7 +15,7 @@ from experiments.analyse.effects import OutcomeReport
 from experiments.analyse.engine import Judgement, compare_all
 from experiments.analyse.gather.answers import Block, Cells
 from experiments.plan.design import Design
-from stats.counts import joint_of_counts
+from stats.cells import joint_of_counts
 from stats.results import computable
 
 TITLE = "The placebo stays"

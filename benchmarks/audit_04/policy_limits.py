@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.audit_04.figure import Figure, percent
-from stats.policy.held_out import Policy, whom_to_nudge
+from stats.policy import Policy, whom_to_nudge
 from stats.results import computable
 from stats.trait_cells import TraitCells, TraitColumns, trait_cells
 

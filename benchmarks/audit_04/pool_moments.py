@@ -7,11 +7,10 @@ from math import sqrt
 
 import numpy as np
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
-from aha.evidence.past.pool_findings import pool_findings
+from aha.evidence.findings import Definition, PastFinding, pool_findings
 from benchmarks.audit_04.figure import Figure, percent
-from stats.five_moments import IvMoments
 from stats.instrument.pooled import Answer, Pooled
+from stats.iv_moments import IvMoments
 from stats.results import computable
 from stats.sequential.boundaries import Spending, bounds
 from stats.sequential.looks import Look

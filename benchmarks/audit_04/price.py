@@ -4,14 +4,13 @@ from datetime import date
 
 import numpy as np
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
-from aha.evidence.past.price import price_of
+from aha.evidence.expected_gain import price_of
+from aha.evidence.findings import Definition, PastFinding
 from benchmarks.audit_04.figure import Figure, percent
 from experiments.analyse.deflation import Trial, pool
-from stats.five_moments import IvMoments
+from stats.iv_moments import IvMoments
 from stats.results import computable
-from stats.synthesis.random_effects import random_effects
-from stats.synthesis.ratios_at_pool import ratios_at_pool
+from stats.synthesis import random_effects, ratios_at_pool
 
 TITLE = "The price of promises"
 TEXT = """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.audit_04.figure import Figure, percent
 from stats.compare import compare_means
-from stats.false_alarms.group_means import quantile_of_sorted
+from stats.false_alarms import quantile_of_sorted
 from stats.results import computable
 
 TITLE = "Quantiles with ties (N2)"

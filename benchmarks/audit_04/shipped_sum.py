@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.audit_04.figure import Figure, percent
 from stats.results import computable
-from stats.several.selected_sum import sum_selected
+from stats.winners_curse import sum_selected
 
 TITLE = "What was shipped, added up"
 TEXT = """

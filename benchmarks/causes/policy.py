@@ -153,7 +153,7 @@ def effect_on_all(simulation: Any, effects: dict[str, float]) -> float:
 
 def null_run(seed: int) -> bool:
     """Four traits, no effect for anybody: is a rule claimed?"""
-    from stats.policy.held_out import whom_to_nudge
+    from stats.policy import whom_to_nudge
     from stats.results import computable
     from stats.trait_cells import TraitColumns, trait_cells
 

@@ -12,14 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from stats.five_moments import IvMoments
-from stats.instrument.pooled import Instrument, pooled
-from stats.instrument.pooling.agreement import agreement
-from stats.instrument.pooling.circle import lowest
-from stats.instrument.pooling.egger import egger
-from stats.instrument.pooling.points import jive, liml
-from stats.instrument.pooling.pooled_sets import conditional_p, likelihood_ratio
-from stats.instrument.pooling.stack import stacked
+from stats.instrument.pooled import Instrument, agreement, egger, jive, liml, pooled
+from stats.instrument.pooled_sets import conditional_p, likelihood_ratio, lowest, stacked
+from stats.iv_moments import IvMoments
 from stats.results import computable
 
 EFFECT, ALPHA = 0.15, 0.05

@@ -54,7 +54,7 @@ def compaction() -> dict[str, int]:
 
 
 def publish() -> int:
-    from segments.published.publish_rule import publish_rule
+    from segments.published.publish import publish_rule
 
     return publish_rule(key="hard", name="Hard", signup_event="Signed Up", rule=RULE).pk
 
@@ -96,7 +96,7 @@ def analysis() -> int | None:
 
 
 def put(task: str, *arguments: Any) -> int:
-    from runs.queue.put import put as put_job
+    from runs.queue.enqueue import put as put_job
 
     return put_job(task, *arguments).pk
 

@@ -10,8 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from stats import bayes, compare
-from stats.adjustment import adjust
+from stats import adjustment, bayes, compare
 from stats.power import sample_size
 from stats.power.family_and_looks import Plan
 from stats.sequential import boundaries
@@ -55,7 +54,7 @@ def means(joint: list[Joint]) -> dict[str, float]:
         | numbers("mean_z", unpooled)
         | numbers("lift", compare.lift(*mean))
         | numbers("ratio", ratio_difference(*ratio))
-        | numbers("cuped", adjust.cuped(*cuped))
+        | numbers("cuped", adjustment.cuped(*cuped))
         | their_theta(cuped)
         | {"bayes.chance": bayes.normal_posterior(unpooled.estimate, unpooled.standard_error).chance_better}
     )

@@ -17,8 +17,7 @@ import tea_tasting as tt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from stats import compare
-from stats.adjustment import adjust
+from stats import adjustment, compare
 from stats.srm import sample_ratio
 from stats.summaries import Joint
 
@@ -75,7 +74,7 @@ def ours(table: pa.Table) -> tuple[Any, ...]:
         compare.compare_means(*mean),
         compare.lift(*mean),
         ratio_difference(*ratio),
-        adjust.cuped(*cuped),
+        adjustment.cuped(*cuped),
         sample_ratio({"control": control.n, "nudge": treated.n}, {"control": 1, "nudge": 1}),
     )
 

@@ -23,10 +23,10 @@ from experiments.analyse.holdout_report.side_moments import moments_of
 from experiments.analyse.holdout_report.sides import SideMoments
 from experiments.analyse.overlap.overlap_gather import Side, met_of
 from experiments.plan.question import Question
+from stats.interaction import Interaction, interaction
 from stats.results import NotComputable, computable
-from stats.several.interaction import Interaction, interaction
-from stats.several.selected_sum import sum_selected
 from stats.summaries import Joint, Mean
+from stats.winners_curse import sum_selected
 from tests.experiments.ask import opened
 
 END = datetime.combine(reading_on(), time(), UTC)

@@ -11,8 +11,8 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import get_language
 
 from events.models import EventLabel
-from reporting import shown_names
-from runs.queue.put import put
+from reporting import words
+from runs.queue.enqueue import put
 
 FORGET_PICTURES = "insight_site.tasks.forget_pictures"  # by name: pictures belong to the site
 type Table = Mapping[tuple[str, str], EventLabel]
@@ -42,10 +42,10 @@ def table() -> Table:
 
 @contextmanager
 def shown_here() -> Iterator[None]:
-    """Until the block ends, `reporting.shown_names` shows display names, and the table is read at most once."""
+    """Until the block ends, `reporting.words` shows display names, and the table is read at most once."""
     token = _here.set({})
     try:
-        with shown_names.names_from(_name):
+        with words.names_from(_name):
             yield
     finally:
         _here.reset(token)

@@ -17,7 +17,7 @@ from events.inflow import newest_files
 from events.models import CatalogueSnapshot, OutboxEvent
 from events.outbox.flush import flush_events
 from events.outbox.ownership import StoreRefused
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 TASK = "events.tasks.refresh_catalogue"

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from events import store
 from events.models import Flush
 from events.outbox import flush, ownership, pressure
-from runs.queue.pulse import is_alive, last_heard
+from runs.queue.status import is_alive, last_heard
 from runs.refusals import Refused
 
 SLOW_SECONDS = 300.0  # the flush comes each minute

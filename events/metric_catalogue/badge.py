@@ -7,7 +7,7 @@ from events.metrics import Quantile, parse_metric
 from events.models import MetricCheck
 from reporting.numbers import between, count, decimal, percent
 from reporting.words import reason_words
-from stats.false_alarms.rate import ALPHA, FalseAlarms, rate_among
+from stats.false_alarms import ALPHA, FalseAlarms, rate_among
 from stats.results import Interval, NotComputable
 
 

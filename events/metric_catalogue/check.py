@@ -25,9 +25,7 @@ from events.outbox.ownership import StoreRefused
 from runs.perform import enqueue, perform
 from runs.progress import Progress
 from runs.refusals import Refused
-from stats.false_alarms.group_means import ROUNDING, Summary, level_of_units
-from stats.false_alarms.halves import Keys, mixed
-from stats.false_alarms.rate import FalseAlarms, false_alarms
+from stats.false_alarms import ROUNDING, FalseAlarms, Keys, Summary, false_alarms, level_of_units, mixed
 
 if TYPE_CHECKING:
     import pyarrow as pa

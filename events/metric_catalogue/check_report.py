@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from runs.payloads import Document, Schema, Unreadable
-from stats.false_alarms.rate import FalseAlarms
+from stats.false_alarms import FalseAlarms
 from stats.results import Interval, NotComputable
 
 

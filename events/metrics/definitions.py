@@ -12,7 +12,7 @@ from events.expressions.gate import checked
 from events.expressions.one_line import one_line
 from events.metrics.line import escape, percent
 from events.windows import Window
-from reporting.shown_names import shown_in, unescaped
+from reporting.words import shown_in, unescaped
 from runs.refusals import Refused
 
 # Of a cap that is asked for without a number: this share of units stays as it is

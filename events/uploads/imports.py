@@ -25,7 +25,7 @@ from reporting.document import dump, load
 from runs.models import Run
 from runs.perform import enqueue, perform
 from runs.progress import Progress, silent
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 # The engine is imported where a file is read: web processes must start without it.

@@ -16,10 +16,9 @@ from events.metric_catalogue.page import check_parts, list_rows, metric_parts
 from events.models import Metric, MetricCheck
 from events.pickers.mends import mended
 from events.views.metric_form import MetricForm
-from runs.listing import listing
 from runs.models import Run
 from runs.refusals import Refused
-from runs.web import is_htmx, may, person, progress_of
+from runs.web import is_htmx, listing, may, person, progress_of
 
 TEXTS = ("key", "name_en", "name_ko", "description", "owner", "tags")
 LONGEST_TAG = 60

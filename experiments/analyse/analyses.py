@@ -39,7 +39,7 @@ from reporting.document import dump
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
-from runs.queue.tell_people import tell
+from runs.queue.enqueue import tell
 from runs.refusals import Refused
 from stats.results import computable
 

@@ -15,19 +15,18 @@ from experiments.plan.design import Kind
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior, beta_binomial, normal_posterior
 from stats.cells import pool_cells
-from stats.five_moments import IvMoments, iv_moments
+from stats.heterogeneity import shrink
 from stats.instrument.bounds import Bounds, balke_pearl
 from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
-from stats.instrument.dose import DoseWeights, dose_weights, response_of
+from stats.instrument.dose import DoseTest, DoseWeights, dose_test, dose_weights, response_of
 from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
 from stats.instrument.placebo import Placebo
-from stats.instrument.step_or_dose import DoseTest, dose_test
 from stats.instrument.tf import tf_adjusted
 from stats.instrument.validity import inequalities_at
+from stats.iv_moments import IvMoments, iv_moments
 from stats.novelty import Novelty, effect_by_week
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.sequential.looks import Look, told_at
-from stats.shrinkage import shrink
 from stats.summaries import Joint, Mean
 from stats.survival.day_curve import curve_difference, day_shares
 from stats.survival.kaplan_meier import Durations, at_risk_table, kaplan_meier

@@ -7,9 +7,9 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
+from stats.heterogeneity import variance_between
 from stats.results import NotComputable, Reason
-from stats.shrinkage import variance_between
-from stats.synthesis.ratios_at_pool import ratios_at_pool
+from stats.synthesis import ratios_at_pool
 
 FEWEST = 2
 
@@ -78,7 +78,7 @@ def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComput
         The mean with the DerSimonian-Laird variance between experiments and the Hartung-Knapp interval, which keeps
         its level for few experiments where the normal one doesn't; ``TOO_FEW_EXPERIMENTS`` below two.
 
-    Each ratio's error takes the promise's part at the pooled ratio (`stats.synthesis.ratios_at_pool`): at its own,
+    Each ratio's error takes the promise's part at the pooled ratio (`stats.synthesis`): at its own,
     small ratios would claim small errors and weigh most.
 
     Source: DerSimonian and Laird 1986; Hartung and Knapp 2001; IntHout, Ioannidis and Borm 2014.

@@ -8,7 +8,6 @@ from dataclasses import replace
 from experiments.analyse.effects import Encouragement
 from experiments.analyse.protocol import Pair
 from experiments.plan.design import Kind
-from stats.five_moments import IvMoments
 from stats.instrument.encouragement import first_stage
 from stats.instrument.exclusion import (
     ZERO_BAND,
@@ -23,6 +22,7 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
+from stats.iv_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from experiments.analyse.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
-from stats.adjustment.adjust import Adjusted
+from stats.adjustment import Adjusted
 from stats.clusters import ClusterCount, Randomisation
-from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
-from stats.instrument.everybody import Everybody
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.instrument.generalise import Everybody
 from stats.instrument.margins import Margins
-from stats.instrument.pooling.stack import SharedControl
-from stats.policy.held_out import Policy
+from stats.instrument.pooled_sets import SharedControl
+from stats.iv_moments import IvMoments
+from stats.policy import Policy
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.sequential.stagewise import Stagewise
 from stats.srm import SampleRatio

@@ -21,7 +21,7 @@ from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import file_context
 from experiments.analyse.protocol import Data, Pair
 from experiments.plan.design import Design, Kind, Units
-from stats.adjustment import adjust
+from stats import adjustment
 from stats.clusters import count_by_arm
 from stats.instrument import encouragement
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
@@ -259,7 +259,7 @@ def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Inter
     return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
-def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
+def _adjusted(pair: Pair, look: Look) -> adjustment.Adjusted | NotComputable | None:
     found = pair.adjusted(alpha=look.nominal_alpha)
     return None if found is None else at_look(found, look)
 

@@ -8,10 +8,10 @@ from scipy import stats
 from experiments.analyse.effects import ArmValue
 from experiments.plan.design import Kind
 from stats import compare
-from stats.adjustment.adjust import Adjusted
+from stats.adjustment import Adjusted
 from stats.clusters import Randomisation
-from stats.five_moments import IvMoments
 from stats.instrument.validity import Inequalities
+from stats.iv_moments import IvMoments
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
 from stats.trait_cells import TraitCells

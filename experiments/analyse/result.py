@@ -16,17 +16,16 @@ from experiments.analyse.gather.admission import SetAside, Unverified
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior
+from stats.heterogeneity import Shrinkage
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Levels, Shares, Trait
-from stats.instrument.dose import ActResponse, DoseWeights
+from stats.instrument.dose import ActResponse, DoseTest, DoseWeights
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.placebo import Placebo
-from stats.instrument.step_or_dose import DoseTest
 from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable
 from stats.saturation import SaturationEffects
-from stats.shrinkage import Shrinkage
 from stats.srm import SampleRatio
 from stats.survival.day_curve import CurveDifference, DayShare
 from stats.survival.kaplan_meier import SurvivalCurve

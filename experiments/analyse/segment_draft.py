@@ -14,9 +14,8 @@ from experiments.models import Analysis, Experiment
 from experiments.plan.stored import plan_of
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from segments.published.look_up import find_segment
-from stats.policy.conditions import TraitCondition
-from stats.policy.held_out import Policy
+from segments.published.members import find_segment
+from stats.policy import Policy, TraitCondition
 from stats.results import computable
 from stats.trait_cells import SEGMENT
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
-from aha.evidence.past.keep_finding import keep_findings, refuse_double
+from aha.evidence.findings import Definition, PastFinding
+from aha.evidence.store_findings import keep_findings, refuse_double
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import is_display_only, parse_behaviour, parse_metric

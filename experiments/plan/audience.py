@@ -13,7 +13,7 @@ from experiments.plan.record import WHOLE, PlannedRow
 from experiments.plan.stored import plan_of, situation_of
 from runs.refusals import Refused
 from segments.models import Membership, Segment
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 from segments.rules import is_live, parse_rule
 
 # Where a person mends what `plan.mistakes` finds; the page of the outcomes for whatever is new there.

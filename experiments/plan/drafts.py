@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from aha import made_names
-from aha.evidence.past.past_experiments import price_of_promises
+from aha.evidence.store_findings import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from experiments.metric_choice.taking_over import copy_choices, is_news, keep_choices, take_over
@@ -19,7 +19,7 @@ from experiments.plan.size import base_rate_and_inflow, from_study, sized
 from experiments.plan.template_fixed import refuse_fixed
 from experiments.plan.writing import locked, save_plan
 from runs.refusals import Refused
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 from stats.results import computable
 
 VARIANTS = (

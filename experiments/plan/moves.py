@@ -24,7 +24,7 @@ from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
 from experiments.webhooks.deliver import announce
 from reporting.document import dump
-from runs.queue.tell_people import tell
+from runs.queue.enqueue import tell
 from runs.refusals import Refused
 
 STAMPS = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aha.moments.moment_marks import of_moment
+from aha.moments.reach import of_moment
 from aha.study.population import segments_named
 from events.arm_marks import Condition, Said, of_metric, of_start, refuse_arm_marks
 from events.metrics import parse_metric

@@ -5,7 +5,7 @@ from experiments.plan.choices.cautions import SharedUnits
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.record import WHOLE
 from segments.models import Membership
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 
 MOST_NAMED = 5
 

@@ -18,10 +18,9 @@ from experiments.plan_page.known_numbers import Known
 from experiments.plan_page.plan_summary import audience_lines, metric_words, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning.choice_words import caution_words, duration
-from reporting.counted import days_words
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.table import Table
-from reporting.words import reason_words
+from reporting.words import days_words, reason_words
 from stats.results import NotComputable, computable
 
 

@@ -7,10 +7,9 @@ from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.predictor import LIN, PREDICTED, UNADJUSTED, Predictor
 from experiments.plan.planned import Planned
 from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
-from reporting.counted import days_words, times_words
 from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
-from reporting.words import gettext
+from reporting.words import days_words, gettext, times_words
 
 
 def section(readout: Readout) -> Section:

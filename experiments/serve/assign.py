@@ -27,7 +27,7 @@ from experiments.serve.rollout_answers import rollout_answers
 from experiments.serve.unit_facts import matches, segment_of, traits_with
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.published.look_up import slugs_of
+from segments.published.members import slugs_of
 
 UNITS_AT_A_TIME = 500
 ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])

@@ -21,7 +21,7 @@ from experiments.serve.keeping import stored_rows
 from experiments.serve.person import drawing_ids
 from experiments.serve.remembered import Pair, Stamp, Stored
 from experiments.serve.unit_facts import segment_of, traits_with
-from segments.published.look_up import slugs_of
+from segments.published.members import slugs_of
 
 log = structlog.get_logger()
 

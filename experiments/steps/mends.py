@@ -20,7 +20,7 @@ from experiments.plan_page.known_numbers import Suggested
 from experiments.report.names import is_share
 from experiments.steps.number_fields import effect_as_typed, share_as_typed
 from experiments.steps.outcome_guess import nearest_outcome, with_event
-from reporting.counted import days_words, times_words
+from reporting.words import days_words, times_words
 from runs.key_from_name import key_from
 
 type Changes = Mapping[str, str]

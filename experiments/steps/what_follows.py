@@ -28,9 +28,8 @@ from experiments.steps import arms_lines
 from experiments.steps.mends import Mend
 from experiments.steps.number_fields import effect_as_typed
 from experiments.steps.trial import TriedPlan, tried
-from reporting.counted import days_words
 from reporting.numbers import count, decimal, effect_text, percent, significant
-from reporting.words import reason_words
+from reporting.words import days_words, reason_words
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason, computable
 

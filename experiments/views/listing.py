@@ -17,8 +17,7 @@ from experiments.models import Experiment
 from experiments.standing import overview
 from experiments.standing.health_light import health
 from experiments.standing.overview import Progress
-from runs.listing import listing
-from runs.web import is_htmx
+from runs.web import is_htmx, listing
 
 LOCKED = "PENDING"
 NONE_YET = "NONE"

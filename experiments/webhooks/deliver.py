@@ -18,7 +18,7 @@ from experiments.models import WebhookDelivery, WebhookEndpoint
 from experiments.models.webhooks import TYPES
 from experiments.webhooks.messages import check_url, headers, message_body, new_message_id, new_secret, wait_after
 from experiments.webhooks.wire import Undelivered, certificate_end, post
-from runs.queue import outcome_counts
+from runs.queue import status as queue_status
 from runs.refusals import Refused
 
 log = structlog.get_logger()
@@ -103,7 +103,7 @@ def deliver_due(*, send: Post = post) -> dict[str, int]:
         if _claim(row):
             outcome = _try(row, send)
             done[outcome] += 1
-            outcome_counts.count(outcome_counts.WEBHOOKS, str(row.endpoint_id), outcome)
+            queue_status.count(queue_status.WEBHOOKS, str(row.endpoint_id), outcome)
     return done
 
 

@@ -16,7 +16,7 @@ from insight_site.audiences.places import check_place
 from insight_site.audiences.who_is_meant import segment_now
 from insight_site.audit import recording
 from insight_site.models.audiences import MOST_HOURS, Audience
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 MEANT = ("who", "segment_model", "segment_key", "moment")

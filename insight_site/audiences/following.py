@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from insight_site.audiences.who_is_meant import units_of
 from insight_site.models.audiences import Audience, AudienceMember
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.count_audience"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from aha.models import AhaMoment
 from insight_site.models.audiences import MOST_HOURS, Audience
 from runs.key_from_name import key_from
-from segments.published.look_up import models_with_current
+from segments.published.members import models_with_current
 
 EVERY = [(1, _("every hour")), (6, _("every 6 hours")), (24, _("once a day")), (MOST_HOURS, _("once a week"))]
 APART = "/"  # between the keys of a model and of its segment

@@ -11,7 +11,11 @@ def units_of(audience: Audience) -> set[str]:
     Raises:
         Refused: the segment or the moment can't be asked, or more users are meant than can be listed.
     """
-    from aha.moments.who_reached import MOST, Reach, who_reached  # brings the warehouse: not for every web worker
+    from aha.moments.reach import (
+        MOST,  # brings the warehouse: not for every web worker
+        Reach,  # brings the warehouse: not for every web worker
+        who_reached,  # brings the warehouse: not for every web worker
+    )
 
     if audience.who != Audience.Who.SEGMENT:
         if audience.moment is None:

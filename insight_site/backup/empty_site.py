@@ -9,7 +9,7 @@ from django.utils import timezone
 from events.delta import raw_files
 from insight_site.backup import stored_tables
 from runs.models import WorkerPulse
-from runs.queue import pulse
+from runs.queue import status
 
 # What `migrate`, a worker and a site without users write by themselves.
 ALWAYS = {
@@ -53,4 +53,4 @@ def worker_lives() -> bool:
     """A worker has given a sign of life to this database lately."""
     if WorkerPulse._meta.db_table not in connection.introspection.table_names():
         return False
-    return WorkerPulse.objects.filter(heard_at__gte=timezone.now() - pulse.ALIVE).exists()
+    return WorkerPulse.objects.filter(heard_at__gte=timezone.now() - status.ALIVE).exists()

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from events.models import CatalogueSnapshot, Flush, OutboxEvent
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.write_sample"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.csv as pc
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
+from aha.evidence.findings import Definition, PastFinding
 from events.simulation.generate import simulate
 from events.simulation.many_tests import rows_of
 from events.simulation.worlds import RETENTION, TARGET

@@ -23,7 +23,7 @@ from insight_site.demo.earlier_tests import import_earlier_tests
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
 from insight_site.demo.running_site import served, wait_for_others
 from insight_site.demo.whose_site import Keys
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500

@@ -9,10 +9,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import past_experiments
-from aha.evidence.past.pool_findings import PastExperiments, summary
-from aha.report.past.documents import summary_document
+from aha.evidence.findings import Definition, PastExperiments, summary
+from aha.evidence.store_findings import past_experiments
+from aha.report.past import summary_document
 from events.simulation import truth
 from experiments.analyse.analyses import read_analysis
 from experiments.analyse.effects import Report
@@ -23,8 +22,8 @@ from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
 from insight_site.takeaways.file_report import file_report
 from insight_site.takeaways.stored_pictures import draw_run
-from reporting.counted import days_words, times_words
 from reporting.numbers import between, effect_text
+from reporting.words import days_words, times_words
 from runs.models import Run
 from runs.payloads import Unreadable
 from segments.models import SegmentationRun

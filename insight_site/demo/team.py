@@ -30,8 +30,7 @@ from insight_site.demo.running_site import environment
 from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
 from runs.refusals import Refused
 from segments.models import SegmentVersion
-from segments.published.publish import refresh
-from segments.published.publish_rule import publish_rule
+from segments.published.publish import publish_rule, refresh
 
 SIGNUP = "signup"
 STYLE, KOREA = SEGMENTS

@@ -15,7 +15,7 @@ from experiments.plan.mistakes import KEY
 from insight_site.environments.definition import FORMAT, LEFT_BEHIND, digest_of
 from insight_site.models.promotions import Promotion
 from runs.refusals import Refused
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 
 MOST_LINES = 1_000  # of a history
 

@@ -6,7 +6,7 @@ from events.metric_catalogue.references import named_version
 from events.metrics import exposures
 from insight_site.mcp.agent_caller import ToolRefusal
 from runs.refusals import Refused
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 
 
 def refuse_exposures(*given: Any) -> None:

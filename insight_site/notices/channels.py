@@ -13,7 +13,7 @@ from experiments.webhooks.wire import Undelivered
 from insight_site.models import NoticeChannel
 from insight_site.notices.outward import check_address, send
 from insight_site.notices.own_choice import language_of
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 log = structlog.get_logger()

@@ -21,7 +21,7 @@ from insight_site.notices.notice_kinds import BY_KEY
 from insight_site.notices.notice_words import Said, say_notice
 from insight_site.notices.outward import send
 from insight_site.notices.own_choice import language_of, timing_of
-from runs.queue import outcome_counts
+from runs.queue import status
 from runs.refusals import Refused
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ def deliver_due() -> dict[str, int]:
         if outcome:
             done[outcome] += len(mine)
             way = MAIL if mine[0].channel_id is None else CHANNEL
-            outcome_counts.count(outcome_counts.NOTICES, way, outcome, times=len(mine))
+            status.count(status.NOTICES, way, outcome, times=len(mine))
     return done
 
 

@@ -1,10 +1,10 @@
-"""The newest complete week of a moment against its own weeks before (`stats.monitoring.falling_share`)."""
+"""The newest complete week of a moment against its own weeks before (`stats.falling_share`)."""
 
 from dataclasses import dataclass
 from datetime import date
 
 from aha.moments.reached import ReachWeek, WeeklyReach
-from stats.monitoring.falling_share import Fall, WeekCount, falling
+from stats.falling_share import Fall, WeekCount, falling
 from stats.results import computable
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from experiments.analyse.codes import Code
 from experiments.analyse.result import Readout, Standing, State
 from insight_site.notices.notice_kinds import FINAL
-from runs.queue.tell_people import OVER
+from runs.queue.enqueue import OVER
 from stats.sequential.non_inferiority import Safety
 
 BROKEN_SPLIT, GUARDRAIL = "srm", "guardrail"  # what findings are called
@@ -19,7 +19,7 @@ LOOKS = ("look", "ended")  # why an outcome opened: the plan had a look there
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell: its kind, its state (`runs.queue.tell_people`), and a code of the kind."""
+    """One thing to tell: its kind, its state (`runs.queue.enqueue`), and a code of the kind."""
 
     kind: str
     state: str

@@ -1,6 +1,6 @@
 """From something that happened to rows on their way: once for each state, to whom it concerns, as they chose.
 
-A worker does it (`runs.queue.tell_people` asks), in one transaction: nobody is told twice because a process died.
+A worker does it (`runs.queue.enqueue` asks), in one transaction: nobody is told twice because a process died.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from aha.models import KeptReach
-from aha.moments import kept_reach
+from aha.moments import reach
 from experiments.analyse.analyses import read_analysis
 from experiments.models import Analysis
 from insight_site.models import Notice, NoticeChannel, NoticeChoice, ToldState
@@ -23,7 +23,7 @@ from insight_site.notices.own_choice import next_daily, timing_of
 from insight_site.notices.subjects import EXPERIMENT, MOMENT, PART, concerned
 from insight_site.operation import signs
 from runs.payloads import Unreadable
-from runs.queue.tell_people import OVER
+from runs.queue.enqueue import OVER
 
 log = structlog.get_logger()
 # What is told of in other words than its own: an analysis and a count of a moment may give several news, or none.
@@ -36,7 +36,7 @@ def hear(kind: str, label: str, row: str, state: str, *, by: int = 0, to: Iterab
 
     Args:
         kind: a key of `insight_site.notices.notice_kinds`, ANALYSED or REACH_COUNTED.
-        label, row, state, by, to: as in `runs.queue.tell_people.tell`.
+        label, row, state, by, to: as in `runs.queue.enqueue.tell`.
     """
     if kind == ANALYSED:
         return sum(_note(one, EXPERIMENT, experiment) for experiment, one in _of_analysis(row))
@@ -74,7 +74,7 @@ def _of_analysis(row: str) -> Iterator[tuple[str, News]]:
 
 def _of_moment(row: str) -> News:
     kept = KeptReach.objects.filter(moment_id=int(row)).first()
-    weeks = None if kept is None else kept_reach.read(kept).weeks
+    weeks = None if kept is None else reach.read(kept).weeks
     fall = None if weeks is None else newest_fall(weeks)
     return News("share_falling", "falling" if fall is not None and fall.fall.fallen else OVER)
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from experiments.analyse.codes import Code, code_words
 from insight_site.notices.notice_kinds import BY_KEY, FINAL
 from insight_site.notices.subjects import find_subject
-from reporting.particles import fitted
-from reporting.words import gettext
+from reporting.words import fitted, gettext
 
 
 @dataclass(frozen=True)

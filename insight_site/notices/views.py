@@ -28,7 +28,7 @@ from insight_site.notices.notice_kinds import BY_KEY
 from insight_site.notices.unsubscribing import EVERYTHING, RECIPIENT, read_stop, stop
 from insight_site.takeaways import sharing
 from runs.payloads import Unreadable
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 from runs.web import may
 

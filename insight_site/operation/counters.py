@@ -1,6 +1,6 @@
 """What ended how, and what waits, as metrics: numbers of the database, the same for every process that is asked.
 
-Each look costs a few rows: sums are kept as sums (`runs.queue.outcome_counts`), what waits stands in a partial index,
+Each look costs a few rows: sums are kept as sums (`runs.queue.status`), what waits stands in a partial index,
 and certificates were looked at in the night.
 """
 
@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from runs.kinds import all_kinds
-from runs.queue.outcome_counts import JOBS, NOTICES, RUNS, WEBHOOKS, counted
 from runs.queue.registry import all_tasks
+from runs.queue.status import JOBS, NOTICES, RUNS, WEBHOOKS, counted
 
 BROKEN_SPLIT = "srm"  # what a finding calls it that makes a verdict INVALID
 DAY = 86_400

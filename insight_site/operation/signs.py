@@ -25,7 +25,7 @@ from events.outbox import flush
 from insight_site.backup import last_backup
 from insight_site.operation import readiness
 from runs.models import Job, Schedule, WorkerPulse
-from runs.queue import pulse
+from runs.queue import status
 from runs.queue.registry import LONG, QUEUES, all_tasks
 from runs.refusals import Refused
 
@@ -61,11 +61,11 @@ class Sign:
 
 def worker() -> Sign:
     """Does a worker live?"""
-    heard = pulse.last_heard()
+    heard = status.last_heard()
     if heard is None:
         return Sign(False, "no worker has run here yet")
     ago = (timezone.now() - heard).total_seconds()
-    alive = WorkerPulse.objects.filter(heard_at__gte=timezone.now() - pulse.ALIVE).count()
+    alive = WorkerPulse.objects.filter(heard_at__gte=timezone.now() - status.ALIVE).count()
     text = f"{alive} alive" if alive else f"silent for {ago:.0f} s"
     return Sign(alive > 0, text, {("insight_worker_heard_seconds", ""): ago, ("insight_workers", ""): float(alive)})
 
@@ -176,7 +176,7 @@ def clock() -> Sign:
             cursor.execute("SELECT clock_timestamp()")
             (theirs,) = cursor.fetchone() or (now,)
         ahead = (now - theirs).total_seconds()
-    newest = pulse.last_heard()
+    newest = status.last_heard()
     future = max((newest - now).total_seconds(), 0.0) if newest else 0.0
     apart = max(abs(ahead), future)
     text = f"{apart:.0f} s between this machine, the database and the workers"

@@ -21,7 +21,7 @@ from django.db.backends.signals import connection_created
 
 from insight_site.access.permissions import machine_door
 from runs.models import Job
-from runs.queue import origin
+from runs.queue import enqueue
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -50,7 +50,7 @@ def begin() -> None:
     except ImportError:
         raise ImproperlyConfigured(f"{ENDPOINT} needs: pip install -r requirements-otel.txt") from None
     connection_created.connect(_watch, dispatch_uid="insight_site.operation.tracing")
-    origin.Around.job = staticmethod(job_span)
+    enqueue.Around.job = staticmethod(job_span)
 
 
 @cache

@@ -10,9 +10,10 @@ from django.utils.translation import gettext
 
 from aha.forms import form_words
 from aha.models import AhaMoment, Study
-from aha.moments import kept_reach
+from aha.moments import reach
 from aha.moments.badges import badge, confirmed_moments
-from aha.report import moment_page, reach_picture
+from aha.report import moment_page
+from aha.report import reach as report_reach
 from aha.study.headline import stored_headline
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
@@ -23,9 +24,9 @@ from insight_site.connect import first_day
 from insight_site.models import Snapshot
 from insight_site.pages import retention_tiles
 from insight_site.tidying import untidy
-from runs.listing import open_runs
 from runs.models import Run
-from runs.queue.pulse import is_alive, last_heard
+from runs.queue.status import is_alive, last_heard
+from runs.web import open_runs
 from segments.models import SegmentModel
 
 SHOWN = 5
@@ -211,5 +212,5 @@ def _moment(moment: AhaMoment) -> dict[str, Any]:
         "moment": moment,
         "badge": badge(moment),
         "finding": moment_page.finding(moment.finding),
-        "trend": reach_picture.trend(kept_reach.weeks_of(moment)),
+        "trend": report_reach.trend(reach.weeks_of(moment)),
     }

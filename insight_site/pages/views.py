@@ -27,7 +27,7 @@ from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
 from runs.kinds import find_kind
 from runs.models import Run
-from runs.queue.pulse import is_alive, last_heard
+from runs.queue.status import is_alive, last_heard
 from runs.web import is_htmx
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes

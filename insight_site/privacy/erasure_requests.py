@@ -9,7 +9,7 @@ from django.db import transaction
 from events.erasing.scrub import Scrub
 from events.identity import erased_users
 from insight_site.models import Erasure
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 MOST = 10_000

@@ -45,7 +45,7 @@ from runs.spent import measured
 from segments.search.gather import choose_behaviours, read_play
 from segments.search.question import Inputs as Window
 from stats.compare import wilson
-from stats.false_alarms.rate import FalseAlarms
+from stats.false_alarms import FalseAlarms
 from stats.results import NotComputable, Reason, computable
 
 MOST_PLANTS = 1_000

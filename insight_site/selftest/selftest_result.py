@@ -8,8 +8,7 @@ from insight_site.selftest.planted_analysis import Foretold
 from insight_site.selftest.planting.moment_choice import PlantedMoment
 from insight_site.selftest.planting.planted_outcomes import Plant
 from runs.spent import Spent
-from stats.false_alarms.exact_share import clopper_pearson
-from stats.false_alarms.rate import FalseAlarms
+from stats.false_alarms import FalseAlarms, clopper_pearson
 from stats.results import Interval, NotComputable
 
 

@@ -3,9 +3,8 @@
 from events.metrics import display_name
 from insight_site.selftest.planting.planted_outcomes import Plant
 from insight_site.selftest.selftest_result import Asks, CopyCheck, SelfTestReport, Shortfall, Tally, Why
-from reporting.counted import days_words, times_words
 from reporting.numbers import count, decimal, percent, share
-from reporting.words import gettext
+from reporting.words import days_words, gettext, times_words
 from stats.results import Interval, NotComputable
 
 

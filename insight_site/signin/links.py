@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 
 from insight_site.models import Preference, SignIn
 from insight_site.signin.sign_in_record import Event, record
-from runs.queue.put import put
+from runs.queue.enqueue import put
 
 SENT_AN_HOUR = 5  # to one account: nobody's mailbox can be filled from here
 OPERATOR_MINUTES = 15

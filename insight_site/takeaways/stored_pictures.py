@@ -13,8 +13,8 @@ from reporting.charts import Drawing
 from runs.kinds import find_kind, kind_of
 from runs.models import Job, Run
 from runs.perform import PICTURES
-from runs.queue.pulse import is_alive, last_heard
-from runs.queue.put import put
+from runs.queue.enqueue import put
+from runs.queue.status import is_alive, last_heard
 
 MANY_MARKS = 500  # beyond this an SVG is megabytes (a scatter of 5,000 points had 1.5 MB), and PNG is small
 KEY = ("run_label", "run_pk", "language", "slug")

@@ -15,10 +15,9 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
 from insight_site import __version__
-from reporting.csv import csv_lines
-from reporting.csv_cells import read_cell
-from reporting.shown_names import as_sent
+from reporting.csv import csv_lines, read_cell
 from reporting.table import Table
+from reporting.words import as_sent
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
 

@@ -15,8 +15,7 @@ from django.utils.translation import get_language
 
 from insight_site.pages.preferences import theme_of
 from insight_site.takeaways import rendering, stored_pictures
-from reporting.chart_size import expected_size
-from reporting.charts import Drawing
+from reporting.charts import Drawing, expected_size
 from runs.models import Run
 
 register = template.Library()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from runs.payloads import Document, Schema, Unreadable
 from runs.progress import Progress, part, silent
 from segments.search.importance import MAX_UNITS, explain, group_features
 from segments.search.learning import (
@@ -291,3 +292,36 @@ def _coefficient(estimate: float, error: float) -> Coefficient:
 def _bin(probability: Floats, outcome: Flags) -> Bin:
     left = rate(int(outcome.sum()), len(outcome))
     return Bin(left.n, float(probability.mean()), left.estimate, left.low, left.high)
+
+
+# What is stored of a churn model. Pure record.
+
+
+@dataclass(frozen=True)
+class ChurnResult:
+    """A finished churn model.
+
+    Attributes:
+        definition: of retention, as a SPEC.
+        units: of the segment that were scored.
+        known: those whose outcome is known.
+        quality: how good the scores are, or why there are none.
+        mean_risk: chance of leaving, 0 to 1; None without scores.
+    """
+
+    definition: str
+    units: int
+    known: int
+    quality: Quality | NotComputable
+    mean_risk: float | None = None
+
+
+# Stored payloads of churn models back to their records, whatever version wrote them. Pure.
+
+CHURN = Schema(ChurnResult)
+
+
+def read_quality(payload: Document) -> Quality | NotComputable | Unreadable:
+    """How good a churn model is, or why there is none."""
+    found = CHURN.read(payload)
+    return found if isinstance(found, Unreadable) else found.quality

@@ -18,8 +18,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.churn import model as churn
-from segments.churn.payload_versions import CHURN
-from segments.churn.result import ChurnResult
+from segments.churn.model import CHURN, ChurnResult
 from segments.models import ChurnRun, Membership, Segment
 from segments.published.fitted_model import fitted_of
 from segments.published.segment_marks import of_segments

@@ -17,9 +17,8 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment, SegmentVersion
+from segments.published.drift import COMPARISON, ComparisonResult
 from segments.published.fitted_model import fitted_of
-from segments.published.payload_versions import COMPARISON
-from segments.published.run_results import ComparisonResult
 from segments.published.segment_marks import of_segments
 from segments.search.composition import find_drivers
 from segments.search.gather import read_units

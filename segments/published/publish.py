@@ -1,38 +1,214 @@
 """Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import batched
+from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from events.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.asking import questions
-from events.metrics import plain_name
+from events.counting import queries
+from events.metrics import Survival, outcome_window, parse_retention, plain_name
+from events.metrics.exposures import refuse_exposures
 from events.upkeep.used_by import all_uses
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published.drift import match_centroids
+from segments.published.drift import (
+    ABSENT,
+    BASELINE,
+    DRIFT,
+    TOO_LITTLE_DATA,
+    UNLIKE_ANY,
+    Baseline,
+    DriftResult,
+    Moves,
+    bin_counts,
+    decile_edges,
+    feature_drift,
+    match_centroids,
+    migration,
+    stability_index,
+)
 from segments.published.fitted_model import fitted_of
-from segments.published.measure_drift import baseline, measure_drift, placed_features
-from segments.published.measure_retention import measure_retention
-from segments.published.payload_versions import BASELINE, DRIFT
-from segments.published.rule_members import rule_places
-from segments.published.run_results import DriftResult
-from segments.published.write_members import write_members
+from segments.published.rule_members import evaluate_rule, rule_places
+from segments.published.segment_marks import of_segments
+from segments.rules import parse_rule
+from segments.search.features import Floats, Ints, UnitTable
 from segments.search.gather import read_units
 from segments.search.payload_versions import FITTED, PROFILE, SEGMENTATION
-from segments.search.placement import FittedModel
+from segments.search.placement import FittedModel, Placement
 from segments.search.question import Inputs
 from segments.search.result import Report
 
+# How a published model's population has moved since it was made, for its page.
+
 Place = Membership.Place
+STATE_OF_PLACE: dict[str, int] = {Place.UNLIKE_ANY: UNLIKE_ANY, Place.TOO_LITTLE_DATA: TOO_LITTLE_DATA}
+
+
+def placed_features(fitted: FittedModel, table: UnitTable, placed: Placement) -> Floats:
+    """Scaled features of the units that have a segment, rows x features, each column in one piece of memory."""
+    values = np.empty((len(table), len(fitted.preparation.names)), order="F")
+    done = 0
+    for rows, part in table.blocks():
+        mine = placed.labels[rows] >= 0
+        found = fitted.preparation.apply(part.take(mine)).values
+        values[done : done + len(found)] = found
+        done += len(found)
+    return values[:done]
+
+
+def baseline(fitted: FittedModel, values: Floats, placed: Placement) -> Baseline:
+    """What later refreshes are compared with: deciles and counts of every feature, units per segment.
+
+    Args:
+        fitted: the version's model.
+        values: `placed_features`.
+        placed: where the units belong.
+    """
+    edges = [decile_edges(values[:, column]) for column in range(values.shape[1])]
+    return Baseline(
+        names=tuple(fitted.preparation.names),
+        edges=tuple(tuple(map(float, cut)) for cut in edges),
+        counts=tuple(tuple(bin_counts(values[:, column], cut).tolist()) for column, cut in enumerate(edges)),
+        sizes=tuple(_sizes(fitted, placed).tolist()),
+    )
+
+
+def _sizes(fitted: FittedModel, placed: Placement) -> Ints:
+    return np.bincount(placed.labels[placed.labels >= 0], minlength=len(fitted.centres))
+
+
+def measure_drift(
+    version: SegmentVersion, fitted: FittedModel, table: UnitTable, placed: Placement, values: Floats
+) -> DriftResult:
+    """Stability indices of shares and features against the baseline, and where units went since the membership before.
+
+    The membership before is that of the previous version, or else of this version's last refresh.
+
+    Raises:
+        Refused: the stored baseline can't be read.
+    """
+    first = BASELINE.read(version.baseline) if version.baseline else baseline(fitted, values, placed)
+    if isinstance(first, Unreadable):
+        raise Refused(first.sentence())
+    features = feature_drift([np.array(row) for row in first.counts], values, first.edges)
+    earlier = version.model.versions.light().filter(number__lt=version.number, refreshed_at__isnull=False).first()
+    source = earlier or version
+    before = _states(source)
+    return DriftResult(
+        shares=stability_index(np.array(first.sizes), _sizes(fitted, placed)),
+        features=dict(zip(first.names, features, strict=True)),
+        unlike_share=float(placed.unlike.sum() / max(len(values), 1)),
+        migration=_moves(before, source, table, placed) if before else None,
+    )
+
+
+def _states(version: SegmentVersion) -> dict[str, int]:
+    rows = version.members.values_list("unit", "segment__number", "place")
+    return {
+        unit: number if place == Place.MEMBER else STATE_OF_PLACE.get(place, ABSENT) for unit, number, place in rows
+    }
+
+
+def _moves(before: dict[str, int], source: SegmentVersion, table: UnitTable, placed: Placement) -> Moves:
+    after = {
+        str(unit): UNLIKE_ANY if far else (int(label) if label >= 0 else TOO_LITTLE_DATA)
+        for unit, label, far in zip(table.unit_ids, placed.labels, placed.unlike, strict=True)
+    }
+    units = sorted(before.keys() | after.keys())
+    old = np.array([before.get(unit, ABSENT) for unit in units], dtype=np.int64)
+    new = np.array([after.get(unit, ABSENT) for unit in units], dtype=np.int64)
+    names = {segment.number: str(segment) for segment in source.segments.all()}
+    return Moves(**vars(migration(old, new)), from_version=source.number, names=names)
+
+
+# How many users of each segment stay, measured anew at each refresh, for lists and comparisons.
+
+USUAL = "window:21-27"  # where a version names none: what the forms of this site begin with
+
+
+def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) -> dict[int, dict[str, Any]]:
+    """How many units of each segment stayed, among those whose days are over.
+
+    Args:
+        version: whose inputs name the retention and the event that starts a unit's clock.
+        segment_of: the segment's pk of each unit that has one.
+
+    Returns:
+        By the segment's pk, as `Segment.stayed` keeps it: ``count`` of ``n``, and the ``retention``. Empty where the
+        log can't be asked, and where it would tell the arms of a locked experiment apart.
+    """
+    text = version.inputs.get("retention") or USUAL
+    definition = parse_retention(text)
+    found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
+    try:
+        mode = version.inputs.get("day_mode", "rolling")
+        with questions(day_mode=mode, memory=settings.SEGMENTS_MEMORY) as asked:
+            start = version.inputs.get("signup_event", "signup")
+            asks = (*of_start(start), *of_metric(definition, start), *of_segments(version, version.segments.all()))
+            refuse_arm_marks({"": asks}, store=asked)
+            users = queries.cohort(asked.log, start, asked.basis)
+            if not isinstance(definition, Survival):
+                users = users.filter(queries.mature(users, outcome_window(definition)))
+            question = queries.retention(asked.log, users, asked.basis, definition).select("user_id", "retained")
+            for rows in asked.warehouse.batches(asked.warehouse.named(question)):
+                _count(found, segment_of, rows)
+    except Refused:
+        return {}
+    return found
+
+
+def _count(found: dict[int, dict[str, Any]], segment_of: Mapping[str, int], rows: Any) -> None:
+    """Add the units of some rows."""
+    import numpy as np
+
+    units, retained = rows["user_id"].to_pylist(), rows["retained"].to_numpy(zero_copy_only=False)
+    pks = np.fromiter((segment_of.get(unit, -1) for unit in units), dtype=np.int64, count=len(units))
+    for pk, row in found.items():
+        mine = retained[(pks == pk) & ~np.isnan(retained)]
+        row["n"] += len(mine)
+        row["count"] += int((mine > 0).sum())
+
+
+# The first members of a version, written without a record of Django's for each: there may be millions.
+
+WRITE_MEMBERS_BATCH = 20_000
+COLUMNS = ("version_id", "unit", "segment_id", "place")
+
+
+def write_members(version: int, rows: Iterable[tuple[str, int | None, str]]) -> None:
+    """Write the members of a version that has none; one transaction a batch, so that ingest can write in between.
+
+    Args:
+        version: its pk.
+        rows: unit, the segment's pk or None, place; each unit once.
+    """
+    quote = connection.ops.quote_name
+    table, columns = quote(Membership._meta.db_table), ", ".join(map(quote, COLUMNS))
+    for batch in batched(rows, WRITE_MEMBERS_BATCH):
+        whole = [(version, *row) for row in batch]
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                asked = cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
+                with connection.wrap_database_errors, asked as copy:
+                    for one in whole:
+                        copy.write_row(one)
+            else:
+                marks = ", ".join(["%s"] * len(COLUMNS))
+                cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", whole)  # noqa: S608 - our own names
+
+
 BATCH = 5_000
 MIN_JACCARD = 0.6
 
@@ -257,3 +433,36 @@ def _place(label: int, far: bool) -> tuple[int | None, str]:
     if label < 0:
         return None, Place.TOO_LITTLE_DATA
     return (None, Place.UNLIKE_ANY) if far else (label, Place.MEMBER)
+
+
+# Publish a rule as a segment, through the same membership as clusters.
+
+
+def publish_rule(
+    *,
+    key: str,
+    name: str,
+    signup_event: str,
+    rule: dict[str, Any],
+    refresh_days: int | None = None,
+    by: User | None = None,
+) -> SegmentVersion:
+    """Publish a rule as a segment model of one segment, or as its next version, with the membership of every unit.
+
+    Raises:
+        Refused: a rule that can't be read, an event that isn't there, or a key that belongs to clusters.
+    """
+    parsed = parse_rule(rule)
+    refuse_exposures(rule, signup_event)
+    evaluate_rule(parsed, signup_event)  # refuses unknown events, and marks of arms, before anything is written
+    with transaction.atomic():
+        model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)
+        version = SegmentVersion.objects.create(
+            model=model,
+            number=model.next_number,
+            rule=rule,
+            published_by=by,
+            inputs={"signup_event": signup_event, "first_day": 0, "last_day": 13},
+        )
+        Segment.objects.create(version=version, key="members", number=0, name=name)
+    return first_membership(version)

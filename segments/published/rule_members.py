@@ -1,23 +1,48 @@
 """Which units a rule holds for, from what they did and from the traits that they were given."""
 
+import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import batched
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import F
 
 from events.arm_marks import refuse_arm_marks
 from events.asking import Questions, questions
+from events.catalogue.listing import PropertyEntry, catalogue
+from events.catalogue.refresh import ready_catalogue
 from events.counting import queries
-from events.models import UnitTraits
+from events.models import Flush, UnitTraits
 from events.outbox.ownership import StoreRefused
+from events.prepared.opened import Prepared, Stop, prepared
 from reporting.words import say
+from runs.progress import silent
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
 from segments.published.segment_marks import of_rule
-from segments.rules import FEATURES, BehaviourCount, Feature, Needs, Rule, Subject, Trait, members, needs, parse_rule
+from segments.rules import (
+    FEATURES,
+    BehaviourCount,
+    Feature,
+    Needs,
+    Rule,
+    Subject,
+    Trait,
+    is_live,
+    members,
+    needs,
+    parse_rule,
+)
+from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
 from segments.search import queries as own
+from segments.search.leaving import Share, rate
 
 Place = Membership.Place
 BATCH = 5_000
@@ -157,3 +182,234 @@ def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
     for units in batched(facts.units, BATCH):
         found |= dict(rows.filter(user_id__in=units))
     return found
+
+
+# What a rule asks of users, read from the prepared log within a second or two; ended when nobody waits any more.
+
+
+def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
+    """As `rule_members.read_facts`, of the users of a sample where `facts.one_in` is above 1.
+
+    Raises:
+        Refused: no event yet, or an event that the log doesn't have.
+        Cancelled: `stop` was asked.
+    """
+    missing = facts.missing(wanted)
+    if facts.units is None or missing:
+        try:
+            with prepared(day_mode="rolling", stop=stop, progress=silent) as asked:
+                _quick_facts_read(asked, facts, wanted)
+        except StoreRefused:
+            raise
+        except Refused:
+            if missing or not UnitTraits.objects.exists():
+                raise  # without a log only what units said of themselves can be asked
+    stop.check()
+    if wanted.traits and facts.traits is None:
+        facts.traits = traits_of(facts)
+    return facts
+
+
+def _quick_facts_read(asked: Prepared, facts: RuleFacts, wanted: Needs) -> None:
+    if facts.version != asked.numbers.version:
+        facts.start_anew()  # counts of two moments don't fit together
+        facts.version = asked.numbers.version
+    missing = facts.missing(wanted)
+    counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
+    _need_events(asked, facts.signup_event, counts)
+    log = asked.log if facts.one_in == 1 else own.one_in(asked.log, facts.one_in)
+    users = queries.cohort(log, facts.signup_event, asked.basis)
+    with asked.warehouse.kept(users) as kept:
+        rows = asked.warehouse.arrow(own.named(kept, asked.names))
+        numbers = rows["number"].to_numpy()
+        facts.units = rows["user_id"].to_pylist()
+        for count in counts:
+            asked.stop.check()
+            distinct = count.behaviour.distinct is not None
+            table = own.acts_within(asked.acts(count.behaviour), kept, asked.basis, count.days, distinct=distinct)
+            facts.counted[count] = _aligned(numbers, asked.warehouse.arrow(table), "n")
+        if any(isinstance(subject, Feature) for subject in missing):
+            asked.stop.check()
+            lives = asked.warehouse.arrow(own.life(log, kept, asked.basis))
+            facts.counted |= {Feature(name): _aligned(numbers, lives, name) for name in FEATURES}
+
+
+def _need_events(asked: Prepared, signup_event: str, counts: list[BehaviourCount]) -> None:
+    names = set(asked.event_names())
+    if signup_event != "*" and signup_event not in names:
+        raise Refused("there is no event {event!r} in the log.", event=signup_event, at="signup-event")
+    for count in counts:
+        if count.behaviour.event not in names:
+            what = say("there is no event {event!r} in the log.", event=count.behaviour.event)
+            raise Refused("{where}: {what}", where=say("rule"), what=what)
+
+
+def _aligned(numbers: Any, table: Any, name: str) -> Any:
+    """A column in the order of the users' numbers; users without a row have 0."""
+    found = np.zeros(len(numbers))
+    place = np.searchsorted(numbers, table["user_id"].to_numpy())
+    found[place] = table[name].to_numpy().astype(np.float64)
+    return found
+
+
+# How many users a rule takes while it is being written: kept facts answer at once, a large store by a sample.
+#
+# What was read is kept for two minutes in this process, so that another threshold asks nothing. A newer count of the
+# same person stops an older one before its next question.
+
+USERS_COUNTED = 100_000  # more change a share by less than a third of a point
+EVENTS_OF_A_USER = 40  # the log is read for four million events at most
+RULE_COUNT_SECONDS = 120.0
+KEPT = 4
+_asking: dict[str, Stop] = {}
+_lock = Lock()
+_rule_count_read: dict[tuple[str, str, int, int, int], tuple[float, RuleFacts]] = {}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many users a rule takes.
+
+    Attributes:
+        members: users that it takes, of those counted.
+        units: users counted.
+        one_in: 1 when that is everybody, else one in so many.
+        share: of them, with its interval; None without any user.
+        live: whether it can be answered during an assignment.
+    """
+
+    members: int
+    units: int
+    one_in: int
+    share: Share | None
+    live: bool
+
+
+def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
+    """How many users a rule takes now, at most two minutes old. Nothing is stored.
+
+    Args:
+        rule: whole and parsed.
+        signup_event: whose first occurrence starts a user's clock.
+        asker: who waits for the answer; a newer question of theirs ends this one.
+
+    Raises:
+        Refused: no event yet, an event that the log doesn't have, or a condition that would tell the arms of a locked
+            experiment apart.
+        Cancelled: they asked anew.
+    """
+    stop = Stop()
+    end_count(asker)
+    if asker:
+        _asking[asker] = stop
+    wanted = needs(rule)
+    refuse_arm_marks({"": of_rule(rule, signup_event)})
+    try:
+        with _lock:  # two questions must not fill the same facts
+            stop.check()
+            facts = _facts(signup_event)
+            if settings.WAREHOUSE_URL:
+                read_facts(facts, wanted)
+            else:
+                read_quickly(facts, wanted, stop=stop)
+            units, columns = facts.columns(wanted)
+    finally:
+        if _asking.get(asker) is stop:
+            del _asking[asker]
+    taken = int(members(rule, columns, units=len(units)).sum())
+    return Counted(taken, len(units), facts.one_in, rate(taken, len(units)) if units else None, is_live(rule))
+
+
+def end_count(asker: str) -> None:
+    """End what this person waits for, since they have changed the rule: also while the engine is at work."""
+    before = _asking.get(asker)
+    if before is not None:
+        before.now()
+
+
+def _facts(signup_event: str) -> RuleFacts:
+    """What was read of this store within two minutes, or empty facts to fill."""
+    traits, listed = UnitTraits.objects.count(), catalogue()
+    users = max(traits, listed.users, listed.total_events // EVENTS_OF_A_USER)
+    flush = Flush.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    key = (settings.EVENTS_URL + settings.WAREHOUSE_URL, signup_event, flush, traits, USERS_COUNTED)
+    now = time.monotonic()
+    for old in [name for name, (at, _) in _rule_count_read.items() if now - at > RULE_COUNT_SECONDS]:
+        _rule_count_read.pop(old, None)
+    if key not in _rule_count_read:
+        while len(_rule_count_read) >= KEPT:
+            _rule_count_read.pop(next(iter(_rule_count_read)), None)
+        _rule_count_read[key] = (now, RuleFacts(signup_event, one_in=_one_in(users)))
+    return _rule_count_read[key][1]
+
+
+def _one_in(users: int) -> int:
+    """How large a sample is: an engine of our own counts one in so many users, a warehouse all of them."""
+    return 1 if settings.WAREHOUSE_URL else max(1, round(users / USERS_COUNTED))
+
+
+# What a rule's form can offer: traits with their values from what users sent, events from the log.
+
+USERS_READ = 20_000
+VALUES_SHOWN = 30
+RULE_NAMES_SECONDS = 120
+LONGEST_VALUE = 80  # as long as the list keeps them
+KEY = "segments.rule_names.traits"
+
+
+def known_names() -> Known:
+    """Traits and events that can be picked; traits those of two minutes ago at most."""
+    found: tuple[dict[str, KnownTrait], int | None] | None = cache.get(KEY)
+    if found is None:
+        found = _traits()
+        cache.set(KEY, found, RULE_NAMES_SECONDS)
+    events, signup = _events()
+    return Known(found[0], events, found[1], signup)
+
+
+def _traits() -> tuple[dict[str, KnownTrait], int | None]:
+    """Traits of everybody, or of about so many users spread over all of them."""
+    rows = UnitTraits.objects.all()
+    users = rows.count()
+    every = max(1, users // USERS_READ)
+    if every > 1:
+        rows = rows.annotate(place=F("pk") % every).filter(place=0)
+    names: Counter[str] = Counter()
+    values: dict[str, Counter[str]] = {}
+    read = 0
+    for traits in rows.values_list("traits", flat=True).iterator(chunk_size=5_000):
+        read += 1
+        for name, value in traits.items():
+            if value is not None:
+                names[name] += 1
+                values.setdefault(name, Counter())[_json(value)] += 1
+    known = {name: _trait(values[name], everybody=every == 1) for name, _ in names.most_common()}
+    return known, None if every == 1 else read
+
+
+def _trait(found: Counter[str], *, everybody: bool) -> KnownTrait:
+    scalars = [json.loads(text) for text, _ in found.most_common(VALUES_SHOWN) if text]
+    return KnownTrait(tuple(scalars), whole=everybody and len(found) <= VALUES_SHOWN and "" not in found)
+
+
+def _json(value: Any) -> str:
+    """A value as JSON; "" for what a rule can't compare with: lists, objects, and texts that no field holds."""
+    if isinstance(value, str) and not (value and value.isprintable()):
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else ""
+
+
+def _events() -> tuple[dict[str, KnownEvent], str | None]:
+    """Events of the list that a worker keeps, with what their properties were seen to hold; none while it is made."""
+    try:
+        listed = ready_catalogue()
+    except Refused:
+        return {}, None
+    shown = listed.search("", limit=len(listed.events))
+    events = {entry.name: KnownEvent({each.name: _texts(each) for each in entry.properties}) for entry in shown}
+    return events, listed.guess_signup() if events else None
+
+
+def _texts(entry: PropertyEntry) -> tuple[str, ...]:
+    """Values that a field can hold; the list cuts long ones, which then are no values any more."""
+    return tuple(text for text, _ in entry.values if 0 < len(text) < LONGEST_VALUE and text.isprintable())

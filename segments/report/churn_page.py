@@ -6,8 +6,7 @@ from reporting.charts import BLUE, GREY, Drawing, Drawn, alt, data, titled
 from reporting.numbers import decimal, limits, number, percent
 from reporting.table import Table
 from reporting.words import gettext, reason_words
-from segments.churn.model import Quality
-from segments.churn.result import ChurnResult
+from segments.churn.model import ChurnResult, Quality
 from stats.results import NotComputable, computable
 
 

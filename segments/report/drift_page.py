@@ -7,10 +7,18 @@ from typing import Any
 from reporting.numbers import decimal, number, percent
 from reporting.words import gettext, reason_words
 from runs.payloads import Unreadable
-from segments.published.drift import ABSENT, REFIT_AT, TOO_LITTLE_DATA, UNLIKE_ANY, WATCH_AT, Drift, StabilityIndex
-from segments.published.payload_versions import DRIFT
-from segments.published.run_results import Moves
-from segments.report.features import feature_name
+from segments.published.drift import (
+    ABSENT,
+    DRIFT,
+    REFIT_AT,
+    TOO_LITTLE_DATA,
+    UNLIKE_ANY,
+    WATCH_AT,
+    Drift,
+    Moves,
+    StabilityIndex,
+)
+from segments.report.groups import feature_name
 from stats.results import NotComputable, Reason, computable
 
 SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page

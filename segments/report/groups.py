@@ -3,15 +3,132 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reporting.numbers import decimal, number, p_value, percent, share
-from reporting.table import Table
+from events.metrics import display_name
+from reporting.charts import BLUE, ON_MARK, ORANGE, Drawn, alt, categories, data, lines
+from reporting.numbers import decimal, number, p_text, p_value, percent, share
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
-from segments.report.features import feature_name
-from segments.search.clustering import PATTERN_JACCARD, STABLE_JACCARD, Standing
+from segments.report.axes import retained_bars
+from segments.search.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_JACCARD, Standing
+from segments.search.features import Drop, Dropped
 from segments.search.gaps import Shape
+from segments.search.leaving import Residual, Share, rate
 from segments.search.profiles import Direction, FeatureContrast
 from segments.search.result import Cluster, Report
-from stats.results import NotComputable, computable
+from stats.results import NotComputable, Reason, computable
+
+# Features as people read them, and the behaviours that are none. Pure.
+
+
+def feature_name(name: str) -> str:
+    """A column of the distance as people read it; behaviours keep their own name."""
+    known = {
+        "active_days": gettext("active days"),
+        "sessions_per_day": gettext("sessions per active day"),
+        "tenure": gettext("days since the first activity"),
+        "recency": gettext("days since the last activity"),
+    }
+    return known.get(name) or display_name(name)
+
+
+def feature_names(names: Sequence[str]) -> str:
+    """Columns that can't be told apart, as one text."""
+    return ", ".join(feature_name(name) for name in names)
+
+
+def dropped(report: Report) -> Table | None:
+    """Behaviours that were left out."""
+    if not report.dropped:
+        return None
+    rows = tuple((feature_name(row.name), drop_words(row)) for row in report.dropped)
+    return Table(gettext("Behaviours left out"), (gettext("behaviour"), gettext("why")), rows)
+
+
+def drop_words(row: Dropped) -> str:
+    """Why a behaviour is no feature."""
+    return {
+        Drop.CONSTANT: gettext("everybody did it equally often, so it tells nobody apart"),
+        Drop.NEAR_DUPLICATE: gettext("says the same as %(other)s (rank correlation 0.95 or more)")
+        % {"other": feature_name(row.of or "")},
+        Drop.OUTCOME: gettext("is part of the retention that the groups are compared by"),
+    }[row.reason]
+
+
+# How each group plays: every feature in every group. Pure.
+
+MOST_FEATURES = 40
+
+
+def heat_part(report: Report) -> Part:
+    """How each group plays"""
+    heading = gettext("How each group plays")
+    return Part("heat", heading, heat_finding(report), heat_table(report), draw=lambda: heat_chart(report))
+
+
+def heat_finding(report: Report) -> str:
+    """The most unusual cell."""
+    cells = [
+        (value, name, cluster.key)
+        for cluster in report.clusters
+        for name, value in zip(report.features, cluster.heat, strict=True)
+    ]
+    value, name, key = max(cells, key=lambda cell: abs(cell[0]))
+    text = (
+        gettext("What stands out most: %(group)s does more %(what)s, %(size)s standard deviations above the average")
+        if value >= 0
+        else gettext(
+            "What stands out most: %(group)s does less %(what)s, %(size)s standard deviations below the average"
+        )
+    )
+    return text % {"group": key, "what": feature_name(name), "size": decimal(abs(value))}
+
+
+def heat_table(report: Report) -> Table:
+    """Mean scaled value of each feature in each group."""
+    rows = tuple(
+        (feature_name(name), *(decimal(cluster.heat[place]) for cluster in report.clusters))
+        for place, name in enumerate(report.features)
+    )
+    columns = (gettext("feature"), *(cluster.key for cluster in report.clusters))
+    note = gettext(
+        "In standard deviations from the average user; 0 is the average. Play is compared as a mix, not in total."
+    )
+    return Table(gettext("Mean of each feature in each group"), columns, rows, note)
+
+
+def heat_chart(report: Report) -> Drawn:
+    """The most unusual features, as shades."""
+    strongest = [max(abs(cluster.heat[place]) for cluster in report.clusters) for place in range(len(report.features))]
+    chosen = sorted(sorted(range(len(strongest)), key=lambda place: -strongest[place])[:MOST_FEATURES])
+    most = max(strongest[place] for place in chosen) or 1.0
+    rows = [
+        {
+            "label": feature_name(report.features[place]),
+            "group": cluster.key,
+            "value": cluster.heat[place],
+            "text": decimal(cluster.heat[place], 1),
+            "strong": abs(cluster.heat[place]) > 0.6 * most,
+        }
+        for place in chosen
+        for cluster in report.clusters
+    ]
+    keys = [cluster.key for cluster in report.clusters]
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X("group:N", sort=keys, title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
+        y=categories([feature_name(report.features[place]) for place in chosen]),
+    )
+    colour = alt.Color(
+        "value:Q",
+        scale=alt.Scale(domain=[-most, 0, most], range=[ORANGE, "#FFFFFF", BLUE], interpolate="rgb"),
+        legend=alt.Legend(title=lines(gettext("standard deviations from the average user"), 24), gradientLength=120),
+    )
+    cells = base.mark_rect(stroke="#FFFFFF", strokeWidth=2).encode(color=colour)
+    text = base.mark_text(fontSize=12).encode(
+        text="text:N", color=alt.condition("datum.strong", alt.value("#FFFFFF"), alt.value(ON_MARK))
+    )
+    chart = alt.layer(cells, text).properties(width=max(72 * len(keys), 220), height=26 * len(chosen))
+    return chart, 2 * len(rows)
+
 
 STANDING_OUT = 6
 
@@ -131,3 +248,115 @@ def standing_of(stability: float | None, shape: str = "") -> tuple[str, str]:
     elif stability >= PATTERN_JACCARD:
         colour, standing = "warn", Standing.PATTERN
     return "" if shape == Shape.NONE else colour, standing_words(standing, shape)
+
+
+# Who stays: size, retention and leaving of each group. Pure.
+
+
+def retention_part(report: Report) -> Part:
+    """Who stays?"""
+    known = any(computable(cluster.profile.retained) for cluster in report.clusters)
+    heading = gettext("Who stays?")
+    return Part(
+        "retention",
+        heading,
+        retention_finding(report),
+        retention_table(report),
+        draw=(lambda: retention_chart(report)) if known else None,
+    )
+
+
+def retention_finding(report: Report) -> str:
+    """From the group that stays least to the one that stays most."""
+    known = [(c.profile.retained.estimate, cluster_words(c)) for c in report.clusters if computable(c.profile.retained)]
+    if not known:
+        return gettext("Retention by group isn't known")
+    (low, last), (high, first) = min(known), max(known)
+    if not computable(report.association) or report.association.p_value > NULL_LEVEL:
+        return gettext("Retention does not differ detectably between the groups")
+    return gettext("Retention runs from %(low)s in %(last)s to %(high)s in %(first)s") % {
+        "low": percent(low),
+        "last": last,
+        "high": percent(high),
+        "first": first,
+    }
+
+
+def retention_table(report: Report) -> Table:
+    """Size, retention and leaving of each group."""
+    rows = []
+    for cluster in report.clusters:
+        profile = cluster.profile
+        rows.append(
+            (
+                cluster_words(cluster),
+                f"{profile.size:,}",
+                percent(profile.share),
+                share(profile.retained),
+                share(profile.left),
+                _residual(profile.residual),
+                number(profile.tenure_median, 0),
+            )
+        )
+    rest = without_group(report)
+    if rest is not None:
+        size = rest.n if computable(rest) else report.units.too_little_data
+        rows.append((gettext("no group (hardly active)"), f"{size:,}", "", share(rest), "", "", ""))
+    everybody = share(report.retention_rate)
+    rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
+    columns = (
+        gettext("group"),
+        gettext("users"),
+        gettext("share"),
+        gettext("retained (95% CI)"),
+        gettext("left (95% CI)"),
+        gettext("more or fewer leavers than by chance"),
+        gettext("median days since the first activity"),
+    )
+    return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report))
+
+
+def _residual(value: Residual | NotComputable) -> str:
+    if not computable(value):
+        return reason_words(value)
+    side = gettext("more") if value.value > 0 else gettext("fewer")
+    return f"{side} (z {decimal(value.value, 1)}, p {p_value(value.adjusted_p_value)})"
+
+
+def _association(report: Report) -> str:
+    found = report.association
+    if not computable(found):
+        return reason_words(found)
+    return gettext(
+        "Intervals: Wilson. Leaving by group: chi-square %(statistic)s, degrees of freedom: %(df)s, %(p)s, Cramér's "
+        "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
+        "includes users without a group, who were hardly active."
+    ) % {
+        "statistic": decimal(found.statistic, 1),
+        "df": found.df,
+        "p": p_text(found.p_value),
+        "v": decimal(found.cramers_v),
+    }
+
+
+def without_group(report: Report) -> Share | NotComputable | None:
+    """Who of the users without a group stayed: everybody less the groups; None where everybody has one."""
+    left = report.units.too_little_data
+    if not left:
+        return None
+    groups = [cluster.profile.retained for cluster in report.clusters]
+    known = [found for found in groups if computable(found)]
+    everybody = report.retention_rate
+    if not computable(everybody) or len(known) < len(groups):
+        return NotComputable(Reason.NO_DATA)
+    stayed, n = everybody.count - sum(found.count for found in known), everybody.n - sum(found.n for found in known)
+    return rate(stayed, n) if 0 <= stayed <= n and n else NotComputable(Reason.NO_DATA)
+
+
+def retention_chart(report: Report) -> Drawn:
+    """Retention of each group, and of the users without one, so that the bars make up everybody."""
+    rows = [(cluster_words(cluster), cluster.profile.retained, cluster.profile.size) for cluster in report.clusters]
+    rest = without_group(report)
+    if rest is not None:
+        rows.append((gettext("no group (hardly active)"), rest, report.units.too_little_data))
+    return retained_bars(rows, report.retention_rate)

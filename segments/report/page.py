@@ -3,38 +3,184 @@
 A new part is a file with its sentence, table and chart, and one line here.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from reporting.charts import Drawing
-from reporting.table import Part, Section, drawings
+from reporting.numbers import decimal, p_text, percent
+from reporting.table import Part, Section, Table, drawings
 from reporting.words import gettext
-from segments.report import drivers, heat, ranking, retention, tiers
-from segments.report.evidence import gaps, maps, null_test, number_of_groups, scorecard, stability
+from runs.run_times import told_words
+from segments.report import evidence as report_evidence
+from segments.report import groups as report_groups
+from segments.report import tiers
+from segments.report.evidence import gap_why
+from segments.search.clustering import NULL_LEVEL, STABLE_ARI, Standing
+from segments.search.gaps import Shape
 from segments.search.result import Report
+from stats.results import computable
+
+# The answer of a search for groups: one sentence, and why the groups were believed or weren't. Pure.
+
+
+def headline(report: Report) -> str:
+    """The answer in one sentence."""
+    if not report.found:
+        return gettext("No stable groups: use activity tiers")
+    if report.shape is Shape.STYLES:
+        return gettext("%(styles)s styles of a continuum (corners, not groups)") % {"styles": report.k}
+    stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
+    if stable == report.k:
+        return gettext("%(groups)s stable groups of users") % {"groups": report.k}
+    return gettext("%(groups)s groups of users, %(stable)s of them stable") % {"groups": report.k, "stable": stable}
+
+
+def why(report: Report) -> str:
+    """Why the groups were believed, or weren't."""
+    details = {
+        "k": report.k,
+        "ari": decimal(report.stability),
+        "needed": decimal(STABLE_ARI),
+        "p": p_text(report.null.p_value),
+        "draws": len(report.null.values),
+        "level": NULL_LEVEL,
+    }
+    if report.found:
+        return " ".join(part for part in (_believed(details), gap_why(report)) if part)
+    if report.choice.k is None:
+        return (
+            gettext(
+                "No number of groups from 2 to 10 is found again in resamples (agreement of %(needed)s or more) with "
+                "at least 2 in 100 users in each. The %(k)s groups below are for looking only: users differ by degrees."
+            )
+            % details
+        )
+    if report.null.p_value > NULL_LEVEL:
+        return (
+            gettext(
+                "The %(k)s groups are no more separate than groups made in %(draws)s populations of the same margins "
+                "without any (%(p)s; at most %(level)s is needed). They cut one cloud into pieces and are for looking "
+                "only."
+            )
+            % details
+        )
+    return (
+        gettext(
+            "Resampling the users does not find the same %(k)s groups again (agreement %(ari)s; %(needed)s is needed). "
+            "They are for looking only."
+        )
+        % details
+    )
+
+
+def _believed(details: Mapping[str, object]) -> str:
+    return (
+        gettext(
+            "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
+            "are more separate than groups made in %(draws)s populations of the same margins without any (%(p)s)."
+        )
+        % details
+    )
+
+
+# Which users were looked at, and with which samples and seed. Pure.
+
+
+def flow(report: Report) -> Table:
+    """From signups to units with a group."""
+    units = report.units
+    rows = [
+        (gettext("signed up"), units.signed_up),
+        (gettext("left out: their days aren't over yet"), units.too_young),
+        (gettext("looked at"), units.eligible),
+        (gettext("left out: fewer than three active days, so no pattern to see"), units.too_little_data),
+        (gettext("in a group"), units.clustered),
+        (gettext("of these unlike any group (farther out than 99 in 100 of those who formed it)"), units.unlike),
+    ]
+    text = tuple((name, f"{count:,}") for name, count in rows)
+    return Table(gettext("Flow of users"), (gettext("step"), gettext("users")), text)
+
+
+def samples(report: Report) -> Table:
+    """Seed and sizes of the samples."""
+    names = {
+        "units": gettext("users looked at"),
+        "train": gettext("users the groups were fitted on"),
+        "reference": gettext("users in resamples, table of groups and null"),
+    }
+    rows = [(gettext("seed"), str(report.seed))]
+    rows += [(names.get(name, name), f"{count:,}") for name, count in report.rows.items()]
+    exact = gettext("exact") if report.fidelity is None else percent(report.fidelity)
+    rows.append((gettext("new users placed as the groups would have"), exact))
+    found = report.agreement
+    if computable(found):
+        rows.append((gettext("agreement of groups made from half of the days"), decimal(found.adjusted_rand)))
+    return Table(gettext("Seed and samples"), (gettext("quantity"), gettext("value")), tuple(rows))
+
+
+# What a search for groups would do, in words: name, number and why. Pure.
+
+type Fact = tuple[str, str, str]
+
+
+def facts(found: Any) -> tuple[Fact, ...]:
+    """Rows of `segments.search.preview.Foretold`."""
+    rows: list[Fact] = [
+        (
+            gettext("Users in groups"),
+            f"{found.placed:,}",
+            gettext("of {count} who signed up").format(count=f"{found.signed_up:,}"),
+        )
+    ]
+    if found.too_young:
+        rows.append(
+            (gettext("Left out"), f"{found.too_young:,}", gettext("their days of play or of retention aren’t over"))
+        )
+    if found.quiet:
+        rows.append(
+            (gettext("No group"), f"{found.quiet:,}", gettext("fewer than three active days; they count in the tiers"))
+        )
+    unlisted = gettext("{count} rarer events are left out").format(count=found.unlisted) if found.unlisted else ""
+    rows.append((gettext("Behaviours"), str(found.behaviours), unlisted))
+    rows.append((gettext("Takes"), *told_words(found.takes)))
+    return tuple(rows)
 
 
 def groups(report: Report) -> Section:
     """What the groups do; on the page their cards follow."""
-    return _section("groups", gettext("Who they are"), heat.part(report))
+    return _section("groups", gettext("Who they are"), report_groups.heat_part(report))
 
 
 def stays(report: Report) -> Section:
     """Who of them stays."""
-    return _section("stays", gettext("Who stays?"), retention.part(report))
+    return _section("stays", gettext("Who stays?"), report_groups.retention_part(report))
 
 
 def evidence(report: Report) -> Section:
     """Whether another sample of users would show the same groups."""
-    parts = (stability.part(report), gaps.part(report), null_test.part(report), number_of_groups.part(report))
+    parts = (
+        report_evidence.stability_part(report),
+        report_evidence.gaps_part(report),
+        report_evidence.null_test_part(report),
+        report_evidence.number_of_groups_part(report),
+    )
     return _section("evidence", gettext("Are there groups?"), *parts)
 
 
 def pictures(report: Report) -> Section:
     """Maps for the eye, and which of them can be trusted."""
-    return _section("maps", gettext("Maps"), maps.part(report), maps.tsne_part(report), scorecard.part(report))
+    return _section(
+        "maps",
+        gettext("Maps"),
+        report_evidence.maps_part(report),
+        report_evidence.tsne_part(report),
+        report_evidence.scorecard_part(report),
+    )
 
 
 def activity(report: Report) -> Section:
     """Tiers, and what separates the more active from the rest."""
-    parts = (tiers.part(report), drivers.part(report), ranking.part(report))
+    parts = (tiers.part(report), tiers.drivers_part(report), tiers.ranking_part(report))
     return _section("activity", gettext("By activity"), *parts)
 
 

@@ -7,14 +7,13 @@ from reporting.numbers import between, decimal, percent
 from reporting.words import gettext, say
 from segments.rules import Rule, sentence
 from segments.rules.builder.checked import Mistake
-from segments.rules.builder.row_changes import walk
+from segments.rules.builder.rows import Path, TypedCondition, walk
 from segments.rules.builder.state import TEXT, State
-from segments.rules.builder.typed import Path, TypedCondition
 from segments.search.leaving import Share
 
 
 class CountOfUsers(Protocol):
-    """`segments.published.rule_count.Counted`."""
+    """`segments.published.rule_members.Counted`."""
 
     @property
     def members(self) -> int:

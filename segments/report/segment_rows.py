@@ -8,12 +8,37 @@ from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
 from reporting.charts import Drawing, titled
 from reporting.numbers import percent, share
+from reporting.table import Table
 from reporting.words import gettext
 from runs.refusals import Refused
 from segments.report.axes import retained_bars
 from segments.report.groups import play_words, standing_of
 from segments.search.leaving import Share, rate, too_small
 from stats.results import NotComputable, Reason, computable
+
+# Users of a segment in words: their traits as shares, ids shortened. Pure.
+
+LETTERS = 4
+
+
+def breakdown(found: Any) -> Table | None:
+    """Traits of a segment's users, from `who_is_in.WhoIsIn`; None where they have none."""
+    rows = [
+        (trait.name, value, percent(users / trait.users), f"{users:,}", f"{trait.users:,}")
+        for trait in found.traits
+        for value, users in trait.values
+    ]
+    if not rows:
+        return None
+    columns = (gettext("trait"), gettext("value"), gettext("share"), gettext("users"), gettext("users with the trait"))
+    note = gettext("Of {read} users of the segment, at most 5,000.").format(read=f"{found.read:,}")
+    return Table(gettext("Traits of its users"), columns, tuple(rows), note)
+
+
+def shortened(unit: str) -> str:
+    """An id that a page shows: both ends, which tell users apart."""
+    return unit if len(unit) <= 2 * LETTERS + 1 else f"{unit[:LETTERS]}…{unit[-LETTERS:]}"
+
 
 PATTERN_WORDS = 2  # of the three that a profile names: more would not fit beside a name
 

@@ -1,11 +1,13 @@
 """Activity tiers, which need no groups. Pure."""
 
-from reporting.charts import Drawn
-from reporting.numbers import percent, share
+from reporting.charts import BLUE, Drawn, alt, categories, data, forest, lines
+from reporting.numbers import between, decimal, number, p_value, percent, share
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
-from segments.report.axes import retained_bars
-from segments.search.result import Report
+from segments.report.axes import WIDTH, retained_bars
+from segments.report.groups import feature_name, feature_names
+from segments.search.result import Drivers, Report
+from segments.search.tiers import Delta
 from stats.results import computable
 
 
@@ -53,3 +55,170 @@ def tier_name(name: str) -> str:
     return {"low": gettext("low activity"), "mid": gettext("middle activity"), "high": gettext("high activity")}.get(
         name, name
     )
+
+
+# What the more active do differently on an active day. Pure.
+
+MOST_BEHAVIOURS = 25
+
+
+def drivers_part(report: Report) -> Part | None:
+    """What do the more active do differently? None without tiers."""
+    if not computable(report.tiers.cuts):
+        return None
+    heading, found = gettext("What do the more active do differently?"), report.tiers.drivers
+    if not computable(found):
+        return Part("drivers", heading, reason_words(found), None)
+    return Part("drivers", heading, drivers_finding(found), drivers_table(found), draw=lambda: drivers_chart(found))
+
+
+def drivers_finding(drivers: Drivers) -> str:
+    """What the more active group does more often on an active day, beyond chance."""
+    clear = [row for row in drivers.contrasts if isinstance(row.delta, Delta) and row.delta.adjusted_p_value <= 0.05]
+    names = {"first": tier_name(drivers.first), "second": tier_name(drivers.second)}
+    if not clear:
+        return gettext("On an active day, %(second)s does nothing detectably more or less often than %(first)s") % names
+    row = clear[0]
+    size = row.delta.estimate if isinstance(row.delta, Delta) else 0.0
+    text = (
+        gettext("On an active day, %(second)s does more %(what)s than %(first)s (Cliff's delta %(delta)s)")
+        if size > 0
+        else gettext("On an active day, %(second)s does less %(what)s than %(first)s (Cliff's delta %(delta)s)")
+    )
+    return text % {**names, "what": feature_name(row.name), "delta": decimal(size)}
+
+
+def drivers_table(found: Drivers) -> Table:
+    """Behaviours of two tiers per active day."""
+    rows = []
+    for row in found.contrasts:
+        delta = row.delta
+        last = (number(delta, 2), p_value(delta.adjusted_p_value) if computable(delta) else "")
+        rates = (number(row.first, 2), number(row.second, 2), number(row.difference, 2))
+        rows.append((feature_name(row.name), *rates, *last))
+    columns = (
+        gettext("behaviour"),
+        tier_name(found.first),
+        tier_name(found.second),
+        gettext("difference (95% CI)"),
+        gettext("Cliff's delta (95% CI)"),
+        gettext("adjusted p"),
+    )
+    note = gettext(
+        "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
+        "%(days)s active days: 0 alike, 1 when each of the more active does it more often."
+    ) % {"first": f"{found.first_units:,}", "second": f"{found.second_units:,}", "days": found.exposure_days}
+    return Table(gettext("What the more active do more often on an active day"), columns, tuple(rows), note)
+
+
+def drivers_chart(found: Drivers) -> Drawn:
+    """How far the two are apart, behaviour by behaviour."""
+    names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
+    rows = [
+        {
+            "label": feature_name(row.name),
+            "estimate": row.delta.estimate,
+            "low": row.delta.low,
+            "high": row.delta.high,
+            "clear": names[0] if row.delta.adjusted_p_value <= 0.05 else names[1],
+        }
+        for row in found.contrasts
+        if isinstance(row.delta, Delta)
+    ][:MOST_BEHAVIOURS]
+    base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
+    title = gettext("Cliff's delta on an active day, with its interval; right of 0: %(second)s does it more often") % {
+        "second": tier_name(found.second)
+    }
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=400)
+    colour = alt.Color("clear:N", legend=legend, scale=alt.Scale(domain=names, range=[BLUE, "#9CA3AF"]))
+    shape = alt.Shape("clear:N", legend=legend, scale=alt.Scale(domain=names, range=["circle", "diamond"]))
+    layers = forest(base, lines(title, 70), colour=colour, shape=shape)
+    chart = alt.layer(*layers).properties(width=WIDTH, height=24 * max(len(rows), 1))
+    return chart, 2 * len(rows) + 1
+
+
+# Which behaviours tell the tiers apart. Pure.
+
+
+def ranking_part(report: Report) -> Part | None:
+    """Which behaviours tell the tiers apart? None without tiers or drivers."""
+    found = report.tiers.drivers
+    if not computable(report.tiers.cuts) or not computable(found):
+        return None
+    heading, known = gettext("Which behaviours tell the tiers apart?"), computable(found.ranking)
+    return Part(
+        "ranking",
+        heading,
+        ranking_finding(found),
+        ranking_table(found),
+        draw=(lambda: ranking_chart(found)) if known else None,
+    )
+
+
+def ranking_finding(drivers: Drivers) -> str:
+    """What a model of the tiers leans on."""
+    if not computable(drivers.ranking):
+        return reason_words(drivers.ranking)
+    first = drivers.ranking[0]
+    text = gettext("A model that tells the tiers apart leans most on %(what)s (rank interval %(low)s to %(high)s)")
+    return text % {"what": feature_names(first.members), "low": first.rank_low, "high": first.rank_high}
+
+
+def ranking_table(found: Drivers) -> Table | None:
+    """Behaviours by grouped SHAP."""
+    if not computable(found.ranking):
+        return None
+    rows = tuple(
+        (
+            str(row.rank),
+            between(str(row.rank_low), str(row.rank_high)),
+            feature_names(row.members),
+            decimal(row.importance, 3),
+        )
+        for row in found.ranking
+    )
+    columns = (
+        gettext("rank"),
+        gettext("rank (95% CI)"),
+        gettext("behaviours that can't be told apart"),
+        gettext("mean |SHAP|, log-odds"),
+    )
+    note = gettext(
+        "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
+        "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
+    ) % {"auc": number(found.auc, 2)}
+    return Table(gettext("Which behaviours predict the tier"), columns, rows, note)
+
+
+def ranking_chart(found: Drivers) -> Drawn:
+    """Importance of the behaviours, with the ranges of their ranks."""
+    groups = found.ranking[:MOST_BEHAVIOURS] if computable(found.ranking) else ()
+    rows = [
+        {
+            "label": feature_names(group.members),
+            "importance": group.importance,
+            "rank": group.rank,
+            "low": group.rank_low,
+            "high": group.rank_high,
+        }
+        for group in groups
+    ]
+    labels = [str(row["label"]) for row in rows]
+    height = 24 * max(len(rows), 1)
+    bars = (
+        alt.Chart(data(rows))
+        .mark_bar(height=14, color="#7FB8D8")
+        .encode(
+            y=categories(labels),
+            x=alt.X("importance:Q", title=gettext("mean |SHAP|, log-odds"), axis=alt.Axis(tickCount=4)),
+        )
+        .properties(width=260, height=height)
+    )
+    base = alt.Chart(data(rows)).encode(y=categories(labels, shown=False))
+    axis = alt.Axis(tickMinStep=1, format="d")
+    interval = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
+        x=alt.X("low:Q", title=gettext("rank with its 95% CI"), axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"
+    )
+    point = base.mark_point(filled=True, size=80, opacity=1, color=BLUE).encode(x="rank:Q")
+    ranks = alt.layer(interval, point).properties(width=260, height=height)
+    return alt.hconcat(bars, ranks, spacing=24), 3 * len(rows)

@@ -1,8 +1,7 @@
 """A rule in plain words."""
 
 from events import metric_sentences
-from reporting.counted import days_words
-from reporting.words import gettext
+from reporting.words import days_words, gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
 
 

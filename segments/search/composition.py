@@ -10,12 +10,12 @@ from segments.search import clustering
 from segments.search.features import Flags, Floats, Ints, UnitTable, columns_of, least_days
 from segments.search.importance import FeatureGroup
 from segments.search.leaving import Share, leaving, rate, share
+from segments.search.partial_results import SIZES, Sizes
 from segments.search.profiles import Profiles, describe, profile_clusters, suggest_name
 from segments.search.question import Inputs
 from segments.search.reduction import Method
 from segments.search.result import Cluster, Drivers, Points, Report, Tier, Tiers, Units
 from segments.search.segmentation import Options, Segmentation, segment
-from segments.search.so_far.told import SIZES, Sizes
 from segments.search.tiers import HIGH, MID, Contrast, Delta, assign_tiers, find_cuts, separate
 from stats.results import NotComputable, Reason
 
@@ -66,7 +66,7 @@ def compose(
         inputs: the question.
         seed: of every draw.
         progress: listener; the stages of `segmentation.segment`, then ``profiles`` and ``drivers``.
-        early: told the parts of `segments.search.so_far.told` as they come. They change nothing here.
+        early: told the parts of `segments.search.partial_results` as they come. They change nothing here.
 
     Returns:
         Report and segmentation, or the reason why nothing can be looked at.

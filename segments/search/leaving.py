@@ -8,7 +8,7 @@ from scipy import stats
 from segments.search.ranks import Flags, Floats, Ints
 from stats.multiplicity import benjamini_hochberg
 from stats.results import NotComputable, Reason, computable
-from stats.shares import wilson_limits
+from stats.score import wilson_limits
 from stats.survival.kaplan_meier import Durations, kaplan_meier
 
 SMALLEST_SHOWN = 50

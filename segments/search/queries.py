@@ -1,6 +1,6 @@
 """What units did in a window, in two questions: activity per unit, and counts per unit, behaviour and half of its days.
 
-Both are asked by the units' numbers and never give events; `segments.search.arrays.unit_arrays` makes arrays of them.
+Both are asked by the units' numbers and never give events; `segments.search.gather` makes arrays of them.
 The halves let profiles be tested on days that formed no cluster.
 """
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from runs.parallel import calls, each
 from runs.progress import Early, Listeners, Progress, part, silent, unseen
-from segments.search import clustering, placement, reduction
+from segments.search import clustering, partial_results, placement, reduction
 from segments.search.clustering import FoundGroups, KChoice, KScore, Null, Stability, Standing
 from segments.search.features import (
     MIN_ACTIVE_DAYS,
@@ -33,7 +33,6 @@ from segments.search.features import (
 from segments.search.gaps import Gap, Shape, find_gaps, shape_of
 from segments.search.placement import FittedModel
 from segments.search.reduction import Method, Picture, ScorecardRow
-from segments.search.so_far import told as shown
 from stats.results import NotComputable, Reason
 
 MIN_UNITS = 100
@@ -189,7 +188,7 @@ def segment(
             outside the fit.
         options: see `Options`.
         progress: listener; stages ``features``, ``k``, ``scorecard``, ``model``, ``null``, ``pictures``.
-        early: told the parts of `segments.search.so_far.told` as they come. They change nothing here.
+        early: told the parts of `segments.search.partial_results` as they come. They change nothing here.
 
     Returns:
         The record, whose `clusters_found` may be False, or the reason why nothing can be looked at.
@@ -209,7 +208,7 @@ def segment(
     )
     if isinstance(learnt, NotComputable):
         return learnt
-    early(shown.FEATURES, shown.Compared(len(learnt.preparation.names), len(learnt.dropped)))
+    early(partial_results.FEATURES, partial_results.Compared(len(learnt.preparation.names), len(learnt.dropped)))
     return _segment(table, outcome, chosen, train, learnt, (progress, early))
 
 
@@ -293,12 +292,12 @@ def _fit(
             sample.preparation, values[: options.umap_rows], method, found_umap.k, seed=options.seed
         )
         if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
-            early(shown.METHOD, shown.Chosen(method, shown.group_count(found_umap)))
+            early(partial_results.METHOD, partial_results.Chosen(method, partial_results.group_count(found_umap)))
             return method, why, smaller, found_umap, model
         # A segment nobody can be placed into can't be published; PCA's clusters can.
         why = "fidelity"
     model = placement.fit_model(sample.preparation, values, Method.PCA, found.k, seed=options.seed)
-    early(shown.METHOD, shown.Chosen(Method.PCA, shown.group_count(found)))
+    early(partial_results.METHOD, partial_results.Chosen(Method.PCA, partial_results.group_count(found)))
     return Method.PCA, why, sample, found, model
 
 
@@ -311,7 +310,7 @@ def _gaps(
         events = table.counts[:, columns_of(table, model.preparation.behaviours)].sum(axis=1)
         gaps = find_gaps(values, model.labels_of(values), events)
     shape = shape_of(gaps, clusters_found=clusters_found)
-    early(shown.GAPS, shown.neighbours_of(gaps, shape))
+    early(partial_results.GAPS, partial_results.neighbours_of(gaps, shape))
     return gaps, shape
 
 
@@ -322,7 +321,7 @@ def _null(
     null = clustering.compare_with_null(
         observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=progress
     )
-    early(shown.CHANCE, shown.chance_of(null))
+    early(partial_results.CHANCE, partial_results.chance_of(null))
     return null
 
 
@@ -343,7 +342,7 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
     choice = clustering.choose_k(scores, clustering.gap_choice(gaps), given=options.clusters)
     k = choice.votes["stability"] if choice.k is None else choice.k
     found = FoundGroups(scores, choice, k, base[k], stability[k])
-    early(shown.GROUPS, shown.group_count(found))
+    early(partial_results.GROUPS, partial_results.group_count(found))
     return found
 
 

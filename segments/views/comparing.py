@@ -14,11 +14,10 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
 from segments.models import ComparisonRun, Segment, SegmentVersion
-from segments.published import compare_segments, who_is_in
-from segments.published.payload_versions import COMPARISON
-from segments.report.comparison_page import comparison
+from segments.published import compare_segments, members
+from segments.published.drift import COMPARISON
 from segments.report.segment_rows import title_of
-from segments.report.two_segments import Side, by_construction, traits_table, two_segments
+from segments.report.two_segments import Side, by_construction, comparison, traits_table, two_segments
 
 
 @login_required
@@ -61,7 +60,7 @@ def _side(segment: Segment) -> Side:
 def _compared(first: Segment, second: Segment) -> dict[str, Any]:
     size = first.version.segments.count()
     pairs = size * (size - 1) // 2 if first.version_id == second.version_id else 1
-    traits = [who_is_in.who_is_in(segment).traits for segment in (first, second)]
+    traits = [members.who_is_in(segment).traits for segment in (first, second)]
     return {
         "first": first,
         "second": second,

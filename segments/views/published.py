@@ -21,7 +21,7 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
 from segments.churn import predict
-from segments.churn.payload_versions import CHURN
+from segments.churn.model import CHURN
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, Segment, SegmentModel, SegmentVersion, slug_of
 from segments.published import compare_segments, publish

@@ -16,7 +16,7 @@ from runs.refusals import Refused
 from runs.web import is_htmx, may, person
 from segments.forms import RuleForm
 from segments.models import SegmentModel
-from segments.published import publish_rule, rule_count, rule_names
+from segments.published import publish, rule_members
 from segments.report.rule_page import count_shown, mistakes_in_words, what_publishing_does
 from segments.rules import to_document
 from segments.rules.builder.known_values import Known
@@ -29,7 +29,7 @@ from segments.rules.builder.state import State, read_state, state_of_text
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_rule(request: HttpRequest) -> HttpResponse:
     """Write a rule segment, and publish it; a link may bring its fields."""
-    known = rule_names.known_names()
+    known = rule_members.known_names()
     if request.method != "POST":
         brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
         state = state_of_text(request.GET["rule"]) if request.GET.get("rule") else State()
@@ -39,7 +39,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     whole = rule is not None and not any(each.blocks for each in state.mistakes(known))
     if form.is_valid() and whole and rule is not None:
         try:
-            version = publish_rule.publish_rule(**form.cleaned_data, rule=to_document(rule), by=person(request))
+            version = publish.publish_rule(**form.cleaned_data, rule=to_document(rule), by=person(request))
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -54,8 +54,8 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def rule_builder(request: HttpRequest) -> HttpResponse:
     """The rows after a change, as a fragment; without htmx as the whole page."""
-    rule_count.end_count(_asker(request))
-    known, state = rule_names.known_names(), _state(request)
+    rule_members.end_count(_asker(request))
+    known, state = rule_members.known_names(), _state(request)
     if not is_htmx(request):
         return _page(request, RuleForm(initial=request.POST.dict(), known=known), state, known)
     response = render(request, "segments/rule/builder.html", {**_rows(state, known), "fragment": True})
@@ -69,7 +69,7 @@ def rule_builder(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users the rule takes, as a fragment; without htmx as the whole page."""
-    known, state = rule_names.known_names(), _state(request)
+    known, state = rule_members.known_names(), _state(request)
     try:
         count = _count(request, state, known)
     except Cancelled:
@@ -115,7 +115,7 @@ def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
     if rule is None or blocking:
         return {"errors": mistakes_in_words(state, blocking)}
     try:
-        found = rule_count.count_rule(rule, signup, asker=_asker(request))
+        found = rule_members.count_rule(rule, signup, asker=_asker(request))
     except Refused as refusal:
         return {"errors": [refusal.sentence]}
     key = request.POST.get("key") or key_from(request.POST.get("name", ""), "")

@@ -16,18 +16,16 @@ from events.pickers.mends import Mend, Mendable, mended, wrong_fields
 from events.upkeep.narrowing import narrowed
 from events.upkeep.thing_kinds import kind_of
 from runs.key_from_name import key_from
-from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from runs.web import is_htmx, may, person, progress_of
+from runs.web import is_htmx, listing, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
-from segments.published import compare_segments, look_up, publish
-from segments.report import features, foretelling, groups, headline, page, segment_rows, units
+from segments.published import compare_segments, members, publish
+from segments.report import groups, page, segment_rows
 from segments.report.drift_page import strongest
-from segments.search import payload_versions, segmentations
-from segments.search.outlook import foretold
+from segments.search import payload_versions, preview, segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -43,7 +41,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    narrow = narrowed(request, kind_of(SegmentModel), look_up.models_with_current())
+    narrow = narrowed(request, kind_of(SegmentModel), members.models_with_current())
     for model in narrow.rows:
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
@@ -104,7 +102,7 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
-            found = foretold.foretell(form.inputs)
+            found = preview.foretell(form.inputs)
             for trouble in found.troubles:
                 if trouble.refuses:
                     mends = [] if trouble.label is None else [Mend(trouble.value, str(trouble.label))]
@@ -113,7 +111,7 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
                     context["warning"] = str(trouble.why)
             text = gettext("Which users play alike on days %(first)s to %(last)s?")
             context["asked"] = text % {"first": form.inputs.first_day, "last": form.inputs.last_day}
-            context["facts"] = foretelling.facts(found)
+            context["facts"] = page.facts(found)
     except Refused as refusal:
         form.refuse(refusal)
     context["wrong"] = wrong_fields(form)
@@ -149,15 +147,15 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
     definition = report.inputs.definition
     return {
         "report": report,
-        "headline": headline.headline(report),
-        "why": headline.why(report),
+        "headline": page.headline(report),
+        "why": page.why(report),
         "definition": None if definition is None else definition_sentence(definition),
-        "flow": units.flow(report),
+        "flow": page.flow(report),
         "sections": page.sections(report),
         "groups": groups.cards(report),
         "activity": page.activity(report),
-        "dropped": features.dropped(report),
-        "samples": units.samples(report),
+        "dropped": groups.dropped(report),
+        "samples": page.samples(report),
         "published": run.published.light("model"),
     }
 

@@ -7,9 +7,9 @@ from django.views.decorators.http import require_safe
 
 from runs.web import may
 from segments.models import Segment
-from segments.published import who_is_in
+from segments.published import members
 from segments.report import segment_rows
-from segments.report.users import breakdown, shortened
+from segments.report.segment_rows import breakdown, shortened
 
 LONGEST_ID = 256
 
@@ -19,7 +19,7 @@ LONGEST_ID = 256
 def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One segment: its users' traits, and a few of them for who may see users."""
     segment = get_object_or_404(Segment.objects.published(), pk=pk)
-    found = who_is_in.who_is_in(segment)
+    found = members.who_is_in(segment)
     context = {
         "segment": segment,
         "row": segment_rows.row(segment, segment.version.units, segment.version.shape),
@@ -36,5 +36,5 @@ def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
 def find_user(request: HttpRequest) -> HttpResponse:
     """Where a user belongs, by the exact id."""
     unit = request.GET.get("id", "").replace("\x00", "")[:LONGEST_ID]
-    found = who_is_in.find_user(unit) if unit else None
+    found = members.find_user(unit) if unit else None
     return render(request, "segments/user.html", {"unit": unit, "found": found})

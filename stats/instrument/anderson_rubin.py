@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import copysign, sqrt
 
-from stats.five_moments import IvMoments
+from stats.iv_moments import IvMoments
 from stats.results import check_alpha
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import linprog
 
-from stats.counts import cross_counts
+from stats.cells import cross_counts
 from stats.results import NotComputable, Reason, check_alpha
 from stats.summaries import Joint
 

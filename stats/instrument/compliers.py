@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stats.cells import cross_counts, joint_of_counts, mean_of_product
 from stats.compare import wilson
-from stats.counts import cross_counts, joint_of_counts, mean_of_product
-from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.encouragement import NO_FIRST_STAGE_BELOW, wald
+from stats.iv_moments import IvMoments, iv_moments
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Joint
 

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import optimize, stats
 
 from stats.instrument.arms import effects_of, fit_arms
+from stats.instrument.dose import DOSE, STEP
 from stats.instrument.placebo import SHARE_OF_FIRST_STAGE
-from stats.instrument.step_or_dose import DOSE, STEP
 from stats.results import NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Joint
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.counts import mean_of_product
-from stats.five_moments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
+from stats.cells import mean_of_product
 from stats.instrument.anderson_rubin import AndersonRubin, Shape, anderson_rubin
+from stats.iv_moments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
 

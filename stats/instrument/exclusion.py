@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import copysign, sqrt
 
-from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import AndersonRubin, Shape, anderson_rubin
 from stats.instrument.compliers import complier_levels
 from stats.instrument.encouragement import TakeUp
+from stats.iv_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Joint
 

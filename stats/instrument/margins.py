@@ -8,10 +8,10 @@ from math import cos, pi, sin, sqrt
 import numpy as np
 from scipy import optimize, stats
 
-from stats.five_moments import iv_moments
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.arms import effects_of, refused
 from stats.instrument.encouragement import wald
+from stats.iv_moments import iv_moments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Joint
 

@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from stats.five_moments import IvMoments
+from stats.iv_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason
 
 # Lee, McCrary, Moreira and Porter 2022, table 3, to two decimals: critical values of |t| at 5 % with one instrument,

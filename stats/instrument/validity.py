@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from stats.adjustment.adjust import cluster_difference
-from stats.counts import cross_counts
+from stats.adjustment import cluster_difference
+from stats.cells import cross_counts
 from stats.multiplicity import holm
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look

@@ -4,13 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from aha.evidence.aipw import Adjusted, Difference, Overlap, RiskRatio
+from aha.evidence.expected_gain import Gain, Promise
 from aha.evidence.ladder import Ladder, Rung, RungName
-from aha.evidence.promise import Gain, Promise
 from aha.evidence.retention_curve import Curve, Plateau, Point
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.study.cell_metrics import Cell, Interval
 from aha.study.choice import Choice, Choosing, Pick
-from aha.study.drawn_results import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.study.headline import HEADLINE, headline_of
 from aha.study.hold_out import Honesty
 from aha.study.payload_versions import STUDY
@@ -21,13 +20,21 @@ from aha.study.result import (
     Candidate,
     Control,
     Controls,
+    Dose,
+    DosePoint,
     Grid,
     InvalidDays,
     Judged,
     Model,
+    NullPicture,
     Population,
     Ranked,
     Report,
+    SegmentCell,
+    SegmentCurve,
+    Swarm,
+    Week,
+    WeekCell,
 )
 from aha.study.step import Step, StepVerdict
 from aha.study.window_guard import Flag, Flagged

@@ -6,7 +6,7 @@ import pytest
 from django.utils import translation
 
 from aha import made_names
-from reporting.shown_names import names_from
+from reporting.words import names_from
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from aha.models import AhaMoment, KeptReach, Study
-from aha.moments import kept_reach, promote, reach
+from aha.moments import promote, reach
 from aha.moments.claims import ExperimentFinding
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study.cell_metrics import Interval
@@ -347,7 +347,7 @@ def test_moment__reach_not_counted_yet__is_asked_for_once_and_followed(viewer: C
     text = page(viewer, f"/aha/moments/{row.key}/")
     part = page(viewer, f"/aha/moments/{row.key}/reach/")
 
-    assert [job.arguments for job in Job.objects.filter(task=kept_reach.TASK)] == [[row.pk]]
+    assert [job.arguments for job in Job.objects.filter(task=reach.TASK)] == [[row.pk]]
     assert "is being counted" in text
     assert f'hx-get="/aha/moments/{row.key}/reach/"' in part
 

@@ -6,13 +6,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import Client
 
-from aha.explore.answering import answer
+from aha.explore.answering import Reply, answer
 from aha.explore.forms import ExploreForm
-from aha.explore.patience import Reply
 from aha.explore.question import Question, address
 from aha.models import Study
 from aha.moments.promote import create_moment
-from aha.moments.who_reached import Reach, who_reached
+from aha.moments.reach import Reach, who_reached
 from aha.study.question import Inputs
 from aha.study.studies import create_study, read_report, run_study
 from events.asking import questions
@@ -26,8 +25,8 @@ from insight_site.access.keys import issue_key
 from reporting.document import dump
 from runs.progress import silent
 from runs.refusals import Refused
-from segments.published.publish_rule import publish_rule
-from segments.published.rule_count import count_rule
+from segments.published.publish import publish_rule
+from segments.published.rule_members import count_rule
 from segments.rules import parse_rule
 from tests.experiments.make import do
 from tests.insight_site.mcp.agents import agent, told

@@ -19,7 +19,7 @@ from events import arm_marks, store
 from events.models import UnitTraits
 from events.outbox.rows import to_table
 from experiments.models import Experiment
-from segments.published.publish_rule import publish_rule
+from segments.published.publish import publish_rule
 from tests.experiments.make import do, draft
 from tests.experiments.stored import backdate
 

@@ -20,7 +20,7 @@ def turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Turns the log to a world; drafts whose outcomes tell arms apart lie there, as somebody else left them."""
     for door in ("aha.study.studies.enqueue", "runs.perform.enqueue", "aha.moments.promote.ask_for_count"):
         monkeypatch.setattr(door, lambda *_: None)
-    monkeypatch.setattr("aha.explore.patience.ask", arm_doors.answered_at_once)
+    monkeypatch.setattr("aha.explore.answering.ask", arm_doors.answered_at_once)
     with two_logs(tmp_path) as (turned, _begin):
         for key, metric in DRAFTS.items():
             draft(key, primary_metrics=[metric], signup_event="signup", enrolment="new_units")

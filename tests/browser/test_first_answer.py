@@ -9,16 +9,16 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from aha.models import Study
-from aha.study.early import parts
+from aha.study import preliminary
 from aha.study.question import Inputs
 from aha.study.studies import start_study
 from events.simulation import WORLDS, draw_arms, simulate
 from runs.kinds import PARTS
 from runs.models import Run
 from segments.models import SegmentationRun
+from segments.search.partial_results import CHANCE, FEATURES, GROUPS, METHOD, TIERS
 from segments.search.question import Inputs as PlayInputs
 from segments.search.segmentations import start_segmentation
-from segments.search.so_far.told import CHANCE, FEATURES, GROUPS, METHOD, TIERS
 from tests.aha.store import store_of
 from tests.aha.study.early.make_parts import RUNNING, running_study
 from tests.browser.worker import held, worker
@@ -62,7 +62,7 @@ def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
     page.goto(f"/aha/studies/{study.pk}/")
     assert page.locator("#early table").count() == 0
     with worker(tmp_path) as process:
-        with held(process, lambda: told(study) >= {parts.COUNTED}):
+        with held(process, lambda: told(study) >= {preliminary.COUNTED}):
             page.locator("#early table.many tbody tr").first.wait_for()
             page.evaluate(COUNT_SHIFTS)
             table = page.locator("#early table.many")
@@ -71,7 +71,7 @@ def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
             assert waiting in table.inner_text()
             assert Study.objects.values_list("payload", flat=True).get() is None
             assert "A" in table.locator("thead").inner_text()
-        with held(process, lambda: bool(told(study) & {parts.LUCK, parts.ACTIVE, parts.MODEL})):
+        with held(process, lambda: bool(told(study) & {preliminary.LUCK, preliminary.ACTIVE, preliminary.MODEL})):
             page.wait_for_function("text => document.querySelectorAll('#early .soft').length < text", arg=7 * rows)
             assert table.locator("tbody tr").count() == rows
             assert page.evaluate("window.shifted") == 0

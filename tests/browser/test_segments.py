@@ -12,7 +12,7 @@ from django.core.cache import cache
 from events.models import UnitTraits
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published import rule_count
+from segments.published import rule_members
 from tests.marks import first_in_ci
 from tests.segments.make_report import report
 
@@ -80,7 +80,7 @@ WORDS = {
 def users(transactional_db: None, settings: Any, tmp_path: Any) -> None:
     """Ten users with a platform, and no log."""
     cache.clear()
-    rule_count._read.clear()
+    rule_members._rule_count_read.clear()
     settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "store"), str(tmp_path / "prepared")
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(PLATFORMS)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from aha.models import AhaMoment, Study
 from insight_site.takeaways import stored_pictures
 from reporting.document import dump
-from runs.queue import pulse
+from runs.queue import status
 from tests.aha.make_report import INPUTS, result
 from tests.marks import first_in_ci
 
@@ -112,7 +112,7 @@ def test_study__opened_before_its_charts_are_drawn__they_come_by_themselves_in_t
     cache.clear()
     row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), **result())
     page = open_page("en", analyst)
-    pulse.sign("a", timezone.now())  # a worker that is busy: no request may draw
+    status.sign("a", timezone.now())  # a worker that is busy: no request may draw
 
     page.goto(f"/aha/studies/{row.pk}/")
     undrawn = page.locator("svg.undrawn")

@@ -11,7 +11,7 @@ from events.metric_sentences import sentence
 from events.metrics import display_name, parse_behaviour, parse_metric, plain_name
 from events.models import EventLabel
 from insight_site.middleware import event_names
-from reporting.shown_names import as_sent, names_from, shown
+from reporting.words import as_sent, names_from, shown
 from runs.models import Job
 
 NAMES = {("buy", ""): "Purchase", ("buy", "amt"): "amount", ("a:b", ""): "Colon", ("count", ""): "Counting"}

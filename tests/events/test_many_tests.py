@@ -11,8 +11,8 @@ from pyarrow import csv
 
 from events.simulation import Simulation
 from events.simulation.many_tests import one_behaviour, rows_of, simulate_tests, truth_of_tests
-from stats.five_moments import iv_moments
 from stats.instrument.pooled import Answer, Instrument, Pooled, pooled
+from stats.iv_moments import iv_moments
 from stats.summaries import Joint
 from tests.stats.make import computed
 

@@ -14,10 +14,10 @@ from experiments.analyse.overlap.overlap_payloads import OVERLAP
 from experiments.analyse.overlap.overlaps import adjusted
 from experiments.analyse.overlap.pairs import Member, OutcomeTest, Overlap, SharingPair
 from experiments.models import Holdout, HoldoutPlan, HoldoutReading, OverlapReport
+from stats.interaction import independence, interaction
 from stats.results import Estimate
-from stats.several.interaction import independence, interaction
-from stats.several.selected_sum import sum_selected
 from stats.summaries import Mean
+from stats.winners_curse import sum_selected
 from tests.experiments.analyse.holdout_report.test_holdout_read_out import shares
 
 DAY = date(2026, 12, 20)

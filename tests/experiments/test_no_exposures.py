@@ -14,7 +14,7 @@ from experiments.plan import size
 from experiments.plan.mistakes import problems
 from experiments.plan.stored import plan_of, situation_of
 from runs.refusals import Refused
-from segments.published.publish_rule import publish_rule
+from segments.published.publish import publish_rule
 from segments.search import question as search_question
 from tests.experiments.make import draft
 

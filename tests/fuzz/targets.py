@@ -38,9 +38,9 @@ from experiments.serve.unit_facts import traits_with
 from insight_site.request_lines import ids_of
 from runs.refusals import Refused
 from segments.rules import Facts, matches, needs, parse_rule, sentence, to_document
-from segments.rules.builder.actions import act
 from segments.rules.builder.checked import check
-from segments.rules.builder.posted_rows import read_rows
+from segments.rules.builder.rows import read_rows
+from segments.rules.builder.state import act
 from tests.fuzz import metric_files, parquet_files
 from tests.fuzz.closed_doors import closed_doors
 from tests.fuzz.sql_metrics import HOSTILE_SEEDS, SEEDS, WORDS, sql_metric

@@ -9,7 +9,7 @@ from django.test import Client
 
 from aha.models import Study
 from insight_site.templatetags.layout import aligned
-from runs.listing import PER_PAGE
+from runs.web import PER_PAGE
 from segments.models import SegmentationRun
 
 

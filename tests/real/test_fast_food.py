@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stats.adjustment.adjust import cluster_difference
-from stats.five_moments import iv_moments_adjusted
+from stats.adjustment import cluster_difference
+from stats.iv_moments import iv_moments_adjusted
 from tests.real.load import analysis, checks, first
 from tests.stats.make import computed
 

@@ -7,8 +7,7 @@ import pytest
 
 from aha.report.page import draw
 from insight_site.takeaways import rendering
-from reporting.chart_size import expected_size
-from reporting.charts import alt, data, drawing
+from reporting.charts import alt, data, drawing, expected_size
 from tests.aha.make_report import report
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from django.utils import translation
 
 from events.metric_sentences import metric_words, sentence
 from events.metrics import parse_metric
-from reporting.counted import days_said, days_words, times_said, times_words
+from reporting.words import days_said, days_words, times_said, times_words
 
 
 @pytest.mark.parametrize(

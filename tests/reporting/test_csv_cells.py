@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from reporting.csv_cells import Cell, read_cell
+from reporting.csv import Cell, read_cell
 from reporting.numbers import between, count, difference, effect_limits, effect_text, limits, p_value, percent, points
 
 

@@ -1,6 +1,6 @@
 """A table that fills in: its places and classes are there before its numbers."""
 
-from reporting.growing import GrowingTable
+from reporting.table import GrowingTable
 
 
 def test_table__numbers_and_wide_columns__have_their_classes_before_any_number() -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from reporting.particles import fit, fitted
+from reporting.words import fit, fitted
 from runs.refusals import Refused
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import override
 from runs.models import Run
 from runs.perform import perform, request_cancel
 from runs.progress import Progress, part
-from runs.queue.lost import close_lost
+from runs.queue.leases import close_lost
 from runs.refusals import Refused
 from segments.models import SegmentationRun
 

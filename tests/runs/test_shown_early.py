@@ -12,7 +12,7 @@ from runs.kinds import all_kinds
 from runs.models import Run
 from runs.perform import perform
 from runs.progress import Cancelled, Progress
-from runs.queue.lost import close_lost
+from runs.queue.leases import close_lost
 from runs.refusals import Refused
 from runs.shown_early import EarlyParts, number_told
 

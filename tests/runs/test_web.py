@@ -14,8 +14,8 @@ from events.models import FileImport, MetricCheck
 from experiments.models import Analysis, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
 from insight_site.models import SelfTest
 from runs.kinds import kind_of
-from runs.listing import open_runs
 from runs.models import Run
+from runs.web import open_runs
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import draft

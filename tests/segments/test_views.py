@@ -11,10 +11,10 @@ from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.published import publish as published_publish
 from segments.published import publish as publishing
-from segments.published import publish_rule, rule_count
-from segments.search import segmentations
-from segments.search.outlook import foretold
+from segments.published import rule_members
+from segments.search import preview, segmentations
 from segments.search.question import Inputs
 from tests.segments.make_report import nothing_found, report
 
@@ -69,9 +69,9 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
     raise Refused("No, because.")
 
 
-def enough(inputs: Inputs) -> foretold.Foretold:
+def enough(inputs: Inputs) -> preview.Foretold:
     """What a search says of itself where there are users enough."""
-    return foretold.foretold(inputs, 5_000, 4_000, 3_000, 15)
+    return preview.foretold(inputs, 5_000, 4_000, 3_000, 15)
 
 
 # ── Permissions ───────────────────────────────────────────────────────────────
@@ -113,8 +113,8 @@ def test_post__by_permission__login_403_or_allowed(client: Client, monkeypatch: 
         (publishing, "publish_run"),
         (publishing, "refresh"),
         (publishing, "rename"),
-        (publish_rule, "publish_rule"),
-        (rule_count, "count_rule"),
+        (published_publish, "publish_rule"),
+        (rule_members, "count_rule"),
         (predict, "start_churn"),
     ):
         monkeypatch.setattr(module, verb, refuse)

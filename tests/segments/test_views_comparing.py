@@ -7,8 +7,7 @@ from django.test import Client
 
 from events.models import UnitTraits
 from segments.models import ComparisonRun, Membership, Segment
-from segments.published.payload_versions import DRIFT
-from segments.published.run_results import DriftResult, Moves
+from segments.published.drift import DRIFT, DriftResult, Moves
 from stats.results import NotComputable, Reason
 from tests.segments.test_views import analyst, empty_store, pm, published
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from events.models import UnitTraits
 from segments.models import SegmentModel, SegmentVersion
-from segments.published import rule_count
+from segments.published import rule_members
 from segments.rules import parse_rule
 from segments.rules.builder.state import read_state
 from tests.segments.rules.builder.make import posted
@@ -32,7 +32,7 @@ ROWS = {
 def platforms(*values: str) -> None:
     """Users with these platforms, and forms that know of them."""
     cache.clear()
-    rule_count._read.clear()
+    rule_members._rule_count_read.clear()
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(values)
     )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from stats.bayes import beta_binomial, normal_posterior
+from stats.heterogeneity import shrink
 from stats.results import Estimate, NotComputable, Reason
-from stats.shrinkage import shrink
 from stats.summaries import Mean
 from tests.stats.make import computed
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from stats.adjustment.adjust import cluster_difference, lin_clustered
+from stats.adjustment import cluster_difference, lin_clustered
 from stats.clusters import (
     cluster_scores,
     count_clusters,
@@ -20,9 +20,9 @@ from stats.clusters import (
     randomisation_test,
     shares_differ,
 )
-from stats.five_moments import iv_moments_adjusted
 from stats.instrument.encouragement import two_stage, wald
 from stats.instrument.validity import instrument_inequalities
+from stats.iv_moments import iv_moments_adjusted
 from stats.results import NotComputable, Reason
 from stats.stratified import clustered_risk_difference
 from tests.marks import first_in_ci

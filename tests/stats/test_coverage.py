@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from stats.cells import iv_moments_cells, iv_moments_stratified
-from stats.counts import joint_of_counts
+from stats.cells import iv_moments_cells, iv_moments_stratified, joint_of_counts
 from stats.instrument.encouragement import IvMoments, anderson_rubin, iv_moments, wald
 from stats.results import NotComputable
 from tests.marks import first_in_ci

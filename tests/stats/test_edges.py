@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from reporting.words import reason_words
-from stats import compare, multiplicity, srm, stratified
-from stats.adjustment import adjust
+from stats import adjustment, compare, multiplicity, srm, stratified
 from stats.instrument.encouragement import (
     IvMoments,
     anderson_rubin,
@@ -52,15 +51,15 @@ REFUSALS: list[tuple[str, Callable[[], Any], Reason]] = [
     ("lift, control below 0", lambda: compare.lift(Mean(9, -3.0, 1.0), NUMBER), Reason.MEANS_NOT_POSITIVE),
     ("srm, unplanned", lambda: srm.sample_ratio({"a": 3, "x": 1}, {"a": 1, "b": 1}), Reason.NO_PLANNED_SHARE),
     ("srm, one arm", lambda: srm.sample_ratio({"a": 3}, {"a": 1, "b": 0}), Reason.NO_DATA),
-    ("lin, one unit", lambda: adjust.lin(LONE, PAIR), Reason.TOO_FEW_UNITS),
-    ("lin, constant covariate", lambda: adjust.lin(STILL, PAIR), Reason.COLLINEAR_COVARIATES),
-    ("cuped, one unit", lambda: adjust.cuped(LONE, PAIR), Reason.TOO_FEW_UNITS),
-    ("cuped, flat", lambda: adjust.cuped(STILL, STILL), Reason.NO_VARIANCE),
-    ("clusters, one per arm", lambda: adjust.cluster_difference(Y, G, G), Reason.TOO_FEW_CLUSTERS),
-    ("clusters, flat", lambda: adjust.cluster_difference(Y * 0, G, np.arange(8)), Reason.NO_VARIANCE),
-    ("lin clustered, one per arm", lambda: adjust.lin_clustered(Y, G, Y[:, None], G), Reason.TOO_FEW_CLUSTERS),
-    ("lin clustered, constant", lambda: adjust.lin_clustered(Y, G, G[:, None], UNITS), Reason.COLLINEAR_COVARIATES),
-    ("lin clustered, wide", lambda: adjust.lin_clustered(Y, G, WIDE[:, :3], UNITS), Reason.TOO_FEW_UNITS),
+    ("lin, one unit", lambda: adjustment.lin(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("lin, constant covariate", lambda: adjustment.lin(STILL, PAIR), Reason.COLLINEAR_COVARIATES),
+    ("cuped, one unit", lambda: adjustment.cuped(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("cuped, flat", lambda: adjustment.cuped(STILL, STILL), Reason.NO_VARIANCE),
+    ("clusters, one per arm", lambda: adjustment.cluster_difference(Y, G, G), Reason.TOO_FEW_CLUSTERS),
+    ("clusters, flat", lambda: adjustment.cluster_difference(Y * 0, G, np.arange(8)), Reason.NO_VARIANCE),
+    ("lin clustered, one per arm", lambda: adjustment.lin_clustered(Y, G, Y[:, None], G), Reason.TOO_FEW_CLUSTERS),
+    ("lin clustered, constant", lambda: adjustment.lin_clustered(Y, G, G[:, None], UNITS), Reason.COLLINEAR_COVARIATES),
+    ("lin clustered, wide", lambda: adjustment.lin_clustered(Y, G, WIDE[:, :3], UNITS), Reason.TOO_FEW_UNITS),
     ("strata, none", lambda: stratified.risk_difference([(Mean(0, 0, 0), HALF)]), Reason.TOO_FEW_STRATA),
     ("strata, one unit", lambda: stratified.risk_difference([(Mean(1, 7.0, 0), NUMBER)]), Reason.TOO_FEW_UNITS),
     ("strata, flat", lambda: stratified.risk_difference([(FLAT, FLAT)]), Reason.NO_VARIANCE),
@@ -108,9 +107,9 @@ MISTAKES: list[Callable[[], Any]] = [
     lambda: srm.sample_ratio({"a": 1}, {"a": -1}),
     lambda: srm.sample_ratio({"a": -1}, {"a": 1}),
     lambda: multiplicity.holm([0.1, float("nan")]),
-    lambda: adjust.cluster_difference(Y, G, G[:3]),
-    lambda: adjust.cluster_difference(Y, G[:3], G),
-    lambda: adjust.lin_clustered(Y, G + 1, Y[:, None], G),
+    lambda: adjustment.cluster_difference(Y, G, G[:3]),
+    lambda: adjustment.cluster_difference(Y, G[:3], G),
+    lambda: adjustment.lin_clustered(Y, G + 1, Y[:, None], G),
     lambda: iv_moments_adjusted(Y, D, G[:3], NO_X),
     lambda: iv_moments_adjusted(Y, D, G + 1, NO_X),
     lambda: IvMoments(1, 1, -1, 1, 0, 9, 9),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.adjustment.adjust import lin, lin_clustered
+from stats.adjustment import lin, lin_clustered
 from stats.compare import compare_means, compare_proportions, compare_unpooled
 from stats.instrument.encouragement import IvMoments, anderson_rubin, iv_moments, iv_moments_adjusted, wald
 from stats.results import Estimate, NotComputable

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from stats.adjustment.adjust import cuped, lin
+from stats.adjustment import cuped, lin
 from stats.compare import compare_means, compare_proportions, lift, newcombe_interval
 from stats.instrument.encouragement import (
     anderson_rubin,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stats.five_moments import iv_moments_adjusted
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import wald
+from stats.iv_moments import iv_moments_adjusted
 from stats.results import NotComputable, Reason, computable
 from stats.saturation import BehaviourEffect, SaturationEffects, saturation_effects
 from tests.rates import at_least, at_most

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from statsmodels.stats.proportion import proportion_confint
 
-from stats.shares import newcombe_limits, share, wilson_limits
+from stats.score import newcombe_limits, share, wilson_limits
 
 COUNTS = st.integers(1, 500)
 

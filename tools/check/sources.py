@@ -60,7 +60,7 @@ MAY_EXECUTE = (
 )
 LOADED_LATER = (
     "aha/api.py",
-    "aha/findings_api.py",
+    "aha/api.py",
     "aha/study/question.py",
     "events/expressions/gate.py",
     "events/inflow/live_tail.py",

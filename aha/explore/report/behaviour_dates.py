@@ -20,11 +20,10 @@ from aha.explore.report.shown import (
     who,
 )
 from reporting.charts import BLUE, ORANGE
-from reporting.counted import days_words
 from reporting.numbers import count, limits
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
-from reporting.words import gettext
+from reporting.words import days_words, gettext
 
 type Point = Payload
 

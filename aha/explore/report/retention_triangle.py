@@ -21,11 +21,10 @@ from aha.explore.report.shown import (
     who,
 )
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only
-from reporting.counted import days_words
 from reporting.numbers import between, count, day_range, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
-from reporting.words import gettext
+from reporting.words import days_words, gettext
 
 SHADES = 9
 

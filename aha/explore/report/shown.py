@@ -14,7 +14,7 @@ from reporting.plain_svg import Sheet
 from reporting.table import Table
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, Reason
-from stats.shares import newcombe_limits, wilson_limits
+from stats.score import newcombe_limits, wilson_limits
 
 TINY = 30  # users: a share of fewer is marked
 type Payload = dict[str, Any]

@@ -19,11 +19,10 @@ from aha.explore.report.shown import (
 )
 from aha.report.claim import cell_words
 from reporting.charts import BLUE, LIGHT, ORANGE
-from reporting.counted import days_words, times_words
 from reporting.numbers import between, count, percent, points
 from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
-from reporting.words import gettext
+from reporting.words import days_words, gettext, times_words
 
 CUT = 0.95
 MOST_BARS = 30

@@ -91,10 +91,10 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 def _print(study: Study, report: Any, out: Console) -> None:
     """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
-    from aha.report import behaviours, chance, cohort, page, ranking
-    from aha.report.candidate import counts, ladder
+    from aha.report import candidates_table, chance, cohort, page, ranking
+    from aha.report.candidate import adjusted, cells
     from aha.report.claim import choice_caption, claim_words
-    from aha.report.provenance import asked_sentences
+    from aha.report.cohort import asked_sentences
 
     for line in asked_sentences(report.asked):
         out.print(escape(line))
@@ -102,7 +102,7 @@ def _print(study: Study, report: Any, out: Console) -> None:
         out.print(escape(chance.null_sentence(null)))
     shown = [cohort.flow(report), ranking.table(report)]
     if report.candidates:
-        shown.append(behaviours.side_by_side(report))
+        shown.append(candidates_table.side_by_side(report))
     for table in filter(None, shown):
         print_table(out, table.title, table.columns, table.rows, note=table.note)
     for line in filter(None, (ranking.no_ranking(report), page.headline(report))):
@@ -110,7 +110,7 @@ def _print(study: Study, report: Any, out: Console) -> None:
     for row in report.candidates:
         out.print()
         out.print(escape(claim_words(row)), style="bold")
-        for table in (counts.table(row), ladder.table(row)):
+        for table in (cells.counts_table(row), adjusted.ladder_table(row)):
             print_table(out, table.title, table.columns, table.rows, note=table.note)
     out.print(escape(choice_caption()))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

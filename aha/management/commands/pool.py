@@ -12,7 +12,7 @@ from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
 
 if TYPE_CHECKING:
-    from aha.evidence.past.pool_findings import PastExperiments
+    from aha.evidence.findings import PastExperiments
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from aha.evidence.past.past_experiments import pool_behaviour
+        from aha.evidence.store_findings import pool_behaviour
 
         asked = {name: options[name] for name in ("times", "days", "outcome")}
         with translation.override(options["language"]):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             except Refused as refusal:
                 refuse(refusal, options["language"])
             if options["json"]:
-                from aha.report.past.documents import document
+                from aha.report.past import document
 
                 write_json(self.stdout, document(found))
             else:
@@ -45,14 +45,14 @@ class Command(BaseCommand):
 
 
 def _print(found: "PastExperiments", out: Console) -> None:
+    from aha.report import past
     from aha.report.claim import cell_words
-    from aha.report.past import forest, verdict_of_all
     from events.metrics import plain_name
 
     asked = found.definition
     out.print(escape(cell_words(asked.behaviour, asked.times, asked.days)), style="bold")
     out.print(escape(plain_name(asked.outcome)))
-    for line in verdict_of_all.sentences(found):
+    for line in past.sentences(found):
         out.print(escape(line))
-    for table in forest.tables(found):
+    for table in past.tables(found):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -22,9 +22,7 @@ from experiments.analyse.gather.answers import REACHED
 from experiments.analyse.protocol import FEW_CLUSTERS, with_reason
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Kind
-from stats import compare, stratified
-from stats.adjustment import adjust
-from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
+from stats import adjustment, compare, stratified
 from stats.clusters import (
     ClusterCount,
     ClusterScores,
@@ -34,9 +32,10 @@ from stats.clusters import (
     mean_scores,
     randomisation_test,
 )
-from stats.five_moments import IvMoments, iv_moments_adjusted
 from stats.instrument.encouragement import wald
 from stats.instrument.validity import Inequalities, inequalities_between_clusters
+from stats.iv_moments import IvMoments, iv_moments_adjusted
+from stats.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Mean
@@ -83,7 +82,7 @@ class ClusterPair(CellPair):
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self._share_columns.shape[1]:
             return moments_estimate(self._moments(self._no_covariates), alpha, "cluster-robust")
-        plain = adjust.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
+        plain = adjustment.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
         return with_reason(self.kind, plain)
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
@@ -108,14 +107,16 @@ class ClusterPair(CellPair):
         found = randomisation_test(self._values, self.treated, self.cluster, rng=rng, n=self.n)
         return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
 
-    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+    def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
         """Lin's adjustment for covariates and segments, between clusters."""
         if not self.x.shape[1]:
             return None
         if (found := self._lin((0,))) is not None:
-            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+            return (
+                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+            )
         lin = lin_effects_clustered(self._values[:, None], self.treated, self._x(), self.cluster, n=self.n)
-        return adjust.adjusted_of(lin, self.difference(alpha=alpha), alpha=alpha) if computable(lin) else lin
+        return adjustment.adjusted_of(lin, self.difference(alpha=alpha), alpha=alpha) if computable(lin) else lin
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
         """The same test inside some segments."""

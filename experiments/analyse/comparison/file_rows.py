@@ -14,9 +14,7 @@ from experiments.analyse.effects import ArmValue
 from experiments.analyse.protocol import FEW_CLUSTERS, Strata, plain_difference
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
-from stats import compare, stratified
-from stats.adjustment import adjust
-from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
+from stats import adjustment, compare, stratified
 from stats.clusters import (
     Randomisation,
     count_clusters,
@@ -26,9 +24,10 @@ from stats.clusters import (
     reach_across,
     shares_differ,
 )
-from stats.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument import encouragement
 from stats.instrument.validity import Inequalities, instrument_inequalities
+from stats.iv_moments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
 from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
@@ -117,7 +116,7 @@ class RowPair:
         if (found := self._lin(self.values)) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.cluster is not None:
-            return adjust.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
+            return adjustment.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
         if self.has_behaviour:
             return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
@@ -152,15 +151,17 @@ class RowPair:
             return float("inf")
         return min(count_clusters(self.cluster[arm]).effective for arm in (self.treated, ~self.treated))
 
-    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+    def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
         """Lin's adjustment."""
         if self.covariates is None:
             return None
         if (found := self._lin(self.values)) is not None:
-            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+            return (
+                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+            )
         if self.cluster is not None:
-            return adjust.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
-        return adjust.lin(*self.columns(self.values, self.covariates), alpha=alpha)
+            return adjustment.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
+        return adjustment.lin(*self.columns(self.values, self.covariates), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Without the adjustment that was asked for."""
@@ -196,7 +197,7 @@ class RowPair:
         if self.cluster is not None and self.segment is not None:
             inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
             values, treated, cluster = self.values[inside], self.treated[inside], self.cluster[inside]
-            return adjust.cluster_difference(values, treated, cluster, alpha=alpha)
+            return adjustment.cluster_difference(values, treated, cluster, alpha=alpha)
         if self.has_behaviour:
             return compare.compare_unpooled(control, variant, alpha=alpha)
         return plain_difference(self.kind, control, variant, alpha=alpha)

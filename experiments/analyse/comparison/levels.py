@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 
 from experiments.analyse.gather.answers import Cells
-from stats.five_moments import IvMoments
+from stats.iv_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.trait_cells import SEGMENT, TraitColumns
 

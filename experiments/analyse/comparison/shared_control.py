@@ -1,8 +1,8 @@
 """What several nudges of one experiment share: the errors of the control group that each is compared with. Pure."""
 
 from experiments.analyse.protocol import Pair
-from stats.five_moments import IvMoments, iv_moments
-from stats.instrument.pooling.stack import SharedControl
+from stats.instrument.pooled_sets import SharedControl
+from stats.iv_moments import IvMoments, iv_moments
 
 
 def shared_control(pair: Pair, moments: IvMoments) -> SharedControl | None:

@@ -15,13 +15,12 @@ from experiments.analyse.comparison.levels import moments_estimate, traits_of
 from experiments.analyse.gather.answers import REACHED
 from experiments.analyse.protocol import Strata, plain_difference, with_reason
 from experiments.plan.design import Kind
-from stats import compare, stratified
-from stats.adjustment import adjust
-from stats.adjustment.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
+from stats import adjustment, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
-from stats.five_moments import IvMoments, iv_moments
 from stats.instrument.encouragement import wald
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
+from stats.iv_moments import IvMoments, iv_moments
+from stats.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.ratios import Mix, linearised, ratio_point, standardised, standardised_difference
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
@@ -136,13 +135,15 @@ class CellPair:
     def randomisation(self) -> None:
         """There are no clusters."""
 
-    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+    def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
         """Lin's adjustment for covariates and segments; the registered one, inside the segments, where there is one."""
         if not self.x.shape[1]:
             return None
         if (found := self._lin((0,))) is not None:
-            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
-        return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
+            return (
+                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+            )
+        return adjustment.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Without the registered adjustment."""

@@ -9,7 +9,7 @@ from experiments.analyse.effects import NudgeMargins
 from experiments.analyse.protocol import Data, Pair
 from experiments.plan.design import Design, Kind
 from stats.instrument.bounds import Bounds, balke_pearl
-from stats.instrument.everybody import Everybody, Reweighted, bounds_of_the_others, reweighted
+from stats.instrument.generalise import Everybody, Reweighted, bounds_of_the_others, reweighted
 from stats.instrument.margins import effect_at_margins
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look, told_at

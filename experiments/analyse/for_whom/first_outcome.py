@@ -7,8 +7,8 @@ from experiments.analyse.effects import Comparison, Encouragement, NudgeMargins,
 from experiments.analyse.for_whom.beyond_the_moved import beyond_the_moved, margins
 from experiments.analyse.protocol import Data
 from experiments.plan.design import Design
-from stats.instrument.everybody import Everybody
-from stats.policy.held_out import Policy, whom_to_nudge
+from stats.instrument.generalise import Everybody
+from stats.policy import Policy, whom_to_nudge
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look, fixed, told_at
 

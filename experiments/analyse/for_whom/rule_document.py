@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runs.refusals import Refused
-from stats.policy.conditions import NudgeRule, TraitCondition
+from stats.policy import NudgeRule, TraitCondition
 from stats.trait_cells import SEGMENT
 
 type Document = dict[str, Any]

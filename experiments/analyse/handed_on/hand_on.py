@@ -6,7 +6,7 @@ import structlog
 from django.db.models import CharField, Exists, OuterRef, QuerySet
 from django.db.models.functions import Cast
 
-from aha.evidence.past.keep_finding import add_plain, keep_findings, lacking_plain
+from aha.evidence.store_findings import add_plain, keep_findings, lacking_plain
 from aha.models import Finding
 from aha.moments.claims import Promised, promised
 from aha.moments.promote import say_of_clusters

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import date
 from math import sqrt
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
+from aha.evidence.findings import Definition, PastFinding
 from aha.moments.claims import Promised, PromisedDifference
 from experiments.analyse.corrected import best_difference, of_variant
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport
 from experiments.analyse.result import Readout
 from experiments.analyse.verdict import WHOLE_CLUSTERS
-from stats.five_moments import IvMoments
+from stats.iv_moments import IvMoments
 from stats.results import computable
 
 Z = 1.959963984540054  # the ladder's intervals have the level .95

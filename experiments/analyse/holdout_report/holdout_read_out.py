@@ -20,9 +20,9 @@ from stats.ratios import linearised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.sequential.boundaries import FEWEST_MATURE, Spending
 from stats.sequential.looks import Look, at_look
-from stats.several.selected_sum import SummedEffects
 from stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ratio
 from stats.summaries import Joint, Mean
+from stats.winners_curse import SummedEffects
 
 # One error rate of .001 for a broken draw, as experiments have it; the units at large get most of it. Both are looked
 # at every night, so both are tests that hold at every look.

@@ -9,8 +9,8 @@ from datetime import date
 
 from experiments.analyse.holdout_report.holdout_question import HoldoutQuestion
 from stats.results import Estimate, Interval, NotComputable
-from stats.several.selected_sum import SummedEffects
 from stats.srm import SampleRatio
+from stats.winners_curse import SummedEffects
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from experiments.analyse.holdout_report.holdout_result import Shipment
 from experiments.analyse.result import Readout
 from experiments.models import Analysis, Experiment, Rollout
 from stats.results import Estimate, NotComputable, Reason, computable
-from stats.several.selected_sum import SummedEffects, sum_selected
+from stats.winners_curse import SummedEffects, sum_selected
 
 READ_AT_ONCE = 20  # a payload has a hundred kilobytes
 ENDED = (Experiment.Status.STOPPED, Experiment.Status.CONCLUDED, Experiment.Status.ARCHIVED)

@@ -25,9 +25,9 @@ from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, silent
 from runs.refusals import Refused
+from stats.interaction import independence, interaction
 from stats.multiplicity import holm
 from stats.results import NotComputable, computable
-from stats.several.interaction import independence, interaction
 
 RECENT_DAYS = 60  # whose units may still carry what an experiment gave them
 MOST_EXPERIMENTS = 40  # 780 pairs; the newest

@@ -5,8 +5,8 @@ The counts may be seen at any time. What the outcome says is here only where bot
 
 from dataclasses import dataclass
 
+from stats.interaction import Independence, Interaction
 from stats.results import NotComputable
-from stats.several.interaction import Independence, Interaction
 
 type Counts = tuple[tuple[int, ...], ...]  # a row for each arm of the first, a column for each of the second
 

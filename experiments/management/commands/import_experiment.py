@@ -48,11 +48,11 @@ class Command(BaseCommand):
             if found.findings[0].verdict == "INVALID":
                 self.stderr.write(gettext("Its data can't answer, so it is kept and never pooled."))
             if options["json"]:
-                from aha.report.past.documents import finding_document
+                from aha.report.past import finding_document
 
                 write_json(self.stdout, {"kept": [finding_document(one) for one in found.findings]})
             else:
-                from aha.report.past.forest import findings_table
+                from aha.report.past import findings_table
 
                 table = findings_table(found.findings)
                 out = console(self.stdout)

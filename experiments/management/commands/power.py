@@ -17,9 +17,9 @@ from reporting.words import reason_words
 from runs.terminal import add_language, write_json
 from stats.power.cluster_sizes import design_effect
 from stats.power.family_and_looks import Method, Plan, inflation, require
-from stats.power.log_rank_events import SurvivalSize, survival_size
 from stats.power.sample_size import (
     Size,
+    SurvivalSize,
     check_effect,
     days_needed,
     dilution_curve,
@@ -27,6 +27,7 @@ from stats.power.sample_size import (
     power_no_material_effect,
     sample_size,
     smallest_effect,
+    survival_size,
 )
 from stats.power.with_guardrails import GuardedSize, Watched, guarded_size, power_to_ship
 from stats.ratios import unit_sd

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from experiments.models import Experiment, PlanComment, ReviewAnswer, ReviewRequest
 from experiments.plan.review.who_may_approve import approvers, authors_of
 from experiments.webhooks.deliver import announce
-from runs.queue import tell_people
+from runs.queue import enqueue
 
 REQUESTED = "experiment.review_requested"
 ANSWERED = "experiment.review_answered"
@@ -58,7 +58,7 @@ def tell(kind: str, experiment: Experiment, *, by: User | None, **facts: Any) ->
             **facts,
         },
     )
-    tell_people.tell(
+    enqueue.tell(
         kind.removeprefix("experiment."),
         experiment._meta.label,
         experiment.pk,

@@ -9,8 +9,8 @@ from reporting.document import dump, outward
 from reporting.numbers import Absent, count, effect_limits, effect_text, level_text, p_relation, p_value, percent
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
+from stats.interaction import Interaction
 from stats.results import NotComputable, computable
-from stats.several.interaction import Interaction
 
 
 def headline(found: Overlap) -> str:

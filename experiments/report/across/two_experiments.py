@@ -11,7 +11,7 @@ from experiments.report.names import metric_words
 from reporting.numbers import effect_limits, effect_text, p_relation
 from reporting.words import gettext
 from stats.results import Estimate, NotComputable, computable
-from stats.synthesis.two_estimates import difference_of
+from stats.synthesis import difference_of
 
 ALPHA = 0.05
 

@@ -12,10 +12,8 @@ from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
 from reporting.numbers import between, decimal, effect_limits, level_text, p_value, percent, points, significant
 from reporting.table import Part, Section, Table
 from reporting.words import gettext, reason_words
-from stats.instrument.arms import ArmsFit
-from stats.instrument.arms_set import EffectSet
-from stats.instrument.dose import DoseWeights
-from stats.instrument.step_or_dose import Dose, DoseTest
+from stats.instrument.arms import ArmsFit, EffectSet
+from stats.instrument.dose import Dose, DoseTest, DoseWeights
 from stats.results import NotComputable, computable
 
 

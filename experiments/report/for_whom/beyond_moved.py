@@ -13,7 +13,7 @@ from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.bounds import Bounds
-from stats.instrument.everybody import Everybody, Reweighted
+from stats.instrument.generalise import Everybody, Reweighted
 from stats.results import NotComputable, computable
 
 # Further combinations of traits are too small to be read one by one.

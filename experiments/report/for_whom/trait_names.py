@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reporting.words import gettext
-from stats.policy.conditions import NudgeRule, TraitCondition
+from stats.policy import NudgeRule, TraitCondition
 from stats.trait_cells import SEGMENT
 
 

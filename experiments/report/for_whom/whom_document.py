@@ -4,8 +4,8 @@ from typing import Any
 
 from experiments.analyse.effects import NudgeMargins
 from reporting.document import chosen
-from stats.instrument.everybody import CellEffect, Everybody, Reweighted
-from stats.policy.held_out import Policy
+from stats.instrument.generalise import CellEffect, Everybody, Reweighted
+from stats.policy import Policy
 from stats.results import NotComputable, computable
 from stats.trait_cells import SEGMENT
 

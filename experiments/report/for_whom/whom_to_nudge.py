@@ -11,7 +11,7 @@ from reporting.charts import Drawn, alt, data, forest
 from reporting.numbers import effect_limits, effect_text, percent
 from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
-from stats.policy.held_out import Policy
+from stats.policy import Policy
 from stats.results import Interval, NotComputable, computable
 
 

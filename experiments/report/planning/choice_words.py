@@ -3,9 +3,8 @@
 from experiments.plan.choices.costs import ChoiceCost
 from experiments.plan.choices.plan_calendar import weeks
 from experiments.plan.cluster_mistakes import Problem
-from reporting.counted import days_words
 from reporting.numbers import count, decimal
-from reporting.words import gettext, reason_words
+from reporting.words import days_words, gettext, reason_words
 from stats.results import NotComputable, computable
 
 

@@ -17,7 +17,7 @@ from experiments.serve.rollout.rollout_lifecycle import MOVES, Move, RolloutStat
 from experiments.serve.rollout.served_rollout import document_of, record_of, rows_of
 from experiments.webhooks.deliver import announce
 from runs.refusals import Refused
-from segments.published.look_up import find_segment
+from segments.published.members import find_segment
 from segments.rules import is_live, parse_rule
 
 SHIPPABLE = (Status.STOPPED, Status.CONCLUDED)

@@ -2,14 +2,14 @@
 
 from django.utils import timezone
 
-from aha.moments import kept_reach
+from aha.moments import reach
 from events.catalogue import refresh
 from insight_site.pages import retention_tiles
 from insight_site.takeaways.stored_pictures import draw_run
 from insight_site.tidying import untidy
 from runs.kinds import all_kinds
 from runs.models import Run
-from runs.queue import pulse
+from runs.queue import status
 
 NAME = "recording"
 
@@ -17,7 +17,7 @@ NAME = "recording"
 def do_nights_work() -> None:
     """Count and draw what pages show but never compute themselves."""
     refresh.make_catalogue()
-    kept_reach.count_all()
+    reach.count_all()
     untidy.count_hygiene()
     retention_tiles.count_retention()
     for kind in all_kinds():
@@ -27,9 +27,9 @@ def do_nights_work() -> None:
 
 def leave() -> None:
     """The sign of life goes with whoever gave it."""
-    pulse.leave(NAME)
+    status.leave(NAME)
 
 
 def be_there() -> None:
     """A sign of life, as a worker gives it: who reads pages for the recording does its work, too."""
-    pulse.sign(NAME, timezone.now())
+    status.sign(NAME, timezone.now())

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from aha.report.past import verdict_of_all
+from aha.report import past
 from events.simulation.generate import check_request
 from experiments.report.verdict import verdict_sentence
 from insight_site.demo import loop, whose_site
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         out.print(table)
         verdict = found.report.verdict
         out.print(f"{verdict.code}: {verdict_sentence(verdict)}", markup=False)
-        for line in verdict_of_all.sentences(found.past):
+        for line in past.sentences(found.past):
             out.print(line, markup=False)
         out.print(gettext("Open, after `make serve`:"), markup=False)
         for page in found.pages():

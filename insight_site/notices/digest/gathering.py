@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from aha.moments import kept_reach
+from aha.moments import reach
 from experiments.models import Analysis, Experiment
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.standing.overview import moments, standings
@@ -14,7 +14,7 @@ from insight_site.models import ToldState
 from insight_site.notices.digest.digest_record import Decided, DigestRecord, MomentShares, MomentWeek, NeedsHand, Ran
 from insight_site.notices.falling_moment import newest_fall
 from insight_site.notices.subjects import EXPERIMENT, MOMENT
-from runs.queue.tell_people import OVER
+from runs.queue.enqueue import OVER
 from stats.results import computable
 
 DAYS = 7
@@ -64,7 +64,7 @@ def _decided(begin: datetime, end: datetime) -> Iterator[Decided]:
 
 def _moments() -> Iterator[MomentShares]:
     for moment in moments(MOST_MOMENTS):
-        found = kept_reach.weeks_of(moment)
+        found = reach.weeks_of(moment)
         weeks = [row for row in found.weeks if row.complete][-MOST_WEEKS:] if found else []
         known = tuple(
             MomentWeek(row.week, row.eligible, row.share.estimate, row.share.low, row.share.high)

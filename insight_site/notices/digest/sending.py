@@ -18,7 +18,7 @@ from insight_site.notices.own_choice import language_of
 from insight_site.notices.unsubscribing import PERSON, RECIPIENT, stop_link
 from insight_site.takeaways.sharing import create_link
 from runs.payloads import Unreadable
-from runs.queue import outcome_counts
+from runs.queue import status
 
 log = structlog.get_logger()
 LATE = timedelta(days=2)  # a site that was down longer leaves this week out
@@ -81,7 +81,7 @@ def deliver_due() -> dict[str, int]:
                 pages[row.digest_id] = _page(row.digest)
             outcome = _send(row, record, drawn[place], pages[row.digest_id])
         done[outcome] += 1
-        outcome_counts.count(outcome_counts.NOTICES, WAY, outcome)
+        status.count(status.NOTICES, WAY, outcome)
     return done
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from runs.queue.supervisor import Supervisor
+from runs.queue.worker import Supervisor
 
 
 class Command(BaseCommand):

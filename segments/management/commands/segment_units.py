@@ -73,7 +73,7 @@ class Command(BaseCommand):
 
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
         from segments.report.document import document
-        from segments.report.features import feature_name
+        from segments.report.groups import feature_name
         from segments.search.gaps import Shape
         from segments.search.payload_versions import read
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from events.metrics import Behaviour
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.rules.builder.posted_rows import place_of
-from segments.rules.builder.row_changes import walk
-from segments.rules.builder.typed import NUMBER, TRUTH, Path, TypedCondition, TypedGroup
+from segments.rules.builder.rows import NUMBER, TRUTH, Path, TypedCondition, TypedGroup, place_of, walk
 from segments.rules.parsing import MAX_DAYS
 from segments.rules.records import (
     FEATURES,
@@ -27,7 +25,7 @@ from segments.rules.records import Trait as TraitOf
 
 @dataclass(frozen=True)
 class Mend:
-    """A way out as a button: what it says, and the change that it makes (`segments.rules.builder.actions`)."""
+    """A way out as a button: what it says, and the change that it makes (`segments.rules.builder.state`)."""
 
     label: Message
     do: str

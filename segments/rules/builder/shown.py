@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reporting.shown_names import shown as shown_name
 from reporting.words import gettext
-from segments.rules.builder import row_changes
+from reporting.words import shown as shown_name
+from segments.rules.builder import rows
 from segments.rules.builder.checked import Mistake
 from segments.rules.builder.known_values import MOST_CHOICES, Known, KnownEvent, KnownTrait
-from segments.rules.builder.posted_rows import NOT_KNOWN, OTHER, place_of
-from segments.rules.builder.typed import (
+from segments.rules.builder.rows import (
+    NOT_KNOWN,
     NUMBER,
+    OTHER,
     TEXT,
     TRUTH,
     Path,
@@ -18,6 +19,7 @@ from segments.rules.builder.typed import (
     TypedCondition,
     TypedGroup,
     as_json,
+    place_of,
     typed_value,
 )
 from segments.rules.parsing import MAX_CONDITIONS, MAX_DEPTH
@@ -106,7 +108,7 @@ class _Page:
 
 def shown(root: TypedGroup, known: Known, mistakes: Iterable[Mistake] = (), focus: Path | None = None) -> GroupShown:
     """The rows as the form shows them."""
-    page = _Page(known, tuple(mistakes), focus, row_changes.count(root) >= MAX_CONDITIONS)
+    page = _Page(known, tuple(mistakes), focus, rows.count(root) >= MAX_CONDITIONS)
     return _group(root, (), page, first=True, last=True)
 
 

@@ -1,19 +1,243 @@
 """The form of a rule between two requests: as rows or as text, each made from the other when a person changes. Pure."""
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.rules.builder.actions import act
-from segments.rules.builder.checked import Checked, Mistake, check
-from segments.rules.builder.hints import hints
-from segments.rules.builder.known_values import Known
-from segments.rules.builder.place_words import in_words
-from segments.rules.builder.posted_rows import Posted, read_rows
-from segments.rules.builder.typed import NotShown, Path, TypedCondition, TypedGroup, rows_of
-from segments.rules.parsing import SUBJECTS, parse_rule
-from segments.rules.records import Rule, to_document
+from segments.rules.builder import rows as builder_rows
+from segments.rules.builder.checked import Checked, Mend, Mistake, check
+from segments.rules.builder.known_values import Known, nearest
+from segments.rules.builder.rows import TEXT as ROWS_TEXT
+from segments.rules.builder.rows import (
+    NotShown,
+    Path,
+    Posted,
+    TypedCondition,
+    TypedGroup,
+    as_json,
+    path_of,
+    place_of,
+    read_rows,
+    rows_of,
+    typed_value,
+    walk,
+)
+from segments.rules.parsing import MAX_CONDITIONS, MAX_DEPTH, SUBJECTS, parse_rule
+from segments.rules.records import Operator, Quantifier, Rule, Scalar, to_document
+
+# Buttons of the form: a line says which change to make at which row, for example ``up r-0-2``. Pure.
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Rows after a button: which one the keyboard goes to, and what is said of it to whoever can't see it."""
+
+    rows: TypedGroup
+    focus: Path | None = None
+    said: Message | None = None
+
+
+def act(rows: TypedGroup, line: str) -> Changed:
+    """The rows after a button was pressed; a line that says nothing changes nothing."""
+    verb, _, rest = line.partition(" ")
+    place, _, rest = rest.partition(" ")
+    path = path_of(place)
+    row = None if path is None else builder_rows.find(rows, path)
+    if path is None or row is None:
+        return Changed(rows)
+    match verb:
+        case "add" | "group":
+            return _add(rows, path, verb)
+        case "remove":
+            new, at = builder_rows.remove(rows, path)
+            return Changed(new, at, say("Removed."))
+        case "up" | "down":
+            new, at = builder_rows.move(rows, path, -1 if verb == "up" else 1)
+            return Changed(new, at, say("Moved.") if at != path else say("It is at the end already."))
+        case "set":
+            field, _, value = rest.partition(" ")
+            return Changed(_set(rows, path, field, value), path)
+        case "pick":
+            return Changed(_actions_pick(rows, path, row, rest), path)
+        case "value":
+            return Changed(_value(rows, path, row), path)
+    return Changed(rows)
+
+
+def _add(rows: TypedGroup, path: Path, verb: str) -> Changed:
+    what = builder_rows.new_condition()
+    new, at = builder_rows.add(rows, path, what if verb == "add" else TypedGroup("any", (what,)))
+    if new == rows:
+        text = say("A rule has at most {count} conditions, nested {deep} deep.", count=MAX_CONDITIONS, deep=MAX_DEPTH)
+        return Changed(rows, path, text)
+    return Changed(new, at, say("A condition was added.") if verb == "add" else say("A group was added."))
+
+
+def _set(rows: TypedGroup, path: Path, field: str, value: str) -> TypedGroup:
+    new = builder_rows.set_field(rows, path, field, value)
+    row = builder_rows.find(new, path)
+    return builder_rows.put(new, path, builder_rows.settled(row)) if isinstance(row, TypedCondition) else new
+
+
+def _actions_pick(rows: TypedGroup, path: Path, row: object, text: str) -> TypedGroup:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return rows
+    if not isinstance(row, TypedCondition) or not isinstance(value, str | bool | int | float):
+        return rows
+    typed, kind = typed_value(value)
+    return builder_rows.put(rows, path, replace(row, typed=typed, kind=kind))
+
+
+def _value(rows: TypedGroup, path: Path, row: object) -> TypedGroup:
+    """Put what was typed beside a list of values into it."""
+    if not isinstance(row, TypedCondition) or not row.typed:
+        return rows
+    value: Scalar = row.typed
+    if row.kind != ROWS_TEXT:
+        try:
+            value = json.loads(row.typed)
+        except ValueError:
+            value = row.typed
+    new = builder_rows.add_value(rows, path, as_json(value))
+    cleared = builder_rows.find(new, path)
+    return (
+        builder_rows.put(new, path, replace(cleared, typed="", kind=ROWS_TEXT))
+        if isinstance(cleared, TypedCondition)
+        else new
+    )
+
+
+# Names and values of a rule that the data don't have, each with the nearest one as a button. Pure.
+
+
+def hints(root: TypedGroup, known: Known) -> tuple[Mistake, ...]:
+    """Unknown events, which can't be counted, and unknown traits and values, which take nobody today."""
+    found: list[Mistake] = []
+    for path, row in walk(root):
+        if isinstance(row, TypedCondition) and row.name:
+            found += _event(path, row, known) if row.subject == "behaviour" else ()
+            found += _trait(path, row, known) if row.subject == "trait" else ()
+    return tuple(found)
+
+
+def _event(path: Path, row: TypedCondition, known: Known) -> Iterator[Mistake]:
+    event = known.events.get(row.name)
+    if event is None:
+        if known.events:
+            why = say("There is no event ‘{name}’.", name=row.name)
+            yield Mistake(path, "name", *_instead(path, "name", why, nearest(row.name, known.events)))
+        return
+    for field, name in (("property", row.property), ("distinct", row.distinct)):
+        if name and event.properties and name not in event.properties:
+            why = say("‘{event}’ has no property ‘{name}’, so this counts nothing.", event=row.name, name=name)
+            yield Mistake(path, field, *_instead(path, field, why, nearest(name, event.properties)), blocks=False)
+    values = event.properties.get(row.property, ())
+    if row.property and row.property_value and values and row.property_value not in values:
+        other = nearest(row.property_value, values)
+        if other is not None:
+            why = say(
+                "No ‘{event}’ was seen with ‘{name}’ = ‘{value}’.",
+                event=row.name,
+                name=row.property,
+                value=row.property_value,
+            )
+            yield Mistake(path, "property_value", *_instead(path, "property_value", why, other), blocks=False)
+
+
+def _trait(path: Path, row: TypedCondition, known: Known) -> Iterator[Mistake]:
+    if not known.traits:
+        return
+    trait = known.traits.get(row.name)
+    if trait is None:
+        why = say("No user has a trait ‘{name}’.", name=row.name)
+        if known.users_read is not None:
+            why = say(
+                "None of the {count:,} users looked at has a trait ‘{name}’.", name=row.name, count=known.users_read
+            )
+        yield Mistake(path, "name", *_instead(path, "name", why, nearest(row.name, known.traits)), blocks=False)
+        return
+    values = {as_json(value): value for value in trait.values}
+    if row.operator == Operator.IN:
+        unknown = [text for text in row.values if text not in values]
+        if unknown and trait.whole:
+            names = ", ".join(str(json.loads(text)) for text in unknown)
+            why = say("No user’s {name} is {value}.", name=row.name, value=names)
+            yield Mistake(path, "values", why, blocks=False)
+    elif row.operator in (Operator.IS, Operator.IS_NOT) and row.typed and trait.whole:
+        mine = next((text for text, value in values.items() if typed_value(value) == (row.typed, row.kind)), None)
+        if mine is None:
+            why = say("No user’s {name} is {value}.", name=row.name, value=f"‘{row.typed}’")
+            other = _like(row.typed, trait.values)
+            mend = None if other is None else _hints_pick(path, other)
+            yield Mistake(path, "typed", why, mend, blocks=False)
+
+
+def _like(typed: str, values: tuple[Scalar, ...]) -> Scalar | None:
+    """A value that reads the same but is of another kind, or else the nearest."""
+    texts = {typed_value(value)[0]: value for value in reversed(values)}
+    if typed in texts:
+        return texts[typed]
+    other = nearest(typed, texts)
+    return None if other is None else texts[other]
+
+
+def _hints_pick(path: Path, value: Scalar) -> Mend:
+    return Mend(say("Use ‘{value}’", value=typed_value(value)[0]), f"pick {place_of(path)} {as_json(value)}")
+
+
+def _instead(path: Path, field: str, why: Message, other: str | None) -> tuple[Message, Mend | None]:
+    if other is None:
+        return why, None
+    return why, Mend(say("Use ‘{value}’", value=other), f"set {place_of(path)} {field} {other}")
+
+
+# Where a refused part of a rule's document is, in the words of the form: its conditions are numbered there. Pure.
+
+
+def in_words(refusal: Refused, document: object) -> Message:
+    """The sentence of a refusal of `parse_rule` with a numbered condition or group in place of its path."""
+    fields = refusal.message.fields
+    place, what = fields.get("place"), fields.get("what")
+    if what is None:
+        return refusal.message
+    steps = [int(step) for step in re.findall(r"\[(\d+)\]", str(place))] if isinstance(place, str) else []
+    if re.search(r"\.in\[\d+\]$", str(place)):
+        steps.pop()  # a value of a list is no row
+    found = _numbered(document, steps)
+    if found is None:
+        return say("The rule: {what}", what=what) if not steps else refusal.message
+    kind, number = found
+    if kind == "group":
+        return say("Group {number}: {what}", number=number, what=what)
+    return say("Condition {number}: {what}", number=number, what=what)
+
+
+def _numbered(document: object, steps: list[int]) -> tuple[str, int] | None:
+    """Kind and number of the part at these steps; None for the rule itself and for what isn't there."""
+    seen = {"group": 0, "condition": 0}
+
+    def walk(part: Any, path: tuple[int, ...]) -> tuple[str, int] | None:
+        key = next((key for key in Quantifier if isinstance(part, dict) and key in part), None)
+        kind = "condition" if key is None else "group"
+        if path:
+            seen[kind] += 1
+            if path == tuple(steps):
+                return kind, seen[kind]
+        parts = part[key] if key is not None else ()
+        for place, inner in enumerate(parts if isinstance(parts, list) else ()):
+            found = walk(inner, (*path, place))
+            if found is not None:
+                return found
+        return None
+
+    return walk(document, ()) if steps else None
+
 
 ROWS, TEXT = "rows", "text"
 LONGEST_TEXT = 50_000

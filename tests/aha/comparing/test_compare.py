@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from aha.comparing.two_studies import matched
 from aha.models import Study
 from aha.study.question import Inputs
+from aha.views.comparing import matched
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, report, result
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aha.evidence.daily_trials import UnitDays, trials_of
-from aha.evidence.earlier_outcomes import earlier_outcomes, shows_confounding
 from aha.evidence.ladder import RungName, Units
+from aha.evidence.sensitivity import earlier_outcomes, shows_confounding
 from stats.results import computable
 
 NAMES = ("platform=ios", "channel=ads", "channel=mail", "country=KR", "rare=yes")

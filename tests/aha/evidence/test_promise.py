@@ -3,7 +3,7 @@
 import pytest
 
 from aha.evidence.aipw import Difference
-from aha.evidence.promise import Gain, promise
+from aha.evidence.expected_gain import Gain, promise
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
-from aha.evidence.robustness import Robustness, robustness, robustness_value
+from aha.evidence.sensitivity import Robustness, robustness, robustness_value
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from aha.explore import patience
+from aha.explore import answering
 from events import store
 from events.outbox.rows import to_table
 from tests.aha.explore.small_logs import Rows, at
@@ -65,8 +65,8 @@ def fingers(put: Callable[..., None]) -> None:
 def _nothing_at_work() -> Iterator[None]:
     """No question of one test is at work in the next."""
     yield
-    works = list(patience._at_work.values())
-    patience._at_work.clear()
+    works = list(answering._at_work.values())
+    answering._at_work.clear()
     for work in works:
         work.stop.now()
         if not work.future.cancel():

@@ -8,7 +8,7 @@ import ibis
 import pytest
 
 from aha.explore import queries
-from aha.explore.retention_columns import columns
+from aha.explore.queries import columns
 from events.counting import queries as counting
 from events.metrics import MinEvents, Survival, parse_behaviour, parse_retention
 from events.windows import Clock

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from aha.explore import answering, patience
+from aha.explore import answering
 from aha.explore.question import VIEWS, Question
 from events.catalogue import refresh
 from events.prepared.opened import Stop
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]  # aske
 
 @pytest.fixture
 def viewer(client: Client, places: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr(patience, "PATIENCE", 60.0)
-    monkeypatch.setattr(patience.ask, "__kwdefaults__", {"patience": 60.0})
+    monkeypatch.setattr(answering, "PATIENCE", 60.0)
+    monkeypatch.setattr(answering.ask, "__kwdefaults__", {"patience": 60.0})
     person = User.objects.create_user("ann")
     person.user_permissions.set(Permission.objects.filter(codename="add_study"))
     client.force_login(person)
@@ -96,7 +96,7 @@ def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -
 def test_field__wrong__is_marked_with_a_sentence_and_nothing_is_asked(
     viewer: Client, view: str, query: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "ask", lambda *_, **__: pytest.fail("it was asked"))
+    monkeypatch.setattr(answering, "ask", lambda *_, **__: pytest.fail("it was asked"))
 
     text = page(viewer, f"/explore/{view}/?{query}")
 
@@ -226,15 +226,15 @@ def slow(monkeypatch: pytest.MonkeyPatch, places: Any) -> dict[str, Any]:
                 raise Cancelled
         return {"users": 0}
 
-    monkeypatch.setattr(patience, "answer", answer)
+    monkeypatch.setattr(answering, "answer", answer)
     return told
 
 
 def test_ask__slow_answer__is_asked_again_and_computed_once(slow: dict[str, Any]) -> None:
-    first = patience.ask(QUESTION, patience=1)
-    second = patience.ask(QUESTION, patience=0.05)
+    first = answering.ask(QUESTION, patience=1)
+    second = answering.ask(QUESTION, patience=0.05)
     slow["go"].set()
-    third = patience.ask(QUESTION, patience=60)
+    third = answering.ask(QUESTION, patience=60)
 
     assert (first.is_open, first.stage, first.share) == (True, "counting", 0.5)
     assert second.is_open
@@ -245,9 +245,9 @@ def test_ask__slow_answer__is_asked_again_and_computed_once(slow: dict[str, Any]
 def test_ask__nobody_waits_any_more__the_question_is_ended(
     slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "LEFT_AFTER", 0.3)
-    monkeypatch.setattr(patience, "WATCH_EVERY", 0.1)
-    assert patience.ask(QUESTION, patience=0.1).is_open
+    monkeypatch.setattr(answering, "LEFT_AFTER", 0.3)
+    monkeypatch.setattr(answering, "WATCH_EVERY", 0.1)
+    assert answering.ask(QUESTION, patience=0.1).is_open
 
     until = time.monotonic() + 60
     while not slow["stopped"] and time.monotonic() < until:
@@ -259,11 +259,11 @@ def test_ask__nobody_waits_any_more__the_question_is_ended(
 def test_ask__many_questions__so_many_work_as_the_settings_allow(slow: dict[str, Any], settings: Any) -> None:
     asked = [Question("lifecycle", f"signup{n}") for n in range(20)]
 
-    outcomes = [patience.ask(question, patience=0.05) for question in asked]
+    outcomes = [answering.ask(question, patience=0.05) for question in asked]
 
     assert all(outcome.is_open for outcome in outcomes)
     assert slow["asked"] <= settings.EXPLORE_QUESTIONS
-    assert len(patience._at_work) <= patience.MOST_WAITING
+    assert len(answering._at_work) <= answering.MOST_WAITING
     slow["go"].set()
 
 
@@ -271,11 +271,11 @@ def test_ask__answer_breaks__says_so_and_the_next_tries_again(places: Any, monke
     def breaks(*_: Any, **__: Any) -> dict[str, Any]:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(patience, "answer", breaks)
+    monkeypatch.setattr(answering, "answer", breaks)
 
-    assert patience.ask(QUESTION, patience=60).failed
-    monkeypatch.setattr(patience, "answer", lambda *_, **__: {"users": 0})
-    assert patience.ask(QUESTION, patience=60).payload == {"users": 0}
+    assert answering.ask(QUESTION, patience=60).failed
+    monkeypatch.setattr(answering, "answer", lambda *_, **__: {"users": 0})
+    assert answering.ask(QUESTION, patience=60).payload == {"users": 0}
 
 
 @pytest.mark.slow
@@ -292,12 +292,12 @@ def test_page__slow_answer__comes_with_a_skeleton_and_htmx_gets_the_answer_alone
         let_go.wait(20)
         return real(*given, **more)
 
-    monkeypatch.setattr(patience, "answer", answer)
-    monkeypatch.setattr(patience.ask, "__kwdefaults__", {"patience": 0.1})
+    monkeypatch.setattr(answering, "answer", answer)
+    monkeypatch.setattr(answering.ask, "__kwdefaults__", {"patience": 0.1})
 
     first = page(client, "/explore/lifecycle/?signup_event=signup&day_mode=rolling")
     let_go.set()
-    monkeypatch.setattr(patience.ask, "__kwdefaults__", {"patience": 60.0})
+    monkeypatch.setattr(answering.ask, "__kwdefaults__", {"patience": 60.0})
     later = page(client, "/explore/lifecycle/?signup_event=signup&day_mode=rolling", headers={"hx-request": "true"})
 
     assert 'class="skeleton chart"' in first

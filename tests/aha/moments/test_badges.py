@@ -7,7 +7,7 @@ import lxml.html
 import pytest
 from django.test import Client
 
-from aha.evidence.past.pool_findings import PastExperiments, pool_findings
+from aha.evidence.findings import PastExperiments, pool_findings
 from aha.models import AhaMoment
 from aha.moments.badges import Badge, badge, confirmed_moments
 from aha.moments.promote import create_moment

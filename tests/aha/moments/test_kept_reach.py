@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from aha.models import AhaMoment, KeptReach
-from aha.moments import kept_reach, promote, reach
+from aha.moments import promote, reach
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study.cell_metrics import Interval
 from runs.models import Job
@@ -25,9 +25,9 @@ def test_count__answer__is_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(reach, "weekly_reach", lambda _moment: COUNTED)
     row = moment()
 
-    assert kept_reach.count(row.pk)
+    assert reach.count(row.pk)
 
-    found = kept_reach.last_count(row)
+    found = reach.last_count(row)
     assert (found.weeks, found.reason) == (COUNTED, "")
     assert found.counted_at is not None
 
@@ -35,20 +35,20 @@ def test_count__answer__is_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) 
 def test_count__refused_after_a_good_count__keeps_the_weeks_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     row = moment()
     monkeypatch.setattr(reach, "weekly_reach", lambda _moment: COUNTED)
-    kept_reach.count(row.pk)
+    reach.count(row.pk)
 
     def refuse(_moment: AhaMoment) -> WeeklyReach:
         raise Refused("There are no events yet.")
 
     monkeypatch.setattr(reach, "weekly_reach", refuse)
-    kept_reach.count(row.pk)
+    reach.count(row.pk)
 
-    found = kept_reach.last_count(row)
+    found = reach.last_count(row)
     assert (found.weeks, found.reason) == (COUNTED, "There are no events yet.")
 
 
 def test_count__moment_is_gone__does_nothing() -> None:
-    assert not kept_reach.count(0)
+    assert not reach.count(0)
 
 
 def test_ask_for_count__twice__hands_one_task_to_a_worker() -> None:
@@ -56,7 +56,7 @@ def test_ask_for_count__twice__hands_one_task_to_a_worker() -> None:
     KeptReach.objects.all().delete()
     Job.objects.all().delete()
 
-    kept_reach.ask_for_count(row)
-    kept_reach.ask_for_count(row)
+    reach.ask_for_count(row)
+    reach.ask_for_count(row)
 
-    assert [job.arguments for job in Job.objects.filter(task=kept_reach.TASK)] == [[row.pk]]
+    assert [job.arguments for job in Job.objects.filter(task=reach.TASK)] == [[row.pk]]

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from aha.models import AhaMoment
-from aha.moments import who_reached as by_name
+from aha.moments import reach
 from aha.moments.promote import create_moment
-from aha.moments.reach import weekly_reach
-from aha.moments.who_reached import Reach, who_reached
+from aha.moments.reach import Reach, weekly_reach, who_reached
 from runs.refusals import Refused
 from tests.aha.store import load_file
 
@@ -77,7 +76,7 @@ def test_who_reached__of_those_whose_days_are_over__is_what_the_weekly_share_cou
 
 @pytest.mark.slow
 def test_who_reached__more_than_can_be_listed__is_refused(moment: AhaMoment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_name, "MOST", 2)
+    monkeypatch.setattr(reach, "MOST", 2)
 
     assert len(who_reached(moment, Reach.REACHED)) == 2
     with pytest.raises(Refused, match="at most"):

@@ -11,7 +11,7 @@ from aha.models import Study
 from aha.questions import defaults
 from aha.study.hold_out import MOST_UNITS
 from aha.study.question import Inputs
-from aha.study.run_time import PACE, study_size
+from aha.study.studies import PACE, study_size
 from reporting.document import dump, load
 from runs.spent import Spent
 from tests.aha.questions.conftest import INERT

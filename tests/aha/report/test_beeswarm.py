@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aha.report.beeswarm import swarm_dots
+from aha.report.ranking import swarm_dots
 from tests.aha.make_report import model
 
 

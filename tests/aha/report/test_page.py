@@ -6,8 +6,8 @@ from importlib import import_module
 import pytest
 
 from aha.evidence.ladder import Rung, RungName
-from aha.report import behaviours, cohort, marks, page, provenance
-from aha.report.candidate import counts, hidden_cause, promise
+from aha.report import candidates_table, cohort, page
+from aha.report.candidate import adjusted, cells
 from aha.report.document import document
 from aha.study import payload_versions
 from aha.study.headline import HEADLINE, headline_of, headline_words
@@ -133,9 +133,9 @@ def test_document__tested_without_a_find__lists_no_candidate() -> None:
 def all_tables(made: Report) -> list[Table]:
     row = made.candidates[0]
     parts = parts_of(made)
-    more = [cohort.flow(made), behaviours.side_by_side(made), behaviours.all_behaviours(made)]
-    more += [provenance.samples(made), promise.table(row), counts.table(row)]
-    maybe = [marks.table(made), provenance.invalid_days(made), *(part.table for part in parts)]
+    more = [cohort.flow(made), candidates_table.side_by_side(made), candidates_table.all_behaviours(made)]
+    more += [cohort.samples(made), adjusted.promise_table(row), cells.counts_table(row)]
+    maybe = [candidates_table.table(made), cohort.invalid_days(made), *(part.table for part in parts)]
     return [*more, *(table for table in maybe if table is not None)]
 
 
@@ -209,7 +209,7 @@ def test_read__ladder_of_four_rungs_and_nothing_of_what_came_later__opens_with_w
     assert row.ladder.daily is None
     assert row.ladder.headline is row.ladder.full
     assert row.robustness == NotComputable(Reason.EARLIER_VERSION)
-    assert hidden_cause.sentences(row)
+    assert adjusted.sentences(row)
     assert payload_versions.STUDY.store(found)["schema"] == 3
 
 

@@ -5,8 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from aha.moments.reached import ReachWeek, WeeklyReach
-from aha.report.reach import finding
-from aha.report.reach_picture import FEW, ExperimentDays, picture, sparkline, trend
+from aha.report.reach import FEW, ExperimentDays, finding, picture, sparkline, trend
 from aha.study.cell_metrics import Interval, Number
 from stats.results import NotComputable, Reason
 

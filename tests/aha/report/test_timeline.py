@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from aha.report.reach_picture import ExperimentDays
-from aha.report.timeline import TimelineStep, steps
+from aha.report.reach import ExperimentDays, TimelineStep, steps
 
 DAY = date(2026, 6, 1)
 OPEN, OVER = ExperimentDays("open", "/e/1/", DAY, None), ExperimentDays("over", "/e/2/", DAY, DAY)

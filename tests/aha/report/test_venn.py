@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aha.report.venn import HEIGHT, WIDTH, overlap, venn
-from aha.report.venn_page import venn_cell
+from aha.report.venn_page import HEIGHT, WIDTH, overlap, venn, venn_cell
 from tests.aha.make_report import report
 
 

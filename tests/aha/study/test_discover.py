@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from aha.evidence.ladder import RungName
-from aha.report import behaviours, cohort, ranking
-from aha.report.candidate import counts, ladder
-from aha.report.candidate.hidden_cause import hidden_cause_sentence
-from aha.report.candidate.jump import step_sentence, step_words
+from aha.report import candidates_table, cohort, ranking
+from aha.report.candidate import adjusted
+from aha.report.candidate import cells as candidate_cells
+from aha.report.candidate.adjusted import hidden_cause_sentence
+from aha.report.candidate.honesty import step_sentence, step_words
+from aha.report.candidates_table import flag_sentence, flag_words
 from aha.report.chance import null_sentence
+from aha.report.cohort import asked_sentences
 from aha.report.document import document
-from aha.report.marks import flag_sentence, flag_words
-from aha.report.provenance import asked_sentences
 from aha.study.discover import study
 from aha.study.result import Report
 from aha.study.step import StepVerdict
@@ -219,8 +220,8 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
 
 
 def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
-    shown = [made(report) for made in (cohort.flow, ranking.table, behaviours.side_by_side)]
-    shown += [made(row) for row in report.candidates for made in (counts.table, ladder.table)]
+    shown = [made(report) for made in (cohort.flow, ranking.table, candidates_table.side_by_side)]
+    shown += [made(row) for row in report.candidates for made in (candidate_cells.counts_table, adjusted.ladder_table)]
 
     for table in shown:
         assert table is not None
@@ -237,7 +238,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
     assert len({flag_words(code) for code in codes}) == len(codes)
     assert len({flag_sentence(code) for code in codes}) == len(codes)
     assert len({step_words(verdict, None, None) for verdict in StepVerdict}) == 4
-    assert len({ladder.rung_words(name) for name in RungName}) == 5
+    assert len({adjusted.rung_words(name) for name in RungName}) == 5
     assert all(step_sentence(row.step) for row in report.judged if row.step is not None)
     assert len(asked_sentences(report.asked)) == 3
     assert "Activity alone passes this" in null_sentence(report.luck)

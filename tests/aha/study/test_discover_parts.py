@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from aha.study.discover import dose_curve
 from aha.study.grid import count_cells, levels
 from aha.study.ranking import attributes_of
 from aha.study.report_columns import grid_columns, mondays, week_cells, week_name, weeks
-from aha.study.retention_by_count import dose_curve
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 

@@ -10,9 +10,18 @@ from scipy.special import expit
 from aha.study.choice import Choice, choose
 from aha.study.grid import CountTable, Floats, build_table, levels, thresholds
 from aha.study.hold_out import split
-from aha.study.increments import beside_neighbours, levels_off, log_odds
 from aha.study.smooth import Design, design_of, fit, knots, pattern_sums, score_statistics, spline
-from aha.study.step import LevelsOff, Step, StepVerdict, _test, _Tested, step_evidence
+from aha.study.step import (
+    LevelsOff,
+    Step,
+    StepVerdict,
+    _test,
+    _Tested,
+    beside_neighbours,
+    levels_off,
+    log_odds,
+    step_evidence,
+)
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import NEGATIVE_CONTROLS
 from stats.results import NotComputable, Reason

@@ -25,7 +25,7 @@ from aha.study.gather import gather
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs
 from aha.study.result import Report
-from aha.study.run_time import PACE, study_size
+from aha.study.studies import PACE, study_size
 from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
 from reporting.document import load

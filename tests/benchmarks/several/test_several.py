@@ -13,8 +13,8 @@ from benchmarks.several.runs import (
     sides_of,
 )
 from benchmarks.several.worlds import programme, two_experiments
+from stats.interaction import interaction
 from stats.results import NotComputable
-from stats.several.interaction import interaction
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, KeptReach
-from aha.moments.kept_reach import WEEKS
+from aha.moments.reach import WEEKS
 from experiments.models import Experiment
 from insight_site.models import Digest, NoticeChoice, Preference
 from insight_site.notices.digest.digest_record import RECORD

@@ -22,7 +22,7 @@ from events.metrics.facts import Facts
 from events.models import MetricCheck
 from events.warehouse import Warehouse
 from runs.refusals import Refused
-from stats.false_alarms.rate import FalseAlarms
+from stats.false_alarms import FalseAlarms
 from stats.results import Interval, NotComputable, Reason
 from tests.events.metric_catalogue.make import metric
 

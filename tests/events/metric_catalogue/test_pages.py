@@ -13,7 +13,7 @@ from events.metric_catalogue.badge import badge_warning
 from events.metric_catalogue.check_report import CHECK, CheckReport, PastWeek
 from events.metrics.facts import Facts
 from events.models import Metric, MetricCheck
-from stats.false_alarms.rate import FalseAlarms
+from stats.false_alarms import FalseAlarms
 from stats.results import Interval, NotComputable, Reason
 from tests.events.metric_catalogue.make import certified, metric
 from tests.experiments.make import running

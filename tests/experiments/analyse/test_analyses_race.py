@@ -17,7 +17,7 @@ from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.analyse.gather.gather import gather as whole
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
-from runs.queue.lost import close_lost
+from runs.queue.leases import close_lost
 from runs.refusals import Refused
 from tests.aha.store import store_of
 from tests.experiments.stored import stored_experiment

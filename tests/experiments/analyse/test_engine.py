@@ -9,9 +9,9 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.engine import analyze
 from experiments.plan.design import Covariate, Design, Kind, Outcome, Units
-from stats.five_moments import IvMoments
 from stats.instrument.encouragement import wald
 from stats.instrument.validity import instrument_inequalities
+from stats.iv_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
 from tests.marks import first_in_ci
 from tests.rates import at_most

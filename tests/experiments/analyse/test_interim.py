@@ -12,11 +12,11 @@ from experiments.analyse.result import Readout
 from experiments.report.behaviour import acts
 from experiments.report.page import sections
 from reporting.document import dump, load
+from stats.heterogeneity import shrink
 from stats.instrument.compliers import complier_levels
 from stats.instrument.encouragement import wald
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.sequential.looks import Look, told_at
-from stats.shrinkage import shrink
 from stats.stratified import breslow_day, heterogeneity
 from stats.survival.logrank import stratified_log_rank
 from stats.survival.rmst import compare_restricted_means

@@ -25,7 +25,7 @@ WITHOUT = {
     "insight_site/selftest/self_tests.py": "by the gate of a study, whose questions it asks",
     "insight_site/demo/whose_site.py": "how many events there are",
     "segments/published/publish.py": "places users by a model",
-    "segments/published/quick_facts.py": "counts a rule that has passed the gate",
+    "segments/published/rule_members.py": "counts a rule that has passed the gate",
 }
 
 

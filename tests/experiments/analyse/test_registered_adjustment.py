@@ -20,7 +20,7 @@ from experiments.plan.earlier.predictor import Explained, Predictor
 from experiments.plan.planned import Planned
 from experiments.plan.record import DAYS_BEFORE
 from reporting.document import dump, load
-from stats.adjustment.adjust import lin
+from stats.adjustment import lin
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.results import Estimate, computable
 from stats.summaries import Joint

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aha.evidence.past.finding_rows import Definition, Why, sort_out
-from aha.evidence.past.keep_finding import all_findings
-from aha.evidence.past.price import price_of
+from aha.evidence.expected_gain import price_of
+from aha.evidence.findings import Definition, Why, sort_out
+from aha.evidence.store_findings import all_findings
 from aha.models import AhaMoment, Finding
 from aha.moments.claims import Promised
 from aha.moments.promote import record_verdict
@@ -30,7 +30,7 @@ from experiments.report.document import document
 from experiments.report.promise_and_finding import contrasts, promise_finding
 from experiments.report.stored_document import document as stored_document
 from experiments.report.verdict import verdict_sentence
-from stats.five_moments import iv_moments_adjusted
+from stats.iv_moments import iv_moments_adjusted
 from stats.results import NotComputable, Reason, computable
 from tests.aha.evidence.past.make_findings import finding
 from tests.experiments.analyse.test_engine_stored_clusters import a_readout

@@ -2,8 +2,7 @@
 
 import pytest
 
-from aha.evidence.past.keep_finding import keep_findings
-from aha.evidence.past.past_experiments import price_of_promises
+from aha.evidence.store_findings import keep_findings, price_of_promises
 from experiments.plan import drafts, size
 from stats.power.family_and_looks import Plan
 from stats.power.sample_size import sample_size

@@ -18,7 +18,7 @@ def step(name: str, *arguments: str) -> Any:
     from django.core.management import CommandError, call_command
     from django.utils import timezone
 
-    from runs.queue.pulse import sign
+    from runs.queue.status import sign
 
     if name == "accept":
         return accept(arguments)

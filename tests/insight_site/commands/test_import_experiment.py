@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from aha.models import AhaMoment, Finding
-from stats.five_moments import iv_moments, iv_moments_adjusted
+from stats.iv_moments import iv_moments, iv_moments_adjusted
 from stats.results import computable
 from stats.summaries import Joint
 from tests.experiments.stored import MOMENT

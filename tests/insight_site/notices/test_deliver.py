@@ -11,7 +11,7 @@ from experiments.webhooks.messages import WAITS
 from insight_site.models import Notice, NoticeChannel, NoticeChoice
 from insight_site.notices.delivering import deliver_due, forget_old, send_again
 from insight_site.notices.unsubscribing import read_stop
-from runs.queue.outcome_counts import NOTICES, counted
+from runs.queue.status import NOTICES, counted
 from runs.refusals import Refused
 from tests.experiments.make_readout import started
 from tests.insight_site.notices.make import SITE, configure, due, everything, reader, work

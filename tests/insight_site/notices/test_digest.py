@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.utils import timezone, translation
 
 from aha.models import AhaMoment, KeptReach
-from aha.moments.kept_reach import WEEKS
+from aha.moments.reach import WEEKS
 from experiments.models import Analysis, Experiment
 from insight_site.models import Digest, DigestMail, DigestRecipient, ShareLink, ToldState
 from insight_site.notices.digest import sending

@@ -27,7 +27,7 @@ from insight_site.notices.from_analysis import news_of
 from insight_site.notices.hearing import hear
 from insight_site.notices.notice_kinds import KINDS
 from insight_site.notices.notice_words import say_notice
-from runs.queue.tell_people import OVER
+from runs.queue.enqueue import OVER
 from tests.experiments.make_locked import keep, two_worlds
 from tests.experiments.make_readout import RUNNING, make_readout, stored
 from tests.insight_site.notices.make import configure, due, everything

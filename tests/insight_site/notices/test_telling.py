@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from aha.models import AhaMoment, KeptReach
-from aha.moments.kept_reach import WEEKS
+from aha.moments.reach import WEEKS
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study.report_columns import wilson_interval
 from experiments.models import Amendment, PlanComment
@@ -22,7 +22,7 @@ from insight_site.notices.notice_kinds import BY_KEY, KINDS
 from insight_site.notices.own_choice import next_daily
 from insight_site.operation import signs
 from runs.models import Job
-from runs.queue.tell_people import OVER, TASK, tell
+from runs.queue.enqueue import OVER, TASK, tell
 from runs.refusals import Refused
 from tests.experiments.make import draft
 from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored

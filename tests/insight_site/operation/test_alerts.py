@@ -111,7 +111,7 @@ for n in range(3):
 WRONG_CLOCK = """
 from datetime import timedelta
 from django.utils import timezone
-from runs.queue.pulse import sign
+from runs.queue.status import sign
 from runs.models import WorkerPulse
 sign("ahead:1", timezone.now())
 WorkerPulse.objects.update(heard_at=timezone.now() + timedelta(minutes=5))

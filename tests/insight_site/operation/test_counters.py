@@ -14,8 +14,8 @@ from runs.models import Job, OutcomeCount
 from runs.perform import perform, request_cancel
 from runs.progress import Progress
 from runs.queue import leases
-from runs.queue.outcome_counts import NOTICES, RUNS, count
-from runs.queue.put import put
+from runs.queue.enqueue import put
+from runs.queue.status import NOTICES, RUNS, count
 from runs.refusals import Refused
 from segments.models import SegmentationRun
 from tests.experiments.make_readout import started

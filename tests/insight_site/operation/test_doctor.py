@@ -15,7 +15,7 @@ from insight_site.models import Notice
 from insight_site.operation import doctor
 from insight_site.operation.doctor import LOOK, OK, WRONG
 from runs.models import Schedule
-from runs.queue.pulse import sign
+from runs.queue.status import sign
 
 pytestmark = pytest.mark.django_db
 

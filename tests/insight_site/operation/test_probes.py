@@ -14,7 +14,7 @@ from insight_site.models import WriteProbe
 from insight_site.operation import readiness, signs
 from runs.models import Job, Schedule
 from runs.perform import PICTURES
-from runs.queue.pulse import sign
+from runs.queue.status import sign
 
 pytestmark = pytest.mark.django_db
 OUTSIDE = "203.0.113.9"

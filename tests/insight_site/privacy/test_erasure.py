@@ -29,7 +29,7 @@ from runs.models import Job
 from runs.personal_data import UnitTexts, all_places
 from runs.refusals import Refused
 from segments.models import SegmentationRun
-from segments.published.publish_rule import publish_rule
+from segments.published.publish import publish_rule
 from tests.events.conftest import asked as rows_of
 from tests.events.conftest import file_uris
 from tests.events.test_flush import NOW, accept_some

@@ -17,10 +17,10 @@ from django.utils import timezone, translation
 from aha.models import Study
 from insight_site.models import Picture
 from insight_site.takeaways import rendering, stored_pictures
-from reporting.chart_size import expected_size
+from reporting.charts import expected_size
 from reporting.document import dump
 from runs.models import Job
-from runs.queue import pulse
+from runs.queue import status
 from tests.aha.make_report import INPUTS, result
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def shown(study: Study, language: str = "en") -> str:
 
 @pytest.mark.slow
 def test_tag__not_drawn__keeps_its_place_under_its_title_and_asks_a_worker_once(study: Study) -> None:
-    pulse.sign("a", timezone.now())
+    status.sign("a", timezone.now())
 
     first, again = shown(study), shown(study)
 
@@ -58,7 +58,7 @@ def test_tag__not_drawn__keeps_its_place_under_its_title_and_asks_a_worker_once(
 
 @pytest.mark.slow
 def test_tag__that_a_worker_could_not_draw__says_so_and_asks_no_more(study: Study) -> None:
-    pulse.sign("a", timezone.now())
+    status.sign("a", timezone.now())
     shown(study)
     Job.objects.update(state=Job.State.FAILED, ended_at=timezone.now())
 
@@ -74,7 +74,7 @@ def test_figure__while_a_worker_lives__is_never_drawn_by_a_request(
     client: Client, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(User.objects.create_user("ann"))
-    pulse.sign("a", timezone.now())
+    status.sign("a", timezone.now())
     monkeypatch.setattr(rendering, "svg", None)
     address = f"/pictures/{LABEL}/{study.pk}/ko/curve.figure"
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from runs.models import Job, Schedule
-from runs.queue import clock
+from runs.queue import worker
 
 pytestmark = pytest.mark.django_db
 FLUSH = "events.tasks.flush_events"
@@ -28,7 +28,7 @@ def row(every: str = "I", minutes: int | None = 1, **fields: datetime) -> Schedu
 def test_put_due__asked_by_two_workers_at_once__is_one_job() -> None:
     row(next_run=timezone.now() - timedelta(seconds=1))
 
-    assert (clock.put_due(), clock.put_due()) == (1, 0)
+    assert (worker.put_due(), worker.put_due()) == (1, 0)
     assert Job.objects.get().schedule == "s"
 
 
@@ -37,20 +37,20 @@ def test_put_due__by_a_worker_whose_rows_were_read_before_another_asked__asks_fo
 ) -> None:
     row(next_run=timezone.now() - timedelta(seconds=1))
     read_before = list(Schedule.objects.all())
-    assert clock.put_due() == 1
+    assert worker.put_due() == 1
     Job.objects.update(state="done")
     monkeypatch.setattr(Schedule.objects, "all", lambda: read_before)
 
-    assert clock.put_due() == 0
+    assert worker.put_due() == 0
     assert Job.objects.count() == 1
 
 
 def test_put_due__while_the_last_one_runs__waits_for_the_next_time() -> None:
     one = row(next_run=timezone.now() - timedelta(seconds=1))
-    clock.put_due()
+    worker.put_due()
     Schedule.objects.update(next_run=timezone.now() - timedelta(seconds=1))
 
-    assert clock.put_due() == 0
+    assert worker.put_due() == 0
     one.refresh_from_db()
     assert one.next_run > timezone.now()
     assert Job.objects.count() == 1
@@ -60,7 +60,7 @@ def test_put_due__after_a_night_without_worker__asks_once_and_keeps_the_beat() -
     due = timezone.now() - timedelta(hours=9, seconds=20)
     one = row(minutes=15, next_run=due)
 
-    assert (clock.put_due(), clock.put_due()) == (1, 0)
+    assert (worker.put_due(), worker.put_due()) == (1, 0)
     one.refresh_from_db()
     assert (one.next_run - due) % timedelta(minutes=15) == timedelta()
     assert timedelta() < one.next_run - timezone.now() <= timedelta(minutes=15)
@@ -70,7 +70,7 @@ def test_put_due__after_a_night_without_worker__asks_once_and_keeps_the_beat() -
 def test_put_due__put_off_by_a_clock_that_was_two_days_ahead__is_put_right(every: str, minutes: int | None) -> None:
     one = row(every, minutes, next_run=timezone.now() + timedelta(days=2, minutes=5))
 
-    clock.put_due()
+    worker.put_due()
 
     one.refresh_from_db()
     assert timedelta() < one.next_run - timezone.now() <= one.period
@@ -102,5 +102,5 @@ def test_put_due__a_schedule_of_an_unknown_task__does_not_keep_the_others_away()
     Schedule.objects.create(name="a", task="os.system", every="I", minutes=1, next_run=due)
     row(next_run=due)
 
-    assert (clock.put_due(), clock.put_due()) == (1, 0)
+    assert (worker.put_due(), worker.put_due()) == (1, 0)
     assert [job.schedule for job in Job.objects.all()] == ["s"]

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from runs.models import Job, Schedule
-from runs.queue import leases, slot
-from runs.queue.put import put
+from runs.queue import leases, worker
+from runs.queue.enqueue import put
 from runs.queue.registry import LONG, QUICK, Task, UnknownTaskError, all_tasks, find_task
 from segments.models import SegmentationRun
 
@@ -40,7 +40,7 @@ def test_put__a_function_that_no_app_lists__is_refused(name: str) -> None:
 def test_perform__a_row_that_somebody_wrote_with_another_function__runs_nothing() -> None:
     job = Job.objects.create(task="os.getpid", queue=QUICK)
 
-    assert slot.perform(job) == "This version of Insight knows no such task."
+    assert worker.perform(job) == "This version of Insight knows no such task."
 
 
 def test_take__two_processes__one_of_them_gets_it() -> None:

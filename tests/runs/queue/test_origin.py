@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from runs.models import Job
-from runs.queue import leases, origin
-from runs.queue.put import put
+from runs.queue import enqueue, leases
+from runs.queue.enqueue import put
 
 pytestmark = pytest.mark.django_db
 TASK = "runs.tasks.forget_old_jobs"
@@ -40,7 +40,7 @@ def test_bound__while_a_job_is_done__names_request_and_job_also_for_the_jobs_tha
     job = leases.take("quick", "a")
     assert job
 
-    with origin.bound(job):
+    with enqueue.bound(job):
         assert structlog.contextvars.get_contextvars() == {**IDS, "job": job.pk, "task": TASK}
         put(TASK)
 
@@ -51,5 +51,5 @@ def test_bound__while_a_job_is_done__names_request_and_job_also_for_the_jobs_tha
 def test_bound__a_row_that_somebody_wrote__binds_nothing_but_ids() -> None:
     job = Job.objects.create(task=TASK, queue="quick", origin={"event": "forged", "request_id": "one"})
 
-    with origin.bound(job):
+    with enqueue.bound(job):
         assert structlog.contextvars.get_contextvars() == {"request_id": "one", "job": job.pk, "task": TASK}

@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from runs.models import WorkerPulse
-from runs.queue.pulse import ALIVE, FORGOTTEN, is_alive, last_heard, sign
+from runs.queue.status import ALIVE, FORGOTTEN, is_alive, last_heard, sign
 from segments.models import SegmentationRun
 from tests.clients.server import migrated_file
 

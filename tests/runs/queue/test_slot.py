@@ -7,17 +7,17 @@ from django.db import connection
 from django.utils import timezone
 
 from runs.models import Job
-from runs.queue import leases, slot
-from runs.queue.put import put
+from runs.queue import leases, worker
+from runs.queue.enqueue import put
 from runs.queue.registry import LONG, Task, limit_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = timezone.now() - timedelta(days=1)
 
 
-def keeper_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> slot._Keeper:
-    monkeypatch.setattr(slot, "BEAT", -1.0)  # each look says so
-    found = slot._Keeper()
+def keeper_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> worker._Keeper:
+    monkeypatch.setattr(worker, "BEAT", -1.0)  # each look says so
+    found = worker._Keeper()
     found.of(job)
     return found
 

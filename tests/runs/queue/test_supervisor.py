@@ -7,9 +7,9 @@ from django.db import OperationalError
 
 from runs.models import Job
 from runs.queue import leases
-from runs.queue.put import put
+from runs.queue.enqueue import put
 from runs.queue.registry import LONG
-from runs.queue.supervisor import Supervisor, forked
+from runs.queue.worker import Supervisor, forked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAMPLE = "insight_site.tasks.write_sample"

@@ -25,7 +25,7 @@ TASKS = "tests.runs.queue.pretend.tasks."
 PUT = """
 import django, json, sys
 django.setup()
-from runs.queue.put import put
+from runs.queue.enqueue import put
 for words in json.loads(sys.argv[1]): put(*words)
 """
 

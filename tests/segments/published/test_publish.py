@@ -23,11 +23,11 @@ from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, look_up, publish, publish_rule, rule_count
-from segments.search import gather, placement, reduction
+from segments.published import compare_segments, publish, rule_members
+from segments.published import members as published_members
+from segments.search import gather, placement, preview, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
-from segments.search.outlook import foretold
 from segments.search.question import Inputs
 
 UNITS = 1_500
@@ -50,7 +50,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(folder: Path, settings: Any) -> None:
-    rule_count._read.clear()
+    rule_members._rule_count_read.clear()
     settings.EVENTS_URL = str(folder / "store")
     settings.EXPLORE_DIR = str(folder / "prepared")
     if not (folder / "store").exists():
@@ -82,22 +82,22 @@ def publish_clusters(number: int = 1) -> SegmentVersion:
 
 @pytest.mark.slow
 def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store: None, world: Simulation) -> None:
-    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    version = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     segment = version.segments.get()
     rows = list(csv.reader(io.StringIO("\n".join(",".join(row) for row in publish.member_rows(segment)))))
     assert {row[0] for row in rows[1:]} == truth(world)
     assert segment.size == len(truth(world))
     assert version.members.count() == version.units == UNITS
-    assert look_up.segments_of(next(iter(truth(world)))) == [segment]
+    assert published_members.segments_of(next(iter(truth(world)))) == [segment]
 
 
 @pytest.mark.slow
 def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: None) -> None:
-    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    first = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     none = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1_000}]}
-    second = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=none)
+    second = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=none)
 
     assert (first.number, second.number) == (1, 2)
     assert first.members.filter(place="member").exists()
@@ -108,7 +108,7 @@ def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: N
 def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_stays_current(
     store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    first = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     def refuse(*_args: object) -> None:
         assert model.current == first  # while the new one is being filled
@@ -117,7 +117,7 @@ def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_sta
     model = SegmentModel.objects.get()
     monkeypatch.setattr(publish, "rule_places", refuse)
     with pytest.raises(Refused, match="away"):
-        publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+        publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     assert model.current == first
     assert list(model.versions.all()) == [first]
@@ -125,16 +125,19 @@ def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_sta
 
 @pytest.mark.slow
 def test_version_without_members__is_neither_current_nor_found_and_keeps_its_number(store: None) -> None:
-    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    first = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
     half = SegmentVersion.objects.create(model=first.model, number=2, rule=MANY_FRIENDS)  # its process died
     Segment.objects.create(version=half, key="members")
     assert first.model.current == first
 
-    third = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    third = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     assert third.number == 3
     assert first.model.current == third
-    assert (look_up.find_segment("social.v2"), look_up.find_segment("social.v1")) == (None, first.segments.get())
+    assert (published_members.find_segment("social.v2"), published_members.find_segment("social.v1")) == (
+        None,
+        first.segments.get(),
+    )
 
 
 @pytest.mark.slow
@@ -142,7 +145,7 @@ def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
     store: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "BATCH", 100)
-    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    version = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
     segment, before = version.segments.get(), dict(version.members.values_list("unit", "pk"))
     moved, kept, lost = list(version.members.filter(segment=segment).values_list("unit", flat=True)[:3])
     version.members.filter(unit=moved).update(segment=None, place="outside")
@@ -168,7 +171,7 @@ def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
 )
 def test_publish_rule__that_can_not_be_asked__leaves_nothing(store: None, rule: dict[str, Any]) -> None:
     with pytest.raises(Refused):
-        publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
+        publish.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
 
     assert not SegmentModel.objects.exists()
 
@@ -211,7 +214,7 @@ def test_refresh__unit_alone_and_in_bulk__gets_the_same_segment(store: None) -> 
 def test_refresh_due__pinned_and_current__but_not_other_old_versions(store: None) -> None:
     none = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1_000}]}
     versions = [
-        publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=none, refresh_days=1) for _ in range(3)
+        publish.publish_rule(key="x", name="X", signup_event="signup", rule=none, refresh_days=1) for _ in range(3)
     ]
     old = timezone.now() - timedelta(days=2)
     SegmentVersion.objects.update(refreshed_at=old)
@@ -314,7 +317,7 @@ def test_comparison__of_two_rules_that_overlap__leaves_out_who_is_in_both(store:
     some = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1}]}
     few = {"none": [{"behaviour": "friend_add", "days": 7, "at_least": 3}]}
     first, second = (
-        publish_rule.publish_rule(key=key, name=key, signup_event="signup", rule=rule).segments.get()
+        publish.publish_rule(key=key, name=key, signup_event="signup", rule=rule).segments.get()
         for key, rule in (("some", some), ("few", few))
     )
     both = int(((world.target_count >= 1) & (world.target_count < 3)).sum())
@@ -331,7 +334,7 @@ def test_comparison__of_two_rules_that_overlap__leaves_out_who_is_in_both(store:
 
 @pytest.mark.slow
 def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world: Simulation) -> None:
-    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    version = publish.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
     members = world.target_count >= 3
     assert version.segments.get().stayed == {
@@ -343,7 +346,7 @@ def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world
 
 @pytest.mark.slow
 def test_foretell__a_search__says_what_reading_it_takes(store: None) -> None:
-    found = foretold.foretell(INPUTS)
+    found = preview.foretell(INPUTS)
 
     with questions() as asked:
         play = gather.read_play(asked, INPUTS, seed=1)

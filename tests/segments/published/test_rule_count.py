@@ -10,8 +10,8 @@ from events.simulation import Simulation
 from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.models import Membership
-from segments.published import publish_rule, quick_facts, rule_count
-from segments.published.rule_count import count_rule
+from segments.published import publish, rule_members
+from segments.published.rule_members import count_rule, read_quickly
 from segments.rules import parse_rule
 from tests.segments.published.test_publish import MANY_FRIENDS, UNITS, folder, store, truth, world
 
@@ -51,7 +51,7 @@ def test_count__of_any_rule__is_what_publishing_takes(store: None, rule: dict[st
     UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
 
     found = count_rule(parse_rule(rule), "signup")
-    version = publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
+    version = publish.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
 
     assert (found.members, found.units, found.one_in) == (version.segments.get().size, version.units, 1)
     assert 0 < found.members < found.units
@@ -62,7 +62,7 @@ def test_count__another_threshold__asks_the_warehouse_nothing(
     store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_rule(parse_rule(MANY_FRIENDS), "signup")
-    monkeypatch.setattr(quick_facts, "prepared", None)
+    monkeypatch.setattr(rule_members, "prepared", None)
 
     found = count_rule(parse_rule({"all": [{"behaviour": "friend_add", "days": 7, "at_least": 5}]}), "signup")
 
@@ -73,7 +73,7 @@ def test_count__large_store__a_sample_with_its_interval_near_the_truth(
     store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     UnitTraits.objects.bulk_create(UnitTraits(user_id=f"u{i + 1:07d}", traits={"a": 1}) for i in range(UNITS))
-    monkeypatch.setattr(rule_count, "USERS_COUNTED", 300)
+    monkeypatch.setattr(rule_members, "USERS_COUNTED", 300)
 
     found = count_rule(parse_rule({"all": [*MANY_FRIENDS["all"], {"trait": "a", "is": 1}]}), "signup")
 
@@ -87,16 +87,16 @@ def test_count__large_store__a_sample_with_its_interval_near_the_truth(
 
 
 def test_count__newer_question_of_the_same_person__ends_the_older(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = quick_facts.read_quickly
+    real = rule_members.read_quickly
 
     def asked_anew_meanwhile(*args: Any, stop: Stop, **kwargs: Any) -> Any:
         stop.now()  # as the newer question does
         return real(*args, stop=stop, **kwargs)
 
-    monkeypatch.setattr(rule_count, "read_quickly", asked_anew_meanwhile)
+    monkeypatch.setattr(rule_members, "read_quickly", asked_anew_meanwhile)
     with pytest.raises(Cancelled):
         count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-    monkeypatch.setattr(rule_count, "read_quickly", real)
+    monkeypatch.setattr(rule_members, "read_quickly", real)
 
     assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann").units == UNITS
 
@@ -107,12 +107,12 @@ def test_count__second_question__asks_the_first_to_stop(store: None, monkeypatch
     def nested(facts: Any, wanted: Any, *, stop: Stop) -> Any:
         stops.append(stop)
         if len(stops) == 1:
-            rule_count._lock.release()  # the second comes while the first waits for the engine
+            rule_members._lock.release()  # the second comes while the first waits for the engine
             count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-            rule_count._lock.acquire()
-        return quick_facts.read_quickly(facts, wanted, stop=stop)
+            rule_members._lock.acquire()
+        return read_quickly(facts, wanted, stop=stop)
 
-    monkeypatch.setattr(rule_count, "read_quickly", nested)
+    monkeypatch.setattr(rule_members, "read_quickly", nested)
 
     with pytest.raises(Cancelled):
         count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
@@ -136,12 +136,12 @@ def test_rule_on_features__counts_the_whole_life(store: None) -> None:
 
 def test_count__rule_changed_meanwhile__ended(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def changed(facts: Any, wanted: Any, *, stop: Stop) -> Any:
-        rule_count.end_count("bob")
+        rule_members.end_count("bob")
         assert not stop.asked
-        rule_count.end_count("ann")
-        return quick_facts.read_quickly(facts, wanted, stop=stop)
+        rule_members.end_count("ann")
+        return read_quickly(facts, wanted, stop=stop)
 
-    monkeypatch.setattr(rule_count, "read_quickly", changed)
+    monkeypatch.setattr(rule_members, "read_quickly", changed)
 
     with pytest.raises(Cancelled):
         count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")

@@ -4,8 +4,8 @@ import pytest
 from django.db import IntegrityError
 
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import write_members as writing
-from segments.published.write_members import write_members
+from segments.published import publish
+from segments.published.publish import write_members
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ def a_version() -> SegmentVersion:
 
 
 def test_write_members__more_than_a_batch__all_rows_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "BATCH", 3)
+    monkeypatch.setattr(publish, "WRITE_MEMBERS_BATCH", 3)
     version = a_version()
     segment = Segment.objects.create(version=version, key="g1", number=0)
     rows = [(f"u\t{number}\\n", segment.pk, "member") for number in range(7)] + [("quiet", None, "too_little_data")]

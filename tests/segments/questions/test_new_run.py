@@ -7,8 +7,7 @@ from django.test import Client
 
 from runs.refusals import Refused
 from segments.models import SegmentationRun
-from segments.search import segmentations
-from segments.search.outlook import foretold
+from segments.search import preview, segmentations
 from tests.aha.questions.test_new_study import said
 
 ASKED = {"signup_event": "signup", "first_day": "0", "last_day": "3", "retention": "window:7-9", "seed": "1"}
@@ -18,8 +17,8 @@ NEW, BESIDE = "/segments/runs/new/", "/segments/runs/new/foretold/"
 @pytest.fixture
 def enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty users who were active on one day are enough for these tests."""
-    monkeypatch.setattr(foretold, "MIN_UNITS", 1)
-    monkeypatch.setattr(foretold, "MIN_ACTIVE_DAYS", 1)
+    monkeypatch.setattr(preview, "MIN_UNITS", 1)
+    monkeypatch.setattr(preview, "MIN_ACTIVE_DAYS", 1)
 
 
 def post(client: Client, language: str = "en", path: str = NEW, **change: str) -> Any:

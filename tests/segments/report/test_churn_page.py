@@ -2,9 +2,8 @@
 
 import pytest
 
-from segments.churn import payload_versions as churn_versions
-from segments.churn.model import Bin, Coefficient, Quality
-from segments.churn.result import ChurnResult
+from segments.churn import model
+from segments.churn.model import Bin, ChurnResult, Coefficient, Quality
 from segments.report import churn_page
 from segments.search.learning import Skill
 from segments.search.ranks import Auc
@@ -38,7 +37,7 @@ def test_churn__no_skill__the_reason_and_no_picture() -> None:
     assert view.quality is None
     assert "does not beat the base rate" in view.finding
     assert churn_page.draw(result.quality) == ()
-    assert churn_versions.read_quality(churn_versions.CHURN.store(result)) == result.quality
+    assert model.read_quality(model.CHURN.store(result)) == result.quality
 
 
 def test_draw_quality__model__calibration_with_intervals() -> None:

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from runs.payloads import Unreadable
-from segments.published import payload_versions as published_versions
-from segments.published.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY
-from segments.published.run_results import DriftResult
+from segments.published import drift
+from segments.published.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, DriftResult
 from segments.report import drift_page
 
 INDEX: dict[str, Any] = {"value": 0.3, "by_chance": 0.001, "code": "refit"}
@@ -49,7 +48,7 @@ def test_drift__unreadable__its_sentence_and_no_lights() -> None:
 
 
 def test_strongest__any_refit__decides() -> None:
-    found = published_versions.DRIFT.read(DRIFT)
+    found = drift.DRIFT.read(DRIFT)
 
     assert isinstance(found, DriftResult)
     assert found.code == "refit"
@@ -64,7 +63,7 @@ def test_strongest__no_index__says_why(code: str, said: str) -> None:
 
 
 def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
-    found = published_versions.DRIFT.read(DRIFT)
+    found = drift.DRIFT.read(DRIFT)
     assert isinstance(found, DriftResult)
     assert found.migration is not None
     view = drift_page.migration(found.migration, {0: "Fighters", 1: "Builders"}, {0: "Old fighters", 1: "g2"})

@@ -1,12 +1,12 @@
 """Behaviours that were left out say why."""
 
-from segments.report import features
+from segments.report import groups
 from tests.segments.make_report import report
 
 
 def test_dropped__reasons__in_words() -> None:
-    table = features.dropped(report())
+    table = groups.dropped(report())
 
     assert table is not None
     assert "battle" in table.rows[1][1]
-    assert features.dropped(report(dropped=())) is None
+    assert groups.dropped(report(dropped=())) is None

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from segments.report import groups
-from segments.report.evidence import stability
+from segments.report import evidence, groups
 from segments.search.clustering import Standing
 from segments.search.gaps import Shape
 from stats.results import NotComputable, Reason
@@ -40,7 +39,7 @@ def test_cards__tags__never_contradict_what_the_run_calls_them(
     run = replace(report(), clusters=clusters, found=found, shape=shape)
 
     assert {(card.light, card.standing) for card in groups.cards(run)} == said
-    assert ("stable" in {row[-1] for row in stability.table(run).rows}) is (("good", "stable") in said)
+    assert ("stable" in {row[-1] for row in evidence.stability_table(run).rows}) is (("good", "stable") in said)
 
 
 def test_standing_out__features__largest_first() -> None:

@@ -2,24 +2,24 @@
 
 import pytest
 
-from segments.report import headline
+from segments.report import page
 from segments.search.clustering import Null
 from segments.search.result import Report
 from tests.segments.make_report import cluster, nothing_found, report
 
 
 def test_headline__all_stable__how_many() -> None:
-    assert headline.headline(report()) == "2 stable groups of users"
+    assert page.headline(report()) == "2 stable groups of users"
 
 
 def test_headline__one_only_a_pattern__says_how_many_are_stable() -> None:
     mixed = report(clusters=(cluster(0, heat=(1.0, 0.0)), cluster(1, stability=0.74, heat=(-1.0, 0.0))))
 
-    assert headline.headline(mixed) == "2 groups of users, 1 of them stable"
+    assert page.headline(mixed) == "2 groups of users, 1 of them stable"
 
 
 def test_headline__nothing_found__points_to_tiers() -> None:
-    assert headline.headline(nothing_found()) == "No stable groups: use activity tiers"
+    assert page.headline(nothing_found()) == "No stable groups: use activity tiers"
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_headline__nothing_found__points_to_tiers() -> None:
     ids=["found", "no number", "null", "unstable"],
 )
 def test_why__each_way__its_own_sentence(made: Report, beginning: str) -> None:
-    assert headline.why(made).startswith(beginning)
+    assert page.why(made).startswith(beginning)

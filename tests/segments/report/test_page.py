@@ -13,7 +13,7 @@ from reporting.document import dump
 from reporting.table import Part
 from segments.management.commands import segment_units
 from segments.models import SegmentationRun
-from segments.report import features, groups, page
+from segments.report import groups, page
 from segments.search import payload_versions
 from segments.search.result import Report, Tiers
 from stats.results import NotComputable, Reason
@@ -119,7 +119,7 @@ def test_parts__escaped_name__is_read_without_backslashes() -> None:
 
     found = [(part.finding, part.table) for part in parts(made)]
     texts = json.dumps(
-        [*found, *groups.cards(made), features.dropped(made), *(row.spec for row in page.draw(made))],
+        [*found, *groups.cards(made), groups.dropped(made), *(row.spec for row in page.draw(made))],
         default=str,
         ensure_ascii=False,
     )

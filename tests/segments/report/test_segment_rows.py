@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from segments.report import retention
+from segments.report import groups as report_groups
 from segments.report.segment_rows import picture, retention_words, row, stayed_of, title_of
 from segments.search.leaving import Share
 from stats.results import NotComputable, computable
@@ -53,15 +53,15 @@ def test_retention_words__what_stays_means() -> None:
 
 def test_who_stays__users_without_a_group__have_a_bar_that_makes_up_everybody() -> None:
     made = report()
-    rest = retention.without_group(made)
+    rest = report_groups.without_group(made)
 
     assert isinstance(rest, Share)
     groups = [cluster.profile.retained for cluster in made.clusters if computable(cluster.profile.retained)]
     assert computable(made.retention_rate)
     assert rest.count + sum(found.count for found in groups) == made.retention_rate.count
     assert rest.n == made.units.too_little_data
-    assert retention.table(made).rows[-2][:2] == ("no group (hardly active)", "400")
-    chart, _marks = retention.chart(made)
+    assert report_groups.retention_table(made).rows[-2][:2] == ("no group (hardly active)", "400")
+    chart, _marks = report_groups.retention_chart(made)
     labels = str(chart.to_dict())
     assert "no group (hardly active) (n 400)" in labels
 
@@ -69,6 +69,6 @@ def test_who_stays__users_without_a_group__have_a_bar_that_makes_up_everybody() 
 def test_who_stays__a_group_too_small_to_show__the_rest_is_not_guessed() -> None:
     made = report(retention_rate=NO_DATA)
 
-    assert isinstance(retention.without_group(made), NotComputable)
-    assert retention.without_group(report(units=made.units.__class__(10, 0, 10, 0, 10, 0))) is None
+    assert isinstance(report_groups.without_group(made), NotComputable)
+    assert report_groups.without_group(report(units=made.units.__class__(10, 0, 10, 0, 10, 0))) is None
     assert share(1, 2).n == 2

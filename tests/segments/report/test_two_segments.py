@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segments.published.who_is_in import TraitShare
+from segments.published.members import TraitShare
 from segments.report.two_segments import Side, by_construction, traits_table, two_segments
 
 

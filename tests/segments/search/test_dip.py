@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segments.search.dip import dip, dip_p_value
+from segments.search.gaps import dip, dip_p_value
 
 # Quality of 63 statistics departments, from Hartigan and Hartigan 1985, as R's diptest 0.77 ships it (`statfaculty`).
 FACULTY = (

@@ -16,8 +16,8 @@ from events.metrics import Behaviour, parse_behaviour
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock, Window
 from segments.search import queries
-from segments.search.arrays.unit_arrays import Counts, Numbers, half_tables, whole_table
 from segments.search.features import UnitTable
+from segments.search.gather import Counts, Numbers, half_tables, whole_table
 
 type Tables = tuple[UnitTable, UnitTable, UnitTable]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stats.adjustment.adjust import lin, lin_clustered
-from stats.adjustment.lin import UNITS_PER_COEFFICIENT, lin_effects, lin_effects_clustered, lin_effects_stratified
+from stats.adjustment import lin, lin_clustered
 from stats.cells import iv_moments_stratified
+from stats.lin import UNITS_PER_COEFFICIENT, lin_effects, lin_effects_clustered, lin_effects_stratified
 from stats.summaries import Array, Joint
 from tests.stats.make import computed
 

@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from stats.false_alarms.exact_share import clopper_pearson
+from stats.false_alarms import clopper_pearson
 from stats.results import NotComputable, Reason
 
 

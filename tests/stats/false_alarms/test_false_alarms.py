@@ -8,9 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stats import compare
-from stats.false_alarms.group_means import Summary, level_of_units, mean_of_sums, quantile_of_sorted, ratio_of_sums
-from stats.false_alarms.halves import halves, mixed
-from stats.false_alarms.rate import FEWEST_UNITS, FalseAlarms, false_alarms
+from stats.false_alarms import (
+    FEWEST_UNITS,
+    FalseAlarms,
+    Summary,
+    false_alarms,
+    halves,
+    level_of_units,
+    mean_of_sums,
+    mixed,
+    quantile_of_sorted,
+    ratio_of_sums,
+)
 from stats.results import Interval, NotComputable, Reason
 from stats.summaries import Mean
 from tests.rates import at_least

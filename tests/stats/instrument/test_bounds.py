@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stats.counts import joint_of_counts
+from stats.cells import joint_of_counts
 from stats.instrument.bounds import LOWER, TYPES, UPPER, _sum, balke_pearl, bounds_of_shares
 from stats.instrument.validity import inequalities_from_counts, inequalities_from_moments
 from stats.results import NotComputable, Reason, computable

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stats.counts import joint_of_counts
+from stats.cells import joint_of_counts
 from stats.instrument.bounds import Bounds, balke_pearl, bounds_of_shares
 from stats.instrument.compliers import complier_levels, complier_shares, complier_trait
 from stats.instrument.encouragement import iv_moments, wald

@@ -9,8 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.counts import joint_of_counts
-from stats.five_moments import IvMoments, iv_moments
+from stats.cells import joint_of_counts
 from stats.instrument.anderson_rubin import Shape
 from stats.instrument.encouragement import anderson_rubin, first_stage
 from stats.instrument.exclusion import (
@@ -23,6 +22,7 @@ from stats.instrument.exclusion import (
     zero_first_stage,
 )
 from stats.instrument.validity import inequalities_from_counts
+from stats.iv_moments import IvMoments, iv_moments
 from stats.results import NotComputable, Reason
 from tests.rates import at_least
 from tests.stats.make import computed

@@ -10,11 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.instrument.arms import fit_arms
-from stats.instrument.arms_set import arms_effect_set
-from stats.instrument.dose import dose_weights, response_of
+from stats.instrument.arms import arms_effect_set, fit_arms
+from stats.instrument.dose import Dose, dose_test, dose_weights, response_of
 from stats.instrument.encouragement import anderson_rubin, iv_moments, wald
-from stats.instrument.step_or_dose import Dose, dose_test
 from stats.results import NotComputable, Reason
 from stats.sequential.looks import Look, told_at
 from stats.summaries import Joint

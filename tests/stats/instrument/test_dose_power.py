@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stats.instrument.dose import Dose, DoseTest, dose_test
 from stats.instrument.dose_power import (
     ActsBefore,
     DosePlan,
@@ -15,7 +16,6 @@ from stats.instrument.dose_power import (
     placebo_units,
     planned_moments,
 )
-from stats.instrument.step_or_dose import Dose, DoseTest, dose_test
 from stats.results import NotComputable, Reason
 from stats.summaries import Joint
 from tests.marks import first_in_ci

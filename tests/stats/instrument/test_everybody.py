@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from stats.cells import iv_moments_stratified
-from stats.counts import joint_of_counts
-from stats.five_moments import iv_moments
+from stats.cells import iv_moments_stratified, joint_of_counts
 from stats.instrument.bounds import bounds_of_shares
 from stats.instrument.encouragement import wald
-from stats.instrument.everybody import Reweighted, bounds_of_the_others, reweighted
+from stats.instrument.generalise import Reweighted, bounds_of_the_others, reweighted
+from stats.iv_moments import iv_moments
 from stats.results import NotComputable, Reason, computable
 from stats.trait_cells import TraitCells, TraitColumns, trait_cells
 from tests.stats.make import computed

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reporting.words import reason_words
-from stats.counts import joint_of_counts
+from stats.cells import joint_of_counts
 from stats.instrument.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
 from stats.instrument.placebo import leaves_alone
 from stats.instrument.tf import tf_adjusted, tf_critical

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from stats.cells import iv_moments_cells
-from stats.counts import joint_of_counts
+from stats.cells import iv_moments_cells, joint_of_counts
 from stats.instrument.compliers import complier_levels, complier_shares
 from stats.instrument.encouragement import (
     IvMoments,

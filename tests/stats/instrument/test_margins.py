@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from stats.five_moments import iv_moments
-from stats.instrument.arms_set import arms_effect_set
+from stats.instrument.arms import arms_effect_set
 from stats.instrument.encouragement import wald
 from stats.instrument.margins import effect_at_margins
+from stats.iv_moments import iv_moments
 from stats.results import NotComputable, Reason, computable
 from stats.summaries import Joint
 from tests.stats.make import computed

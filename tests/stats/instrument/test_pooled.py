@@ -10,18 +10,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.five_moments import IvMoments
 from stats.instrument.anderson_rubin import Shape, anderson_rubin
-from stats.instrument.arms_set import EffectSet
+from stats.instrument.arms import EffectSet
 from stats.instrument.pooled import Answer, Instrument, SharedControl, pooled
-from stats.instrument.pooling.circle import lowest
-from stats.instrument.pooling.pooled_sets import (
+from stats.instrument.pooled_sets import (
+    Stack,
     anderson_rubin_set,
     conditional_p,
     likelihood_ratio,
     likelihood_ratio_set,
+    lowest,
+    stacked,
 )
-from stats.instrument.pooling.stack import Stack, stacked
+from stats.iv_moments import IvMoments
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 

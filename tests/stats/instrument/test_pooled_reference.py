@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stats.five_moments import IvMoments
-from stats.instrument.arms_set import EffectSet
+from stats.instrument.arms import EffectSet
 from stats.instrument.pooled import Instrument, Pooled, SharedControl, pooled
-from stats.instrument.pooling.circle import lowest
-from stats.instrument.pooling.pooled_sets import conditional_p, likelihood_ratio
-from stats.instrument.pooling.stack import stacked
+from stats.instrument.pooled_sets import conditional_p, likelihood_ratio, lowest, stacked
+from stats.iv_moments import IvMoments
 from stats.results import computable
 from tests.stats.make import computed
 

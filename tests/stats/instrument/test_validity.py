@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.counts import cross_counts, joint_of_counts, mean_of_product
+from stats.cells import cross_counts, joint_of_counts, mean_of_product
 from stats.instrument.validity import inequalities_from_counts, inequalities_from_moments, instrument_inequalities
 from stats.multiplicity import holm
 from stats.results import NotComputable, Reason

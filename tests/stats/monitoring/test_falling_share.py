@@ -6,16 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.monitoring.falling_share import (
-    ALPHA,
-    FEWEST_UNITS,
-    FEWEST_WEEKS,
-    MOST_WEEKS,
-    SMALLEST_FALL,
-    Fall,
-    WeekCount,
-    falling,
-)
+from stats.falling_share import ALPHA, FEWEST_UNITS, FEWEST_WEEKS, MOST_WEEKS, SMALLEST_FALL, Fall, WeekCount, falling
 from stats.results import NotComputable, Reason, computable
 
 SAME = [WeekCount(300, 1_000)] * 8

@@ -5,10 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stats.policy.conditions import NudgeRule, TraitCondition, all_conditions, choose
-from stats.policy.held_out import FOLDS, JUDGING, Policy, _judged, _median, whom_to_nudge
-from stats.policy.unit_folds import split, whole
-from stats.policy.unit_scores import Scores, scores, variant_share
+from stats.policy import (
+    FOLDS,
+    JUDGING,
+    NudgeRule,
+    Policy,
+    Scores,
+    TraitCondition,
+    _judged,
+    _median,
+    all_conditions,
+    choose,
+    scores,
+    split,
+    variant_share,
+    whole,
+    whom_to_nudge,
+)
 from stats.results import NotComputable, Reason, computable
 from stats.trait_cells import OTHER, TraitColumns, trait_cells
 from tests.rates import at_most

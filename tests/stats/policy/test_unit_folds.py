@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stats.policy.unit_folds import joined, split, whole
+from stats.policy import joined, split, whole
 from tests.stats.policy.make import cells_of, levels
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from stats.policy.unit_folds import Fold, whole
-from stats.policy.unit_scores import scores, variant_share
+from stats.policy import Fold, scores, variant_share, whole
 from stats.trait_cells import TraitColumns, trait_cells
 from tests.stats.policy.make import cells_of, levels
 

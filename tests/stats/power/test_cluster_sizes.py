@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.adjustment.adjust import cluster_difference
+from stats.adjustment import cluster_difference
 from stats.power.cluster_sizes import ClusterLaw, cluster_law, design_effect
 from stats.power.family_and_looks import Plan
 from stats.power.sample_size import sample_size

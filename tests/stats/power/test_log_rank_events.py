@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from stats.power.family_and_looks import Method, Plan, inflation
-from stats.power.log_rank_events import freedman, schoenfeld, survival_size
+from stats.power.sample_size import freedman, schoenfeld, survival_size
 from stats.survival.kaplan_meier import Durations
 from stats.survival.logrank import stratified_log_rank
 from tests.stats.make import computed

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from stats.interaction import FEWEST_IN_A_CELL, Independence, Interaction, independence, interaction
 from stats.results import NotComputable, Reason, computable
-from stats.several.interaction import FEWEST_IN_A_CELL, Independence, Interaction, independence, interaction
 from stats.summaries import Mean
 from tests.marks import first_in_ci
 from tests.rates import at_most

@@ -8,8 +8,7 @@ from scipy import integrate, stats
 
 from benchmarks.audit_04.shipped_sum import WORLDS, covered
 from stats.results import NotComputable, Reason, computable
-from stats.several.selected_sum import SummedEffects, sum_selected
-from stats.several.two_groups import two_groups
+from stats.winners_curse import SummedEffects, sum_selected, two_groups
 
 
 def found(effects: list[float], errors: list[float], selected: list[int]) -> SummedEffects:

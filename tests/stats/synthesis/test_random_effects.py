@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from stats.results import NotComputable, Reason
-from stats.synthesis.random_effects import predicted, random_effects, restricted_likelihood
+from stats.synthesis import predicted, random_effects, restricted_likelihood
 from tests.stats.make import computed
 
 # Colditz et al. 1994, BCG vaccine: cases and others, vaccinated and not.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stats.synthesis.ratios_at_pool import ratios_at_pool
+from stats.synthesis import ratios_at_pool
 
 
 def test_exact_promises__give_plain_ratios_and_errors() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stats.results import Estimate, NotComputable, Reason
-from stats.synthesis.two_estimates import difference_of
+from stats.synthesis import difference_of
 from tests.stats.make import computed
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)

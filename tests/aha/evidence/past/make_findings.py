@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from aha.evidence.past.finding_rows import Definition, PastFinding
-from stats.five_moments import IvMoments
+from aha.evidence.findings import Definition, PastFinding
+from stats.iv_moments import IvMoments
 
 FRIENDS = Definition("friend_add", 3, 7, "window:21-27")
 FIRST = date(2026, 1, 1)

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from aha.evidence.past.finding_rows import Definition, PastFinding, Why, sort_out, usual_definition
-from stats.five_moments import IvMoments
-from stats.instrument.pooling.stack import SharedControl
+from aha.evidence.findings import Definition, PastFinding, Why, sort_out, usual_definition
+from stats.instrument.pooled_sets import SharedControl
+from stats.iv_moments import IvMoments
 from tests.aha.evidence.past.make_findings import FRIENDS, finding
 
 NULL = IvMoments(0.0, 0.0, 1e-4, 1e-4, 0.0, 10, 10)

@@ -2,10 +2,9 @@
 
 import pytest
 
-from aha.evidence.past.finding_rows import Why
-from aha.evidence.past.pool_findings import answer_of, pool_findings, summary
-from stats.five_moments import IvMoments
+from aha.evidence.findings import Why, answer_of, pool_findings, summary
 from stats.instrument.pooled import Answer
+from stats.iv_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
 from tests.aha.evidence.past.make_findings import FRIENDS, drawn, finding
 

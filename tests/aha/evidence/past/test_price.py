@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from aha.evidence.aipw import Difference
-from aha.evidence.past.finding_rows import PastFinding
-from aha.evidence.past.price import ASSUMED, Price, expected_gain, expected_take_up, price_of
-from stats.five_moments import IvMoments
+from aha.evidence.expected_gain import ASSUMED, Price, expected_gain, expected_take_up, price_of
+from aha.evidence.findings import PastFinding
 from stats.instrument.encouragement import wald
+from stats.iv_moments import IvMoments
 from stats.results import Interval, NotComputable, Reason, computable
-from stats.synthesis.random_effects import random_effects
-from stats.synthesis.ratios_at_pool import ratios_at_pool
+from stats.synthesis import random_effects, ratios_at_pool
 from tests.aha.evidence.past.make_findings import finding
 
 RATIOS = (0.1, 0.2, 0.25, 0.3, 0.45)

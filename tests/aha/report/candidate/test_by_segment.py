@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from aha.report.candidate import by_segment
+from aha.report.candidate import subgroups
 from aha.study.cell_metrics import Interval
 from tests.aha.make_report import candidate, cell
 
@@ -17,4 +17,4 @@ def test_segments__interval_at_zero__is_not_clearly_more(share: float, low: floa
     same = cell(difference=Interval(share, low, 0.2))
     row = replace(row, by_segment=tuple(replace(part, cell=same) for part in row.by_segment))
 
-    assert by_segment.finding(row).startswith(said)
+    assert subgroups.by_segment_finding(row).startswith(said)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aha.report.candidate.by_times import splits
+from aha.report.candidate.cells import splits
 from tests.aha.make_report import candidate, report
 
 

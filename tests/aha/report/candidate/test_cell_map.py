@@ -3,12 +3,12 @@
 import pytest
 
 from aha.report import page
-from aha.report.candidate import cell_map
+from aha.report.candidate import cells
 from tests.aha.make_report import candidate, report
 
 
 def test_cells__invalid_days_and_marks() -> None:
-    rows = cell_map.table(cell_map.cells_of(report(), candidate()), candidate()).rows
+    rows = cells.cell_map_table(cells.cells_of(report(), candidate()), candidate()).rows
 
     by_key = {row[:2]: row for row in rows}
     assert by_key["3", "2 ◆"][2] == "0.455"

@@ -5,9 +5,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from aha.models import Study
-from aha.report.early.page import page
-from aha.study.early import parts
-from reporting.growing import Growing
+from aha.report.early import page
+from aha.study import preliminary
+from reporting.table import Growing
 from tests.aha.study.early.make_parts import ALL, FIRST, RUNNING, SOME, running_study
 
 
@@ -24,7 +24,7 @@ def row(found: Growing, place: int, table: int = 0) -> tuple[str | None, ...]:
 
 
 def test_page__before_the_counts__is_none() -> None:
-    assert page({parts.MARKED: SOME[parts.MARKED]}) is None
+    assert page({preliminary.MARKED: SOME[preliminary.MARKED]}) is None
 
 
 def test_page__sample__says_how_many_of_how_many_by_which_seed() -> None:
@@ -91,7 +91,7 @@ def test_progress__a_part_came__fills_cells_and_leaves_the_table_where_it_is(cli
 
 
 def test_progress__part_of_another_version__says_how_far_it_is_and_no_more(client: Client) -> None:
-    study = running_study({parts.COUNTED: {"shape": "unknown"}})
+    study = running_study({preliminary.COUNTED: {"shape": "unknown"}})
 
     answer = client.get(f"/aha/studies/{study.pk}/")
 

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from aha.evidence.past.pool_findings import pool_findings
-from aha.report.past.forest import drawing, tables
-from aha.report.past.verdict_of_all import sentences
+from aha.evidence.findings import pool_findings
+from aha.report.past import drawing, sentences, tables
 from tests.aha.evidence.past.make_findings import FRIENDS, drawn
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from aha.models import Study
+from aha.study import preliminary
 from aha.study.cell_metrics import Interval
-from aha.study.early import parts
-from aha.study.early.parts import Chances, Counted, Followed, Jump, Jumps, Left, Marked, NaiveCell, Place, Places
+from aha.study.preliminary import Chances, Counted, Followed, Jump, Jumps, Left, Marked, NaiveCell, Place, Places
 from aha.study.report_columns import who_counts
 from aha.study.step import StepVerdict
 from reporting.document import dump
@@ -26,21 +26,21 @@ def counted(users: int = 1_000) -> Counted:
     return Counted(PEOPLE, users, 7, BEHAVIOURS, (CELL, NO_CELL), retention_sampled=users < 1_000)
 
 
-FIRST: dict[str, Any] = {parts.COUNTED: dump(counted(200))}
+FIRST: dict[str, Any] = {preliminary.COUNTED: dump(counted(200))}
 SOME: dict[str, Any] = {
-    parts.COUNTED: dump(counted()),
-    parts.MARKED: dump(Marked({"rotate": ("forced",)})),
-    parts.LUCK: dump(Chances({"friend_add": 0.001, "rotate": None}, None)),
+    preliminary.COUNTED: dump(counted()),
+    preliminary.MARKED: dump(Marked({"rotate": ("forced",)})),
+    preliminary.LUCK: dump(Chances({"friend_add": 0.001, "rotate": None}, None)),
 }
 ALL: dict[str, Any] = {
     **SOME,
-    parts.ACTIVE: dump(Chances({}, NotComputable(Reason.NO_CELL_TO_TEST))),
-    parts.MODEL: dump(Places({"friend_add": Place(1, 1, 2)}, None)),
-    parts.JUMPS: dump(
+    preliminary.ACTIVE: dump(Chances({}, NotComputable(Reason.NO_CELL_TO_TEST))),
+    preliminary.MODEL: dump(Places({"friend_add": Place(1, 1, 2)}, None)),
+    preliminary.JUMPS: dump(
         Jumps({"friend_add": Jump(StepVerdict.JUMP, None, None), "rotate": None}, {"friend_add": NO_CELL})
     ),
-    parts.FOLLOWED: dump(Followed(("friend_add",))),
-    parts.LEFT + "friend_add": dump(Left(3, 2, NotComputable(Reason.NO_OVERLAP))),
+    preliminary.FOLLOWED: dump(Followed(("friend_add",))),
+    preliminary.LEFT + "friend_add": dump(Left(3, 2, NotComputable(Reason.NO_OVERLAP))),
 }
 RUNNING: dict[str, Any] = {"count": 4, "parts": SOME}
 

@@ -10,10 +10,10 @@ from aha.models import Study
 from aha.study import studies
 from aha.study.discover import _table as build_sample
 from aha.study.discover import study
-from aha.study.early.parts import COUNTED, LEFT, Counted, NaiveCell
 from aha.study.gather import gather
 from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction
+from aha.study.preliminary import COUNTED, LEFT, Counted, NaiveCell
 from aha.study.question import Inputs
 from aha.study.result import Report
 from events.asking import questions

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from aha.study.early.naive import cells_of_answer, chances, counted
-from aha.study.early.parts import NaiveCell
 from aha.study.grid import Cells
+from aha.study.preliminary import NaiveCell, cells_of_answer, chances, counted
 from aha.study.report_columns import who_counts
 from stats.results import NotComputable, Reason
 

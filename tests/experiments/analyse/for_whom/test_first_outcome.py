@@ -11,7 +11,7 @@ from experiments.analyse.engine import analyze
 from experiments.analyse.payload_versions import READOUT
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report.document import document
-from stats.policy.conditions import NudgeRule, TraitCondition
+from stats.policy import NudgeRule, TraitCondition
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT, TraitColumns
 from tests.experiments.analyse.for_whom.make import opposite, opposite_units, told

@@ -7,7 +7,7 @@ import pytest
 from experiments.analyse.for_whom.rule_document import rule_document
 from runs.refusals import Refused
 from segments.rules import Facts, matches, parse_rule
-from stats.policy.conditions import NudgeRule, TraitCondition
+from stats.policy import NudgeRule, TraitCondition
 from stats.trait_cells import SEGMENT
 
 PAYERS = {"all": [{"trait": "plan", "is": "pro"}]}

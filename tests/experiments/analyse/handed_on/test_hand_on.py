@@ -10,10 +10,10 @@ from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal
 from django.utils.module_loading import import_string
 
-from aha.evidence.past.keep_finding import all_findings, refuse_double
+from aha.evidence.store_findings import all_findings, refuse_double
 from aha.models import Finding
 from aha.moments.claims import Promised, PromisedDifference
-from aha.report.past.forest import findings_table
+from aha.report.past import findings_table
 from experiments.analyse.corrected import best_difference
 from experiments.analyse.handed_on.hand_on import hand_on, hand_on_missing
 from experiments.analyse.handed_on.kept_moments import findings_of, found_again

@@ -17,8 +17,8 @@ from experiments.analyse.overlap.pairs import OutcomeTest, Overlap, SharingPair
 from experiments.models import Analysis, Experiment, OverlapReport
 from experiments.plan.layers import create_layer
 from runs.refusals import Refused
+from stats.interaction import Independence
 from stats.results import computable
-from stats.several.interaction import Independence
 from tests.experiments.log_store import stored_log
 from tests.experiments.make import do, running
 from tests.experiments.stored import assign, backdate

@@ -3,8 +3,8 @@
 import pytest
 
 from experiments.report.behaviour import acts
-from stats.instrument.arms_set import EffectSet
-from stats.instrument.step_or_dose import Dose, DoseTest
+from stats.instrument.arms import EffectSet
+from stats.instrument.dose import Dose, DoseTest
 from stats.results import NotComputable, Reason
 
 NO_BREAK = "\N{NO-BREAK SPACE}"

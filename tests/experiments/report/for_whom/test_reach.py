@@ -9,8 +9,7 @@ from experiments.analyse.effects import Report
 from experiments.report.for_whom import beyond_moved, whom_to_nudge
 from experiments.report.for_whom.reach import of_report
 from experiments.report.for_whom.trait_names import combination_words, rule_words
-from stats.policy.conditions import NudgeRule, TraitCondition
-from stats.policy.held_out import Policy
+from stats.policy import NudgeRule, Policy, TraitCondition
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT
 from tests.experiments.analyse.for_whom.make import opposite, told

@@ -8,25 +8,25 @@ from django.test import Client
 
 from reporting.document import dump
 from segments.models import SegmentationRun
-from segments.report.early.page import page
+from segments.report.early import page
+from segments.search import partial_results
 from segments.search.gaps import Shape
+from segments.search.partial_results import Chance, Chosen, Compared, GroupCount, Neighbours, Sizes, Started, TierSizes
 from segments.search.reduction import Method
-from segments.search.so_far import told
-from segments.search.so_far.told import Chance, Chosen, Compared, GroupCount, Neighbours, Sizes, Started, TierSizes
 from segments.search.tiers import Cuts
 from stats.results import NotComputable, Reason
 
-FIRST: dict[str, Any] = {told.STARTED: dump(Started(1_200, 1_000))}
+FIRST: dict[str, Any] = {partial_results.STARTED: dump(Started(1_200, 1_000))}
 TIERS = TierSizes(200, 1_000, 7, Cuts(2, 4), (60, 80, 50), 70)
 ALL: dict[str, Any] = {
     **FIRST,
-    told.TIERS: dump(TIERS),
-    told.FEATURES: dump(Compared(12, 3)),
-    told.GROUPS: dump(GroupCount(4, False, 0.5)),
-    told.METHOD: dump(Chosen(Method.PCA, GroupCount(3, True, 0.9))),
-    told.CHANCE: dump(Chance(0.02, 50)),
-    told.GAPS: dump(Neighbours(2, 3, Shape.STYLES)),
-    told.SIZES: dump(Sizes((500, 300, 100))),
+    partial_results.TIERS: dump(TIERS),
+    partial_results.FEATURES: dump(Compared(12, 3)),
+    partial_results.GROUPS: dump(GroupCount(4, False, 0.5)),
+    partial_results.METHOD: dump(Chosen(Method.PCA, GroupCount(3, True, 0.9))),
+    partial_results.CHANCE: dump(Chance(0.02, 50)),
+    partial_results.GAPS: dump(Neighbours(2, 3, Shape.STYLES)),
+    partial_results.SIZES: dump(Sizes((500, 300, 100))),
 }
 
 
@@ -77,9 +77,9 @@ def test_page__no_tiers_and_no_groups__says_so() -> None:
     no_cuts = NotComputable(Reason.TOO_FEW_VALUES, {"n": 2, "needed": 3})
     documents = {
         **FIRST,
-        told.TIERS: dump(TierSizes(1_000, 1_000, 7, no_cuts, (), 10)),
-        told.GROUPS: dump(GroupCount(4, False, 0.5)),
-        told.GAPS: dump(Neighbours(0, 0, Shape.NONE)),
+        partial_results.TIERS: dump(TierSizes(1_000, 1_000, 7, no_cuts, (), 10)),
+        partial_results.GROUPS: dump(GroupCount(4, False, 0.5)),
+        partial_results.GAPS: dump(Neighbours(0, 0, Shape.NONE)),
     }
 
     found = page(documents)

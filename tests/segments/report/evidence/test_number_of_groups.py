@@ -2,13 +2,13 @@
 
 import pytest
 
-from segments.report.evidence import number_of_groups
+from segments.report import evidence
 from segments.search.clustering import KChoice, KReason
 from tests.segments.make_report import report
 
 
 def test_numbers_of_groups__criteria__their_disagreement_shows() -> None:
-    table = number_of_groups.table(report())
+    table = evidence.number_of_groups_table(report())
 
     assert "Davies-Bouldin 3" in table.note
     assert "silhouette 2" in table.note
@@ -20,4 +20,4 @@ def test_numbers_of_groups__criteria__their_disagreement_shows() -> None:
 def test_k_finding__every_reason__has_words(reason: KReason) -> None:
     choice = KChoice(2, reason, None, report().choice.votes)
 
-    assert "2" in number_of_groups.finding(report(choice=choice))
+    assert "2" in evidence.number_of_groups_finding(report(choice=choice))

@@ -2,12 +2,12 @@
 
 import pytest
 
-from segments.report.evidence import scorecard
+from segments.report import evidence
 from tests.segments.make_report import report
 
 
 def test_scorecard__each_measure__who_is_better() -> None:
-    better = {row[0]: row[3] for row in scorecard.table(report()).rows}
+    better = {row[0]: row[3] for row in evidence.scorecard_table(report()).rows}
 
     assert better["trustworthiness"] == "UMAP"
     assert better["neighbours kept"] == "PCA"
@@ -18,4 +18,4 @@ def test_scorecard__each_measure__who_is_better() -> None:
 
 @pytest.mark.parametrize("reason", ["stability", "usefulness", "tie", "given", "fidelity"])
 def test_method_finding__every_reason__has_words(reason: str) -> None:
-    assert scorecard.finding(report(method_reason=reason)).startswith("PCA was clustered")
+    assert evidence.scorecard_finding(report(method_reason=reason)).startswith("PCA was clustered")

@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
-from segments.rules.builder.actions import act
 from segments.rules.builder.checked import check
-from segments.rules.builder.hints import hints
 from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait, nearest
-from segments.rules.builder.row_changes import find
-from segments.rules.builder.state import State, read_state, state_of_text
-from segments.rules.builder.typed import TypedCondition, TypedGroup
+from segments.rules.builder.rows import TypedCondition, TypedGroup, find
+from segments.rules.builder.state import State, act, hints, read_state, state_of_text
 
 KNOWN = Known(
     traits={"platform": KnownTrait(("ios", "web")), "level": KnownTrait((1, 2), whole=False)},

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from segments.rules import parse_rule, to_document
 from segments.rules.builder.checked import check
 from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
-from segments.rules.builder.posted_rows import read_rows
-from segments.rules.builder.row_changes import move, walk
+from segments.rules.builder.rows import NotShown, TypedCondition, TypedGroup, move, read_rows, rows_of, walk
 from segments.rules.builder.shown import shown
 from segments.rules.builder.state import State, read_state, state_of_text
-from segments.rules.builder.typed import NotShown, TypedCondition, TypedGroup, rows_of
 from tests.segments.rules.builder.make import conditions, documents, posted
 
 KNOWN = Known(

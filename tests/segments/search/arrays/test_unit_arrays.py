@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from events.windows import Window
-from segments.search.arrays.unit_arrays import Counts, Numbers, half_tables, whole_table
+from segments.search.gather import Counts, Numbers, half_tables, whole_table
 
 USERS = pa.table({"user_id": ["b", "a", "\u00e9"], "unit": [2, 0, 1], "complete_days": [30, 20, 10]})
 ACTIVITY = pa.table({"unit": [2], "active_days": [3], "sessions": [4], "last_day": [5], "second": [1]})

@@ -3,11 +3,11 @@
 import pytest
 
 from runs.spent import Spent
-from segments.report.foretelling import facts
-from segments.search.outlook.foretold import Foretold, foretold
+from segments.report.page import facts
+from segments.search.preview import Foretold, foretold
 from segments.search.question import Inputs
-from segments.search.run_time import PACE, search_size
 from segments.search.segmentation import MIN_UNITS
+from segments.search.segmentations import PACE, search_size
 
 INPUTS = Inputs("signup", 0, 13, "window:21-27")
 

@@ -8,11 +8,10 @@ import pytest
 
 from events.asking import questions
 from events.simulation import WORLDS, simulate
-from segments.search import gather
+from segments.search import gather, partial_results
+from segments.search.partial_results import Started, TierSizes, tier_sizes
 from segments.search.question import Inputs
 from segments.search.segmentation import Segmentation, segment
-from segments.search.so_far import first_activity, told
-from segments.search.so_far.told import Started, TierSizes, tier_sizes
 from segments.search.tiers import Cuts
 from stats.results import NotComputable
 from tests.aha.store import store_of
@@ -58,7 +57,7 @@ def test_play__few_users__are_all_counted(store: None) -> None:
     with questions() as asked:
         play = gather.read_play(asked, INPUTS, seed=1, early=listener)
 
-    assert [name for name, _ in listener.told] == [told.STARTED, told.TIERS]
+    assert [name for name, _ in listener.told] == [partial_results.STARTED, partial_results.TIERS]
     assert listener.told[0][1] == Started(UNITS, len(play.whole))
     assert listener.told[1][1].users == len(play.whole)
 
@@ -66,8 +65,8 @@ def test_play__few_users__are_all_counted(store: None) -> None:
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_play__many_users__are_sampled_first(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_activity, "ALL_AT_ONCE", 100)
-    monkeypatch.setattr(first_activity, "SAMPLE", 50)
+    monkeypatch.setattr(gather, "ALL_AT_ONCE", 100)
+    monkeypatch.setattr(gather, "SAMPLE", 50)
     listener = Listener()
 
     with questions() as asked:
@@ -93,8 +92,17 @@ def test_segment__listened_to__is_the_one_that_nobody_listened_to() -> None:
     assert isinstance(heard, Segmentation)
     assert numbers(heard) == numbers(alone)
     heard_parts = dict(listener.told)
-    assert list(heard_parts) == [told.FEATURES, told.GROUPS, told.METHOD, told.CHANCE, told.GAPS]
-    assert heard_parts[told.FEATURES].features == len(alone.features)
-    assert (heard_parts[told.METHOD].method, heard_parts[told.METHOD].groups.k) == (alone.method, alone.k)
-    assert heard_parts[told.CHANCE].p_value == alone.null.p_value
-    assert heard_parts[told.GAPS].shape is alone.shape
+    assert list(heard_parts) == [
+        partial_results.FEATURES,
+        partial_results.GROUPS,
+        partial_results.METHOD,
+        partial_results.CHANCE,
+        partial_results.GAPS,
+    ]
+    assert heard_parts[partial_results.FEATURES].features == len(alone.features)
+    assert (heard_parts[partial_results.METHOD].method, heard_parts[partial_results.METHOD].groups.k) == (
+        alone.method,
+        alone.k,
+    )
+    assert heard_parts[partial_results.CHANCE].p_value == alone.null.p_value
+    assert heard_parts[partial_results.GAPS].shape is alone.shape

@@ -1,1 +1,0 @@
-"""What finished experiments say of a behaviour: their findings, which of them may be pooled, the price of promises."""

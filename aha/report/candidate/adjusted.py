@@ -1,0 +1,285 @@
+"""What is left of a candidate's difference when more is held equal, and what could hide behind it. Pure."""
+
+from collections.abc import Sequence
+
+from aha.evidence.aipw import Difference
+from aha.evidence.ladder import RungName
+from aha.evidence.sensitivity import EarlierOutcome, shows_confounding
+from aha.report.axes import ROW
+from aha.study.result import Candidate
+from reporting.charts import GREY, Drawn, alt, categories, data, forest
+from reporting.numbers import count, decimal, difference, p_text, percent, points
+from reporting.table import Part, Table
+from reporting.words import days_words, gettext, reason_words
+from stats.results import Reason, computable
+
+# What is left of a candidate's difference when more is held equal. Pure.
+
+
+def part(candidate: Candidate, prefix: str) -> Part:
+    """What is left when more is held equal?"""
+    return Part(
+        f"{prefix}ladder",
+        gettext("What is left when more is held equal?"),
+        ladder_finding(candidate),
+        ladder_table(candidate),
+        draw=(lambda: chart(candidate))
+        if any(computable(rung.difference) for rung in candidate.ladder.rungs)
+        else None,
+        note=" ".join((caution(), overlap(candidate))).strip(),
+    )
+
+
+def ladder_finding(candidate: Candidate) -> str:
+    """What is left of the raw difference: by the daily trials where they can be computed."""
+    raw, headline = candidate.ladder.rungs[0].difference, candidate.ladder.headline
+    if not computable(raw):
+        return reason_words(raw)
+    left = headline.difference
+    if not computable(left):
+        text = gettext("The raw difference is {raw} points; how much is left can't be said. {reason}")
+        return text.format(raw=decimal(100 * raw.estimate, 1), reason=reason_words(left))
+    if headline.name is RungName.DAILY:
+        return _daily_words(raw, left)
+    text = gettext("Of {raw} points {full} are left when all that was measured is held equal.")
+    return text.format(raw=decimal(100 * raw.estimate, 1), full=decimal(100 * left.estimate, 1))
+
+
+def _daily_words(raw: Difference, left: Difference) -> str:
+    """The daily trials never claim to be free of confounding: they know what was measured, and nothing else."""
+    text = gettext(
+        "Day by day, those who reach it stay more than those who don't yet by {left} points ({low} to {high}), where "
+        "{raw} were seen. That removes what was measured before the act, no more."
+    )
+    low, high = decimal(100 * left.low, 1), decimal(100 * left.high, 1)
+    return text.format(left=decimal(100 * left.estimate, 1), low=low, high=high, raw=decimal(100 * raw.estimate, 1))
+
+
+def caution() -> str:
+    """Stands under every ladder."""
+    return gettext(
+        "Adjustment helps to rank candidates; it can't prove a cause, since what wasn't measured isn't adjusted for."
+    )
+
+
+def overlap(candidate: Candidate) -> str:
+    """How comparable those who did it and the others are, from the rung that is read first."""
+    headline = candidate.ladder.headline
+    if headline.adjusted is None:
+        return ""
+    text = gettext(
+        "Overlap of the fourth rung: {clipped} of the scores clipped, {outside} outside 5 to 95%. The weights leave "
+        "{did} of the doers and {other} of the others as effective sample."
+    )
+    if headline.name is RungName.DAILY:
+        text = gettext(
+            "Overlap of the daily trials: {clipped} of the scores clipped, {outside} outside 5 to 95%. The weights "
+            "leave {did} of the days on which it was reached and {other} of the others as effective sample."
+        )
+    found = headline.adjusted.overlap
+    return text.format(
+        clipped=percent(found.clipped),
+        outside=percent(found.outside),
+        did=percent(found.effective_with),
+        other=percent(found.effective_without),
+    )
+
+
+def ladder_table(candidate: Candidate) -> Table:
+    """The rungs."""
+    rows = tuple(
+        (rung_words(rung.name), difference(rung.difference), count(rung.units)) for rung in candidate.ladder.rungs
+    )
+    columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
+    left = candidate.ladder.surviving_share
+    if computable(left):
+        note = gettext("Share of the gap left after adjustment: {share}.").format(share=percent(left, 0))
+    else:
+        note = gettext("Share of the gap left after adjustment: not estimable. {reason}").format(
+            reason=reason_words(left)
+        )
+    if candidate.ladder.days:
+        text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
+        note += " " + text.format(days=days_words(candidate.ladder.days))
+    daily = candidate.ladder.daily
+    if daily is not None and daily.adjusted is not None:
+        text = gettext(
+            "The daily trials compare {did} days on which it was reached with {other} on which it was not yet."
+        )
+        did, other = count(daily.adjusted.n_with), count(daily.adjusted.n_without)
+        note += " " + text.format(did=did, other=other)
+    return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {caution()}")
+
+
+def chart(candidate: Candidate) -> Drawn:
+    """The rungs with their intervals."""
+    rungs = candidate.ladder.rungs
+    labels = [rung_words(rung.name) for rung in rungs]
+    rows = [
+        {
+            "label": label,
+            "low": 100 * rung.difference.low,
+            "high": 100 * rung.difference.high,
+            "estimate": 100 * rung.difference.estimate,
+        }
+        for label, rung in zip(labels, rungs, strict=True)
+        if computable(rung.difference)
+    ]
+    gone = [
+        {"label": label, "text": gettext("no number: too few comparable users")}
+        for label, rung in zip(labels, rungs, strict=True)
+        if not computable(rung.difference)
+    ]
+    names = categories(labels)
+    layers = forest(alt.Chart(data(rows)).encode(y=names), gettext("doers stay more by so many points"))
+    if gone:
+        layers.append(
+            alt.Chart(data(gone))
+            .mark_text(align="left", dx=8, color=GREY, fontSize=12)
+            .encode(y=names, x=alt.datum(0), text="text:N")
+        )
+    return alt.layer(*layers).properties(width=420, height=ROW * len(labels)), 3 * len(rows) + 2
+
+
+def rung_words(name: RungName) -> str:
+    """What a rung of the ladder holds equal."""
+    names = {
+        RungName.RAW: gettext("nothing held equal"),
+        RungName.STRATIFIED: gettext("equally active, same week and segment"),
+        RungName.BASE: gettext("same attributes at signup"),
+        RungName.FULL: gettext("and same activity and other behaviours"),
+        RungName.DAILY: gettext("day by day, all that was measured before"),
+    }
+    return names[name]
+
+
+# How strong a hidden cause would have to be to explain a candidate. Pure.
+
+
+def sentences(candidate: Candidate) -> tuple[str, ...]:
+    """E-value and robustness value with their benchmarks, and the negative controls; one reason is said once."""
+    lines = (benchmark(candidate), robustness(candidate), calibrated(candidate), earlier(candidate))
+    return tuple(line for line in dict.fromkeys(lines) if line)
+
+
+def benchmark(candidate: Candidate) -> str:
+    """The E-value with what a hidden cause as strong as activity could do."""
+    text = hidden_cause_sentence(candidate)
+    if not computable(candidate.e_value) or not computable(candidate.benchmark):
+        return text
+    found = candidate.benchmark
+    more = gettext(
+        "For the limit of the interval it would need {limit}. Activity itself: the most active third are {did} times "
+        "as frequent among doers, and {retained} times as likely to stay."
+    )
+    return f"{text} " + more.format(
+        limit=decimal(candidate.e_value.limit),
+        did=decimal(found.ratio_did, 1),
+        retained=decimal(found.ratio_retained, 1),
+    )
+
+
+def robustness(candidate: Candidate) -> str:
+    """The robustness value with what activity explains; "" in reports of earlier versions."""
+    found = candidate.robustness
+    if not computable(found):
+        return "" if found.reason is Reason.EARLIER_VERSION else reason_words(found)
+    text = gettext(
+        "Robustness value: a hidden cause would have to explain {value} of what is left of both behaviour and "
+        "retention to bring the difference to 0, and {limit} to bring it within chance (linear model, all that was "
+        "measured held equal, {units} users). Beyond all else that was measured, activity explains {did} of the one "
+        "and {outcome} of the other."
+    )
+    said = text.format(
+        value=percent(found.value),
+        limit=percent(found.limit),
+        units=count(found.units),
+        did=percent(found.activity_did),
+        outcome=percent(found.activity_outcome),
+    )
+    compared = (
+        gettext("As much as activity explains would be enough.")
+        if found.activity_would_erase
+        else gettext("As much as activity explains would not be enough.")
+    )
+    return f"{said} {compared}"
+
+
+def earlier(candidate: Candidate) -> str:
+    """What the behaviour can't change: any difference there is confounding; "" where nothing was known at signup."""
+    rows = candidate.earlier_outcomes
+    if not any(computable(row.difference) for row in rows):
+        return reason_words(rows[0].difference) if rows and not computable(rows[0].difference) else ""
+    telling = shows_confounding(rows)
+    if telling:
+        text = gettext(
+            "What was known at signup can't be changed by it, yet differs with all else held equal, in points: {list}. "
+            "That is confounding, and what is left of the difference in retention may hold more of it."
+        )
+        return text.format(list=_listed(telling))
+    text = gettext(
+        "What was known at signup can't be changed by it, and does not differ with all else held equal, in points: "
+        "{list}. So this shows no confounding; it knows of no other."
+    )
+    return text.format(list=_listed([row for row in rows if computable(row.difference)]))
+
+
+def _listed(rows: Sequence[EarlierOutcome]) -> str:
+    return "; ".join(f"{row.name} {difference(row.difference)}" for row in rows)
+
+
+def calibrated(candidate: Candidate) -> str:
+    """The candidate against the negative controls."""
+    found = candidate.calibrated
+    if not computable(found):
+        return reason_words(found)
+    text = gettext("Against the negative controls: {low} to {high} points after calibration, {p}.")
+    return text.format(low=points(found.low), high=points(found.high), p=p_text(found.p_value))
+
+
+def hidden_cause_sentence(candidate: Candidate) -> str:
+    """The E-value with its benchmark: a bare number says nothing."""
+    if not computable(candidate.e_value):
+        return reason_words(candidate.e_value)
+    strength = gettext(
+        "A hidden cause would need a risk ratio of {e} with both behaviour and retention to explain this."
+    )
+    found = strength.format(e=f"{candidate.e_value.point:.2f}")
+    if not computable(candidate.benchmark):
+        return found
+    compared = (
+        gettext("One as strong as activity would erase it.")
+        if candidate.benchmark.would_erase
+        else gettext("One as strong as activity would not erase it.")
+    )
+    return f"{found} {compared}"
+
+
+# What moving more users across a candidate's number would be worth. Pure.
+
+
+def promise_finding(candidate: Candidate) -> str:
+    """What moving more users across would be worth, by both readings."""
+    found = candidate.promise
+    if not computable(found.naive):
+        return reason_words(found.naive)
+    text = gettext(
+        "If {moved} more of all users reached it, retention would rise by {naive} points were the raw difference an "
+        "effect, and by {adjusted} with all that was measured held equal. Neither is a promise before an experiment."
+    )
+    adjusted = gettext("an unknown number") if not computable(found.adjusted) else points(found.adjusted.estimate)
+    return text.format(moved=percent(found.moved, 0), naive=points(found.naive.estimate), adjusted=adjusted)
+
+
+def promise_table(candidate: Candidate) -> Table:
+    """The promises side by side."""
+    found = candidate.promise
+    rows = (
+        (gettext("raw difference taken for an effect"), difference(found.naive)),
+        (gettext("all that was measured held equal"), difference(found.adjusted)),
+        (gettext("measured by an experiment"), difference(found.causal)),
+    )
+    columns = (gettext("read as"), gettext("change of all users' retention, points"))
+    title = gettext("If {moved} more of all users reached it").format(moved=percent(found.moved, 0))
+    note = gettext("{share} of the users don't reach it yet.").format(share=percent(found.headroom))
+    return Table(title, columns, rows, note)

@@ -1,0 +1,181 @@
+"""A study before its end: the counts of every behaviour in the naive order, and what evidence has come. Pure.
+
+The columns are those of the finished study's tables; what isn't known yet has its place and nothing in it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aha.report.candidate.honesty import step_words
+from aha.report.candidates_table import mark_words
+from aha.report.claim import caveat, number_words
+from aha.report.cohort import flow_of
+from aha.study import preliminary
+from aha.study.preliminary import Chances, Counted, Followed, Jumps, Left, Marked, NaiveCell, Places
+from events.metrics import display_name
+from reporting.document import load
+from reporting.numbers import between, count, difference, p_value, percent
+from reporting.table import Growing, GrowingTable
+from reporting.words import gettext, reason_words
+from stats.results import NotComputable, computable
+
+NUMBERS, WIDE = frozenset({2, 3, 4, 5, 6, 7, 9, 10, 11, 14}), frozenset({1, 7, 8, 12, 13, 14})
+
+type Documents = Mapping[str, Any]
+type Text = str | None
+
+
+def page(documents: Documents) -> Growing | None:
+    """What a running study shows.
+
+    Args:
+        documents: the parts of `aha.study.preliminary` that have come, by name.
+
+    Returns:
+        The page's record; None before the first counts.
+
+    Raises:
+        pydantic.ValidationError: for parts of another version.
+    """
+    if preliminary.COUNTED not in documents:
+        return None
+    found = load(Counted, documents[preliminary.COUNTED])
+    flow = flow_of(found.population, {}, sampled=found.retention_sampled)
+    return Growing(
+        gettext("So far: counts and correlation"),
+        counted_sentence(found),
+        " ".join((counted_sentence(found), come_sentence(documents))),
+        gettext("Preliminary: the order is that of the raw difference alone, and numbers may still change.")
+        + " "
+        + caveat(),
+        (behaviours(found, documents), GrowingTable(flow.title, flow.columns, flow.rows, flow.note, frozenset({1}))),
+    )
+
+
+def counted_sentence(found: Counted) -> str:
+    """On how many users the counts rest."""
+    everybody = found.population.eligible
+    if found.sampled:
+        text = gettext("Counted on a sample: {n} of {all} users, drawn by seed {seed}. The exact counts follow.")
+        return text.format(n=count(found.users), all=count(everybody), seed=found.seed)
+    return gettext("Counted on all {all} users.").format(all=count(everybody))
+
+
+def come_sentence(documents: Documents) -> str:
+    """Which evidence has come."""
+    names = {
+        preliminary.MARKED: gettext("marks"),
+        preliminary.ACTIVE: gettext("comparison with equally active users"),
+        preliminary.LUCK: gettext("comparison with luck"),
+        preliminary.MODEL: gettext("ranks in the model"),
+        preliminary.JUMPS: gettext("jumps"),
+    }
+    come = [words for name, words in names.items() if name in documents]
+    left = sum(name.startswith(preliminary.LEFT) for name in documents)
+    if left:
+        come.append(gettext("adjusted differences: {n}").format(n=left))
+    if not come:
+        return gettext("No evidence has come yet.")
+    return gettext("Evidence that has come: {names}.").format(names=", ".join(come))
+
+
+def behaviours(found: Counted, documents: Documents) -> GrowingTable:
+    """Every behaviour with A, B and C, and a place for each kind of evidence."""
+    columns = (
+        gettext("behaviour"),
+        gettext("number looked at"),
+        gettext("A: stayed without"),
+        gettext("B: did it and stayed"),
+        gettext("C: did it and left"),
+        gettext("retained if did it"),
+        gettext("retained if not"),
+        gettext("raw difference, points"),
+        gettext("marks"),
+        gettext("adjusted p: luck"),
+        gettext("adjusted p: equally active users"),
+        gettext("rank in the model (95% CI)"),
+        gettext("does it jump?"),
+        gettext("number taken"),
+        gettext("left after adjustment, points"),
+    )
+    evidence = (_marks, _chance(preliminary.LUCK), _chance(preliminary.ACTIVE), _rank, _jump, _taken, _left)
+    rows = tuple(
+        (display_name(name), *_counts(cell), *(column(name, documents) for column in evidence))
+        for name, cell in zip(found.behaviours, found.cells, strict=True)
+    )
+    note = gettext("The number looked at is the one that the study's rule likes best among the users counted so far.")
+    reasons = " ".join(_reasons(found, documents))
+    title = gettext("All behaviours, the largest raw difference first")
+    return GrowingTable(title, columns, rows, f"{note} {reasons}".strip(), NUMBERS, WIDE)
+
+
+def _counts(cell: NaiveCell | NotComputable) -> tuple[str, ...]:
+    if isinstance(cell, NotComputable):
+        return (_none(), "", "", "", "", "", "")
+    shares = (percent(value.estimate, 0) if computable(value) else _none() for value in (cell.did, cell.other))
+    gap = difference(cell.difference) if computable(cell.difference) else _none()
+    return (number_words(cell.times, cell.days), *map(count, (cell.a, cell.b, cell.c)), *shares, gap)
+
+
+def _marks(name: str, documents: Documents) -> Text:
+    if preliminary.MARKED not in documents:
+        return None
+    return mark_words(load(Marked, documents[preliminary.MARKED]).codes.get(name, ()))
+
+
+def _chance(part: str) -> Callable[[str, Documents], Text]:
+    def column(name: str, documents: Documents) -> Text:
+        if part not in documents:
+            return None
+        value = load(Chances, documents[part]).p_values.get(name)
+        return _none() if value is None else p_value(value)
+
+    return column
+
+
+def _rank(name: str, documents: Documents) -> Text:
+    if preliminary.MODEL not in documents:
+        return None
+    place = load(Places, documents[preliminary.MODEL]).ranks.get(name)
+    return _none() if place is None else f"{place.rank} ({between(str(place.low), str(place.high))})"
+
+
+def _jump(name: str, documents: Documents) -> Text:
+    if preliminary.JUMPS not in documents:
+        return None
+    jump = load(Jumps, documents[preliminary.JUMPS]).jumps.get(name)
+    if jump is None or jump.reason is not None:
+        return gettext("not tested")
+    return step_words(jump.verdict, None, jump.levels_off)
+
+
+def _taken(name: str, documents: Documents) -> Text:
+    if preliminary.JUMPS not in documents:
+        return None
+    taken = load(Jumps, documents[preliminary.JUMPS]).taken.get(name)
+    return _none() if taken is None or isinstance(taken, NotComputable) else number_words(taken.times, taken.days)
+
+
+def _left(name: str, documents: Documents) -> Text:
+    if preliminary.LEFT + name in documents:
+        left = load(Left, documents[preliminary.LEFT + name]).difference
+        return _none() if isinstance(left, NotComputable) else difference(left)
+    if preliminary.FOLLOWED in documents and name not in load(Followed, documents[preliminary.FOLLOWED]).behaviours:
+        return gettext("no candidate")
+    return None
+
+
+def _none() -> str:
+    return gettext("n/a")
+
+
+def _reasons(found: Counted, documents: Documents) -> list[str]:
+    """Why whole columns are empty; those of single numbers stand on the finished page."""
+    reasons = [reason_words(cell) for cell in found.cells if isinstance(cell, NotComputable)]
+    come: list[Chances | Places] = [
+        load(Chances, documents[part]) for part in (preliminary.LUCK, preliminary.ACTIVE) if part in documents
+    ]
+    if preliminary.MODEL in documents:
+        come.append(load(Places, documents[preliminary.MODEL]))
+    reasons += [reason_words(one.missing) for one in come if one.missing is not None]
+    return list(dict.fromkeys(reasons))

@@ -1,0 +1,535 @@
+"""What all experiments with a behaviour say: sentences, forest plot, JSON. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aha.evidence.expected_gain import ExpectedGain
+from aha.evidence.findings import Definition, LeftOut, PastExperiments, PastFinding, Summary, Why, answer_of, own_effect
+from aha.report.axes import ROW, WIDTH
+from aha.report.claim import cell_words
+from aha.study.result import Candidate
+from events.metrics import display_name
+from reporting.charts import BLUE, ORANGE, Drawing, Mark, alt, categories, data, forest, titled
+from reporting.document import chosen, outward
+from reporting.numbers import (
+    between,
+    count,
+    decimal,
+    difference,
+    effect_limits,
+    effect_text,
+    level_text,
+    p_text,
+    p_value,
+    percent,
+    points,
+)
+from reporting.table import Row, Table
+from reporting.words import gettext, reason_words
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.instrument.arms import Piece
+from stats.instrument.pooled import Answer, Pooled
+from stats.results import Estimate, Interval, NotComputable, computable
+from stats.synthesis import RandomEffects
+
+# Findings and what they give together as JSON values, for `pool`, REST, `discover` and `import_experiment`. Pure.
+
+INTERVAL = ("estimate", "low", "high", "level")
+MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")
+
+
+def document(found: PastExperiments) -> dict[str, Any]:
+    """What past experiments say of a behaviour: the document of `pool --json` and of REST.
+
+    Where the nudges disagree there is no pooled set in it, only the reason.
+    """
+    said = found.pooled
+    written: dict[str, Any] = outward(
+        {
+            **definition_document(found.definition),
+            "experiments": len({(row.origin, row.source) for row in found.used}),
+            "findings": [finding_document(row) for row in found.used],
+            "left_out": [{**finding_document(row.finding), "why": row.why.value} for row in found.left_out],
+            **(_documents_together(said) if computable(said) else {"answer": None, "pooled": said}),
+        }
+    )
+    return written
+
+
+def _documents_together(said: Pooled) -> dict[str, Any]:
+    disagree = said.answer is Answer.NUDGES_DISAGREE
+    agreement = said.agreement
+    pooled: Any = said.answer_set
+    if computable(pooled):
+        pooled = {
+            "estimate": said.liml.estimate if computable(said.liml) else said.liml,
+            "set": pieces_document(pooled.pieces),
+            "anderson_rubin": pieces_document(said.anderson_rubin.pieces),
+            "jackknife": _interval(said.jive),
+            "level": said.level,
+        }
+    return {
+        "answer": said.answer.value,
+        "mean_f": said.mean_f,
+        "pooled": pooled,
+        "agreement": agreement
+        if not computable(agreement)
+        else {
+            **chosen(agreement, "statistic", "degrees_of_freedom", "p_over_identified", "p_intercept", "p_value"),
+            "agree": not disagree,
+        },
+        "egger": {"slope": _interval(said.egger.slope), "intercept": _interval(said.egger.intercept)}
+        if computable(said.egger)
+        else said.egger,
+        "random_effects": _random(said.random_effects),
+        "influence": [
+            {"source": row.key.partition(":")[2], **chosen(row, "name", "weight", "misfit", "without", "p_without")}
+            for row in said.influence
+        ],
+    }
+
+
+def finding_document(row: PastFinding) -> dict[str, Any]:
+    """One finding with its moments and its own effect."""
+    own = own_effect(row)
+    written: dict[str, Any] = outward(
+        {
+            **chosen(row, "name", "origin", "source", "variant", "comparator", "placebo", "kind", "verdict", "caution"),
+            **definition_document(row.definition),
+            "started": row.started.isoformat(),
+            "ended": row.ended.isoformat(),
+            "moments": chosen(row.moments, *MOMENTS),
+            "corrected": None if row.corrected is None else chosen(row.corrected, "itt", "v_r", "c_rd"),
+            "effect": {
+                "estimate": own.estimate,
+                "shape": own.around.shape.value,
+                "low": own.around.low,
+                "high": own.around.high,
+                "level": own.around.level,
+            },
+            **chosen(row, "reach", "promised", "promised_error"),
+        }
+    )
+    return written
+
+
+def summary_document(found: Summary) -> dict[str, Any]:
+    """A study's few numbers about past experiments."""
+    effect: Any = found.estimate
+    if found.answer is not None:
+        effect = {"estimate": found.estimate, "set": pieces_document(found.pieces), "level": found.level}
+    answer = None if found.answer is None else found.answer.value
+    written: dict[str, Any] = outward(
+        {"experiments": found.experiments, "left_out": found.left_out, "answer": answer, "effect": effect}
+    )
+    return written
+
+
+def definition_document(found: Definition) -> dict[str, Any]:
+    """The definition that findings share."""
+    return {name: getattr(found, name) for name in ("behaviour", "times", "days", "outcome")}
+
+
+def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
+    """Disjoint intervals in order; null is an unbounded side."""
+    return [{"low": low, "high": high} for low, high in pieces]
+
+
+def _interval(found: Estimate | Interval | NotComputable) -> Any:
+    return chosen(found, *INTERVAL)  # which leaves a reason as it is
+
+
+def _random(found: RandomEffects | NotComputable) -> Any:
+    if not computable(found):
+        return found
+    return {
+        "mean": _interval(found.mean),
+        "prediction": _interval(found.prediction),
+        **chosen(found, "spread", "experiments"),
+    }
+
+
+# Effects of a behaviour and the sets around them as people read them. Pure.
+
+
+def pieces_of(found: AndersonRubin) -> tuple[Piece, ...]:
+    """An Anderson-Rubin set as disjoint intervals; None is an unbounded side."""
+    if found.shape is Shape.EMPTY:
+        return ()
+    if found.shape is Shape.RAYS:
+        return ((None, found.low), (found.high, None))
+    return ((found.low, found.high),)
+
+
+def pieces_text(pieces: tuple[Piece, ...], *, share: bool) -> str:
+    """A set of effects in words, unbounded ones included."""
+    if not pieces:
+        return gettext("empty: no one effect fits all of them")
+    return gettext(" or ").join(_piece(*piece, share=share) for piece in pieces)
+
+
+def _piece(low: float | None, high: float | None, *, share: bool) -> str:
+    if low is not None and high is not None:
+        return effect_limits(low, high, share)
+    if low is not None:
+        return gettext("from %(low)s on") % {"low": effect_text(low, share=share)}
+    if high is not None:
+        return gettext("up to %(high)s") % {"high": effect_text(high, share=share)}
+    return gettext("every value is possible")
+
+
+def effect_cell(estimate: float | NotComputable, *, share: bool) -> str:
+    """An effect with its sign, or the reason why there is none."""
+    return effect_text(estimate, share=share, plus=True) if computable(estimate) else reason_words(estimate)
+
+
+# What an experiment with a candidate may be expected to find: the price of its promise. Pure.
+
+
+def sentence(candidate: Candidate) -> str:
+    """The expected causal gain in a sentence, with what it rests on."""
+    found = candidate.expected
+    if not computable(found):
+        return reason_words(found)
+    text = gettext(
+        "An experiment may be expected to find {gain} points of all users' retention ({limits}, {level}): {share} of "
+        "the promise of {promise} points, for the {moved} of all users whom a nudge is expected to move."
+    )
+    return text.format(
+        gain=points(found.estimate, 2),
+        limits=between(points(found.low, 2), points(found.high, 2)),
+        level=level_text(found.level),
+        share=percent(found.ratio.estimate, 0),
+        promise=points(found.promise),
+        moved=percent(found.headroom * found.take_up),
+    )
+
+
+def rests_on(found: ExpectedGain | NotComputable) -> str:
+    """Where ratio and take-up come from."""
+    if not computable(found):
+        return ""
+    if found.assumed:
+        text = gettext(
+            "The share that is left is assumed: too few experiments have tested a promise here ({n}, five are needed)."
+        )
+    else:
+        text = gettext("The share that is left is what {n} experiments found of their promises.")
+    lines = [text.format(n=count(found.experiments))]
+    if not found.measured:
+        lines.append(gettext("The take-up is assumed: no experiment has nudged to this behaviour yet."))
+    return " ".join(lines)
+
+
+def table(candidate: Candidate) -> Table | None:
+    """Promise, ratio, users moved and gain; None where there is no gain."""
+    found = candidate.expected
+    if not computable(found):
+        return None
+    ratio = found.ratio
+    limits = between(decimal(ratio.low), decimal(ratio.high))
+    rows = (
+        (gettext("promise: the last rung of the ladder, points"), points(found.promise)),
+        (gettext("share of a promise that experiments find"), f"{decimal(ratio.estimate)} ({limits})"),
+        (gettext("users who don't reach it by themselves"), percent(found.headroom)),
+        (gettext("of these, moved by a nudge"), percent(found.take_up)),
+        (gettext("expected gain, points of all users' retention"), gain_cell(found)),
+    )
+    title = gettext("Expected causal gain")
+    note = gettext("Limits: {level}. {why}").format(level=level_text(found.level), why=rests_on(found))
+    return Table(title, (gettext("quantity"), gettext("value")), rows, note)
+
+
+def gain_cell(found: ExpectedGain | NotComputable) -> str:
+    """The gain with its limits in points."""
+    if not computable(found):
+        return reason_words(found)
+    return f"{points(found.estimate, 2)} ({between(points(found.low, 2), points(found.high, 2))})"
+
+
+def promise_cell(candidate: Candidate) -> str:
+    """Its place by what the correlation promises, with that promise."""
+    place = "–" if candidate.rank_by_promise is None else str(candidate.rank_by_promise)
+    return f"{place} · {difference(candidate.ladder.rungs[0].difference)}"
+
+
+# What all experiments together say of a behaviour, in sentences. Pure.
+
+FAR = 3.84  # chi-square(1) at .05: without it the others agree that much better
+MOST_NAMED = 5
+
+
+def is_share(found: PastExperiments) -> bool:
+    """True when the outcome is a share of units."""
+    return all(row.kind == "proportion" for row in found.used)
+
+
+def sentences(found: PastExperiments) -> tuple[str, ...]:
+    """The answer first, then whether the nudges agree, then what to expect of the next experiment."""
+    said = found.pooled
+    if not computable(said):
+        return (reason_words(said),)
+    share = is_share(found)
+    if said.answer is Answer.NUDGES_DISAGREE:
+        return (*_apart(said, share=share), agreement(said))
+    lines = (_answer(said, share=share), _alone(found, said), agreement(said), _next(said, share=share))
+    return tuple(line for line in lines if line)
+
+
+def _answer(said: Pooled, *, share: bool) -> str:
+    effect = effect_cell(said.liml.estimate if computable(said.liml) else said.liml, share=share)
+    around = pieces_text(said.likelihood_ratio.pieces, share=share)
+    fields = {"effect": effect, "set": around, "level": level_text(said.level), "n": count(said.experiments)}
+    if said.experiments == 1:
+        text = gettext("One experiment has moved this behaviour. Effect on those moved: {effect} ({level} set: {set}).")
+        return text.format(**fields)
+    text = gettext("{n} experiments together: effect of the behaviour on those moved {effect} ({level} set: {set}).")
+    return text.format(**fields)
+
+
+def _alone(found: PastExperiments, said: Pooled) -> str:
+    """What an effect as measured is worth without others beside it, where its plan could stop early; else ""."""
+    if said.experiments > 1 or not any(row.corrected is not None or row.caution == "optimistic" for row in found.used):
+        return ""
+    return gettext(
+        "Its plan could end early, and alone such an effect is too large on average: see the experiment's own page."
+    )
+
+
+def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
+    """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
+    text = gettext("The {n} experiments disagree, so they are not averaged: some nudges work in other ways, too.")
+    lines = [text.format(n=count(said.experiments)), _egger(said, share=share)]
+    far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
+    if far:
+        text = gettext("Furthest from the others: {names}.")
+        lines.append(text.format(names=", ".join(far)))
+    return tuple(lines)
+
+
+def _egger(said: Pooled, *, share: bool) -> str:
+    found = said.egger
+    if not computable(found):
+        return reason_words(found)
+    if share and found.slope.low <= -1 and found.slope.high >= 1:
+        text = gettext(
+            "{n} experiments are too few to correct for nudges that work in other ways (Egger's regression)."
+        )
+        return text.format(n=count(said.experiments))
+    text = gettext(
+        "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
+        "nudges by themselves do {intercept} on average."
+    )
+    slope, intercept = (_limited(one, share=share) for one in (found.slope, found.intercept))
+    return text.format(slope=slope, intercept=intercept)
+
+
+def _limited(found: Estimate, *, share: bool) -> str:
+    return f"{effect_cell(found.estimate, share=share)} ({effect_limits(found.low, found.high, share)})"
+
+
+def agreement(said: Pooled) -> str:
+    """Whether one effect of the behaviour could explain what all nudges did."""
+    together = said.agreement
+    if not computable(together):
+        return ""
+    if said.answer is Answer.NUDGES_DISAGREE:
+        text = gettext("Test that one effect explains what all nudges did: {p}.")
+        return text.format(p=p_text(together.p_value))
+    text = gettext(
+        "The nudges agree: one effect explains what all of them did ({p}). That is no proof that none acts by itself."
+    )
+    return text.format(p=p_text(together.p_value))
+
+
+def _next(said: Pooled, *, share: bool) -> str:
+    if not computable(said.random_effects):
+        return ""
+    found = said.random_effects.prediction
+    text = gettext("The effect of the next experiment is expected between {limits} ({level} prediction interval).")
+    limits = effect_limits(found.low, found.high, share)
+    return text.format(limits=limits, level=percent(found.level, 0))
+
+
+def summary_words(found: Summary | None) -> str:
+    """What a study kept of past experiments, for a cell of a table; "–" without any."""
+    if found is None or found.answer is None:
+        return "–"
+    if found.answer is Answer.NUDGES_DISAGREE:
+        return gettext("{n} experiments that disagree").format(n=count(found.experiments))
+    effect = effect_cell(found.estimate, share=True)
+    text = gettext("{effect} (one experiment)") if found.experiments == 1 else gettext("{effect} ({n} experiments)")
+    return text.format(effect=effect, n=count(found.experiments))
+
+
+# The findings of a behaviour one under the other, what they give together, and what each adds. Pure.
+
+SLUG = "past"
+
+
+def findings_table(found: Sequence[PastFinding]) -> Table:
+    """What each finished experiment found."""
+    columns = (
+        gettext("experiment"),
+        gettext("days"),
+        gettext("compared"),
+        gettext("units"),
+        gettext("effect of the nudge on the outcome"),
+        gettext("moved by the nudge, points"),
+        gettext("F"),
+        gettext("effect of the behaviour on those moved"),
+        gettext("set (95%)"),
+        gettext("note"),
+    )
+    note = gettext(
+        "Sets are Anderson-Rubin sets, which hold however weak the nudge is. All final analyses count, whatever they "
+        "found, with what they measured: a plan that stopped early has a large effect and a small weight, so together "
+        "they are right. Its own page shows the effect corrected for its looks."
+    )
+    return Table(gettext("What each experiment found"), columns, tuple(_row(row) for row in found), note)
+
+
+def _row(row: PastFinding) -> Row:
+    share, moments, own = row.kind == "proportion", row.moments, own_effect(row)
+    strength = moments.f_statistic
+    return (
+        row.name,
+        f"{row.started} … {row.ended}",
+        gettext("{variant} with {comparator}").format(variant=row.variant, comparator=row.comparator),
+        count(row.units),
+        effect_cell(moments.itt, share=share),
+        effect_cell(moments.first_stage, share=True),
+        decimal(strength, 1) if computable(strength) else reason_words(strength),
+        effect_cell(own.estimate, share=share),
+        pieces_text(pieces_of(own.around), share=share),
+        _caution(row),
+    )
+
+
+def _caution(row: PastFinding) -> str:
+    words = {
+        "corrected": gettext("only its effect corrected for looks is known: in the pool a little too small"),
+        "optimistic": gettext("could end at any look: too large alone"),
+    }
+    looked = gettext("could end at planned looks: too large alone") if row.corrected is not None else ""
+    origin = gettext("imported") if row.origin == "file" else ""
+    return ", ".join(one for one in (origin, words.get(row.caution, ""), looked) if one)
+
+
+def adds_table(found: PastExperiments) -> Table | None:
+    """What each experiment adds: its weight, and what the others say without it; None below two experiments."""
+    said = found.pooled
+    if not computable(said) or not said.influence:
+        return None
+    share, disagree = is_share(found), said.answer is Answer.NUDGES_DISAGREE
+    rows = tuple(
+        (
+            row.name,
+            percent(row.weight, 0),
+            effect_cell(row.without, share=share),
+            p_value(row.p_without) if computable(row.p_without) else reason_words(row.p_without),
+            decimal(row.misfit, 1),
+        )
+        for row in said.influence
+    )
+    columns = (
+        gettext("experiment"),
+        gettext("its share of what is known"),
+        gettext("effect without it"),
+        gettext("p of agreement without it"),
+        gettext("how far it stands apart (chi-square)"),
+    )
+    note = gettext("The one that stands furthest apart comes first.")
+    if disagree:
+        note += " " + gettext("While the nudges disagree, the effect without one of them is no answer either.")
+    return Table(gettext("What each experiment adds"), columns, rows, note)
+
+
+def left_out_table(rows: Sequence[LeftOut]) -> Table | None:
+    """Findings of the same behaviour that aren't pooled, and why; None without any."""
+    reasons = {
+        Why.OTHER_CLAIM: gettext("another number of times or days"),
+        Why.OTHER_OUTCOME: gettext("another outcome"),
+        Why.INVALID: gettext("its data can't answer, whatever the question"),
+        Why.WHOLE_CLUSTERS: gettext("it moved whole clusters: its effect holds what friends did, too"),
+        Why.SHARES_CONTROL: gettext("another arm with the same control group is in: its users would count twice"),
+        Why.NO_VARIANCE: gettext("behaviour and outcome can't be told apart in it"),
+    }
+    cells = tuple(
+        (
+            one.finding.name,
+            one.finding.variant,
+            cell_words(one.finding.definition.behaviour, one.finding.definition.times, one.finding.definition.days),
+            display_name(one.finding.definition.outcome),
+            reasons[one.why],
+        )
+        for one in rows
+    )
+    columns = (
+        gettext("experiment"),
+        gettext("variant"),
+        gettext("behaviour"),
+        gettext("outcome"),
+        gettext("why it isn't pooled"),
+    )
+    note = gettext("Only findings of one definition are pooled: behaviour, times, days and outcome.")
+    return Table(gettext("Not pooled"), columns, cells, note) if cells else None
+
+
+def tables(found: PastExperiments) -> tuple[Table, ...]:
+    """All tables, in their order."""
+    first = (findings_table(found.used),) if found.used else ()
+    rest = (adds_table(found), left_out_table(found.left_out))
+    return (*first, *(table for table in rest if table is not None))
+
+
+# ── The picture ───────────────────────────────────────────────────────────────
+def drawing(found: PastExperiments) -> Drawing | None:
+    """Findings as a forest, and under them the answer of all; None without a finding."""
+    if not found.used:
+        return None
+    share = is_share(found)
+    marks = [_mark(row.name, own_effect(row).estimate, pieces_of(own_effect(row).around), share) for row in found.used]
+    for at, mark in enumerate(marks):  # two experiments may have one name
+        mark["label"] = f"{at + 1}. {mark['label']}"
+    said = found.pooled
+    if computable(said) and said.experiments > 1 and (together := _forest_together(said, share)) is not None:
+        marks.append(together)
+    labels = [str(mark["label"]) for mark in marks]
+    kinds = [gettext("one experiment"), gettext("all experiments")]
+    colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[BLUE, ORANGE]), legend=None)
+    shown = [mark for mark in marks if mark["estimate"] is not None]
+    title = gettext("effect of the behaviour, points") if share else gettext("effect of the behaviour")
+    base = alt.Chart(data(shown)).encode(y=categories(labels))
+    layers = forest(base, title, colour=colour)
+    chart = alt.layer(*layers).properties(width=WIDTH - 120, height=ROW * len(labels) + 10)
+    return titled(SLUG, sentences(found)[0], (chart, 3 * len(shown)))
+
+
+def _forest_together(said: Pooled, share: bool) -> Mark | None:
+    numbers = answer_of(said)
+    if isinstance(numbers, NotComputable):
+        return None
+    label = gettext("All, each nudge free to act by itself")
+    if said.answer is Answer.POOLED:
+        label = gettext("All together")
+    return {**_mark(label, *numbers, share), "kind": gettext("all experiments")}
+
+
+def _mark(label: str, estimate: float | NotComputable, pieces: tuple[Piece, ...], share: bool) -> Mark:
+    """A row of the forest; limits only where a set is one interval, and of a share none beyond 100 points."""
+    factor = 100.0 if share else 1.0
+    low, high = pieces[0] if len(pieces) == 1 else (None, None)
+    bounded = low is not None and high is not None
+
+    def inside(value: float) -> float:
+        return max(-factor, min(factor, value * factor)) if share else value
+
+    point = estimate if computable(estimate) else None
+    return {
+        "label": label,
+        "estimate": None if point is None else inside(point),
+        "low": inside(low) if bounded and low is not None else None,
+        "high": inside(high) if bounded and high is not None else None,
+        "kind": gettext("one experiment"),
+    }

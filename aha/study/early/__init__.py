@@ -1,1 +1,0 @@
-"""What a study shows of itself before its end. Pure."""

@@ -1,1 +1,0 @@
-"""The question of a segmentation before it starts."""

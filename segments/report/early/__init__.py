@@ -1,1 +1,0 @@
-"""The page of a segmentation that is still being computed. Pure."""

@@ -1,1 +1,0 @@
-"""Whether there are groups at all: each part asks another way."""

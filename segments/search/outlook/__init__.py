@@ -1,1 +1,0 @@
-"""What a search for groups would do, before it starts."""

@@ -1,1 +1,0 @@
-"""What a segmentation shows of itself before its end. Pure."""

@@ -1,1 +1,0 @@
-"""Comparisons that are adjusted for what was known before the assignment."""

@@ -1,0 +1,328 @@
+"""False alarms of a test on values of units that nothing was done to: many random halves, one test each (A/A tests)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from stats import compare
+from stats.quantiles import bandwidth, linearised_quantile, order_limits, quantile_point
+from stats.ratios import linearised
+from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha, computable
+from stats.summaries import Array, Mean
+
+# The exact interval of a share, for few trials and for what happens rarely.
+
+
+def clopper_pearson(successes: int, n: int, *, alpha: float = 0.05) -> Interval | NotComputable:
+    """Exact interval of one share, 0 to 1: it covers in at least 1 - alpha, whatever the share and n.
+
+    ``NotComputable`` when n is 0. Wilson's is shorter and covers about 1 - alpha on average; where the question is
+    whether a rate of errors may be the planned one, the promise must hold for each share.
+
+    Source: Clopper and Pearson 1934.
+    """
+    check_alpha(alpha)
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes must lie between 0 and n, not {successes} of {n}")
+    if n == 0:
+        return NotComputable(Reason.NO_DATA)
+    low = float(stats.beta.ppf(alpha / 2, successes, n - successes + 1)) if successes else 0.0
+    high = float(stats.beta.isf(alpha / 2, successes + 1, n - successes)) if successes < n else 1.0
+    return Interval(successes / n, low, high, 1 - alpha, "clopper-pearson-interval")
+
+
+# A group of units as one mean with its error, whatever the metric: a mean, a ratio or a quantile, linearised.
+
+ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, whatever floats make of it
+
+
+class Summary(StrEnum):
+    """How a metric is summarised, and with it which test compares two groups."""
+
+    SHARE = "share"
+    MEAN = "mean"
+    RATIO = "ratio"
+    QUANTILE = "quantile"
+
+
+def mean_of_sums(n: int, sums: Array, centre: float) -> Mean:
+    """The mean of a group from sums of its values minus a centre, and of their squares.
+
+    The centre is the mean of all units, so that squares don't drown what differs.
+    """
+    if n < 2:
+        return Mean(n, centre + float(sums[0]) if n else 0.0, 0.0)
+    middle = float(sums[0]) / n
+    return Mean(n, centre + middle, max((float(sums[1]) - n * middle**2) / (n - 1), 0.0))
+
+
+def ratio_of_sums(n: int, sums: Array, centre: Array) -> Mean | NotComputable:
+    """The ratio of a group, linearised at its own point, from sums of a, b, a², ab, b² minus the centre of both.
+
+    Source: docs/methods/comparison.md.
+    """
+    if n < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS)
+    middle = sums[:2] / n
+    square = np.array([[sums[2], sums[3]], [sums[3], sums[4]]])
+    covariance = (square - n * np.outer(middle, middle)) / (n - 1)
+    point = centre + middle
+    if point[1] == 0:
+        return NotComputable(Reason.NO_DENOMINATOR)
+    means, spread = linearised(point[None, :], covariance[None, :, :], point)
+    return Mean(n, float(means[0, 0]), max(float(spread[0, 0, 0]), 0.0))
+
+
+def quantile_of_sorted(values: Array, share: float) -> tuple[float, Mean]:
+    """The quantile of sorted values, and as a mean that experiments compare. Source: docs/methods/comparison.md."""
+    n = len(values)
+    if n < 2:
+        found = float(values[0]) if n else 0.0
+        return found, Mean(n, found, 0.0)
+    width = bandwidth(n, share)
+    around = (share, share - width, share + width)
+    at, low, high = (float(values[max(ceil(n * (one - ROUNDING)) - 1, 0)]) for one in around)
+    below, until = (int(np.searchsorted(values, at, side=side)) for side in ("left", "right"))
+    point = quantile_point(n, share, at, low, high, on=until - below)
+    inside = until / n
+    variance = np.array([inside * (1 - inside) * n / (n - 1)])
+    mean, spread = linearised_quantile(np.array([inside]), variance, point)
+    return at, Mean(n, float(mean[0]), float(spread[0]))
+
+
+def level_of_units(
+    values: Array, *, summary: Summary, below: Array | None = None, share: float = 0.5, alpha: float = 0.05
+) -> Interval | NotComputable:
+    """The metric of one group of units, with its interval.
+
+    Args:
+        values: one number per unit; of a ratio what stands above the line.
+        summary: share, mean, ratio or quantile.
+        below: of a ratio what stands below the line.
+        share: of a quantile.
+        alpha: two-sided error rate of the interval.
+
+    A quantile's interval lies between two of the values, so that it holds for whole numbers too.
+    """
+    n = len(values)
+    if n == 0:
+        return NotComputable(Reason.NO_DATA)
+    if summary is Summary.SHARE:
+        return compare.wilson(round(float(values.sum())), n, alpha=alpha)
+    if n < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS)
+    if summary is Summary.QUANTILE:
+        return _quantile_level(np.sort(values), share, alpha)
+    found: Mean | NotComputable
+    if summary is Summary.RATIO and below is not None:
+        centre = np.array([values.mean(), below.mean()])
+        a, b = values - centre[0], below - centre[1]
+        found = ratio_of_sums(n, np.array([0.0, 0.0, a @ a, a @ b, b @ b]), centre)
+    else:
+        found = Mean.from_values(values)
+    if isinstance(found, NotComputable):
+        return found
+    half = float(stats.t.isf(alpha / 2, n - 1)) * found.standard_error
+    return Interval(found.mean, found.mean - half, found.mean + half, 1 - alpha, "mean-interval")
+
+
+def _quantile_level(values: Array, share: float, alpha: float) -> Interval | NotComputable:
+    first, last = order_limits(len(values), share, alpha)
+    if first < 1 or last > len(values):
+        return NotComputable(Reason.NO_DENSITY)
+    level = quantile_of_sorted(values, share)[0]
+    return Interval(level, float(values[first - 1]), float(values[last - 1]), 1 - alpha, "order-statistics")
+
+
+# Units in two halves at random, many times: by a hash of each unit with the split's number, as experiments draw.
+
+AT_ONCE = 4_000_000  # entries of one block in memory
+type Keys = NDArray[np.uint64]
+type Halves = NDArray[np.bool_]
+
+
+def halves(keys: Keys, splits: int, seed: int) -> Iterator[Halves]:
+    """Blocks of splits x units, True for the second half; the same for a seed, whatever the order of the units.
+
+    Args:
+        keys: one number per unit that tells it from others, any 64 bits.
+        splits: how many.
+        seed: of all of them.
+    """
+    numbers = mixed(np.arange(splits, dtype=np.uint64) + mixed(np.array([seed], dtype=np.uint64)))
+    block = max(1, AT_ONCE // max(len(keys), 1))
+    for first in range(0, splits, block):
+        drawn = mixed(keys[None, :] ^ numbers[first : first + block, None])
+        yield (drawn >> np.uint64(63)).astype(bool)
+
+
+def mixed(numbers: Keys) -> Keys:
+    """Numbers whose every bit depends on every bit of what came in. Source: SplitMix64, Steele, Lea and Flood 2014."""
+    with np.errstate(over="ignore"):
+        found = numbers + np.uint64(0x9E3779B97F4A7C15)
+        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(found ^ (found >> np.uint64(31)))
+
+
+# False alarms of a test on the values of units that nothing was done to: many random halves, one test each (A/A).
+#
+# Source: Kohavi, Tang and Xu 2020, chapter 19; the tests are those of docs/methods/comparison.md.
+
+ALPHA = 0.05
+FEWEST_UNITS = 100  # fewer in all say little of a test whose errors hold for many units
+type Told = Callable[[float], None]
+type Found = list[Estimate | NotComputable]
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """How often a test called a difference where there is none.
+
+    Attributes:
+        alarms: splits whose p-value is below alpha.
+        splits: splits with a test.
+        untested: splits without one, for example two halves without any variation.
+        n: units that were split.
+        rate: alarms / splits with its Wilson interval, 0 to 1.
+        alpha: of each test, two-sided.
+    """
+
+    alarms: int
+    splits: int
+    untested: int
+    n: int
+    rate: Interval
+    alpha: float
+
+    def among(self, metrics: int) -> Interval | NotComputable:
+        """The rate as `rate_among` has it."""
+        return rate_among(self.alarms, self.splits, metrics)
+
+    def is_off(self, metrics: int = 1) -> bool:
+        """True where that interval excludes alpha: p-values of this metric aren't what they say."""
+        found = self.among(metrics)
+        return isinstance(found, Interval) and not found.low <= self.alpha <= found.high
+
+
+def rate_among(alarms: int, splits: int, metrics: int) -> Interval | NotComputable:
+    """A rate of false alarms with a Wilson interval that holds for so many metrics together, at 95 % (Bonferroni).
+
+    One metric's interval excludes the planned rate for 1 sound metric in 20, so a catalogue of 40 would show two.
+
+    Source: Wilson 1927; Dunn 1961 (Bonferroni's inequality for several intervals).
+    """
+    return compare.wilson(alarms, splits, alpha=0.05 / max(metrics, 1))
+
+
+def false_alarms(
+    values: Array,
+    keys: Keys,
+    *,
+    summary: Summary,
+    splits: int,
+    seed: int,
+    below: Array | None = None,
+    share: float = 0.5,
+    alpha: float = ALPHA,
+    told: Told = lambda _share: None,
+) -> FalseAlarms | NotComputable:
+    """Split units into halves at random many times, and count how often their difference has p < alpha.
+
+    Args:
+        values: one number per unit; of a ratio what stands above the line.
+        keys: one number per unit that tells it from others, any 64 bits.
+        summary: share, mean, ratio or quantile.
+        splits: number of halves to try.
+        seed: of the halves.
+        below: of a ratio what stands below the line.
+        share: of a quantile.
+        alpha: two-sided error rate of each test.
+        told: hears the share done, 0 to 1.
+
+    Returns:
+        The rate with its 95 % Wilson interval over splits that had a test. Splits share units, so that the interval
+        says how well the rate of *these* units is known, not of others.
+    """
+    check_alpha(alpha)
+    if len(values) < FEWEST_UNITS:
+        return NotComputable(Reason.TOO_FEW_VALUES, {"n": len(values), "needed": FEWEST_UNITS})
+    if summary is Summary.QUANTILE:
+        order = np.argsort(values, kind="stable")
+        values, keys = values[order], keys[order]
+    found: Found = []
+    for block in halves(keys, splits, seed):
+        if summary is Summary.RATIO and below is not None:
+            found += _ratios(values, below, block, alpha)
+        elif summary is Summary.QUANTILE:
+            found += _quantiles(values, block, share, alpha)
+        else:
+            found += _means(values, block, alpha, whole=summary is Summary.SHARE)
+        told(len(found) / splits)
+    return _rate(found, len(values), alpha)
+
+
+def _rate(found: Found, n: int, alpha: float) -> FalseAlarms | NotComputable:
+    tested = [one for one in found if computable(one)]
+    alarms = sum(one.p_value < alpha for one in tested)
+    rate = compare.wilson(alarms, len(tested))
+    if not computable(rate):
+        return next(one for one in found if not computable(one)) if found else rate
+    return FalseAlarms(alarms, len(tested), len(found) - len(tested), n, rate, alpha)
+
+
+def _sums(columns: Array, block: Halves) -> list[tuple[tuple[int, Array], tuple[int, Array]]]:
+    """Of both halves of each split: units, and the sums of the columns."""
+    sizes = block.sum(axis=1)
+    second = block.astype(np.float64) @ columns
+    first = columns.sum(axis=0) - second
+    n = len(columns)
+    return [((n - int(m), one), (int(m), other)) for m, one, other in zip(sizes, first, second, strict=True)]
+
+
+def _means(values: Array, block: Halves, alpha: float, *, whole: bool) -> Found:
+    """Halves compared by their means; `whole` numbers are counted, so that a share is one exactly."""
+    if whole:
+        return [
+            compare.compare_proportions(*(Mean.from_counts(round(float(sums[0])), n) for n, sums in both), alpha=alpha)
+            for both in _sums(values[:, None], block)
+        ]
+    centre = float(values.mean())
+    columns = np.column_stack([values - centre, (values - centre) ** 2])
+    return [
+        compare.compare_means(*(mean_of_sums(n, sums, centre) for n, sums in both), alpha=alpha)
+        for both in _sums(columns, block)
+    ]
+
+
+def _ratios(above: Array, below: Array, block: Halves, alpha: float) -> Found:
+    """Halves compared by their ratios, each linearised at its own point, as experiments do."""
+    centre = np.array([above.mean(), below.mean()])
+    a, b = above - centre[0], below - centre[1]
+    found: Found = []
+    for both in _sums(np.column_stack([a, b, a * a, a * b, b * b]), block):
+        first, second = (ratio_of_sums(n, sums, centre) for n, sums in both)
+        if isinstance(first, NotComputable):
+            found.append(first)
+        elif isinstance(second, NotComputable):
+            found.append(second)
+        else:
+            found.append(compare.compare_unpooled(first, second, alpha=alpha))
+    return found
+
+
+def _quantiles(values: Array, block: Halves, share: float, alpha: float) -> Found:
+    """Halves of sorted values compared by a quantile; where one has no density, neither has an error, as elsewhere."""
+    found: Found = []
+    for half in block:
+        first, second = quantile_of_sorted(values[~half], share)[1], quantile_of_sorted(values[half], share)[1]
+        if min(first.variance, second.variance) == 0:
+            found.append(NotComputable(Reason.NO_DENSITY))
+        else:
+            found.append(compare.compare_means(first, second, alpha=alpha))
+    return found

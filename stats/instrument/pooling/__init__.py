@@ -1,1 +1,0 @@
-"""Many experiments, one behaviour: the parts of `stats.instrument.pooled`."""

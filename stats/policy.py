@@ -1,0 +1,443 @@
+"""Whom to nudge: rules on traits, scores whose mean is an effect, and what a chosen rule gains on held-out units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stats.results import Interval, NotComputable, Reason, check_alpha
+from stats.summaries import Array
+from stats.trait_cells import OTHER, TraitCells
+
+# Rules of at most two conditions on traits: which there are, and which one a sample chooses.
+
+type Flags = npt.NDArray[np.bool_]
+
+# A rule must leave out, and take, this share of the units: less is no policy.
+LEAST_SHARE = 0.05
+# Error rate of the proof that a second condition is worth having, over all pairs of conditions together.
+SECOND_CONDITION_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class TraitCondition:
+    """``trait is level``, or ``trait is not level`` where `holds` is False."""
+
+    trait: str
+    level: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class NudgeRule:
+    """Whom to nudge.
+
+    Attributes:
+        conditions: one or two.
+        any_of: one of two is enough; otherwise both must hold.
+    """
+
+    conditions: tuple[TraitCondition, ...]
+    any_of: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a sample chooses: everybody, nobody, or a rule.
+
+    Attributes:
+        rule: None for everybody or nobody.
+        everybody: of these two; False where there is a rule.
+    """
+
+    rule: NudgeRule | None
+    everybody: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Every condition that may stand in a rule, with the cells that it takes.
+
+    Attributes:
+        conditions: each level of each trait, and its opposite.
+        flags: conditions x cells, 1.0 where the condition holds.
+    """
+
+    conditions: tuple[TraitCondition, ...]
+    flags: Array = field(repr=False)
+
+    def takes(self, choice: Choice) -> Array:
+        """1.0 for each cell that a choice takes, 0.0 for the others."""
+        if choice.rule is None:
+            return np.full(self.flags.shape[1], float(choice.everybody))
+        found = [self.flags[self.conditions.index(condition)] for condition in choice.rule.conditions]
+        return np.asarray(np.max(found, axis=0) if choice.rule.any_of else np.min(found, axis=0))
+
+
+def all_conditions(cells: TraitCells) -> Conditions:
+    """Each level that units have, and its opposite; of a trait with two levels each level once."""
+    found: dict[bytes, tuple[TraitCondition, Flags]] = {}
+    for holds in (True, False):
+        for place, (trait, labels) in enumerate(zip(cells.traits, cells.levels, strict=True)):
+            for code, label in enumerate(labels):
+                inside = (cells.codes[:, place] == code) == holds
+                if label != OTHER and inside.any() and not inside.all():
+                    found.setdefault(inside.tobytes(), (TraitCondition(trait, label, holds), inside))
+    flags = np.array([inside for _condition, inside in found.values()], dtype=np.float64)
+    return Conditions(
+        tuple(condition for condition, _inside in found.values()), flags.reshape(len(found), len(cells.n))
+    )
+
+
+def choose(conditions: Conditions, units: Array, gain: Array, squares: Array) -> Choice:
+    """The choice with the largest gain; a second condition only where it is proved to add something.
+
+    The best of a thousand pairs is best by luck: it replaces the simpler choice only where the gain that it adds is
+    significant after Bonferroni over all pairs. One condition, everybody and nobody are few, and compete by gain alone.
+
+    Args:
+        conditions: that may be used.
+        units: per cell.
+        gain: sum over a cell's units of what nudging them gains, net of its cost.
+        squares: sum of the squares of the same.
+    """
+    total = float(units.sum())
+    options = [(0.0, Choice(None)), (float(gain.sum()), Choice(None, everybody=True))]
+    flags = conditions.flags
+    share = flags @ units / total
+    single = [
+        (float(value), Choice(NudgeRule((condition,))))
+        for condition, value, part in zip(conditions.conditions, flags @ gain, share, strict=True)
+        if LEAST_SHARE <= part <= 1 - LEAST_SHARE
+    ]
+    best, simple = max([*options, *single], key=lambda option: option[0])
+    pairs = _Pairs.of(flags, units, gain)
+    taken = conditions.takes(simple)
+    added = np.stack([pairs.both, pairs.either]) - best
+    # Units that both choices treat alike add nothing; the square of the others' scores is their variance.
+    spread = np.stack([_differ(flags, squares, taken, any_of=any_of) for any_of in (False, True)])
+    allowed = np.stack([pairs.allowed(any_of=any_of) for any_of in (False, True)])
+    count = int(allowed.sum())
+    if count == 0:
+        return simple
+    critical = float(stats.norm.isf(SECOND_CONDITION_ALPHA / count))
+    error = np.sqrt(np.maximum(spread - np.square(added) / total, 0.0))
+    proved = allowed & (added > critical * error) & (added > 0)
+    if not proved.any():
+        return simple
+    any_of, first, second = np.unravel_index(int(np.argmax(np.where(proved, added, -np.inf))), added.shape)
+    named = (conditions.conditions[int(first)], conditions.conditions[int(second)])
+    return Choice(NudgeRule(named, any_of=bool(any_of)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Sums over the cells that both conditions take, and that either takes, of all pairs at once."""
+
+    both: Array
+    either: Array
+    share_both: Array
+    share_either: Array
+
+    @classmethod
+    def of(cls, flags: Array, units: Array, gain: Array) -> "_Pairs":
+        both, either = _sums(flags, gain)
+        n_both, n_either = _sums(flags, units)
+        return cls(both, either, n_both / units.sum(), n_either / units.sum())
+
+    def allowed(self, *, any_of: bool) -> Flags:
+        """Each pair once, taking neither hardly anybody nor nearly everybody, nor the same as one condition."""
+        share = self.share_either if any_of else self.share_both
+        single = np.diag(self.share_both)
+        alone = np.isclose(share, single[:, None]) | np.isclose(share, single[None, :])
+        sized = (share >= LEAST_SHARE) & (share <= 1 - LEAST_SHARE)
+        return np.asarray(np.triu(sized & ~alone, 1))
+
+
+def _sums(flags: Array, values: Array) -> tuple[Array, Array]:
+    both = (flags * values) @ flags.T
+    single = flags @ values
+    return both, single[:, None] + single[None, :] - both
+
+
+def _differ(flags: Array, values: Array, taken: Array, *, any_of: bool) -> Array:
+    """Sum of the values over the cells that a pair of conditions and another choice treat differently."""
+    mine = _sums(flags, values)[any_of]
+    common = _sums(flags, values * taken)[any_of]
+    return np.asarray(mine + float(values @ taken) - 2 * common)
+
+
+# Units in random folds, drawn from the moments of their cells: no row is needed to hold some of them out.
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Of each cell and arm the units of a fold, the mean of their outcome and its variance; cells x 2 each."""
+
+    n: Array
+    means: Array
+    variance: Array
+
+    @property
+    def units(self) -> Array:
+        """Per cell, of both arms."""
+        return np.asarray(self.n.sum(axis=1))
+
+
+def whole(cells: TraitCells) -> Fold:
+    """All units."""
+    return Fold(cells.n, cells.means[:, :, 0], cells.covariance[:, :, 0, 0])
+
+
+def split(cells: TraitCells, folds: int, rng: np.random.Generator) -> list[Fold]:
+    """Each unit into a fold at random.
+
+    Of a 0/1 outcome this is exact: how many of a cell's units are 1 is all there is to know, and each falls into each
+    fold alike. Of a number, the folds' means are drawn from the normal law that they have given the cell's own mean,
+    v (diag(1/n_k) - 1/n): their law without that condition is then that of independent folds.
+
+    Source: multinomial thinning; Neufeld, Dharamshi, Gao and Witten 2024 (data thinning of a normal mean).
+    """
+    n, means, variance = cells.n, cells.means[:, :, 0], cells.covariance[:, :, 0, 0]
+    even = np.full(folds, 1 / folds)
+    if cells.proportion:
+        ones = np.rint(n * means).astype(np.int64)
+        kept = rng.multinomial(ones, even)
+        sizes = kept + rng.multinomial(np.rint(n).astype(np.int64) - ones, even)
+        share = kept / np.maximum(sizes, 1)
+        spread = share * (1 - share) * sizes / np.maximum(sizes - 1, 1)
+        return [Fold(sizes[..., k].astype(float), share[..., k], spread[..., k]) for k in range(folds)]
+    sizes = rng.multinomial(np.rint(n).astype(np.int64), even)
+    noise = rng.standard_normal(sizes.shape) * np.sqrt(variance[..., None] / np.maximum(sizes, 1))
+    centre = (sizes * noise).sum(axis=-1) / np.maximum(n, 1)
+    drawn = np.where(sizes > 0, means[..., None] + noise - centre[..., None], 0.0)
+    return [Fold(sizes[..., k].astype(float), drawn[..., k], variance) for k in range(folds)]
+
+
+def joined(folds: list[Fold]) -> Fold:
+    """Several folds as one."""
+    n = np.sum([fold.n for fold in folds], axis=0)
+    means = np.sum([fold.n * fold.means for fold in folds], axis=0) / np.maximum(n, 1)
+    scatter = np.sum(
+        [np.maximum(fold.n - 1, 0) * fold.variance + fold.n * np.square(fold.means - means) for fold in folds], axis=0
+    )
+    return Fold(n, means, scatter / np.maximum(n - 1, 1))
+
+
+# What nudging a unit gains, as a score whose mean over any group is the effect on that group.
+
+# The outcome model of a cell is drawn towards its arm's mean as if so many units of the arm stood in the cell.
+PRIOR_UNITS = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Of each cell: its units, the sum of their scores and the sum of the squares."""
+
+    units: Array
+    total: Array
+    squares: Array
+
+    def times(self, weights: Array) -> "Scores":
+        """Each cell's scores times a weight; a weight of 0 leaves its units in."""
+        return Scores(self.units, self.total * weights, self.squares * weights**2)
+
+    def net(self, cost: float) -> "Scores":
+        """The scores less the cost of nudging a unit."""
+        total = self.total - cost * self.units
+        return Scores(self.units, total, self.squares - 2 * cost * self.total + cost**2 * self.units)
+
+    def inside(self, kept: Array) -> "Scores":
+        """The units of some cells alone."""
+        return Scores(self.units * kept, self.total * kept, self.squares * kept)
+
+    def mean(self, alpha: float) -> Interval:
+        """Mean over all units with its normal interval."""
+        n = float(self.units.sum())
+        mean = float(self.total.sum()) / n
+        error = sqrt(max(float(self.squares.sum()) / n - mean**2, 0.0) / n)
+        half = float(stats.norm.isf(alpha / 2)) * error
+        return Interval(mean, mean - half, mean + half, 1 - alpha, "whom-to-nudge")
+
+
+def scores(judging: Fold, learning: Fold, share: Array) -> Scores:
+    """Doubly robust scores of a fold's units, with an outcome model that was learnt on others.
+
+    A unit's score is m1(x) - m0(x) + G (R - m1(x))/e - (1-G)(R - m0(x))/(1-e); a cell's moments give its sum and the
+    sum of its squares.
+
+    Args:
+        judging: the units that are scored.
+        learning: the units from which m is learnt.
+        share: of the variant among a cell's units as assigned, per cell.
+
+    Source: Robins, Rotnitzky and Zhao 1994.
+    """
+    model = _outcome_model(learning)
+    gap = (model[:, 1] - model[:, 0])[:, None]
+    weight = np.column_stack([-1 / (1 - share), 1 / share])
+    centre = gap + weight * (judging.means - model)
+    squares = np.maximum(judging.n - 1, 0) * judging.variance * weight**2 + judging.n * centre**2
+    return Scores(judging.units, (judging.n * centre).sum(axis=1), squares.sum(axis=1))
+
+
+def variant_share(cells: TraitCells) -> Array:
+    """Share of the variant in each cell's stratum, as its units show it; strictly between 0 and 1."""
+    found = np.zeros(len(cells.n))
+    for stratum in np.unique(cells.stratum):
+        inside = cells.stratum == stratum
+        control, variant = cells.n[inside].sum(axis=0)
+        found[inside] = variant / (control + variant)
+    return found
+
+
+def _outcome_model(fold: Fold) -> Array:
+    """Mean outcome per cell and arm, drawn towards the arm's mean: a small cell has hardly one of its own."""
+    arm = (fold.n * fold.means).sum(axis=0) / np.maximum(fold.n.sum(axis=0), 1)
+    return np.asarray((fold.n * fold.means + PRIOR_UNITS * arm) / (fold.n + PRIOR_UNITS))
+
+
+# Whom to nudge: the rule that a sample chooses, and what such a choice gains on units that had no part in it.
+
+# Of five folds two choose and three judge: a rule of one or two conditions is chosen with fewer units than it takes to
+# prove what it gains.
+FOLDS, JUDGING, SPLITS = 5, 3, 20
+# Units of an arm below which no rule of any use could be told from luck.
+LEAST_UNITS = 500
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A rule whom to nudge, its value beside nudging everybody and nobody, and whether it beats both.
+
+    All gains are per unit of the whole population, nudged or not, in the outcome's unit, net of the cost.
+
+    Attributes:
+        rule: chosen on all units; None where nudging everybody or nobody is the best choice.
+        everybody: without a rule, which of these two it is.
+        beats: there is a rule, and its gains over everybody and over nobody both lie above 0 with the whole interval,
+            whose limits are one-sided at alpha each.
+        share: of the units that the choice takes.
+        over_all: what the choice gains over nudging everybody, on held-out units.
+        over_none: what it gains over nudging nobody, on held-out units.
+        all_over_none: what nudging everybody gains over nobody.
+        inside: effect of the nudge on the units that the choice takes, on held-out units, before its cost; not
+            computable where it takes nobody.
+        outside: the same of the others.
+        agreement: share of the training samples that chose this very rule, 0 to 1.
+        cost: of nudging one unit, in the outcome's unit.
+        folds: of each split.
+        splits: random splits, of which the medians are told.
+        seed: of the splits.
+        judging: of the folds, those that judge what the others chose; 1, each in turn, in analyses up to 0.4.
+    """
+
+    rule: NudgeRule | None
+    everybody: bool
+    beats: bool
+    share: float
+    over_all: Interval
+    over_none: Interval
+    all_over_none: Interval
+    inside: Interval | NotComputable
+    outside: Interval | NotComputable
+    agreement: float
+    cost: float
+    folds: int
+    splits: int
+    seed: int
+    judging: int = 1
+
+
+def whom_to_nudge(cells: TraitCells, *, cost: float = 0.0, alpha: float = 0.05, seed: int) -> Policy | NotComputable:
+    """Choose a rule of at most two conditions, and estimate what such a choice gains on held-out units.
+
+    Of five random folds two choose and the other three tell the gain: given the choice it is a plain mean over units
+    that had no part in it. 20 random splits, whose medians are taken, so that no lucky split decides. A median of
+    limits at half the error rate holds at the whole rate however the splits depend on each other: at least half of them
+    are wrong together at most twice as often as a single one (Markov). Folds that judge in turn give narrower limits,
+    but each choice then rests on the units that judge the others: where nothing has an effect, such limits over nobody
+    and over everybody lay above 0 in 7 to 13 %.
+
+    "Beats" asks for two lower limits above 0: over everybody and over nobody, each one-sided at alpha. Both must hold,
+    so neither is corrected. A rule that does as well as everybody with fewer nudges doesn't beat it unless a nudge has
+    a cost; with effects of one sign everywhere and no cost, no rule can.
+
+    Args:
+        cells: of control and the variant.
+        cost: of nudging one unit, in the outcome's unit: those whom the nudge hardly helps are then better left out.
+        alpha: error rate of "beats", and of each limit: the intervals have the level 1 - 2 alpha.
+        seed: of the splits.
+
+    Source: Athey and Wager 2021 (policies from doubly robust scores); Meinshausen, Meier and Bühlmann 2009,
+    Chernozhukov, Demirer, Duflo and Fernandez-Val 2025 (medians over splits at half the rate); Berger 1982 (two limits,
+    one level).
+    """
+    check_alpha(alpha)
+    both = min(2 * alpha, 0.999)
+    arms = cells.n.sum(axis=0)
+    if arms.min() < LEAST_UNITS:
+        return NotComputable(Reason.TOO_FEW_FOR_RULE, {"n": int(arms.min()), "needed": LEAST_UNITS})
+    conditions = all_conditions(cells)
+    if not conditions.conditions:
+        return NotComputable(Reason.NO_TRAITS)
+    rng, share, everything = np.random.default_rng(seed), variant_share(cells), whole(cells)
+    plain = scores(everything, everything, share).net(cost)
+    final = choose(conditions, plain.units, plain.total, plain.squares)
+    rounds = [_judged(conditions, split(cells, FOLDS, rng), share, cost) for _ in range(SPLITS)]
+    over_all, over_none = (_median([found.gains[place] for found in rounds], both) for place in (0, 1))
+    return Policy(
+        rule=final.rule,
+        everybody=final.everybody,
+        beats=final.rule is not None and min(over_all.low, over_none.low) > 0,
+        share=float(conditions.takes(final) @ plain.units / plain.units.sum()),
+        over_all=over_all,
+        over_none=over_none,
+        all_over_none=plain.mean(both),
+        inside=_effect([found.inside for found in rounds], both),
+        outside=_effect([found.outside for found in rounds], both),
+        agreement=float(np.mean([found.choice == final for found in rounds])),
+        cost=cost,
+        folds=FOLDS,
+        splits=SPLITS,
+        seed=seed,
+        judging=JUDGING,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """One split: what the learning folds chose, its gains over everybody and nobody on the others, and the effects."""
+
+    choice: Choice
+    gains: tuple[Scores, Scores]
+    inside: Scores
+    outside: Scores
+
+
+def _judged(conditions: Conditions, folds: list[Fold], share: Array, cost: float) -> _Round:
+    judging, learning = joined(folds[:JUDGING]), joined(folds[JUDGING:])
+    seen = scores(learning, learning, share).net(cost)
+    choice = choose(conditions, seen.units, seen.total, seen.squares)
+    taken = conditions.takes(choice)
+    effects = scores(judging, learning, share)
+    net = effects.net(cost)
+    return _Round(choice, (net.times(taken - 1), net.times(taken)), effects.inside(taken), effects.inside(1 - taken))
+
+
+def _effect(found: Sequence[Scores], alpha: float) -> Interval | NotComputable:
+    known = [one for one in found if one.units.sum() > 0]
+    # Units that hardly any split puts on this side have no effect to tell.
+    return _median(known, alpha) if len(known) > len(found) / 2 else NotComputable(Reason.NO_DATA)
+
+
+def _median(found: Sequence[Scores], alpha: float) -> Interval:
+    """Medians of estimate and limits over the splits: limits at alpha/2, so that the interval holds at alpha."""
+    limits = [one.mean(alpha / 2) for one in found]
+    estimate, low, high = (
+        float(np.median([getattr(one, name) for one in limits])) for name in ("estimate", "low", "high")
+    )
+    return Interval(estimate, low, high, 1 - alpha, limits[0].method)
