@@ -164,7 +164,7 @@ def sum_selected(
     """Sum the effects of experiments that were selected by what they found.
 
     The shrunk sum presumes two groups of changes: some do nothing, the effects of the others follow a normal law; how
-    many, and which law, all experiments together tell (`stats.several.two_groups`). Given the data of an experiment it
+    many, and which law, all experiments together tell (`two_groups`). Given the data of an experiment it
     then doesn't matter that it was selected by them (Dawid 1994). It needs the losers too: learnt from winners alone it
     would be as wrong as the naive sum. One normal law without nothings covered 70 % where nine of ten changes do
     nothing; this one 92 to 97 % there, under a normal law and under t with 3 degrees of freedom.

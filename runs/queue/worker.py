@@ -1,9 +1,7 @@
 """The worker: its processes, what each takes from the queue, and the schedules."""
 
-import hashlib
 import multiprocessing
 import os
-import pkgutil
 import resource
 import secrets
 import signal
@@ -14,21 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
 import structlog
-from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, connections, transaction
 from django.utils import timezone
 
 from runs.models import Job, Schedule
-from runs.processes import GENTLE
-from runs.queue import enqueue, leases, status
+from runs.queue import enqueue, leases, status, warm
 from runs.queue.enqueue import put
 from runs.queue.leases import put_forgotten
 from runs.queue.registry import LONG, QUICK, STORE, UnknownTaskError, find_task, limit_of
@@ -201,41 +196,6 @@ def _end_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-# What a library compiles before its first use, compiled once and kept on disk: no run has to wait for it.
-#
-# Each app lists the functions that bring it about in its configuration (`warm_up` in `apps.py`), by dotted names.
-
-LIBRARIES = ("numba", "umap-learn", "pynndescent", "numpy")
-
-
-def is_needed() -> bool:
-    """False where all of it lies on disk already."""
-    return bool(_names()) and not _ready().exists()
-
-
-def warm_up() -> None:
-    """Compile, leaving the processor to others; a worker does it in a process of its own, beside what it computes."""
-    with suppress(OSError):  # a unit of systemd may forbid it: compiling at the usual priority is better than not
-        os.nice(GENTLE)
-    try:
-        for name in _names():
-            pkgutil.resolve_name(name)()
-        _ready().parent.mkdir(parents=True, exist_ok=True)
-        _ready().touch()
-    except (OSError, RuntimeError):  # the first run compiles instead
-        log.warning("worker.not_warm", exc_info=True)
-
-
-def _names() -> list[str]:
-    return [name for app in apps.get_app_configs() for name in getattr(app, "warm_up", ())]
-
-
-def _ready() -> Path:
-    """A file that says: these functions are compiled, of these versions."""
-    texts = (*_names(), *(f"{library} {version(library)}" for library in LIBRARIES))
-    return Path(settings.COMPILED_DIR) / f"ready-{hashlib.sha256(repr(texts).encode()).hexdigest()[:16]}"
-
-
 # A worker: a process for each place at a queue, schedules by the clock, and an eye on both.
 #
 # It has no thread of its own, so that it may fork: a new process has everything loaded at once and shares its memory.
@@ -260,7 +220,7 @@ class Supervisor:
         started, watched, asked = timezone.now(), 0.0, float("-inf")
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)
-        warming = self._fork(warm_up) if is_needed() else None
+        warming = self._fork(warm.warm_up) if warm.is_needed() else None
         while not self._told:
             self._fill()
             self._ask(put_due)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runs.queue import worker
+from runs.queue import warm
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.once
 def test_warm_up__first_worker_of_a_site__compiles_and_the_next_does_not(tmp_path: Path, settings: Any) -> None:
     settings.COMPILED_DIR = str(tmp_path)
-    assert worker.is_needed()
+    assert warm.is_needed()
 
     subprocess.run(
         [sys.executable, "-c", "import django; django.setup(); from runs.queue import warm; warm.warm_up()"],
@@ -34,4 +34,4 @@ def test_warm_up__first_worker_of_a_site__compiles_and_the_next_does_not(tmp_pat
 
     compiled = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
     assert "layouts._optimize_layout_euclidean_single_epoch" in compiled
-    assert not worker.is_needed()
+    assert not warm.is_needed()
