@@ -137,16 +137,45 @@ def test_code__of_two_languages__is_compared_block_by_block() -> None:
     assert pages.code_of(english) != pages.code_of(english.replace("demo", "test"))
 
 
-def test_map__of_the_repository__leads_past_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong", "finding"),
+    [
+        (
+            "experiments/analyse/closing.py` (",
+            "experiments/analyse/gone.py` (",
+            "experiments/analyse/gone.py doesn't exist",
+        ),
+        ("(`rule_of`)", "(`gone_of`)", "“closing look”: experiments/analyse/closing.py has no gone_of"),
+        (
+            "::test_rule__of_a_last_look",
+            "::test_gone",
+            "there is no tests/experiments/analyse/test_closing.py::test_gone",
+        ),
+        (
+            "  → `tests/experiments/analyse/test_closing.py",
+            "  → `",
+            "“closing look” doesn't lead to its file and to a test",
+        ),
+        ("**closing look**", "**last look**", "no rule is called “closing look”"),
+        ("`tests/events/test_", "`tests/gone_", "“a metric” names no test"),
+    ],
+)
+def test_map__with_a_planted_fault__is_told(
+    right: str, wrong: str, finding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (pages.DOCS / "map.md").read_text("utf-8")
-    (tmp_path / "map.md").write_text(text.replace("`tools/check/", "`tools/gone/"), "utf-8")
-    assert list(pages.the_map()) == []
+    (tmp_path / "map.md").write_text(text.replace(right, wrong), "utf-8")
 
     monkeypatch.setattr(pages, "DOCS", tmp_path)
 
-    found = list(pages.the_map())
-    assert "docs/map.md: tools/gone/ doesn't exist" in found
-    assert "docs/map.md: no word of tools/check/" in found
+    assert f"docs/map.md: {finding}" in list(pages.the_map())
+
+
+def test_map__of_more_rules_than_are_wanted__is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_RULES", len(pages.IN_A_MINUTE))
+
+    (found,) = pages.the_map()
+    assert found.endswith(f" rules, at most {len(pages.IN_A_MINUTE)} are wanted")
 
 
 NO_METHOD = "## A method\n\n* Assumes: nothing.\n* Not for: anything.\n* Source: a book.\n* Tested: never.\n"

@@ -31,6 +31,17 @@ NO_METHOD = {"methods/index.md", "statistics.md", "methods/libraries.md"}
 METHOD_BY_METHOD = (
     "integrity", "comparison", "clusters", "encouragement", "verdict", "decision", "pooling", "power", "survival",
 )  # fmt: skip
+# Of docs/map.md: a file, perhaps with its test; a file with the names in it; a rule, or a thing to add.
+NAMED = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.(?:py|md|po))?)(?:::(test_\w+))?`")
+HOLDING = re.compile(r"`([\w./-]+\.py)` \(([^)]+)\)")
+ITEM = re.compile(r"^\* \*\*(.+?)\*\*: (.*(?:\n  .*)*)", re.MULTILINE)
+MOST_RULES = 60
+# Rules that a stranger must find in a minute each.
+IN_A_MINUTE = (
+    "closing look", "window guard", "Holm", "peek", "sticky assignment", "rate limit of a public key",
+    "sample-ratio alarm", "event from the future", "Idempotency-Key", "novelty", "erasure of a late event",
+    "outcome lock",
+)  # fmt: skip
 ASKED = re.compile(r"{% (?:note|terms) ((?:\"[\w-]+\" ?)+)")
 
 
@@ -151,25 +162,34 @@ def code_of(text: str) -> list[str]:
 
 
 def the_map() -> Iterator[str]:
-    """docs/map.md leads to files that exist, past no folder, and each of its "how to add" to a test."""
+    """docs/map.md leads from each rule to its file and function and to a test, and from each "how to add" to a test."""
     text = (DOCS / "map.md").read_text("utf-8")
-    named = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.(?:py|md|po))?)`")
-    items = re.findall(r"^\* \*\*(.+?)\*\*: (.*(?:\n  .*)*)", text, re.MULTILINE)
-    yield from (f"docs/map.md: {one} doesn't exist" for one in named.findall(text) if not (ROOT / one).exists())
-    known = {one.rpartition("/")[0] for one in named.findall(text)}
-    yield from (f"docs/map.md: no word of {folder}/" for folder in _folders() if folder not in known)
-    for title, item in items:
-        if not any(re.fullmatch(r"tests/.*/test_\w+\.py", one) for one in named.findall(item)):
+    yield from (f"docs/map.md: {one} doesn't exist" for one, _ in NAMED.findall(text) if not (ROOT / one).exists())
+    yield from (
+        f"docs/map.md: there is no {file}::{test}"
+        for file, test in NAMED.findall(text)
+        if test and not _names_it(ROOT / file, f"def {test}")
+    )
+    rules, adding = (ITEM.findall(part) for part in text.partition("\n## How to add")[::2])
+    for title, item in rules:
+        if {file.startswith("tests/") for file, _ in NAMED.findall(item)} != {True, False}:
+            yield f"docs/map.md: “{title}” doesn't lead to its file and to a test"
+        for file, names in HOLDING.findall(item):
+            absent = [one for one in QUOTED.findall(names) if not _names_it(ROOT / file, one)]
+            yield from (f"docs/map.md: “{title}”: {file} has no {one}" for one in absent)
+    if len(rules) > MOST_RULES:
+        yield f"docs/map.md: {len(rules)} rules, at most {MOST_RULES} are wanted"
+    yield from (f"docs/map.md: no rule is called “{one}”" for one in IN_A_MINUTE if one not in dict(rules))
+    for title, item in adding:
+        if not any(re.fullmatch(r"tests/.*/test_\w+\.py", file) for file, _ in NAMED.findall(item)):
             yield f"docs/map.md: “{title}” names no test"
-    if not 8 <= len(items) <= 12:
-        yield f"docs/map.md: {len(items)} things to add"
+    if not 8 <= len(adding) <= 12:
+        yield f"docs/map.md: {len(adding)} things to add"
 
 
-def _folders() -> list[str]:
-    """Our packages, without tests and the folders whose names Django gives."""
-    tops = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != "tests"]
-    found = [path.parent.relative_to(ROOT).as_posix() for top in tops for path in top.rglob("__init__.py")]
-    return sorted(folder for folder in found if not {"management", "migrations"} & set(folder.split("/")))
+def _names_it(file: Path, name: str) -> bool:
+    """Whether a name stands in a file; a file that isn't there is another finding."""
+    return not file.is_file() or re.search(rf"\b{name}\b", file.read_text("utf-8")) is not None
 
 
 def navigation() -> Iterator[str]:
