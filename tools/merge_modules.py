@@ -465,7 +465,7 @@ def one(op):
                         if is_group(f, loc) and (f"{b}.{nme}" in F or b in F):
                             continue
                         want = alias[m, loc]
-                        keepn.append(nme if nme == want else f"{nme} as {want}")
+                        keepn.append(nme if nme == want and not al.asname else f"{nme} as {want}")
                     if not keepn:
                         continue
                     comment = so.trailing_whitespace.comment.value if so.trailing_whitespace.comment else ""
