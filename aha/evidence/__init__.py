@@ -1,1 +1,1 @@
-"""Evidence for a candidate: its difference among users who are alike, how strong a hidden cause must be, its worth."""
+"""Evidence for a candidate: adjusted difference, sensitivity to unmeasured confounding, expected gain."""

@@ -1,7 +1,7 @@
 """Augmented inverse probability weighting, cross-fitted: a difference adjusted for measured covariates.
 
-It removes what the covariates explain and nothing else. A cause that nobody measured stays in the estimate, and with
-many units that leftover is "significant": adjusted estimates rank candidates and prove no cause.
+It removes what the covariates explain and nothing else. Unmeasured confounding stays in the estimate, and with many
+units that bias is "significant": adjusted estimates rank candidates and prove no cause.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MOST_CLIPPED = 0.10
 LEAST_EFFECTIVE = 0.10
 FEWEST_PER_GROUP = 50
 MAX_UNITS = 50_000
-# Beyond it a limit of the ratio leaves the numbers: a mean can't be told from 0 then.
+# Above it exp() of a limit overflows: a mean is then indistinguishable from 0.
 LARGEST_LOG = 700.0
 
 
@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def excludes_zero(self) -> bool:
-        """True when the interval lies wholly on one side of 0."""
+        """True when the whole interval is on one side of 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -80,12 +80,12 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Adjusted:
-    """An adjusted difference and what it rests on.
+    """An adjusted difference with its overlap diagnostics, group sizes and chosen models.
 
     Attributes:
         difference: the average effect on everyone, if every common cause were among the covariates.
         ratio: the ratio of the two potential means.
-        mean_with, mean_without: the potential means; noise may carry them slightly out of the outcome's range.
+        mean_with, mean_without: the potential means; noise may put them slightly outside the outcome's range.
         n_with, n_without: rows of the two groups that were used: units, or days of units.
         overlap: how comparable the groups are.
         models: names of the chosen models: propensity, outcome with, outcome without.
@@ -117,7 +117,7 @@ def weigh(
     Args:
         outcome: outcome per unit, 0/1 or numeric.
         did: whether the unit did the behaviour.
-        nuisance: predictions per unit. For an honest error they come from models that didn't see the unit.
+        nuisance: predictions per unit, from models that were not fitted on the unit; else the error is too small.
         alpha: two-sided error rate.
         unit: number of each row's unit, where a unit has several rows; the error is then clustered by unit.
 
@@ -188,7 +188,7 @@ def adjust(
         alpha: two-sided error rate.
         max_units: rows beyond this number are left out by a draw, of whole units where `unit` is given.
         unit: number of each row's unit, where a unit has several rows.
-        progress: told how far it is.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         As `weigh`; ``TOO_FEW_FOR_MODEL`` with fewer than 50 units in a group.
@@ -205,7 +205,7 @@ def adjust(
 
 
 def draw_rows(n: int, most: int, *, seed: int, unit: Codes | None = None) -> Codes:
-    """Places of at most `most` of n rows, ascending; with `unit` all rows of a unit are drawn, or none."""
+    """Indices of at most `most` of n rows, ascending; with `unit` all rows of a unit are drawn, or none."""
     rng = np.random.default_rng(seed)
     if unit is None:
         return np.sort(rng.choice(n, min(most, n), replace=False))

@@ -1,10 +1,10 @@
-"""Daily trials: who reaches the number *today*, against those who don't yet, alike in all that was known last night.
+"""Sequential daily trials: units that reach Z today against comparable units that don't reach it yet.
 
-The question of a cell, "reached Z within Y days", looks back from the end of the window: whoever left early could
-hardly reach it (immortal time), and activity of later days stands beside the behaviour. Here every day begins a trial
-of its own, as an experiment would have done that day: eligible are the units that are active and below Z, treated are
-those that reach Z before the day ends, and held equal is what had happened by the end of the day before. So nothing
-that comes after the act is held equal, and nobody counts as treated before being so. What nobody measured stays in it.
+A cell, "reached Z within Y days", looks back from the end of the window: a user who left early could hardly reach it
+(immortal time bias), and its covariates include activity after the behaviour. Here every day starts a separate trial,
+as an experiment on that day would: eligible are the units that are active and below Z, treated are those that reach Z
+before the day ends, and the covariates are what had happened by the end of the day before. So the estimate adjusts for
+nothing that comes after the act, and no unit counts as treated too early. Unmeasured confounding remains.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ MOST_DUMMIES = 10
 
 @dataclass(frozen=True, eq=False)
 class UnitDays:
-    """What units did day by day: a row for each day on which a unit was active or did anything that is counted.
+    """Daily activity and behaviour counts: a row for each day on which a unit was active or did a counted behaviour.
 
     Attributes:
-        unit: place of the unit among the units of the study's table; rows ascend by unit, then by day.
+        unit: index of the unit in the study's table; rows ascend by unit, then by day.
         day: day of the unit's life, 0 upwards.
         active: whether the unit was active on that day.
         counts: rows × behaviours, how often each was done on that day.
@@ -49,7 +49,7 @@ class Trials:
     """The trials of a cell, one row for each unit and day at risk: active, with fewer than Z before that day.
 
     Attributes:
-        unit: place of the unit, as in `UnitDays`.
+        unit: index of the unit, as in `UnitDays`.
         did: whether it reaches Z on that day.
         history: what was known by the end of the day before, besides what was known at signup: the day itself, times
             done so far, active days so far, whether active the day before, counts of the other behaviours so far.
@@ -66,10 +66,10 @@ def unit_days(
     active: tuple[npt.ArrayLike, npt.ArrayLike],
     behaviours: int,
 ) -> UnitDays:
-    """The rows that the warehouse answers as one record.
+    """Build `UnitDays` from the rows of the warehouse.
 
     Args:
-        counted: unit, place of the behaviour, day, number; only what was done at least once.
+        counted: unit, index of the behaviour, day, count; only counts of 1 or more.
         active: unit and day of every active day.
         behaviours: how many behaviours there are.
     """
@@ -89,8 +89,8 @@ def trials_of(days: UnitDays, behaviour: int, others: Sequence[int], *, times: i
 
     Args:
         days: what the units did.
-        behaviour: its place among the counts.
-        others: places of the behaviours whose earlier counts are held equal.
+        behaviour: its column in the counts.
+        others: columns of the behaviours whose earlier counts are covariates.
         times, within: Z and Y of the cell.
 
     Source: Hernan, Robins 2016 (emulating a target trial); a sequence of them: Danaei et al. 2013.
@@ -113,7 +113,7 @@ def trials_of(days: UnitDays, behaviour: int, others: Sequence[int], *, times: i
 
 
 def _before(values: Codes, unit: Codes) -> Codes:
-    """Sum of each unit's earlier rows."""
+    """Sum over the unit's earlier rows, for each row."""
     running = np.cumsum(values) - values
     first = np.searchsorted(unit, unit)
     return np.asarray(running - running[first])
@@ -127,5 +127,5 @@ def _day_before(unit: Codes, day: Codes, active: Flags) -> Flags:
 
 
 def _so_far(counts: Codes) -> Floats:
-    """Times done so far: each number by itself where they are few, else its logarithm."""
+    """Times done so far: a dummy for each number where there are few numbers, else the logarithm."""
     return dummies(counts) if len(np.unique(counts)) <= MOST_DUMMIES else np.log1p(counts)[:, None]

@@ -15,28 +15,29 @@ from stats.instrument.pooled import LEAST_F
 from stats.results import Interval, NotComputable, Reason, computable
 from stats.synthesis import random_effects, ratios_at_pool
 
-# The price of a promise: how much of what correlations promised experiments found, and what to expect of the next.
+# How much correlational estimates ("promises") overstate effects: experimental effect over promise ("price"), and
+# what to expect of the next experiment.
 #
 # Pure.
 
 FEWEST = 5
 LEVEL = 0.9
-# Below five findings, what the field has seen: a quarter, between nothing and all of it (docs/methods/pooling.md).
+# Assumed ratio with fewer than five findings: 0.25, 90 % interval 0 to 1 (docs/methods/pooling.md).
 ASSUMED = (0.25, 0.0, 1.0)
-# Of users who don't come there by themselves a nudge moves every tenth, where no experiment says otherwise.
+# Default take-up without experiments: a nudge moves every tenth user who would not reach the moment without it.
 USUAL_TAKE_UP = 0.1
-# With these verdicts the ratio of both effects isn't the behaviour's.
+# With these verdicts the ratio of both effects doesn't describe the behaviour.
 NOT_THE_BEHAVIOUR = frozenset({"INVALID", "NUDGE_FAILED", "NUDGE_NOT_BEHAVIOUR"})
 
 
 @dataclass(frozen=True)
 class Price:
-    """Finding over promise, for the next experiment.
+    """Ratio of experimental effect to correlational estimate that the next experiment is expected to show.
 
     Attributes:
-        ratio: what to expect, with the interval in which the next experiment's ratio lies.
-        experiments: whose promise was tested.
-        assumed: too few were, and the ratio is that of the field.
+        ratio: predicted ratio, with the prediction interval for the next experiment.
+        experiments: how many experiments with a measured promise it is based on.
+        assumed: True when these are too few, and the ratio is `ASSUMED`.
     """
 
     ratio: Interval
@@ -46,14 +47,14 @@ class Price:
 
 @dataclass(frozen=True)
 class ExpectedGain:
-    """What an experiment with a candidate may be expected to be worth, as a change of all users' retention.
+    """Expected gain of an experiment with a candidate, as a change of all users' retention.
 
     Attributes:
         estimate, low, high: 0.01 is one point more of all users; an interval at `level`.
         promise: headline of the candidate's ladder.
-        ratio: share of it that is expected to be left, with `assumed` as in `Price`; `experiments` it rests on.
-        headroom: share of users who don't reach it by themselves.
-        take_up: share of *these* whom a nudge is expected to move; `measured` by past nudges to the same behaviour.
+        ratio: expected ratio of effect to promise; `assumed` and `experiments` as in `Price`.
+        headroom: share of users who don't reach it without a nudge.
+        take_up: share of *these* whom a nudge is expected to move; `measured`: from past nudges to the same behaviour.
     """
 
     estimate: float
@@ -70,11 +71,12 @@ class ExpectedGain:
 
 
 def price_of(findings: Sequence[PastFinding]) -> Price:
-    """Random-effects prediction of finding / promise over all findings whose promise was measured.
+    """Random-effects prediction of the ratio of effect to promise, over all findings whose promise was measured.
 
-    One ratio an experiment, that of its first arm. Successes and failures count alike; only where the verdict says that
-    the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a
-    finding of 0 or below has no log. Each error is taken at the pooled ratio, not at the ratio's own.
+    One ratio per experiment, that of its first arm, whether it succeeded or failed. Left out: outcomes that aren't
+    shares, promises of 0 or below, nudges of whole clusters, verdicts with which the ratio doesn't describe the
+    behaviour, and nudges too weak for a ratio. Ratios, not their logs: an effect of 0 or below has no log. Each error
+    is computed at the pooled ratio, not at the own one.
 
     Source: docs/methods/pooling.md, "Price of a promise"; `stats.synthesis`;
     `stats.synthesis` (REML, t with k - 1 degrees of freedom).
@@ -93,8 +95,8 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
 
 
 def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
-    """Finding with its error and promise with its error; None where there is no ratio."""
-    # Alone, and with ratios that differ between experiments, the corrected effect is the better one
+    """Effect with its error and promise with its error; None where there is no ratio."""
+    # For a single experiment, and for ratios that differ between experiments, the corrected effect is better
     # (docs/methods/pooling.md, "Deflation").
     moments, promised = row.corrected or row.moments, row.promised
     sound = row.kind == "proportion" and row.verdict not in NOT_THE_BEHAVIOUR and not row.whole_clusters
@@ -109,7 +111,7 @@ def _pair(row: PastFinding) -> tuple[float, float, float, float] | None:
 
 
 def expected_take_up(used: Sequence[PastFinding]) -> tuple[float, bool]:
-    """Share of those who don't reach it by themselves whom past nudges moved, and whether any did.
+    """Share of users not reaching it without a nudge whom past nudges moved, and whether it was measured.
 
     Weighted by the inverse variance of their first stages.
     """
@@ -125,16 +127,16 @@ def expected_take_up(used: Sequence[PastFinding]) -> tuple[float, bool]:
 def expected_gain(
     promise: Difference | NotComputable, price: Price, *, headroom: float, used: Sequence[PastFinding] = ()
 ) -> ExpectedGain | NotComputable:
-    """Promise times the share of it that is expected to be left, times the users whom a nudge is expected to move.
+    """Promise times the expected ratio of effect to promise, times the share of users whom a nudge is expected to move.
 
-    Head-room counts once: the take-up is a share of those who don't come there by themselves. The interval combines
-    that of the promise and the prediction of the ratio, as if head-room and take-up were known.
+    Headroom counts once: the take-up is a share of the users who don't reach it without a nudge. The interval combines
+    those of the promise and of the predicted ratio, and treats headroom and take-up as known.
 
     Args:
         promise: headline of the candidate's ladder.
-        price: of promises.
+        price: the expected ratio of effect to promise.
         headroom: share of users who don't reach it yet, 0 to 1.
-        used: past findings on the same definition.
+        used: past findings on the same definition, for the take-up.
 
     Source: docs/methods/pooling.md; limits by Zou and Donner 2008 (variances recovered from limits), to first order.
     """
@@ -164,13 +166,13 @@ def expected_gain(
 
 
 def _wide(promise: Difference, level: float) -> tuple[float, float]:
-    """Limits of the promise at another level than its own."""
+    """Limits of the promise, converted to another confidence level."""
     scale = float(stats.norm.isf((1 - level) / 2) / stats.norm.isf((1 - promise.level) / 2))
     below, above = promise.estimate - promise.low, promise.high - promise.estimate
     return promise.estimate - scale * below, promise.estimate + scale * above
 
 
-# Expected gain: what more users at the threshold would be worth, and how many units an experiment needs to see it.
+# Value of moving more users across the threshold.
 
 
 @dataclass(frozen=True)
@@ -190,15 +192,15 @@ class Gain:
 
 @dataclass(frozen=True)
 class Promise:
-    """The promises side by side.
+    """Value of moving users across the threshold, by raw difference, adjusted difference and experiment.
 
     Attributes:
         moved: share of all users moved across the threshold, 0 to headroom.
         headroom: share of users who don't reach the threshold yet, 0 to 1: the most that can be moved.
-        naive: as if the raw difference were an effect. It never is.
-        adjusted: as if nothing unmeasured were left.
+        naive: takes the raw difference as the effect, which it never is.
+        adjusted: assumes no unmeasured confounding.
         causal: from the experiment's effect on those whom the nudge moved; the only one worded as a cause.
-        confounding: causal effect over raw difference; 1 = the correlation told the truth, 0 = it was all activity.
+        confounding: causal effect over raw difference; 1 = the correlation was right, 0 = it was all confounding.
     """
 
     moved: float
@@ -217,7 +219,7 @@ def promise(
     adjusted: Difference | NotComputable,
     causal: Difference | NotComputable | None = None,
 ) -> Promise:
-    """What moving a share of users across the threshold is worth, by three readings of the evidence.
+    """Value of moving a share of users across the threshold, by three estimates of the effect.
 
     Args:
         moved: share of *all* users, 0 to headroom.
@@ -271,12 +273,12 @@ def _confounding(raw: Difference | NotComputable, causal: Difference | NotComput
     return causal.estimate / raw.estimate
 
 
-# What a study must know of past experiments: their findings and the price of promises, as they stand when it runs.
+# What a study reads of past experiments: findings and the ratio of effect to promise, as of the time when it runs.
 
 
 @dataclass(frozen=True)
 class PastKnowledge:
-    """All findings, and the price that they make."""
+    """All findings, and the ratio of effect to promise estimated from them."""
 
     findings: tuple[PastFinding, ...]
     price: Price
@@ -284,13 +286,13 @@ class PastKnowledge:
     def of(
         self, definition: Definition, promise: Difference | NotComputable, headroom: float
     ) -> tuple[ExpectedGain | NotComputable, Summary]:
-        """Expected gain of a candidate, and what past experiments say of its definition."""
+        """Expected gain of a candidate, and the pooled result of past experiments on its definition."""
         past = pool_findings(self.findings, definition)
         return expected_gain(promise, self.price, headroom=headroom, used=past.used), summary(past)
 
 
 def knowledge(findings: tuple[PastFinding, ...]) -> PastKnowledge:
-    """What findings teach about the next promise."""
+    """Estimate the ratio of effect to promise from the findings."""
     return PastKnowledge(findings, price_of(findings))
 
 

@@ -1,4 +1,4 @@
-"""Findings of experiments about one behaviour, and what they give together."""
+"""Findings of experiments about one behaviour, and their meta-analysis."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ from stats.instrument.pooled_sets import SharedControl
 from stats.iv_moments import IvMoments
 from stats.results import NotComputable, computable
 
-# A finding of one finished experiment, the definition it speaks of, and which findings may be pooled. Pure.
+# The finding of one finished experiment, the definition it refers to, and which findings may be pooled. Pure.
 #
 # The rule, in the order in which a finding is left out (docs/pooling.md):
 #
-# 1. one definition: the same behaviour, times, days and outcome; 2. sound data: a verdict of INVALID says that its
-# data can't answer, whatever the question; 3. one's own behaviour: where clusters were moved as wholes, the effect
-# holds what friends did, too; 4. each user counts once: arms of one experiment share its control group. Where that
-# group's errors are known, all arms are pooled with them; otherwise the first arm of the plan alone.
+# 1. one definition: the same behaviour, times, days and outcome; 2. sound data: the verdict INVALID means that the
+# data can't answer any question; 3. individual effects: where whole clusters were nudged, the effect includes what
+# friends did; 4. each user counts once: arms of one experiment share its control group. Where the control group's
+# errors are known, all arms are pooled with their covariance; otherwise only the first arm of the plan.
 #
-# Neither the effect, its p-value nor the strength of the nudge decides: whoever picks by results picks a result.
+# Effect, p-value and strength of the nudge don't decide: selecting findings by their results would bias the pool.
 
 INVALID = "INVALID"
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What findings must agree on: at least `times` acts within `days` days, judged by one outcome.
+    """What findings must have in common to be pooled: at least `times` acts within `days` days, and one outcome.
 
     Attributes:
         behaviour: behaviour text.
@@ -65,33 +65,33 @@ def _outcome_key(text: str) -> str:
 
 
 def same_behaviour(one: str, other: str) -> bool:
-    """True when two texts name one behaviour."""
+    """True when two texts define the same behaviour."""
     return _behaviour_key(one) == _behaviour_key(other)
 
 
 @dataclass(frozen=True)
 class PastFinding:
-    """What one arm of one finished experiment says.
+    """Result of one arm of one finished experiment.
 
     Attributes:
-        name: of the experiment, as people call it.
-        origin: `experiment` of this site or `file`; `source` its key, or the name that the file was given.
+        name: display name of the experiment.
+        origin: `experiment` of this site or `file`; `source` is its key, or the name given to the file.
         variant: compared with `comparator`, which is a placebo where `placebo` says so.
-        place: of the arm among those that nudge to the behaviour, in the order of the plan, from 1.
+        place: position of the arm, from 1, among the plan's arms that nudge to the behaviour.
         definition: of behaviour and outcome; `kind` is `proportion`, `mean` or `ratio`.
         moments: effect on outcome and behaviour with their (co)variances, as measured: what pools take, whatever rule
             ended the experiment.
-        corrected: the same with the effect on the outcome corrected for the looks of its plan; None for one look. It is
-            what one experiment alone is told and priced by, since a plan that may stop early stops by luck.
-        reach: share of units that reach it without the nudge, 0 to 1; None where it isn't known.
-        promised: headline of the ladder in the study that the experiment tested; None where nobody measured it.
+        corrected: the same with the effect on the outcome corrected for the interim looks of its plan; None for one
+            look. Used where one experiment stands alone, since early stopping biases its uncorrected effect.
+        reach: share of units that reach it without the nudge, 0 to 1; None where unknown.
+        promised: headline of the ladder in the study that the experiment tested; None where there is none.
         promised_error: its standard error; None where it isn't known.
         verdict: code.
-        caution: `corrected` where version 0.4 kept only what is corrected for its looks and its analysis is gone, so
-            that `moments` are those; `optimistic` as it could end at any look: too large alone on average; else "".
+        caution: `corrected`: version 0.4 stored only the corrected effect and the analysis is gone, so `moments` are
+            corrected; `optimistic`: it could stop at any look, so alone it is too large on average; else "".
         started, ended: first and last local date.
-        shared: errors of the group that it is compared with, which other arms share; None where they aren't known.
-        whole_clusters: clusters were moved as wholes, so that the effect is no member's own.
+        shared: errors of the comparison group, which other arms share; None where unknown.
+        whole_clusters: whole clusters were nudged, so the effect is not that of a member's own behaviour.
     """
 
     name: str
@@ -117,7 +117,7 @@ class PastFinding:
 
     @property
     def units(self) -> int:
-        """Of both arms."""
+        """Number of units in both arms."""
         return self.moments.n_control + self.moments.n_variant
 
 
@@ -143,11 +143,11 @@ class LeftOut:
 def sort_out(
     findings: Sequence[PastFinding], definition: Definition
 ) -> tuple[tuple[PastFinding, ...], tuple[LeftOut, ...]]:
-    """Findings of a behaviour that may be pooled on a definition, oldest first, and those left out with the reason.
+    """Findings that may be pooled for a definition, oldest first, and those left out with the reason.
 
     Args:
-        findings: of any behaviour; those of another one aren't named at all.
-        definition: what is asked about.
+        findings: of any behaviour; those of another behaviour appear in neither list.
+        definition: the definition to pool.
     """
     wanted = definition.same
     used: list[PastFinding] = []
@@ -189,9 +189,9 @@ def usual_definition(
     days: int | None = None,
     outcome: str | None = None,
 ) -> Definition | None:
-    """The definition that most experiments of a behaviour share, of those that agree with what is given.
+    """The most frequent definition among a behaviour's findings that match the given times, days and outcome.
 
-    Of equally many the one with the latest experiment; None where no finding agrees.
+    Ties go to the one with the latest experiment; None where no finding matches.
     """
     rows = [
         row
@@ -209,20 +209,20 @@ def usual_definition(
     return next(row.definition for row in rows if row.definition.same == best)
 
 
-# All findings of one definition together: what may be pooled, what it gives, and what to lead with. Pure.
+# Meta-analysis of all findings on one definition, and which of its estimates to show first. Pure.
 
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class PastExperiments:
-    """What past experiments say of a behaviour on one definition.
+    """Pooled results of past experiments with a behaviour, on one definition.
 
     Attributes:
-        definition: what was asked about.
+        definition: the definition that was pooled.
         used: findings that are pooled, the oldest first.
         left_out: findings of the same behaviour that aren't, with the reason.
-        pooled: what they say together; ``NO_EXPERIMENT_YET`` where none may be used.
+        pooled: the meta-analysis; ``NO_EXPERIMENT_YET`` where no finding may be used.
     """
 
     definition: Definition
@@ -233,15 +233,15 @@ class PastExperiments:
 
 @dataclass(frozen=True)
 class Summary:
-    """What past experiments say in a few numbers, as a study keeps it.
+    """Pooled results of past experiments in a few numbers, as stored with a study.
 
     Attributes:
         experiments: how many are pooled; `left_out` findings of the same behaviour aren't.
-        answer: which of the pooled numbers leads; None without an experiment.
+        answer: which pooled estimate `estimate` is; None without an experiment.
         estimate: that number, in the outcome's unit per unit that reaches the behaviour.
-        pieces: effects that aren't rejected, or the interval of Egger's slope where the nudges disagree; None is an
+        pieces: confidence set of the effect, or the interval of Egger's slope where the nudges disagree; None is an
             unbounded side.
-        level: of these.
+        level: confidence level of `pieces`.
     """
 
     experiments: int
@@ -253,7 +253,7 @@ class Summary:
 
 
 def pool_findings(findings: Sequence[PastFinding], definition: Definition, *, alpha: float = ALPHA) -> PastExperiments:
-    """Sort findings out by the rule of `finding_rows` and pool what is left.
+    """Select findings with `sort_out` and pool them.
 
     Args:
         findings: of any behaviour.
@@ -271,7 +271,7 @@ def pool_findings(findings: Sequence[PastFinding], definition: Definition, *, al
 
 
 def key_of(row: PastFinding) -> str:
-    """One experiment's key among those of this site and files."""
+    """Key of an experiment, unique over this site's experiments and imported files."""
     return f"{row.origin}:{row.source}"
 
 
@@ -283,7 +283,7 @@ def instrument(row: PastFinding) -> Instrument:
 
 @dataclass(frozen=True)
 class OwnEffect:
-    """What one finding says alone: the Wald ratio beside the Anderson-Rubin set."""
+    """Effect estimated from one finding alone: Wald ratio and Anderson-Rubin set."""
 
     estimate: float | NotComputable
     around: AndersonRubin
@@ -296,7 +296,7 @@ def own_effect(row: PastFinding, *, alpha: float = ALPHA) -> OwnEffect:
 
 
 def summary(found: PastExperiments) -> Summary:
-    """The answer in a few numbers: never a pooled set where the nudges disagree."""
+    """The pooled results in a few numbers; without a pooled set where the nudges disagree."""
     said = found.pooled
     if not computable(said):
         return Summary(0, len(found.left_out), None, said, (), 1 - ALPHA)
@@ -306,9 +306,9 @@ def summary(found: PastExperiments) -> Summary:
 
 
 def answer_of(said: Pooled) -> tuple[float | NotComputable, tuple[Piece, ...]] | NotComputable:
-    """The number to lead with and what surrounds it.
+    """The estimate to show first, and its confidence set.
 
-    Where the nudges disagree it is Egger's slope, which allows each nudge to act by itself; else LIML with the
+    Where the nudges disagree it is Egger's slope, which allows each nudge a direct effect; else LIML with the
     conditional likelihood-ratio set.
     """
     if said.answer is Answer.NUDGES_DISAGREE:

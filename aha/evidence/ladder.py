@@ -1,8 +1,7 @@
-"""The adjustment ladder of a candidate: its difference in retention, adjusted for more and more of what was measured.
+"""The adjustment ladder of a candidate: its difference in retention, adjusted for more and more covariates.
 
-Five rungs, from nothing adjusted to everything measured before the act. A ladder that falls to 0 says that the raw
-difference was activity; one that stays up says only that nothing *measured* explains it. Only an experiment can show a
-cause.
+Five rungs, from no adjustment to everything measured before the act. If the difference falls to 0, the raw difference
+was due to activity; if it remains, nothing *measured* explains it. Only an experiment can show a cause.
 """
 
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class RungName(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """The eligible units of one candidate. Arrays have one entry per unit unless said.
+    """The eligible units of one candidate. Arrays have one entry per unit unless stated otherwise.
 
     Attributes:
         retained: whether the unit was retained.
@@ -46,8 +45,8 @@ class Units:
         before: units x columns known before the behaviour (platform, channel, country, as dummies).
         others: units x behaviours, counts of the *other* behaviours on days 0..Y-1.
 
-    Nothing may be measured after the candidate's window: holding equal what a behaviour brings about would remove the
-    effect that is looked for (a randomised effect of .179 became -.016).
+    No covariate may be measured after the candidate's window: adjusting for consequences of the behaviour would remove
+    the effect to be estimated (a randomised effect of .179 became -.016).
     """
 
     retained: Flags
@@ -70,11 +69,11 @@ class Rung:
 
     Attributes:
         name: which rung.
-        difference: share retained among doers minus that among others, or why there is none.
-        units: units that it rests on; Mantel-Haenszel strata without both groups carry no weight and aren't counted.
-            Of the daily trials it is the units with a day at risk; `adjusted` counts the days.
-        same_window: True when it holds equal what was measured in the behaviour's own window, and nothing later: it
-            may then remove part of a real effect, or open a path between common causes.
+        difference: share retained among doers minus share retained among others, or why it isn't computable.
+        units: number of units used, without those in Mantel-Haenszel strata that lack one of the groups. For the daily
+            trials, units with a day at risk; `adjusted` counts the days.
+        same_window: True when covariates were measured in the behaviour's own window, and none later: adjusting may
+            then remove part of a real effect, or open a path between common causes (collider bias).
         adjusted: overlap, models and potential means of an AIPW rung.
     """
 
@@ -92,11 +91,11 @@ class Ladder:
     Attributes:
         rungs: raw, Mantel-Haenszel, AIPW-base, AIPW-full, daily trials; the last one is missing in reports of earlier
             versions.
-        surviving_share: AIPW-full over raw; below 0 when adjusting turns the sign. Missing when the raw interval covers
-            0: a share of nothing.
+        surviving_share: AIPW-full over raw; below 0 when adjusting reverses the sign. Missing when the raw interval
+            covers 0.
         seed: of samples, folds and models.
-        days: the window 0..days-1 whose activity and behaviours were held equal; 0 in reports of version 0.3, which
-            took the longest window of the study for every candidate.
+        days: the covariates are activity and behaviours of days 0..days-1; 0 in reports of version 0.3, which took the
+            longest window of the study for every candidate.
     """
 
     rungs: tuple[Rung, ...]
@@ -116,7 +115,7 @@ class Ladder:
 
     @property
     def headline(self) -> Rung:
-        """The rung to read first: the daily trials where they can be computed, else AIPW-full or why there is none."""
+        """The rung to read first: the daily trials where computable, else AIPW-full or why there is none."""
         return self.full if self.daily is None or not computable(self.daily.difference) else self.daily
 
 
@@ -130,7 +129,7 @@ def climb(
     max_units: int = MAX_UNITS,
     progress: Progress = silent,
 ) -> Ladder:
-    """All rungs. The first two use every unit, the models at most `max_units` (the daily trials: days of units).
+    """Compute all rungs. The first two use every unit, the models at most `max_units` (the daily trials: unit-days).
 
     Args:
         units: the eligible units. The window guard has to hold: the behaviour's window ends before retention begins.
@@ -139,7 +138,7 @@ def climb(
         days: the candidate's Y, in which `active_days` and `others` were counted.
         alpha: two-sided error rate of every interval.
         max_units: largest sample for the models.
-        progress: told how far it is.
+        progress: called with the stage and the share done, 0 to 1.
 
     Source: docs/methods/evidence.md, a section for each rung.
     """
@@ -171,7 +170,7 @@ def known_at_signup(units: Units) -> Floats:
 
 
 def measured_in_window(units: Units) -> Floats:
-    """Units × columns of everything measured up to the end of the cell's window, but the behaviour itself."""
+    """Units × columns of everything measured up to the end of the cell's window, except the behaviour itself."""
     return np.column_stack([known_at_signup(units), dummies(units.active_days), np.log1p(units.others)])
 
 
@@ -185,7 +184,7 @@ def full_rung(units: Units, outcome: Floats, **options: Any) -> Rung:
 def daily_rung(units: Units, trials: Trials, outcome: Floats, **options: Any) -> Rung:
     """The fifth rung, of any outcome per unit: the average over units and days at risk, error clustered by unit.
 
-    "Doesn't reach it yet" leaves the days after open: those who reach it later are among them.
+    The comparison group "doesn't reach it today" includes units that reach it on a later day.
     """
     covariates = np.column_stack([known_at_signup(units)[trials.unit], trials.history])
     found = adjust(outcome[trials.unit], trials.did, covariates, unit=trials.unit, **options)
@@ -195,7 +194,7 @@ def daily_rung(units: Units, trials: Trials, outcome: Floats, **options: Any) ->
 
 
 def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Difference | NotComputable:
-    """Share retained among doers minus that among others, with Newcombe's hybrid score interval.
+    """Share retained among doers minus share retained among others, with Newcombe's hybrid score interval.
 
     The standard error is the unpooled one; the interval doesn't use it.
 

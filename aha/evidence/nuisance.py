@@ -25,13 +25,13 @@ BOOSTING = {
     "force_row_wise": True,
 }
 ROUNDS = 50
-# Two models are told apart on this many rows; the folds after them are fitted by the better one alone.
+# The two models are compared on this many rows; the remaining folds are fitted with the better one only.
 JUDGED_ROWS = 5_000
 
 
 @dataclass(frozen=True, eq=False)
 class Nuisance:
-    """What the models say about each unit, from models that never saw it. Arrays have one entry per unit.
+    """Out-of-fold predictions for each unit, from models fitted without it. Arrays have one entry per unit.
 
     Attributes:
         propensity: probability of doing the behaviour, given the covariates.
@@ -63,9 +63,9 @@ def fit_nuisance(
     """Out-of-fold predictions (5 folds, stratified by D): for each of the three, the model with the smaller loss.
 
     The loss is log loss where the target is 0/1, squared error otherwise, measured out of fold on the first folds, as
-    many as hold 5,000 rows: all of them below 6,250 rows, one from 25,000 on. The choice between two models sees those
-    rows' outcomes; that costs nothing at the order of the standard error. With `unit`, the number of each row's unit,
-    all rows of a unit lie in one fold: a model would otherwise know the outcome of whom it predicts.
+    many as hold 5,000 rows: all of them below 6,250 rows, one from 25,000 on. Choosing between two models uses those
+    rows' outcomes; the effect is negligible beside the standard error. With `unit`, the number of each row's unit, all
+    rows of a unit are in one fold: a model would otherwise be fitted on the outcome that it predicts.
     """
     fold = _folds(did, seed) if unit is None else _folds_of_units(did, unit, seed)
     everyone = np.ones(len(did), dtype=np.bool_)
@@ -77,7 +77,7 @@ def fit_nuisance(
 
 
 def _folds(did: Flags, seed: int) -> Codes:
-    """Fold of each unit, with the share of doers the same in all."""
+    """Fold of each unit; every fold has the same share of doers."""
     rng = np.random.default_rng(seed)
     fold = np.empty(len(did), dtype=np.int64)
     for rows in (np.flatnonzero(did), np.flatnonzero(~did)):
@@ -115,7 +115,7 @@ def _best(
 
 @dataclass(frozen=True, eq=False)
 class ReadyCovariates:
-    """Covariates, made ready once for all folds and targets; nothing of any target enters it.
+    """Covariates, scaled once for all folds and targets; independent of the targets.
 
     Attributes:
         covariates: units × columns.
@@ -129,7 +129,7 @@ class ReadyCovariates:
 
     @classmethod
     def of(cls, covariates: Floats, seed: int) -> "ReadyCovariates":
-        """Scaled by every row's covariates, also of those that a fold predicts: their targets aren't seen."""
+        """Scale by the covariates of all rows, including those that a fold predicts: no target is used."""
         deviation = covariates.std(axis=0)
         scaled = (covariates - covariates.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
         return cls(covariates, scaled.astype(np.float32), seed)
@@ -147,7 +147,7 @@ def _loss(target: Floats, prediction: Floats) -> float:
 
 
 def _fit(name: str, design: ReadyCovariates, target: Floats, inside: Codes) -> Predict:
-    """A model of the rows `inside`; the mean where nothing varies, since libraries refuse such data."""
+    """A model fitted on the rows `inside`; the mean where nothing varies, since libraries refuse such data."""
     if design.covariates.shape[1] and np.ptp(target[inside]) > 0:
         return MODELS[name](design, target[inside], inside)
     mean = float(target[inside].mean())

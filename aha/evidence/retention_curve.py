@@ -1,7 +1,7 @@
 """The retention curve of a cohort and its plateau: from which day it is flat, and how high it stays.
 
-Raising the plateau is what an AHA moment is for. A curve that still falls when the data end has no plateau yet, and the
-last height is not one.
+An AHA moment aims to raise the plateau. A curve that still falls when the data end has no plateau yet; its last value
+is not one.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ class DayCount:
     Attributes:
         day: days since the anchor.
         active: units active on that day.
-        units: units for which that day is complete. All days should rest on the *same* units: where young units drop
-            out from one day to the next, the curve shows their leaving too.
+        units: units for which that day is complete. All days should use the *same* units: where young units drop out
+            from one day to the next, the changing composition shows in the curve.
     """
 
     day: int
@@ -56,9 +56,9 @@ class Plateau:
     Attributes:
         day: first day of the flat stretch, which lasts to the end of the data.
         day_low, day_high: range of that day over redrawn counts (95 %, of the redraws that have a plateau).
-        found_share: share of the redraws that have one, at least a half; near 1 when the plateau is no accident.
+        found_share: share of the redraws that have one, at least a half; near 1 when the plateau isn't due to chance.
         height: mean share of units active on a day of the flat stretch, 0 to 1.
-        low, high: its interval at `level`. It counts units once, not once per day, so it is rather too wide.
+        low, high: its interval at `level`. It counts units once, not once per day, so it is conservative (too wide).
         decline: relative decline per day on the flat stretch; 0.002 = each day 0.2 % fewer than the day before.
         decline_high: upper limit of it, at most `tolerance`.
         tolerance: the decline per day that still counts as flat.
@@ -82,7 +82,7 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Curve:
-    """A retention curve with its plateau, or why there is none."""
+    """A retention curve with its plateau, or the reason why it has none."""
 
     points: tuple[Point, ...]
     plateau: Plateau | NotComputable
@@ -187,7 +187,8 @@ def _flat_from(active: Floats, units: Floats, tolerance: float, alpha: float) ->
     """Where each curve (row) becomes flat."""
     days = active.shape[1]
     starts = range(days - SPAN)
-    # "It is flat" is claimed for the first of many stretches that shows it: Bonferroni. "It falls" only delays the day.
+    # Flatness is claimed for the first of many stretches that shows it, so its test is corrected (Bonferroni). The test
+    # for "falls" only delays the day and needs no correction.
     alarm, claim = (float(stats.norm.isf(level)) for level in (alpha, alpha / len(starts)))
     local = np.stack([_decline(active[:, t : t + SPAN + 1], units[t : t + SPAN + 1]) for t in starts], axis=-1)
     rest = np.stack([_decline(active[:, t:], units[t:]) for t in starts], axis=-1)
@@ -203,8 +204,8 @@ def _flat_from(active: Floats, units: Floats, tolerance: float, alpha: float) ->
 def _decline(active: Floats, units: Floats) -> tuple[Floats, Floats]:
     """Relative decline per day of each row, and its error: weighted least squares of log share on day.
 
-    Days are taken as independent draws. The same units come back day after day, which makes differences between days
-    *less* variable than that: the error is rather too large.
+    Days are treated as independent draws. The same units come back day after day, which makes differences between days
+    *less* variable than that: the error is conservative (too large).
     """
     share = (active + 0.5) / (units + 1)
     weight = units * share / (1 - share)

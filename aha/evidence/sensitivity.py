@@ -1,4 +1,4 @@
-"""Hidden causes: E-value, activity benchmark, and negative controls (what the method finds for inert behaviours)."""
+"""Sensitivity to unmeasured confounding: robustness value, E-value, activity benchmark and negative controls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason, check_alpha, computable
 from stats.synthesis import restricted_likelihood
 
-# Robustness value: how much of what is left of behaviour and outcome a hidden cause would have to explain.
+# Robustness value: share of the residual variance of behaviour and outcome that a hidden cause would have to explain.
 #
-# The E-value speaks of ratios of risks, this of shares of variance, as regressions do. Both are about an estimate
-# that already holds everything measured equal.
+# The E-value is on the scale of risk ratios, the robustness value on that of variance shares, as in regressions. Both
+# refer to an estimate that is already adjusted for everything measured.
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Robustness:
     Attributes:
         value: share of the residual variance of behaviour *and* outcome, 0 to 1, that a hidden cause would have to
             explain, each, to bring the estimate to 0.
-        limit: the same to bring it within the interval of 0; 0 when it is there already.
+        limit: the same to make the interval cover 0; 0 when it already does.
         estimate: the coefficient of the behaviour, in the outcome's unit.
         t, df: its t statistic and residual degrees of freedom.
         activity_did, activity_outcome: share of the residual variance that active days explain, of the behaviour and of
-            the outcome (given the behaviour), with everything else held equal.
+            the outcome (given the behaviour), adjusted for everything else.
         units: units of the model.
         level: confidence level that `limit` refers to.
     """
@@ -65,14 +65,14 @@ def robustness_value(t: float, df: int, *, q: float = 1.0, alpha: float | None =
     Args:
         t: its t statistic.
         df: residual degrees of freedom, 2 or more.
-        q: share of the estimate that the hidden cause is to take away, 1 for all of it.
+        q: share of the estimate that the hidden cause would have to explain, 1 for all of it.
         alpha: None for the estimate itself; else the two-sided error rate at which it is to become insignificant.
 
     Raises:
         ValueError: for fewer degrees of freedom, or a q that isn't above 0.
 
-    Source: Cinelli, Hazlett 2020, section 4.2; the second form, where even a cause of all that is left of the outcome
-    would have to explain less of the behaviour, as their package `sensemakr` has it.
+    Source: Cinelli, Hazlett 2020, section 4.2; the second form, where even a cause of all residual variance of the
+    outcome would have to explain less of the behaviour, as in their package `sensemakr`.
     """
     if df < 2 or q <= 0:
         raise ValueError(f"needs df of 2 or more and q above 0, not {df} and {q}")
@@ -99,19 +99,19 @@ def robustness(
     alpha: float = 0.05,
     max_units: int = MAX_UNITS,
 ) -> Robustness | NotComputable:
-    """The robustness value of the behaviour's coefficient in a least-squares model with everything measured.
+    """The robustness value of the behaviour's coefficient in a least-squares model with all covariates.
 
     Args:
         outcome, did: one entry per unit.
-        activity: units × columns for active days, held equal too and compared with.
-        covariates: units × other columns held equal.
+        activity: units × columns for active days: covariates, and the benchmark for the hidden cause.
+        covariates: units × other covariates.
         seed: of the draw when there are more than `max_units` units.
         alpha: two-sided error rate of `limit`.
         max_units: largest sample.
 
     Returns:
         ``TOO_FEW_UNITS`` with fewer units than columns and two more; ``NO_VARIANCE`` where the behaviour, or the
-        outcome, doesn't vary once the rest is held equal.
+        outcome, doesn't vary after adjustment for the rest.
     """
     rows = draw_rows(len(outcome), max_units, seed=seed)
     y, d = outcome[rows], did[rows].astype(np.float64)
@@ -121,7 +121,7 @@ def robustness(
     if df < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": len(y), "needed": len(y) - df + 2})
     d_left, y_left = _left(all_columns, d, y)
-    # Frisch, Waugh 1933; Lovell 1963: the coefficient is that of what is left of both.
+    # Frisch, Waugh 1933; Lovell 1963: the coefficient equals that of the residuals of both.
     spread = float(d_left @ d_left)
     if spread <= 1e-9 * len(y):
         return NotComputable(Reason.NO_VARIANCE)
@@ -147,15 +147,15 @@ def robustness(
 
 
 def _left(columns: Floats, *targets: Floats) -> tuple[Floats, ...]:
-    """What is left of each target after least squares on the columns."""
+    """Residuals of each target after least squares on the columns."""
     both = np.column_stack(targets)
     left = both - columns @ np.linalg.lstsq(columns, both, rcond=None)[0]
     return tuple(left.T)
 
 
-# Negative-control outcomes: the ladder's rung on something that was settled before anybody could do the behaviour.
+# Negative-control outcomes: the ladder's rung for outcomes that were fixed before anyone could do the behaviour.
 #
-# A behaviour can't change what was known at signup. Where those who do it still differ in that from comparable
+# A behaviour can't change what was known at signup. If doers still differ in it from comparable
 # others, something that came before drives both, and may drive the difference in retention as well.
 
 MOST_OUTCOMES = 3
@@ -169,10 +169,10 @@ class EarlierOutcome:
 
     Attributes:
         name: what was known at signup, ``platform=ios``.
-        rung: how it was compared: as the headline of the ladder is.
-        difference: share of it among those who did the behaviour minus among comparable others, the rest held equal;
+        rung: how it was compared: the rung of the ladder's headline.
+        difference: adjusted share of it among those who did the behaviour minus share among others;
             its level is corrected for the number of outcomes (Bonferroni).
-        units: units that it rests on.
+        units: number of units used.
     """
 
     name: str
@@ -191,17 +191,17 @@ def earlier_outcomes(
     max_units: int = MOST_ROWS,
     progress: Progress = silent,
 ) -> tuple[EarlierOutcome, ...]:
-    """The rung of what was known at signup, of at most three properties; none without any.
+    """Negative-control outcomes: the ladder's rung for at most three properties known at signup; empty without any.
 
     Args:
-        units: as the ladder has them; the columns of `before` are the outcomes, one after the other, and each is left
-            out of what is held equal together with the other values of its property.
-        trials: days at risk where the daily trials are the headline, else None: then AIPW-full is taken.
+        units: as for the ladder; each column of `before` is an outcome in turn, adjusted for the others except those of
+            the same property.
+        trials: days at risk where the daily trials are the headline; None uses AIPW-full.
         names: ``property=value`` of each column of `units.before`.
         seed: of samples, folds and models.
         alpha: two-sided error rate of all outcomes together.
-        max_units: rows that the models see; what matters here is a difference of some points, not a small one.
-        progress: told how far it is.
+        max_units: largest number of rows for the models; small differences don't matter here.
+        progress: called with the stage and the share done, 0 to 1.
 
     Source: Lipsitch, Tchetgen Tchetgen, Cohen 2010.
     """
@@ -224,7 +224,7 @@ def shows_confounding(found: Sequence[EarlierOutcome]) -> tuple[EarlierOutcome, 
 
 
 def _columns(units: Units, names: Sequence[str]) -> list[int]:
-    """Per property its value that splits the units most evenly; of the properties those that split best."""
+    """Columns of the outcomes: the most evenly splitting value of each property, for the properties that split best."""
     shares = units.before.mean(axis=0) if len(names) else np.zeros(0)
     best: dict[str, int] = {}
     for place, name in enumerate(names):
@@ -246,7 +246,7 @@ FEW_CONTROLS = 10
 
 @dataclass(frozen=True)
 class EValue:
-    """Smallest strength, as a risk ratio of a hidden cause with both behaviour and retention, that explains it away.
+    """Smallest risk ratio of a hidden cause with both behaviour and retention that would explain the estimate away.
 
     Attributes:
         point: for the estimate; 1 or more.
@@ -259,12 +259,12 @@ class EValue:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A hidden cause as strong as activity: what it could do.
+    """How much of the estimate a hidden cause as strong as activity could explain.
 
     Attributes:
         top_share: share of units that count as most active; as near a third as whole days allow.
-        ratio_did: how much likelier the most active are among doers than among others (or the reverse), 1 or more.
-        ratio_retained: how much likelier the most active are to stay, at most, with and without the behaviour.
+        ratio_did: risk ratio of being among the most active, doers over others (or the reverse), 1 or more.
+        ratio_retained: risk ratio of staying, the most active over others: the larger one of doers and non-doers.
         bounding_factor: the largest risk ratio that such a cause alone can make.
         would_erase: True when that reaches the observed ratio.
     """
@@ -278,7 +278,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class EmpiricalNull:
-    """What the method finds where there is nothing to find.
+    """Distribution of the method's systematic error, estimated from negative controls.
 
     Attributes:
         mean: systematic error of the negative controls, in points of retention.
@@ -297,7 +297,7 @@ class EmpiricalNull:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """An estimate judged against the negative controls: would one more of them come out so strong?
+    """An estimate tested against the distribution of the negative controls.
 
     Attributes:
         z: (estimate - mean) / sqrt(sd^2 + standard_error^2 + mean_error^2), to be compared with t of k - 1 degrees of
@@ -305,7 +305,7 @@ class Calibrated:
         p_value: two-sided, 0 to 1.
         low, high: the calibrated interval, centred at estimate - mean.
         as_strong_as_inert: True when the plain interval excludes 0 but the calibrated one covers it: inert behaviours
-            come out as strong as this one, and the page says so at the top.
+            have estimates as strong as this one. The page warns of it at the top.
     """
 
     z: float
@@ -316,7 +316,7 @@ class Calibrated:
 
 
 def e_value(ratio: float) -> float:
-    """RR + sqrt(RR (RR - 1)); ratios below 1 are turned round.
+    """RR + sqrt(RR (RR - 1)); ratios below 1 are inverted first.
 
     Raises:
         ValueError: if the ratio isn't above 0.
@@ -337,7 +337,7 @@ def e_values(ratio: RiskRatio) -> EValue:
 
 
 def benchmark(ratio: float, *, retained: Flags, did: Flags, active_days: Codes) -> Benchmark | NotComputable:
-    """Would a hidden cause, linked to behaviour and retention as strongly as high activity is, make this ratio?
+    """Whether a hidden cause, linked to behaviour and retention as strongly as high activity, could produce this ratio.
 
     Args:
         ratio: the risk ratio to explain, above 0; below 1 the roles of doers and others change.
@@ -375,8 +375,8 @@ def empirical_null(controls: Sequence[Difference]) -> EmpiricalNull | NotComputa
         controls: the last rung of at least five behaviours that can't cause retention.
 
     Returns:
-        Plain maximum likelihood would forget that the mean was estimated and give a spread that is too small: by a
-        tenth with five controls.
+        Plain maximum likelihood would ignore that the mean is estimated and underestimate the spread, by a tenth with
+        five controls.
 
     Source: Schuemie et al. 2014 (the law); Viechtbauer 2005 (REML).
     """
@@ -391,9 +391,9 @@ def empirical_null(controls: Sequence[Difference]) -> EmpiricalNull | NotComputa
 
 
 def calibrate(candidate: Difference, null: EmpiricalNull) -> Calibrated:
-    """The candidate against the prediction interval of one more control, at the candidate's own level.
+    """Compare the candidate with the prediction interval of one more control, at the candidate's confidence level.
 
-    Taking mean and spread as known gave 20 % false alarms with five controls and 12 % with ten.
+    Treating mean and spread as known gave 20 % false alarms with five controls and 12 % with ten.
 
     Source: Higgins, Thompson, Spiegelhalter 2009 (prediction interval of a random-effects analysis).
     """

@@ -1,4 +1,4 @@
-"""Store the finding of an experiment for its behaviour, and read what all of them say."""
+"""Store the findings of experiments about a behaviour, and read their pooled result."""
 
 import hashlib
 from dataclasses import replace
@@ -24,9 +24,9 @@ from runs.refusals import Refused
 from stats.instrument.pooled_sets import SharedControl
 from stats.iv_moments import IvMoments
 
-# Findings of experiments as rows: keep one, read those of a behaviour.
+# Findings of experiments as rows: store one, read those of a behaviour.
 #
-# Rows are only ever added; to a row of version 0.4 the moments as measured may be added once.
+# Rows are only ever added; a row of version 0.4 may get its uncorrected moments once.
 
 MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")
 COLUMNS = (
@@ -40,12 +40,12 @@ DEFINITION = ("behaviour", "times", "days", "outcome")
 
 
 def keep_findings(found: list[PastFinding], *, analysis: str = "", by: User | None = None) -> list[Finding]:
-    """Keep what the arms of one experiment say; what is there already stays as it is.
+    """Store the findings of one experiment's arms; existing rows stay unchanged.
 
     Args:
-        found: of one experiment.
-        analysis: its row as text; empty of a file.
-        by: who imports a file.
+        found: findings of one experiment.
+        analysis: primary key of its analysis as text; empty for a file.
+        by: the user who imports a file.
 
     Raises:
         Refused: for a definition or a name that a row can't hold.
@@ -65,10 +65,10 @@ def keep_findings(found: list[PastFinding], *, analysis: str = "", by: User | No
 
 
 def refuse_double(found: list[PastFinding]) -> None:
-    """Evidence counts once: an experiment under another name has the very same moments.
+    """Refuse findings whose moments, or whose origin, source and variant, are stored already.
 
     Raises:
-        Refused: one of them is kept already.
+        Refused: one of them is a duplicate.
     """
     for one in found:
         same = {name: getattr(one.moments, name) for name in MOMENTS[:-1]}
@@ -90,12 +90,12 @@ def refuse_double(found: list[PastFinding]) -> None:
 
 
 def all_findings() -> tuple[PastFinding, ...]:
-    """Every finding that is kept, the oldest first."""
+    """Every stored finding, the oldest first."""
     return tuple(_record(row) for row in Finding.objects.order_by("started", "pk"))
 
 
 def findings_of(behaviour: str) -> tuple[PastFinding, ...]:
-    """Findings about one behaviour, on whatever definition.
+    """Findings about one behaviour, on any definition.
 
     Raises:
         Refused: a behaviour that can't be read.
@@ -105,13 +105,13 @@ def findings_of(behaviour: str) -> tuple[PastFinding, ...]:
 
 
 def lacking_plain() -> list[tuple[str, str]]:
-    """Analysis and variant of the findings of version 0.4 that hold corrected moments alone."""
+    """Analysis and variant of the findings of version 0.4 that store only corrected moments."""
     rows = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, caution=CORRECTED, plain_itt__isnull=True)
     return list(rows.exclude(analysis="").order_by("pk").values_list("analysis", "variant"))
 
 
 def add_plain(one: PastFinding, analysis: str) -> None:
-    """Add the moments as measured to what was kept of a variant by an analysis; what is there stays."""
+    """Add uncorrected moments to the stored finding of an analysis and variant, unless it has them."""
     kept = Finding.objects.filter(origin=one.origin, analysis=analysis, variant=one.variant, caution=CORRECTED)
     kept.filter(plain_itt__isnull=True).update(**_plain(one), **_shared(one))
 
@@ -156,23 +156,23 @@ def _record(row: Finding) -> PastFinding:
     return replace(found, moments=replace(kept, **plain), corrected=kept, caution="")
 
 
-# What past experiments say of a definition, computed once as long as no finding is added.
+# Pooled results for a definition, cached until a finding is added.
 
-SECONDS = 24 * 3600  # the key names the newest finding, so that an old answer is never taken for a new one
+SECONDS = 24 * 3600  # the key contains the newest finding, so that no stale result is read
 
 
 def state_of_findings() -> str:
-    """Names what is kept: another finding, or one more with its plain moments, gives another name."""
+    """Cache key of the stored findings: changes with each added finding or added uncorrected moments."""
     counts = {"newest": Max("pk"), "count": Count("pk"), "plain": Count("plain_itt")}
     return ":".join(str(one) for one in Finding.objects.aggregate(**counts).values())
 
 
 def past_experiments(definition: Definition, state: str | None = None) -> PastExperiments:
-    """All findings of a behaviour, pooled on one definition.
+    """Pool all findings of a behaviour on one definition; cached.
 
     Args:
-        definition: what is asked about.
-        state: `state_of_findings`, for who asks about many; None looks itself.
+        definition: the definition to pool.
+        state: `state_of_findings`, for callers that pool many; None reads it from the database.
     """
     name = hashlib.sha256(repr(definition.same).encode()).hexdigest()  # a cache key may hold no blanks
     key = f"aha.pool:own:{state or state_of_findings()}:{name}"
@@ -186,11 +186,11 @@ def past_experiments(definition: Definition, state: str | None = None) -> PastEx
 def pool_behaviour(
     behaviour: str, *, times: int | None = None, days: int | None = None, outcome: str | None = None
 ) -> PastExperiments:
-    """What past experiments say of a behaviour, on the definition that most of them share.
+    """Pool past experiments with a behaviour, on the definition that most of them share.
 
     Args:
         behaviour: behaviour text.
-        times, days, outcome: keep to definitions with these.
+        times, days, outcome: only definitions with these.
 
     Raises:
         Refused: a definition that can't be read, or no finding on it.
@@ -203,5 +203,5 @@ def pool_behaviour(
 
 
 def price_of_promises() -> PastKnowledge:
-    """All findings with the price of promises that they make."""
+    """All findings, and the ratio of effect to promise estimated from them."""
     return knowledge(all_findings())
