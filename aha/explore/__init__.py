@@ -1,1 +1,1 @@
-"""Pages that answer at once: retention, behaviours over time, times within days, the weeks of users, funnels."""
+"""Interactive pages: retention, behaviours over time, times within days, weekly user states, funnels."""

@@ -1,4 +1,4 @@
-"""The answer to a question, as plain numbers: opened, checked, asked, and kept for the next who asks the same."""
+"""Compute the result of an Explore query and cache it; limit concurrent queries and cancel abandoned ones."""
 
 import fcntl
 import hashlib
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-# Whose members a question looks at: a published segment's, or those of all segments of a model.
+# Restrict a query to the members of a published segment, or of all segments of a model.
 
 BLOCK = 50_000
 
 
 def named(key: str) -> tuple[SegmentVersion, list[Segment]]:
-    """The version and its segments that a key names.
+    """The segment version with this key, and its segments.
 
     Raises:
-        Refused: nothing is published under it.
+        Refused: no published segment has this key.
     """
     return segments_named(key)
 
 
 def formed_until(key: str) -> int | None:
-    """The last day of a user's life that decides its segment; -1 for traits alone, None when it has no end."""
+    """The last day of a user's life that affects its segment; -1 for traits only, None for unlimited."""
     return last_day_of(named(key)[0])
 
 
@@ -77,11 +77,11 @@ def _members(asked: Prepared, version: SegmentVersion, keys: dict[int, str]) -> 
         segments.append(keys[segment])
     table = pa.table({"user_id": pa.array(units, pa.string()), "segment": pa.array(segments, pa.string())})
     found = ibis.memtable(table).join(asked.names, "user_id")
-    # Two members who are one person since: in one segment once.
+    # Two members may since have been merged into one user, who counts in one segment only.
     return found.group_by(user_id="number").aggregate(segment=found.segment.argmin(found.user_id))
 
 
-SCHEMA = 1  # of kept answers
+SCHEMA = 1  # of cached results
 MOST_COHORTS = 26
 MOST_DATES = 92
 MOST_WEEKS = 53
@@ -90,14 +90,14 @@ type Payload = dict[str, Any]
 
 
 def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
-    """The numbers of a question; from what is kept when the store is still the same.
+    """The numbers of a question, cached as long as the event store is unchanged.
 
     Raises:
-        Refused: naming the field, as `Question` calls it, that can't be answered.
-        Cancelled: `stop` was asked.
+        Refused: names the field of `Question` that can't be answered.
+        Cancelled: `stop` was set.
     """
     with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as asked:
-        _refuse_marks(question)  # also where an answer is kept: an experiment may have started since
+        _refuse_marks(question)  # also for cached results: an experiment may have started since
         members_of = _version_of_members(question)
         key = hashlib.sha256(f"{SCHEMA} {question.key()} {members_of}".encode()).hexdigest()[:24]
         place = kept_folder(asked.numbers) / f"{key}.json"
@@ -114,7 +114,7 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
 
 
 def _refuse_marks(question: Question) -> None:
-    """The gate of the outcome lock: of the store itself, since arms stand in properties."""
+    """Refuse what the outcome lock forbids: conditions that tell the arms of a locked experiment apart."""
     days, start = first_days(question.days), question.signup
     behaviour = [question.parsed_behaviour] if question.behaviour else []
     refuse_arm_marks(
@@ -161,7 +161,7 @@ def _fresh(asked: Prepared, question: Question) -> Payload:
 
 
 def _need_events(asked: Prepared, question: Question) -> None:
-    """Refuse a name that the log doesn't have, with the nearest that it has."""
+    """Refuse an event name that is not in the log, and suggest the nearest."""
     names = asked.event_names()
     fields = {question.signup: "signup"}
     for event in question.events:
@@ -182,7 +182,7 @@ def _field_of(question: Question, event: str) -> str:
 
 
 def _segments(question: Question, users: dict[str, int]) -> list[Payload]:
-    """Key, name and size of each segment that is compared, the largest first; those without users too."""
+    """Key, name and size of each compared segment, the largest first, including empty ones."""
     if not question.segment:
         return [{"key": "", "name": "", "users": users.get("", 0)}]
     _, found = named(question.segment)
@@ -341,30 +341,30 @@ def _date(value: Any) -> date:
     return found
 
 
-# Questions at work in this web process: a bounded number, each ended when nobody waits for its answer any more.
+# Limits concurrent queries per web process and cancels queries whose client has gone.
 #
-# `ask` waits a moment for the answer. Who doesn't get it asks again; every asking, in whatever process, is a sign of
-# life on the disk. Two processes that are asked the same don't work twice: one waits for the other's answer.
+# `ask` waits briefly for the result; the client polls until it is there. Each poll, in any process, touches a file on
+# disk as a heartbeat. A file lock keeps two processes from computing the same query: the second reads the cache.
 
 log = structlog.get_logger()
-PATIENCE = 0.9  # seconds that a page waits before it comes without the answer
-LEFT_AFTER = 12.0  # seconds without a sign of life after which nobody waits any more
+PATIENCE = 0.9  # seconds that a page waits before it is sent without the result
+LEFT_AFTER = 12.0  # seconds without a heartbeat after which a query is cancelled
 WATCH_EVERY = 1.0
-MOST_WAITING = 12  # questions of one process that wait or work; more come in later
-KEPT_RESULTS = 60.0  # seconds that a refusal waits to be fetched
+MOST_WAITING = 12  # queued and running queries of one process; further ones have to poll again
+KEPT_RESULTS = 60.0  # seconds that a finished result stays in memory to be fetched
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a question until now.
+    """State of a query: result, refusal, failure or progress.
 
     Attributes:
-        payload: the answer; None while there is none.
+        payload: the result; None while there is none.
         refused: why there will be none.
-        failed: True when it broke; the log says why.
-        stage: what is being done.
-        share: how far that is, 0 to 1.
-        seconds: since when.
+        failed: True after an error; the log has it.
+        stage: the running stage.
+        share: share of the stage that is done, 0 to 1.
+        seconds: seconds since the start.
     """
 
     payload: Payload | None = None
@@ -376,7 +376,7 @@ class Reply:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody has to ask again."""
+        """Whether the client has to poll again."""
         return self.payload is None and self.refused is None and not self.failed
 
 
@@ -395,7 +395,7 @@ class _Work:
 
     @property
     def is_left(self) -> bool:
-        """Whether nobody has asked for it lately."""
+        """Whether the last poll is more than `LEFT_AFTER` seconds ago."""
         try:
             return time.time() - self.sign.stat().st_mtime > LEFT_AFTER
         except FileNotFoundError:
@@ -408,7 +408,7 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
-    """The answer when it comes soon; else how far it is. Ask again until it is there."""
+    """The result if it is ready within `patience` seconds, else the progress; call again until it is there."""
     key = hashlib.sha256(f"{numbered_log.folder()} {question.key()}".encode()).hexdigest()[:24]
     sign = numbered_log.folder() / "asked" / key
     sign.parent.mkdir(parents=True, exist_ok=True)
@@ -435,7 +435,7 @@ def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
 
 
 def _begin(key: str, question: Question, sign: Path) -> _Work | None:
-    """The work on a question, begun if need be; None when this process has enough to do."""
+    """The running query, started if need be; None when this process has reached its limit."""
     global _pool  # noqa: PLW0603 - one a process, made in it and not before a fork
     with _lock:
         _forget_finished()
@@ -469,7 +469,7 @@ def _answer(work: _Work) -> Payload:
 
 @contextmanager
 def _first(work: _Work) -> Iterator[None]:
-    """Only one process at a time works on a question; who comes second finds the answer kept."""
+    """Lock so that only one process computes a query; the others then find the result in the cache."""
     with work.sign.with_suffix(".lock").open("w") as file:
         while True:
             work.stop.check()
@@ -482,7 +482,7 @@ def _first(work: _Work) -> Iterator[None]:
 
 
 def _watch() -> None:
-    """End what nobody waits for, as long as there is work; forget what nobody fetched."""
+    """Cancel queries without heartbeat and drop unfetched results, until no query is left."""
     while True:
         time.sleep(WATCH_EVERY)
         with _lock:
@@ -496,7 +496,7 @@ def _watch() -> None:
 
 
 def _forget_finished() -> None:
-    """Drop what is done and was not fetched for a while: answers are kept on the disk anyway."""
+    """Drop finished queries that were not fetched for `KEPT_RESULTS` seconds: results are cached on disk anyway."""
     now = time.monotonic()
     for key, work in list(_at_work.items()):
         if work.future.cancelled() or (work.future.done() and (work.stop.asked or now - work.since > KEPT_RESULTS)):

@@ -46,7 +46,7 @@ def _fields() -> dict[str, forms.Field]:
 
 
 class ExploreForm(forms.Form):
-    """The fields of one view; `question` is there once the form is valid."""
+    """The fields of one view; `question` is available once the form is valid."""
 
     def __init__(self, view: str, data: Any) -> None:
         super().__init__(data, auto_id="id_%s", use_required_attribute=False)
@@ -57,16 +57,16 @@ class ExploreForm(forms.Form):
             self.fields["retention"].required = False
 
     def main_fields(self) -> list[forms.BoundField]:
-        """What the view is about; the others are filters."""
+        """The fields of the view itself; the others are filters."""
         return [field for field in self.visible_fields() if field.name not in FILTERS]
 
     def filters(self) -> list[forms.BoundField]:
-        """Who is counted, and how days are."""
+        """Fields for which users are counted, and how days are counted."""
         return [field for field in self.visible_fields() if field.name in FILTERS]
 
     @property
     def filters_open(self) -> bool:
-        """Whether something there was chosen, or is wrong."""
+        """Whether a filter was set or has an error."""
         chosen = any(self.data.get(name) for name in ("first_date", "last_date", "segment"))
         return chosen or any(field.errors for field in self.filters())
 
@@ -110,12 +110,12 @@ class ExploreForm(forms.Form):
 
     @property
     def question(self) -> Question:
-        """What is asked; the form must be valid."""
+        """The question that the form describes; the form must be valid."""
         by_name = {record: self.cleaned_data[NAMES.get(record, record)] for record in FIELDS[self.view]}
         return Question(view=self.view, **{name: value for name, value in by_name.items() if value is not None})
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal at the field that it is about."""
+        """Show a refusal as an error of the field that it names."""
         name = NAMES.get(refusal.at, refusal.at)
         self.add_error(name if name in self.fields else None, refusal.sentence)
 
@@ -124,7 +124,7 @@ FILTERS = ("signup_event", "first_date", "last_date", "segment", "day_mode")
 
 
 def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
-    """What a view asks before anybody has chosen anything, fitting what is in the log."""
+    """Initial values of a view's form, chosen to fit the events in the log."""
     signup = catalogue.guess_signup()
     others = [entry.name for entry in catalogue.search("", limit=6) if entry.name != signup]
     found = {

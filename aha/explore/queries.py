@@ -1,6 +1,6 @@
-"""Questions of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
+"""Queries of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
 
-*People* is the table of `events.counting.user_bits`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
+*People* is the table of `events.counting.user_bits`, optionally with ``segment``; *acts* has ``user_id, time, value``.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Column:
 
 
 def columns(definition: Retention, oldest: int) -> tuple[Column, ...]:
-    """The definition's window, moved by its own length, so that the definition itself is one of the columns.
+    """The definition's window, shifted by multiples of its length, so that the definition itself is one of the columns.
 
     A definition of one day, "on day N or later" and survival have a column for each day.
 
     Args:
         definition: what "retained" means.
-        oldest: complete days of the oldest user: beyond them there is no column, but for the definition's own.
+        oldest: complete days of the oldest user: there are no columns beyond them, except the definition's own.
     """
     match definition:
         case Survival(gap):
@@ -81,7 +81,7 @@ def _with(found: list[Column], chosen: Column) -> tuple[Column, ...]:
 type Place = tuple[date, int]  # the first date, and how many days: 1, or 7 from a Monday
 
 
-# ── Who ───────────────────────────────────────────────────────────────────────
+# ── Users ─────────────────────────────────────────────────────────────────────
 def population(people: ir.Table, *, first: date | None, last: date | None, members: ir.Table | None) -> ir.Table:
     """People who signed up in these dates, of the segment's members only; with ``segment`` (its key; "" without)."""
     import ibis
@@ -114,7 +114,7 @@ def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column],
     Args:
         people: the population.
         definition: what "retained" means.
-        columns: where it is moved to.
+        columns: the shifted windows.
         acts: for `min_events`: ``user_id, day`` of the event since the anchor.
     """
     people = people.mutate(week=people.anchor_date.truncate("W"))
@@ -134,11 +134,11 @@ def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column],
 
 
 def retained(people: ir.Table, definition: Retention, column: Column, counted: str = "") -> ir.BooleanValue:
-    """Whether each user is retained in a column, whatever its age.
+    """Whether each user is retained in a column, regardless of the user's age.
 
     Args:
         people: the population.
-        definition: for survival the people need their churn.
+        definition: what "retained" means; for survival the people need the columns of `_with_churn`.
         column: the days.
         counted: for `min_events`: the column with the number of events.
     """
@@ -176,20 +176,20 @@ def _inside(people: ir.Table, first: int, last: int, word: int) -> ir.BooleanVal
 
 
 def _with_churn(people: ir.Table, gap: int) -> ir.Table:
-    """People with the word and the bit of their day of churn, null where none could be seen."""
+    """People with the word and the bit of their day of churn; null where no churn is observed."""
     seen = day_bits.churn(people, gap, len(_words(people))).select("user_id", "churn_word", "churn_bit")
     return people.left_join(seen, "user_id").drop("user_id_right")
 
 
 def _lives(people: ir.Table, day: int) -> ir.BooleanValue:
-    """Whether no silence has begun on or before the day."""
+    """Whether the user had not churned on or before the day."""
     word, bit = divmod(day, day_bits.WORD_DAYS)
     gone = (people.churn_word < word) | ((people.churn_word == word) & (people.churn_bit < (1 << (bit + 1))))
     return ~gone.fill_null(False)
 
 
 def often(acts: ir.Table, columns: Sequence[Column]) -> ir.Table:
-    """How often each user did it in the days of each column: ``user_id, _n0, _n1 …``."""
+    """Number of acts of each user in the days of each column: ``user_id, _n0, _n1 …``."""
     import ibis
 
     bounds = [(column.first, column.last) for column in columns if column.last is not None]
@@ -210,8 +210,8 @@ def since_signup(
         acts: of one behaviour.
         people: the population.
         basis: clock and data's end.
-        distinct: count each value of a user once, when it is first seen.
-        segmented: False where all people have the segment "": a constant costs less than a text that is joined.
+        distinct: count each value of a user once, at its first occurrence.
+        segmented: False where all people have the segment "": a constant is cheaper than a join.
     """
     import ibis
 
@@ -238,15 +238,15 @@ def _within(log: ir.Table, basis: Basis, days: int) -> ir.BooleanValue:
 
 
 def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> ir.Table:
-    """One row per act: ``user_id, segment, place, early``; should be kept in the warehouse, two questions read it.
+    """One row per act: ``user_id, segment, place, early``; materialise it, since two queries read it.
 
     Args:
         log: acts since signup.
         basis: its clock.
-        places: the dates, or weeks, that are shown: they follow each other without a gap.
-        days: `early` says whether it happened within so many days of signup.
+        places: the dates, or weeks, that are shown, without gaps.
+        days: `early` is true for acts within so many days of signup.
 
-    `place` is the place of its date or week among `places`, -1 for an act before them.
+    `place` is the index of its date or week in `places`, -1 for an act before them.
     """
     import ibis
 
@@ -257,7 +257,7 @@ def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> i
 
 
 def events_by_place(acts: ir.Table) -> ir.Table:
-    """How often it happened: ``place, segment, events``; from `placed`."""
+    """Number of acts: ``place, segment, events``; from `placed`."""
     import ibis
 
     return acts.filter(acts.place >= 0).group_by("place", "segment").aggregate(events=ibis._.count())
@@ -266,7 +266,7 @@ def events_by_place(acts: ir.Table) -> ir.Table:
 def user_places(acts: ir.Table, number: int) -> ir.Table:
     """One row per user: ``user_id, early`` and the bits ``at_0 …`` of the places at which it was done.
 
-    Grouped by users alone: one row per user and date would be several times as many groups.
+    Grouped by user only: grouping by user and date would give several times as many groups.
 
     Args:
         acts: from `placed`.
@@ -321,7 +321,7 @@ def active_dates(people: ir.Table, monday: date, places: Sequence[Place]) -> ir.
 
 
 def times_within(people: ir.Table, log: ir.Table, *, days: int, needs: int) -> ir.Table:
-    """How many users did it how often: ``segment, n, retained, users``, of users with `needs` complete days.
+    """Number of users by number of acts: ``segment, n, retained, users``, of users with `needs` complete days.
 
     Args:
         people: with the flag ``stayed``.
@@ -375,16 +375,16 @@ def _active_in(people: ir.Table, monday: date, week: date, shift: int) -> ir.Boo
 
 # ── Funnels ───────────────────────────────────────────────────────────────────
 def next_step(table: ir.Table, acts: ir.Table, k: int, basis: Basis, *, days: int) -> ir.Table:
-    """The users of a funnel with ``at_k``, when they first did step k after step k - 1; null for who didn't.
+    """The users of a funnel with ``at_k``, when they first did step k after step k - 1; null for users who didn't.
 
-    The answer should be kept in the warehouse before the next step reads it twice.
+    Materialise the result before the next step, which reads it twice.
 
     Args:
         table: ``user_id, anchor, anchor_date, segment, at_0 …`` of the steps before.
         acts: of the step.
         k: the step's place, from 0.
         basis: clock and data's end.
-        days: "within Y days" of signup; what comes later is no step.
+        days: "within Y days" of signup; later acts don't count.
     """
     before = table if k == 0 else table.filter(table[f"at_{k - 1}"].notnull())
     log = since_anchor(acts, before, basis, *([] if k == 0 else [f"at_{k - 1}"]))
@@ -396,7 +396,7 @@ def next_step(table: ir.Table, acts: ir.Table, k: int, basis: Basis, *, days: in
 
 
 def funnel(table: ir.Table, steps: int) -> ir.Table:
-    """One row per segment: ``segment, users``, ``s_k`` who came to step k, ``t_k`` median seconds of that step."""
+    """One row per segment: ``segment, users``, ``s_k`` users reaching step k, ``t_k`` median seconds of that step."""
     numbers = {f"s_{k}": table[f"at_{k}"].count() for k in range(steps)}
     for k in range(1, steps):
         waited = table[f"at_{k}"].delta(table[f"at_{k - 1}"], unit="microsecond")

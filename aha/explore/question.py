@@ -1,4 +1,4 @@
-"""What a view of Explore is asked: one record, which an address holds whole. Pure."""
+"""The query of an Explore view: one record, stored entirely in the URL. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,13 +12,13 @@ from events.windows import guard
 RETENTION, ACTIVITY, TIMES, LIFECYCLE, FUNNEL = VIEWS = ("retention", "activity", "times", "lifecycle", "funnel")
 MOST_WITHIN = 90  # days
 MOST_STEPS = 5
-# Names in an address where they differ from the record's: those of the study form, which takes the same address.
+# Names of URL parameters that differ from the record's: those of the study form, which accepts the same URL.
 NAMES = {"signup": "signup_event", "first": "first_date", "last": "last_date"}
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question.
+    """Parameters of one Explore query.
 
     Attributes:
         view: one of `VIEWS`.
@@ -28,9 +28,9 @@ class Question:
         segment: key of a published segment (only its users) or of a segment model (its segments side by side); "".
         retention: a SPEC; "" where the view needs none.
         behaviour: as it is written; "" where the view needs none.
-        steps: of a funnel, in their order.
+        steps: of a funnel, in order.
         days: "within Y days" of signup.
-        times: Z, how often is enough.
+        times: Z, the least number of times.
         by: ``day`` or ``week``: what a point of `activity` is.
     """
 
@@ -64,7 +64,7 @@ class Question:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Names of events that must be in the log, each once."""
+        """Names of events that must be in the log, without duplicates."""
         found = [] if self.signup == "*" else [self.signup]
         found += [parse_behaviour(text).event for text in (self.behaviour, *self.steps) if text]
         if (definition := self.definition) is not None and (event := getattr(definition, "event", "")):
@@ -72,7 +72,7 @@ class Question:
         return tuple(dict.fromkeys(found))
 
     def key(self) -> str:
-        """The same text for the same question."""
+        """Cache key: equal for equal questions."""
         return repr(sorted(asdict(self).items()))
 
 
@@ -110,7 +110,7 @@ def _parameters(question: Question, names: Sequence[str]) -> dict[str, Any]:
 
 
 def can_judge(definition: Retention, days: int) -> bool:
-    """Whether a behaviour within so many days ends before this retention is measured: only then are they compared."""
+    """Whether the behaviour's days end before this retention is measured: only then are the two compared."""
     if isinstance(definition, Survival) or (isinstance(definition, Active) and definition.window.end_day is None):
         return False
     return guard(days, definition.window)

@@ -1,4 +1,4 @@
-"""What a worker prepares before anybody asks: the numbered log of the newest store, and the users in it."""
+"""Warm the caches of Explore in a worker: the numbered log of the newest store, and its users."""
 
 from django.conf import settings
 
@@ -9,9 +9,9 @@ from runs.refusals import Refused
 
 
 def prepare() -> bool:
-    """Bring what is prepared up to date; False when there is nothing to prepare.
+    """Update the caches; False when there is nothing to prepare.
 
-    Until it has run, the first question of a new version waits for the same work.
+    Until it has run, the first query on a new version of the store does the same work and waits for it.
     """
     if settings.WAREHOUSE_URL:
         return False

@@ -1,4 +1,4 @@
-"""Pages of Explore: the address is the question; an answer that takes longer than a second is asked for again."""
+"""Pages of Explore: the URL holds the query; the page polls for results that take longer than a second."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ from events.pickers.mends import mended
 from reporting.csv import csv_lines
 from runs.web import is_htmx
 
-FILE_PATIENCE = 20.0  # seconds that a download waits for its answer
+FILE_PATIENCE = 20.0  # seconds that a download waits for its result
 
 
 @login_required
 @require_safe
 def explore(request: HttpRequest, view: str) -> HttpResponse:
-    """One view: its form, and the answer or how far it is; htmx gets the answer's part alone."""
+    """One view: its form, and the result or its progress; htmx requests get only the result."""
     if view not in VIEWS:
         raise Http404
     try:
@@ -43,7 +43,7 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
     if form.is_valid():
         query = address(form.question)
         if request.GET and not is_htmx(request) and request.GET.urlencode() != query:
-            return redirect(f"{reverse('explore:view', args=[view])}?{query}")  # the form sends more than is asked
+            return redirect(f"{reverse('explore:view', args=[view])}?{query}")  # the form sends needless parameters
         context |= _answer_context(request, form)
     template = "aha/explore/answer.html" if is_htmx(request) else "aha/explore/page.html"
     response = render(request, template, context)
@@ -52,7 +52,7 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
 
 
 def _data(request: HttpRequest, initial: dict[str, str]) -> QueryDict:
-    """The address, with what it leaves open filled in; steps may stand in it one by one."""
+    """The URL's parameters with defaults for missing ones; funnel steps may be given as separate parameters."""
     data = mended(request.GET)
     for name, value in initial.items():
         if name not in data:
@@ -100,7 +100,7 @@ def _shown(request: HttpRequest, question: Question, payload: dict[str, Any]) ->
 
 
 def _plan_url(outcome: str) -> str:
-    """Where a new plan begins with this outcome; "" where no door takes it."""
+    """URL of a new experiment plan with this outcome; "" without an outcome or without that page."""
     try:
         return f"{reverse('experiments:new_plan')}?{urlencode({'outcome': outcome})}" if outcome else ""
     except NoReverseMatch:
@@ -130,10 +130,10 @@ def _file(content: str, content_type: str, name: str) -> HttpResponse:
 
 
 def picture_of(request: HttpRequest, view: str, slug: str) -> str:
-    """One picture of the address as an SVG file of its own.
+    """One chart of the URL's query as a standalone SVG.
 
     Raises:
-        Http404: the address is no question, its answer isn't there soon enough, or it has no such picture.
+        Http404: the URL isn't a valid query, its result isn't ready in time, or it has no such chart.
     """
     for sheet in _answered(request, view).sheets:
         if sheet.slug == slug:
@@ -143,7 +143,7 @@ def picture_of(request: HttpRequest, view: str, slug: str) -> str:
 
 
 def _answered(request: HttpRequest, view: str) -> Any:
-    """The answer to an address, for a file."""
+    """The result of the URL's query, for a file."""
     if view not in VIEWS:
         raise Http404
     form = ExploreForm(view, _data(request, {}))

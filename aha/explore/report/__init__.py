@@ -1,1 +1,1 @@
-"""What the pages of Explore say and draw: one file a view. Numbers in, words and pictures out."""
+"""Turn the numbers of Explore views into sentences, tables and charts: one file per view."""

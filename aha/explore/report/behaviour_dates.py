@@ -29,7 +29,7 @@ type Point = Payload
 
 
 def shown(question: Question, payload: Payload) -> Shown:
-    """The whole view."""
+    """Charts and tables of the view."""
     name = behaviour_name(question.parsed_behaviour)
     lines = series_of(payload)
     by_line = {line.key: [row for row in payload["rows"] if row["segment"] == line.key] for line in lines}
@@ -70,14 +70,14 @@ def _zeros() -> dict[str, int]:
 
 
 def state(payload: Payload, row: Point, everywhere: bool = True) -> str:
-    """``gap`` where the log holds nothing of anybody, ``open`` where it isn't over, else ``whole``."""
+    """``gap`` where the log has no events of any user, ``open`` where the period isn't over, else ``whole``."""
     if day(row["at"]) + timedelta(days=row["days"]) > day(payload["today"]):
         return "open"
     return "gap" if everywhere and row["at"] in _silent(payload) else "whole"
 
 
 def _silent(payload: Payload) -> set[str]:
-    """Dates on which nobody was active at all: more likely no data than no users."""
+    """Dates without any active user: more likely missing data than no users."""
     found: dict[str, int] = defaultdict(int)
     for row in payload["rows"]:
         found[row["at"]] += row["active"] + row["signups"] + row["users"]
@@ -189,7 +189,7 @@ def _of_active(payload: Payload, row: Point) -> Ratio | None:
 
 
 def _of_new(payload: Payload, row: Point) -> Ratio | None:
-    """Only of dates whose new users all have their days complete."""
+    """Ratio for dates whose new users all have their days complete, else None."""
     ratio = Ratio(row["did"], row["ready"])
     return ratio if ratio.is_known and row["ready"] == row["signups"] and state(payload, row) == "whole" else None
 

@@ -42,7 +42,7 @@ def kind_name(kind: str) -> str:
 
 
 def user_weeks_shown(question: Question, payload: Payload) -> Shown:
-    """The whole view."""
+    """Charts and tables of the view."""
     weeks = _weeks(payload)
     return Shown(
         finding=_user_weeks_finding(payload, weeks),
@@ -128,13 +128,13 @@ def _user_weeks_file_rows(payload: Payload) -> list[tuple[Cell, ...]]:
     ]
 
 
-# A funnel of two to five steps: who came how far, and how long it took. Pure.
+# A funnel of two to five steps: how many users reached each step, and how long it took. Pure.
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 def funnel_steps_shown(question: Question, payload: Payload) -> Shown:
-    """The whole view."""
+    """Charts and tables of the view."""
     steps = [behaviour_name(step) for step in question.parsed_steps]
     text = gettext(
         "Users count when they have completed the first {days}, and only what they do on these days. Each step must "
@@ -299,7 +299,7 @@ DRAW: dict[str, Draw] = {
 
 
 def show(question: Question, payload: Payload) -> Shown:
-    """An answer as people read it; without users there is only a sentence."""
+    """A result as the page shows it; without users only a sentence."""
     if not payload["users"]:
         finding = gettext("No user fits these filters.")
         return Shown(finding, who(question, payload), (), (), (), ())
@@ -307,7 +307,7 @@ def show(question: Question, payload: Payload) -> Shown:
 
 
 def titles() -> dict[str, tuple[str, str]]:
-    """Name of each view, and what it answers."""
+    """Name of each view, and the question that it answers."""
     return {
         RETENTION: (gettext("Retention"), gettext("How many users come back, week by week of signup?")),
         ACTIVITY: (gettext("Behaviour over time"), gettext("How many users do it, of the active and of the new?")),
@@ -318,7 +318,7 @@ def titles() -> dict[str, tuple[str, str]]:
 
 
 def stage_words(stage: str) -> str:
-    """What is being done."""
+    """Label of a stage."""
     return {
         "numbering": gettext("preparing the log for quick answers; the first time takes longest"),
         "counting": gettext("counting"),

@@ -30,7 +30,7 @@ SHADES = 9
 
 
 def shown(question: Question, payload: Payload) -> Shown:
-    """The whole view."""
+    """Charts and tables of the view."""
     names = [column_name(column) for column in payload["columns"]]
     everybody = _everybody(payload)
     chosen = next((place for place, column in enumerate(payload["columns"]) if column[3]), None)
@@ -62,7 +62,7 @@ def shown(question: Question, payload: Payload) -> Shown:
 
 
 def column_name(column: list[int | None]) -> str:
-    """The days of a column where there is little room."""
+    """Short label of a column's days."""
     first, last = column[0], column[1]
     if last is None or first is None:
         return f"{first}+"
@@ -234,7 +234,7 @@ def _heat(payload: Payload, names: list[str]) -> Heat:
 
 
 def _shares(payload: Payload) -> list[float]:
-    """Shares of the cells by which shades are told apart: nearly everybody is active on day 0."""
+    """Shares that set the colour scale, without day 0 if there are later days: nearly everybody is active on day 0."""
     found = [
         (column[0], retained / eligible)
         for row in payload["weeks"]

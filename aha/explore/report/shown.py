@@ -1,4 +1,4 @@
-"""What every view of Explore shows, and what its parts share. Pure."""
+"""Result record of every Explore view, and helpers that the views share. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from reporting.words import gettext, reason_words
 from stats.results import NotComputable, Reason
 from stats.score import newcombe_limits, wilson_limits
 
-TINY = 30  # users: a share of fewer is marked
+TINY = 30  # users: shares with a smaller denominator are marked
 type Payload = dict[str, Any]
 type Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
 class HeatCell:
-    """One cell of the triangle: its text, what a pointer reads, the shade's class."""
+    """One cell of the triangle: its text, tooltip, and CSS class of the shade."""
 
     text: str
     title: str
@@ -42,18 +42,18 @@ class Heat:
 
 @dataclass(frozen=True)
 class Shown:
-    """One answer as people read it.
+    """One result as the page shows it.
 
     Attributes:
-        finding: the answer in a sentence; the first picture shows it.
+        finding: the answer in a sentence, shown with the first chart.
         notes: what the reader must know.
         sheets: the pictures.
         tables: the numbers behind them.
-        names, rows: the same as numbers, for a file.
+        names, rows: column names and rows of the same numbers, for the CSV file.
         heat: the triangle of the view that has one.
         outcome: the SPEC that an experiment may be judged by; "" for none.
         warnings: what makes the answer doubtful.
-        opened: how many of the tables are read at once; the others open on a click.
+        opened: how many of the tables are open at first; the others open on a click.
     """
 
     finding: str
@@ -70,24 +70,24 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A part of a whole with Wilson's interval; no whole, no share."""
+    """A part of a whole with Wilson's interval; undefined when the whole is 0."""
 
     part: int
     whole: int
 
     @property
     def share(self) -> float:
-        """0 to 1; ask `is_known` first."""
+        """0 to 1; check `is_known` first."""
         return self.part / self.whole
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a whole."""
+        """Whether the whole is above 0."""
         return self.whole > 0
 
     @property
     def is_tiny(self) -> bool:
-        """Whether the whole is too small to read anything into the share."""
+        """Whether the whole is too small for a meaningful share."""
         return self.whole < TINY
 
     @property
@@ -113,7 +113,7 @@ RATIO_NAMES = ("share", "low", "high")
 
 @dataclass(frozen=True)
 class Series:
-    """One segment among those side by side: key, name, colour, place."""
+    """One of the compared segments: key, name, colour, place."""
 
     key: str
     name: str
@@ -122,7 +122,7 @@ class Series:
 
 
 def series_of(payload: Payload) -> tuple[Series, ...]:
-    """The segments that have users; without a segment everybody, who need no name."""
+    """The segments that have users; without segments one unnamed series of all users."""
     found = [row for row in payload["segments"] if row["users"]]
     names = [row["name"] or gettext("all users") for row in found]
     return tuple(
@@ -142,12 +142,12 @@ def difference(first: Ratio, second: Ratio, comparisons: int) -> tuple[float, fl
 
 
 def behaviour_name(behaviour: Behaviour) -> str:
-    """A behaviour as people read it."""
+    """Display name of a behaviour."""
     return display_name(str(behaviour))
 
 
 def who(question: Question, payload: Payload) -> tuple[str, ...]:
-    """Who is counted and how, below every answer."""
+    """Which users are counted and how, shown below every result."""
     start = (
         gettext("the first event of any kind")
         if question.signup == "*"
@@ -191,7 +191,7 @@ def day(text: str) -> date:
 
 
 def month_day(text: str) -> str:
-    """A date where there is little room."""
+    """Short form of a date."""
     return text[5:]
 
 

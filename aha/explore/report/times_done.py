@@ -1,4 +1,4 @@
-"""How many users did a behaviour how often within their first days, and how many of each number stayed. Pure."""
+"""Histogram of how often users did a behaviour within their first days, with retention for each number. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ type Counts = dict[int, tuple[int, int]]  # users and retained by number of time
 
 @dataclass(frozen=True)
 class Bar:
-    """Users of one number of times; the last one of this number or more."""
+    """Users with one number of times; in the last bar, with this number or more."""
 
     times: int
     more: bool
@@ -40,12 +40,12 @@ class Bar:
 
     @property
     def name(self) -> str:
-        """As an axis shows it."""
+        """Axis label."""
         return f"{self.times}+" if self.more else str(self.times)
 
 
 def shown(question: Question, payload: Payload) -> Shown:
-    """The whole view."""
+    """Charts and tables of the view."""
     counts = _counts(payload, None)
     bars = bars_of(counts)
     judged = payload["judged"]
@@ -97,7 +97,7 @@ def _counts(payload: Payload, segment: str | None) -> Counts:
 
 
 def last_bar(counts: Counts) -> int:
-    """From where bars are joined: one above the 95th percentile of the times of those who did it at all."""
+    """Number of the last bar, which joins all higher ones: one above the 95th percentile of the times of doers."""
     doers = sum(users for times, (users, _) in counts.items() if times > 0)
     seen = 0
     for times in sorted(times for times in counts if times > 0):
@@ -108,7 +108,7 @@ def last_bar(counts: Counts) -> int:
 
 
 def bars_of(counts: Counts) -> tuple[Bar, ...]:
-    """A bar for each number of times, also where nobody is, and one for more."""
+    """A bar for each number of times, including empty ones, and one for more."""
     last = last_bar(counts)
     found = [Bar(times, False, *counts.get(times, (0, 0))) for times in range(last)]
     rest = [pair for times, pair in counts.items() if times >= last]
