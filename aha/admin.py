@@ -13,7 +13,7 @@ from events.metrics import display_name
 
 @admin.register(Study)
 class StudyAdmin(ReadOnly):
-    """What was asked and when; the report has its own page."""
+    """Inputs and dates of a study; its report has a page of its own."""
 
     list_display = ["__str__", "status", "as_of", "created_by", "created_at", "page"]
     list_filter = ["status", "created_at"]
@@ -82,7 +82,7 @@ class AhaMomentAdmin(WithHistory, ModelAdmin):
 
 @admin.register(Finding)
 class FindingAdmin(ReadOnly):
-    """What finished experiments found, as pools read it: rows are only added, by final analyses and imports."""
+    """Results of finished experiments, the input of meta-analyses; only final analyses and imports add rows."""
 
     list_display = ["__str__", "origin", "behaviour_shown", "times", "days", "outcome", "verdict", "started", "ended"]
     list_filter = ["origin", "verdict"]

@@ -1,6 +1,6 @@
-"""Names and hypotheses that Insight makes of a claim: kept in English, shown in the reader's language. Pure.
+"""Names and hypotheses generated from a claim: stored in English, shown in the reader's language. Pure.
 
-A text that a person wrote is shown as it was written. One that equals what is made of the claim is made again for each
+A text that a person wrote is shown unchanged. A stored text that equals the generated one is generated again for each
 reader, with the display names of events.
 """
 
@@ -13,7 +13,7 @@ from reporting.words import as_sent, days_words, gettext, in_english, times_word
 
 
 class Claimed(Protocol):
-    """What a name is made of: a behaviour, how often, within how many days."""
+    """The parts of a generated name: a behaviour, how often, within how many days."""
 
     @property
     def behaviour(self) -> str:
@@ -21,19 +21,19 @@ class Claimed(Protocol):
 
     @property
     def times(self) -> int:
-        """At least so often."""
+        """Least number of times."""
 
     @property
     def days(self) -> int:
-        """Within so many days."""
+        """Within how many days."""
 
 
 class Named(Claimed, Protocol):
-    """A claim with its stored name and the retention that it speaks of."""
+    """A claim with its stored name and its retention."""
 
     @property
     def name(self) -> str:
-        """As it is stored."""
+        """The stored name."""
 
     @property
     def retention(self) -> str:
@@ -41,51 +41,51 @@ class Named(Claimed, Protocol):
 
 
 def new_moment_name(claim: Claimed) -> str:
-    """What is stored of a moment that nobody named."""
+    """The generated name of a moment, as stored when the user gives none."""
     return _kept(lambda: _moment(claim))
 
 
 def moment_name(stored: str, claim: Claimed) -> str:
-    """The name of a moment as this reader is shown it."""
+    """The name of a moment in the reader's language."""
     made = is_made_moment_name(stored, claim)
     return _moment(claim) if made else plain_name(stored)  # version 0.3 kept the backslashes of specifications
 
 
 def is_made_moment_name(stored: str, claim: Claimed) -> bool:
-    """Nobody wrote this name: it equals what is made of the claim, now or by earlier versions, in either language."""
+    """True when the name equals the one generated from the claim, by this or earlier versions, in either language."""
     behaviour, times, days = plain_name(claim.behaviour), claim.times, claim.days
     older = (f"{behaviour} ≥ {times} within {days} days", f"{days}일 이내 {behaviour} ≥ {times}")
     return plain_name(stored) in (new_moment_name(claim), *older)
 
 
 def new_test_name(moment: Named) -> str:
-    """What is stored as the name of a moment's test, where nobody says another."""
+    """The generated name of a moment's test, as stored when the user gives none."""
     return _kept(lambda: made_test_name(moment))
 
 
 def made_test_name(moment: Named) -> str:
-    """What a team would call the test of a moment: "Friend add 3+ nudge", or by the moment's own name."""
+    """The generated name of a moment's test in the active language: "Friend add 3+ nudge", or the moment's name + "nudge"."""
     return gettext("{moment} nudge").format(moment=_in_a_test(moment))
 
 
 def name_of_test(stored: str, moment: Named) -> str:
-    """The name of a moment's test as this reader is shown it."""
+    """The name of a moment's test in the reader's language."""
     older = (f"{_kept(lambda: _in_a_test(moment))} 넛지",)
     return made_test_name(moment) if stored in (new_test_name(moment), *older) else stored
 
 
 def kept_name_of_test(typed: str, moment: Named) -> str:
-    """What is stored of a name that came back from a form that began with the made one."""
+    """The name to store after editing: the English generated name if the user left the generated name unchanged."""
     return new_test_name(moment) if typed == made_test_name(moment) else typed
 
 
 def new_hypothesis(moment: Named) -> str:
-    """What is stored as the hypothesis of a moment's test, until a person writes one."""
+    """The generated hypothesis of a moment's test, as stored until a person writes one."""
     return _kept(lambda: made_hypothesis(moment))
 
 
 def made_hypothesis(moment: Named) -> str:
-    """The claim of a moment as the hypothesis of its test."""
+    """The hypothesis generated from a moment's claim, in the active language."""
     text = gettext(
         "If we nudge new users to do {behaviour} at least {times} within {days}, more of them stay ({retention})."
     )
@@ -98,18 +98,18 @@ def made_hypothesis(moment: Named) -> str:
 
 
 def hypothesis(stored: str, moment: Named) -> str:
-    """A hypothesis as this reader is shown it."""
+    """A hypothesis in the reader's language."""
     given = stored.strip()
     return made_hypothesis(moment) if given in (new_hypothesis(moment), *_older_hypotheses(moment)) else stored
 
 
 def hypothesis_to_keep(typed: str, moment: Named) -> str:
-    """What is stored of a hypothesis that came back from a form that began with the made one."""
+    """The hypothesis to store after editing: the English one if the user left the generated one unchanged."""
     return new_hypothesis(moment) if typed.strip() == made_hypothesis(moment) else typed
 
 
 def _older_hypotheses(moment: Named) -> tuple[str, str]:
-    """As earlier versions wrote it, in the language of whoever made the draft, ending in a specification."""
+    """The hypothesis as earlier versions generated it, in the author's language, ending in a metric specification."""
     behaviour, times, days = plain_name(moment.behaviour), moment.times, moment.days
     retention = plain_name(moment.retention)
     return (
@@ -133,6 +133,6 @@ def _in_a_test(moment: Named) -> str:
 
 
 def _kept(made: Callable[[], str]) -> str:
-    """As a row keeps it: in English and with events' own names, whoever is logged in."""
+    """The generated text as stored: in English, with raw event names, whoever is logged in."""
     with in_english(), as_sent():
         return made()

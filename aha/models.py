@@ -1,4 +1,4 @@
-"""What may matter: studies that look for AHA moments, and the moments that people decided to test."""
+"""Models: studies that look for AHA moments, the moments that people decided to test, and findings of experiments."""
 
 from django.conf import settings
 from django.db import models
@@ -15,10 +15,10 @@ from runs.models import Run
 
 
 class Study(Run):
-    """One discovery with its inputs frozen. Its payload is `aha.study.result.Report` as JSON."""
+    """One search for AHA moments with its inputs frozen. Its payload is `aha.study.result.Report` as JSON."""
 
     title = models.CharField(_("title"), max_length=100, blank=True)
-    headline = models.JSONField(null=True, editable=False)  # what lists say of it: `aha.study.headline.Headline`
+    headline = models.JSONField(null=True, editable=False)  # one line for lists: `aha.study.headline.Headline`
     changed_from = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -27,7 +27,7 @@ class Study(Run):
         related_name="changed_into",
         verbose_name=_("changed from"),
     )
-    # Where its retention comes from, if from the catalogue; the inputs hold the definition, which never changes.
+    # The catalogue metric of its retention, if any; the inputs hold the definition, which never changes.
     retention_metric = models.ForeignKey(
         MetricVersion,
         on_delete=models.PROTECT,
@@ -57,13 +57,13 @@ class Study(Run):
 
     @property
     def has_own_title(self) -> bool:
-        """Somebody named it; versions up to 0.4 wrote event and specification into the title of all others."""
+        """True when a person gave the title; versions up to 0.4 generated titles from event and specification."""
         signup, retention = (self.inputs.get(name, "") for name in ("signup_event", "retention"))
         return self.title not in ("", f"{signup} → {plain_name(retention)}"[:100])
 
     @property
     def question_title(self) -> str:
-        """Who and what was asked for, in the reader's language, with the dates of the signups; "" without inputs."""
+        """The study's question in the reader's language, with the signup dates; "" without inputs."""
         if not self.inputs.get("retention"):
             return ""
         signup = self.inputs.get("signup_event", "*")
@@ -74,7 +74,7 @@ class Study(Run):
 
 
 class AhaMoment(models.Model):
-    """A behaviour, how often, by when: a claim with its evidence as it stood, and what experiments said of it."""
+    """A claim (behaviour, how often, within how many days) with its frozen evidence and the findings of experiments."""
 
     HEAVY = ("evidence",)
 
@@ -134,11 +134,11 @@ class AhaMoment(models.Model):
 
 
 class Finding(models.Model):
-    """What one arm of one finished experiment says of a behaviour: its moments, never its rows. Rows are only added.
+    """Effects and (co)variances of one arm of a finished experiment, without user data. Rows are only added.
 
-    Moments are in the outcome's unit (0.01 is one point of a share). Of a plan with planned looks (`caution` is
-    "corrected") they are corrected for these, and those as measured, which pools take, stand in `plain_…`; only rows of
-    version 0.4 whose analysis is gone have none.
+    Moments are in the outcome's unit (0.01 is one point of a share). For a plan with interim looks (`caution` is
+    "corrected") they are corrected for the looks, and `plain_…` has the uncorrected ones that meta-analyses use; only
+    rows of version 0.4 whose analysis is gone lack those.
     """
 
     class Origin(models.TextChoices):
@@ -147,8 +147,8 @@ class Finding(models.Model):
 
     name = models.CharField(_("name"), max_length=200)
     origin = models.CharField(_("where it comes from"), max_length=10, choices=Origin.choices)
-    source = models.CharField(_("experiment"), max_length=200)  # its key; of a file the name that it was given
-    analysis = models.CharField(_("analysis"), max_length=40, blank=True)  # its row as text; empty of a file
+    source = models.CharField(_("experiment"), max_length=200)  # its key; for a file, the given name
+    analysis = models.CharField(_("analysis"), max_length=40, blank=True)  # its primary key as text; empty for a file
     variant = models.CharField(_("variant"), max_length=128)
     comparator = models.CharField(_("compared with"), max_length=128)
     placebo = models.BooleanField(_("compared with a placebo"), default=False)
@@ -169,7 +169,7 @@ class Finding(models.Model):
     n_control = models.PositiveIntegerField(_("units compared with"))
     n_variant = models.PositiveIntegerField(_("units of the variant"))
     degrees_of_freedom = models.FloatField(_("degrees of freedom, where clusters were assigned"), null=True, blank=True)
-    # Null in rows of version 0.4: there a t law says it.
+    # Null in rows of version 0.4: there, degrees of freedom mark clusters.
     whole_clusters = models.BooleanField(_("clusters were moved as wholes"), null=True, editable=False)
     control_v_r = models.FloatField(_("variance of control's mean outcome"), null=True, blank=True)
     control_v_d = models.FloatField(_("variance of control's take-up"), null=True, blank=True)
@@ -202,7 +202,7 @@ class Finding(models.Model):
 
 
 class KeptReach(models.Model):
-    """The weekly reach of a moment as a worker counted it last (`aha.moments.reached.WeeklyReach`), or why not."""
+    """Cached weekly reach of a moment (`aha.moments.reached.WeeklyReach`), counted by workers, or why there is none."""
 
     moment = models.OneToOneField(AhaMoment, on_delete=models.CASCADE, primary_key=True, related_name="kept_reach")
     weeks = models.JSONField(null=True)

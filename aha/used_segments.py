@@ -1,4 +1,4 @@
-"""Which segments are being studied."""
+"""Segments in use by studies."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from segments.models import Segment
 
 
 def segments_of_studies() -> Iterator[UsedBy]:
-    """Each open study that names a segment or a segment model: by its question, which never changes."""
+    """Each open study whose inputs, which never change, name a segment or a segment model."""
     states = (Study.Status.QUEUED, Study.Status.RUNNING)
     studies = Study.objects.light().filter(archived_at=None, status__in=states)
     asked = [study for study in studies if study.inputs.get("segment")]

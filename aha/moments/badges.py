@@ -1,7 +1,7 @@
-"""What a moment's badge may claim: its verdict, or that its experiments disagree.
+"""The badge of a moment: its verdict, or that its experiments disagree.
 
-Where the experiments of a behaviour disagree there is no pooled answer (docs/methods/pooling.md, "Agreement of
-nudges"), so the verdict of one of them doesn't speak for all.
+Where the experiments of a behaviour disagree there is no pooled effect (docs/methods/pooling.md, "Agreement of
+nudges"), so the badge doesn't show the verdict of a single one.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Badge:
     """A moment's state in words.
 
     Attributes:
-        words: what the badge says.
-        tag: class of its tag.
-        disagree: True where several experiments of it give no common answer.
+        words: text of the badge.
+        tag: CSS class of the badge.
+        disagree: True where its experiments disagree.
     """
 
     words: str
@@ -35,11 +35,11 @@ class Badge:
 
 
 def badge(moment: AhaMoment, state: str | None = None) -> Badge:
-    """A moment's state; where its experiments disagree, how many of them found it.
+    """The badge of a moment; where its experiments disagree, how many of them found the effect.
 
     Args:
         moment: the row.
-        state: `state_of_findings`, for who asks for many badges.
+        state: `state_of_findings`, for callers that make many badges.
     """
     plain = Badge(moment.get_status_display(), f"state-{moment.status}")
     if moment.status not in DECIDED:

@@ -1,6 +1,6 @@
-"""What a moment claims and what came of it: its evidence's promise, and the finding of its experiment. Pure.
+"""Records of a moment's correlational estimates ("promise") and of its experiment's finding. Pure.
 
-Experiments read and write these records; nobody else needs to know how a moment stores them.
+Experiments read and write these records; they hide how a moment stores them.
 """
 
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ class PromisedDifference:
 
 @dataclass(frozen=True)
 class Promised:
-    """What the evidence of a moment promises, rung by rung of its ladder.
+    """Correlational estimates of a moment, from its frozen ladder.
 
     Attributes:
         raw: as observed; None without evidence.
-        adjusted: of the last rung that could be computed, with the most held equal; None without evidence.
+        adjusted: of the last computable rung, the most adjusted one; None without evidence.
     """
 
     raw: PromisedDifference | None = None
@@ -39,11 +39,11 @@ class Promised:
 
 @dataclass(frozen=True)
 class StudiedUsers:
-    """What a moment's study counted over all its users, as shares from 0 to 1.
+    """Shares of a study's users, 0 to 1.
 
     Attributes:
-        base: of them retained.
-        reach: of them reached the moment by themselves.
+        base: share retained.
+        reach: share that reached the moment without a nudge.
     """
 
     base: float
@@ -65,7 +65,7 @@ class Effect:
     """Effect of the behaviour on those whom the nudge moved.
 
     Attributes:
-        caution: what the looks of the plan did to it: `corrected` for them, or `optimistic`; None for one look.
+        caution: influence of the plan's interim looks: `corrected` for them, or `optimistic`; None for one look.
         naive: the estimate before the correction.
     """
 
@@ -77,7 +77,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class EffectSet:
-    """The Anderson-Rubin set of that effect: its shape, and its limits where the shape has them."""
+    """The Anderson-Rubin set of that effect: its shape, and its limits where it has any."""
 
     shape: str
     low: float | None = None
@@ -99,16 +99,16 @@ class ExperimentFinding:
 
     Attributes:
         code: of the verdict; empty until `aha.moments.promote` has set it.
-        experiment: key; `analysis` is its row.
+        experiment: key; `analysis` is the primary key of the analysis.
         on: local date; `retest_on` when it should be tested again.
         outcome: metric text of the outcome that was judged.
-        promised: what the correlation promised, as observed.
+        promised: the raw correlational estimate.
         reason: code beside the verdict's.
         kind: `proportion`, `mean` or `ratio`; None without an effect, and in version 0.3, where it was a share.
-        breakdown: direct effect of being nudged that would undo the verdict; None against a placebo.
-        as_treated: those who did minus those who didn't, whatever their arm: not causal.
-        cluster: attribute whose clusters were moved as wholes: then the effect is per user moved, with what the moved
-            friends did for all in the cluster, and is no member's own. "" where it is one's own.
+        breakdown: size of a direct effect of the nudge that would invalidate the verdict; None against a placebo.
+        as_treated: doers minus non-doers, regardless of arm: not causal.
+        cluster: attribute whose whole clusters were nudged: the effect per user moved then includes what moved friends
+            did for everyone in the cluster. "" where the effect is that of a user's own behaviour.
     """
 
     code: str = ""
@@ -135,7 +135,7 @@ class ExperimentFinding:
 
 
 def promised(evidence: Any) -> Promised:
-    """The promise in the evidence of a moment, as it was frozen; nothing where there is none."""
+    """The correlational estimates in a moment's frozen evidence; an empty record without evidence."""
     rungs = evidence.get("ladder", {}).get("rungs", []) if isinstance(evidence, Mapping) else []
     found = [_read(PromisedDifference, rung.get("difference")) for rung in rungs]
     known = [one for one in found if one is not None]
@@ -143,7 +143,7 @@ def promised(evidence: Any) -> Promised:
 
 
 def studied(evidence: Any) -> StudiedUsers | None:
-    """The users of the study behind a moment, by the four counts of its evidence; None where there are none."""
+    """Shares of the users of the moment's study, from the four counts of its evidence; None without counts."""
     cell = evidence.get("cell") if isinstance(evidence, Mapping) else None
     counts = [n for name in "abco" if isinstance(n := cell.get(name), int)] if isinstance(cell, Mapping) else []
     if len(counts) < 4 or not sum(counts):
@@ -153,7 +153,7 @@ def studied(evidence: Any) -> StudiedUsers | None:
 
 
 def write_finding(found: ExperimentFinding) -> dict[str, Any]:
-    """The record as a moment stores it and the API shows it: what could not be computed is left out."""
+    """Serialise the record as stored and as shown by the API, without values that could not be computed."""
     document = {
         name: value
         for name, value in dump(found).items()
@@ -165,7 +165,7 @@ def write_finding(found: ExperimentFinding) -> dict[str, Any]:
 
 
 def read_finding(document: Mapping[str, Any]) -> ExperimentFinding:
-    """What a moment stores; of an older version whatever can be read."""
+    """Parse a stored finding; from older versions whatever can be read."""
     hints = get_type_hints(ExperimentFinding)
     read = {one.name: _read(hints[one.name], document.get(one.name)) for one in fields(ExperimentFinding)}
     return ExperimentFinding(**{name: value for name, value in read.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Candidates become AHA moments: promote with the evidence frozen; the verdict of an experiment sets the status."""
+"""Promote candidates to AHA moments with frozen evidence, and set a moment's status from an experiment's verdict."""
 
 import hashlib
 import json
@@ -24,22 +24,22 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 
 Status = AhaMoment.Status
-# What an experiment's verdict means for the claim; any other code leaves it open.
+# Status of the moment after each verdict; any other code leaves the claim open.
 STATUS_OF_VERDICT = {"CAUSES": Status.CONFIRMED, "HARMS": Status.REFUTED, "NO_MATERIAL_EFFECT": Status.REFUTED}
 
 
 def promote_candidate(
     *, study: Study, behaviour: str, times: int, days: int, name: str = "", by: User | None = None
 ) -> AhaMoment:
-    """Make an AHA moment of a study's candidate, with the evidence as it stands now.
+    """Make an AHA moment of a study's candidate and freeze its current evidence.
 
     Args:
         study: a finished study.
         behaviour: as the candidate writes it.
         times: Z, at least so often.
         days: Y, within so many days.
-        name: what people call it; empty for a sentence made of the three.
-        by: who promotes.
+        name: display name; empty for one generated from behaviour, times and days.
+        by: the user who promotes.
 
     Raises:
         Refused: the study isn't finished, can't be read, has no such candidate, or it was promoted already.
@@ -82,10 +82,10 @@ def promote_candidate(
 def create_moment(
     *, name: str, behaviour: str, times: int, days: int, signup_event: str, retention: str, by: User | None = None
 ) -> AhaMoment:
-    """An AHA moment that people believe in without a study: it has no evidence, and says so.
+    """Create an AHA moment without a study and without evidence.
 
     Raises:
-        Refused: a definition that can't be read, or a claim that is there already.
+        Refused: a definition that can't be parsed, or a claim that exists already.
     """
     parse_behaviour(behaviour)
     parse_retention(retention)
@@ -113,20 +113,20 @@ def create_moment(
 
 
 def equal_moment(*, behaviour: str, times: int, days: int, signup_event: str, retention: str) -> AhaMoment | None:
-    """The moment that makes the same claim, however it came about; the newest of several."""
+    """The newest moment with the same claim, promoted or made by hand."""
     rows = AhaMoment.objects.light().filter(behaviour=behaviour, times=times, days=days)
     return rows.filter(signup_event=signup_event, retention=retention).first()
 
 
 def begin_test(*, moment: AhaMoment) -> AhaMoment:
-    """An experiment on this moment has started."""
+    """Mark the moment as under test, when an experiment on it starts."""
     return _set(moment, Status.TESTING, moment.finding)
 
 
 def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) -> AhaMoment:
-    """Write an experiment's final verdict back.
+    """Store an experiment's final verdict on its moment and set the status.
 
-    One of whole clusters leaves the claim open: what a member's own behaviour does isn't known from it.
+    If whole clusters were nudged the claim stays open: the effect of a member's own behaviour is unknown.
 
     Args:
         moment: the claim that was tested.
@@ -139,11 +139,11 @@ def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) 
 
 
 def say_of_clusters(*, moment: AhaMoment, cluster: str) -> AhaMoment:
-    """Set right what version 0.4 wrote back of whole clusters as if it were a member's own: the claim is open again.
+    """Reopen a claim whose verdict, set by version 0.4, came from nudging whole clusters.
 
     Args:
-        moment: with the finding of such an experiment.
-        cluster: attribute whose clusters were moved.
+        moment: a moment with the finding of such an experiment.
+        cluster: attribute whose clusters were nudged.
     """
     document = write_finding(replace(read_finding(moment.finding or {}), cluster=cluster))
     status = moment.status if moment.status == Status.TESTING else Status.INCONCLUSIVE
@@ -151,7 +151,7 @@ def say_of_clusters(*, moment: AhaMoment, cluster: str) -> AhaMoment:
 
 
 def is_intact(moment: AhaMoment) -> bool:
-    """True when the evidence is what was frozen at promotion."""
+    """True when the evidence is unchanged since promotion."""
     return moment.evidence_hash in ("", _hash(moment.evidence))
 
 

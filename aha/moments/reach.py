@@ -1,4 +1,4 @@
-"""The shared goal: which share of each week's new users reaches an AHA moment."""
+"""Count which share of each week's new users reaches an AHA moment, and which users do."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +22,11 @@ from runs.queue.enqueue import put, tell
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 
-# The conditions on users that an AHA moment is made of, for the gate of the outcome lock.
+# The conditions on users in an AHA moment's definition, to check against the outcome lock.
 
 
 def of_moment(moment: AhaMoment) -> tuple[Condition, ...]:
-    """Its start, who reaches it, and who stays."""
+    """Conditions of its signup event, its behaviour and its retention."""
     start = moment.signup_event
     reached = Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times)
     stays = of_metric(parse_retention(moment.retention), start) if moment.retention else ()
@@ -34,7 +34,7 @@ def of_moment(moment: AhaMoment) -> tuple[Condition, ...]:
 
 
 def refuse_moment_marks(moment: AhaMoment, store: Questions | None = None) -> None:
-    """Refuse a moment that would tell the arms of a locked experiment apart.
+    """Refuse a moment whose conditions reveal the arms of a locked experiment.
 
     Raises:
         Refused: as `events.arm_marks.refuse_arm_marks`.
@@ -43,10 +43,10 @@ def refuse_moment_marks(moment: AhaMoment, store: Questions | None = None) -> No
 
 
 def weekly_reach(moment: AhaMoment) -> WeeklyReach:
-    """Ask the warehouse once.
+    """Compute the weekly reach with one warehouse query.
 
     Args:
-        moment: behaviour, times, days and signup event define who reaches it. Days are counted as its study did.
+        moment: behaviour, times, days and signup event define who reaches it. Days are counted as in its study.
 
     Raises:
         Refused: the log has no events, or not the moment's signup event.
@@ -71,7 +71,7 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
     return WeeklyReach(tuple(weeks), end)
 
 
-# The weekly reach of a moment as it was last counted: workers count it, pages read it.
+# Cached weekly reach of a moment: workers count it, pages read it.
 
 TASK = "aha.tasks.count_reach"
 WEEKS: Schema[WeeklyReach] = Schema(WeeklyReach)
@@ -79,10 +79,10 @@ WEEKS: Schema[WeeklyReach] = Schema(WeeklyReach)
 
 @dataclass(frozen=True)
 class LastCount:
-    """What is known of a moment's weekly reach.
+    """The cached weekly reach of a moment.
 
     Attributes:
-        weeks: as counted; None before, and where it can't be counted.
+        weeks: the last count; None before the first, and where it can't be counted.
         reason: why it can't be counted, or "".
         counted_at: when; None while it is being counted for the first time.
     """
@@ -93,14 +93,14 @@ class LastCount:
 
 
 def ask_for_count(moment: AhaMoment) -> None:
-    """Let a worker count it; a moment that has waited already isn't asked for twice."""
+    """Queue the first count of a moment; does nothing if it was queued before."""
     _row, made = KeptReach.objects.get_or_create(moment=moment)
     if made:
         put(TASK, moment.pk)
 
 
 def last_count(moment: AhaMoment) -> LastCount:
-    """As it stands; a moment that was never counted is handed to a worker now."""
+    """The cached count; queues the first count of a moment that has none."""
     row = KeptReach.objects.filter(moment=moment).first()
     if row is None:
         ask_for_count(moment)
@@ -109,7 +109,7 @@ def last_count(moment: AhaMoment) -> LastCount:
 
 
 def read(row: KeptReach) -> LastCount:
-    """A row's content."""
+    """Parse a cached row."""
     weeks = None if row.weeks is None else WEEKS.read(row.weeks)
     if isinstance(weeks, Unreadable):
         return LastCount(None, weeks.sentence(), row.counted_at)
@@ -118,13 +118,13 @@ def read(row: KeptReach) -> LastCount:
 
 
 def weeks_of(moment: AhaMoment) -> WeeklyReach | None:
-    """For lists, which read the row beside the moment; None before the first count."""
+    """The cached weeks, for lists that have joined the row; None before the first count."""
     row = getattr(moment, "kept_reach", None)
     return None if row is None else read(row).weeks
 
 
 def count(pk: int) -> bool:
-    """Ask the warehouse and keep the answer; False when the moment is gone."""
+    """Compute the weekly reach and cache it; False when the moment is gone."""
     moment = AhaMoment.objects.light("study").filter(pk=pk).first()
     if moment is None:
         return False
@@ -140,17 +140,17 @@ def count(pk: int) -> bool:
 
 
 def count_all() -> int:
-    """Every moment, one after the other; returns how many."""
+    """Count the weekly reach of every moment, one after the other; returns how many."""
     return sum(count(pk) for pk in AhaMoment.objects.values_list("pk", flat=True))
 
 
-# Which users reached a moment, may still reach it, or missed it: by name, for lists that other systems follow.
+# Ids of users who reached a moment, may still reach it, or missed it: for audiences that are sent to other systems.
 
-MOST = 2_000_000  # names: they are compared in memory
+MOST = 2_000_000  # ids: they are compared in memory
 
 
 class Reach(StrEnum):
-    """How a user stands to a moment."""
+    """Whether a user has reached a moment, may still reach it, or has missed it."""
 
     REACHED = "reached"
     NOT_YET = "not_yet"
@@ -158,14 +158,15 @@ class Reach(StrEnum):
 
 
 def who_reached(moment: AhaMoment, standing: Reach) -> set[str]:
-    """Ask the warehouse once.
+    """Ids of the users with this standing, from one warehouse query.
 
     Args:
-        moment: behaviour, times, days and signup event; days are counted as its study did.
-        standing: who reached it counts at once, also within their days; `NOT_YET` have days left, `MISSED` none.
+        moment: behaviour, times, days and signup event; days are counted as in its study.
+        standing: users count as having reached it at once, also within their days; the others are `NOT_YET` while
+            days are left, then `MISSED`.
 
     Raises:
-        Refused: the log has no events or not the signup event, or more than `MOST` users are meant.
+        Refused: the log has no events or not the signup event, or the result exceeds `MOST` users.
     """
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
     with questions(day_mode=mode) as asked:

@@ -12,11 +12,11 @@ class ReachWeek:
 
     Attributes:
         week: its Monday.
-        signups: units whose clock starts in it.
-        eligible: those whose days are complete; only they can have reached the moment.
-        reached: of the eligible.
+        signups: units that signed up in it.
+        eligible: those whose days are complete; only they are counted as reaching the moment.
+        reached: number of eligible units that reached it.
         share: reached over eligible, 0 to 1, with Wilson's interval.
-        complete: True when every unit that can still sign up in it had its days; other weeks may change.
+        complete: True when the days of every unit that could sign up in it are over; other weeks may change.
     """
 
     week: date

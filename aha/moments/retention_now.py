@@ -1,4 +1,4 @@
-"""Retention on a few days by signup week, for the first page: asked by a worker each night, kept by the site."""
+"""Retention on a few days by signup week, for the home page: computed by a worker each night and cached by the site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class WeekOfDay:
 
     Attributes:
         week: its Monday.
-        eligible: users of it who have lived that day to its end.
-        active: of these, active on that day.
+        eligible: its users for whom that day is complete.
+        active: number of these who were active on that day.
     """
 
     week: date
@@ -45,13 +45,13 @@ class RetentionNow:
 
 
 def signup_event() -> str:
-    """The one of the latest study; before there is a study, the event that looks most like a signup."""
+    """The signup event of the latest study; without a study, the event that looks most like a signup."""
     last = Study.objects.light().filter(status=Study.Status.DONE).order_by("-created_at").first()
     return str(last.inputs.get("signup_event", "*")) if last else catalogue().guess_signup()
 
 
 def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:
-    """Ask the warehouse once.
+    """Compute retention with one warehouse query.
 
     Raises:
         Refused: the log has no events, or not this one.
