@@ -30,7 +30,7 @@ DATE = forms.DateInput({"type": "date"})
 
 
 class StudyForm(forms.Form):
-    """A study's question. Three fields begin one; the others stand under "Advanced" with what fits the data."""
+    """The form of a new study. Three fields are always shown; the others, with defaults, are under "Advanced"."""
 
     signup_event = EventField(
         label=_("Start event (day 0)"), any_event=True, help_text=_("Whoever does it is a new user from then on.")
@@ -87,24 +87,24 @@ class StudyForm(forms.Form):
 
     @property
     def first_fields(self) -> list[Any]:
-        """Those that begin a study."""
+        """The fields that are always shown."""
         return [self[name] for name in FIRST]
 
     @property
     def advanced_fields(self) -> list[Any]:
-        """All others."""
+        """The fields under "Advanced"."""
         return [field for field in self.visible_fields() if field.name not in FIRST]
 
     @property
     def opens_advanced(self) -> bool:
-        """One of them is wrong, or not what it usually is."""
+        """True when an advanced field has an error, or one without a constant default has a value."""
         usual = {"gap": "0", "choose": "j", "day_mode": "rolling", "seed": "1"}
         others = [field for field in self.advanced_fields if field.name in self.errors]
         values = [field.value() for field in self.advanced_fields if field.name not in usual]
         return bool(others) or any(values)
 
     def clean_retention_metric(self) -> MetricVersion | None:
-        """The version that is meant, whose definition then takes the place of the one that was written."""
+        """The chosen metric version; its definition replaces the one that was typed."""
         text = self.cleaned_data["retention_metric"]
         if not text:
             return None
@@ -145,7 +145,7 @@ class StudyForm(forms.Form):
         return data
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal at the field whose option it names."""
+        """Show a refusal as an error of the field whose option it names."""
         self.add_error(FORM_FIELDS.get(refusal.at), refusal.sentence)
 
     def _check(self) -> None:
@@ -160,9 +160,9 @@ class StudyForm(forms.Form):
 
 
 def form_words(run: Run) -> str:
-    """Why a run has no result, with the form's name of the field in place of the command's option."""
+    """Why a run has no result, with the form's field label instead of the command's option."""
     refused = run.refused
-    # Version 0.3 kept the sentence alone, in the language of the worker.
+    # Version 0.3 stored only the sentence, in the language of the worker.
     option, sentence = split_reason(run.reason) if refused is None else (refused.at, str(refused.message))
     field = StudyForm.base_fields.get(FORM_FIELDS.get(option, ""))
     return run.reason_in_words if field is None else f"{field.label}: {gettext(sentence)}"

@@ -1,1 +1,1 @@
-"""The question of a study before it starts: defaults that fit the data, what would happen, what would refuse."""
+"""Inputs of a study before it starts: defaults that fit the data, preview, validation."""

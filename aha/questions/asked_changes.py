@@ -1,4 +1,4 @@
-"""What two questions ask differently, in words."""
+"""Differences between the inputs of two studies, in words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from events.metrics import display_name
 
 @dataclass(frozen=True)
 class Change:
-    """One part of the question.
+    """One input of a study.
 
     Attributes:
         field: its name in the form.
         label: its name for people.
-        before, after: what was asked.
+        before, after: the two values, in words.
     """
 
     field: str
@@ -27,12 +27,12 @@ class Change:
 
     @property
     def same(self) -> bool:
-        """Both ask the same."""
+        """True when both values are equal."""
         return self.before == self.after
 
 
 def compared(before: Inputs, after: Inputs) -> list[Change]:
-    """Every part of both questions, those that differ first."""
+    """All inputs of both studies, those that differ first."""
     parts = zip(_words(before), _words(after), strict=True)
     found = [Change(field, label, one, other) for (field, label, one), (_field, _label, other) in parts]
     return sorted(found, key=lambda change: change.same)

@@ -1,4 +1,4 @@
-"""What a new study asks when nobody says otherwise: what fits the events that are there."""
+"""Default inputs of a new study, chosen to fit the events in the log."""
 
 import re
 from datetime import timedelta
@@ -11,10 +11,10 @@ from events.windows import guard
 
 USUAL_DAYS = 7
 MOST_CONTROLS = 10
-LEAST_CONTROLS = 5  # below it their spread says nothing (docs/methods/evidence.md, "Negative controls")
-# Days of data that are needed for a retention that most users can be asked about: the window and as long again.
+LEAST_CONTROLS = 5  # with fewer, their spread can't be estimated (docs/methods/evidence.md, "Negative controls")
+# Least days of data for each default retention: the window and as long again, so that most users have completed it.
 RETENTIONS = ((35, "window:14-20"), (18, "window:7-13"), (10, "on_day:7"), (0, "on_day:1"))
-# What happens to people, or what they set once, rarely keeps anybody: a person decides whether it is so here.
+# Events that happen to users, or settings, rarely cause retention. They are only suggested: a person decides.
 INERT = re.compile(
     r"setting|error|crash|rotat|mute|help|^ad_|_ad_|_ad$|ad_seen|screenshot|permission|volume|language|notice|popup"
     r"|오류|설정|광고|도움말|알림|회전|음소거"
@@ -22,12 +22,12 @@ INERT = re.compile(
 
 
 def usual_start() -> str:
-    """The event that starts a user's clock, as far as the log tells."""
+    """The likely signup event, guessed from the log."""
     return ready_catalogue().guess_signup()
 
 
 def usual_retention() -> str:
-    """A window that most users of the log have behind them."""
+    """A retention window that most users of the log have completed."""
     listed = ready_catalogue()
     return _retention(listed)
 
@@ -54,6 +54,6 @@ def last_days(retention: Retention, gap: int = 0) -> int:
 
 
 def likely_inert() -> tuple[str, ...]:
-    """Events that by their names can't cause retention: proposed as negative controls, never taken unasked."""
+    """Events that by their names can't cause retention: suggested as negative controls, never used automatically."""
     found = [entry.name for entry in ready_catalogue().search("", 500) if INERT.search(entry.name.casefold())]
     return tuple(found[:MOST_CONTROLS])

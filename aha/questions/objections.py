@@ -1,4 +1,4 @@
-"""What would refuse a question, said beside its field with what would mend it: nothing is dropped in silence."""
+"""Validation errors of a study's inputs, each at its field with a suggested correction."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ type Objection = tuple[str, Mendable]
 
 
 def objections(inputs: Inputs) -> Iterator[Objection]:
-    """Field and error for everything in a question that can be seen without the data."""
+    """Field and error for every problem in the inputs that can be found without the data."""
     definition = inputs.definition
     if isinstance(definition, Survival) or is_display_only(definition):
         yield "retention", _no_window(definition)
@@ -88,13 +88,13 @@ def _few_controls(inputs: Inputs) -> Mendable:
     return Mendable(text % {"n": len(inputs.inert), "least": LEAST_CONTROLS}, *mends)
 
 
-# What would make a hand-written moment worthless: days that reach into retention, a claim that is there already.
+# Validation of a hand-written moment: days that overlap the retention window, a claim that exists already.
 
 
 def moment_objections(
     *, behaviour: str, times: int, days: int, signup_event: str, retention: str
 ) -> Iterator[Objection]:
-    """Field and error for everything that speaks against the claim."""
+    """Field and error for every problem of the claim."""
     definition = parse_retention(retention)
     most = last_days(definition)
     if not isinstance(definition, Survival) and days > most:

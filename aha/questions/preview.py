@@ -1,4 +1,4 @@
-"""What a study would do, before it starts: who counts, who is left out and why, how much is compared, how long."""
+"""Preview of a study: which users count, which are excluded and why, number of comparisons, run time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,22 +32,22 @@ from runs.run_times import Told, tell, told_words
 from stats.results import NotComputable
 
 USUAL_TIMES = 10
-# Tried where too few users stay, or leave, in the window that was asked for.
+# Windows to suggest where too few users stay, or leave, in the requested one.
 WINDOWS = tuple(Window(first, first + 6) for first in (1, 3, 4, 7, 14, 21, 28))
 SHORTER = ("window:7-13", "on_day:7", "on_day:3", "on_day:1")
 
 
 @dataclass(frozen=True)
 class StudyPreview:
-    """What would happen.
+    """Preview of a study.
 
     Attributes:
         rate: users, base rate and curve; counts are of a sample where `rate.one_in` is above 1.
-        outside: users whose retention is known, outside the segment that was named; None when none was.
-        without: users of the whole log who never did the start event; None where only a sample was counted.
+        outside: users with known retention outside the chosen segment; None without a segment.
+        without: users of the whole log who never did the signup event; None where only a sample was counted.
         behaviours: how many are counted; unlisted: event names beyond the most that a study takes.
         cells: combinations of behaviour, days and number of times.
-        takes: how long.
+        takes: expected run time.
     """
 
     rate: BaseRate
@@ -60,25 +60,25 @@ class StudyPreview:
 
     @property
     def eligible(self) -> int:
-        """Users that the study would look at, as far as the sample tells."""
+        """Number of eligible users, extrapolated from the sample."""
         return max(self.rate.eligible * self.rate.one_in - (self.outside or 0), 0)
 
     @property
     def too_young(self) -> int:
-        """Users whose retention isn't known yet, alike."""
+        """Number of users whose retention isn't known yet, extrapolated likewise."""
         return (self.rate.signups - self.rate.eligible) * self.rate.one_in
 
     @property
     def signups(self) -> int:
-        """Users who signed up in the dates, alike."""
+        """Number of users who signed up in the dates, extrapolated likewise."""
         return self.rate.signups * self.rate.one_in
 
 
 def preview(inputs: Inputs) -> StudyPreview:
-    """What a checked question would do; some minutes old at most.
+    """Preview for valid inputs, cached for some minutes.
 
     Raises:
-        Refused: the log or the segment can't answer it at all.
+        Refused: the log or the segment doesn't allow such a study.
     """
     rate = base_rate(rate_question(inputs))
     listed = ready_catalogue()
@@ -94,13 +94,13 @@ def preview(inputs: Inputs) -> StudyPreview:
 
 
 def rate_question(inputs: Inputs) -> RateQuestion:
-    """The question about the retention of a study's users."""
+    """The base-rate query for a study's users."""
     first, last = inputs.dates
     return RateQuestion(inputs.retention, inputs.signup_event, first, last, inputs.day_mode)
 
 
 def data_objections(inputs: Inputs) -> Iterator[Objection]:
-    """Field and error for what the data can't answer.
+    """Field and error for inputs that don't fit the data.
 
     Raises:
         Refused: as `preview`.
@@ -126,8 +126,8 @@ def _few_in_segment(inputs: Inputs) -> Iterator[Objection]:
 
 
 def _too_few(inputs: Inputs, found: BaseRate) -> Iterator[Objection]:
-    """What a study would say that is below its floors, with another window or other dates that are above them."""
-    if found.one_in > 1 or isinstance(found.rate, NotComputable):  # a sample: the study counts them all as it starts
+    """The error for a study below its minimum numbers of users, with a window or dates that would reach them."""
+    if found.one_in > 1 or isinstance(found.rate, NotComputable):  # a sample: the study checks all users as it starts
         return
     missing = enough_of(found.eligible, round(found.rate.estimate * found.eligible))
     if missing is None:
@@ -147,7 +147,7 @@ def _too_few(inputs: Inputs, found: BaseRate) -> Iterator[Objection]:
 
 
 def _window_with_enough(inputs: Inputs) -> Window | None:
-    """The nearest other window for which enough users stayed and left; behaviours have their days before it."""
+    """The nearest other window, after the days of behaviour, for which enough users stayed and left."""
     asked = inputs.window
     least = 1 if inputs.days == usual_days(inputs.definition, inputs.gap) else max(inputs.days)
     others = [one for one in WINDOWS if one != asked and one.start_day >= least + inputs.gap]
@@ -203,7 +203,7 @@ def _short(line: str) -> str:
 
 
 def _outside(inputs: Inputs) -> int | None:
-    """How many of those whose retention is known are not in the segment that was named."""
+    """Number of users with known retention who are not in the chosen segment."""
     if inputs.segment is None:
         return None
     members = restriction_of(inputs).members or {}
@@ -216,13 +216,13 @@ def _outside(inputs: Inputs) -> int | None:
     return sum(unit not in members for unit in known["user_id"].to_pylist())
 
 
-# A study's question and what it would do, in words.
+# A study's inputs and preview, in words.
 
 type Fact = tuple[str, str, str]
 
 
 def asked_sentence(inputs: Inputs) -> str:
-    """The question as somebody would ask it."""
+    """The study's question as a sentence."""
     fields = {
         "days": days_words(max(inputs.days)),
         "retention": metric_words(inputs.retention),
@@ -234,7 +234,7 @@ def asked_sentence(inputs: Inputs) -> str:
 
 
 def facts(found: StudyPreview) -> list[Fact]:
-    """Name, number and what it means."""
+    """Name, number and explanation of each fact of the preview."""
     about = _("about %(n)s") if found.rate.one_in > 1 else "%(n)s"
     rows = [(_("Users who count"), about % {"n": count(found.eligible)}, _dates(found))]
     if found.too_young:

@@ -1,4 +1,4 @@
-"""The page of two studies side by side, and its file."""
+"""The page that compares two studies, and its CSV file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ from reporting.numbers import count, share
 from runs.payloads import Unreadable
 from stats.results import NotComputable
 
-# The candidates of two studies matched by behaviour, and their populations.
+# Candidates of two studies, matched by behaviour, and the studies' populations.
 
 type Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """One behaviour in both studies; None where a study doesn't have it among its candidates.
+    """One behaviour in two studies; None where it isn't a candidate.
 
     Attributes:
         behaviour: its name.
         first, second: the candidate of each study.
-        first_judged, second_judged: the study counted it at all.
+        first_judged, second_judged: whether the study judged the behaviour at all.
     """
 
     behaviour: str
@@ -57,7 +57,7 @@ class Matched:
 
     @property
     def moved(self) -> str:
-        """The change of rank from the first to the second study, or in which alone it is found."""
+        """The change of rank from the first to the second study, or the only study that has it."""
         if self.first is None:
             return _("only in the second")
         if self.second is None:
@@ -69,7 +69,7 @@ class Matched:
 
 
 def matched(first: Report, second: Report) -> list[Matched]:
-    """Every behaviour that is a candidate of either, in the first study's order, then those of the second alone."""
+    """Every behaviour that is a candidate of either study, in the first study's order, then the second's own."""
     sides = [{row.candidate.behaviour: row for row in rows(report)} for report in (first, second)]
     names = dict.fromkeys([*sides[0], *sides[1]])
     counted = [set(report.asked.behaviours) for report in (first, second)]
@@ -80,7 +80,7 @@ def matched(first: Report, second: Report) -> list[Matched]:
 
 
 def populations(first: Report, second: Report) -> list[tuple[str, str, str]]:
-    """What each study looked at, line by line."""
+    """The population of each study, line by line."""
     names = (
         _("Signed up"),
         _("Users who count"),
@@ -107,7 +107,7 @@ def _population(report: Report) -> Cells:
 
 
 def numbers(first: Report, second: Report) -> Iterator[tuple[object, ...]]:
-    """The matched candidates as numbers, for a file: shares from 0 to 1, empty where there is none."""
+    """Rows of the CSV file of matched candidates: shares from 0 to 1, empty where there is none."""
     names = ("rank", "times", "days", "did", "other", "gap", "reach", "j", "adjusted")
     yield ("behaviour", *(f"{name}_{side}" for side in ("a", "b") for name in names))
     for row in matched(first, second):
@@ -141,7 +141,7 @@ MOST = 200
 @login_required
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
-    """Two studies that are named by `a` and `b`; with `csv` their candidates as a file."""
+    """Compare the studies `a` and `b`; with `csv` return their candidates as a file."""
     chosen = [_study(request.GET.get(name)) for name in ("a", "b")]
     context: dict[str, Any] = {"a": chosen[0], "b": chosen[1], "studies": _choices()}
     if chosen[0] is None or chosen[1] is None:

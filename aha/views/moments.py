@@ -60,7 +60,7 @@ def moment_list(request: HttpRequest) -> HttpResponse:
 @may("aha.add_ahamoment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_moment(request: HttpRequest) -> HttpResponse:
-    """A moment that people believe in without a study."""
+    """Create a moment by hand, without a study."""
     if request.method != "POST":
         form = MomentForm(initial={"signup_event": usual_start(), "retention": usual_retention()})
     else:
@@ -113,13 +113,13 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
 @login_required
 @require_safe
 def moment_reach(request: HttpRequest, key: str) -> HttpResponse:
-    """The weekly reach alone: asked again and again while a worker counts it."""
+    """Only the weekly reach; the page polls it while a worker counts."""
     moment = get_object_or_404(AhaMoment.objects.light(), key=key)
     return render(request, "aha/reach.html", {"moment": moment, **_reach(moment, _tests(moment))})
 
 
 def _tests(moment: AhaMoment) -> list[ExperimentDays]:
-    """The experiments on a moment that have started. They lie above this app: they are read through their key to it."""
+    """The started experiments on a moment. This app may not import theirs, so it reads them by the reverse relation."""
     rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")
     return [
         ExperimentDays(
@@ -133,7 +133,7 @@ def _tests(moment: AhaMoment) -> list[ExperimentDays]:
 
 
 def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
-    """The weekly share as picture and table, the sentence why there is none, or that it is being counted."""
+    """Weekly reach as chart and table, the reason why there is none, or that it is being counted."""
     found = reach.last_count(moment)
     if found.weeks is None:
         waits = found.counted_at is None

@@ -1,4 +1,4 @@
-"""What all finished experiments say of a definition: on pages, and as a file."""
+"""Pooled results of past experiments on a definition, for pages and as a CSV file."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from runs.refusals import Refused
 
 
 def past_context(definition: Definition) -> dict[str, Any]:
-    """What all finished experiments say of a definition; empty where no finding is about its behaviour."""
+    """Template context of the pooled results on a definition; empty without findings on its behaviour."""
     found = past_experiments(definition)
     if not found.used and not found.left_out:
         return {}
@@ -34,7 +34,7 @@ def past_context(definition: Definition) -> dict[str, Any]:
 @login_required
 @require_safe
 def past_csv(request: HttpRequest) -> HttpResponse:
-    """The tables of past experiments as a file, for a definition."""
+    """The tables of past experiments on a definition as a CSV file."""
     asked = request.GET
     try:
         definition = Definition(

@@ -1,4 +1,4 @@
-"""The page of a new study: its form, and beside it what would happen, before anything starts."""
+"""The page of a new study: its form and a preview."""
 
 from contextlib import suppress
 from typing import Any
@@ -31,7 +31,7 @@ MANY = ("behaviours", "inert")
 @may("aha.add_study")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_study(request: HttpRequest) -> HttpResponse:
-    """Ask a study and start it; a link may bring its fields, or the study whose question is changed (`again`)."""
+    """Create and start a study; the URL may prefill fields, or name the study whose inputs are changed (`again`)."""
     if request.method != "POST":
         _say_what_ails_the_store(request)
         return _page(request, StudyForm(initial=_brought(request)))
@@ -63,12 +63,12 @@ def new_study(request: HttpRequest) -> HttpResponse:
 @may("aha.add_study")
 @require_POST
 def preview_study(request: HttpRequest) -> HttpResponse:
-    """What would happen with the form as it stands, as a fragment."""
+    """The preview for the form's current values, as an HTML fragment."""
     return render(request, "components/before/preview.html", _look(StudyForm(request.POST)))
 
 
 def _say_what_ails_the_store(request: HttpRequest) -> None:
-    """A store that is away must not look like one without events."""
+    """Warn that the event store is unavailable, so that it doesn't look like a store without events."""
     try:
         ownership.files_to_read()
     except Refused as refusal:
@@ -82,7 +82,7 @@ def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None =
 
 
 def _brought(request: HttpRequest) -> dict[str, Any]:
-    """What the fields begin with: of the study that is changed, or what fits the data; a link's fields above both."""
+    """Initial field values: from the changed study, else defaults from the data; fields in the URL override both."""
     asked, origin = request.GET, _study(request.GET.get("again"))
     found: dict[str, Any] = {}
     if origin is not None:
@@ -112,7 +112,7 @@ def _add_data_objections(form: StudyForm) -> None:
 
 
 def _look(form: StudyForm) -> dict[str, Any]:
-    """What `components/before/preview.html` shows."""
+    """Context of `components/before/preview.html`."""
     context: dict[str, Any] = {}
     try:
         if form.is_valid():

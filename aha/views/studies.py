@@ -51,7 +51,7 @@ VENN_SECONDS = 24 * 3600  # a finished study never changes
 @login_required
 @require_safe
 def study_list(request: HttpRequest) -> HttpResponse:
-    """Studies, the newest first, with what they found; htmx gets the rows alone."""
+    """Studies with their results in one line, the newest first; htmx requests get only the rows."""
     narrow = narrowed(request, kind_of(Study), Study.objects.light())
     found = listing(
         request,
@@ -72,7 +72,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A study: how far it is, or what it found."""
+    """A study: its progress or its result."""
     study = get_object_or_404(Study.objects.select_related("retention_metric__metric", *OWNERS), pk=pk)
     study.words = form_words(study)
     before = study.changed_from_id
@@ -89,7 +89,7 @@ def study_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def report_body(study: Study) -> dict[str, Any]:
-    """What `aha/study_body.html` shows of a finished study: on its page, and where it is taken away."""
+    """Context of `aha/study_body.html` for a finished study, on its page and in its download."""
     report = studies.read_report(study)
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}
@@ -122,9 +122,9 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
 
 
 def _signups_from(report: Report) -> str:
-    """The first signup date, ISO, from which on the behaviours that came later can be judged; "" where none did so.
+    """The first signup date, ISO, from which later-introduced behaviours can be judged; "" without such behaviours.
 
-    Studies of version 0.4 and before don't hold it: the list of the store's events knows since when each is there.
+    Studies of version 0.4 and before don't store it: then it is read from the event catalogue.
     """
     found = headline_of(report)
     if not found.later or found.since is not None:

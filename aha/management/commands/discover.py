@@ -1,4 +1,4 @@
-"""`discover`: a study from the command line, stored as well. Other programs read its JSON: options and keys stay."""
+"""`discover`: run and store a study from the command line. Programs read its JSON: never rename options or keys."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
 
 def left_out(study: Study) -> list[str]:
-    """What the question names and the study won't use: said before it starts; the document lists it as well."""
+    """Warnings before the start: invalid days, which the study leaves out, and too few negative controls."""
     inputs = load(Inputs, study.inputs)
     late = valid_windows(inputs.days, inputs.definition, gap=inputs.gap).invalid
     found = []
@@ -90,7 +90,7 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 
 def _print(study: Study, report: Any, out: Console) -> None:
-    """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
+    """Print the tables of the study's pages: population, nulls, candidates, ladders."""
     from aha.report import candidates_table, chance, cohort, page, ranking
     from aha.report.candidate import adjusted, cells
     from aha.report.claim import choice_caption, claim_words

@@ -1,4 +1,4 @@
-"""`pool`: what all finished experiments together say of a behaviour. Other programs read its JSON: its keys stay."""
+"""`pool`: meta-analysis of all finished experiments on a behaviour. Other programs read its JSON: never rename keys."""
 
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
