@@ -1,1 +1,1 @@
-"""A study: from the events of new users to candidates, "behaviour X at least Z times within Y days", with evidence."""
+"""A study: find candidates, "behaviour X at least Z times within Y days", in new users' events, with their evidence."""

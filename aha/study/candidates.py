@@ -1,4 +1,4 @@
-"""From judged behaviours to candidates: which cell is taken, which are worth following, and all their evidence."""
+"""From judged behaviours to candidates: choose a cell for each, select the best behaviours, compute their evidence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,18 +43,18 @@ MOVED = 0.10
 ACTIVITY_ONLY = "activity_only"
 NO_BETTER_THAN_EVERYBODY = "no_better_than_everybody"
 AS_STRONG_AS_INERT = "as_strong_as_inert"
-# Marks that speak against an experiment, as long as others are there.
+# Marks that rank a candidate behind the others.
 DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the evidence of every candidate rests on.
+    """Data that the evidence of every candidate is computed from.
 
     Attributes:
         table: the feature table, of a sample when there are many units.
         attributes: of the same units.
-        parts: who chose, judged, came later: places in the table.
+        parts: rows of the table for training, hold-out and later cohorts.
         exact: the cells of every eligible unit.
         grid: the same as columns, with both nulls.
         flags: marks of the behaviours.
@@ -77,7 +77,7 @@ class Evidence:
     outcome: str = ""
 
     def place(self, behaviour: str, pick: Pick) -> int:
-        """Place of a cell in the grid."""
+        """Index of a cell in the grid."""
         return self.exact.find(behaviour, pick.days, pick.times)
 
     def did(self, behaviour: str, pick: Pick) -> Flags:
@@ -88,11 +88,11 @@ class Evidence:
 
 
 def take_cell(choice: Choice | NotComputable, step: Step | None, exact: Cells) -> tuple[Pick | NotComputable, bool]:
-    """The cell that is taken for a behaviour, and whether the step decided.
+    """The cell to use for a behaviour, and whether it comes from the step test.
 
-    Where retention jumps the step is the moment: the rule is drawn to few times by their reach and misses a true step
-    regularly. A step at a reach outside 5-80 % is no recommendation, so the rule's pick stays. So it does where
-    retention levels off: every count up to there adds alike, none is *the* moment, and the page says both.
+    Where retention jumps, the step is used: the rule prefers few times, which have more reach, and regularly misses a
+    true step. The rule's pick is used for a step at a reach outside 5-80 %, and where retention levels off: every
+    count up to there adds the same, so none is *the* moment, and the page shows both.
     """
     if not computable(choice):
         return choice, False
@@ -107,7 +107,7 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
     """The behaviours whose cell is better than luck, the best first.
 
     In this order: a jump; beating equally active users (second null, p <= .05); then the second null's statistic, which
-    holds activity, signup week and segment equal; then J. The family of both nulls is the whole grid.
+    is stratified by activity, signup week and segment; then J. The family of both nulls is the whole grid.
     """
     found: list[tuple[tuple[float, ...], Judged]] = []
     for row in judged:
@@ -125,13 +125,13 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
 
 
 def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progress = silent) -> Ladder:
-    """The adjustment ladder of one cell without its daily trials: nothing of after its own window is held equal."""
+    """The adjustment ladder of one cell without daily trials; no covariate is measured after the cell's window."""
     units = units_of(evidence, behaviour, pick)
     return climb(units, seed=evidence.seed, days=pick.days, max_units=evidence.max_units, progress=progress)
 
 
 def units_of(evidence: Evidence, behaviour: str, pick: Pick) -> Units:
-    """The units of one cell with what was measured of them."""
+    """The units of one cell with their covariates."""
     table = evidence.table
     others = _others(evidence, behaviour)
     return Units(
@@ -146,7 +146,7 @@ def units_of(evidence: Evidence, behaviour: str, pick: Pick) -> Units:
 
 
 def trials_in(evidence: Evidence, behaviour: str, pick: Pick) -> Trials | None:
-    """The daily trials of one cell; None where nothing is known day by day."""
+    """The daily trials of one cell; None without daily counts."""
     if evidence.unit_days is None:
         return None
     place = evidence.table.behaviours.index(behaviour)
@@ -155,7 +155,7 @@ def trials_in(evidence: Evidence, behaviour: str, pick: Pick) -> Trials | None:
 
 
 def _others(evidence: Evidence, behaviour: str) -> list[int]:
-    """Places of the other behaviours, but those that repeat it: with them held equal nothing would be left of it."""
+    """Columns of the other behaviours without its duplicates: adjusting for these would remove it entirely."""
     same = {row.other for row in evidence.flags if row.flag is Flag.DUPLICATE and row.behaviour == behaviour}
     same |= {row.behaviour for row in evidence.flags if row.flag is Flag.DUPLICATE and row.other == behaviour}
     names = enumerate(evidence.table.behaviours)
@@ -252,11 +252,11 @@ def _earlier(
 
 
 def ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Candidates by expected causal gain, the largest first, each with its place by what the correlation promises.
+    """Candidates by expected causal gain, the largest first, each with its rank by raw correlational estimate.
 
-    Inside three groups: a jump first; then the others; last those with a mark that speaks against an experiment. The
-    gain prices every promise alike, and what only goes with activity promises most: in the world `step` the inert
-    "browse" would come before the cause.
+    Candidates with a jump come first, and within both groups those without a mark in `DOUBTS`. The gain discounts every
+    estimate by the same ratio, and behaviours that only go with activity have the largest: by gain alone, in the
+    simulated world `step`, the inert "browse" would come before the cause.
     """
     order = sorted(candidates, key=lambda row: -_size(row.ladder.rungs[0].difference))
     places = {id(row): place for place, row in enumerate(order, start=1)}
@@ -269,7 +269,7 @@ def _size(value: Difference | ExpectedGain | NotComputable) -> float:
 
 
 def _adjusted_ratio(ladder: Ladder) -> RiskRatio | NotComputable:
-    """The risk ratio of the last rung, whose difference says why there is none."""
+    """The risk ratio of the last rung, or the reason from its difference."""
     full = ladder.full
     if not computable(full.difference):
         return full.difference

@@ -1,7 +1,7 @@
 """Metrics and intervals of a cell from its four counts (did it or not, retained or not), as pages show them.
 
-The vectorised functions work on arrays of counts and give NaN where a denominator is 0; `describe` turns that into
-`NotComputable`, and nothing with a NaN leaves this package.
+The vectorised functions work on arrays of counts and give NaN where a denominator is 0; `describe` turns NaN into
+`NotComputable`, so no result of this package has one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stats.score import newcombe_limits, share, wilson_limits
 
 Numbers = npt.NDArray[np.number]
 
-# Recommended cells, and cells that enter the null: neither so rare nor so common that nothing can be compared.
+# Reach of recommended cells, and of cells in the null: both groups must be large enough to compare.
 RECOMMENDED_REACH = (0.05, 0.80)
 NULL_REACH = (0.02, 0.98)
 PHI_DRAWS = 500
@@ -36,7 +36,7 @@ Number = Interval | NotComputable
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell with everything that a page shows. Shares are 0 to 1; n = A + B + C + O.
+    """One cell with all metrics that a page shows. Shares are 0 to 1; n = A + B + C + O.
 
     Attributes:
         behaviour, days, times: the cell.
@@ -82,7 +82,7 @@ def jaccard(a: Numbers, b: Numbers, c: Numbers) -> Floats:
 def phi(a: Numbers, b: Numbers, c: Numbers, o: Numbers) -> Floats:
     """The Matthews correlation of doing and staying, -1 to 1. n phi² is Pearson's chi-square. Source: Yule 1912."""
     a, b, c, o = (np.asarray(part, dtype=np.float64) for part in (a, b, c, o))
-    # Roots first: the product of four margins of a million units would leave float32, and int64 beyond ten million.
+    # Roots first: the product of four margins overflows float32 for a million units, and int64 above ten million.
     scale = np.sqrt(b + c) * np.sqrt(a + o) * np.sqrt(a + b) * np.sqrt(c + o)
     return np.asarray(np.divide(b * o - a * c, scale, out=np.full(np.shape(scale), np.nan), where=scale > 0))
 
@@ -116,11 +116,11 @@ def odds_ratio(a: Numbers, b: Numbers, c: Numbers, o: Numbers, *, alpha: float =
 def phi_limits(
     a: Numbers, b: Numbers, c: Numbers, o: Numbers, *, rng: np.random.Generator, alpha: float = 0.05
 ) -> tuple[Floats, Floats]:
-    """Bootstrap percentile limits of phi: for one cell, resampling users is drawing the four counts anew."""
+    """Bootstrap percentile limits of phi; resampling users is done by resampling a cell's four counts (multinomial)."""
     counts = np.stack(np.broadcast_arrays(*(np.atleast_1d(part) for part in (a, b, c, o))), axis=-1)
     n = counts.sum(axis=-1)
     if not n.size:
-        return np.zeros(n.shape), np.zeros(n.shape)  # NumPy gives quantiles of no columns no rows either
+        return np.zeros(n.shape), np.zeros(n.shape)  # NumPy's quantiles of zero columns have no rows
     drawn = rng.multinomial(n, counts / np.maximum(n, 1)[..., None], size=(PHI_DRAWS, *n.shape))
     values = phi(*np.moveaxis(drawn, -1, 0))
     empty = np.isnan(values).all(axis=0)
@@ -129,7 +129,7 @@ def phi_limits(
 
 
 def describe(cells: Cells, *, rng: np.random.Generator, alpha: float = 0.05) -> tuple[Cell, ...]:
-    """Every cell as a record, with per-cell intervals: a chosen cell needs the null and the hold-out besides."""
+    """Every cell as a record, with per-cell intervals that ignore selection: a chosen cell needs null and hold-out."""
     a, b, c, o = cells.a, cells.b, cells.c, cells.o
     n = a + b + c + o
     shares = {

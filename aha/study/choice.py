@@ -1,7 +1,7 @@
-"""Choose "at least Z times within Y days", and say how sure: every resample of the users picks anew.
+"""Choose "at least Z times within Y days", and bootstrap the choice to show how stable it is.
 
 A stable choice is no evidence that a threshold exists or causes anything: a smooth confounded curve has a stable best
-cell too. That question belongs to `aha.study.step`.
+cell too. `aha.study.step` tests for a threshold.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ PICKED_SHARE = 0.90
 
 
 class Rule(StrEnum):
-    """By what a cell is chosen. `pareto` shows the front of (recall, ppv); until a person picks, its best J stands."""
+    """Criterion for choosing a cell. `pareto` shows the front of (recall, ppv); without a pick it uses the best J."""
 
     J = "j"
     PHI = "phi"
@@ -43,7 +43,7 @@ class Choosing:
     at_least: float = 0.0
 
     def score(self, a: Floats, b: Floats, c: Floats, o: Floats) -> Floats:
-        """The number to maximise; -inf where the cell is out of the question."""
+        """The number to maximise; -inf where the cell may not be chosen."""
         recall, ppv = share(b, a + b), share(b, b + c)
         match self.rule:
             case Rule.PHI:
@@ -121,10 +121,10 @@ def choose(
     Args:
         table: the training part.
         grid: its levels.
-        rng: the randomness of the resampling, which draws units within signup week × segment.
+        rng: for the resampling, which draws units within signup week × segment.
         choosing: the rule.
         replicates: at least 500 for a result that is shown.
-        progress: told the share done.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         Per behaviour the choice, or why there is none: no cell with a reach from 5 % to 80 %.
@@ -149,7 +149,7 @@ type Replicates = tuple[Floats, Floats, Floats, Floats]
 def _choose_one(behaviour: str, cells: Cells, mine: Ints, drawn: Replicates, choosing: Choosing) -> Choice:
     a, b, c, o = (part[mine].astype(np.float64) for part in (cells.a, cells.b, cells.c, cells.o))
     j = jaccard(a, b, c)
-    # In this order the first of equals is the one with the fewest times, then the larger J.
+    # In this order ties go to the fewest times, then to the larger J.
     order = np.lexsort((cells.days[mine], -j, cells.times[mine]))
     mine, j = mine[order], j[order]
     original = tuple(part[order] for part in (a, b, c, o))
@@ -182,7 +182,7 @@ def _choose_one(behaviour: str, cells: Cells, mine: Ints, drawn: Replicates, cho
 
 
 def _optimism(original: Sequence[Floats], resampled: Sequence[Floats], picked: Ints) -> dict[str, float]:
-    """Mean over replicates of: the replicate's choice in the replicate minus the same cell in the original sample."""
+    """Mean over replicates of a metric of the replicate's choice: in the replicate minus in the original sample."""
     columns = np.arange(picked.size)
     optimism = {}
     for name, metric in METRICS.items():
@@ -193,7 +193,7 @@ def _optimism(original: Sequence[Floats], resampled: Sequence[Floats], picked: I
 
 
 def pareto_front(recall: Floats, ppv: Floats) -> list[int]:
-    """Places of the cells that no other cell beats in recall and in ppv at once, from high recall to high ppv."""
+    """Indices of the cells that no other cell beats in both recall and ppv, from high recall to high ppv."""
     front, highest = [], -np.inf
     for place in np.lexsort((-ppv, -recall)):
         if ppv[place] > highest:

@@ -1,7 +1,7 @@
-"""The whole study as one pure function: what the warehouse answered in, one frozen report out.
+"""The whole study as one pure function: from the data of the warehouse to one frozen report.
 
-Who is looked at where: the cells count every eligible unit. Everything that resamples (nulls, choice, steps, hold-out,
-ladder) uses at most 200,000 units, models at most 50,000 of them, SHAP at most 10,000. All draws come from the seed.
+Sample sizes: the cells count every eligible unit. Everything that resamples (nulls, choice, steps, hold-out, ladder)
+uses at most 200,000 units, models at most 50,000 of them, SHAP at most 10,000. All draws come from the seed.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ from segments.search.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
 from stats.score import wilson_limits
 
-# Retention by how often a behaviour was done, with the smooth null model beside it: the picture of step evidence.
+# Retention by number of times, with the smooth null model: the chart of the step test.
 
 MOST_POINTS = 20
 FEWEST_UNITS = 20
@@ -76,13 +76,13 @@ def dose_curve(table: CountTable, behaviour: str, days: int) -> Dose:
     """Observed and smoothly expected retention by count.
 
     Args:
-        table: the units that did not choose the cell.
+        table: units that were not used to choose the cell.
         behaviour: its text form.
         days: Y, one of the table's.
 
     Returns:
-        One point per count up to 20; from where fewer than 20 units are left, one point for "so often or more". The
-        smooth curve is that of the step test, fitted once more: spline of log(1 + count), active days and segment.
+        One point per count up to 20; once fewer than 20 units are left, one point for "so often or more". The smooth
+        curve is that of the step test, fitted again: spline of log(1 + count), active days and segment.
     """
     counts = table.counts[:, table.behaviours.index(behaviour), table.days.index(days)].astype(np.int64)
     expected = _smooth(table, counts, days)
@@ -110,8 +110,8 @@ def dose_curve(table: CountTable, behaviour: str, days: int) -> Dose:
 
 
 def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
-    """Per unit the chance of staying under the smooth model; None where it can't be fitted."""
-    # Not statsmodels.api, which loads all of the library: seconds of every study.
+    """Per unit the probability of staying under the smooth model; None where it can't be fitted."""
+    # Not statsmodels.api, which imports the whole library and takes seconds.
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -121,24 +121,24 @@ def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
     columns = design(patterns, knots(counts))
     units = np.bincount(pattern).astype(np.float64)
     stayed = np.bincount(pattern, weights=table.retained)
-    # The pseudo-inverse of IRLS also takes designs whose columns repeat each other.
+    # IRLS uses a pseudo-inverse, so collinear columns are allowed.
     with np.errstate(all="ignore"):
         model = GLM(np.column_stack([stayed, units - stayed]), columns, family=Binomial())
         fitted = np.asarray(model.fit(maxiter=50).fittedvalues, dtype=np.float64)
     return fitted[pattern] if np.isfinite(fitted).all() else None
 
 
-# Hands the parts of a study over as they come. Pure: who listens is the caller's affair.
+# Publishes partial results of a running study to a callback. Pure.
 
 
 @dataclass(frozen=True, eq=False)
 class Telling:
-    """One study's listener, with the naive ranking that the parts fill in.
+    """Publishes the partial results of one study to a callback.
 
     Attributes:
-        early: the listener.
-        counted: the naive ranking of everybody.
-        exact: the cells behind it.
+        early: the callback.
+        counted: the naive ranking of all users.
+        exact: the cells of that ranking.
     """
 
     early: Early
@@ -146,34 +146,34 @@ class Telling:
     exact: Cells
 
     def null(self, name: str, found: Null | NotComputable) -> None:
-        """One null: `parts.ACTIVE` or `parts.LUCK`."""
+        """Publish one null: `preliminary.ACTIVE` or `preliminary.LUCK`."""
         self.early(name, chances(self.counted, self.exact, found))
 
     def model(self, found: Model | NotComputable) -> None:
-        """The ranks of the model."""
+        """Publish the behaviours' ranks in the model."""
         self.early(preliminary.MODEL, places_of(found))
 
     def judged(self, found: tuple[Judged, ...]) -> None:
-        """Jumps, and what was taken."""
+        """Publish the results of the step test, and the cells taken."""
         self.early(preliminary.JUMPS, jumps_of(found))
 
     def following(self, found: tuple[Judged, ...]) -> None:
-        """Which behaviours get all their evidence."""
+        """Publish which behaviours get full evidence."""
         self.early(preliminary.FOLLOWED, Followed(tuple(row.behaviour for row in found)))
 
     def left(self, one: Candidate) -> None:
-        """What is left of one candidate's difference."""
+        """Publish one candidate's adjusted difference."""
         self.early(preliminary.LEFT + one.behaviour, Left(one.days, one.times, one.ladder.headline.difference))
 
 
 def begin(
     early: Early, exact: Cells, population: Population, flags: tuple[Flagged, ...], *, rule: str, seed: int
 ) -> Telling:
-    """Tell the exact counts and the marks of the behaviours; what is told later fills their ranking in.
+    """Publish the exact counts and the marks of the behaviours; later parts add to their ranking.
 
     Args:
-        early: the listener.
-        exact: the cells of everybody.
+        early: the callback.
+        exact: the cells of all users.
         population: who counts.
         flags: marks of behaviours.
         rule, seed: of the study.
@@ -186,7 +186,7 @@ def begin(
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "shap", "statsmodels", "duckdb", "ibis-framework")
 SEEDS = ("phi", "model", "luck", "active", "choice", "steps", "evidence", "curve")
-# Out of the model and of every choice: they would be the outcome, everybody, or not there for all.
+# Excluded from the model and from every choice: equal to the outcome, done by everybody, or not available to all.
 SET_ASIDE = frozenset({Flag.GOAL_LIKE, Flag.FORCED, Flag.NOT_AVAILABLE})
 
 
@@ -202,7 +202,7 @@ class Effort:
         max_units: units that the models see.
         max_explained: units with SHAP values.
         ladder_units: units that the models of the ladder see.
-        followed: candidates that get all their evidence.
+        followed: number of candidates that get full evidence.
     """
 
     permutations: int = PERMUTATIONS
@@ -217,11 +217,11 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the warehouse answered, units in the order of their ids so that the same data give the same report.
+    """Data of a study from the warehouse; units are ordered by id, so that the same data give the same report.
 
     Attributes:
         behaviours: what was counted.
-        left_out: event names that weren't.
+        left_out: number of event names that weren't counted.
         windows: valid and invalid Y values.
         data_end: end of complete data, UTC.
         time_zone: the project's zone.
@@ -229,16 +229,16 @@ class Answers:
         excluded: how many aren't eligible, by reason.
         unit_ids, retained, dates: of every eligible unit; dates are local signup dates.
         segment: name per eligible unit, or None.
-        sample: places of the sampled units; everything below is about these alone.
+        sample: indices of the sampled units; everything below is about these only.
         anchors: moments of signup.
         rows: unit numbers, behaviour names, counts (rows × days).
         active_days: units × valid days, as in `CountTable.active`.
         attributes: known before any behaviour.
-        unit_days: what some of the sampled units did day by day up to the landmark; they are few enough for the models
-            of the daily trials, whose rows are days of units.
+        unit_days: daily counts up to the landmark of some of the sampled units, few enough for the models of the daily
+            trials, whose rows are unit-days.
         first_times: when each behaviour first appears in the log.
         first_sessions: doers, and doers who did it first in the first session.
-        histogram: columns of `aha.study.queries.histogram` over every eligible unit; None when the sample is everybody.
+        histogram: columns of `aha.study.queries.histogram` over every eligible unit; None when the sample is all units.
         curve: per segment (one empty name without) active units by day, of every eligible unit.
     """
 
@@ -278,13 +278,13 @@ def study(
     """Compute a study.
 
     Args:
-        answers: of the warehouse.
-        inputs: what was asked.
+        answers: data from the warehouse.
+        inputs: the study's inputs.
         seed: of every draw. The same answers, inputs and seed give the same report.
         effort: how much is computed.
-        past: what finished experiments have shown: it prices the candidates' promises.
-        progress: told the stage and the share done.
-        early: told the parts of `aha.study.preliminary` as they come, from any thread.
+        past: findings of finished experiments, for the candidates' expected gains.
+        progress: called with the stage and the share done, 0 to 1.
+        early: called with the parts of `aha.study.preliminary` as they are computed, from any thread.
     """
     seeds = dict(zip(SEEDS, map(int, np.random.SeedSequence(seed).generate_state(len(SEEDS))), strict=True))
     table = _table(answers)
@@ -296,7 +296,7 @@ def study(
     population = who_counts(answers.signups, answers.excluded, answers.retained, answers.dates)
     telling = begin(early, exact, population, flags, rule=inputs.choose, seed=seed)
     asked = kept.only(()) if floor else kept
-    (model, used), judged, (active, luck) = calls(  # each has seeds of its own; the longest come first
+    (model, used), judged, (active, luck) = calls(  # each has its own seeds; the slowest come first
         lambda inner: _model(kept, answers.attributes, floor, seeds, effort, telling, inner),
         lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, telling, inner),
         lambda inner: _nulls(table, grid, seeds, effort, telling, inner),
@@ -328,7 +328,7 @@ def study(
 
 
 def _of_everybody(answers: Answers, population: Population, seed: int) -> dict[str, Any]:
-    """The fields of the report that need no more than the answers."""
+    """The fields of the report that come directly from the data."""
     return {
         "population": population,
         "weeks": weeks(mondays(answers.dates), answers.retained),
@@ -394,7 +394,7 @@ def _exact(answers: Answers, grid: Levels, table: CountTable, times: tuple[tuple
 def _nulls(
     table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, telling: Telling, progress: Progress
 ) -> list[Null | NotComputable]:
-    """That of equally active users, then that of luck."""
+    """The null of equally active users, then that of luck."""
 
     def compute(name: str, inner: Progress) -> Null | NotComputable:
         rng = np.random.default_rng(seeds[name])
@@ -446,7 +446,7 @@ def _judge(
     telling: Telling,
     progress: Progress,
 ) -> tuple[Judged, ...]:
-    """Choice of every behaviour that isn't set aside, and the step test of those that may be candidates."""
+    """Choose a cell for every behaviour that isn't set aside, and run the step test on those that may be candidates."""
     if not kept.behaviours:
         return ()
     times = dict(zip(table.behaviours, all_times, strict=True))

@@ -1,4 +1,4 @@
-"""The first counts of a study, seconds after its start, and its eligible units."""
+"""The eligible units of a study, and preliminary counts on a sample, seconds after its start."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-# The units of a study as rows: who is eligible, and how they are handed back to the warehouse.
+# The units of a study as rows: which are eligible, and a warehouse table of them.
 
-KEY = "user_key"  # what a unit is inside the warehouse, beside the id that samples are drawn by
+KEY = "user_key"  # the unit's key inside the warehouse, beside the id by which samples are drawn
 
 
 def eligible_units(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, Any, dict[str, int]]:
@@ -73,7 +73,7 @@ def users_table(rows: pa.Table, names: Any) -> ir.Table:
     return ibis.memtable(pa.table(columns))
 
 
-# The first counts of a study: seconds after its start, while the warehouse is asked for all the rest.
+# Preliminary counts on a sample, seconds after the start, before the slow queries.
 
 FIRST_UNITS = 20_000  # a share of half of them has a 95 % interval of 0.7 points on either side
 COLUMNS = ("user_id", "event", "time")
@@ -90,13 +90,13 @@ def first_counts(
     above: int,
     early: Early,
 ) -> None:
-    """Tell the naive ranking of a sample that is drawn before anybody's retention is known.
+    """Publish the naive ranking of a sample, which is drawn before retention is queried.
 
     Args:
         questions, inputs, restriction, behaviours, windows: of the study.
-        seed: of the sample: the units with the smallest hashes, as in the study's own, so this is a part of that one.
-        above: up to so many eligible units there is no sample, and the study's own counts come as soon.
-        early: told the counts, whose population tells of retention what the sample does; nothing without a sample.
+        seed: of the sample: the units with the smallest hashes, so it is a subset of the study's own sample.
+        above: with at most so many eligible units nothing is sampled, since the exact counts are as fast.
+        early: called with the counts, whose population has the sample's retention; not called without a sample.
     """
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
@@ -106,7 +106,7 @@ def first_counts(
         return
     try:
         eligible, _, excluded = eligible_units(everyone.sort_by("user_id"), restriction)
-    except Refused:  # the study itself says so
+    except Refused:  # the study itself reports it
         return
     ids = np.asarray(eligible["user_id"].to_pylist(), dtype=np.object_)
     if ids.size <= above:
@@ -133,7 +133,7 @@ def naive_counts(
     users: int,
     seed: int,
 ) -> Counted:
-    """The naive ranking of a histogram of so many users, of whom the population's `retained` were retained."""
+    """The naive ranking from a histogram of `users` users, of whom the population's `retained` were retained."""
     names = [str(behaviour) for behaviour in behaviours]
     cells = cells_of_answer(rows, names, windows.valid, inputs.max_times, users, population.retained)
     return counted(cells, population, rule=inputs.choose, users=users, seed=seed)
@@ -142,7 +142,7 @@ def naive_counts(
 def histogram(
     questions: Questions, inputs: Inputs, users: ir.Table, windows: Windows, behaviours: tuple[Behaviour, ...]
 ) -> Mapping[str, Any]:
-    """How many of the users did each behaviour how often: the whole grid in one answer."""
+    """Number of users by behaviour and number of times: the whole grid from one query."""
     asked = queries.histogram(
         questions.log, users, questions.basis, days=windows.valid, cap=inputs.largest_times, behaviours=behaviours
     )
@@ -151,13 +151,13 @@ def histogram(
 
 
 def _columns(inputs: Inputs, behaviours: tuple[Behaviour, ...]) -> tuple[str, ...]:
-    """The properties are most of a log's bytes: they are read only where something asks for one."""
+    """Columns to read: properties, most of a log's bytes, only where a behaviour or the retention may use one."""
     plain = isinstance(inputs.definition, Active) and not any(one.where or one.distinct for one in behaviours)
     return COLUMNS if plain else (*COLUMNS, "properties")
 
 
 def _events_of(log: ir.Table, picked: pa.Table, columns: tuple[str, ...]) -> ir.Table:
-    """All events of some units: one scan of the log, kept for the questions that follow."""
+    """All events of some units, from one scan of the log, materialised for the queries that follow."""
     import ibis
 
     ids = ibis.memtable(pa.table({"user_id": picked[KEY]}))

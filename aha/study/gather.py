@@ -1,4 +1,4 @@
-"""The answers of the warehouse that a study needs, asked in a fixed order."""
+"""Run the warehouse queries of a study, in a fixed order."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 CURVE_DAYS = 60
-SURELY_ENOUGH = 20_000  # eligible units: 50 of them stay in any log that is worth a study
+SURELY_ENOUGH = 20_000  # eligible units: with so many, 50 stay in any log that is worth a study
 
 
 def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
-    """What to count, and how many event names are left out: those that the fewest units did.
+    """The behaviours to count, and how many event names are left out: those with the fewest users.
 
-    Of names that nobody listed those that tell the arms of a locked experiment apart are left out, as exposures are.
+    Without a list, exposures and events that reveal the arms of a locked experiment are left out as well.
     """
     if inputs.behaviours:
         return inputs.listed, 0
     names = events_queries.event_names(questions.log)
     known = {str(name) for name in questions.run(names.select("event")).event} - set(EXPOSURE_EVENTS)
-    if len(known) > MAX_BEHAVIOURS:  # users are counted only where some must be left out: that takes longest
+    if len(known) > MAX_BEHAVIOURS:  # users are counted only where some must be left out: that is the slow part
         ordered = questions.run(names).sort_values(["users", "event"], ascending=[False, True])
         found = [Behaviour(str(name)) for name in ordered.event if name in known]
     else:
@@ -62,10 +62,10 @@ def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour
 
 
 def refuse_marks(questions: Questions, inputs: Inputs) -> None:
-    """The gate of the outcome lock, for a study.
+    """Refuse a study whose conditions the outcome lock forbids.
 
     Raises:
-        Refused: naming the option of what would tell the arms of a locked experiment apart.
+        Refused: names the option that would reveal the arms of a locked experiment.
     """
     segment = () if inputs.segment is None else of_segments(*segments_named(inputs.segment))
     refuse_arm_marks(
@@ -97,14 +97,14 @@ def gather(
     progress: Progress = silent,
     early: Early = unseen,
 ) -> Answers:
-    """Ask everything.
+    """Run all queries of a study.
 
     Args:
         questions, inputs: the open warehouse, and checked inputs.
         restriction: the segment, if one was named.
         seed, most_units: of the sample when there are more units, and its size.
-        progress: told how far it is.
-        early: told the counts as soon as they are known.
+        progress: called with the stage and the share done, 0 to 1.
+        early: called with preliminary counts as soon as they are known.
 
     Raises:
         Refused: when no unit is eligible, and as `refuse_marks`.
@@ -123,7 +123,7 @@ def gather(
     users = users_table(eligible, None)
     retained, sampled = np.asarray(eligible["retained"]) > 0, chosen.size < ids.size
     rows = None
-    if sampled or early is not unseen:  # also without a sample it is answered much sooner than the rows of units
+    if sampled or early is not unseen:  # also without a sample it is much faster than the rows of units
         rows = histogram(questions, inputs, users, windows, behaviours)
         population = who_counts(everyone.num_rows, excluded, retained, _dates(eligible))
         early(COUNTED, naive_counts(rows, inputs, behaviours, windows, population, users=ids.size, seed=seed))
@@ -157,7 +157,7 @@ def _of_sample(
     seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    """The answers about the sampled units alone."""
+    """Queries about the sampled units only."""
     some, days, basis = users_table(picked, None), list(windows.valid), questions.basis
     counted = questions.run(queries.unit_counts(questions.log, some, basis, days=days, behaviours=behaviours))
     progress("counts", 0.6)
@@ -179,7 +179,7 @@ def _dates(rows: pa.Table) -> Dates:
 
 
 def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
-    """Who signed up in the cohort, in a fixed order."""
+    """Units that signed up in the cohort, in a fixed order."""
     first, last = inputs.dates
     asked = queries.units(
         questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
@@ -213,7 +213,7 @@ def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, days: 
 def _unit_days(
     questions: Questions, picked: pa.Table, active_days: Any, behaviours: tuple[Behaviour, ...], days: int, seed: int
 ) -> UnitDays:
-    """What some units of the sample did day by day: as many as have `MAX_UNITS` active days together."""
+    """Daily counts of some units of the sample: as many as have `MAX_UNITS` active days together."""
     ids = np.asarray(picked["user_id"].to_pylist(), dtype=np.object_)
     order = np.argsort(hashes(ids, f"trials {seed}".encode()), kind="stable")
     chosen = np.sort(order[np.cumsum(active_days[order]) <= MAX_UNITS])
@@ -260,10 +260,10 @@ def _curve(
 def check_population(
     questions: Questions, inputs: Inputs, restriction: Restriction, *, for_ranking: bool = False
 ) -> None:
-    """Two questions before a study is kept: is anybody eligible, and do enough of few users stay and leave?
+    """Check before storing a study that a unit is eligible and, for few users, that enough stay and leave.
 
     Raises:
-        Refused: nobody is, with the option that left them out; or, with `for_ranking`, it would be below its floors.
+        Refused: no unit is eligible (names the option responsible); or, with `for_ranking`, there are too few.
     """
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
@@ -280,6 +280,6 @@ def check_population(
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:
-    """A small answer as plain values."""
+    """A small result as Python values."""
     found: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
     return found

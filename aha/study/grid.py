@@ -2,7 +2,7 @@
 
 A cell is "did the behaviour at least `times` times within `days` days". A, B, C, O count its units: stayed without, did
 and stayed, did and left, neither. One level per unit, behaviour and days says how many of the thresholds were reached;
-any sum over the doers of every cell is then one sparse product and a running sum, never a loop over users.
+any sum over the doers of every cell is then one sparse product and a cumulative sum, without a loop over users.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ class CountTable:
         week: per unit, number of the signup week.
         segment: per unit, index into `segments`.
         segments: names of the segments; one empty name when there are none.
-        active: units × days, different active days within that many days: what happens after a cell's own window is
-            never held equal, since it may be how the behaviour works.
+        active: units × days, different active days within that many days: activity after a cell's own window is never
+            a covariate, since it may be a consequence of the behaviour.
     """
 
     behaviours: tuple[str, ...]
@@ -67,7 +67,7 @@ class CountTable:
         return self.active[:, self.days.index(days)]
 
     def take(self, rows: Ints | Flags) -> "CountTable":
-        """The same table for some of the units."""
+        """The table restricted to some units."""
         return CountTable(
             self.behaviours,
             self.days,
@@ -81,7 +81,7 @@ class CountTable:
         )
 
     def only(self, behaviours: Sequence[str]) -> "CountTable":
-        """The same table for some of the behaviours, in the table's order."""
+        """The table restricted to some behaviours, in the table's order."""
         places = [place for place, name in enumerate(self.behaviours) if name in set(behaviours)]
         return CountTable(
             tuple(self.behaviours[place] for place in places),
@@ -96,13 +96,13 @@ class CountTable:
         )
 
     def strata(self, *, active_within: int | None = None) -> Ints:
-        """Number of each unit's stratum, 0 upwards: signup week × segment, and × active days within a Y where asked."""
+        """Code of each unit's stratum, from 0: signup week × segment, and × active days within a Y if given."""
         columns = [self.week, self.segment, *([] if active_within is None else [self.active_within(active_within)])]
         return np.unique(joint(*columns), return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def joint(*codes: Ints) -> Ints:
-    """One number for each combination of codes, in the order of the combinations: sorted faster than rows are."""
+    """One number for each combination of codes, in the same order: sorting numbers is faster than sorting rows."""
     ranks = [np.unique(code, return_inverse=True)[1].reshape(-1) for code in codes]
     return np.asarray(np.ravel_multi_index(ranks, [1 + int(rank.max(initial=0)) for rank in ranks]), dtype=np.int64)
 
@@ -118,16 +118,16 @@ def build_table(
     rows: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
     segment: Sequence[str] | None = None,
 ) -> CountTable:
-    """The dense table from the rows that the warehouse answers.
+    """Build the dense table from rows of the warehouse.
 
     Args:
-        behaviours: text forms, in the order wanted.
+        behaviours: text forms, in the table's order.
         days: the Y values, ascending.
-        unit_ids: one per unit; a unit's place is its number in `rows`.
+        unit_ids: one per unit; a unit's index is its number in `rows`.
         retained: 0 or 1 per unit.
         week: number of the signup week per unit.
-        active_days: per unit and Y (units × days), as in `CountTable.active`; with one Y a number per unit will do.
-        rows: unit numbers, behaviour names, and counts (rows × days): only what was done at least once.
+        active_days: units × days, as in `CountTable.active`; with one Y a number per unit is enough.
+        rows: unit numbers, behaviour names, and counts (rows × days), without zero counts.
         segment: name per unit, or None.
 
     Raises:
@@ -160,9 +160,9 @@ def build_table(
 
 
 def codes(names: npt.NDArray[np.generic], listed: Sequence[str]) -> Ints:
-    """The place of each name in the list."""
+    """The index of each name in the list."""
     place = {name: number for number, name in enumerate(listed)}
-    found = names.tolist()  # looked up one by one: sorting millions of texts takes many times longer
+    found = names.tolist()  # looked up one by one: sorting millions of strings is many times slower
     try:
         return np.fromiter(map(place.__getitem__, found), dtype=np.int64, count=len(found))
     except KeyError:
@@ -171,7 +171,7 @@ def codes(names: npt.NDArray[np.generic], listed: Sequence[str]) -> Ints:
 
 
 def thresholds(table: CountTable, max_times: int | None = None) -> tuple[tuple[int, ...], ...]:
-    """The times (Z) to look at, for each behaviour: 1 to `max_times`.
+    """The times (Z) to count, for each behaviour: 1 to `max_times`.
 
     Without `max_times`, 1 to 10; for a behaviour that a tenth of its doers do more than ten times, 1 and the rounded
     deciles of the doers' counts before the landmark.
@@ -180,7 +180,7 @@ def thresholds(table: CountTable, max_times: int | None = None) -> tuple[tuple[i
 
 
 def times_of(counts: npt.NDArray[np.signedinteger], max_times: int | None = None) -> tuple[int, ...]:
-    """The same of one behaviour, from its counts within the longest Y; counts of 0 may be missing."""
+    """The same for one behaviour, from its counts within the longest Y; zero counts may be missing."""
     if max_times is not None:
         if max_times < 1:
             raise ValueError(f"max_times must be 1 or more, not {max_times}")
@@ -219,11 +219,11 @@ class Cells:
 
     @property
     def reach(self) -> Floats:
-        """Share of units that did it, 0 to 1; 0 without units."""
+        """Share of units that did the behaviour, 0 to 1; 0 without units."""
         return np.asarray((self.b + self.c) / np.maximum(self.a + self.b + self.c + self.o, 1))
 
     def find(self, behaviour: str, days: int, times: int) -> int:
-        """The place of one cell.
+        """The index of one cell.
 
         Raises:
             KeyError: when the grid has no such cell.
@@ -237,7 +237,7 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The cells of a table, ready for sums over their doers.
+    """The cells of a table as a sparse matrix, for sums over their doers.
 
     Attributes:
         behaviours, behaviour, days, times: as in `Cells`.
@@ -257,7 +257,7 @@ class Levels:
         return self._from_the_top(np.asarray(self.exact @ values))
 
     def counts(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-        """The same of whole numbers from 0 to 255, several times as fast: shuffles come by the hundred."""
+        """The same for integers from 0 to 255, several times as fast: hundreds of shuffles are summed at once."""
         return self._from_the_top(sums_over_groups(self.exact.indptr, self.exact.indices, values))
 
     def _from_the_top[N: np.generic](self, result: npt.NDArray[N]) -> npt.NDArray[N]:
@@ -266,7 +266,7 @@ class Levels:
         return result
 
     def within(self, days: int) -> tuple["Levels", Ints]:
-        """The cells of one Y alone, and their places among all."""
+        """The cells of one Y, and their indices among all."""
         kept = [start for start in self.blocks if self.days[start] == days]
         places = np.flatnonzero(self.days == days)
         blocks = np.searchsorted(places, kept).tolist()
@@ -275,7 +275,7 @@ class Levels:
 
     @cached_property
     def representative(self) -> Ints:
-        """For every cell the first cell with exactly the same doers; itself when there is none before it.
+        """For every cell the first cell with exactly the same doers, which may be the cell itself.
 
         Doers are compared by two sums of random whole numbers below 2^31, which float64 adds exactly.
         """
@@ -326,11 +326,11 @@ def cells_of_histogram(
     units: int,
     retained: int,
 ) -> Cells:
-    """A, B, C, O of every cell, from the answer of `aha.study.queries.histogram`.
+    """A, B, C, O of every cell, from the result of `aha.study.queries.histogram`.
 
     Args:
         rows: its columns ``behaviour, retained, units`` and ``n_Y``.
-        behaviours, days: what was asked.
+        behaviours, days: as in the query.
         times: ascending Z values of each behaviour, none above the histogram's cap.
         units: eligible units.
         retained: how many of them were retained.

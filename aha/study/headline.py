@@ -1,4 +1,4 @@
-"""What lists say of a study and of a moment's evidence: a few codes and numbers, kept in columns of their own. Pure.
+"""One-line summaries of studies and moments' evidence for lists: codes and numbers, stored in own columns. Pure.
 
 Lists show hundreds of rows; the results themselves are half a megabyte each.
 """
@@ -17,7 +17,7 @@ from stats.results import NotComputable, computable
 
 
 class Outcome(StrEnum):
-    """What became of a study."""
+    """Kind of result of a study."""
 
     TOO_SMALL = "too_small"
     UNTESTED = "untested"
@@ -31,15 +31,15 @@ class Headline:
     """A study in one line.
 
     Attributes:
-        outcome: what became of it.
-        reason: why, of a study too small or untested; None otherwise.
-        worth: candidates without a mark that speaks against an experiment.
-        aside: behaviours that were set aside, of a study without candidates: those that beat luck, or those that came
-            later and could not be compared with it.
-        beat: they beat luck.
-        later: they came later than the first of the users.
-        since: the local date, ISO, from which on all of them were there; None where it isn't known.
-        first: local date of the first signup, alike.
+        outcome: kind of result.
+        reason: why a study is too small or untested; None otherwise.
+        worth: number of candidates without a mark in `DOUBTS`.
+        aside: for a study without candidates, number of behaviours set aside: those that beat luck, or those that
+            appeared after the first signups and could not be compared with luck.
+        beat: whether these beat luck.
+        later: whether these appeared after the first signups.
+        since: the local date, ISO, from which all of them existed; None where unknown.
+        first: local date of the first signup, ISO; None where unknown.
     """
 
     outcome: Outcome
@@ -57,11 +57,11 @@ class EvidenceLine:
     """The evidence of a moment in one line.
 
     Attributes:
-        did, other: share retained of those who did it and of the others, 0 to 1; None where it isn't known.
-        left: difference of the two with all that was measured held equal, in shares; None where nothing can be said.
-        judged: the shares are of users who had no part in choosing the number. Lines of version 0.4 and before are of
-            all users.
-        trained: they are the training part, since the hold-out found a jump; otherwise the hold-out.
+        did, other: share retained of those who did it and of the others, 0 to 1; None where unknown.
+        left: adjusted difference of the two, in shares; None where not computable.
+        judged: True when the shares are of users who were not used to choose the number. In lines of version 0.4 and
+            before they are of all users.
+        trained: these are the training part, since the hold-out found a jump; otherwise the hold-out.
     """
 
     did: float | None
@@ -88,7 +88,7 @@ def headline_of(report: Report) -> Headline:
 
 
 def came_later(report: Report) -> tuple[Flagged, ...]:
-    """The behaviours that were set aside for nothing else than having come later: later users could be asked."""
+    """The behaviours set aside only because they appeared later: a study of later signups could judge them."""
     others = {row.behaviour for row in report.flags if row.flag in NO_CANDIDATE - {Flag.NOT_AVAILABLE}}
     return tuple(row for row in report.flags if row.flag is Flag.NOT_AVAILABLE and row.behaviour not in others)
 
@@ -96,7 +96,7 @@ def came_later(report: Report) -> tuple[Flagged, ...]:
 def _set_aside(report: Report) -> Headline | None:
     """The line of a study whose behaviours beat luck, or could not be compared with it, and were set aside.
 
-    The null of luck counts all behaviours, also those that no candidate may come from.
+    The null of luck includes all behaviours, also those that may not be candidates.
     """
     beat, tested = _beat_luck(report), _tested(report)
     later = came_later(report)
@@ -179,7 +179,7 @@ def _aside_words(found: Headline) -> str:
 
 
 def stored_headline(document: Document | None) -> str:
-    """The sentence of a study's column; "" where there is none, or none that can be read."""
+    """The sentence from a study's stored headline; "" where it is missing or unreadable."""
     found = None if document is None else HEADLINE.read(document)
     return "" if found is None or isinstance(found, Unreadable) else headline_words(found)
 
@@ -198,7 +198,7 @@ def evidence_line(candidate: Candidate) -> EvidenceLine:
 
 
 def stored_evidence(document: Document | None) -> str:
-    """The sentence of a moment's column; "" where there is none, or none that can be read."""
+    """The sentence from a moment's stored headline; "" where it is missing or unreadable."""
     found = None if document is None else EVIDENCE_LINE.read(document)
     return "" if found is None or isinstance(found, Unreadable) else evidence_words(found)
 

@@ -1,4 +1,4 @@
-"""Which units choose a number, which judge it and which came later; and one cell as each of them shows it."""
+"""Split units into training part, hold-out and later cohorts, and compare one cell on all three."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Names, count_
 from stats.results import NotComputable, Reason
 
 SMALL_STUDY = 2_000
-MOST_UNITS = 200_000  # sampled for everything that takes long
+MOST_UNITS = 200_000  # sample size for slow computations
 LATER_WEEKS = 4
 TRAIN_SHARE = 0.60
-# Fixed for ever: a rerun of a study must not move units from the hold-out to the training part.
+# Never change it: a rerun of a study must not move units from the hold-out to the training part.
 SPLIT_SALT = b"insight.hold-out"
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Which units choose, which judge, and which came later: places in the table.
+    """Rows of the table for training, hold-out and later cohorts.
 
     Attributes:
         train: 60 % of the earlier units, by hash of the unit id; all units of a small study.
@@ -34,18 +34,18 @@ class Parts:
 
     @property
     def for_steps(self) -> Ints:
-        """Units on which a jump is looked for: the hold-out, so that a cell found there can be judged on the training
+        """Units for the step test: the hold-out, so that a cell found there can be judged on the training
         part and on later cohorts; in a small study all units."""
         return self.train if self.small else self.hold_out
 
     @property
     def small(self) -> bool:
-        """Too few units to set any aside: the optimism is bootstrapped instead."""
+        """True when there are too few units for a hold-out: the optimism is bootstrapped instead."""
         return not self.hold_out.size
 
 
 def split(table: CountTable) -> Parts:
-    """Part the units once and for all. A unit's side depends on its id alone, so it is stable across reruns."""
+    """Split the units. A unit's side depends only on its id, so it is stable across reruns."""
     nobody = np.zeros(0, dtype=np.int64)
     if table.n < SMALL_STUDY:
         return Parts(np.arange(table.n), nobody, nobody)
@@ -63,7 +63,7 @@ def hashes(unit_ids: Names, salt: bytes) -> Floats:
 
 
 def sample(unit_ids: Names, salt: bytes, *, most: int = MOST_UNITS) -> Ints:
-    """Places of at most `most` units, in their order: those with the smallest hash under the study's salt."""
+    """Indices of at most `most` units, ascending: those with the smallest hash under the study's salt."""
     if unit_ids.size <= most:
         return np.arange(unit_ids.size)
     return np.sort(np.argpartition(hashes(unit_ids, salt), most)[:most])
@@ -71,14 +71,15 @@ def sample(unit_ids: Names, salt: bytes, *, most: int = MOST_UNITS) -> Ints:
 
 @dataclass(frozen=True)
 class Honesty:
-    """One cell where it was chosen and where it was not.
+    """One cell on the units that chose it and on others.
 
-    The rule chooses on the training part: the hold-out judges. A step is found there: the training part judges it.
+    The rule chooses on the training part and is judged on the hold-out; a step is found on the hold-out and judged on
+    the training part.
 
     Attributes:
-        train, hold_out, later: the cell on each part, or why there is nothing.
-        optimism: per metric the part that chose minus the part that judges; bootstrapped, without interval, for the
-            rule's cell in a small study; empty for a step there.
+        train, hold_out, later: the cell on each part, or why there is none.
+        optimism: per metric the part that chose minus the part that judges. In a small study it is bootstrapped,
+            without interval, for the rule's cell, and empty for a step.
         drift: per metric the part that judges minus later cohorts.
         corrected: per metric the train value minus the bootstrap optimism, only for the rule's cell of a small study.
         chosen_on: ``train`` or ``hold_out``.
@@ -105,15 +106,15 @@ def judge(
     by_step: bool = False,
     alpha: float = 0.05,
 ) -> Honesty:
-    """Look at one cell on all three parts.
+    """Compute one cell on all three parts.
 
     Args:
         table: the whole feature table.
         parts: from `split`.
         behaviour, days, times: the cell.
-        rng: the randomness of the bootstrap intervals.
+        rng: for the bootstrap intervals.
         choice: how the cell was chosen; a small study takes its bootstrap optimism from it.
-        by_step: the step chose the cell, not the rule: the optimism of the rule's choice says nothing about it.
+        by_step: the step test chose the cell, not the rule: the optimism of the rule's choice doesn't apply.
         alpha: of the intervals.
     """
     one = table.only([behaviour])
@@ -168,6 +169,6 @@ def _gaps(one: Cells, other: Cells, rng: np.random.Generator, alpha: float) -> d
 
 
 def _draw(cells: Cells, rng: np.random.Generator) -> Ints:
-    """Resampling the users of a fixed cell is drawing its four counts anew: 4 × replicates."""
+    """Resample the users of a fixed cell, as multinomial draws of its four counts: 4 × replicates."""
     counts = np.concatenate([cells.a, cells.b, cells.c, cells.o])
     return rng.multinomial(counts.sum(), counts / counts.sum(), size=REPLICATES).T

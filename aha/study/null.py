@@ -1,8 +1,8 @@
-"""Is the best cell of the whole grid better than luck? Max-T permutation within strata (Westfall and Young 1993).
+"""Test whether the grid's best cell beats chance: max-T permutation within strata (Westfall and Young 1993).
 
-The first null shuffles who stayed within signup week × segment. The second also within the number of active days, and
-is the useful line: activity alone passes the first. Active days are those of each cell's own window: later days come
-after the behaviour, and holding them equal would remove what it does.
+The first null shuffles retention within signup week × segment. The second also stratifies by the number of active days
+and is the useful one: activity alone passes the first. Active days are those of each cell's own window: later days come
+after the behaviour, and stratifying by them would remove its effect.
 """
 
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000
 BLOCK = 200
-SHUFFLES_AT_ONCE = 128  # held by each worker: 150 MB with 200,000 units
+SHUFFLES_AT_ONCE = 128  # in memory of each worker: 150 MB with 200,000 units
 LEAST_UNITS, LEAST_PER_OUTCOME = 200, 50
 
 
 @dataclass(frozen=True, eq=False)
 class Null:
-    """One whole-grid null. Arrays have one entry per cell unless said; NaN marks a cell outside the null.
+    """One whole-grid null. Arrays have one entry per cell unless stated otherwise; NaN marks a cell outside the null.
 
     Attributes:
         by_activity: whether the strata include the active days of the cell's window.
-        permutations: how many shuffles.
-        tested: different cells in the null.
+        permutations: number of shuffles.
+        tested: number of distinct cells in the null.
         z: the stratified statistic, positive when doers stay more; z² is Cochran-Mantel-Haenszel's.
         adjusted_p: (1 + shuffles whose largest |z| reaches this |z|) / (permutations + 1).
         maxima: per shuffle, the largest |z| of the grid.
@@ -48,7 +48,7 @@ class Null:
 
     @property
     def smallest_p(self) -> float:
-        """The adjusted p-value of the grid's best cell: is anything here better than luck?"""
+        """The adjusted p-value of the grid's best cell."""
         return float(np.nanmin(self.adjusted_p))
 
     def histogram(self, bins: int = 40) -> tuple[list[float], list[int]]:
@@ -58,12 +58,12 @@ class Null:
 
 
 def enough(retained: Flags) -> NotComputable | None:
-    """The floors of a study: 200 eligible units, 50 retained, 50 not. They look at the margins only."""
+    """The minimum of a study: 200 eligible units, 50 retained, 50 not; None when reached. Only the margins count."""
     return enough_of(int(retained.size), int(retained.sum()))
 
 
 def enough_of(n: int, stayed: int) -> NotComputable | None:
-    """The same of two counts: eligible units, and those of them that were retained."""
+    """The same from two counts: eligible units, and those of them that were retained."""
     if n >= LEAST_UNITS and min(stayed, n - stayed) >= LEAST_PER_OUTCOME:
         return None
     return NotComputable(
@@ -72,7 +72,7 @@ def enough_of(n: int, stayed: int) -> NotComputable | None:
 
 
 def too_small(missing: NotComputable) -> Refused:
-    """What `enough` finds missing, as a sentence with its numbers."""
+    """The result of `enough` as a refusal with its numbers."""
     found = missing.details
     return Refused(
         "{retained:,} of {n:,} users were retained; a study needs at least {needed} users, {needed_each} who were "
@@ -94,15 +94,15 @@ def grid_null(
     permutations: int = PERMUTATIONS,
     progress: Progress = silent,
 ) -> Null | NotComputable:
-    """Compare every cell with the best cell of the grid when who stayed is shuffled within strata.
+    """Compare every cell with the grid's best cell when retention is shuffled within strata.
 
     Args:
         table: at most 200,000 units.
         grid: the levels of this table.
-        rng: the randomness of the shuffles.
+        rng: for the shuffles.
         by_activity: strata are also cut by active days within each cell's own days.
         permutations: at least 1,000 for a result that is shown.
-        progress: told the share done.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         The null, or why there is none: too few units, or no cell with a reach between 2 % and 98 %.
@@ -118,7 +118,7 @@ def grid_null(
     z = np.full(grid.times.size, np.nan)
     for test in tests:
         z[test.among] = np.where(test.moments.enters, test.moments.z, np.nan)
-    # A shuffle that ties with the data must count as reaching it, and rounding must not decide that.
+    # A shuffle that ties with the data must count as reaching it, despite rounding.
     reached = permutations - np.searchsorted(np.sort(maxima), np.abs(z) * (1 - 1e-9), side="left")
     p = np.where(np.isnan(z), np.nan, (1 + reached) / (permutations + 1))
     return Null(by_activity, permutations, tested, z, p, maxima)
@@ -126,7 +126,7 @@ def grid_null(
 
 @dataclass(frozen=True, eq=False)
 class _Together:
-    """Cells with the same strata: their levels, their places in the whole grid, and which of them are tested."""
+    """Cells with the same strata: their levels, their indices in the whole grid, and which of them are tested."""
 
     grid: Levels
     among: Ints
@@ -135,7 +135,7 @@ class _Together:
 
 
 def _tests(table: CountTable, grid: Levels, *, by_activity: bool) -> list[_Together]:
-    """All cells at once, or those of each Y with its own strata. Cells with the same doers are tested once in each."""
+    """All cells as one group, or a group per Y with its strata; cells with equal doers are tested once per group."""
     groups = (
         [(table.strata(active_within=days), *grid.within(days)) for days in table.days]
         if by_activity
@@ -202,8 +202,8 @@ def _maxima(
 ) -> Floats:
     """Per shuffle the largest |z| of all cells.
 
-    One random order of the units serves all kinds of strata: in each stratum its first units stay, as many as did. So
-    every kind is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
+    One random order of the units is used for all kinds of strata: in each stratum its first units stay, as many as did.
+    Each kind is so shuffled uniformly, with the correlation between them that comes from sharing one outcome.
     """
 
     def largest(orders: npt.NDArray[np.int32], inner: Progress) -> Floats:

@@ -1,4 +1,4 @@
-"""Stored payloads of studies and moments back to their records; those of older versions are upgraded first. Pure."""
+"""Parse stored payloads of studies and moments, upgrading those of older versions first. Pure."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from runs.payloads import Document, Schema, Unreadable
 def drop_wrong_parts(candidate: Document) -> Document:
     """Schema 2. Version 0.3 took optimism and drift of a step's cell from the wrong parts, so they are dropped.
 
-    It kept no `chosen_on` and chose every cell on the training part, as far as its report says.
+    It stored no `chosen_on`; its reports say that every cell was chosen on the training part.
     """
     honesty = candidate["honesty"]
     if "chosen_on" in honesty:
@@ -24,9 +24,9 @@ def drop_wrong_parts_of_all(report: Document) -> Document:
 
 
 def keep_four_rungs(document: Document) -> Document:
-    """Schema 3. A ladder may have a fifth rung; one that was computed before keeps its four.
+    """Schema 3. A ladder may have a fifth rung; older ones keep four.
 
-    Nothing is to be done, but an older release must not take five rungs for a broken ladder.
+    Nothing is converted; the new schema number keeps an older release from reading five rungs as a broken ladder.
     """
     return document
 

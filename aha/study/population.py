@@ -1,4 +1,4 @@
-"""Which units a study may look at: a published segment, or all segments of a model side by side."""
+"""Restrict a study to a published segment, or compare all segments of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Restriction:
 
     Attributes:
         members: segment name by unit; None for everybody.
-        compare: True when the segments stand side by side, False when one of them is the whole population.
-        label: what the person named, with its version.
+        compare: True when the segments are compared, False when one segment is the whole population.
+        label: the segment or model that was chosen, with its version.
     """
 
     members: Mapping[str, str] | None = None
@@ -26,11 +26,11 @@ class Restriction:
 
 
 def restriction_of(inputs: Inputs) -> Restriction:
-    """Look the segment up that the inputs name.
+    """Look up the segment that the inputs name.
 
     Raises:
-        Refused: it isn't published, its key isn't unique, or it was formed by what happened on the days on which
-            retention is measured: keeping such units would let the outcome choose its own population.
+        Refused: it isn't published, its key isn't unique, or it depends on events of the days on which retention is
+            measured: the population would then be selected by the outcome.
     """
     if inputs.segment is None:
         return Restriction()
@@ -43,7 +43,7 @@ def restriction_of(inputs: Inputs) -> Restriction:
 
 
 def segments_named(key: str) -> tuple[SegmentVersion, list[Segment]]:
-    """The segments that a key names: all those of a model's current version, or a published segment alone.
+    """The segments with this key: all those of a model's current version, or one published segment.
 
     Raises:
         Refused: it isn't published, or the key isn't unique.
@@ -71,7 +71,7 @@ def _segment(key: str) -> Segment:
 
 
 def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
-    """Raise Refused unless the segments were formed before retention is measured."""
+    """Raise Refused unless the segments depend only on days before retention is measured."""
     first = inputs.window.start_day
     last = last_day_of(version)
     if last is None:
@@ -93,7 +93,7 @@ def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
 
 
 def last_day_of(version: SegmentVersion) -> int | None:
-    """The last day of a unit's life that decides its segment; -1 for traits alone, None when it has no end."""
+    """The last day of a unit's life that affects its segment; -1 for traits only, None for unlimited."""
     if version.rule is None:
         last = version.inputs.get("last_day")
         return last if isinstance(last, int) else None

@@ -1,4 +1,4 @@
-"""Parts of a study that are shown before its end, and the naive ranking. They are no result. Pure."""
+"""Partial results that are shown while a study runs, and the naive ranking. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from aha.study.result import Judged, Model, Population
 from aha.study.step import LevelsOff, SmoothRange, Step, StepVerdict
 from stats.results import NotComputable, Reason, computable
 
-# The parts of a study that are shown before its end, and their names. They are no result: the report replaces them.
+# Partial results that are shown while a study runs, and their names. The report replaces them.
 #
-# Numbers, codes and texts, a few kilobytes each, so that a page may ask for them every other second.
+# Numbers, codes and texts, a few kilobytes each, so that a page may poll them every other second.
 
 COUNTED, MARKED, LUCK, ACTIVE, MODEL, JUMPS, FOLLOWED = (
     "counted",
@@ -34,7 +34,7 @@ LEFT = "left "  # before the name of a behaviour
 
 @dataclass(frozen=True)
 class NaiveCell:
-    """The cell that the study's rule likes best among the counted users, before any evidence.
+    """The cell that the study's rule chooses on the counted users, before any evidence.
 
     Attributes:
         days, times: Y and Z.
@@ -60,11 +60,11 @@ class Counted:
 
     Attributes:
         population: who counts.
-        users: how many of the eligible the cells below count: all of them, or a sample drawn by `seed`.
+        users: number of eligible users counted in the cells: all of them, or a sample drawn by `seed`.
         seed: of the study.
         behaviours: text forms.
         cells: one for each behaviour, or why it has none.
-        retention_sampled: what the population tells of retention is that of the counted users alone.
+        retention_sampled: the population's retention is that of the counted users only.
     """
 
     population: Population
@@ -76,13 +76,13 @@ class Counted:
 
     @property
     def sampled(self) -> bool:
-        """The exact counts are still to come."""
+        """True while the exact counts are missing."""
         return self.users < self.population.eligible
 
 
 @dataclass(frozen=True)
 class Marked:
-    """Codes of the marks of each behaviour; those without a mark are missing."""
+    """Codes of the marks of each behaviour; behaviours without a mark are left out."""
 
     codes: dict[str, tuple[str, ...]]
 
@@ -106,7 +106,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the model ranks the behaviours, or why it ranks none."""
+    """The behaviours' ranks in the model, or why there are none."""
 
     ranks: dict[str, Place]
     missing: NotComputable | None
@@ -114,7 +114,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Jump:
-    """What can be said about a jump of retention, and the number that was taken for the behaviour."""
+    """Verdict of the step test for a behaviour, and the number of times used for it."""
 
     verdict: StepVerdict
     smooth_range: SmoothRange | None
@@ -124,7 +124,7 @@ class Jump:
 
 @dataclass(frozen=True)
 class Jumps:
-    """Per behaviour: whether retention jumps (None for negative controls, which aren't tested), and what was taken."""
+    """Per behaviour the step test's verdict (None for negative controls, which aren't tested), and the cell used."""
 
     jumps: dict[str, Jump | None]
     taken: dict[str, Pick | NotComputable]
@@ -132,14 +132,14 @@ class Jumps:
 
 @dataclass(frozen=True)
 class Followed:
-    """The candidates whose difference is being adjusted, in no order that means anything yet."""
+    """The candidates whose difference is being adjusted, in no meaningful order yet."""
 
     behaviours: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of a candidate's difference when all is held equal: the rung that its study's page names."""
+    """A candidate's adjusted difference: the headline rung of its ladder."""
 
     days: int
     times: int
@@ -157,7 +157,7 @@ def places_of(model: Model | NotComputable) -> Places:
 
 
 def jumps_of(judged: tuple[Judged, ...]) -> Jumps:
-    """What was found of jumps, and what was taken."""
+    """Verdicts of the step test, and the cells used."""
     jumps = {row.behaviour: None if row.step is None else _jump(row.step) for row in judged}
     return Jumps(jumps, {row.behaviour: row.chosen for row in judged})
 
@@ -166,9 +166,9 @@ def _jump(step: Step) -> Jump:
     return Jump(step.verdict, step.smooth_range, step.reason, step.levels_off)
 
 
-# The naive ranking: of every behaviour the cell that the rule likes best, the largest raw difference first. Pure.
+# The naive ranking: for every behaviour the cell that the rule chooses, the largest raw difference first. Pure.
 #
-# Nobody is set aside to judge and nothing is resampled, so it is what the correlation promises and no more.
+# Without hold-out and without resampling, so it shows mere correlation and is optimistic.
 
 
 def counted(cells: Cells, population: Population, *, rule: str, users: int, seed: int) -> Counted:
@@ -201,14 +201,14 @@ def cells_of_answer(
     users: int,
     kept: int,
 ) -> Cells:
-    """The cells of an answer of `aha.study.queries.histogram`, with the times that `aha.study.grid.thresholds` gives.
+    """The cells of a result of `aha.study.queries.histogram`, with the times that `aha.study.grid.thresholds` gives.
 
     Args:
-        rows: the answer.
+        rows: the result.
         names: of all behaviours.
         days: the Y values, ascending.
-        most: the largest Z, as a study asks for it.
-        users, kept: how many users the answer is about, and how many of them were retained.
+        most: the largest Z, as in the study's inputs.
+        users, kept: number of users in the result, and how many of them were retained.
     """
     place = codes(np.asarray(rows["behaviour"]), names)
     last, units = np.asarray(rows[f"n_{days[-1]}"]), np.asarray(rows["units"])
@@ -233,7 +233,7 @@ def chances(found: Counted, cells: Cells, null: Null | NotComputable) -> Chances
 
 
 def _best(cells: Cells, behaviour: int, rule: str) -> int | None:
-    """The place of the best cell with a recommended reach; of equals the fewest times, then the larger J."""
+    """The index of the best cell with a recommended reach; ties go to the fewest times, then to the larger J."""
     low, high = RECOMMENDED_REACH
     mine = np.flatnonzero((cells.behaviour == behaviour) & (cells.reach >= low) & (cells.reach <= high))
     if not mine.size:

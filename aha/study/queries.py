@@ -1,7 +1,7 @@
-"""Questions of a study, as Ibis expressions: who signed up, who did what how often. Nothing runs here.
+"""Queries of a study, as Ibis expressions: signups and counts of behaviours. Nothing runs here.
 
 The full grid of cells costs one grouped scan (`histogram`); the matrix of a sample costs another (`unit_counts`). Both
-read the same rows in the same way, so that they agree to the unit.
+read the same rows in the same way, so that their counts agree exactly.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def units(
 ) -> ir.Table:
     """One row per signup of the cohort: ``user_id, anchor, anchor_date, complete_days, mature, retained``.
 
-    `retained` is null where the unit is too young: such units are excluded and counted, never churned. The answer is
-    brought home once; with a number per unit it comes back as the `users` of the other questions.
+    `retained` is null where the unit is too young: such units are counted as excluded, never as churned. The result is
+    fetched once; with a number per unit it is passed as `users` to the other queries.
     """
     return queries.retention(events, queries.cohort(events, signup, basis, first=first, last=last), basis, definition)
 
@@ -73,14 +73,14 @@ def histogram(
     cap: int,
     behaviours: Sequence[Behaviour] | None = None,
 ) -> ir.Table:
-    """How many units did each behaviour how often: ``behaviour, retained, units`` and ``n_Y`` cut off at `cap`.
+    """Number of units by behaviour and number of times: ``behaviour, retained, units`` and ``n_Y`` capped at `cap`.
 
-    Every cell of the grid with times up to `cap` follows by adding. Units that never did a behaviour have no row.
+    Sums of it give every cell of the grid with times up to `cap`. Units that never did a behaviour have no row.
     """
     if behaviours is None:
         counts = unit_counts(events, users, basis, days=days)
         return _heights(counts, ("behaviour", "retained"), days, cap)
-    # Unit, whether it was retained, and behaviour as one number: nearly all of the time goes into this grouping.
+    # Unit, whether it was retained, and behaviour as one number, since this grouping takes nearly all of the time.
     listed = len(behaviours)
     kept = (users.retained > 0).ifelse(listed, 0)
     users = users.mutate(slot=users.unit.cast("int64") * (2 * listed) + kept)
@@ -93,13 +93,13 @@ def histogram(
 
 
 def _within(log: ir.Table, days: Sequence[int]) -> dict[str, ir.Value]:
-    """``n_Y``: how many rows of the log lie on days 0 to Y - 1."""
+    """``n_Y``: number of rows of the log on days 0 to Y - 1."""
     numbers = {y: log.count() if y == max(days) else how_many(log.day < y) for y in days}
     return {_name(y): number.cast("int32") for y, number in numbers.items()}
 
 
 def _heights(counts: ir.Table, keys: Sequence[str], days: Sequence[int], cap: int) -> ir.Table:
-    """The keys, ``n_Y`` cut off at `cap`, and ``units``, how many rows have them."""
+    """The keys, ``n_Y`` capped at `cap`, and ``units``, the number of rows with these values."""
     import ibis
 
     counts = counts.mutate(**{_name(y): ibis.least(counts[_name(y)], cap) for y in days})
@@ -107,7 +107,7 @@ def _heights(counts: ir.Table, keys: Sequence[str], days: Sequence[int], cap: in
 
 
 def _listed(behaviours: Sequence[Behaviour]) -> ir.Table:
-    """``place, behaviour``, by the places that `queries.matching` gives."""
+    """``place, behaviour``, with the indices that `queries.matching` gives."""
     import ibis
 
     names = [str(behaviour) for behaviour in dict.fromkeys(behaviours)]
@@ -127,7 +127,7 @@ def daily_counts(
 ) -> ir.Table:
     """One row per unit, behaviour and day 0 to `days` - 1 on which it was done: ``unit, behaviour, day, n``.
 
-    `users` is a sample, small enough for the answer to be brought home.
+    `users` is a sample, small enough to fetch the result.
     """
     log = queries.occurrences(events, users, basis, days=days, behaviours=behaviours, keep=("unit",))
     return log.group_by("unit", "behaviour", "day").aggregate(n=log.count().cast("int32"))
@@ -140,7 +140,7 @@ def days_active(events: ir.Table, users: ir.Table, basis: Basis, *, days: int) -
 
 
 def first_times(events: ir.Table, basis: Basis, behaviours: Sequence[Behaviour]) -> ir.Table:
-    """When each behaviour first appears in the whole log: ``behaviour, first_time``; one that never does has no row."""
+    """When each behaviour first appears in the whole log: ``behaviour, first_time``; no row for one that never does."""
     log = queries.matching(events, behaviours, basis)
     return log.group_by("behaviour").aggregate(first_time=log.time.min())
 
@@ -148,10 +148,10 @@ def first_times(events: ir.Table, basis: Basis, behaviours: Sequence[Behaviour])
 def first_sessions(
     events: ir.Table, users: ir.Table, basis: Basis, behaviours: Sequence[Behaviour], *, days: int
 ) -> ir.Table:
-    """Who did a behaviour first inside the first session: ``behaviour, doers, in_first_session``.
+    """Number of doers, and of those who first did it in their first session: ``behaviour, doers, in_first_session``.
 
-    The first session begins at the anchor and ends with the first pause of 30 minutes; it is followed for one day. Only
-    what happens within `days` days of the anchor counts as doing. `users` is a sample: the answer is a share.
+    The first session begins at the anchor and ends with the first pause of 30 minutes, or after one day. Only acts
+    within `days` days of the anchor count. `users` is a sample: only the share is used.
     """
     import ibis
 
@@ -175,7 +175,7 @@ def first_sessions(
 def signup_properties(events: ir.Table, users: ir.Table, signup: str) -> ir.Table:
     """One row per unit: ``user_id, properties``, the JSON text of the event that started its clock.
 
-    What stands there was known before any behaviour. `users` is a sample.
+    They were known before any behaviour. `users` is a sample.
     """
     log = events if signup == "*" else events.filter(events.event == signup)
     log = log.join(users.select("user_id", "anchor"), "user_id")
@@ -188,7 +188,7 @@ def reached_by_week(
 ) -> ir.Table:
     """One row per signup week: ``week, signups, eligible, reached``; `week` is its Monday.
 
-    Only units whose `days` days are complete are eligible, and only they can have reached it.
+    Only units whose `days` days are complete are eligible, and only they are counted in `reached`.
     """
     ready = users.mutate(ready=queries.mature(users, Window(0, days - 1)), week=users.anchor_date.truncate("W"))
     log = queries.occurrences(events, ready, basis, days=days, behaviours=[behaviour])

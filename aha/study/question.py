@@ -1,4 +1,4 @@
-"""The question of a study, as a person asked it: checked once, stored with the run, printed with the result."""
+"""Inputs of a study: validated once, stored with the run, shown with the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from runs.refusals import Refused
 MAX_DAYS = 90
 MAX_TIMES = 1_000
 MAX_BEHAVIOURS = 60
-# The services name the option of the command; forms and the API show the sentence at the field.
+# Errors name the option of the command; forms and the API show them at the field.
 FIELD_OF = {
     "signup-event": "signup_event",
     "days": "days",
@@ -34,7 +34,7 @@ RULES = ("j", "phi", "youden", "pareto")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The question of a study.
+    """Inputs of a study.
 
     Attributes:
         signup_event: the event whose first occurrence starts a unit's clock; ``*`` takes the first of any kind.
@@ -78,7 +78,7 @@ class Inputs:
 
     @property
     def largest_times(self) -> int:
-        """The largest Z that any behaviour can be asked for."""
+        """The largest Z that any behaviour can have."""
         return MAX_TIMES if self.max_times is None else self.max_times
 
     @property
@@ -86,22 +86,22 @@ class Inputs:
         """The days on which retention is measured.
 
         Raises:
-            ValueError: for `survival`, which no study takes.
+            ValueError: for `survival`, which studies don't support.
         """
         return outcome_window(self.definition)
 
     @property
     def dates(self) -> tuple[date | None, date | None]:
-        """Bounds of the cohort."""
+        """First and last signup date of the cohort."""
         first, last = (None if text is None else date.fromisoformat(text) for text in (self.first_date, self.last_date))
         return first, last
 
 
 def check_inputs(inputs: Inputs) -> Inputs:
-    """The same inputs when they make sense, whatever the data hold.
+    """Validate inputs as far as possible without the data; return them unchanged.
 
     Raises:
-        Refused: with one sentence that names the option.
+        Refused: names the invalid option.
     """
     from aha.study.window_guard import valid_windows
 

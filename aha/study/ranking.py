@@ -1,4 +1,4 @@
-"""Which behaviours a model of retention uses most: the features of a study, and the ranking that its report keeps."""
+"""Feature importance of behaviours in a model of retention, as stored in a study's report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ RARE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Attributes:
-    """What was known of each unit before any behaviour, as 0/1 columns: units × names, ``platform=ios``."""
+    """Attributes of each unit from before any behaviour, as 0/1 columns: units × names, ``platform=ios``."""
 
     names: tuple[str, ...]
     values: Floats
 
 
 def attributes_of(rows: Sequence[Mapping[str, object]]) -> Attributes:
-    """The columns of the properties that the signup event carries.
+    """0/1 columns of the signup event's properties.
 
     Args:
         rows: the properties of each unit, in order.
 
     Returns:
-        One column per value of every property with 2 to 20 different values, without its most frequent one; values of
-        fewer than 1 % of the units go with that one. A name (many values) and a constant tell nothing.
+        One column per value of every property with 2 to 20 different values, except the most frequent one; values of
+        fewer than 1 % of the units are merged with that one. Names (many values) and constants are left out.
     """
     names, columns = [], []
     for key in sorted({key for row in rows for key in row}):
@@ -59,14 +59,14 @@ def judge_model(
     max_explained: int,
     progress: Progress = silent,
 ) -> tuple[Model | NotComputable, dict[str, int]]:
-    """Skill, ranking and beeswarm of the table's behaviours, active days and attributes; and how many units were used.
+    """Skill, ranking and beeswarm of the table's behaviours, active days and attributes; and the number of units used.
 
     Args:
-        table: behaviours without those that a flag keeps out (`goal_like`, `forced`, `not_available`).
+        table: behaviours without those that a flag excludes (`goal_like`, `forced`, `not_available`).
         attributes: of the same units.
         seed: of samples, folds and trees.
         repeats, max_units, max_explained: as in `segments.search.importance.rank_features`.
-        progress: told how far it is.
+        progress: called with the stage and the share done, 0 to 1.
     """
     names = (*table.behaviours, ACTIVE_DAYS, *attributes.names)
     values = np.column_stack([table.counts[:, :, -1], table.active_days, attributes.values]).astype(np.float64)

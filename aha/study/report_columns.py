@@ -1,4 +1,4 @@
-"""The counts of a study as the columns, weeks and histograms that its report keeps."""
+"""Convert the counts of a study to the columns, weeks and histograms of its report."""
 
 from collections.abc import Mapping, Sequence
 
@@ -65,7 +65,7 @@ def null_picture(null: Null | NotComputable) -> NullPicture | NotComputable:
 
 
 def mondays(dates: Dates) -> Ints:
-    """Number of the week of each local date, counted in weeks that begin on Mondays: the same in every study."""
+    """Number of each local date's week (weeks begin on Monday), comparable between studies."""
     return np.asarray((dates.astype("datetime64[D]") - MONDAY).astype(np.int64) // 7)
 
 
@@ -86,7 +86,7 @@ def weeks(week: Ints, retained: Flags) -> tuple[Week, ...]:
 
 
 def week_cells(week: Ints, retained: Flags, did: Flags) -> tuple[WeekCell, ...]:
-    """One cell by signup week."""
+    """Counts of one cell by signup week."""
     numbers, place = np.unique(week, return_inverse=True)
     sums = [
         np.bincount(place.reshape(-1), weights=part, minlength=numbers.size)
@@ -104,7 +104,7 @@ def wilson_interval(part: int, whole: int) -> Interval:
 
 
 def who_counts(signups: int, excluded: dict[str, int], retained: Flags, dates: Dates) -> Population:
-    """Who counts; `retained` and `dates` (of signup, local) have one entry per eligible unit."""
+    """The population record; `retained` and `dates` (of signup, local) have one entry per eligible unit."""
     eligible, stayed = retained.size, int(retained.sum())
     return Population(
         signups=signups,
@@ -118,7 +118,7 @@ def who_counts(signups: int, excluded: dict[str, int], retained: Flags, dates: D
 
 
 def curve_of_all(curve: Mapping[str, tuple[DayCount, ...]]) -> tuple[DayCount, ...]:
-    """All segments together: their units are different ones."""
+    """Sum of the segments' curves: the segments don't overlap."""
     days: dict[int, tuple[int, int]] = {}
     for rows in curve.values():
         for row in rows:

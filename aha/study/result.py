@@ -1,7 +1,7 @@
-"""The one record of a study that page, chart, JSON document and test all read. Numbers, codes and texts; no arrays.
+"""The report record of a study, read by page, charts, JSON document and tests. Numbers, codes and texts; no arrays.
 
 `reporting.document.dump` stores it as the payload of its `Study`, `load(Report, study.payload)` reads it back.
-Sentences are made from the codes by the parts in `aha.report`.
+`aha.report` turns the codes into sentences.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class DosePoint:
 
 @dataclass(frozen=True)
 class Dose:
-    """The picture beside the step words: retention by count, on the units that did not choose.
+    """The chart of the step test: retention by count, on units that were not used to choose the cell.
 
     Attributes:
         days: counted within.
@@ -129,7 +129,7 @@ class SegmentCurve:
 
 
 class JudgedBy(StrEnum):
-    """Which units judge a cell: never those that chose it."""
+    """Which units judge a cell: never those on which it was chosen."""
 
     HOLD_OUT = "hold_out"
     TRAIN = "train"
@@ -145,7 +145,7 @@ type Column = tuple[float | None, ...]
 
 @dataclass(frozen=True)
 class InvalidDays:
-    """A Y that was asked for and isn't computed, with its reason."""
+    """A requested Y that isn't computed, with its reason."""
 
     days: int
     reason: NotComputable
@@ -153,12 +153,12 @@ class InvalidDays:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked and on which data, for the sentence beside every result.
+    """Inputs and data of a study, shown beside every result.
 
     Attributes:
         inputs: as frozen at the start.
         behaviours: text forms of all behaviours counted, in the order of the tables.
-        left_out: event names that weren't counted because there are too many; the rarest ones.
+        left_out: number of event names, the rarest, that weren't counted because there are too many.
         times: the Z values of each behaviour.
         valid_days: the Y values computed; the last is the landmark.
         invalid_days: the other Y values.
@@ -180,7 +180,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Population:
-    """Who counts. `eligible` and all of `excluded` add up to `signups`.
+    """The users of a study. `eligible` and all of `excluded` add up to `signups`.
 
     Attributes:
         signups: units whose clock starts inside the cohort.
@@ -227,7 +227,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Model:
-    """The judged models and, only past the skill gate, the ranking. Predictive, not causal.
+    """Skill of the models and, only if it is above the base rate, the ranking. Predictive, not causal.
 
     Attributes:
         trees: skill of the boosted trees; `trees.beats_base_rate` is the gate.
@@ -301,16 +301,16 @@ class Grid:
 
 @dataclass(frozen=True)
 class Judged:
-    """One behaviour that may be chosen for, or a negative control.
+    """One behaviour that wasn't set aside, or a negative control, with its chosen cell.
 
     Attributes:
         behaviour: its text form.
         flags: codes of its marks.
-        choice: what the rule picked on the training part, with pick shares and indifference set; or why nothing.
-        step: step evidence on the units that did not choose; None for negative controls, which aren't tested.
+        choice: the rule's choice on the training part, with pick shares and indifference set; or why there is none.
+        step: step evidence on units that were not used to choose; None for negative controls, which aren't tested.
         dose: retention by count for the picture; None without step evidence.
-        chosen: the cell taken: the step where retention jumps at a recommended reach, else the rule's recommendation.
-        by_step: True when the step decided.
+        chosen: the cell used: the step where retention jumps at a recommended reach, else the rule's recommendation.
+        by_step: True when `chosen` is the step.
     """
 
     behaviour: str
@@ -329,32 +329,31 @@ class Candidate:
     Attributes:
         behaviour, days, times: the claim.
         rule_pick: the rule's own recommendation, shown beside a step.
-        by_step: the step decided.
+        by_step: the cell is that of the step test.
         cell: exact counts and metrics over all eligible units.
         pick_share: share of the bootstrap replicates that chose this very cell.
         indifference: cells as good within one standard error.
-        step: what can be said about a jump.
+        step: verdict of the step test.
         honesty: the cell on training, hold-out and later cohorts, with optimism and drift.
         hold_out_j: J on the hold-out, or corrected for optimism in a small study. `honest_j` is the headline.
         later_cohort_j: J on later cohorts.
         p_luck, p_active, z_active: of both nulls for this cell.
         ladder: the rungs.
-        e_value, benchmark: how strong a hidden cause would have to be, and what one like activity could do.
+        e_value, benchmark: how strong a hidden cause would have to be, compared with one as strong as activity.
         calibrated: against the negative controls.
-        promise: worth of moving `promise.moved` of all users across: naive and adjusted.
+        promise: value of moving the share `promise.moved` of all users across: naive and adjusted.
         flags: marks of the behaviour, and ``activity_only`` (doesn't beat equally active users),
             ``no_better_than_everybody``, ``as_strong_as_inert``.
         by_segment: the same cell inside each segment; empty without segments.
         by_week: by signup week.
-        smooth_range: of which times "smooth" speaks.
-        levels_off: where retention stops rising, if that is what can be said; `times` stays the rule's.
+        smooth_range: the range of times to which "smooth" applies.
+        levels_off: where retention stops rising, if that is the verdict; `times` is still the rule's.
         robustness: how much of behaviour and retention a hidden cause would have to explain.
         earlier_outcomes: what was known at signup, compared as the ladder's headline compares retention; empty where
             nothing was known, and in reports of earlier versions.
         expected: causal gain that an experiment with it may be expected to find.
-        rank_by_promise: its place among the candidates by what the correlation promises (raw difference), from 1; None
-            in studies of earlier versions.
-        past: what experiments that had ended by then said of its definition; None in studies of earlier versions.
+        rank_by_promise: its rank among the candidates by raw difference, from 1; None in studies of earlier versions.
+        past: pooled results of earlier experiments on its definition; None in studies of earlier versions.
     """
 
     behaviour: str
@@ -390,7 +389,7 @@ class Candidate:
 
     @property
     def judged_by(self) -> JudgedBy:
-        """Who judges the cell: units that had no part in choosing it, if there are any."""
+        """Which units judge the cell: units on which it wasn't chosen, if there are any."""
         if not computable(self.honesty.hold_out):
             return JudgedBy.BOOTSTRAP if self.honesty.corrected and not self.by_step else JudgedBy.NOBODY
         return JudgedBy.TRAIN if self.by_step else JudgedBy.HOLD_OUT
@@ -404,7 +403,7 @@ class Candidate:
 
     @property
     def honest_j(self) -> Number | float:
-        """The headline: J where it was not chosen, or corrected for optimism in a small study."""
+        """The headline: J on units on which the cell was not chosen, or corrected for optimism in a small study."""
         if computable(self.honest):
             return self.honest.j
         return self.honesty.corrected["j"] if self.judged_by is JudgedBy.BOOTSTRAP else self.honest
@@ -422,7 +421,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Controls:
-    """The negative controls and the empirical null that they make, or why there is none."""
+    """The negative controls and the empirical null estimated from them, or why there is none."""
 
     rows: tuple[Control, ...]
     null: EmpiricalNull | NotComputable
@@ -430,7 +429,7 @@ class Controls:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole study.
+    """The report of a study.
 
     Attributes:
         asked: inputs, definitions, data's end.
@@ -441,17 +440,17 @@ class Report:
         luck, active: the two nulls, or why there are none.
         flags: marks per behaviour.
         judged: choice and step evidence per behaviour.
-        candidates: the best first (docs/methods/discovery.md says by what); empty when there is none.
-        more_candidates: further behaviours that would qualify but are not followed up.
+        candidates: the best first (order: docs/methods/discovery.md); empty when there is none.
+        more_candidates: number of further behaviours that qualify but get no full evidence.
         controls: the negative controls.
         weeks: retention by signup week.
         curve: retention by day of all eligible units, with its plateau.
         segment_curves: the same by segment.
-        parts: units that chose (``train``), judged (``hold_out``), came later (``later``).
-        samples: how many units each computation used.
+        parts: number of units in the training part (``train``), hold-out (``hold_out``), later cohorts (``later``).
+        samples: number of units that each computation used.
         seeds: of each computation, all drawn from the study's seed.
-        versions: of the libraries that computed.
-        spent: what the computation took; None in studies of earlier versions.
+        versions: of the libraries used.
+        spent: time and memory of the computation; None in studies of earlier versions.
     """
 
     asked: Asked
@@ -478,7 +477,7 @@ class Report:
 
     @property
     def untested(self) -> NotComputable | None:
-        """Why no behaviour was compared with luck (an empty list of candidates then means nothing); None if one was."""
+        """Why no behaviour was compared with luck (then having no candidates is inconclusive); None if one was."""
         if self.floor is not None:
             return self.floor
         if isinstance(self.luck, NotComputable):

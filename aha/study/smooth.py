@@ -1,7 +1,7 @@
 """The smooth curve against which a jump is tested: a natural cubic spline of log(1 + count), activity and segment.
 
 A spline of few knots can't follow a jump between two neighbouring counts, yet follows a curve that bends slowly. A
-fixed cubic could not: with enough units every law that isn't a cubic was taken for a jump.
+fixed cubic can't: with enough units every curve that isn't a cubic was taken for a jump.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from aha.study.grid import CountTable, Floats, Ints
 KNOTS = ((100_000, 7), (20_000, 5), (0, 3))
 APART, FEWEST_KNOTS = 2, 3
 NEWTON_STEPS, HALVINGS = 25, 20
-LEAST_GAIN = 1e-8  # of log-likelihood: what is left to gain moves no score by more than 0.0001 of its standard error
-SAFE_MOVE = 1.0  # log-odds: within it, Newton's step always gains
-RISE = 0.25  # of what a step promises, so that halving ends (Armijo 1966)
+LEAST_GAIN = 1e-8  # of log-likelihood: a smaller gain moves no score by more than 0.0001 of its standard error
+SAFE_MOVE = 1.0  # log-odds: Newton steps up to this size always raise the likelihood
+RISE = 0.25  # least share of the gain expected from a step, so that halving ends (Armijo 1966)
 RIDGE = 1e-6
 # The quantiles at which the knots lie. Source: Harrell 2015, Regression Modeling Strategies, table 2.3.
 PLACES = {
@@ -51,7 +51,7 @@ class Design:
 
 
 def knots(counts: Ints) -> Floats:
-    """The knots on the scale of log(1 + count), ascending: quantiles, their number growing with the units.
+    """The knots on the scale of log(1 + count), ascending: quantiles, more of them for more units.
 
     A knot that lies on the same count as the one before it, or on the next count, is left out: a spline with a knot at
     each count follows any jump, and no jump could be found (measured: none of six of 5 points at 110,000 units).
@@ -61,7 +61,7 @@ def knots(counts: Ints) -> Floats:
     for count in np.quantile(counts, PLACES[wanted], method="inverted_cdf").astype(int).tolist():
         if not found or count >= found[-1] + APART:
             found.append(count)
-    # A straight line can't bend, so that every bend would look like a jump: where most never did it, three at least.
+    # With a straight line every bend would look like a jump: use at least three knots where most never did it.
     while len(found) < FEWEST_KNOTS:
         found.append(found[-1] + APART)
     return np.log1p(np.asarray(found, dtype=np.float64))
@@ -93,7 +93,7 @@ def patterns_of(table: CountTable, counts: Ints, days: int) -> tuple[Ints, Ints]
     """The different (count, active days within the window, segment), and which of them each unit has."""
     keys = counts, table.active_within(days), table.segment
     sizes = tuple(1 + int(key.max(initial=0)) for key in keys)
-    # One number in place of three is sorted many times faster, and in the same order.
+    # Sorting one number instead of three is many times faster, with the same order.
     found, pattern = np.unique(np.ravel_multi_index(keys, sizes), return_inverse=True)
     return np.stack(np.unravel_index(found, sizes), axis=1).astype(np.int64), pattern.reshape(-1)
 
@@ -118,12 +118,12 @@ def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Fl
         stayed: patterns × replicates, those of them that stayed.
         start: terms × replicates or × 1; the overall rate without it.
 
-    A category in which everybody stayed has no finite estimate; it is followed until nothing is gained.
+    A category in which everybody stayed has no finite estimate; iteration stops when the likelihood no longer rises.
     """
     terms, replicates = x.shape[1], stayed.shape[1]
     if start is None:
         total = np.clip(stayed.sum(axis=0) / (n * np.ones_like(stayed)).sum(axis=0), 1e-6, 1 - 1e-6)
-        # The first column of orthonormal terms isn't the constant: its best fit to the overall logit is.
+        # The first orthonormal column isn't the constant, so start from the best fit to the overall logit.
         beta = np.linalg.lstsq(x, np.ones(len(x)), rcond=None)[0][:, None] * logit(total)[None, :]
     else:
         beta = np.repeat(start, replicates, axis=1) if start.shape[1] == 1 else start
@@ -144,8 +144,8 @@ def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Fl
 def _share_of_step(n: Floats, stayed: Floats, eta: Floats, move: Floats, gain: Floats) -> Floats:
     """Per replicate the share of Newton's step to take: halved until the likelihood rises.
 
-    A whole step from far away can end where every rate is 0 or 1. There the likelihood is flat, so that nothing leads
-    back, and residuals of whole units in patterns with a rate of 0 look like jumps of a thousand standard errors.
+    A full step from far away can end where every rate is 0 or 1. There the likelihood is flat, so the iteration can't
+    return, and residuals of whole units in patterns with a rate of 0 look like jumps of a thousand standard errors.
     """
     share = np.ones(eta.shape[1])
     short = np.abs(move).max(axis=0) > SAFE_MOVE
@@ -182,7 +182,7 @@ def _cube(x: Floats) -> Floats:
 
 
 def design_of(table: CountTable, place: int, column: int, times: Sequence[int]) -> Design | None:
-    """None when the counts have too few different values for the smooth part, or no threshold can be tested."""
+    """Build the design; None with too few different counts for the smooth part, or without a testable threshold."""
     counts = table.counts[:, place, column].astype(np.int64)
     reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
     usable = (np.asarray(times) >= 2) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
@@ -200,7 +200,7 @@ def design_of(table: CountTable, place: int, column: int, times: Sequence[int]) 
 
 
 def _orthonormal(columns: Floats, size: Floats) -> Floats:
-    """The smooth part with columns that are orthonormal over units, repeats left out."""
+    """The smooth part with columns orthonormal over units, without linearly dependent ones."""
     weighted = columns * np.sqrt(size)[:, None]
     left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
     kept = left[:, values > 1e-7 * values[0]]
@@ -208,13 +208,13 @@ def _orthonormal(columns: Floats, size: Floats) -> Floats:
 
 
 def pattern_sums(design: Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Per pattern its units, and patterns × columns of those retained."""
+    """Per pattern its number of units, and patterns × columns of those retained."""
     size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
     return size, np.asarray(design.member @ retained, dtype=np.float64)
 
 
 def largest_score(design: Design, sums: tuple[Floats, Floats], start: Floats) -> Floats:
-    """Per replicate the largest score statistic over the times of one window, the null model fitted anew."""
+    """Per replicate the largest score statistic over the times of one window, after refitting the null model."""
     beta = fit(design.smooth, *sums, start=start)
     return np.asarray(score_statistics(design, *sums, beta)[0].max(axis=0))
 

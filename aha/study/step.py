@@ -5,9 +5,9 @@ days of the window + segment. Its patterns are few, so it is fitted to sums over
 bootstrap replicates at once. The largest score statistic over all windows and times is calibrated by a parametric
 bootstrap.
 
-A confounder along which retention rises smoothly makes no jump, but one with a sharp bend can look like it: so a jump
-must also rise more than its neighbouring counts do (`increments.py`). A product rule that fires at Z, such as a badge
-or an unlock, makes a jump too.
+A confounder along which retention rises smoothly makes no jump, but one with a sharp bend can look like one: so a jump
+must also rise more than at its neighbouring counts (`beside_neighbours`). A product rule that fires at Z, such as a
+badge or an unlock, makes a jump too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,10 +45,10 @@ from stats.summaries import Mean
 # One log-odds for each count, beside active days and segment. No curve is assumed, so a rise that ends at Z, which no
 # smooth curve of few terms follows, isn't taken for a jump (docs/methods/discovery.md, "Step evidence").
 
-MOST_COUNTS = 21  # 0 to 20 times: further on a count has few users, and a bend is spread over many of them
-FEWEST_RISES, FEWEST_FLAT = 3, 2  # counts up to the bend beside the first, and after it
-FLAT = 0.25  # after the bend a count may add so much of what one before it adds
-OTHER_BENDS = 0.10  # of places: another one is ruled out at this level
+MOST_COUNTS = 21  # 0 to 20 times: higher counts have few users, and a bend is spread over many of them
+FEWEST_RISES, FEWEST_FLAT = 3, 2  # least counts up to the bend after the first, and after it
+FLAT = 0.25  # largest slope after the bend, as a share of the slope before it
+OTHER_BENDS = 0.10  # level at which other places of the bend are ruled out
 
 
 def beside_neighbours(design: Design, stayed: Floats, times: int) -> float:
@@ -77,14 +77,14 @@ def beside_neighbours(design: Design, stayed: Floats, times: int) -> float:
 
 
 def levels_off(design: Design, stayed: Floats, alpha: float) -> int | None:
-    """The count up to which retention rises evenly and after which it is flat; None where the data don't say so.
+    """The count up to which retention rises evenly and after which it is flat; None where the data don't show that.
 
-    Of the broken lines through the log-odds of all counts, the tested ones and those below, the likeliest is taken. It
-    is said when all of these hold at `alpha`, each by itself (intersection-union):
+    Takes the likeliest of the broken lines through the log-odds of all counts, the tested ones and those below. It is
+    accepted when all of these hold at `alpha`, each by itself (intersection-union):
 
     * every count up to the bend, three at least, adds something;
     * after it a count adds less than a quarter of what one adds before it, and takes away no more (equivalence);
-    * no count contradicts the line (chi-square of what is left);
+    * no count contradicts the line (chi-square of the residuals);
     * no other bend is nearly as likely (likelihood ratio, 10 %).
 
     Source: Hinkley 1971 (two-phase regression); Schuirmann 1987 (two one-sided tests); Berger 1982.
@@ -118,7 +118,7 @@ def log_odds(design: Design, stayed: Floats, counts: Ints) -> tuple[Floats, Floa
     """Log-odds of retention at each of some counts, with their covariance: counts, counts × counts.
 
     They are those of the first active day and segment among the units with these counts, the same for each count, so
-    that only differences mean something. Where a difference can't be told apart from active days its variance is large.
+    that only differences are meaningful. Where a difference is confounded with active days its variance is large.
     """
     rows = np.isin(design.counts, counts)
     own = design.patterns[rows]
@@ -141,7 +141,7 @@ def _in_errors(values: Floats, spread: Floats, contrasts: Floats) -> Floats:
 
 
 def _broken_line(odds: Floats, precision: Floats, counts: Ints, bend: int) -> tuple[float, Floats, Floats]:
-    """Generalised least squares: what it leaves (about chi-square), its slopes before and after, their covariance."""
+    """Generalised least squares: residual chi-square (approximate), slopes before and after the bend, covariance."""
     columns = [np.ones(counts.size), np.minimum(counts, bend), np.maximum(counts - bend, 0)]
     x = np.column_stack(columns).astype(np.float64)
     spread = np.linalg.inv(x.T @ precision @ x)
@@ -156,11 +156,11 @@ JUMP = 0.05
 DETECTION = 0.80
 FEWEST_IN_RANGE = 2
 SETTLED_SHARE = 0.90
-UNTOLD = 1e-3  # of the step's information: with less left beside another term, the step is another name of that term
+UNTOLD = 1e-3  # of the step's information: with a smaller share left beside another term, the two are collinear
 
 
 class StepVerdict(StrEnum):
-    """What can be said about a jump."""
+    """Verdict of the step test."""
 
     JUMP = "jump"
     LEVELS_OFF = "levels_off"
@@ -170,7 +170,7 @@ class StepVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class SmoothRange:
-    """Of which numbers "smooth" speaks: at each tested one from `first` to `last` within `days` a jump would show."""
+    """Range of "smooth": at each tested number from `first` to `last` within `days` a jump would have been found."""
 
     days: int
     first: int
@@ -200,17 +200,17 @@ class Step:
         log_odds: one-step estimate of the jump, positive when retention rises at Z.
         settled_times: smallest set of times holding 90 % of the places found in resampled users, if p was small.
         detection: share of replicates with the registered jump at `times` that the test finds, if p was not small.
-        ever: retention of those who ever did it minus that of the others within the longest window, shown apart:
-            never-doers differ for many reasons.
+        ever: retention of those who ever did it minus that of the others within the longest window, shown
+            separately: never-doers differ for many reasons.
         reason: why nothing could be tested, if so.
         smooth_range: the neighbouring times at each of which the registered jump would have been found in at least 80 %
-            of the replicates; "smooth" speaks of them alone. None otherwise, and in reports of version 0.3, which
-            looked at the best cell only.
+            of the replicates; "smooth" applies only to them. None otherwise, and in reports of version 0.3, which
+            tested only the best cell.
         bend: the step beside a bend of the curve at the same place, in its standard errors, positive when retention
-            rises; shown, not asked for; None when p was large. Up to version 0.4 that beside never-doers is part of it.
+            rises; shown, but no condition; None when p was large. Up to version 0.4 it includes `never`.
         neighbours: by how many of its standard errors the increment at `times` exceeds that at the count before and the
             one after, the smaller; None when p was large, and up to version 0.4.
-        never: the step beside a term for those who never did it, as `bend`; None alike.
+        never: the step beside a term for those who never did it, in its standard errors; None as for `bend`.
         levels_off: where retention stops rising, if that is the verdict.
     """
 
@@ -260,17 +260,18 @@ def step_evidence(
     """Test every behaviour of the table for a jump of retention.
 
     Args:
-        table: the units that the rule did not choose from (`Parts.for_steps`).
+        table: units that were not used by the rule (`Parts.for_steps`).
         times: the Z values of each behaviour; those from 2 on with a reach from 2 % to 98 % are tested.
-        rng: the randomness of both bootstraps.
+        rng: for both bootstraps.
         replicates: at least 499 for a result that is shown.
         jump: the registered jump, in points of retention, that "smooth" must have been able to find.
         alpha: family-wise error rate over the behaviours.
-        progress: told the share done.
+        progress: called with the stage and the share done, 0 to 1.
 
-    A jump must rise more than both of its neighbouring counts, and stand beside a term for those who never did it: the
-    count before 2 is only theirs, and they differ for many reasons. A curve of which no count contradicts that it rises
-    evenly to some number and is flat after it is said to level off there, whether or not the step at it stands out.
+    A jump must rise more than at both neighbouring counts, and remain beside a term for those who never did it: the
+    increment before 2 is that from them to the others, and they differ for many reasons. The verdict is "levels off"
+    where no count contradicts that the curve rises evenly to some number and is flat after it, whether or not the step
+    there is significant.
 
     Source: Davies 1987 (a maximum of score statistics under a smooth null); Holm 1979.
     """
@@ -315,7 +316,7 @@ def _test(
         highest = int(np.argmax(scores[:, 0]))
         if scores[highest, 0] > best[0]:
             best = (float(scores[highest, 0]), number, highest, float(slopes[highest, 0]))
-        # The same coins for every window: a unit lucky in one is lucky in all, as one unit's retention is.
+        # The same random numbers for every window, since a unit has one retention.
         maxima = np.maximum(maxima, largest_score(design, _toss(design, rate, coins), beta))
     p = float((1 + (maxima >= best[0] * (1 - 1e-9)).sum()) / (maxima.size + 1))
     return _Tested(designs, tuple(rates), best[1], best[2], best[0], best[3], p, float(np.quantile(maxima, 1 - alpha)))
@@ -323,7 +324,7 @@ def _test(
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """A behaviour before its verdict, with what is drawn for it: nothing where a jump may be said."""
+    """A behaviour before its verdict, with its random draws; none where a jump is possible."""
 
     place: int
     found: _Tested | NotComputable
@@ -339,7 +340,7 @@ def _with_draws(
     jump: float,
     alpha: float,
 ) -> Iterator[_Drawn]:
-    """One stream of random numbers for all behaviours, in their order."""
+    """Draw for all behaviours, in their order, from one stream of random numbers."""
     for place, found in enumerate(tested):
         if isinstance(found, NotComputable):
             yield _Drawn(place, found, 1.0, ())
@@ -448,7 +449,7 @@ def _with_jump(found: _Tested, replicates: int, rng: np.random.Generator, jump: 
 def _detection(found: _Tested, drawn: tuple[Ints, ...]) -> Floats:
     """For every time of the window: share of replicates with the registered jump there in which the test finds it.
 
-    The window alone is looked at; the others could only add to it, so "smooth" is said rather too seldom.
+    Only this window is used; the others could only add power, so "smooth" is conservative (too rare).
     """
     design, rate = found.designs[found.design], found.rates[found.design]
     size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
@@ -460,8 +461,8 @@ def _detection(found: _Tested, drawn: tuple[Ints, ...]) -> Floats:
 def _range(design: Design, powered: Flags) -> SmoothRange | None:
     """First and last of the longest run of tested times with power.
 
-    None when it is a single time, or leaves out a time that could be recommended: "smooth" would then be said of a
-    behaviour whose most interesting numbers nobody could judge.
+    None when it is a single time, or leaves out a time that could be recommended: "smooth" would then include numbers
+    that were not tested with power.
     """
     places = np.flatnonzero(powered)
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
@@ -482,8 +483,8 @@ def _beside_a_bend(table: CountTable, found: _Tested) -> float:
 
 
 def _beside_never(table: CountTable, found: _Tested) -> float:
-    """The same when those who never did it may stand apart from the curve of the others: a spline of few knots can't
-    turn as sharply as they may differ, and a step next to them takes it up."""
+    """The same beside a term for those who never did it: they may differ from the others more sharply than a spline of
+    few knots can bend, and a step next to them would absorb the difference."""
     return _beside(table, found, (found.designs[found.design].counts == 0).astype(np.float64))
 
 
@@ -491,7 +492,7 @@ def _beside(table: CountTable, found: _Tested, other: Floats) -> float:
     """The one-step estimate of the step together with another term, in its standard errors, from the scores under the
     null model; positive where retention rises at Z.
 
-    0 where all but `UNTOLD` of the step lies in the other term: the data can't tell them apart.
+    0 where less than `UNTOLD` of the step's information is left: the data can't distinguish the two terms.
     """
     design = found.designs[found.design]
     x, size = design.smooth, np.asarray(design.member.sum(axis=1), dtype=np.float64)

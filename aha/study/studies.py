@@ -1,4 +1,4 @@
-"""Services of studies: check the question, store the run, compute it."""
+"""Services of studies: validate the inputs, store the run, compute it."""
 
 from dataclasses import replace
 from datetime import UTC
@@ -30,7 +30,7 @@ from runs.run_times import Pace
 from runs.shown_early import EarlyParts
 from runs.spent import Meter, measured
 
-# What a study's time grows with, and how fast: docs/scale.md has the figures.
+# How a study's run time scales; docs/scale.md has the figures.
 
 COUNTING, EVIDENCE = "counting", "evidence"
 # By users as in its table; by the sample between 3,000 and 100,000 users, where it is all of them. By behaviours from
@@ -43,16 +43,16 @@ PACE = Pace(
 
 
 def study_size(users: int, behaviours: int) -> dict[str, int]:
-    """What the steps' seconds grow with; days and numbers of times hardly matter.
+    """Sizes that the run time of a study's steps scales with; days and numbers of times hardly matter.
 
     Args:
-        users: who count.
-        behaviours: that are counted.
+        users: number of eligible users.
+        behaviours: number of counted behaviours.
     """
     return {"users": users, "sample": min(users, MOST_UNITS), "behaviours": behaviours}
 
 
-GATHERED = 0.15  # share of a study that the questions take
+GATHERED = 0.15  # share of a study's time that the warehouse queries take
 
 
 def create_study(
@@ -65,21 +65,21 @@ def create_study(
     metric: MetricVersion | None = None,
     for_ranking: bool = False,
 ) -> Study:
-    """Check what is asked, against the data too, and keep it as a study that waits.
+    """Validate inputs, also against the data, and store them as a waiting study.
 
     Args:
-        inputs: the question.
-        title: what people call it; empty for its question in words.
-        seed: of everything that is drawn.
-        by: who asks.
-        changed_from: the study whose question was changed into this one.
-        metric: the version of the catalogue that its retention comes from; None for a definition of its own.
-        for_ranking: too few users for a ranking are refused, for a form that can mend it; otherwise such a study gives
-            units, retention and cells.
+        inputs: the study's inputs.
+        title: display name; empty for one generated from the inputs.
+        seed: of every random draw.
+        by: the user who creates it.
+        changed_from: the study whose inputs were changed into these.
+        metric: the catalogue's metric version of its retention; None for a definition of its own.
+        for_ranking: refuse inputs with too few users for a ranking, for a form that can correct them; otherwise such a
+            study reports units, retention and cells.
 
     Raises:
         ValueError: the metric has another definition than the inputs.
-        Refused: with one sentence that names the option; nothing is kept then.
+        Refused: names the invalid option; nothing is stored.
     """
     if metric is not None and metric.facts.line != inputs.retention:
         raise ValueError(f"{metric} is {metric.facts.line}, not {inputs.retention}")
@@ -97,19 +97,19 @@ def create_study(
 
 
 def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, **origins: Any) -> Study:
-    """Keep a study and hand it to the workers; arguments and refusals are those of `create_study`."""
+    """Store a study and queue it; arguments and refusals are those of `create_study`."""
     study = create_study(inputs=inputs, title=title, seed=seed, by=by, **origins)
     enqueue(study)
     return study
 
 
 def run_study(pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
-    """Compute a waiting study; True when it is done. A study that is gone or taken is left alone.
+    """Compute a waiting study; True when it is done. Does nothing for a study that is deleted or already running.
 
     Args:
         pk: of the study.
-        listen: a further listener.
-        watched: its page shows parts before the end, the first counts before all else; the result is the same.
+        listen: an additional progress callback.
+        watched: publish partial results for its page, starting with preliminary counts; the result is the same.
     """
     study = Study.objects.filter(pk=pk).first()
     if study is None:
@@ -158,7 +158,7 @@ def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, f
         for behaviour in behaviours:
             asked.need_event(behaviour.event, option)
         narrow = [one for one in behaviours if one.where is not None or one.distinct is not None]
-        for one in never_done(asked, narrow):  # an unknown property or value would be a study of zeros
+        for one in never_done(asked, narrow):  # an unknown property or value would give a study of zeros
             raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
     refuse_marks(asked, inputs)
     check_population(asked, inputs, restriction, for_ranking=for_ranking)

@@ -1,4 +1,4 @@
-"""Which windows and behaviours may be looked at: the window guard, the flags, and what wasn't available yet."""
+"""Which windows and behaviours a study may use: the window guard, flags, and behaviours not available yet."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ FORCED_REACH = 0.95
 FORCED_IN_FIRST_SESSION = 0.95
 ACTIVITY_CORRELATION = 0.9
 DUPLICATE_CORRELATION = 0.95
-# A rare behaviour first appears some hours or days into any log: only an absence this improbable means that it wasn't
-# there yet.
+# A rare behaviour first appears some hours or days into any log: only an absence this improbable means that it didn't
+# exist yet.
 CHANCE_OF_ABSENCE = 0.001
 
 
@@ -43,9 +43,9 @@ class Windows:
 
 
 def valid_windows(days: Sequence[int], definition: Retention, *, gap: int = 0) -> Windows:
-    """Sort the Y values asked for into valid and invalid: Y + gap may not exceed the first day of retention.
+    """Sort the requested Y values into valid and invalid: Y + gap may not exceed the first day of retention.
 
-    An override isn't offered: overlap makes any frequent behaviour "predict" retention, since being around is the
+    There is no override: with an overlap any frequent behaviour "predicts" retention, since being active is the
     outcome.
 
     Raises:
@@ -88,7 +88,7 @@ class Flag(StrEnum):
     DUPLICATE = "duplicate"
 
 
-# The others are marked and stay: activity is what the second null and the ladder are for.
+# The others are marked but stay: the second null and the ladder deal with activity.
 NO_CANDIDATE = frozenset({Flag.GOAL_LIKE, Flag.FORCED, Flag.NOT_AVAILABLE, Flag.INERT})
 
 
@@ -99,10 +99,10 @@ class Flagged:
     Attributes:
         behaviour: its text form.
         flag: why.
-        value: the share or correlation that met the rule, or None where the rule has no number.
+        value: the share or correlation that exceeded the rule's limit, or None where the rule has no number.
         other: for a duplicate the behaviour that it repeats, which is listed before it.
-        since: of one that came later its first local date, ISO; None where it never came, and in studies of version
-            0.4 and before.
+        since: for a behaviour that appeared later its first local date, ISO; None where it never appeared, and in
+            studies of version 0.4 and before.
     """
 
     behaviour: str
@@ -129,7 +129,7 @@ def flag_behaviours(
         definition: what retention means.
         first_sessions: per behaviour doers, and doers who did it first inside their first session.
         inert: behaviours that an analyst tagged as unable to cause retention.
-        unavailable: behaviours that were not there yet when the cohort began (`not_yet_available`), each with its
+        unavailable: behaviours that did not exist yet when the cohort began (`not_yet_available`), each with its
             first local date.
     """
     found: list[Flagged] = []
@@ -158,7 +158,7 @@ def flag_behaviours(
 
 
 def may_be_candidates(table: CountTable, flags: Sequence[Flagged]) -> tuple[str, ...]:
-    """The behaviours that no flag keeps out of the candidates, in the table's order."""
+    """The behaviours that no flag excludes from the candidates, in the table's order."""
     out = {mark.behaviour for mark in flags if mark.flag in NO_CANDIDATE}
     return tuple(name for name in table.behaviours if name not in out)
 
@@ -181,7 +181,7 @@ def correlations(table: CountTable) -> Floats:
 def not_yet_available(
     table: CountTable, anchors: npt.NDArray[np.datetime64], first_times: Mapping[str, datetime | None]
 ) -> dict[str, datetime | None]:
-    """Behaviours that came later than the cohort's start, and since when (None: never): only later units count.
+    """Behaviours that appeared after the cohort's start, with their first time (None: never); only later units count.
 
     A rare behaviour first appears late by chance. So it counts as missing only when, with its doers spread over the
     units at random, all of them would come after its first appearance with a probability below 0.1 % (hypergeometric).
