@@ -64,7 +64,7 @@ def new_test_name(moment: Named) -> str:
 
 
 def made_test_name(moment: Named) -> str:
-    """The generated name of a moment's test in the active language: "Friend add 3+ nudge", or the moment's name + "nudge"."""
+    """The generated name of a moment's test, translated: "Friend add 3+ nudge", or with the moment's own name."""
     return gettext("{moment} nudge").format(moment=_in_a_test(moment))
 
 

@@ -1,1 +1,1 @@
-"""What people read about studies and moments: sentences, tables, charts, documents."""
+"""Reports of studies and moments: sentences, tables, charts, JSON documents."""

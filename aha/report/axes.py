@@ -1,4 +1,4 @@
-"""What charts of studies share: widths, signup weeks, shares with limits. Pure."""
+"""Shared parts of study charts: widths, signup weeks, shares with limits. Pure."""
 
 from typing import Any
 

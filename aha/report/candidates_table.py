@@ -1,4 +1,4 @@
-"""The candidates of a study as rows with bars: what a page shows first. Pure."""
+"""The candidates of a study as a table with bars, at the top of its page. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def flag_sentence(code: str) -> str:
     return sentences[code]
 
 
-# The candidates side by side, and what was picked of every behaviour. Pure.
+# Tables of all candidates, and of the cell chosen for every behaviour. Pure.
 
 
 def side_by_side(report: Report) -> Table:
@@ -127,7 +127,7 @@ def side_by_side(report: Report) -> Table:
 
 
 def all_behaviours(report: Report) -> Table:
-    """Every behaviour: what the rule picked, whether retention jumps, what was taken, and its marks."""
+    """Every behaviour: the rule's choice, the step test, the cell taken, and its marks."""
     columns = (
         gettext("behaviour"),
         gettext("pick of the rule"),
@@ -152,7 +152,7 @@ def _judged(row: Judged) -> tuple[str, ...]:
     elif step.reason is not None:
         jump = reason_words(step.reason)
     else:
-        # A p-value never stands without its word: small alone it is no jump, large alone no smooth curve.
+        # A p-value is always shown with its verdict: a small one alone is no jump, a large one alone no smooth curve.
         p = step.adjusted_p_value
         jump = gettext("{words} (largest step at {times} within {days}; {p})").format(
             words=step_words(step.verdict, step.smooth_range, step.levels_off),
@@ -164,7 +164,7 @@ def _judged(row: Judged) -> tuple[str, ...]:
     return (*picked, jump, taken, mark_words(row.flags))
 
 
-# Behaviours that a study without candidates set aside: their best number, and why no claim was made of it. Pure.
+# Behaviours that a study without candidates set aside: their best number, and why they are no candidates. Pure.
 
 MOST = 5
 
@@ -178,7 +178,7 @@ class SetAside:
         did, other: retention of those who did it and of the others, of all eligible users.
         reach: share of the eligible users who did.
         marks: short name and meaning of each mark.
-        fields: the same cell as a moment made by hand is given it.
+        fields: the same cell as form values for a moment made by hand.
     """
 
     cell: str
@@ -190,9 +190,9 @@ class SetAside:
 
 
 def set_aside(report: Report) -> tuple[SetAside, ...]:
-    """At most five, the largest overlap J first; none where the study has candidates or is too small to say anything.
+    """At most five, the largest overlap J first; none where the study has candidates or is too small.
 
-    The numbers were chosen and measured on the same users, so they look better than they are: the page says so.
+    The numbers were chosen and measured on the same users, so they are optimistic: the page warns of it.
     """
     if report.candidates or report.floor is not None:
         return ()
@@ -243,13 +243,13 @@ class CandidateRow:
     """One candidate.
 
     Attributes:
-        place: from 1; its page's address.
+        place: from 1; part of its page's URL.
         candidate: the record behind it.
         name: the behaviour; `number`: how often within how long.
-        pair: retention of both groups and on whom it was measured.
+        pair: retention of both groups, and the users it was measured on.
         did, other, gap: the same as text; `gap` in points.
         reach: share of all eligible users, as text; `reach_share` for its bar.
-        adjusted: what is left of the gap, with its interval, or the reason why there is none.
+        adjusted: the adjusted gap with its interval, or the reason why there is none.
         sign, jump, jump_words: whether retention jumps at the number: a sign, two words, a sentence.
         marks: short name and meaning of each mark.
     """
@@ -272,12 +272,12 @@ class CandidateRow:
 
 
 def rows(report: Report) -> tuple[CandidateRow, ...]:
-    """All candidates, the most promising first."""
+    """All candidates in the report's order."""
     return tuple(_row(place, one) for place, one in enumerate(report.candidates, start=1))
 
 
 def caption(found: tuple[CandidateRow, ...]) -> str:
-    """On whom the shares were measured, said once."""
+    """Table caption: on which users the shares were measured."""
     if found and all(row.pair.judged for row in found):
         return gettext("Retention is that of users who had no part in choosing the number; reach is that of all.")
     return gettext("Retention is that of the users named in each row; reach is that of all.")

@@ -1,4 +1,4 @@
-"""Whether the best cell is better than luck, and than equally active users. Pure."""
+"""Whether the best cell beats chance and equally active users (permutation nulls); negative controls. Pure."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
-# What the method finds among behaviours that can't cause retention. Pure.
+# Negative controls: what the method finds for behaviours that can't cause retention. Pure.
 
 
 def negative_controls_part(report: Report) -> Part:
-    """What does the method find where nothing is?"""
+    """Section of the negative controls."""
     found = report.controls
     heading = gettext("What does the method find where nothing is?")
     return Part("controls", heading, finding(found), negative_controls_table(found))
 
 
 def finding(found: Controls) -> str:
-    """What the negative controls say about the method."""
+    """What the negative controls show about the method's error."""
     null = found.null
     if not computable(null):
         return reason_words(null)
@@ -38,7 +38,7 @@ def finding(found: Controls) -> str:
 
 
 def negative_controls_table(found: Controls) -> Table | None:
-    """The negative controls; None when nobody named any."""
+    """The negative controls; None without any."""
     if not found.rows:
         return None
     rows = tuple((cell_words(row.behaviour, row.times, row.days), difference(row.adjusted)) for row in found.rows)
@@ -47,7 +47,7 @@ def negative_controls_table(found: Controls) -> Table | None:
 
 
 def warning(report: Report) -> str:
-    """For the top of the page when inert behaviours come out as strong as candidates, else empty."""
+    """Warning at the top of the page when inert behaviours have estimates as strong as candidates, else ""."""
     names = [display_name(row.behaviour) for row in report.candidates if AS_STRONG_AS_INERT in row.flags]
     if not names:
         return ""
@@ -58,13 +58,13 @@ def warning(report: Report) -> str:
     return text.format(names=", ".join(names))
 
 
-# Beyond so many times the largest value of the null the observed one is written at the edge: true to scale, the whole
-# null would be one thin bar.
+# An observed value beyond this multiple of the null's largest value is drawn at the edge: to scale, the whole null
+# would be one thin bar.
 FAR = 1.6
 
 
 def part(report: Report) -> Part:
-    """Is the best cell better than luck?"""
+    """Section of the permutation nulls."""
     return Part(
         "nulls",
         gettext("Is the best cell better than luck?"),
@@ -132,7 +132,7 @@ def _row(picture: NullPicture | NotComputable) -> tuple[str, ...]:
 
 
 def chart(report: Report) -> Drawn:
-    """What shuffles reach, and what the data reach."""
+    """Histogram of the largest statistic of each shuffle, with that of the data."""
     named = ((report.luck, gettext("against luck")), (report.active, gettext("against equally active users")))
     panels = [_panel(picture, name) for picture, name in named if computable(picture)]
     return alt.hconcat(*panels, spacing=36), 42 * len(panels)

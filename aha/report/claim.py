@@ -1,4 +1,4 @@
-"""A claim in words: what was done how often within how long, and how those who did it stay. Pure."""
+"""A claim in words: behaviour, number of times, days, and the retention of doers and others. Pure."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from stats.results import NotComputable, computable
 
 @dataclass(frozen=True)
 class Pair:
-    """The one pair of shares that every page shows of a candidate, and on whom it was measured.
+    """The retention of doers and others that every page shows for a candidate, and on whom it was measured.
 
     Attributes:
         did, other: share retained of those who did it and of the others.
         users: how many were measured.
-        judged: False when those who chose the number are among them.
-        trained: they are the part that the number of a jump isn't chosen on.
+        judged: False when they include users on whom the number was chosen.
+        trained: they are the training part, since the number of a jump is chosen on the hold-out.
     """
 
     did: Number
@@ -30,14 +30,14 @@ class Pair:
 
     @property
     def label(self) -> str:
-        """On whom, in a few words."""
+        """Short label of the users measured."""
         held_out = gettext("training part, {n} users") if self.trained else gettext("hold-out, {n} users")
         text = held_out if self.judged else gettext("all users, {n}")
         return text.format(n=count(self.users))
 
 
 def pair(candidate: Candidate) -> Pair:
-    """Of users who had no part in choosing the number, where there are enough; else of all."""
+    """Shares of users who were not used to choose the number, where there are enough; else of all users."""
     judged = computable(candidate.honest)
     cell = candidate.honest if computable(candidate.honest) else candidate.cell
     return Pair(
@@ -50,7 +50,7 @@ def pair(candidate: Candidate) -> Pair:
 
 
 def claim(candidate: Candidate) -> str:
-    """The claim as people say it, with what the data say about the number. `caveat` belongs beside it, once a page."""
+    """The claim as a sentence, with the result of the step test. Pages must show `caveat` once beside it."""
     texts = {
         StepVerdict.JUMP: gettext(
             "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
@@ -73,7 +73,7 @@ def claim(candidate: Candidate) -> str:
     }
     found, end, shares = candidate.smooth_range, candidate.levels_off, pair(candidate)
     tested = found or end
-    # Version 0.3 said "smooth" without a range: nothing can be said about this number then.
+    # Version 0.3 stored "smooth" without a range, so it doesn't apply to any particular number.
     vague = candidate.step is StepVerdict.SMOOTH and found is None
     return texts[StepVerdict.CANNOT_TELL if vague else candidate.step].format(
         behaviour=display_name(candidate.behaviour),
@@ -90,7 +90,7 @@ def claim(candidate: Candidate) -> str:
 
 
 def caveat() -> str:
-    """Stands once on every page that shows correlations."""
+    """The caveat that every page with correlations shows once."""
     return gettext("These are correlations. Only an experiment can tell whether a behaviour is the cause.")
 
 
@@ -139,7 +139,7 @@ def number_words(times: int, days: int) -> str:
 
 
 def choice_caption() -> str:
-    """Stands under every table of picks."""
+    """The caption of every table of chosen cells."""
     return gettext(
         "A stable choice is no evidence that a threshold exists or causes anything: a smooth curve has a stable best "
         "number too."

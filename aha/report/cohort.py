@@ -1,4 +1,4 @@
-"""Who counts, and how they stay: the flow of users and their retention curve. Pure."""
+"""The cohort of a study: flow from signups to retained users, retention curve and signup weeks. Pure."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from stats.results import computable
 
 
 def signup_weeks_part(report: Report) -> Part:
-    """Does retention change from week to week?"""
+    """Section on retention by signup week."""
     return Part(
         "weeks",
         gettext("Does retention change from week to week?"),
@@ -56,11 +56,11 @@ def signup_weeks_chart(report: Report) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=200), 3 * len(rows)
 
 
-# What a study was asked, on which data, with which samples and seeds: printed beside every result. Pure.
+# Inputs, data, samples and seeds of a study: shown beside every result. Pure.
 
 
 def asked_sentences(asked: Asked) -> tuple[str, ...]:
-    """What was asked and on which data: printed beside every result."""
+    """Inputs and data of the study, shown beside every result."""
     inputs = asked.inputs
     clock = (
         gettext("Days are 24 hours from the signup event {event}; the data end at {end} UTC.")
@@ -85,7 +85,7 @@ def definition_sentence(retention: str) -> str:
 
 
 def invalid_days(report: Report) -> Table | None:
-    """Days that were asked for and not computed; None when all were."""
+    """Requested days that weren't computed; None when all were."""
     if not report.asked.invalid_days:
         return None
     rows = tuple((str(row.days), reason_words(row.reason)) for row in report.asked.invalid_days)
@@ -108,7 +108,7 @@ def samples(report: Report) -> Table:
 
 
 def part(report: Report) -> Part:
-    """How the cohort stays."""
+    """Section of the retention curve."""
     return Part(
         "curve",
         gettext("How the cohort stays"),
@@ -148,7 +148,7 @@ def _curves(report: Report) -> list[tuple[str, Curve]]:
 def chart(report: Report) -> Drawn:
     """Retention by day with its plateau."""
     named = _curves(report)
-    # Day 0 is everybody by definition; with it the rest of the curve would lie flat on the axis.
+    # Day 0 is 100 % by definition; with it the rest of the curve would be squeezed to the axis.
     rows = [_point(name, point) for name, found in named for point in found.points if point.day > 0]
     names = [name for name, _ in named]
     base = alt.Chart(data(rows)).encode(x=alt.X("day:Q", title=gettext("days since signup")))
@@ -156,7 +156,7 @@ def chart(report: Report) -> Drawn:
         "share:Q", title=gettext("active on that day, with interval"), axis=share_axis(), scale=alt.Scale(zero=True)
     )
     many = len(names) > 1
-    # The bands are pale, and the legend would take their paleness over.
+    # The bands are pale, and the legend would inherit their opacity.
     legend = alt.Legend(orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2) if many else None
     colour = alt.Color(
         "name:N", title=None, scale=alt.Scale(domain=names, range=[INK, *SERIES][: len(names)]), legend=legend
@@ -200,7 +200,7 @@ def flow(report: Report) -> Table:
 
 
 def flow_of(found: Population, parts: dict[str, int], *, sampled: bool = False) -> Table:
-    """The same of a study whose parts may not be known yet, nor whether more than a `sampled` few were retained."""
+    """The same for a running study: `parts` may be empty; if `sampled`, retention is known for counted units only."""
     rows: list[Row] = [(gettext("signed up in the cohort"), count(found.signups))]
     for code, n in found.excluded.items():
         why = exclusion_words(code)
@@ -223,7 +223,7 @@ def flow_of(found: Population, parts: dict[str, int], *, sampled: bool = False) 
 
 
 def exclusion_words(code: str) -> str:
-    """Why units don't count."""
+    """Reason for excluding units, in words."""
     names = {
         "too_young": gettext("their retention window isn't complete yet"),
         "outside_segment": gettext("they are outside the segment"),

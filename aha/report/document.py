@@ -77,7 +77,7 @@ def _cells(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _invalid(report: Report) -> Iterator[dict[str, Any]]:
-    """Cells whose days reach into the retention window: refused, listed with the reason, never counted."""
+    """Cells whose days overlap the retention window: listed with the reason, never computed."""
     for row in report.asked.invalid_days:
         for behaviour, times in zip(report.asked.behaviours, report.asked.times, strict=True):
             for z in times:
@@ -124,7 +124,7 @@ def _candidate(row: Candidate) -> dict[str, Any]:
 
 
 def _expected(found: ExpectedGain | NotComputable) -> Any:
-    """The expected causal gain with what it is made of."""
+    """The expected causal gain and its components."""
     if not computable(found):
         return found
     return {

@@ -1,6 +1,6 @@
-"""A study before its end: the counts of every behaviour in the naive order, and what evidence has come. Pure.
+"""Partial results of a running study: counts of every behaviour in naive order, and the evidence so far. Pure.
 
-The columns are those of the finished study's tables; what isn't known yet has its place and nothing in it.
+The columns are those of the finished study's tables; values that aren't known yet are left empty.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ type Text = str | None
 
 
 def page(documents: Documents) -> Growing | None:
-    """What a running study shows.
+    """The page of a running study.
 
     Args:
-        documents: the parts of `aha.study.preliminary` that have come, by name.
+        documents: the parts of `aha.study.preliminary` that exist so far, by name.
 
     Returns:
         The page's record; None before the first counts.
@@ -62,7 +62,7 @@ def counted_sentence(found: Counted) -> str:
 
 
 def come_sentence(documents: Documents) -> str:
-    """Which evidence has come."""
+    """Lists the evidence that is available so far."""
     names = {
         preliminary.MARKED: gettext("marks"),
         preliminary.ACTIVE: gettext("comparison with equally active users"),
@@ -80,7 +80,7 @@ def come_sentence(documents: Documents) -> str:
 
 
 def behaviours(found: Counted, documents: Documents) -> GrowingTable:
-    """Every behaviour with A, B and C, and a place for each kind of evidence."""
+    """Every behaviour with A, B and C, and a column for each kind of evidence."""
     columns = (
         gettext("behaviour"),
         gettext("number looked at"),
@@ -170,7 +170,7 @@ def _none() -> str:
 
 
 def _reasons(found: Counted, documents: Documents) -> list[str]:
-    """Why whole columns are empty; those of single numbers stand on the finished page."""
+    """Why whole columns are empty; reasons of single numbers are on the finished page."""
     reasons = [reason_words(cell) for cell in found.cells if isinstance(cell, NotComputable)]
     come: list[Chances | Places] = [
         load(Chances, documents[part]) for part in (preliminary.LUCK, preliminary.ACTIVE) if part in documents

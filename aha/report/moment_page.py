@@ -13,12 +13,12 @@ from reporting.table import Table
 from reporting.words import gettext
 from runs.payloads import Unreadable
 
-# Colour of a moment by what experiments said of it; none while nobody has tested it.
+# Colour of a moment by its experimental verdict; none before a test.
 LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 
 def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
-    """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
+    """The evidence as frozen at promotion, and the experiment's effect once there is one."""
     parts = (
         cells.counts_table(candidate),
         adjusted.ladder_table(candidate),
@@ -29,7 +29,7 @@ def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tupl
 
 
 def promised(candidate: Candidate, found: ExperimentFinding | None = None) -> Table:
-    """What moving more users across would be worth; with the experiment's effect once it has spoken."""
+    """What moving more users across would be worth; with the experiment's effect once there is one."""
     table = adjusted.promise_table(candidate)
     if found is not None and found.is_share and not found.cluster and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
@@ -66,7 +66,7 @@ def finding(stored: dict[str, Any] | None) -> str:
 
 
 def _of_whole_clusters(found: ExperimentFinding) -> str:
-    """What moving whole clusters did: said of them, and never of a member's own behaviour."""
+    """The effect of nudging whole clusters, worded as theirs and never as that of a member's own behaviour."""
     sentences = {
         "CAUSES": gettext("An experiment found that moving whole clusters towards it causes a gain."),
         "HARMS": gettext("An experiment found that moving whole clusters towards it does harm."),
@@ -91,7 +91,7 @@ def _of_whole_clusters(found: ExperimentFinding) -> str:
 
 
 def _caution(found: ExperimentFinding) -> str:
-    """What the looks of the plan did to the estimate (docs/methods/comparison.md); "" for a plan with one look."""
+    """How the plan's interim looks affect the estimate (docs/methods/comparison.md); "" for a plan with one look."""
     sentences = {
         "corrected": gettext("The estimate is corrected for the looks of the plan."),
         "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
@@ -101,7 +101,7 @@ def _caution(found: ExperimentFinding) -> str:
 
 
 def _unless(found: ExperimentFinding) -> str:
-    """The verdict with its condition: how large a direct effect of being nudged would undo it.
+    """The verdict's condition: how large a direct effect of being nudged would invalidate it.
 
     "" for another verdict, for one found against a placebo, and for one of an earlier version.
 
@@ -128,15 +128,15 @@ def _unless(found: ExperimentFinding) -> str:
             "{size}."
         ),
     }
-    # Cut, not rounded: a size that is too large would claim too much.
+    # Truncated, not rounded: a larger size would overstate the verdict's robustness.
     size = floor(round(abs(value) * (10_000 if share else 100), 6)) / 100
     return sentences.get((found.code, share), "").format(size=decimal(size))
 
 
 def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
-    """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set.
+    """Effect on users whom the nudge moved, with the limits of the Anderson-Rubin set.
 
-    A set that is no interval has no two limits to print: then the report alone says what it is.
+    None where that set isn't an interval: then only the report describes it.
 
     Source: docs/methods/encouragement.md, "Anderson-Rubin".
     """

@@ -13,12 +13,12 @@ from reporting.words import gettext
 
 
 def headline(report: Report) -> str:
-    """The study in one sentence, as lists say it."""
+    """The study in one sentence, as in lists."""
     return headline_words(headline_of(report))
 
 
 def study_sections(report: Report) -> tuple[Section, ...]:
-    """Everything that has pictures: the cohort, the results, the method."""
+    """All sections with charts: cohort, results, method."""
     curve = _section("cohort", gettext("The cohort"), cohort.part(report))
     return (curve, *results(report), *method(report))
 
@@ -26,7 +26,7 @@ def study_sections(report: Report) -> tuple[Section, ...]:
 def results(report: Report) -> tuple[Section, ...]:
     """Below the candidates and the cohort's curve: weeks, and which behaviours predict retention."""
     weeks = _section("weeks-and-curve", gettext("Signup weeks"), cohort.signup_weeks_part(report))
-    if report.floor is not None:  # then there is no model, and its heading would promise one
+    if report.floor is not None:  # then there is no model to show
         return (weeks,)
     return (
         weeks,
@@ -37,19 +37,19 @@ def results(report: Report) -> tuple[Section, ...]:
 
 
 def method(report: Report) -> tuple[Section, ...]:
-    """How far the result is more than luck."""
+    """Section on whether the result could be chance."""
     return (
         _section("chance", gettext("Better than chance?"), chance.part(report), chance.negative_controls_part(report)),
     )
 
 
 def candidate_sections(report: Report, candidate: Candidate, place: int) -> tuple[Section, ...]:
-    """What speaks for the candidate, then why this number.
+    """Sections of a candidate: the evidence for it, then why this number.
 
     Args:
         report: the study.
         candidate: one of its candidates.
-        place: its place, counted from 1; its pictures carry it in their names.
+        place: its place, counted from 1; part of its charts' names.
     """
     prefix = f"c{place}-"
     return (
@@ -73,7 +73,7 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
 
 
 def draw(report: Report, slug: str = "") -> tuple[Drawing, ...]:
-    """Every picture of a finished study, or one; the app's kind of run names this function."""
+    """Every chart of a finished study, or one; the app's run kind refers to this function."""
     sections = list(study_sections(report))
     for place, candidate in enumerate(report.candidates, start=1):
         sections += candidate_sections(report, candidate, place)

@@ -1,4 +1,4 @@
-"""What all experiments with a behaviour say: sentences, forest plot, JSON. Pure."""
+"""Meta-analysis of all experiments with a behaviour: sentences, forest plot, JSON. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,16 +32,16 @@ from stats.instrument.pooled import Answer, Pooled
 from stats.results import Estimate, Interval, NotComputable, computable
 from stats.synthesis import RandomEffects
 
-# Findings and what they give together as JSON values, for `pool`, REST, `discover` and `import_experiment`. Pure.
+# Findings and their meta-analysis as JSON values, for `pool`, REST, `discover` and `import_experiment`. Pure.
 
 INTERVAL = ("estimate", "low", "high", "level")
 MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")
 
 
 def document(found: PastExperiments) -> dict[str, Any]:
-    """What past experiments say of a behaviour: the document of `pool --json` and of REST.
+    """The meta-analysis of a behaviour as the JSON document of `pool --json` and of REST.
 
-    Where the nudges disagree there is no pooled set in it, only the reason.
+    Where the nudges disagree it has no pooled set, only the reason.
     """
     said = found.pooled
     written: dict[str, Any] = outward(
@@ -114,7 +114,7 @@ def finding_document(row: PastFinding) -> dict[str, Any]:
 
 
 def summary_document(found: Summary) -> dict[str, Any]:
-    """A study's few numbers about past experiments."""
+    """The pooled results that are stored with a study."""
     effect: Any = found.estimate
     if found.answer is not None:
         effect = {"estimate": found.estimate, "set": pieces_document(found.pieces), "level": found.level}
@@ -149,7 +149,7 @@ def _random(found: RandomEffects | NotComputable) -> Any:
     }
 
 
-# Effects of a behaviour and the sets around them as people read them. Pure.
+# Effects of a behaviour and their confidence sets in words. Pure.
 
 
 def pieces_of(found: AndersonRubin) -> tuple[Piece, ...]:
@@ -183,11 +183,11 @@ def effect_cell(estimate: float | NotComputable, *, share: bool) -> str:
     return effect_text(estimate, share=share, plus=True) if computable(estimate) else reason_words(estimate)
 
 
-# What an experiment with a candidate may be expected to find: the price of its promise. Pure.
+# The effect that an experiment with a candidate is expected to find. Pure.
 
 
 def sentence(candidate: Candidate) -> str:
-    """The expected causal gain in a sentence, with what it rests on."""
+    """The expected causal gain in a sentence, with the sources of its inputs."""
     found = candidate.expected
     if not computable(found):
         return reason_words(found)
@@ -206,7 +206,7 @@ def sentence(candidate: Candidate) -> str:
 
 
 def rests_on(found: ExpectedGain | NotComputable) -> str:
-    """Where ratio and take-up come from."""
+    """The sources of ratio and take-up."""
     if not computable(found):
         return ""
     if found.assumed:
@@ -248,14 +248,14 @@ def gain_cell(found: ExpectedGain | NotComputable) -> str:
 
 
 def promise_cell(candidate: Candidate) -> str:
-    """Its place by what the correlation promises, with that promise."""
+    """Its rank by the raw correlational estimate, with that estimate."""
     place = "–" if candidate.rank_by_promise is None else str(candidate.rank_by_promise)
     return f"{place} · {difference(candidate.ladder.rungs[0].difference)}"
 
 
-# What all experiments together say of a behaviour, in sentences. Pure.
+# The meta-analysis of a behaviour in sentences. Pure.
 
-FAR = 3.84  # chi-square(1) at .05: without it the others agree that much better
+FAR = 3.84  # chi-square(1) at .05: how much better the others must agree without it
 MOST_NAMED = 5
 
 
@@ -265,7 +265,7 @@ def is_share(found: PastExperiments) -> bool:
 
 
 def sentences(found: PastExperiments) -> tuple[str, ...]:
-    """The answer first, then whether the nudges agree, then what to expect of the next experiment."""
+    """The pooled effect first, then whether the nudges agree, then what to expect of the next experiment."""
     said = found.pooled
     if not computable(said):
         return (reason_words(said),)
@@ -288,7 +288,7 @@ def _answer(said: Pooled, *, share: bool) -> str:
 
 
 def _alone(found: PastExperiments, said: Pooled) -> str:
-    """What an effect as measured is worth without others beside it, where its plan could stop early; else ""."""
+    """Warns that the uncorrected effect of a single experiment that could stop early is too large; else ""."""
     if said.experiments > 1 or not any(row.corrected is not None or row.caution == "optimistic" for row in found.used):
         return ""
     return gettext(
@@ -297,7 +297,7 @@ def _alone(found: PastExperiments, said: Pooled) -> str:
 
 
 def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
-    """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
+    """For disagreeing nudges: Egger's slope, which allows each nudge a direct effect, and the deviating experiments."""
     text = gettext("The {n} experiments disagree, so they are not averaged: some nudges work in other ways, too.")
     lines = [text.format(n=count(said.experiments)), _egger(said, share=share)]
     far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
@@ -329,7 +329,7 @@ def _limited(found: Estimate, *, share: bool) -> str:
 
 
 def agreement(said: Pooled) -> str:
-    """Whether one effect of the behaviour could explain what all nudges did."""
+    """Whether one common effect of the behaviour could explain the results of all nudges."""
     together = said.agreement
     if not computable(together):
         return ""
@@ -352,7 +352,7 @@ def _next(said: Pooled, *, share: bool) -> str:
 
 
 def summary_words(found: Summary | None) -> str:
-    """What a study kept of past experiments, for a cell of a table; "–" without any."""
+    """A study's stored summary of past experiments, for a table cell; "–" without any."""
     if found is None or found.answer is None:
         return "–"
     if found.answer is Answer.NUDGES_DISAGREE:
@@ -362,7 +362,7 @@ def summary_words(found: Summary | None) -> str:
     return text.format(effect=effect, n=count(found.experiments))
 
 
-# The findings of a behaviour one under the other, what they give together, and what each adds. Pure.
+# Tables and forest plot of a behaviour's findings, their pooled effect, and what each adds. Pure.
 
 SLUG = "past"
 
@@ -417,7 +417,7 @@ def _caution(row: PastFinding) -> str:
 
 
 def adds_table(found: PastExperiments) -> Table | None:
-    """What each experiment adds: its weight, and what the others say without it; None below two experiments."""
+    """The influence of each experiment: its weight, and the pooled effect without it; None below two experiments."""
     said = found.pooled
     if not computable(said) or not said.influence:
         return None
@@ -485,7 +485,7 @@ def tables(found: PastExperiments) -> tuple[Table, ...]:
 
 # ── The picture ───────────────────────────────────────────────────────────────
 def drawing(found: PastExperiments) -> Drawing | None:
-    """Findings as a forest, and under them the answer of all; None without a finding."""
+    """Forest plot of the findings, with the pooled effect below; None without a finding."""
     if not found.used:
         return None
     share = is_share(found)
@@ -517,7 +517,7 @@ def _forest_together(said: Pooled, share: bool) -> Mark | None:
 
 
 def _mark(label: str, estimate: float | NotComputable, pieces: tuple[Piece, ...], share: bool) -> Mark:
-    """A row of the forest; limits only where a set is one interval, and of a share none beyond 100 points."""
+    """A row of the forest plot; limits only where the set is one interval, and for a share none beyond 100 points."""
     factor = 100.0 if share else 1.0
     low, high = pieces[0] if len(pieces) == 1 else (None, None)
     bounded = low is not None and high is not None

@@ -1,4 +1,4 @@
-"""What a model of retention leans on: the ranking of its features, or the reason why there is none. Pure."""
+"""Feature importance in a model of retention, or the reason why there is none. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_RANKED = 15
 
 
 def part(report: Report) -> Part:
-    """Which behaviours tell who stays?"""
+    """Section of the feature ranking."""
     return Part(
         "ranking",
         gettext("Which behaviours tell who stays?"),
@@ -28,11 +28,11 @@ def part(report: Report) -> Part:
 
 
 def finding(report: Report) -> str:
-    """What the model leans on, and that this is no cause."""
+    """The most important features, with the warning that importance is no cause."""
     rows = ranked(report)
     if not rows:
         return no_ranking(report)
-    # A behaviour that moves together with activity has the rank of activity: it tells nothing of its own.
+    # A behaviour that is grouped with activity shares its rank: it adds no information of its own.
     activity = {row.group for row in rows if row.kind == "activity"}
     behaviours = [row for row in rows if row.kind == "behaviour" and row.group not in activity]
     if not behaviours:
@@ -170,7 +170,7 @@ def _kinds() -> dict[str, str]:
     return {"behaviour": gettext("behaviour"), "activity": gettext("activity"), "attribute": gettext("known at signup")}
 
 
-# In which direction behaviours move a model's prediction: one dot for each user of a sample. Pure.
+# Beeswarm: in which direction behaviours move a model's prediction, one dot per user of a sample. Pure.
 
 SWARM_BINS = 60
 
@@ -185,7 +185,7 @@ class Dot:
 
 
 def beeswarm_part(report: Report) -> Part | None:
-    """In which direction? None without a ranking."""
+    """Section of the beeswarm; None without a ranking."""
     if not ranked(report) or not computable(report.model) or not report.model.swarm:
         return None
     note = gettext(
@@ -235,7 +235,7 @@ def beeswarm_chart(swarms: Sequence[Swarm]) -> Drawn:
 
 
 def swarm_dots(swarm: Swarm) -> tuple[Dot, ...]:
-    """The units of one behaviour, stacked where many lie together, so that the width of a row shows how many."""
+    """The units of one behaviour, stacked where many have similar values, so that a row's width shows their number."""
     if not swarm.shap:
         return ()
     low, high = min(swarm.shap), max(swarm.shap)
@@ -247,7 +247,7 @@ def swarm_dots(swarm: Swarm) -> tuple[Dot, ...]:
         step = stacks[place] = stacks.get(place, -1) + 1
         heights.append((step + 1) // 2 * (1 if step % 2 else -1))
     tallest = max(map(abs, heights)) or 1
-    scale = max(tallest, 6)  # a few lonely units must not be thrown to the edge
+    scale = max(tallest, 6)  # so that a few isolated units stay near the middle of the row
     return tuple(
         Dot(shap, height / scale, quantile)
         for shap, height, quantile in zip(swarm.shap, heights, swarm.quantile, strict=True)

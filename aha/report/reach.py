@@ -12,9 +12,8 @@ from stats.results import computable
 
 # The weekly reach as a picture of plain lines: geometry for a template, on a time axis. Pure.
 #
-# A week without signups leaves a gap, and so do weeks with fewer than `FEW` users: their share jumps by chance, so
-# they are marked and no line is drawn to them. The server draws it itself, since a page must not wait for the chart
-# library.
+# The line has a gap at weeks without signups and at weeks with fewer than `FEW` users, which are marked: their share
+# varies by chance. The server draws it without the chart library, which loads too slowly for a page.
 
 FEW = 30
 WIDTH, HEIGHT = 900, 260
@@ -46,7 +45,7 @@ class WeekDot:
 
 @dataclass(frozen=True)
 class Label:
-    """A text at a place of an axis."""
+    """A text at a position of an axis."""
 
     at: float
     text: str
@@ -85,7 +84,7 @@ class ReachPicture:
 def picture(
     found: WeeklyReach, tests: Sequence[ExperimentDays] = (), *, width: int = WIDTH, height: int = HEIGHT
 ) -> ReachPicture | None:
-    """None while no week has eligible users."""
+    """The picture of the weekly reach; None while no week has eligible users."""
     weeks = [row for row in found.weeks if computable(row.share)]
     if not weeks:
         return None
@@ -123,7 +122,7 @@ class Trend:
 
 
 def trend(found: WeeklyReach | None) -> Trend | None:
-    """For lists; None while there is no such week."""
+    """The trend for lists; None while there is no complete week with enough users."""
     weeks = () if found is None else [row for row in found.weeks if row.complete and row.eligible >= FEW]
     share = weeks[-1].share if weeks else None
     if found is None or share is None or not computable(share):
@@ -187,12 +186,12 @@ def _ceiling(share: float) -> float:
     return next((top for top in (0.04, 0.08, 0.2, 0.4, 0.6, 0.8) if share <= top), 1.0)
 
 
-# Where a moment stands: found, promoted, tested, decided, as steps of a line. Pure.
+# Timeline of a moment: found, promoted, tested, decided. Pure.
 
 
 @dataclass(frozen=True)
 class TimelineStep:
-    """One step.
+    """One step of the timeline.
 
     Attributes:
         name: what it is called.

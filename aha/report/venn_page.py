@@ -1,4 +1,4 @@
-"""The Venn picture of one cell of a study's grid: which cells there are, and what the chosen one says. Pure."""
+"""The Venn diagram of one cell of a study's grid, with the cells to choose from. Pure."""
 
 from dataclasses import dataclass
 from math import acos, pi, sqrt
@@ -29,7 +29,7 @@ class Circle:
 
 @dataclass(frozen=True)
 class Letter:
-    """A region's letter and where it stands."""
+    """A region's letter and its position."""
 
     text: str
     x: float
@@ -44,7 +44,7 @@ class Venn:
         did: circle of B + C, on the left.
         stayed: circle of A + B, on the right.
         both: outline of their overlap as an SVG path, empty where there is none.
-        letters: of the regions that have room for one.
+        letters: those of the regions that are large enough.
         width, height: of the whole picture, in pixels.
     """
 
@@ -87,7 +87,7 @@ def overlap(r: float, s: float, distance: float) -> float:
 
 
 def _distance(r: float, s: float, area: float) -> float:
-    """Where the circles share `area`, by halving; the overlap falls with the distance."""
+    """The distance at which the circles share `area`, by bisection; the overlap falls with the distance."""
     low, high = abs(r - s), r + s
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -133,7 +133,7 @@ class VennCell:
     Attributes:
         behaviour, days, times: the cell.
         behaviours, all_days, all_times: what can be chosen instead.
-        sentence: what the picture shows, for readers and screen readers.
+        sentence: description of the diagram, also for screen readers.
         venn: the circles.
         table: the four counts with intervals.
     """
@@ -150,7 +150,7 @@ class VennCell:
 
 
 def venn_cell(report: Report, behaviour: str, days: int, times: int) -> VennCell | None:
-    """The cell that was asked for; for times that the behaviour doesn't have, the nearest. None for an unknown one."""
+    """The requested cell, with the nearest `times` that the behaviour has. None for an unknown cell."""
     asked, grid = report.asked, report.grid
     if behaviour not in asked.behaviours or days not in asked.valid_days:
         return None

@@ -217,7 +217,7 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 @login_required
 @require_safe
 def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A, B and C of any cell; htmx gets the picture alone."""
+    """The Venn diagram of any cell; htmx requests get only the diagram."""
     study = get_object_or_404(Study.objects.light(), pk=pk, status=Run.Status.DONE)
     asked = request.GET
     try:

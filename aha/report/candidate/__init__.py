@@ -1,1 +1,1 @@
-"""The parts of one candidate: why this number, and what speaks for it."""
+"""Sections of a candidate's page: why this number, and the evidence for it."""

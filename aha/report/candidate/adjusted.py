@@ -1,4 +1,4 @@
-"""What is left of a candidate's difference when more is held equal, and what could hide behind it. Pure."""
+"""A candidate's adjusted differences, sensitivity to unmeasured confounding, and expected value. Pure."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from reporting.table import Part, Table
 from reporting.words import days_words, gettext, reason_words
 from stats.results import Reason, computable
 
-# What is left of a candidate's difference when more is held equal. Pure.
+# The adjustment ladder of a candidate. Pure.
 
 
 def part(candidate: Candidate, prefix: str) -> Part:
-    """What is left when more is held equal?"""
+    """Section of the adjustment ladder."""
     return Part(
         f"{prefix}ladder",
         gettext("What is left when more is held equal?"),
@@ -31,7 +31,7 @@ def part(candidate: Candidate, prefix: str) -> Part:
 
 
 def ladder_finding(candidate: Candidate) -> str:
-    """What is left of the raw difference: by the daily trials where they can be computed."""
+    """The adjusted difference beside the raw one: by the daily trials where computable."""
     raw, headline = candidate.ladder.rungs[0].difference, candidate.ladder.headline
     if not computable(raw):
         return reason_words(raw)
@@ -46,7 +46,7 @@ def ladder_finding(candidate: Candidate) -> str:
 
 
 def _daily_words(raw: Difference, left: Difference) -> str:
-    """The daily trials never claim to be free of confounding: they know what was measured, and nothing else."""
+    """Sentence of the daily trials; since they adjust only for measured covariates, it never denies confounding."""
     text = gettext(
         "Day by day, those who reach it stay more than those who don't yet by {left} points ({low} to {high}), where "
         "{raw} were seen. That removes what was measured before the act, no more."
@@ -56,14 +56,14 @@ def _daily_words(raw: Difference, left: Difference) -> str:
 
 
 def caution() -> str:
-    """Stands under every ladder."""
+    """The caution below every ladder."""
     return gettext(
         "Adjustment helps to rank candidates; it can't prove a cause, since what wasn't measured isn't adjusted for."
     )
 
 
 def overlap(candidate: Candidate) -> str:
-    """How comparable those who did it and the others are, from the rung that is read first."""
+    """How comparable doers and others are, from the overlap of the headline rung."""
     headline = candidate.ladder.headline
     if headline.adjusted is None:
         return ""
@@ -142,7 +142,7 @@ def chart(candidate: Candidate) -> Drawn:
 
 
 def rung_words(name: RungName) -> str:
-    """What a rung of the ladder holds equal."""
+    """What a rung of the ladder adjusts for."""
     names = {
         RungName.RAW: gettext("nothing held equal"),
         RungName.STRATIFIED: gettext("equally active, same week and segment"),
@@ -157,13 +157,13 @@ def rung_words(name: RungName) -> str:
 
 
 def sentences(candidate: Candidate) -> tuple[str, ...]:
-    """E-value and robustness value with their benchmarks, and the negative controls; one reason is said once."""
+    """E-value and robustness value with their benchmarks, and the negative controls; a shared reason appears once."""
     lines = (benchmark(candidate), robustness(candidate), calibrated(candidate), earlier(candidate))
     return tuple(line for line in dict.fromkeys(lines) if line)
 
 
 def benchmark(candidate: Candidate) -> str:
-    """The E-value with what a hidden cause as strong as activity could do."""
+    """The E-value, compared with a hidden cause as strong as activity."""
     text = hidden_cause_sentence(candidate)
     if not computable(candidate.e_value) or not computable(candidate.benchmark):
         return text
@@ -206,7 +206,7 @@ def robustness(candidate: Candidate) -> str:
 
 
 def earlier(candidate: Candidate) -> str:
-    """What the behaviour can't change: any difference there is confounding; "" where nothing was known at signup."""
+    """Negative-control outcomes, where any difference is confounding; "" where nothing was known at signup."""
     rows = candidate.earlier_outcomes
     if not any(computable(row.difference) for row in rows):
         return reason_words(rows[0].difference) if rows and not computable(rows[0].difference) else ""
@@ -238,7 +238,7 @@ def calibrated(candidate: Candidate) -> str:
 
 
 def hidden_cause_sentence(candidate: Candidate) -> str:
-    """The E-value with its benchmark: a bare number says nothing."""
+    """The E-value with its benchmark: the number alone can't be interpreted."""
     if not computable(candidate.e_value):
         return reason_words(candidate.e_value)
     strength = gettext(
@@ -259,7 +259,7 @@ def hidden_cause_sentence(candidate: Candidate) -> str:
 
 
 def promise_finding(candidate: Candidate) -> str:
-    """What moving more users across would be worth, by both readings."""
+    """What moving more users across would be worth, by the raw and by the adjusted difference."""
     found = candidate.promise
     if not computable(found.naive):
         return reason_words(found.naive)
@@ -272,7 +272,7 @@ def promise_finding(candidate: Candidate) -> str:
 
 
 def promise_table(candidate: Candidate) -> Table:
-    """The promises side by side."""
+    """Expected values by raw difference, adjusted difference and experiment."""
     found = candidate.promise
     rows = (
         (gettext("raw difference taken for an effect"), difference(found.naive)),

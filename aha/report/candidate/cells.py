@@ -1,4 +1,4 @@
-"""Parts of a candidate that show all cells of its behaviour. Pure."""
+"""Sections of a candidate's page that show all cells of its behaviour. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class GridCell:
 
     Attributes:
         days, times: Y and Z.
-        j: J, 0 to 1, None where it can't be had.
+        j: J, 0 to 1, None where it isn't computable.
         chosen: the candidate's cell.
         as_good: in the indifference set.
         reason: why the cell wasn't computed, None where it was.
@@ -103,7 +103,7 @@ def cell_map_table(cells: Sequence[GridCell], candidate: Candidate) -> Table:
 
 
 def cell_map_chart(found: Sequence[GridCell]) -> Drawn:
-    """J of every cell, with the candidate, the cells as good, and those that may not be computed."""
+    """J of every cell, with the candidate, the cells as good, and the invalid ones."""
     rows = [
         {
             "days": cell.days,
@@ -187,7 +187,7 @@ def _among(picks: Sequence[Pick], days: int, times: int) -> bool:
 
 # A, B and C of a candidate's behaviour by number of times. Pure.
 
-RARE = 0.05  # numbers of times that fewer of the doers reach are a long tail of bars that say nothing
+RARE = 0.05  # share of doers: bars for numbers of times that fewer reach are left out
 
 
 @dataclass(frozen=True)
@@ -402,7 +402,7 @@ def precision_recall_chart(report: Report, candidate: Candidate) -> Drawn:
 
 
 def counts_table(candidate: Candidate) -> Table:
-    """The four counts of the candidate and what they say, with intervals."""
+    """The four counts of the candidate and the metrics from them, with intervals."""
     cell = candidate.cell
     return four_counts(cell.a, cell.b, cell.c, cell.o)
 

@@ -1,4 +1,4 @@
-"""Whether a candidate holds on users who did not choose its number. Pure."""
+"""Whether a candidate holds on users who were not used to choose its number. Pure."""
 
 from aha.report.axes import WIDTH
 from aha.study.cell_metrics import Cell, Interval
@@ -97,7 +97,7 @@ def _count(point: DosePoint) -> str:
 
 
 def step_words(verdict: StepVerdict, found: SmoothRange | None, end: LevelsOff | None) -> str:
-    """The short form of a step verdict; "smooth" names the numbers it speaks of, "levels off" where."""
+    """The short form of a step verdict; "smooth" names its range of numbers, "levels off" the number."""
     if found is not None:
         text = gettext("smooth from {first} to {last} times within {days}")
         return text.format(first=found.first, last=found.last, days=days_words(found.days))
@@ -111,7 +111,7 @@ def step_words(verdict: StepVerdict, found: SmoothRange | None, end: LevelsOff |
 
 
 def step_sentence(step: Step) -> str:
-    """What can be said about a jump, with the caution that belongs to it."""
+    """The result of the step test, with its caution."""
     if step.reason is not None:
         return reason_words(step.reason)
     match step.verdict:
@@ -135,7 +135,7 @@ def step_sentence(step: Step) -> str:
 
 
 def levels_off_sentence(found: LevelsOff) -> str:
-    """That retention rises to a number and no further, and what that isn't."""
+    """That retention rises up to a number and then is flat, with the caution about it."""
     text = gettext(
         "Retention rises with each count up to {times} within {days}; after that one more adds less than a quarter as "
         "much. That is no jump: no single count is the threshold."
@@ -144,7 +144,7 @@ def levels_off_sentence(found: LevelsOff) -> str:
 
 
 def smooth_sentence(found: SmoothRange) -> str:
-    """That no jump lies in the range that was tested with power, and what follows for its numbers."""
+    """That no jump is in the range that was tested with enough power, and what follows for its numbers."""
     text = gettext(
         "From {first} to {last} times within {days} a jump of {jump} points of retention would have been found and was "
         "not: any number from {first} to {last} is a convention."
@@ -154,18 +154,18 @@ def smooth_sentence(found: SmoothRange) -> str:
 
 
 def judged_of(report: Report, behaviour: str) -> Judged | None:
-    """What was judged of one behaviour."""
+    """The judged results of one behaviour; None if there are none."""
     return next((row for row in report.judged if row.behaviour == behaviour), None)
 
 
 def part(candidate: Candidate, prefix: str) -> Part:
-    """Does it hold elsewhere?"""
+    """Section on the hold-out and later cohorts."""
     heading = gettext("Does it hold elsewhere?")
     return Part(f"{prefix}honesty", heading, finding(candidate), table(candidate))
 
 
 def finding(candidate: Candidate) -> str:
-    """Whether the number holds on users who did not choose it."""
+    """Whether the number holds on users who were not used to choose it."""
     cell = candidate.honest
     if not computable(cell):
         if candidate.judged_by is not JudgedBy.BOOTSTRAP:
@@ -180,7 +180,7 @@ def finding(candidate: Candidate) -> str:
 
 
 def table(candidate: Candidate) -> Table:
-    """The cell where it was chosen, where it was not, and later."""
+    """The cell on the units that chose it, on the hold-out and on later cohorts."""
     found = candidate.honesty
     names = {
         "ppv": gettext("retained if did it"),
