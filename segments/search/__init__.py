@@ -1,1 +1,1 @@
-"""Look for groups: from what units did to clusters, their stability, their profiles and what drives them."""
+"""Segmentation: from counts of units' behaviours to clusters, their stability, profiles and drivers."""

@@ -1,4 +1,4 @@
-"""K-means, how many clusters, how stable they are, and whether there are any at all."""
+"""K-means, the number of clusters, their stability, and a test against a null without clusters."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STABLE_JACCARD, PATTERN_JACCARD = 0.75, 0.60
 
 
 class Standing(StrEnum):
-    """What a cluster's mean bootstrap Jaccard lets one do with it (Hennig 2007)."""
+    """Recommended use of a cluster by its mean bootstrap Jaccard (Hennig 2007)."""
 
     STABLE = "stable"  # .75 and more
     PATTERN = "pattern"  # .60 and more: name with care
@@ -30,7 +30,7 @@ class Standing(StrEnum):
 
 
 class KReason(StrEnum):
-    """Why this K."""
+    """Reason for the recommended K."""
 
     GIVEN = "given"
     GAP = "gap"
@@ -109,7 +109,7 @@ class KChoice:
         k: None when no K is admissible: "no stable clusters".
         reason: why.
         gap_k: the gap statistic's own choice, 1 included; None when it never levels off.
-        votes: what the other criteria would take, so that their disagreement shows.
+        votes: K by each other criterion, to show whether they disagree.
     """
 
     k: int | None
@@ -120,7 +120,7 @@ class KChoice:
 
 @dataclass(frozen=True)
 class FoundGroups:
-    """The choice of K on one reduction: the table of K, what it recommends, and labels and stability at `k`."""
+    """The choice of K on one reduction: the table of K, the recommended K, and labels and stability at `k`."""
 
     scores: tuple[KScore, ...]
     choice: KChoice
@@ -212,10 +212,10 @@ def bootstrap(
     seed: int,
     progress: Progress = silent,
 ) -> dict[int, Stability]:
-    """Refit reduction and K-means on resamples, and compare with the original labels.
+    """Refit reduction and K-means on resamples, and compare their labels with the original ones.
 
-    PCA labels all rows by the refit. UMAP can't place rows outside a fit, so its comparison takes the distinct rows of
-    the resample; repeated rows at distance 0 would make islands of their own.
+    PCA labels all rows by the refit. UMAP can't place rows outside a fit, so its comparison uses the distinct rows of
+    the resample; repeated rows at distance 0 would form separate islands.
     """
     rng = np.random.default_rng(seed)
 
@@ -253,7 +253,7 @@ def best_jaccard(original: Ints, new: Ints, k: int) -> Floats:
 
 
 def standing(jaccard: float) -> Standing:
-    """What one may do with a cluster of this mean Jaccard."""
+    """Recommended use of a cluster with this mean Jaccard."""
     if jaccard >= STABLE_JACCARD:
         return Standing.STABLE
     return Standing.PATTERN if jaccard >= PATTERN_JACCARD else Standing.DISSOLVES
@@ -285,7 +285,7 @@ def score_ks(
 
 
 def choose_k(scores: Sequence[KScore], gap_k: int | None, *, given: int | None = None) -> KChoice:
-    """The gap statistic's K if admissible, else the largest admissible K, else none; a given K is taken as it is."""
+    """The gap statistic's K if admissible, else the largest admissible K, else none; a given K is always used."""
     admissible = [score.k for score in scores if score.admissible]
     votes = {
         "silhouette": max(scores, key=lambda score: score.silhouette).k,
@@ -303,9 +303,9 @@ def choose_k(scores: Sequence[KScore], gap_k: int | None, *, given: int | None =
 
 
 def copula(columns: Floats) -> Callable[[np.random.Generator], Floats]:
-    """Draws of as many rows with the same margins and rank correlations: as tied together, but in one lump.
+    """A null without clusters: draws of as many rows with equal margins and rank correlations, by a Gaussian copula.
 
-    What it gives takes the random numbers of one draw from a Gaussian copula.
+    Returns a function that makes one draw from a random generator.
     """
     from scipy.stats import norm, rankdata
 

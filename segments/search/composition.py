@@ -1,4 +1,4 @@
-"""From what units did to the report: segmentation, profiles on the other half of the days, tiers and their drivers."""
+"""From counts of units to the report: segmentation, profiles on the other half of the days, tiers and drivers."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from segments.search.segmentation import Options, Segmentation, segment
 from segments.search.tiers import HIGH, MID, Contrast, Delta, assign_tiers, find_cuts, separate
 from stats.results import NotComputable, Reason
 
-# Precision, not volume, limits a profile: tests and drivers look at so many units, sizes and retention at everybody.
+# Sample size of tests and drivers, which is precise enough for profiles; sizes and retention use all units.
 PROFILE_ROWS = 200_000
 DRIVER_ROWS = 50_000
 TIER_NAMES = ("low", "mid", "high")
@@ -27,15 +27,15 @@ TIER_NAMES = ("low", "mid", "high")
 
 @dataclass(frozen=True)
 class Play:
-    """What the warehouse knows of the eligible units.
+    """Data of the eligible units from the warehouse.
 
     Attributes:
         whole: counts and activity of the whole window, one row per unit.
-        profiled: the rows of those who are profiled: `profiled_rows` by the run's seed.
+        profiled: rows of the units in profiles: `profiled_rows` by the run's seed.
         first_half, second_half: of two random halves of each profiled unit's active days.
         retained: 1.0, 0.0 or NaN where unknown, one per unit; None without a retention definition.
         follow_up: days to churn or to the end of observation, and whether churn was seen, of each profiled unit; None
-            when not asked.
+            when not requested.
         signed_up: units of the cohort, the too young included.
     """
 
@@ -50,7 +50,7 @@ class Play:
 
 @dataclass(frozen=True)
 class Composed:
-    """The report, and the segmentation whose fitted model places units."""
+    """The report, and the segmentation with the fitted model that places units."""
 
     report: Report
     segmentation: Segmentation
@@ -63,13 +63,13 @@ def compose(
 
     Args:
         play: the units.
-        inputs: the question.
+        inputs: inputs of the run.
         seed: of every draw.
-        progress: listener; the stages of `segmentation.segment`, then ``profiles`` and ``drivers``.
-        early: told the parts of `segments.search.partial_results` as they come. They change nothing here.
+        progress: callback; the stages of `segmentation.segment`, then ``profiles`` and ``drivers``.
+        early: called with the parts of `segments.search.partial_results` as they are computed; no effect on the result.
 
     Returns:
-        Report and segmentation, or the reason why nothing can be looked at.
+        Report and segmentation, or the reason why nothing can be computed.
     """
     options = Options(
         clusters=inputs.clusters,
@@ -93,7 +93,7 @@ def compose(
 
 
 def profiled_rows(units: int, seed: int) -> Ints:
-    """Who of so many units is profiled: everybody, or a sample by the run's seed."""
+    """Rows of the units in profiles: all, or a sample by the run's seed."""
     return np.sort(np.random.default_rng(seed).permutation(units)[:PROFILE_ROWS])
 
 
@@ -153,13 +153,13 @@ def _rate(retained: Floats | None) -> Share | NotComputable:
 
 
 def _profiles(play: Play, found: Segmentation) -> Profiles:
-    """Features and tests on a sample; sizes, shares and residuals from everybody."""
+    """Features and tests on a sample; sizes, shares and residuals from all units."""
     rows, second = play.profiled, play.second_half
     names = found.model.preparation.behaviours
     counts = second.counts[:, columns_of(second, names)]
     rates = counts / np.maximum(second.active_days, 1)[:, None]
     half_labels = _half_labels(play.first_half, found)
-    half_labels[second.active_days == 0] = -1  # nothing to test on
+    half_labels[second.active_days == 0] = -1  # no data to test on
     profiles = profile_clusters(
         found.labels[rows],
         names=names,
@@ -175,7 +175,7 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
 
 
 def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[str, ...]) -> Profiles:
-    """Descriptions without p-values, where nobody has two active days: the same days formed the groups."""
+    """Profiles without p-values, where no unit has two active days, so that the same days formed the groups."""
     rates = whole.counts[:, columns_of(whole, names)] / np.maximum(whole.active_days, 1)[:, None]
     described = describe(labels, rates, names=names)
     no_test = NotComputable(Reason.NO_HALVES)
@@ -216,7 +216,7 @@ def _flags(retained: Floats | None, rows: Ints | slice) -> Flags | None:
 
 
 def _half_labels(half: UnitTable, found: Segmentation) -> Ints:
-    """Clusters made anew from half of the days alone, by the same preparation, reduction and number."""
+    """Labels of clusters fitted on one half of the days only, with the same preparation, reduction and number."""
     labels = np.full(len(half), -1, dtype=np.int64)
     rows = np.flatnonzero(half.active_days >= 1)
     if found.method is Method.UMAP:
@@ -281,7 +281,7 @@ def find_drivers(
     Args:
         table: the units.
         names: behaviours to compare.
-        first, second: membership, one flag per unit; nobody is in both.
+        first, second: membership, one flag per unit; no unit may be in both.
         labels: names of the groups.
         seed: of samples and models.
         progress: listener.

@@ -1,9 +1,9 @@
-"""From counts to a feature matrix: what an active day of a unit looks like, on one scale, with nothing of the outcome.
+"""From counts to a feature matrix of behaviour per active day, on one scale, without the outcome.
 
 The default pattern is the square root of each behaviour's share of the unit's shrunk daily rates. Differences of such
-roots are Hellinger distances between two mixes of play: how much somebody plays drops out, and the noise of every
-column is alike (about 1/4 per event), so all pattern columns are divided by one common scale. Scaling each column by
-itself would blow up the columns that hold nothing but noise (measured in docs/methods/segments.md).
+roots are Hellinger distances between two mixes of play: the amount of play cancels out, and the noise of every column
+is equal (about 1/4 per event), so all pattern columns are divided by one common scale. Scaling each column separately
+would inflate columns that are mere noise (measured in docs/methods/segments.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from stats.results import NotComputable, Reason
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-# Of a log: whole numbers take half the room, and every sum or share of them comes out the same.
+# Counts of a log: integers take half the memory, and sums or shares of them are the same.
 type Counts = NDArray[np.float64] | NDArray[np.int32]
 
 MIN_ACTIVE_DAYS = 3
@@ -32,7 +32,7 @@ ACTIVITY = ("active_days", "sessions_per_day", "tenure", "recency")
 
 
 class Drop(StrEnum):
-    """Why a behaviour is no feature."""
+    """Why a behaviour is left out of the features."""
 
     CONSTANT = "constant"
     NEAR_DUPLICATE = "near_duplicate"
@@ -41,7 +41,7 @@ class Drop(StrEnum):
 
 @dataclass(frozen=True)
 class Dropped:
-    """A behaviour left out, and why; `of` names the feature that a near-duplicate repeats."""
+    """A behaviour left out, with the reason; `of` is the feature that a near-duplicate repeats."""
 
     name: str
     reason: Drop
@@ -50,12 +50,12 @@ class Dropped:
 
 @dataclass(frozen=True)
 class UnitTable:
-    """What units did in the window; all arrays have one row per unit.
+    """Counts and activity of units in the window; all arrays have one row per unit.
 
     Attributes:
         unit_ids: the units' ids.
-        behaviours: what was counted, one per column of `counts`.
-        counts: units x behaviours, how often in the window.
+        behaviours: counted behaviours, one per column of `counts`.
+        counts: units x behaviours, number of times in the window.
         active_days: different active days in the window.
         sessions: sessions in the window.
         tenure: complete days since the anchor at the data's end.
@@ -79,7 +79,7 @@ class UnitTable:
         return UnitTable(self.unit_ids[rows], self.behaviours, self.counts[rows], *(column[rows] for column in columns))
 
     def blocks(self) -> Iterator[tuple[slice, "UnitTable"]]:
-        """A few thousand rows at a time, in their order: features of all at once would be gigabytes."""
+        """Blocks of a few thousand rows, in order: features of all rows at once would take gigabytes."""
         for start in range(0, len(self), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             yield rows, self.take(rows)
@@ -98,7 +98,7 @@ class FeatureMatrix:
         unit_ids: the units.
         names: the columns.
         blocks: ``pattern`` or ``activity`` per column.
-        values: units x columns; the distance between two rows is what clustering sees.
+        values: units x columns; clustering uses the distance between two rows.
     """
 
     unit_ids: NDArray[np.object_]
@@ -109,19 +109,19 @@ class FeatureMatrix:
 
 @dataclass(frozen=True)
 class Preparation:
-    """All constants that turn a unit's counts into its row, learnt once; plain floats, so that JSON
+    """All constants that turn a unit's counts into its row, fitted once; plain floats, so that JSON
     (`reporting.document`) keeps every bit.
 
     Attributes:
         behaviours: those that became features, in the order of the columns.
         base_rates: population rate per active day of each; thin units are shrunk towards it.
-        prior_days: how many days of the population each unit is given.
+        prior_days: number of days of population behaviour added to each unit.
         caps: the winsorising point per column.
-        means: taken off each column.
-        scales: each column is divided by its own.
+        means: subtracted from each column.
+        scales: divisor of each column.
         activity_weight: weight of the activity block in the distance; 0 leaves its columns out.
         min_active_days: units with fewer have too little data.
-        version: of this record's form.
+        version: of this record's schema.
     """
 
     behaviours: tuple[str, ...]
@@ -149,11 +149,11 @@ class Preparation:
         return ("pattern",) * len(self.behaviours) + ("activity",) * (len(self.names) - len(self.behaviours))
 
     def enough(self, table: UnitTable) -> Flags:
-        """Which units have enough active days to show a pattern."""
+        """Which units have enough active days for a pattern."""
         return np.asarray(table.active_days >= self.min_active_days)
 
     def apply(self, table: UnitTable) -> FeatureMatrix:
-        """The rows of these units, one at a time or in bulk with the same bits; `enough` marks active units."""
+        """The rows of these units, bit-identical singly or in bulk; `enough` marks those with enough active days."""
         values = _raw(
             table,
             self.behaviours,
@@ -169,7 +169,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Features:
-    """A learnt preparation, and the behaviours that it leaves out."""
+    """A fitted preparation, and the behaviours that it leaves out."""
 
     preparation: Preparation
     dropped: tuple[Dropped, ...]
@@ -183,13 +183,13 @@ def learn_features(
     prior_days: float = PRIOR_DAYS,
     min_active_days: int = MIN_ACTIVE_DAYS,
 ) -> Features | NotComputable:
-    """Choose the features and learn every constant from the training units.
+    """Choose the features and fit every constant on the training units.
 
     Args:
-        table: the training units; those with too few active days teach nothing.
+        table: the training units; those with too few active days are ignored.
         outcome_event: event of a `min_events` retention; it and its variants are part of the outcome, so no feature.
         activity_weight: weight of the activity block in the distance, 0 or more.
-        prior_days: days of population behaviour each unit is given, more than 0.
+        prior_days: days of population behaviour added to each unit, more than 0.
         min_active_days: units with fewer are "too little data".
     """
     table = table.take(table.active_days >= min_active_days)
@@ -207,14 +207,14 @@ def learn_features(
 def relearn(
     table: UnitTable, behaviours: tuple[str, ...], *, activity_weight: float, prior_days: float, min_active_days: int
 ) -> Preparation:
-    """The constants for a fixed choice of behaviours, from these units: what a null draw needs as well."""
+    """Fit the constants for given behaviours on these units; used for null draws as well."""
     columns = columns_of(table, behaviours)
     rates = table.counts[:, columns].sum(axis=0) / table.active_days.sum()
     raw = _raw(table, behaviours, rates, prior_days=prior_days, activity=activity_weight > 0)
     caps = np.quantile(raw, WINSOR_QUANTILE, axis=0)
     np.minimum(raw, caps, out=raw)
     means, scales = raw.mean(axis=0), raw.std(axis=0)
-    scales[scales == 0] = 1.0  # winsorising may flatten a behaviour of a very few units: its column is then 0
+    scales[scales == 0] = 1.0  # winsorising may make a very rare behaviour constant: its column is then 0
     width = len(behaviours)
     scales[:width] = np.sqrt(np.mean(raw[:, :width].var(axis=0))) or 1.0
     if activity_weight > 0:
@@ -225,7 +225,7 @@ def relearn(
 
 
 def _choose(table: UnitTable, outcome_event: str | None) -> tuple[tuple[str, ...], tuple[Dropped, ...]]:
-    """The behaviours that become features, the frequent before the rare where two say the same."""
+    """The behaviours that become features; of two near-duplicates the more frequent one."""
     kept: list[str] = []
     dropped: list[Dropped] = []
     for index, name in enumerate(table.behaviours):
@@ -269,13 +269,13 @@ def _near_duplicates(table: UnitTable, names: Sequence[str]) -> dict[str, str]:
 
 
 def columns_of(table: UnitTable, names: Sequence[str]) -> list[int]:
-    """Places of these behaviours among the table's."""
+    """Column indices of these behaviours in the table."""
     place = {name: index for index, name in enumerate(table.behaviours)}
     return [place[name] for name in names]
 
 
 def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: float, activity: bool) -> Floats:
-    """Features before winsorising and scaling. Column by column: a sum over a row by NumPy may round by its shape."""
+    """Features before winsorising and scaling. Computed by column: rounding of NumPy's row sums depends on shape."""
     days = table.active_days + prior_days
     columns = [
         (table.counts[:, index] + prior_days * rate) / days
@@ -292,5 +292,5 @@ def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: f
 
 
 def least_days(days: int) -> int:
-    """Active days without which a unit has no pattern: a window shorter than three days can't ask for three."""
+    """Least number of active days for a pattern: three, or the length of a shorter window."""
     return min(MIN_ACTIVE_DAYS, days)

@@ -1,8 +1,8 @@
-"""Is there a gap between neighbouring groups, or does K-means cut a continuum? Pure.
+"""Test for a gap between neighbouring clusters: does K-means find groups, or cut a continuum? Pure.
 
-Beating a null of one lump shows structure, not gaps: users spread evenly over mixes of a few styles beat it every time.
-So each pair of neighbours is looked at along the line that tells the two best apart. Two hills with a valley between
-them are groups; one hill is a continuum, and its ends are styles.
+Beating a unimodal null shows structure, not gaps: users spread evenly over mixes of a few styles beat it every time. So
+each pair of neighbours is projected on the line that separates the two best. Two modes with a valley between them are
+groups; one mode is a continuum, and its ends are styles.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from segments.search.features import Flags, Floats, Ints
 from stats.multiplicity import holm
 
-# Hartigan's dip: how far a sample is from any distribution with one peak. Pure, written from the paper.
+# Hartigan's dip: distance of a sample from the nearest unimodal distribution. Pure, written from the paper.
 #
-# The p-value is simulated against uniform samples, the least favourable of the one-peaked laws in the paper's sense.
+# The p-value is simulated with uniform samples, the least favourable unimodal distribution in the paper's sense.
 
 NULL_DRAWS = 999
-# sqrt(n) times the dip of a uniform sample hardly changes with n from here on; a larger null would only be slow.
+# sqrt(n) times the dip of a uniform sample hardly changes with n above this; a larger null would only be slow.
 NULL_ROWS = 1_000
 NULL_SEED = 1985
 
@@ -30,9 +30,9 @@ NULL_SEED = 1985
 def dip(values: Floats) -> float:
     """Largest distance between the empirical distribution and the nearest one with a single mode, 1/(2n) to 1/4.
 
-    Between the ends of a modal interval that shrinks step by step, the greatest convex minorant of the empirical
-    distribution stands on the left and its least concave majorant on the right; the dip is half the largest distance
-    that either needs. Ties are steps of their whole height.
+    Around a modal interval that shrinks step by step, the fit is the greatest convex minorant of the empirical
+    distribution on the left and its least concave majorant on the right; the dip is half the largest distance that
+    either needs. Ties are one step of their total height.
 
     Args:
         values: the sample, at least one number, in any order.
@@ -119,16 +119,16 @@ def _modal_interval(
 
 
 GAP_LEVEL = 0.05
-# A unit's place is the less blurred the more it did; the others fill the valley with noise.
+# Units with more events are placed with less noise; the others would fill the valley with noise.
 MOST_ACTIVE = 1 / 3
 MOST_UNITS = 2_000
-# Columns that hardly vary within the two groups would get a weight without bound.
+# Without it, columns that hardly vary within the two groups would get unbounded weights.
 RIDGE = 1e-6
 TIE_SEED = 1
 
 
 class Shape(StrEnum):
-    """What the clusters of a run are."""
+    """Result of the gap tests of a run."""
 
     GROUPS = "groups"  # a gap between all neighbours
     STYLES = "styles"  # no gap between some: corners of a continuum
@@ -141,9 +141,9 @@ class Gap:
 
     Attributes:
         first, second: their labels, the smaller first.
-        units: units of both that were looked at.
-        dip: Hartigan's dip of their places on the line, 0 to 1/4.
-        p_value: share of one-hill samples with a dip at least as large.
+        units: number of tested units of both.
+        dip: Hartigan's dip of their positions on the line, 0 to 1/4.
+        p_value: share of unimodal samples with a dip at least as large.
         adjusted_p: the same after Holm over the pairs.
     """
 
@@ -163,16 +163,16 @@ class Gap:
 def find_gaps(values: Floats, labels: Ints, activity: NDArray[np.number]) -> tuple[Gap, ...]:
     """Test each pair of clusters of which one is the other's nearest.
 
-    The line is Fisher's discriminant of the pair, learnt on those of its units that are not tested; tested is the most
-    active third of the pair, at most 2,000 units.
+    The line is Fisher's discriminant, fitted on the pair's untested units; the most active third of the pair, at most
+    2,000 units, is tested.
 
     Args:
-        values: rows x features, scaled, whatever the reduction: a UMAP tears noise into islands.
+        values: rows x features, scaled, not reduced: UMAP would split noise into islands.
         labels: cluster of each row, 0 to K-1; rows below 0 are left out.
         activity: how much each row's unit did, for example its number of events.
 
     Returns:
-        One record a pair, by labels; empty with fewer than two clusters.
+        One record per pair, ordered by labels; empty with fewer than two clusters.
 
     Source: Hartigan and Hartigan 1985 (dip); Kalogeratos and Likas 2012 (dip along lines); Fisher 1936; Holm 1979.
     """
@@ -191,14 +191,14 @@ def find_gaps(values: Floats, labels: Ints, activity: NDArray[np.number]) -> tup
 
 
 def shape_of(gaps: Sequence[Gap], *, clusters_found: bool) -> Shape:
-    """What to call the clusters: groups only where every pair of neighbours has a gap."""
+    """Shape of the clusters: groups only where every pair of neighbours has a gap."""
     if not clusters_found:
         return Shape.NONE
     return Shape.GROUPS if gaps and all(gap.found for gap in gaps) else Shape.STYLES
 
 
 def neighbours(centres: Floats) -> tuple[tuple[int, int], ...]:
-    """Pairs of rows of which one is the other's nearest, the smaller index first; none for fewer than two rows."""
+    """Pairs of rows where one is the other's nearest, the smaller index first; none for fewer than two rows."""
     if len(centres) < 2:
         return ()
     distances = ((centres[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
@@ -209,14 +209,14 @@ def neighbours(centres: Floats) -> tuple[tuple[int, int], ...]:
 
 def _most_active(members: Flags, activity: NDArray[np.number]) -> Ints:
     rows = np.flatnonzero(members)
-    # Ties by a fixed draw: rows may come cluster by cluster.
+    # Ties are broken by a fixed draw, since rows may be ordered by cluster.
     order = np.lexsort((np.random.default_rng(TIE_SEED).random(len(rows)), -activity[rows]))
     wanted = min(max(int(len(rows) * MOST_ACTIVE), 1), MOST_UNITS)
     return rows[order[:wanted]]
 
 
 def _discriminant(values: Floats, labels: Ints, first: int, second: int, tested: Ints) -> Floats:
-    """Fisher's direction between two clusters; a line learnt on the units that it judges would part noise."""
+    """Fisher's direction between two clusters, fitted without the `tested` units: otherwise it would separate noise."""
     kept = np.ones(len(labels), dtype=np.bool_)
     kept[tested] = False
     parts = []

@@ -1,4 +1,4 @@
-"""What units did, as arrays: the warehouse's answers put into the order of the units."""
+"""Run the warehouse queries of a segmentation and arrange the results as arrays in the order of the units."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# The warehouse's answers about numbered units as arrays, in the order of their ids.
+# Query results about numbered units as arrays, in the order of the units' ids.
 
 Whole = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Which row of the arrays a unit's number is: engines put texts into different orders, the arrays know only one.
+    """Row of each unit number in the arrays, which have one fixed order, while engines sort texts differently.
 
     Attributes:
-        ids: the units' ids, in their order.
+        ids: the units' ids, sorted.
         place: the row of each number.
         tenure: complete days since the anchor, by row.
     """
@@ -65,7 +65,7 @@ class Numbers:
         return number[rows]
 
     def spread(self, rows: pa.Table, name: str, *, missing: float = 0.0) -> Floats:
-        """A column of an answer by row; units that have none are given `missing`."""
+        """A column of a query result by row; `missing` for units without one."""
         found = np.full(len(self), missing)
         found[self.place[rows["unit"].to_numpy()]] = rows[name].to_numpy()
         return found
@@ -73,7 +73,7 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """How often each unit did each behaviour, units x behaviours, in all and in the second half of its days."""
+    """Counts, units x behaviours, in total and in the second half of each unit's days."""
 
     whole: Whole
     second: Whole
@@ -100,7 +100,7 @@ def whole_table(
         activity: the rows of `queries.activity`.
         counts: units x behaviours.
         behaviours: their text forms.
-        window: with an end; `recency` of a quiet unit is the whole of it.
+        window: with an end; `recency` of a unit without activity is its whole length.
     """
     end = window.end_day or 0
     return UnitTable(
@@ -115,15 +115,14 @@ def whole_table(
 
 
 def half_tables(whole: UnitTable, second_days: Floats, second_counts: Whole) -> tuple[UnitTable, UnitTable]:
-    """The two halves of the days of some units.
+    """Tables of the two halves of the days of some units.
 
     Args:
         whole: these units on all days.
-        second_days: how many of each one's active days lie in the second half.
+        second_days: number of each unit's active days in the second half.
         second_counts: units x behaviours, on those days.
 
-    Each half has its own active days, and sessions in proportion to them: its sessions per day would come out twice as
-    many otherwise.
+    Each half has its own active days, and sessions in proportion to them: otherwise its sessions per day would double.
     """
     return (
         _half(whole, whole.active_days - second_days, whole.counts - second_counts),
@@ -136,22 +135,22 @@ def _half(whole: UnitTable, days: Floats, counts: Any) -> UnitTable:
     return UnitTable(whole.unit_ids, whole.behaviours, counts, days, sessions, whole.tenure, whole.recency)
 
 
-# The first counts of a segmentation: who is looked at, and how active a sample of them is.
+# Preliminary counts of a segmentation: eligible users, and activity tiers of a sample.
 
-ALL_AT_ONCE = 200_000  # so many users are counted without a sample
+ALL_AT_ONCE = 200_000  # up to so many users are counted without a sample
 SAMPLE = 20_000
 
 
 def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up: int, seed: int, early: Early) -> None:
-    """Tell who counts, and the activity tiers of a sample where counting everybody takes long.
+    """Publish the number of eligible users, and the activity tiers of a sample where counting all users is slow.
 
     Args:
         asked: the open warehouse.
-        inputs: the question.
+        inputs: inputs of the run.
         users: the eligible units with their clocks, numbered.
-        signed_up: units of the cohort.
+        signed_up: number of units of the cohort.
         seed: of the sample.
-        early: the listener.
+        early: callback for partial results.
     """
     import ibis
     import pyarrow as pa
@@ -165,13 +164,13 @@ def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up
     some = ibis.memtable(rows.take(pa.array(chosen)))
     log = asked.log.semi_join(some.select("user_id"), "user_id")
     found = asked.warehouse.arrow(own.activity(own.days(log, some, asked.basis, inputs.window)))
-    active_days = np.zeros(len(chosen))  # quiet users have no row
+    active_days = np.zeros(len(chosen))  # users without activity have no row
     active_days[: len(found)] = found["active_days"].to_numpy()
     early(TIERS, tiers_of(active_days, inputs, eligible=eligible, seed=seed))
 
 
 def tiers_of(active_days: Any, inputs: Inputs, *, eligible: int, seed: int) -> TierSizes:
-    """The tiers of the users counted, as the run would cut them."""
+    """The activity tiers of the counted users, with the run's rule."""
     return tier_sizes(active_days.astype(np.int64), eligible=eligible, seed=seed, least=least_days(len(inputs.window)))
 
 
@@ -184,8 +183,8 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
     Args:
         asked: the open warehouse.
         inputs: the question.
-        seed: of the split of each unit's active days into halves, and of who is profiled.
-        early: told who counts and how active they are, as soon as it is known.
+        seed: of the split of each unit's active days into halves, and of the sample for profiles.
+        early: called with preliminary counts as soon as they are known.
 
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
@@ -223,12 +222,12 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
 
 
 def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | None) -> UnitTable:
-    """Counts and activity of every unit whose window is complete, whether its outcome is or not: whom a model places.
+    """Counts and activity of all units that a model places: their window is complete, even if their outcome isn't.
 
     Args:
         asked: the open warehouse.
         inputs: of the published version.
-        behaviours: what its model counts; None chooses as for a new segmentation.
+        behaviours: behaviours of its model; None chooses as for a new segmentation.
     """
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
@@ -241,10 +240,10 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
 
 
 def refuse_marks(asked: Questions, inputs: Inputs) -> None:
-    """The gate of the outcome lock, for a segmentation.
+    """Refuse a segmentation whose conditions the outcome lock forbids.
 
     Raises:
-        Refused: naming the option of what would tell the arms of a locked experiment apart.
+        Refused: names the option that would reveal the arms of a locked experiment.
     """
     refuse_arm_marks(
         {
@@ -261,17 +260,17 @@ def _done(behaviours: Iterable[Behaviour], inputs: Inputs) -> list[Did]:
 
 
 def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
-    """The listed behaviours, or the event names that most users show.
+    """The listed behaviours, or the event names with the most users.
 
     Raises:
-        Refused: a listed behaviour whose event the log doesn't have, or a log in which users do nothing but start.
+        Refused: a listed behaviour whose event the log doesn't have, or a log with no events besides the signup event.
     """
     if inputs.behaviours:
         return check_behaviours(asked, inputs)
     names = asked.run(queries.event_names(asked.log).select("event", "users"))
     names = names.sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
-    # What happens once by definition says nothing about a day of play; what tells arms apart is no behaviour.
+    # The signup event happens once, so it doesn't describe a day of play; events that reveal arms are excluded.
     found = [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
     marks = {one.behaviour for one in arm_marks(_done(found, inputs), store=asked) if isinstance(one, Did)}
     found = [behaviour for behaviour in found if behaviour not in marks]
@@ -281,7 +280,7 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
 
 
 def check_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
-    """The listed behaviours; none where the log's events are taken.
+    """The listed behaviours; empty where the log's events are used.
 
     Raises:
         Refused: one whose event the log doesn't have.
@@ -303,7 +302,7 @@ def _eligible(everybody: Any, inputs: Inputs) -> Any:
 
 
 def _numbers(asked: Questions, users: Any) -> Numbers:
-    """Of numbered users."""
+    """Build `Numbers` from numbered users."""
     names = asked.warehouse.named(users.select("user_id", "unit", "complete_days"))
     return Numbers.of(asked.warehouse.arrow(names))
 
@@ -311,7 +310,7 @@ def _numbers(asked: Questions, users: Any) -> Numbers:
 def _counts(
     asked: Questions, users: Any, numbers: Numbers, window: Window, behaviours: list[Behaviour], *, halves: Any = None
 ) -> Counts:
-    """What numbered users did."""
+    """Counts of numbered users."""
     question = own.pattern(asked.log, users, asked.basis, window, behaviours, halves=halves)
     return Counts.of(asked.warehouse.batches(question), numbers, len(behaviours))
 
@@ -327,13 +326,13 @@ def _retained(asked: Questions, users: Any, numbers: Numbers, definition: Retent
 def _follow_up(
     asked: Questions, users: Any, numbers: Numbers, definition: Retention | None, rows: Ints
 ) -> tuple[Floats, Flags] | None:
-    """Days to churn or to the end of observation, and whether churn was seen, of the units of these rows."""
+    """Days to churn or to the end of observation, and whether churn was observed, for these rows."""
     import ibis
 
     if not isinstance(definition, Active | Survival):
         return None
     gap = definition.gap if isinstance(definition, Survival) else 7
-    if (numbers.tenure <= gap).any():  # of whom nothing can be seen yet
+    if (numbers.tenure <= gap).any():  # not observed long enough
         return None
     if len(rows) < len(numbers):
         some = ibis.memtable({"unit": numbers.numbers_of(rows)}, schema={"unit": "int32"})

@@ -1,6 +1,6 @@
 """Which features a model uses most: grouped out-of-fold SHAP with rank intervals, only if the model predicts at all.
 
-The one home of SHAP. Predictive, not causal: a model leans as gladly on what follows engagement as on what makes it.
+The only module that uses SHAP. Predictive, not causal: a model uses consequences of engagement as well as causes.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ REPEATS = 5
 MAX_UNITS = 50_000
 MAX_EXPLAINED = 10_000
 REPLICATES = 500
-# Features closer than this, in 1 - |Spearman| with average linkage, share their credit.
+# Features closer than this, in 1 - |Spearman| with average linkage, are ranked as one group.
 GROUP_DISTANCE = 0.3
 
 
 @dataclass(frozen=True)
 class RankedFeature:
-    """One feature's part in the model.
+    """Importance of one feature in the model.
 
     Attributes:
         name: as the caller gave it.
@@ -43,7 +43,7 @@ class RankedFeature:
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """Features that can't be told apart by the model, ranked as one.
+    """Near-duplicate features, ranked as one.
 
     Attributes:
         members: names of its features, the most important first.
@@ -80,7 +80,7 @@ class Explained:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """What may be shown once the skill gate is passed: groups by importance, features in the caller's order."""
+    """The ranking, available only if the model has skill: groups by importance, features in the caller's order."""
 
     groups: tuple[FeatureGroup, ...]
     features: tuple[RankedFeature, ...]
@@ -89,13 +89,13 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """A judged model and its ranking.
+    """Skill of a model and its ranking.
 
     Attributes:
         trees: skill of the boosted trees, which the ranking explains.
         logistic: skill of a logistic model on log1p of the same features.
         ranking: the ranking, or the reason why none may be shown.
-        seed: repeats everything.
+        seed: of every random draw; reproduces the result.
     """
 
     trees: Skill
@@ -111,13 +111,13 @@ def explain(booster: Any, values: Floats) -> tuple[float, Floats]:
 
     Source: Lundberg et al. 2020.
     """
-    # What shap's TreeExplainer asks LightGBM for too, without its copy of every tree in Python.
+    # shap's TreeExplainer makes the same LightGBM call, but copies every tree to Python.
     found = np.asarray(booster.predict(values, pred_contrib=True, num_threads=THREADS), dtype=np.float64)
     return float(found[0, -1]), found[:, :-1]
 
 
 def group_features(values: Floats) -> Ints:
-    """A group number per feature: average linkage on 1 - |Spearman|, cut at 0.3. A constant feature stands alone."""
+    """A group number per feature: average linkage on 1 - |Spearman|, cut at 0.3. Constant features stay single."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -146,7 +146,7 @@ def rank_features(
     replicates: int = REPLICATES,
     progress: Progress = silent,
 ) -> Importance | NotComputable:
-    """Rank features by how much a model of the outcome uses them, on units that the model never saw.
+    """Rank features by how much a model of the outcome uses them, on out-of-fold units.
 
     Args:
         values: units x features, finite; counts, rates or attributes as numbers.
@@ -154,10 +154,10 @@ def rank_features(
         names: one per feature.
         seed: of samples, folds, trees and resamples.
         repeats: cross-fits with different folds.
-        max_units: models see at most this many units, drawn at random.
+        max_units: models use at most this many units, drawn at random.
         max_explained: SHAP values are computed for at most this many of them.
         replicates: resamples for the rank intervals.
-        progress: told how far the run is.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         Skill of both models; the ranking is ``NotComputable(NO_SKILL)`` unless the trees beat the base rate. With fewer
@@ -187,7 +187,7 @@ def rank_features(
     chosen = _sample(np.arange(len(rows)), max_explained, rng)
     shap, explained = _explain(fits, x, chosen, rows)
     progress("shap", 0.9)
-    # Groups are learnt on all units of the model, not on the few that are drawn.
+    # Feature groups use all units of the model, not only the explained ones.
     ranking = _ranking(group_features(x), shap, explained, names, replicates, rng)
     progress("ranks", 1.0)
     return Importance(trees, linear, ranking, seed)
@@ -211,7 +211,7 @@ def _sample(rows: Ints, most: int, rng: np.random.Generator) -> Ints:
 
 
 def _out_of_fold_shap(fit: OutOfFold, values: Floats, rows: Ints) -> tuple[Floats, Floats]:
-    """Base and SHAP values of the rows, each from the model that never saw it."""
+    """Out-of-fold base and SHAP values of the rows."""
     base, shap = np.empty(len(rows)), np.empty((len(rows), values.shape[1]))
 
     def of_fold(number: int, _: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Models that are judged only on units they never saw: folds, boosted trees, a logistic model, the skill gate."""
+"""Cross-fitted models, evaluated out of fold: folds, boosted trees, a logistic model, the skill gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from segments.search.ranks import Auc, Flags, Floats, Ints, auc
 from stats.results import NotComputable, Reason
 
 FOLDS = 5
-# With fewer units on one side, five folds leave ten of them to judge by: no interval would be worth reading.
+# With fewer units on one side, five folds have fewer than ten of them each: too few for an interval.
 MIN_PER_SIDE = 50
 MAX_TREES = 400
 PATIENCE = 25
-# A fixed number of threads, because sums of floats in another order are other sums.
+# A fixed number of threads, because the order of float additions changes their sum.
 THREADS = 1
 
 
 @dataclass(frozen=True)
 class Skill:
-    """What a model knows about units it never saw, against knowing only the base rate.
+    """Out-of-fold performance of a model, compared with the base rate.
 
     Attributes:
         units: units judged.
         positives: those with the outcome.
         auc: out-of-fold area under the ROC curve, the mean over the repeats.
         log_loss: mean out-of-fold log loss, in nats per unit.
-        base_log_loss: the same when every unit is given the base rate of its training folds.
+        base_log_loss: the same when each unit's prediction is the base rate of its training folds.
         gain: base_log_loss - log_loss; positive when the model helps.
         gain_low, gain_high: its interval, paired by unit.
     """
@@ -47,7 +47,7 @@ class Skill:
 
     @property
     def beats_base_rate(self) -> bool:
-        """The skill gate: the lower limit of the gain lies above 0. Without it nothing of the model is shown."""
+        """The skill gate: the lower limit of the gain is above 0. Otherwise no result of the model is shown."""
         return self.gain_low > 0
 
 
@@ -56,7 +56,7 @@ class OutOfFold:
     """One cross-fit. Arrays have one entry per unit.
 
     Attributes:
-        fold: the fold whose model never saw the unit.
+        fold: the fold whose model was fitted without the unit.
         margin: that model's log-odds for it.
         base_rate: share of the outcome in that model's training folds.
         models: one fitted model per fold (LightGBM boosters for `boosted`).
@@ -69,7 +69,7 @@ class OutOfFold:
 
 
 def check_matrix(values: Floats, outcome: Flags, names: Sequence[str]) -> None:
-    """Raises ValueError when the shapes don't agree, or a value is missing or infinite: the caller's mistakes."""
+    """Raise ValueError, for a caller's mistake, when shapes don't agree or a value is missing or infinite."""
     if values.ndim != 2 or values.shape != (len(outcome), len(names)):
         raise ValueError(f"values of shape {values.shape} for {len(outcome)} units and {len(names)} names")
     if outcome.dtype != np.bool_:
@@ -79,7 +79,7 @@ def check_matrix(values: Floats, outcome: Flags, names: Sequence[str]) -> None:
 
 
 def too_small(outcome: Flags) -> NotComputable | None:
-    """The reason why no model can be judged, or None."""
+    """The reason why no model can be evaluated, or None."""
     smaller = int(min(outcome.sum(), (~outcome).sum()))
     if smaller < MIN_PER_SIDE:
         return NotComputable(Reason.TOO_FEW_FOR_MODEL, {"n": smaller, "needed": MIN_PER_SIDE})
@@ -96,9 +96,9 @@ def stratified_folds(outcome: Flags, folds: int, rng: np.random.Generator) -> In
 
 
 def fit_boosting(values: Floats, outcome: Flags, *, seed: int) -> Any:
-    """A LightGBM booster that predicts log-odds; it stops early on a seventh of the rows it was given.
+    """A LightGBM booster that predicts log-odds, with early stopping on a seventh of its rows.
 
-    The same rows, seed and library version give the same model to the last bit.
+    The same rows, seed and library version give a bit-identical model.
     """
     import lightgbm
 
@@ -120,12 +120,12 @@ def fit_boosting(values: Floats, outcome: Flags, *, seed: int) -> Any:
     train = lightgbm.Dataset(values[~validation], label=outcome[~validation], free_raw_data=True)
     judge = lightgbm.Dataset(values[validation], label=outcome[validation], reference=train)
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    # What it gives back holds the trees up to the best one only, so SHAP explains what the prediction uses.
+    # The result has only the trees up to the best iteration, so SHAP explains what the prediction uses.
     return lightgbm.train(settings, train, MAX_TREES, valid_sets=[judge], callbacks=[stop])
 
 
 def margin(booster: Any, values: Floats) -> Floats:
-    """Log-odds that a booster gives each row."""
+    """Log-odds of each row from a booster."""
     return np.asarray(booster.predict(values, raw_score=True, num_threads=THREADS), dtype=np.float64)
 
 
@@ -149,7 +149,7 @@ def boosted(values: Floats, outcome: Flags, *, seed: int, progress: Progress = s
 def logistic(values: Floats, outcome: Flags, *, seed: int) -> OutOfFold:
     """A five-fold cross-fit of a logistic model on signed log1p of the values, standardised on the training folds.
 
-    It stands beside the trees: where it is as good, the simple story is the better one.
+    A baseline for the trees: where it is as good, the simpler model is preferable.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -180,9 +180,9 @@ def log_losses(margins: Floats, outcome: Flags) -> Floats:
 
 
 def skill(fits: Sequence[OutOfFold], outcome: Flags, *, alpha: float = 0.05) -> Skill:
-    """Judge one or more cross-fits of the same units by their out-of-fold log loss and AUC.
+    """Evaluate one or more cross-fits of the same units by their out-of-fold log loss and AUC.
 
-    Repeats are averaged per unit, so they take away the luck of the folds but don't pretend to more units.
+    Repeats are averaged per unit, which reduces the noise of the folds without counting units several times.
 
     Source: docs/methods/profiles.md, "Importance"; paired difference with SE = sd / sqrt(n).
     """

@@ -1,4 +1,4 @@
-"""Who left, by group: shares, curves of staying, and whether the groups differ. Measured after the window."""
+"""Churn by group: shares, survival curves, and whether the groups differ. Measured after the window."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Residual:
-    """How far a cluster's number of leavers lies from that of the whole.
+    """Deviation of a cluster's number of leavers from the expected number.
 
     Attributes:
         value: adjusted standardised residual, standard normal without association; positive when more leave.
@@ -46,8 +46,8 @@ class Curve:
 
     Attributes:
         days: days on which somebody left, ascending.
-        at_risk: units still observed and not gone just before that day.
-        survival: share not gone after that day, 0 to 1.
+        at_risk: units still observed and not churned just before that day.
+        survival: share not churned after that day, 0 to 1.
         low, high: 95 % log-log interval; None where the curve is 0 and Greenwood's error is undefined.
     """
 
@@ -60,7 +60,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Association:
-    """Do leavers differ by cluster: chi-square of clusters of at least 50 units by left or retained, and Cramér's V."""
+    """Association of churn and cluster: chi-square over clusters of at least 50 units, and Cramér's V."""
 
     statistic: float
     df: int
@@ -75,7 +75,7 @@ def rate(count: int, n: int) -> Share:
 
 
 def share(flags: Flags | None, mine: Flags) -> Share | NotComputable:
-    """Share of the members with the flag; ``NotComputable`` below 50 members, or when the flags weren't given."""
+    """Share of the members with the flag; ``NotComputable`` below 50 members, or without flags."""
     if flags is None:
         return NotComputable(Reason.NO_DATA)
     n = int(mine.sum())
@@ -92,7 +92,7 @@ def curve(duration: Floats, churned: Flags) -> Curve | NotComputable:
 
     Args:
         duration: days to churn, or to the end of observation.
-        churned: whether churn was seen.
+        churned: whether churn was observed.
 
     Returns:
         The curve at the days of churn, empty when nobody left; ``NotComputable(SMALL_GROUP)`` below 50 units.

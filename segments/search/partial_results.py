@@ -1,4 +1,4 @@
-"""The parts of a segmentation that are shown before its end, and their names. They are no result. Pure."""
+"""Partial results that are shown while a segmentation runs, and their names. The report replaces them. Pure."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ STARTED, TIERS, FEATURES, GROUPS, METHOD, CHANCE, GAPS, SIZES = (
 
 @dataclass(frozen=True)
 class Started:
-    """Who signed up, and whose windows are complete."""
+    """Number of users who signed up, and of those whose windows are complete."""
 
     signed_up: int
     eligible: int
@@ -36,8 +36,8 @@ class TierSizes:
     """The activity tiers of the users counted so far.
 
     Attributes:
-        users: how many were counted: all of the `eligible`, or a sample drawn by `seed`.
-        eligible: all of them.
+        users: number counted: all of the `eligible`, or a sample drawn by `seed`.
+        eligible: number of eligible users.
         seed: of the run.
         cuts: borders in active days, or why there are none.
         sizes: users in the low, middle and high tier; empty without cuts.
@@ -54,7 +54,7 @@ class TierSizes:
 
 @dataclass(frozen=True)
 class Compared:
-    """How many columns make the distance, and how many behaviours are left out."""
+    """Number of feature columns, and of behaviours left out."""
 
     features: int
     dropped: int
@@ -87,7 +87,7 @@ class Chance:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Between how many pairs of neighbours a gap was found; no pairs where there are no stable clusters."""
+    """Number of pairs of neighbours with a gap; no pairs where there are no stable clusters."""
 
     found: int
     pairs: int
@@ -102,13 +102,13 @@ class Sizes:
 
 
 def tier_sizes(active_days: Ints, *, eligible: int, seed: int, least: int) -> TierSizes:
-    """The tiers of some users.
+    """Activity tiers of the counted users.
 
     Args:
         active_days: of each user counted.
-        eligible: how many there are.
+        eligible: number of eligible users.
         seed: of the run.
-        least: active days without which there is no pattern to see.
+        least: least number of active days for a pattern.
     """
     cuts, too_little = find_cuts(active_days), int((active_days < least).sum())
     sizes: tuple[int, ...] = ()
@@ -119,7 +119,7 @@ def tier_sizes(active_days: Ints, *, eligible: int, seed: int, least: int) -> Ti
 
 
 def group_count(found: FoundGroups) -> GroupCount:
-    """How many groups, and how stable."""
+    """The number of groups, and their stability."""
     return GroupCount(found.k, found.choice.k is not None, found.stability.mean_ari)
 
 

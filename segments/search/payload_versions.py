@@ -1,4 +1,4 @@
-"""Stored payloads of segmentations back to their records, whatever version wrote them. Pure."""
+"""Parse stored payloads of segmentations, of any version. Pure."""
 
 from runs.payloads import Document, Schema, Unreadable
 from segments.search.placement import FittedModel

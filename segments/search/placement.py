@@ -1,7 +1,7 @@
-"""A fitted segmentation as a record that JSON keeps: it places units, today's and next month's, one or a million alike.
+"""A fitted segmentation as a JSON-serialisable record that places units, with the same result one at a time or in bulk.
 
-PCA: prepare, project, nearest centroid. UMAP: a LightGBM classifier of the labels, kept as LightGBM's own text; no
-pickles, which run code when they are read, and no `UMAP.transform`, which is only approximate.
+PCA: prepare, project, nearest centroid. UMAP: a LightGBM classifier of the labels, stored as LightGBM's text format; no
+pickles, which run code when they are loaded, and no `UMAP.transform`, which is only approximate.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ ROUNDS = 80
 
 @dataclass(frozen=True)
 class Placement:
-    """Where units belong; one entry per unit.
+    """Clusters of units; one entry per unit.
 
     Attributes:
         labels: the cluster, 0 the largest at the time of the fit; -1 for too little data.
@@ -53,7 +53,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """All that placing a unit needs; `reporting.document` stores it as JSON, LightGBM's text included.
+    """All constants for placing units; `reporting.document` stores it as JSON, including LightGBM's text.
 
     Attributes:
         preparation: from counts to scaled features.
@@ -110,7 +110,7 @@ class FittedModel:
 
 
 def fit_model(preparation: Preparation, values: Floats, method: Method, k: int, *, seed: int) -> FittedModel:
-    """Clusters of these training rows under a reduction, as a model that places units."""
+    """Cluster these training rows under a reduction, and return a model that places units."""
     if method is Method.PCA:
         pca = fit_pca(values)
         return by_projection(preparation, values, pca, kmeans(pca.project(values), k, seed=seed))
@@ -144,7 +144,7 @@ def by_projection(preparation: Preparation, values: Floats, pca: Pca, clusters: 
 
 
 def by_classifier(preparation: Preparation, values: Floats, labels: Ints, *, seed: int) -> FittedModel:
-    """The model of clusters found on a UMAP embedding, by a classifier of their labels; look at its `fidelity`."""
+    """The model of clusters found on a UMAP embedding: a classifier of their labels; check its `fidelity`."""
     import lightgbm
 
     options = BOOSTER | {"num_class": int(labels.max()) + 1, "seed": seed}
@@ -158,7 +158,7 @@ def by_classifier(preparation: Preparation, values: Floats, labels: Ints, *, see
             agreed[test] = np.asarray(booster.predict(values[test], num_threads=1)).argmax(axis=1) == labels[test]
         return booster
 
-    *_, booster = each(range(FOLDS + 1), fit)  # the last one leaves nobody out, and judges nobody
+    *_, booster = each(range(FOLDS + 1), fit)  # the last one is fitted on all units and isn't evaluated
     centres, cutoff = _centres(values, labels)
     return FittedModel(
         preparation, Method.UMAP, centres, cutoff, classifier=booster.model_to_string(), fidelity=float(agreed.mean())

@@ -1,6 +1,6 @@
-"""What a search for groups would do, before it starts: who counts, who is left out and why, how long, what refuses.
+"""Preview of a search for groups: eligible and excluded users, run time, and validation against the data.
 
-`foretell` asks the log; `foretold` is pure, from the numbers alone.
+`foretell` queries the log; `foretold` is pure, from the numbers alone.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ LEAST_BEHAVIOURS = 2
 
 @dataclass(frozen=True)
 class Trouble:
-    """What will refuse, or make the answer worth little: at which field, why, and the value that mends it.
+    """An error or warning about the inputs: the field, the reason, and the value that corrects it.
 
     Attributes:
-        field: of the form; "" for the question as a whole.
+        field: of the form; "" for the inputs as a whole.
         why: one sentence.
-        label: of the mend, None where there is none.
-        value: what the mend writes into the field.
+        label: of the correction's button, None where there is none.
+        value: what the correction writes into the field.
         refuses: False for a warning.
     """
 
@@ -45,17 +45,17 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Foretold:
-    """What would happen.
+    """Preview of a search for groups.
 
     Attributes:
         signed_up: users of the cohort.
-        too_young: left out, their days of play or of retention aren't over.
-        quiet: left out of groups: too few active days to see a pattern. Counted in the tiers.
+        too_young: excluded, since their days of play or of retention aren't complete.
+        quiet: excluded from groups, with too few active days for a pattern; counted in the tiers.
         placed: users who would form the groups.
-        behaviours: features at most; near-duplicates go later.
+        behaviours: largest number of features; near-duplicates are dropped later.
         unlisted: event names beyond the most that a search takes.
-        takes: how long.
-        troubles: what will refuse, and warnings.
+        takes: expected run time.
+        troubles: errors and warnings.
     """
 
     signed_up: int
@@ -69,15 +69,15 @@ class Foretold:
 
     @property
     def refuses(self) -> bool:
-        """Whether starting it would end in a refusal."""
+        """Whether starting it would be refused."""
         return any(trouble.refuses for trouble in self.troubles)
 
 
 def foretell(inputs: Inputs) -> Foretold:
-    """What a search would do with the log as it is now.
+    """Preview of a search on the current log.
 
     Raises:
-        Refused: inputs that make no sense, an event that the log doesn't have, no event at all.
+        Refused: invalid inputs, an event that the log doesn't have, no event at all.
     """
     check_inputs(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
@@ -112,17 +112,17 @@ def foretold(
     oldest: int = 0,
     last: Sequence[Spent] = (),
 ) -> Foretold:
-    """What a search would do, from numbers alone. Pure.
+    """Preview of a search, from numbers alone. Pure.
 
     Args:
-        inputs: the question.
+        inputs: inputs of the run.
         signed_up: users of the cohort.
-        eligible: those whose days of play and of retention are over.
+        eligible: those whose days of play and of retention are complete.
         placed: those of them with enough active days.
-        behaviours: that would be counted.
+        behaviours: number of behaviours that would be counted.
         unlisted: event names beyond the most that a search takes.
-        oldest: complete days that the cohort's oldest user has behind them.
-        last: what the last searches took, the latest first.
+        oldest: complete days of the cohort's oldest user.
+        last: run times of the last searches, the latest first.
     """
     takes = tell(PACE, search_size(eligible, placed, behaviours), last)
     troubles = tuple(_troubles(inputs, signed_up, eligible, placed, behaviours, oldest))

@@ -1,7 +1,7 @@
-"""What makes a cluster different, without testing features on the clusters they formed.
+"""Profiles of clusters; features are tested on data that did not form the clusters.
 
 Each unit's active days are split at random into two halves: half 1 forms clusters, half 2 describes and tests them.
-Retention and survival are measured after the window, so they use the shown clusters and everybody.
+Retention and survival are measured after the window, so they use the shown clusters and all units.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Profile:
         survival: time to churn.
         tenure_median: in days.
         features: in the caller's order, or the reason why half 1 has no such cluster.
-        name: up to three features with the largest |SMD| and their direction; the door makes words of it.
+        name: up to three features with the largest |SMD| and their direction; pages turn it into words.
     """
 
     cluster: int
@@ -83,10 +83,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the clusters of half 1 are the ones shown.
+    """Agreement of the clusters of half 1 with the shown ones.
 
     Attributes:
-        pairs: (half-1 cluster, shown cluster), matched for the most common units.
+        pairs: (half-1 cluster, shown cluster), matched to maximise the units in common.
         units: units with a cluster in both.
         share: of these, those whose half-1 cluster is matched to the shown one, 0 to 1.
         adjusted_rand: 0 by chance, 1 at best.
@@ -100,7 +100,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Profiles:
-    """All clusters, and what is said of them together."""
+    """Profiles of all clusters, and results about them together."""
 
     clusters: tuple[Profile, ...]
     association: Association | NotComputable
@@ -125,7 +125,7 @@ def profile_clusters(
         half_labels: cluster per unit, made from half 1 alone; negative for none.
         half_rates: units x features on half 2, per active day of half 2: unscaled, 0 when it wasn't done.
         retained: whether the unit was retained after the window.
-        follow_up: days to churn or to the end of observation, and whether churn was seen.
+        follow_up: days to churn or to the end of observation, and whether churn was observed.
         tenure: days since the first event.
 
     Returns:
@@ -172,12 +172,12 @@ def describe(
     """Every feature of every cluster against the other clustered units.
 
     Args:
-        labels: cluster per unit, negative for none; not made from `rates`, or the p-values mean nothing.
+        labels: cluster per unit, negative for none; must not be formed from `rates`, else the p-values are invalid.
         rates: units x features.
         names: one per feature.
 
     Returns:
-        By cluster, features in the order of `names`. A cluster needs two units, and two outside it.
+        By cluster, features in the order of `names`. Needs two units in the cluster and two outside it.
     """
     found: dict[int, tuple[FeatureContrast, ...] | NotComputable] = {}
     clustered = labels >= 0
@@ -224,7 +224,7 @@ def suggest_name(features: Sequence[FeatureContrast]) -> tuple[tuple[str, Direct
 
 
 def match_halves(labels: Ints, half_labels: Ints) -> Agreement | NotComputable:
-    """Match the clusters of half 1 to the shown ones for the most common units. Source: Kuhn 1955."""
+    """Match the clusters of half 1 to the shown ones, maximising the units in common. Source: Kuhn 1955."""
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score
 

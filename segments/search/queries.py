@@ -1,7 +1,7 @@
-"""What units did in a window, in two questions: activity per unit, and counts per unit, behaviour and half of its days.
+"""Queries of units' behaviour in a window: activity per unit, and counts per unit, behaviour and half of its days.
 
-Both are asked by the units' numbers and never give events; `segments.search.gather` makes arrays of them.
-The halves let profiles be tested on days that formed no cluster.
+Both use the units' numbers and never return events; `segments.search.gather` turns the results into arrays.
+With the halves, profiles are tested on days that formed no cluster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SESSION_GAP_MINUTES = 30
-# The hash of (unit, day) below: primes, so that products of two of its numbers stay far inside 64 bits everywhere.
+# Primes of the hash of (unit, day) below, small enough that products of two of its numbers fit in 64 bits everywhere.
 PRIME, STEP = 1_000_003, 7_919
 
 
@@ -30,14 +30,14 @@ def eligible(users: ir.Table, window: Window, outcome: Window | None = None) -> 
 
 
 def numbered(users: ir.Table) -> ir.Table:
-    """The users with a number each in ``unit``, from 0: a million of them are counted by numbers, not by their ids."""
+    """The users with a number in ``unit``, from 0: grouping a million users by numbers is cheaper than by ids."""
     import ibis
 
     return users.mutate(unit=ibis.row_number().over(ibis.window(order_by="user_id")).cast("int32"))
 
 
 def days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
-    """One row per unit and active day: ``unit, day, starts``, how many sessions began on it.
+    """One row per unit and active day: ``unit, day, starts``; `starts` is the number of sessions that began on it.
 
     Args:
         events: the event log.
@@ -58,11 +58,11 @@ def days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.
 
 
 def halves(days: ir.Table, users: ir.Table, *, seed: int = 1) -> ir.Table:
-    """The days with their ``half``, 0 or 1 at random; sizes differ by at most one.
+    """The days with their random ``half``, 0 or 1; the halves' sizes differ by at most one.
 
     Days are ordered by a hash of the unit's anchor, the day and the seed, in integers only, so that every engine splits
-    alike (no engine's own hash does), and dealt out in turn. Nothing the unit does later enters the hash. Where a log
-    has dates only, units that start on the same date share one order of days.
+    equally (engines' own hashes differ), and assigned alternately. The hash doesn't depend on later behaviour. Where a
+    log has dates only, units that start on the same date share one order of days.
     """
     import ibis
 
@@ -81,7 +81,7 @@ def halves(days: ir.Table, users: ir.Table, *, seed: int = 1) -> ir.Table:
 def activity(days: ir.Table) -> ir.Table:
     """One row per unit with an active day: ``unit, active_days, sessions, last_day``; of `halves` also ``second``.
 
-    `second` is how many of its active days lie in the second half.
+    `second` is the number of its active days in the second half.
     """
     numbers = {"active_days": days.count(), "sessions": days.starts.sum(), "last_day": days.day.max()}
     if "half" in days.columns:
@@ -107,11 +107,10 @@ def pattern(
         basis: clock, data's end, what counts as activity.
         window: with an end.
         behaviours: what to count, at least one.
-        halves: the days of these units by halves: ``second`` is then how many of the `n` lie in the second half.
+        halves: the days of these units by halves: ``second`` is then the part of `n` in the second half.
 
-    Events on days that hold no activity (when the project names which events are) are not counted: they have no active
-    day to be a rate of. The rows are long, and never spread over columns here: sixty sums for each of a million units
-    take gigabytes.
+    Events on days without activity (where the project defines which events are activity) are not counted, since rates
+    are per active day. The result is in long form: sixty columns for each of a million units would take gigabytes.
     """
     import ibis
 
@@ -122,7 +121,7 @@ def pattern(
     if halves is not None:
         log = log.cast({"day": "int32"}).join(halves.select("unit", "day", "half"), ["unit", "day"])
     elif basis.activity is not None or any(behaviour.event in EXPOSURE_EVENTS for behaviour in behaviours):
-        # Otherwise whatever is counted is activity, so that its day is active.
+        # Otherwise every counted event is activity, so that its day is active.
         log = log.semi_join(activity_days(events, users, basis, window), ["user_id", "day"])
     names = [str(behaviour) for behaviour in behaviours]
     places = ibis.memtable(
@@ -134,7 +133,7 @@ def pattern(
 
 
 def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:
-    """One row per unit over its whole life so far: ``user_id, active_days, sessions, recency, tenure``.
+    """One row per unit over all days since its anchor: ``user_id, active_days, sessions, recency, tenure``.
 
     `recency` is complete days since the last activity, `tenure` complete days since the anchor.
     """
@@ -157,7 +156,7 @@ def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:
 
 
 def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Sequence[tuple[Behaviour, int]]) -> ir.Table:
-    """One row per unit with something to count: ``user_id, c_0, c_1, …``, each within its number of days."""
+    """One row per unit with any of the events: ``user_id, c_0, c_1, …``, each within its number of days."""
     long = counts(events, users, basis, days=max(days for _, days in wanted), behaviours=[name for name, _ in wanted])
     return long.group_by("user_id").aggregate(
         **{
@@ -168,29 +167,29 @@ def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Seque
 
 
 def one_in(events: ir.Table, users: int) -> ir.Table:
-    """The events of one in so many users of a log whose users are numbers."""
+    """The events of a sample of one in so many users, for a log with numbered users."""
     return events.filter(events.user_id % users == 0)
 
 
 def named(users: ir.Table, names: ir.Table) -> ir.Table:
-    """Users who are numbers with the ids that they have elsewhere: ``number, user_id``, by number."""
+    """Original ids of numbered users: ``number, user_id``, ordered by number."""
     numbers = users.select(number="user_id")
     return numbers.join(names, "number").select("number", "user_id").order_by("number")
 
 
 def acts_within(acts: ir.Table, users: ir.Table, basis: Basis, days: int, *, distinct: bool) -> ir.Table:
-    """One row per user who did it on the first days: ``user_id, n``, times or different values."""
+    """One row per user who did it on the first days: ``user_id, n``, the number of times or of different values."""
     log = in_window(since_anchor(acts, users, basis), Window(0, days - 1))
     return log.group_by("user_id").aggregate(n=log.value.nunique() if distinct else log.count())
 
 
 def names_among(events: ir.Table, names: Sequence[str]) -> ir.Table:
-    """Those of the names that the log has: ``event``."""
+    """The names that the log has: ``event``."""
     return events.filter(events.event.isin(names)).select("event").distinct()
 
 
 def active_on(events: ir.Table, users: ir.Table, basis: Basis, window: Window, least: int) -> ir.Table:
-    """One row ``n``: how many units were active on so many days of the window or more."""
+    """One row ``n``: number of units that were active on at least `least` days of the window."""
     days = activity_days(events, users, basis, window)
     active = days.group_by("user_id").aggregate(days=days.count())
     return active.filter(active.days >= least).count().name("n").as_table()

@@ -1,4 +1,4 @@
-"""The question of a segmentation, as a person asked it: checked once, stored with the run, printed with the result."""
+"""Inputs of a segmentation: validated once, stored with the run, shown with the result."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ from runs.refusals import Refused
 MAX_WINDOW_DAYS = 366
 MAX_CLUSTERS = 10
 
-# The services name the option of the command; forms and the API show the sentence at the field.
+# Errors name the option of the command; forms and the API show them at the field.
 FIELD_OF = {
     "signup-event": "signup_event",
     "window": "last_day",
@@ -27,15 +27,15 @@ FIELD_OF = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """The question of a segmentation.
+    """Inputs of a segmentation.
 
     Attributes:
         signup_event: the event whose first occurrence starts a unit's clock; ``*`` takes the first of any kind.
-        first_day: first day of the window whose play is looked at.
+        first_day: first day of the window of play.
         last_day: its last day, inclusive.
         retention: the outcome that profiles show, as a SPEC; None for none.
         behaviours: what to count; empty takes every event name.
-        clusters: a number of clusters that a person wants; None lets the data choose.
+        clusters: a fixed number of clusters; None chooses it from the data.
         day_mode: ``rolling`` or ``calendar``.
         first_date: first signup date (ISO) that belongs to the cohort; None for no bound.
         last_date: last such date, inclusive.
@@ -55,7 +55,7 @@ class Inputs:
 
     @property
     def window(self) -> Window:
-        """The days whose play is looked at."""
+        """The window of play."""
         return Window(self.first_day, self.last_day)
 
     @property
@@ -65,22 +65,22 @@ class Inputs:
 
     @property
     def outcome_event(self) -> str | None:
-        """The event that the outcome counts, so that it can't be a feature as well."""
+        """The event that the outcome counts, which can't be a feature as well."""
         definition = self.definition
         return definition.event if isinstance(definition, MinEvents) else None
 
     @property
     def dates(self) -> tuple[date | None, date | None]:
-        """Bounds of the cohort."""
+        """First and last signup date of the cohort."""
         first, last = (None if text is None else date.fromisoformat(text) for text in (self.first_date, self.last_date))
         return first, last
 
 
 def check_inputs(inputs: Inputs) -> Inputs:
-    """The same inputs when they make sense.
+    """Validate inputs; return them unchanged.
 
     Raises:
-        Refused: with one sentence that names the option.
+        Refused: names the invalid option.
     """
     window = inputs.window
     if not inputs.signup_event:

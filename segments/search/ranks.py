@@ -1,4 +1,4 @@
-"""Rank measures of two groups, ties counted half (AUC, Cliff's delta). Computed by sorting, never pair by pair."""
+"""Rank measures of two groups, ties counted half (AUC, Cliff's delta). Computed by sorting, not over all pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Auc:
 
 
 def placements(values: Floats, among: Floats) -> Floats:
-    """For each value the share of `among` that lies below it, ties counted half; 0 to 1, shape of `values`."""
+    """For each value the share of `among` below it, ties counted half; 0 to 1, shape of `values`."""
     ordered = np.sort(among)
     below = np.searchsorted(ordered, values, side="left")
     not_above = np.searchsorted(ordered, values, side="right")

@@ -1,4 +1,4 @@
-"""PCA and UMAP side by side: fewer dimensions, and how faithful each stays to the scaled features."""
+"""Dimension reduction by PCA and UMAP, and how faithful each is to the scaled features."""
 
 import warnings
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ VARIANCE_SHARE = 0.90
 NEIGHBOURS = 15
 UMAP_NEIGHBOURS = 30
 UMAP_COMPONENTS = 10
-# What UMAP itself takes above 10,000 rows; its 500 below that cost more than twice the time for the same groups.
+# UMAP's default above 10,000 rows; its default below, 500, takes more than twice the time for the same groups.
 UMAP_EPOCHS = 200
 PARALLEL_DRAWS = 20
 DISTANCE_PAIRS = 20_000
@@ -40,7 +40,7 @@ class Pca:
         centre: mean per feature.
         components: components x features, unit length, the largest loading of each positive.
         explained: share of the variance of each component kept.
-        parallel: components whose variance beats 95 % of column-shuffled data (Horn), for information.
+        parallel: number of components whose variance beats 95 % of column-shuffled data (Horn), for information.
     """
 
     centre: Floats
@@ -49,7 +49,7 @@ class Pca:
     parallel: int
 
     def project(self, values: Floats) -> Floats:
-        """Coordinates of rows, with the same bits for one row and for many: BLAS would round by the shape."""
+        """Coordinates of rows, bit-identical for one row and for many: BLAS would round depending on the shape."""
         return exact_product(values - self.centre, self.components.T)
 
 
@@ -58,9 +58,9 @@ class Faithfulness:
     """How well an embedding keeps the neighbourhoods and distances of the scaled features, each 0 to 1 or -1 to 1.
 
     Attributes:
-        trustworthiness: near in the embedding means near before (Venna and Kaski), k = 15.
-        continuity: near before means near in the embedding, the same with the spaces swapped.
-        overlap: mean share of the 15 nearest neighbours that stay.
+        trustworthiness: neighbours in the embedding are neighbours in the features (Venna and Kaski), k = 15.
+        continuity: the same with the spaces swapped.
+        overlap: mean share of the 15 nearest neighbours that are the same.
         distances: Spearman correlation of the distances of sampled pairs.
     """
 
@@ -72,7 +72,7 @@ class Faithfulness:
 
 @dataclass(frozen=True)
 class Picture:
-    """Coordinates for the eye. `rows` are indices into the units of the run, `points` is rows x 2."""
+    """Coordinates for a chart only. `rows` are indices into the units of the run, `points` is rows x 2."""
 
     rows: Ints
     points: Floats
@@ -84,7 +84,7 @@ class ScorecardRow:
 
     Attributes:
         method: the reduction.
-        components: dimensions that K-means sees.
+        components: number of dimensions used by K-means.
         faithfulness: of the embedding.
         reproducibility: mean ARI between the clusters of 5 seeds.
         stability: mean bootstrap ARI at the chosen K; None for the reduction that wasn't recommended.
@@ -104,7 +104,7 @@ class ScorecardRow:
 
 
 def fit_pca(values: Floats, *, share: float = VARIANCE_SHARE, rng: np.random.Generator | None = None) -> Pca:
-    """PCA with as many components as hold this share of the variance, at least two where there are two features.
+    """PCA with as many components as explain this share of the variance, at least two where there are two features.
 
     Args:
         values: rows x features.
@@ -124,7 +124,7 @@ def fit_pca(values: Floats, *, share: float = VARIANCE_SHARE, rng: np.random.Gen
 
 
 def _parallel(values: Floats, variances: Floats, rng: np.random.Generator) -> int:
-    """Leading components above the 95 % point of data whose columns were shuffled apart (Horn 1965)."""
+    """Number of leading components above the 95 % point of data with independently shuffled columns (Horn 1965)."""
     draws = [
         np.linalg.eigvalsh(np.cov(rng.permuted(values, axis=0), rowvar=False))[::-1] for _ in range(PARALLEL_DRAWS)
     ]
@@ -133,7 +133,7 @@ def _parallel(values: Floats, variances: Floats, rng: np.random.Generator) -> in
 
 
 def exact_product(left: Floats, right: Floats) -> Floats:
-    """A matrix product summed in a fixed order: each row's result doesn't depend on how many rows come along."""
+    """A matrix product summed in a fixed order: each row's result doesn't depend on the number of rows."""
     found = np.zeros((len(left), right.shape[1]))
     for column, weights in enumerate(right):
         found += left[:, column, None] * weights
@@ -156,10 +156,10 @@ def embed_umap(
     neighbours: int = UMAP_NEIGHBOURS,
     min_dist: float = 0.0,
 ) -> Floats:
-    """A UMAP embedding: for clustering by default, for a picture with 2 components and some `min_dist`.
+    """A UMAP embedding: for clustering by default, for a chart with 2 components and some `min_dist`.
 
-    A seed forces one thread, else results can't be repeated; where there are more workers, another process fits.
-    Initialised by PCA, since "keeps the global structure" is largely an effect of initialisation (Kobak and Linderman
+    A seed forces one thread, else results aren't reproducible; with several workers the fit runs in another process.
+    Initialised by PCA, since preserving global structure is largely an effect of initialisation (Kobak and Linderman
     2021). Source: McInnes, Healy, Melville 2018.
     """
     wanted = min(UMAP_COMPONENTS, values.shape[1]) if components is None else components
@@ -175,22 +175,22 @@ def embed_umap(
 
 
 def compile_all() -> None:
-    """Fit once what UMAP compiles, so that it lies on disk: half a minute that no later process has to wait."""
+    """Warm the numba cache of UMAP on disk (saves half a minute per process)."""
     draws = np.random.default_rng(1)
-    for rows in (SMALL_UMAP - 1, SMALL_UMAP + 1):  # UMAP looks for neighbours in another way from here on
+    for rows in (SMALL_UMAP - 1, SMALL_UMAP + 1):  # UMAP uses another neighbour search from this size on
         _fit_umap(draws.standard_normal((rows, 5)), n_neighbors=15, min_dist=0.0, n_components=3, random_state=1)
 
 
 def _fit_umap(values: Floats, **options: Any) -> Floats:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # UMAP warns about what was asked for: one thread
+        warnings.simplefilter("ignore")  # UMAP warns about the intended single thread
         model = _umap().UMAP(init="pca", n_jobs=1, **options)
         return np.asarray(model.fit_transform(values), dtype=np.float64)
 
 
 @cache
 def _umap() -> Any:
-    """The library with what it compiles: two processes that start together would both do so, for half a minute."""
+    """Import UMAP under a lock, so that processes that start together don't all compile it for half a minute."""
     with one_compiles("umap"):
         import umap
 
@@ -203,7 +203,7 @@ def _umap() -> Any:
 
 
 def _keep_on_disk(umap: Any) -> None:
-    """Let it keep what it compiles (`NUMBA_CACHE_DIR`): by itself it does so for little."""
+    """Cache UMAP's compiled functions on disk (`NUMBA_CACHE_DIR`); by default few of them are cached."""
     from numba.core.registry import CPUDispatcher
 
     for module in (umap.layouts, umap.umap_, umap.utils, umap.distances, umap.spectral):
@@ -211,12 +211,12 @@ def _keep_on_disk(umap: Any) -> None:
             if isinstance(found, CPUDispatcher) and not found.signatures:
                 try:
                     found.enable_caching()
-                except RuntimeError:  # no folder that may be written: compile for this process alone
+                except RuntimeError:  # no writable folder: compile for this process only
                     return
 
 
 def embed_tsne(values: Floats, *, seed: int) -> Floats:
-    """A t-SNE picture, two columns: for the eye only, distances between groups mean nothing."""
+    """A t-SNE embedding in two columns, for a chart only: distances between groups are meaningless."""
     return elsewhere(_fit_tsne, values, seed=seed)
 
 
@@ -229,7 +229,7 @@ def _fit_tsne(values: Floats, *, seed: int) -> Floats:
 
 
 def draw(values: Floats, units: Ints, *, seed: int) -> dict[str, Picture]:
-    """Pictures of these rows; `units` says which units they are, in the same order, and perhaps more."""
+    """Charts' coordinates of these rows; `units` are the units' indices, in the same order, and may be longer."""
     points = calls(
         lambda _: fit_pca(values).project(values)[:, :2],
         lambda _: embed_umap(values, seed=seed, components=2, min_dist=0.1),
@@ -240,7 +240,7 @@ def draw(values: Floats, units: Ints, *, seed: int) -> dict[str, Picture]:
 
 
 def faithfulness(values: Floats, embedding: Floats, *, rng: np.random.Generator) -> Faithfulness:
-    """How faithful an embedding of these rows is; quadratic in rows, so give it at most about 5,000."""
+    """Faithfulness of an embedding of these rows; quadratic in rows, so pass at most about 5,000."""
     from scipy.stats import spearmanr
     from sklearn.manifold import trustworthiness
     from sklearn.neighbors import NearestNeighbors
@@ -262,7 +262,7 @@ def faithfulness(values: Floats, embedding: Floats, *, rng: np.random.Generator)
 
 
 def eta_squared(outcome: Floats, labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float | None:
-    """Share of the outcome's variance that lies between the clusters, 0 to 1; None where the outcome never differs.
+    """Share of the outcome's variance between clusters, 0 to 1; None where the outcome is constant.
 
     Units without an outcome (NaN) don't count.
     """
@@ -279,7 +279,7 @@ def eta_squared(outcome: Floats, labels: np.ndarray[tuple[int], np.dtype[np.int6
 def recommend(pca: ScorecardRow, umap: ScorecardRow) -> tuple[Method, str]:
     """The reduction to use and why: ``stability``, ``usefulness``, or ``tie`` (PCA: exact, and places new units).
 
-    More reproducible by over .05 wins; then more useful by over .01 of eta squared; else PCA.
+    The one that is more reproducible by over .05; else the one with more eta squared by over .01; else PCA.
     """
     gap = umap.reproducibility - pca.reproducibility
     if abs(gap) > STABILITY_TIE:

@@ -1,4 +1,4 @@
-"""What one segmentation found: the record that page, command line, API and charts read. Stored as JSON with the run."""
+"""The report record of a segmentation, read by page, command line, API and charts. Stored as JSON with the run."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ from stats.results import NotComputable
 
 @dataclass(frozen=True)
 class Units:
-    """Who was looked at; ``signed_up = too_young + eligible`` and ``eligible = clustered + too_little_data``.
+    """Numbers of units; ``signed_up = too_young + eligible`` and ``eligible = clustered + too_little_data``.
 
     Attributes:
         signed_up: units of the cohort.
-        too_young: their window, or the retention's, isn't over.
+        too_young: units whose window, or the retention's, isn't complete.
         eligible: the others.
-        too_little_data: fewer than three active days in the window: no pattern to see.
+        too_little_data: units with fewer than three active days in the window, too few for a pattern.
         clustered: units with a cluster.
         unlike: clustered units farther from every centre than 99 % of the training units.
     """
@@ -43,8 +43,8 @@ class Cluster:
     Attributes:
         key: ``g1`` for the largest, and so on.
         stability: mean best Jaccard over resamples, 0 to 1.
-        standing: what it may be used for.
-        profile: size, retention, what stands out.
+        standing: recommended use.
+        profile: size, retention, distinctive features.
         heat: mean scaled value of each feature, in the order of `Report.features`; 0 is the average unit.
     """
 
@@ -73,7 +73,7 @@ class Drivers:
         first_units, second_units: their sizes.
         exposure_days: active days to which unit-level measures were made equal.
         contrasts: one per behaviour, the largest |Cliff's delta| first.
-        auc: how well a model of the rates tells the groups apart out of fold, or why there is none.
+        auc: how well a model of the rates separates the groups out of fold, or why there is none.
         ranking: groups of behaviours by grouped out-of-fold SHAP, or why none may be shown.
     """
 
@@ -98,7 +98,7 @@ class Tiers:
 
 @dataclass(frozen=True)
 class Points:
-    """A sample of units in two dimensions, for the eye; distances in it prove nothing.
+    """A sample of units in two dimensions, for a chart only; its distances are no evidence.
 
     Attributes:
         name: ``pca``, ``umap`` or ``tsne``.
@@ -119,31 +119,31 @@ class Report:
     """One finished segmentation.
 
     Attributes:
-        inputs: the question.
-        units: who was looked at.
+        inputs: inputs of the run.
+        units: numbers of units.
         retention_rate: of all eligible units, or why there is none.
-        features: names of the columns that made the distance.
+        features: names of the feature columns.
         dropped: behaviours left out, with the reason.
         scorecard: PCA, then UMAP.
         method: the reduction that was clustered.
-        method_reason: why that one.
-        k: groups shown; where `choice.k` is None they are for looking only.
-        choice: the recommended number of groups and why.
+        method_reason: why that one was chosen.
+        k: number of groups shown; where `choice.k` is None they are for exploration only.
+        choice: the recommended number of groups and the reason.
         k_scores: every number of groups that was tried.
         null: the silhouette against data without groups.
         stability: mean bootstrap adjusted Rand index at `k`.
-        found: False reads "no stable clusters": the groups aren't segments.
+        found: False means "no stable clusters": the groups aren't segments.
         clusters: the largest first.
-        association: does leaving differ by cluster.
+        association: whether churn differs by cluster.
         agreement: how well the clusters of half of the days are the shown ones.
         tiers: activity tiers and their drivers.
-        points: pictures.
+        points: coordinates of charts.
         fidelity: out-of-fold agreement of the placing model with the clusters; None when placing is exact.
         seed: of every draw.
-        rows: how many units each sample held.
+        rows: number of units of each sample.
         gaps: the test of each pair of neighbours; empty where no clusters were found.
         shape: groups, styles of a continuum, or none; None in runs of version 0.3, which didn't test for gaps.
-        spent: what the computation took; None in runs of earlier versions.
+        spent: time and memory of the computation; None in runs of earlier versions.
     """
 
     inputs: Inputs

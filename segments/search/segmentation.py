@@ -1,8 +1,8 @@
-"""The whole segmentation as one pure function: counts of units in, one frozen record out.
+"""The whole segmentation as one pure function: from counts of units to one frozen record.
 
-Who is looked at where (all draws by the stored seed): models are fitted on at most 200,000 units, a UMAP on at most
-20,000; the table of K, the scorecard, bootstrap and null use the same at most 5,000 *reference* units (UMAP refits the
-first 1,500 of them); pictures show 3,000. Every unit gets its label from the fitted model.
+Sample sizes (all draws by the stored seed): models are fitted on at most 200,000 units, a UMAP on at most 20,000; the
+table of K, the scorecard, bootstrap and null use the same at most 5,000 *reference* units (UMAP refits the first 1,500
+of them); charts show 3,000. Every unit gets its label from the fitted model.
 """
 
 import time
@@ -42,19 +42,19 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba", "openTSNE"
 
 @dataclass(frozen=True)
 class Options:
-    """What may be chosen; the defaults are those of docs/methods/segments.md.
+    """Options; the defaults are those of docs/methods/segments.md.
 
     Attributes:
         clusters: K, or None to choose it.
         method: the reduction to cluster on, or None for the recommended one.
         activity_weight: weight of the activity block in the distance.
-        outcome_event: event of a `min_events` retention, which is then no feature.
+        outcome_event: event of a `min_events` retention, which then can't be a feature.
         min_active_days: units with fewer have too little data; a window shorter than three days can't ask for three.
         seed: of every draw.
         model_rows, umap_rows, reference_rows, refit_rows, measure_rows, picture_rows: sizes of the samples.
         resamples: bootstrap resamples for PCA and for UMAP.
         null_draws: draws of the null for PCA and for UMAP.
-        seeds: fits whose agreement is "reproducibility".
+        seeds: number of fits whose agreement is "reproducibility".
     """
 
     clusters: int | None = None
@@ -76,7 +76,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Everything a page, a document or a later placement needs.
+    """Result of a segmentation, for the page, the document and later placement.
 
     Attributes:
         unit_ids: all units of the run.
@@ -93,15 +93,15 @@ class Segmentation:
         parallel: PCA components that beat shuffled data.
         k_scores: the table of K.
         choice: the recommended K and why.
-        k: clusters in `labels`; where `choice.k` is None the most stable K, for looking only.
+        k: clusters in `labels`; where `choice.k` is None the most stable K, for exploration only.
         stability: bootstrap at `k`; `stability.jaccard` is in the order of the labels.
-        standings: what each cluster may be used for.
+        standings: recommended use of each cluster.
         null: the silhouette against data without clusters.
-        clusters_found: p <= .05 and bootstrap ARI >= .8. False reads "no stable clusters"; the labels aren't segments.
+        clusters_found: p <= .05 and bootstrap ARI >= .8. False means "no stable clusters"; the labels aren't segments.
         pictures: ``pca``, ``umap`` and ``tsne``.
         model: places units.
         seed: of the run.
-        rows: how many units each sample held.
+        rows: number of units of each sample.
         versions: of the libraries.
         gaps: the test of each pair of neighbours; empty where no clusters were found.
         shape: groups, styles of a continuum, or none.
@@ -141,7 +141,7 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class _Sample:
-    """The units that the table of K, the scorecard, bootstrap and null look at."""
+    """The reference units of the table of K, the scorecard, bootstrap and null."""
 
     table: UnitTable
     preparation: Preparation
@@ -151,7 +151,7 @@ class _Sample:
         return _Sample(self.table.take(np.arange(len(self.table)) < rows), self.preparation, self.values[:rows])
 
     def redraw(self, rng: np.random.Generator) -> Floats:
-        """Counts and activity from a copula, then the same preparation learnt anew: the same pipeline."""
+        """Draw counts and activity from a copula, and refit the same preparation on them."""
         names, table, learnt = self.preparation.behaviours, self.table, self.preparation
         drawn = self._copula(rng)
         null = UnitTable(table.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
@@ -180,18 +180,18 @@ def segment(
     progress: Progress = silent,
     early: Early = unseen,
 ) -> Segmentation | NotComputable:
-    """Find the play patterns of units, and say whether they are more than a cloud.
+    """Cluster the play patterns of units, and test whether they are more than one unimodal population.
 
     Args:
-        table: what the units did in the window.
-        outcome: per unit 1.0 churned later, 0.0 not, NaN unknown; only the scorecard's usefulness looks at it, on units
+        table: counts and activity of the units in the window.
+        outcome: per unit 1.0 churned later, 0.0 not, NaN unknown; used only for the scorecard's usefulness, on units
             outside the fit.
         options: see `Options`.
-        progress: listener; stages ``features``, ``k``, ``scorecard``, ``model``, ``null``, ``pictures``.
-        early: told the parts of `segments.search.partial_results` as they come. They change nothing here.
+        progress: callback; stages ``features``, ``k``, ``scorecard``, ``model``, ``null``, ``pictures``.
+        early: called with the parts of `segments.search.partial_results` as they are computed; no effect on the result.
 
     Returns:
-        The record, whose `clusters_found` may be False, or the reason why nothing can be looked at.
+        The record, whose `clusters_found` may be False, or the reason why nothing can be computed.
     """
     chosen = options or Options()
     progress("features", 0.0)
@@ -283,7 +283,7 @@ def _fit(
     progress: Progress,
     early: Early,
 ) -> tuple[Method, str, _Sample, FoundGroups, FittedModel]:
-    """The method that is used and why, its sample, number of groups and model; `sample` and `found` are PCA's."""
+    """The method used with its reason, sample, number of groups and model; `sample` and `found` are PCA's."""
     method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
     if method is Method.UMAP:
         smaller = sample.head(options.refit_rows)
@@ -294,7 +294,7 @@ def _fit(
         if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
             early(partial_results.METHOD, partial_results.Chosen(method, partial_results.group_count(found_umap)))
             return method, why, smaller, found_umap, model
-        # A segment nobody can be placed into can't be published; PCA's clusters can.
+        # Clusters into which units can't be placed can't be published; PCA's can.
         why = "fidelity"
     model = placement.fit_model(sample.preparation, values, Method.PCA, found.k, seed=options.seed)
     early(partial_results.METHOD, partial_results.Chosen(Method.PCA, partial_results.group_count(found)))
@@ -304,7 +304,7 @@ def _fit(
 def _gaps(
     table: UnitTable, values: Floats, model: FittedModel, early: Early, *, clusters_found: bool
 ) -> tuple[tuple[Gap, ...], Shape]:
-    """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
+    """The gap test on every training unit, with its number of feature events as activity."""
     gaps: tuple[Gap, ...] = ()
     if clusters_found:
         events = table.counts[:, columns_of(table, model.preparation.behaviours)].sum(axis=1)
@@ -326,7 +326,7 @@ def _null(
 
 
 def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progress, early: Early) -> FoundGroups:
-    """The table of K on the sample, and the K it recommends."""
+    """The table of K on the sample, and the recommended K."""
     progress("k", 0.0)
     values, seed = sample.values, options.seed
     space = clustering.embed(values, method, seed=seed)
@@ -347,14 +347,14 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
 
 
 def _spaces(sample: _Sample, method: Method, options: Options) -> tuple[list[Floats], float]:
-    """The sample under a reduction, once per seed; and the shortest seconds of a fit, as others are computed beside."""
+    """The sample under a reduction, once per seed; and the shortest fit time in seconds, since fits run in parallel."""
 
     def embed(seed: int, _: Progress) -> tuple[Floats, float]:
         started = time.perf_counter()
         space = clustering.embed(sample.values, method, seed=seed)
         return space, time.perf_counter() - started
 
-    if method is Method.PCA:  # it draws nothing
+    if method is Method.PCA:  # it is deterministic
         space, seconds = embed(options.seed, silent)
         return [space] * options.seeds, seconds
     found = each(range(options.seed, options.seed + options.seeds), embed)

@@ -24,10 +24,10 @@ from segments.search.question import Inputs, check_inputs
 from segments.search.segmentation import Options
 from stats.results import NotComputable
 
-# What the time of a search for groups grows with, and how fast: docs/scale.md has the figures.
+# How the run time of a segmentation scales; docs/scale.md has the figures.
 
 COUNTING, GROUPS = "counting", "groups"
-# By users as in its table; by the sample between its 1,370 and 46,079 users there. By behaviours nobody has measured.
+# By users as in its table; by the sample between its 1,370 and 46,079 users there. By behaviours it is a guess.
 PACE = Pace(
     slopes={COUNTING: {"users": 0.62, "behaviours": 0.5}, GROUPS: {"sample": 0.44, "behaviours": 0.2}},
     usual={COUNTING: 4.0, GROUPS: 80.0},
@@ -36,12 +36,12 @@ PACE = Pace(
 
 
 def search_size(users: int, placed: int, behaviours: int) -> dict[str, int]:
-    """What the steps' seconds grow with.
+    """Sizes that the run time of the steps scales with.
 
     Args:
-        users: whose days of play and of retention are over.
-        placed: those of them with enough active days.
-        behaviours: that are counted.
+        users: number of users whose days of play and of retention are complete.
+        placed: number of those with enough active days.
+        behaviours: number of counted behaviours.
     """
     return {"users": users, "sample": min(placed, Options().model_rows), "behaviours": behaviours}
 
@@ -50,7 +50,7 @@ def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: Us
     """Queue a segmentation.
 
     Raises:
-        Refused: inputs that make no sense; nothing is stored then.
+        Refused: invalid inputs; nothing is stored then.
     """
     with transaction.atomic():
         run = _create(inputs, title, seed, by)
@@ -59,13 +59,13 @@ def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: Us
 
 
 def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progress = silent) -> SegmentationRun:
-    """Compute a segmentation in this process, for the command line. The row says what came of it.
+    """Compute a segmentation in this process, for the command line. The returned row has the result or the error.
 
     Raises:
-        Refused: inputs that make no sense, or that the log can't answer; nothing is stored then.
+        Refused: inputs that are invalid or don't fit the log; nothing is stored then.
     """
     check_inputs(inputs)
-    # Before the row: bad input must leave nothing behind.
+    # Before creating the row: invalid input must leave nothing behind.
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
         asked.need_event(inputs.signup_event, "--signup-event")
         check_behaviours(asked, inputs)
@@ -77,12 +77,12 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
 
 
 def compute_segmentation(pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
-    """Compute a queued segmentation; False when it failed, was cancelled, or isn't there any more.
+    """Compute a queued segmentation; False when it failed, was cancelled, or was deleted.
 
     Args:
         pk: of the run.
-        listen: a further listener.
-        watched: its page shows parts before the end; the result is the same.
+        listen: an additional progress callback.
+        watched: publish partial results for its page; the result is the same.
     """
     run = SegmentationRun.objects.filter(pk=pk).first()
     if run is None:

@@ -1,9 +1,9 @@
-"""Activity tiers, and what separates two groups of units: behaviour per active day, never behaviour in total.
+"""Activity tiers, and what separates two groups of units: behaviour per active day, never totals.
 
-Tiers are cut on active days, so every total differs by construction. Even a rate per active day misleads unit by unit:
-three active days can only give rates in steps of a third, thirty give fine ones, so that a model, or a rank measure of
-a skewed count, tells the tiers apart by the graininess alone. Unit-level measures here therefore compare everybody
-over the *same* number of active days: drawn days where the caller has them, else counts thinned at random.
+Tiers are cut on active days, so every total differs by construction. Even a unit's rate per active day misleads: three
+active days only give rates in steps of a third, thirty give finer ones, so that a model, or a rank measure of a skewed
+count, separates the tiers by this granularity alone. Unit-level measures here therefore compare all units over the
+*same* number of active days: drawn days where the caller has them, else counts thinned at random.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ BLOCK = 5_000_000
 
 @dataclass(frozen=True)
 class Cuts:
-    """The stored border of the tiers: low is at most `low` active days, mid at most `mid`, high more."""
+    """The stored cuts of the tiers: low is at most `low` active days, mid at most `mid`, high more."""
 
     low: int
     mid: int
@@ -36,11 +36,11 @@ class Cuts:
 
 @dataclass(frozen=True, eq=False)
 class EqualExposure:
-    """What every unit did on the same number of its active days, drawn at random.
+    """Counts of every unit on the same number of its active days, drawn at random.
 
     Attributes:
         counts: units x behaviours, events on the drawn days; rows outside both groups aren't read.
-        days: how many days were drawn for each unit.
+        days: number of days drawn for each unit.
     """
 
     counts: Ints
@@ -80,7 +80,7 @@ class Contrast:
 
     Attributes:
         name: the behaviour.
-        first, second: events per active day in each group, from everything they did.
+        first, second: events per active day in each group, from all events.
         difference: of the two rates, with its interval.
         smd: standardised mean difference of the units' rates at equal exposure.
         delta: Cliff's delta of the same rates.
@@ -100,8 +100,8 @@ class Separation:
 
     Attributes:
         first_units, second_units: group sizes.
-        exposure_days: active days of every unit that the unit-level measures speak of.
-        thinned: they were thinned from all days, which is exact only where events don't come in bursts.
+        exposure_days: active days of every unit in the unit-level measures.
+        thinned: True when counts were thinned from all days, which is exact only where events don't come in bursts.
         contrasts: one per behaviour, in the caller's order.
         importance: a model of belonging to the second group on rates at equal exposure.
         seed: of thinning, resamples and models.
@@ -117,13 +117,13 @@ class Separation:
 
 
 def find_cuts(active_days: Ints) -> Cuts | NotComputable:
-    """Borders nearest to the terciles of the active units' active days that leave no tier empty.
+    """Cuts nearest to the terciles of the active units' active days that leave no tier empty.
 
     Args:
         active_days: whole days, 0 or more; units with 0 are left out.
 
     Returns:
-        Both borders, or ``NotComputable(TOO_FEW_VALUES)`` with fewer than three different numbers of days.
+        Both cuts, or ``NotComputable(TOO_FEW_VALUES)`` with fewer than three different numbers of days.
     """
     days, counts = np.unique(active_days[active_days > 0], return_counts=True)
     if len(days) < 3:
@@ -159,11 +159,11 @@ def separate(
         active_days: active days in the window, one per unit; at least 1 in both groups.
         first, second: the groups, for example mid and high; no unit may be in both.
         names: one per behaviour.
-        seed: of everything random.
+        seed: of every random draw.
         equal: counts on equally many drawn days. Without it each count is thinned to the fewest active days of any
             member; that is exact for Poisson counts, but events that come in bursts keep some of the bias.
         replicates: resamples for Cliff's delta.
-        progress: told how far the run is.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         The separation; a group of fewer than two units is ``NotComputable``.
@@ -204,7 +204,7 @@ def separate(
 def cliffs_delta(
     first: Floats, second: Floats, *, rng: np.random.Generator, replicates: int = REPLICATES
 ) -> Delta | NotComputable:
-    """Cliff's delta of two samples, 2 AUC - 1 with ties counted half; n log n, never pair by pair.
+    """Cliff's delta of two samples, 2 AUC - 1 with ties counted half; in n log n, not over all pairs.
 
     Resampling units inside a group is a multinomial draw from its histogram of distinct values. The adjusted p-value
     is the p-value until a family is known.
@@ -233,7 +233,7 @@ def cliffs_delta(
 def _delta(one: Floats, two: Floats) -> Floats:
     """Delta of histograms over the same ascending values, along the last axis."""
     up_to = np.cumsum(one, axis=-1)
-    # Rounding may pass 1 by an ulp.
+    # Rounding may exceed 1 by an ulp.
     return np.clip((two * (2 * up_to - one - 1)).sum(axis=-1), -1.0, 1.0)
 
 
@@ -252,7 +252,7 @@ def _adjusted(deltas: Sequence[Delta | NotComputable]) -> Iterator[Delta | NotCo
 
 
 def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:
-    """Counts as if only the shortest exposure of all had been seen of each unit."""
+    """Thin each unit's counts to the shortest exposure of all units."""
     shortest = int(days.min())
     thinned = rng.binomial(counts.astype(np.int64), (shortest / days)[:, None])
     return EqualExposure(np.asarray(thinned, dtype=np.int64), shortest)
