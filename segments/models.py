@@ -1,4 +1,4 @@
-"""Who plays how: runs that look for groups, and the groups that were published, version by version."""
+"""Models: segmentation runs, published segment models with versions and members, churn and comparison runs."""
 
 from typing import Self
 
@@ -18,7 +18,7 @@ class SegmentationRun(Run):
 
     HEAVY = ("payload", "early", "model")
     title = models.CharField(_("title"), max_length=100, blank=True)
-    model = models.JSONField(_("fitted model"), null=True, blank=True)  # how new units are placed; big, so apart
+    model = models.JSONField(_("fitted model"), null=True, blank=True)  # places new units; large, so in its own column
 
     class Meta(Run.Meta):
         verbose_name = _("segmentation")
@@ -29,7 +29,7 @@ class SegmentationRun(Run):
 
 
 class SegmentModel(models.Model):
-    """A named way to tell units apart, by clusters or by a rule; its versions hold what was published when."""
+    """A named segmentation, by clusters or by a rule; each publication is a version of it."""
 
     class Kind(models.TextChoices):
         CLUSTER = "cluster", _("by play pattern")
@@ -73,27 +73,27 @@ class SegmentModel(models.Model):
 
     @property
     def current(self) -> "SegmentVersion | None":
-        """The version that new questions use; older ones stay for experiments that began with them."""
+        """The version that new analyses use; older ones are retained for experiments that started with them."""
         return self.versions.light().current().first()
 
     @property
     def next_number(self) -> int:
-        """Of a new version: also those count whose first membership failed."""
+        """Number of a new version; counts also versions without members yet."""
         return 1 + (self.versions.aggregate(last=models.Max("number"))["last"] or 0)
 
 
 class VersionQuerySet(LightQuerySet["SegmentVersion"]):
-    """Versions, among them those whose first membership isn't there yet."""
+    """Versions, including those whose first membership isn't computed yet."""
 
     def current(self) -> Self:
-        """The newest of each model that has its members."""
+        """The newest version of each model that has its members."""
         placed = SegmentVersion.objects.filter(refreshed_at__isnull=False)
         newer = placed.filter(model=models.OuterRef("model"), number__gt=models.OuterRef("number"))
         return self.filter(~models.Exists(newer), refreshed_at__isnull=False)
 
 
 class SegmentVersion(models.Model):
-    """What was published once, with the membership of every unit at its last refresh. The fit never changes."""
+    """One publication of a model, with the membership of every unit at its last refresh. The fit never changes."""
 
     HEAVY = ("fitted", "baseline", "drift")
 
@@ -110,7 +110,7 @@ class SegmentVersion(models.Model):
     rule = models.JSONField(_("rule"), null=True, blank=True)
     inputs = models.JSONField(_("inputs"), default=dict)
     fitted = models.JSONField(_("fitted model"), null=True, blank=True)
-    # What the run's gap test called them; empty for rules, and for what version 0.3 published.
+    # Result of the run's gap test; empty for rules, and for publications of version 0.3.
     shape = models.CharField(
         _("shape"),
         max_length=10,
@@ -121,7 +121,7 @@ class SegmentVersion(models.Model):
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
-    # What lists say of the drift: `segments.published.drift.DriftResult.code`; empty for rules, and before it
+    # Drift code for lists: `segments.published.drift.DriftResult.code`; empty for rules, and before it
     # was measured.
     drift_code = models.CharField(max_length=40, default="", db_default="", editable=False)
     units = models.PositiveBigIntegerField(_("units"), default=0)
@@ -149,21 +149,21 @@ class SegmentVersion(models.Model):
 
 
 def slug_of(model: str, kind: str, version: int, key: str) -> str:
-    """How services name a segment: model, version and key. A version is part of it, since its groups never change."""
+    """A segment's id for services: model, version and key. It contains the version, whose groups never change."""
     base = f"{model}.v{version}"
     return base if kind == SegmentModel.Kind.RULE else f"{base}.{key}"
 
 
 class SegmentQuerySet(LightQuerySet["Segment"]):
-    """Segments, among them those of versions whose first membership isn't there yet."""
+    """Segments, including those of versions whose first membership isn't computed yet."""
 
     def published(self) -> Self:
-        """Those that have members, with their version and model."""
+        """Segments of versions that have members, joined with version and model."""
         return self.light("version__model").filter(version__refreshed_at__isnull=False)
 
 
 class Segment(models.Model):
-    """A named group of units of one version. People change its name; its key stays, since services know it."""
+    """A named group of units of one version. The name can be changed; the key can't, since services use it."""
 
     HEAVY = ("profile",)
 
@@ -177,8 +177,8 @@ class Segment(models.Model):
     stability = models.FloatField(_("stability"), null=True, blank=True)
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)
-    # What lists say of it: the behaviours that stand out as (name, direction), and how many of its units stayed at the
-    # last refresh: `segments.published.publish.Stayed`; None where nobody asked.
+    # For lists: the behaviours that stand out as (name, direction), and how many of its units stayed at the last
+    # refresh: `segments.published.publish.Stayed`; None where it wasn't measured.
     pattern = models.JSONField(null=True, editable=False)
     stayed = models.JSONField(null=True, editable=False)
     history = HistoricalRecords(excluded_fields=["pattern", "stayed"])
@@ -195,13 +195,13 @@ class Segment(models.Model):
 
     @property
     def slug(self) -> str:
-        """How services name it."""
+        """The segment's id for services."""
         model = self.version.model
         return slug_of(model.key, model.kind, self.version.number, self.key)
 
 
 class Membership(models.Model):
-    """Where one unit belongs in one version; without a segment it says why."""
+    """The segment of one unit in one version, or the reason why it has none."""
 
     class Place(models.TextChoices):
         MEMBER = "member", _("member")
@@ -226,7 +226,7 @@ class Membership(models.Model):
 
 
 class ChurnRun(Run):
-    """One model of leaving for one segment: its payload is `segments.published.drift.ChurnResult` as JSON."""
+    """One churn model of one segment: its payload is `segments.churn.model.ChurnResult` as JSON."""
 
     HEAVY = ("payload", "early", "model")
     NAMED_BY = ("segment",)
@@ -242,7 +242,7 @@ class ChurnRun(Run):
 
 
 class ComparisonRun(Run):
-    """What separates two segments of one version. Its payload: `published.run_results.ComparisonResult` as JSON."""
+    """Comparison of two segments. Its payload is `segments.published.drift.ComparisonResult` as JSON."""
 
     NAMED_BY = ("first", "second")
 

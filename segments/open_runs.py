@@ -1,4 +1,4 @@
-"""Which segment models are being computed with."""
+"""Segment models that are in use by open runs."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from segments.models import ChurnRun, ComparisonRun
 
 
 def segments_of_open_runs() -> Iterator[UsedBy]:
-    """Each model of leaving and each comparison that waits or runs."""
+    """Each queued or running churn model and comparison."""
     states = (Run.Status.QUEUED, Run.Status.RUNNING)
     for churn in ChurnRun.objects.light("segment__version__model").filter(status__in=states):
         yield UsedBy("segment", churn.segment.version.model.key, _("model of leaving “{name}”").format(name=churn))

@@ -1,1 +1,1 @@
-"""Who of a segment is likely to leave."""
+"""Churn prediction for the users of a segment."""

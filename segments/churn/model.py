@@ -1,6 +1,6 @@
-"""Who of a segment is likely to leave: a calibrated model on play pattern, with reasons per unit.
+"""Churn prediction for a segment: a calibrated model on play pattern, with reasons per unit.
 
-The score is a forecast, not a lever: what raises it needn't be what makes people leave.
+The score is predictive, not causal: what raises it needn't be what makes people leave.
 """
 
 from collections.abc import Sequence
@@ -62,14 +62,14 @@ class Bin:
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the calibrated scores are, on units that the model never saw.
+    """Quality of the calibrated scores, on units that the model was not fitted on.
 
     Attributes:
         skill: AUC and log loss against the base rate.
         brier: mean squared error of the scores, 0 to 1.
         base_brier: the same when every unit is given the base rate.
-        slope: 1 when scores are as spread as they should be, below 1 when too extreme.
-        intercept: 0 when scores are right on average, positive when too low (log-odds).
+        slope: calibration slope: 1 when right, below 1 when scores are too extreme.
+        intercept: calibration intercept: 0 when scores are right on average, positive when too low (log-odds).
         table: units in bins of equal size by score.
     """
 
@@ -83,7 +83,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """A fitted model, all of it text and numbers: it can be stored as JSON and scores units later.
+    """A fitted model of text and numbers: can be stored as JSON and score units later.
 
     Attributes:
         names: features in the order that `score` expects.
@@ -121,9 +121,9 @@ class ChurnRisk:
     Attributes:
         model: to score other units with.
         quality: out-of-fold.
-        scores: of all units; those of training units come from models that never saw them.
+        scores: of all units; those of training units are out-of-fold.
         out_of_fold: true for the training units.
-        seed: repeats everything.
+        seed: of every random draw; reproduces the result.
     """
 
     model: ChurnModel
@@ -142,10 +142,10 @@ def fit_churn(
     max_units: int = MAX_UNITS,
     progress: Progress = silent,
 ) -> ChurnRisk | NotComputable:
-    """Fit, calibrate and judge a model of leaving.
+    """Fit, calibrate and evaluate a churn model.
 
     Boosted trees in five folds; Platt's sigmoid on their log-odds, cross-fitted (each fold is calibrated by the other
-    four). Sigmoid, not isotonic: it keeps the order of the scores, never says exactly 0 or 1, and needs two numbers
+    four). Sigmoid, not isotonic: it keeps the order of the scores, never gives exactly 0 or 1, and needs two numbers
     where isotonic regression needs about a thousand leavers; log-loss trees are off by little more than a slope.
 
     Args:
@@ -153,8 +153,8 @@ def fit_churn(
         churned: whether the unit left after the window.
         names: one per feature.
         seed: of sample, folds and trees.
-        max_units: the model learns from at most this many units; the others are scored by it.
-        progress: told how far the run is.
+        max_units: the model is fitted on at most this many units and scores the others.
+        progress: called with the stage and the share done, 0 to 1.
 
     Returns:
         The model with its quality and every unit's score, or ``NotComputable``: too few units on one side, or the
@@ -194,7 +194,7 @@ def fit_churn(
 
 
 def score(model: ChurnModel, values: Floats) -> Scores:
-    """Score units by a stored model: one unit alone gets the same score as among many.
+    """Score units with a stored model; a unit's score doesn't depend on the other units.
 
     Args:
         model: as fitted or read back.
@@ -214,7 +214,7 @@ def score(model: ChurnModel, values: Floats) -> Scores:
 
 
 def to_document(model: ChurnModel) -> dict[str, Any]:
-    """The model as a document that JSON can hold."""
+    """The model as a JSON document."""
     return {
         "version": DOCUMENT_VERSION,
         "names": list(model.names),
@@ -228,7 +228,7 @@ def to_document(model: ChurnModel) -> dict[str, Any]:
 def _overwrite_training(
     scores: Scores, model: ChurnModel, fit: OutOfFold, x: Floats, rows: Ints, calibrated: Floats
 ) -> None:
-    """Give the training units the scores and reasons of the models that never saw them."""
+    """Replace the training units' scores and reasons by out-of-fold ones."""
     scores.probability[rows] = special.expit(calibrated)
     for number, booster in enumerate(fit.models):
         mine = fit.fold == number
@@ -259,7 +259,7 @@ def _sigmoid(margins: Floats, outcome: Flags, *, offset: bool = False) -> tuple[
 
 
 def _cross_calibrated(fit: OutOfFold, outcome: Flags) -> Floats:
-    """Calibrated log-odds; no unit has a part in the sigmoid that calibrates it."""
+    """Calibrated log-odds; each unit is calibrated by a sigmoid fitted without it."""
     result = np.empty(len(outcome))
     for number in range(FOLDS):
         mine = fit.fold == number
@@ -303,10 +303,10 @@ class ChurnResult:
 
     Attributes:
         definition: of retention, as a SPEC.
-        units: of the segment that were scored.
-        known: those whose outcome is known.
+        units: number of the segment's units that were scored.
+        known: number of those whose outcome is known.
         quality: how good the scores are, or why there are none.
-        mean_risk: chance of leaving, 0 to 1; None without scores.
+        mean_risk: mean probability of leaving, 0 to 1; None without scores.
     """
 
     definition: str
@@ -316,12 +316,12 @@ class ChurnResult:
     mean_risk: float | None = None
 
 
-# Stored payloads of churn models back to their records, whatever version wrote them. Pure.
+# Parse stored payloads of churn models, of any version. Pure.
 
 CHURN = Schema(ChurnResult)
 
 
 def read_quality(payload: Document) -> Quality | NotComputable | Unreadable:
-    """How good a churn model is, or why there is none."""
+    """The quality of a stored churn model, or why there is none."""
     found = CHURN.read(payload)
     return found if isinstance(found, Unreadable) else found.quality

@@ -34,13 +34,13 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
     """Queue a churn model for a segment.
 
     Args:
-        segment: of a current version; its units' play in the version's window predicts leaving.
+        segment: one of a current version; its units' play in the version's window predicts leaving.
         retention: what "stayed" means, as a SPEC; it must begin after the window.
         seed: of samples, folds and trees.
-        by: who asks.
+        by: the user who starts it.
 
     Raises:
-        Refused: a retention that can't be read, has no end, or overlaps the window.
+        Refused: a retention that can't be parsed, has no end, or overlaps the window.
     """
     definition = parse_retention(retention)
     last_day = int(segment.version.inputs["last_day"])
@@ -59,7 +59,7 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
 
 
 def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a queued churn model and score the segment's units; False when it failed or isn't there any more."""
+    """Compute a queued churn model and score the segment's units; False when it failed or was deleted."""
     run = ChurnRun.objects.select_related("segment__version").filter(pk=pk).first()
     return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 
@@ -74,11 +74,11 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
         values[known], retained[known] == 0.0, names=names, seed=run.seed, progress=part(progress, 0.2, 0.9)
     )
     if isinstance(found, NotComputable):
-        _store(run.segment, {})  # scores of an older model must not outlive its refusal
+        _store(run.segment, {})  # delete the scores of an older model when the new one is refused
         return CHURN.store(result(found))
     scores = churn.score(found.model, values)
     probability = scores.probability.copy()
-    probability[known] = found.scores.probability  # out of fold where the model has seen the unit
+    probability[known] = found.scores.probability  # out of fold for training units
     reasons = _reasons(found.model, scores)
     _store(
         run.segment,
@@ -89,7 +89,7 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
 
 
 def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
-    """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
+    """Current units of the segment, and whether each was retained; NaN where its days aren't complete."""
     version = run.segment.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
     fitted = fitted_of(version)
@@ -107,7 +107,7 @@ def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
 
 
 def _features(table: UnitTable) -> tuple[Floats, tuple[str, ...]]:
-    """Play per active day, and the activity block: here activity may predict, since nothing is explained by it."""
+    """Play per active day, and the activity block: activity is allowed, since the model only predicts."""
     days = np.maximum(table.active_days, 1)
     per_day = table.counts / days[:, None]
     names = (*table.behaviours, "active days", "sessions per day", "days since last active")

@@ -1,1 +1,1 @@
-"""Groups that others may use: versions, membership, drift, and segments that are written as rules."""
+"""Published segments: versions, membership, drift, and rule segments."""

@@ -31,10 +31,10 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
     """Queue a comparison of two segments.
 
     Args:
-        first: the one that differences are measured from.
-        second: another one; of another version its users' days are those of the first one's.
+        first: the baseline of the differences.
+        second: another one; if it is of another version, the first one's days are used for its users too.
         seed: of samples and models.
-        by: who asks.
+        by: the user who starts it.
 
     Raises:
         Refused: one segment with itself.
@@ -48,7 +48,7 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
 
 
 def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a queued comparison; False when it failed or isn't there any more."""
+    """Compute a queued comparison; False when it failed or was deleted."""
     run = ComparisonRun.objects.select_related("first__version", "second").filter(pk=pk).first()
     return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 

@@ -1,4 +1,4 @@
-"""Has the population moved since the segments were made: shares, features, migration, and which cluster is which."""
+"""Drift of a published model: segment shares, features, migration, and matching of old and new clusters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ WATCH_AT, REFIT_AT = 0.1, 0.25
 # An empty bin would make the index infinite.
 EMPTY_SHARE = 1e-4
 TENTHS = np.arange(1, 10) / 10
-# A centroid that moved further than this share of the way to its nearest neighbour may be another cluster by now.
+# A centroid that moved further than this share of the distance to its nearest neighbour may be another cluster.
 NAMED_WITHIN = 0.5
 
 
 class Drift(StrEnum):
-    """What the index asks for."""
+    """Recommended action by stability index."""
 
     STABLE = "stable"
     WATCH = "watch"
@@ -35,7 +35,7 @@ class StabilityIndex:
 
     Attributes:
         value: sum of (p - q) ln(p / q), 0 or more.
-        by_chance: what it is on average without any drift, from the two sample sizes.
+        by_chance: its expected value without drift, from the two sample sizes.
         code: stable below .1, watch from .1, refit from .25.
     """
 
@@ -46,15 +46,14 @@ class StabilityIndex:
 
 @dataclass(frozen=True)
 class Migration:
-    """Where units went between two labelings of the same units.
+    """Moves of units between two labelings of the same units.
 
     Attributes:
         states: the labels that occur, clusters first, then -1 unlike any, -2 too little data, -3 absent: a unit absent
             before is new, one absent after is gone.
         counts: one row per state before, one column per state after.
         stayed: share of the units in a cluster both times whose cluster is the same, 0 to 1.
-        adjusted_rand: agreement of the two labelings on those units whatever the clusters are called; 0 by chance, 1 at
-            best.
+        adjusted_rand: agreement of the two labelings on those units, regardless of names; 0 by chance, 1 at best.
     """
 
     states: tuple[int, ...]
@@ -65,7 +64,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Match:
-    """A new cluster and the old one whose name it may keep.
+    """A new cluster and the old one whose name it may take over.
 
     Attributes:
         new: the new cluster.
@@ -120,7 +119,7 @@ def drift_code(value: float) -> Drift:
 
 
 def decile_edges(values: Floats) -> tuple[float, ...]:
-    """Inner borders of the deciles, values that occur, to be stored with the model. Ties give fewer than nine."""
+    """Inner edges of the deciles, as observed values, to be stored with the model. Ties give fewer than nine."""
     return tuple(float(edge) for edge in np.unique(np.quantile(values, TENTHS, method="inverted_cdf")))
 
 
@@ -220,14 +219,14 @@ def _nearest(centroids: Floats) -> Floats:
     return np.asarray(own.min(axis=1))
 
 
-# What is stored of comparisons and refreshes of published models. Pure records.
+# Stored results of comparisons and refreshes of published models. Pure records.
 
 ORDER = (Drift.REFIT, Drift.WATCH, Drift.STABLE)
 
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """What separates two segments, or why nothing can be said; `window` names the days of play."""
+    """Difference between two segments, or why it isn't computable; `window` names the days of play."""
 
     drivers: Drivers | NotComputable
     window: str
@@ -235,11 +234,11 @@ class ComparisonResult:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The population of a version's first membership, which later ones are compared with.
+    """The population of a version's first membership, with which later ones are compared.
 
     Attributes:
         names: of the features.
-        edges: inner cuts of each feature's deciles.
+        edges: inner edges of each feature's deciles.
         counts: units per bin of each feature.
         sizes: units per segment.
     """
@@ -252,7 +251,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Moves(Migration):
-    """Where units went since an earlier membership; `names` of its segments by their number."""
+    """Moves of units since an earlier membership; `names` of its segments by their number."""
 
     from_version: int
     names: dict[int, str] = field(default_factory=dict)
@@ -276,13 +275,13 @@ class DriftResult:
 
     @property
     def code(self) -> str:
-        """For lists: `Drift` of the strongest index, or the reason of the first where none can be told."""
+        """For lists: `Drift` of the largest index, or the first one's reason where none is computable."""
         found = [self.shares, *self.features.values()]
         known = [row.code for row in found if isinstance(row, StabilityIndex)]
         missing = [row.reason for row in found if isinstance(row, NotComputable)]
         return str(min(known, key=ORDER.index)) if known else str(missing[0])
 
 
-# What is stored of published models back to its records, whatever version wrote it. Pure.
+# Parse stored records of published models, of any version. Pure.
 
 COMPARISON, BASELINE, DRIFT = Schema(ComparisonResult), Schema(Baseline), Schema(DriftResult)

@@ -11,7 +11,7 @@ def fitted_of(version: SegmentVersion) -> FittedModel | None:
     """The model that places units in a version's segments; None for a rule.
 
     Raises:
-        Refused: what is stored of it can't be read.
+        Refused: the stored model can't be parsed.
     """
     found = FITTED.read(version.fitted) if version.fitted else None
     if isinstance(found, Unreadable):

@@ -1,4 +1,4 @@
-"""Which published segments there are, who is in them, and to which of them a unit belongs."""
+"""Look up published segments, their members, and the segments of a unit."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from events.identity.persons import ids_with, roots_of
 from events.models import UnitTraits
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion, slug_of
 
-# What is published, and which of it a unit belongs to: asked of the database alone, by the doors of machines too.
+# Look-ups of published segments and a unit's segments, from the database only; APIs use them too.
 #
-# Apart from `publish`, which computes: who only asks loads none of its libraries.
+# Separate from `publish`, so that callers of look-ups import none of its libraries.
 
 
 def slugs_of(unit: str) -> frozenset[str]:
-    """Every published segment that the unit belongs to, old versions included: one indexed look-up of four columns."""
+    """All published segments of the unit, old versions included, by one indexed look-up of four columns."""
     rows = Membership.objects.filter(unit=unit, segment__isnull=False).values_list(
         "version__model__key", "version__model__kind", "version__number", "segment__key"
     )
@@ -25,7 +25,7 @@ def slugs_of(unit: str) -> frozenset[str]:
 
 
 def find_segment(slug: str) -> Segment | None:
-    """The published segment of this slug."""
+    """The published segment with this slug."""
     model, _, rest = slug.partition(".v")
     number = rest.partition(".")[0]
     if not number.isdecimal():
@@ -45,12 +45,12 @@ def segments_of(unit: str) -> list[Segment]:
 
 
 def models_with_current() -> Any:
-    """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
+    """All models, each with the untyped attribute `current_versions`: its current version with segments, or empty."""
     current = SegmentVersion.objects.light().current().prefetch_related(Prefetch("segments", Segment.objects.light()))
     return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
 
 
-# Who is in a segment: what is known of its users, a few of them, and where one user belongs. Bounded questions.
+# Users of a segment: their traits, a few ids, and the segments of one user. All queries are bounded.
 
 USERS_READ = 5_000
 BATCH = 1_000
@@ -61,7 +61,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class TraitShare:
-    """One trait of a segment's users: its commonest values as (text, users), of so many users that have it."""
+    """One trait of a segment's users: its most frequent values as (text, users), and the number of users with it."""
 
     name: str
     users: int
@@ -70,11 +70,11 @@ class TraitShare:
 
 @dataclass(frozen=True)
 class WhoIsIn:
-    """What is known of a segment's users.
+    """Traits and sample ids of a segment's users.
 
     Attributes:
-        read: users whose traits were looked at, at most `USERS_READ`.
-        traits: the commonest first.
+        read: number of users whose traits were read, at most `USERS_READ`.
+        traits: the most frequent first.
         sample: ids of some of them.
     """
 
@@ -84,7 +84,7 @@ class WhoIsIn:
 
 
 def who_is_in(segment: Segment) -> WhoIsIn:
-    """Traits of up to `USERS_READ` users of a segment, the first that were placed, and some of their ids."""
+    """Traits of the first placed users of a segment, up to `USERS_READ`, and some of their ids."""
     units = list(segment.members.order_by("pk").values_list("unit", flat=True)[:USERS_READ])
     names: Counter[str] = Counter()
     values: dict[str, Counter[str]] = {}
@@ -94,7 +94,7 @@ def who_is_in(segment: Segment) -> WhoIsIn:
                 if isinstance(value, str | bool | int | float):
                     names[name] += 1
                     values.setdefault(name, Counter())[_text(value)] += 1
-    # A trait that differs for nearly everybody, such as a date, says nothing as a list of values.
+    # A trait with too many different values, such as a date, is useless as a list of values.
     telling = [name for name, users in names.most_common() if len(values[name]) <= max(10, users // 5)]
     traits = tuple(TraitShare(name, names[name], tuple(values[name].most_common(VALUES))) for name in telling[:TRAITS])
     return WhoIsIn(len(units), traits, tuple(units[:SHOWN]))
@@ -106,7 +106,7 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Belongs:
-    """Where a user belongs: a model's key and name, the segment or None, and why there is none."""
+    """A user's segment in one model: key and name of the model, the segment or None, and the label of the place."""
 
     model_key: str
     model_name: str
@@ -116,13 +116,13 @@ class Belongs:
 
 @dataclass(frozen=True)
 class UserFound:
-    """What is known of one user.
+    """Traits, segments and ids of one user.
 
     Attributes:
         traits: by name.
         belongs: the segment of each model.
-        counts_as: the id as which the one that was asked for counts; "" for its own.
-        other_ids: those that count as the same person.
+        counts_as: the id with which the requested one was merged; "" if it is the main id.
+        other_ids: other ids of the same person.
     """
 
     traits: dict[str, Any]
@@ -132,7 +132,7 @@ class UserFound:
 
 
 def find_user(unit: str) -> UserFound | None:
-    """One user by any of their exact ids; None when nobody has it."""
+    """Find one user by any exact id; None when it is unknown."""
     asked, unit = unit, roots_of([unit])[unit]
     others = tuple(sorted(ids_with([unit]) - {unit}))
     rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current())

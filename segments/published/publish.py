@@ -1,4 +1,4 @@
-"""Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
+"""Publish groups as a versioned segment model, refresh its membership, and measure its drift."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -50,14 +50,14 @@ from segments.search.placement import FittedModel, Placement
 from segments.search.question import Inputs
 from segments.search.result import Report
 
-# How a published model's population has moved since it was made, for its page.
+# Drift of a published model's population since its publication, for its page.
 
 Place = Membership.Place
 STATE_OF_PLACE: dict[str, int] = {Place.UNLIKE_ANY: UNLIKE_ANY, Place.TOO_LITTLE_DATA: TOO_LITTLE_DATA}
 
 
 def placed_features(fitted: FittedModel, table: UnitTable, placed: Placement) -> Floats:
-    """Scaled features of the units that have a segment, rows x features, each column in one piece of memory."""
+    """Scaled features of the units that have a segment, rows x features, column-contiguous in memory."""
     values = np.empty((len(table), len(fitted.preparation.names)), order="F")
     done = 0
     for rows, part in table.blocks():
@@ -69,12 +69,12 @@ def placed_features(fitted: FittedModel, table: UnitTable, placed: Placement) ->
 
 
 def baseline(fitted: FittedModel, values: Floats, placed: Placement) -> Baseline:
-    """What later refreshes are compared with: deciles and counts of every feature, units per segment.
+    """The baseline of later refreshes: deciles and counts of every feature, units per segment.
 
     Args:
         fitted: the version's model.
         values: `placed_features`.
-        placed: where the units belong.
+        placed: segments of the units.
     """
     edges = [decile_edges(values[:, column]) for column in range(values.shape[1])]
     return Baseline(
@@ -92,9 +92,9 @@ def _sizes(fitted: FittedModel, placed: Placement) -> Ints:
 def measure_drift(
     version: SegmentVersion, fitted: FittedModel, table: UnitTable, placed: Placement, values: Floats
 ) -> DriftResult:
-    """Stability indices of shares and features against the baseline, and where units went since the membership before.
+    """Stability indices of shares and features against the baseline, and moves of units since the previous membership.
 
-    The membership before is that of the previous version, or else of this version's last refresh.
+    The previous membership is that of the previous version or, without one, of this version's last refresh.
 
     Raises:
         Refused: the stored baseline can't be read.
@@ -133,21 +133,21 @@ def _moves(before: dict[str, int], source: SegmentVersion, table: UnitTable, pla
     return Moves(**vars(migration(old, new)), from_version=source.number, names=names)
 
 
-# How many users of each segment stay, measured anew at each refresh, for lists and comparisons.
+# Retention of each segment, measured at each refresh, for lists and comparisons.
 
-USUAL = "window:21-27"  # where a version names none: what the forms of this site begin with
+USUAL = "window:21-27"  # for versions without one: the default of this site's forms
 
 
 def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) -> dict[int, dict[str, Any]]:
-    """How many units of each segment stayed, among those whose days are over.
+    """Number of units of each segment that stayed, among those whose days are complete.
 
     Args:
-        version: whose inputs name the retention and the event that starts a unit's clock.
+        version: its inputs have the retention and the signup event.
         segment_of: the segment's pk of each unit that has one.
 
     Returns:
-        By the segment's pk, as `Segment.stayed` keeps it: ``count`` of ``n``, and the ``retention``. Empty where the
-        log can't be asked, and where it would tell the arms of a locked experiment apart.
+        By the segment's pk, as stored in `Segment.stayed`: ``count`` of ``n``, and the ``retention``. Empty where the
+        log can't be queried, and where the numbers would reveal the arms of a locked experiment.
     """
     text = version.inputs.get("retention") or USUAL
     definition = parse_retention(text)
@@ -181,14 +181,14 @@ def _count(found: dict[int, dict[str, Any]], segment_of: Mapping[str, int], rows
         row["count"] += int((mine > 0).sum())
 
 
-# The first members of a version, written without a record of Django's for each: there may be millions.
+# The first members of a version, written without Django model instances: there may be millions.
 
 WRITE_MEMBERS_BATCH = 20_000
 COLUMNS = ("version_id", "unit", "segment_id", "place")
 
 
 def write_members(version: int, rows: Iterable[tuple[str, int | None, str]]) -> None:
-    """Write the members of a version that has none; one transaction a batch, so that ingest can write in between.
+    """Write the members of a version that has none, in one transaction per batch, so that ingestion isn't blocked.
 
     Args:
         version: its pk.
@@ -218,7 +218,7 @@ def publish_run(
 ) -> SegmentVersion:
     """Publish the groups of a finished segmentation as a new model, or as the next version of one.
 
-    Names go over from the version before where the clusters match (`drift.match_centroids`); others start unnamed.
+    Names are copied from the previous version where the clusters match (`drift.match_centroids`); others are unnamed.
 
     Raises:
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
@@ -250,10 +250,10 @@ def publish_run(
 
 
 def first_membership(version: SegmentVersion) -> SegmentVersion:
-    """Place every unit in a new version, which makes it the current one; a version that can't be placed is taken back.
+    """Place every unit in a new version, which makes it the current one; delete a version that can't be placed.
 
     Raises:
-        Refused: the log can't be read, or lacks what the version asks for.
+        Refused: the log can't be read, or lacks events that the version needs.
     """
     try:
         return refresh(version=version)
@@ -266,10 +266,10 @@ def first_membership(version: SegmentVersion) -> SegmentVersion:
 
 
 def refresh(*, version: SegmentVersion) -> SegmentVersion:
-    """Place every unit anew by the stored model or rule; the model itself doesn't change.
+    """Place every unit again by the stored model or rule; the model itself doesn't change.
 
-    Only what changes is written, in batches: one transaction over millions of rows would lock ingest out. Each unit's
-    row changes at once, so that whoever asks sees its old place or its new one, never none.
+    Only changes are written, in batches: one transaction over millions of rows would block ingestion. Each unit's row
+    is updated atomically, so that readers see its old place or its new one, never none.
     """
     if version.rule is not None:
         places: Iterable[tuple[str, int | None, str]] = rule_places(version)
@@ -295,7 +295,7 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
 
 
 def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]]) -> None:
-    """Make a version's members these: unit, segment and place. The risk of a unit that stays is kept."""
+    """Replace a version's members by these: unit, segment and place. Units that stay in it keep their churn risk."""
     gone = {
         unit: (segment, place) for unit, segment, place in version.members.values_list("unit", "segment_id", "place")
     }
@@ -316,12 +316,12 @@ def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]
 
 
 def refresh_due() -> int:
-    """Refresh the versions whose time has come, those kept for experiments too, but for archived models.
+    """Refresh the versions that are due, including those retained for experiments; skip archived models not in use.
 
     Returns how many.
     """
     count = 0
-    # An archived one that an experiment runs with all the same, started in the same moment, must not grow stale.
+    # An archived model may still be used by an experiment that started at the same moment.
     used = {use.key for use in all_uses() if use.kind == "segment"}
     for model in SegmentModel.objects.exclude(refresh_days=None).filter(Q(archived_at=None) | Q(key__in=used)):
         due = timezone.now() - timedelta(days=model.refresh_days or 0)
@@ -334,7 +334,7 @@ def refresh_due() -> int:
 
 
 def rename(*, segment: Segment, name: str) -> Segment:
-    """Give a segment the name that people use. Its key stays.
+    """Rename a segment; its key doesn't change.
 
     Raises:
         Refused: an empty name, or a cluster too unstable to be named (docs/methods/segments.md, "Stability").
@@ -346,13 +346,13 @@ def rename(*, segment: Segment, name: str) -> Segment:
     with transaction.atomic():
         row = Segment.objects.select_for_update().get(pk=segment.pk)
         row.name = name.strip()
-        row.full_clean(exclude=["profile"])  # a rule's is empty, which the form of a field would refuse
+        row.full_clean(exclude=["profile"])  # a rule's profile is empty, which field validation would refuse
         row.save(update_fields=["name"])
     return row
 
 
 def member_rows(segment: Segment) -> Iterator[list[str]]:
-    """CSV rows of a segment's units; where a churn model scored them with risk and its reasons, the highest first."""
+    """CSV rows of a segment's units; with churn scores also risk and reasons, the highest risk first."""
     scored = segment.members.exclude(risk=None).exists()
     yield ["user", "segment", *(("risk_of_leaving", "reasons") if scored else ())]
     rows = segment.members.order_by("-risk", "unit") if scored else segment.members.order_by("unit")
@@ -363,7 +363,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
 
 
 def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:
-    """The model of this key, locked, made if it is new.
+    """Get or create the model with this key, with a row lock.
 
     Raises:
         Refused: the key belongs to a model of another kind.
@@ -376,7 +376,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
     elif model.kind != kind:
         raise Refused("The key {key} belongs to a model of another kind.", key=key)
     else:
-        # Who publishes under an archived key uses it again.
+        # Publishing under an archived key reactivates it.
         model.name, model.refresh_days, model.archived_at = name, refresh_days, None
         model.save(update_fields=["name", "refresh_days", "archived_at"])
     return model
@@ -398,7 +398,7 @@ def _add_clusters(version: SegmentVersion, report: Report, names: dict[int, str]
 
 
 def _names(before: SegmentVersion | None, fitted: FittedModel) -> dict[int, str]:
-    """Names of the last version's clusters for the new clusters that match them."""
+    """Names from the last version for new clusters that match its clusters."""
     import numpy as np
 
     old = None if before is None else fitted_of(before)
@@ -435,7 +435,7 @@ def _place(label: int, far: bool) -> tuple[int | None, str]:
     return (None, Place.UNLIKE_ANY) if far else (label, Place.MEMBER)
 
 
-# Publish a rule as a segment, through the same membership as clusters.
+# Publish a rule as a segment; its membership works as for clusters.
 
 
 def publish_rule(
@@ -450,11 +450,11 @@ def publish_rule(
     """Publish a rule as a segment model of one segment, or as its next version, with the membership of every unit.
 
     Raises:
-        Refused: a rule that can't be read, an event that isn't there, or a key that belongs to clusters.
+        Refused: a rule that can't be parsed, an event that isn't in the log, or a key that belongs to clusters.
     """
     parsed = parse_rule(rule)
     refuse_exposures(rule, signup_event)
-    evaluate_rule(parsed, signup_event)  # refuses unknown events, and marks of arms, before anything is written
+    evaluate_rule(parsed, signup_event)  # before any write: refuses unknown events and revealed arms
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)
         version = SegmentVersion.objects.create(

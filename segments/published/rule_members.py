@@ -1,4 +1,4 @@
-"""Which units a rule holds for, from what they did and from the traits that they were given."""
+"""Find the units that match a rule, from their events and traits."""
 
 import json
 import time
@@ -49,7 +49,7 @@ BATCH = 5_000
 
 
 def rule_places(version: SegmentVersion) -> Iterator[tuple[str, int | None, str]]:
-    """Every unit with its place: a member of segment 0, or outside."""
+    """Every unit with its place: in segment 0 (a member) or outside."""
     units, flags = evaluate_rule(parse_rule(version.rule), version.inputs["signup_event"])
     return (
         (unit, 0, Place.MEMBER) if flag else (unit, None, Place.OUTSIDE)
@@ -61,7 +61,7 @@ def evaluate_rule(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
     """All units, and whether the rule holds for each.
 
     Raises:
-        Refused: as `read_facts`, and for a condition that would tell the arms of a locked experiment apart.
+        Refused: as `read_facts`, and for a condition that reveals the arms of a locked experiment.
     """
     refuse_arm_marks({"": of_rule(rule, signup_event)})
     facts = read_facts(RuleFacts(signup_event), needs(rule))
@@ -71,15 +71,15 @@ def evaluate_rule(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
 
 @dataclass
 class RuleFacts:
-    """What was read of units so far, so that a rule that changes a little asks for little more.
+    """Cache of units' facts for one rule editor: a changed rule only queries what is missing.
 
     Attributes:
-        signup_event: whose first occurrence starts a unit's clock.
-        one_in: 1 for everybody, else one in so many users of the log.
+        signup_event: event whose first occurrence starts a unit's clock.
+        one_in: 1 for all users, else the sample is one in so many users of the log.
         units: of the log; None before they were read, or where there is no log to read.
-        counted: counts and features in their order.
+        counted: counts and features, in the order of `units`.
         traits: of every unit that has any; None before they were read.
-        version: of the prepared log that was read; "" for the store itself.
+        version: of the materialised log that was read; "" for the store itself.
     """
 
     signup_event: str
@@ -90,15 +90,15 @@ class RuleFacts:
     version: str = ""
 
     def start_anew(self) -> None:
-        """Forget what was read."""
+        """Clear the cache."""
         self.units, self.traits, self.counted = None, None, {}
 
     def missing(self, wanted: Needs) -> list[Subject]:
-        """What a rule asks of the log and what isn't there yet."""
+        """Counts and features that a rule needs and that aren't cached."""
         return [each for each in _counted(wanted) if each not in self.counted]
 
     def columns(self, wanted: Needs) -> tuple[list[str], dict[Subject, Any]]:
-        """The units that a rule is asked of, and what it asks of them, one value per unit."""
+        """The units to evaluate a rule on, and a column for each of its subjects, one value per unit."""
         units, traits = list(self.units or ()), self.traits or {}
         if wanted.traits:
             units += sorted(traits.keys() - set(units))
@@ -118,11 +118,11 @@ def _counted(wanted: Needs) -> list[Subject]:
 
 
 def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
-    """Read what a rule asks about and what isn't there yet; the facts themselves grow.
+    """Read what a rule needs and the cache lacks; changes `facts` in place.
 
     Args:
-        facts: read so far.
-        wanted: by the rule.
+        facts: the cache.
+        wanted: what the rule needs.
 
     Raises:
         Refused: no event yet, or an event that the log doesn't have.
@@ -136,7 +136,7 @@ def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
             raise
         except Refused:
             if missing or not UnitTraits.objects.exists():
-                raise  # without a log only what units said of themselves can be asked
+                raise  # without a log only traits can be used
     if wanted.traits and facts.traits is None:
         facts.traits = traits_of(facts)
     return facts
@@ -154,7 +154,7 @@ def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> Non
         frame = asked.units(users.select("user_id")).set_index("user_id").sort_index()
     units = [str(unit) for unit in frame.index]
     if facts.units is not None and facts.units != units:
-        facts.start_anew()  # users came in between: counts of two moments don't fit together
+        facts.start_anew()  # users were added in between: counts of two times can't be combined
         return _read_log(asked, facts, missing)
     facts.units = units
     if counts:
@@ -166,7 +166,7 @@ def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> Non
 
 
 def need_events(asked: Questions, names: list[str], option: str = "") -> None:
-    """Refuse names that the log doesn't have, in one short question when it has them all."""
+    """Refuse names that the log doesn't have; one short query when it has them all."""
     wanted = {name for name in names if name != "*"}
     found = set(asked.run(own.names_among(asked.log, sorted(wanted))).event) if wanted else set()
     for name in sorted(wanted - found):
@@ -174,7 +174,7 @@ def need_events(asked: Questions, names: list[str], option: str = "") -> None:
 
 
 def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
-    """Traits of everybody, or of a sample's units."""
+    """Traits of all units, or of a sample's units."""
     rows = UnitTraits.objects.values_list("user_id", "traits")
     if facts.one_in == 1 or facts.units is None:
         return dict(rows.iterator(chunk_size=BATCH))
@@ -184,15 +184,15 @@ def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
     return found
 
 
-# What a rule asks of users, read from the prepared log within a second or two; ended when nobody waits any more.
+# Facts for a rule, read from the materialised log within a second or two; cancelled when the client has gone.
 
 
 def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
-    """As `rule_members.read_facts`, of the users of a sample where `facts.one_in` is above 1.
+    """As `read_facts`, for the users of a sample where `facts.one_in` is above 1.
 
     Raises:
         Refused: no event yet, or an event that the log doesn't have.
-        Cancelled: `stop` was asked.
+        Cancelled: `stop` was set.
     """
     missing = facts.missing(wanted)
     if facts.units is None or missing:
@@ -203,7 +203,7 @@ def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
             raise
         except Refused:
             if missing or not UnitTraits.objects.exists():
-                raise  # without a log only what units said of themselves can be asked
+                raise  # without a log only traits can be used
     stop.check()
     if wanted.traits and facts.traits is None:
         facts.traits = traits_of(facts)
@@ -212,7 +212,7 @@ def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
 
 def _quick_facts_read(asked: Prepared, facts: RuleFacts, wanted: Needs) -> None:
     if facts.version != asked.numbers.version:
-        facts.start_anew()  # counts of two moments don't fit together
+        facts.start_anew()  # counts of two times can't be combined
         facts.version = asked.numbers.version
     missing = facts.missing(wanted)
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
@@ -252,12 +252,12 @@ def _aligned(numbers: Any, table: Any, name: str) -> Any:
     return found
 
 
-# How many users a rule takes while it is being written: kept facts answer at once, a large store by a sample.
+# Live count of a rule's members while it is being edited, from cached facts, and from a sample of a large store.
 #
-# What was read is kept for two minutes in this process, so that another threshold asks nothing. A newer count of the
-# same person stops an older one before its next question.
+# Facts are cached for two minutes in this process, so that changing a threshold needs no query. A newer count of the
+# same person cancels an older one before its next query.
 
-USERS_COUNTED = 100_000  # more change a share by less than a third of a point
+USERS_COUNTED = 100_000  # more users change a share by less than a third of a point
 EVENTS_OF_A_USER = 40  # the log is read for four million events at most
 RULE_COUNT_SECONDS = 120.0
 KEPT = 4
@@ -268,14 +268,14 @@ _rule_count_read: dict[tuple[str, str, int, int, int], tuple[float, RuleFacts]] 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many users a rule takes.
+    """How many users match a rule.
 
     Attributes:
-        members: users that it takes, of those counted.
+        members: counted users that match.
         units: users counted.
-        one_in: 1 when that is everybody, else one in so many.
-        share: of them, with its interval; None without any user.
-        live: whether it can be answered during an assignment.
+        one_in: 1 when all users are counted, else one in so many.
+        share: share of members with its interval; None without any user.
+        live: whether the rule can be evaluated during an assignment.
     """
 
     members: int
@@ -286,17 +286,17 @@ class Counted:
 
 
 def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
-    """How many users a rule takes now, at most two minutes old. Nothing is stored.
+    """Count the users that match a rule, from facts at most two minutes old. Nothing is stored.
 
     Args:
-        rule: whole and parsed.
-        signup_event: whose first occurrence starts a user's clock.
-        asker: who waits for the answer; a newer question of theirs ends this one.
+        rule: a complete, parsed rule.
+        signup_event: event whose first occurrence starts a user's clock.
+        asker: id of the client; a newer count for the same client cancels this one.
 
     Raises:
-        Refused: no event yet, an event that the log doesn't have, or a condition that would tell the arms of a locked
-            experiment apart.
-        Cancelled: they asked anew.
+        Refused: no event yet, an event that the log doesn't have, or a condition that reveals the arms of a locked
+            experiment.
+        Cancelled: the same client started another count.
     """
     stop = Stop()
     end_count(asker)
@@ -321,14 +321,14 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
 
 
 def end_count(asker: str) -> None:
-    """End what this person waits for, since they have changed the rule: also while the engine is at work."""
+    """Cancel this client's running count, also during a query, since the rule has changed."""
     before = _asking.get(asker)
     if before is not None:
         before.now()
 
 
 def _facts(signup_event: str) -> RuleFacts:
-    """What was read of this store within two minutes, or empty facts to fill."""
+    """The cached facts of this store, at most two minutes old, or an empty cache."""
     traits, listed = UnitTraits.objects.count(), catalogue()
     users = max(traits, listed.users, listed.total_events // EVENTS_OF_A_USER)
     flush = Flush.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -344,21 +344,21 @@ def _facts(signup_event: str) -> RuleFacts:
 
 
 def _one_in(users: int) -> int:
-    """How large a sample is: an engine of our own counts one in so many users, a warehouse all of them."""
+    """Sampling rate: our own engine counts one in so many users, an external warehouse all of them."""
     return 1 if settings.WAREHOUSE_URL else max(1, round(users / USERS_COUNTED))
 
 
-# What a rule's form can offer: traits with their values from what users sent, events from the log.
+# Options of a rule's form: traits with their values, and events of the log.
 
 USERS_READ = 20_000
 VALUES_SHOWN = 30
 RULE_NAMES_SECONDS = 120
-LONGEST_VALUE = 80  # as long as the list keeps them
+LONGEST_VALUE = 80  # the longest that the catalogue stores
 KEY = "segments.rule_names.traits"
 
 
 def known_names() -> Known:
-    """Traits and events that can be picked; traits those of two minutes ago at most."""
+    """Traits and events that can be picked; traits are at most two minutes old."""
     found: tuple[dict[str, KnownTrait], int | None] | None = cache.get(KEY)
     if found is None:
         found = _traits()
@@ -368,7 +368,7 @@ def known_names() -> Known:
 
 
 def _traits() -> tuple[dict[str, KnownTrait], int | None]:
-    """Traits of everybody, or of about so many users spread over all of them."""
+    """Traits of all users, or of a sample of about `USERS_READ`, spread over all of them."""
     rows = UnitTraits.objects.all()
     users = rows.count()
     every = max(1, users // USERS_READ)
@@ -393,14 +393,14 @@ def _trait(found: Counter[str], *, everybody: bool) -> KnownTrait:
 
 
 def _json(value: Any) -> str:
-    """A value as JSON; "" for what a rule can't compare with: lists, objects, and texts that no field holds."""
+    """A value as JSON; "" for values that a rule can't compare with: lists, objects, and empty or unprintable texts."""
     if isinstance(value, str) and not (value and value.isprintable()):
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else ""
 
 
 def _events() -> tuple[dict[str, KnownEvent], str | None]:
-    """Events of the list that a worker keeps, with what their properties were seen to hold; none while it is made."""
+    """Events of the catalogue, with observed values of their properties; empty while a worker builds the catalogue."""
     try:
         listed = ready_catalogue()
     except Refused:
@@ -411,5 +411,5 @@ def _events() -> tuple[dict[str, KnownEvent], str | None]:
 
 
 def _texts(entry: PropertyEntry) -> tuple[str, ...]:
-    """Values that a field can hold; the list cuts long ones, which then are no values any more."""
+    """Values that a field can hold, without those that the catalogue truncates."""
     return tuple(text for text, _ in entry.values if 0 < len(text) < LONGEST_VALUE and text.isprintable())

@@ -1,4 +1,4 @@
-"""The conditions on users that a rule or a published segment is made of, for the gate of the outcome lock."""
+"""The conditions on users in a rule or a published segment, to check against the outcome lock."""
 
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil, floor
@@ -13,12 +13,12 @@ from segments.rules.records import conditions
 
 
 def of_rule(rule: Rule, signup_event: str) -> tuple[Condition, ...]:
-    """The start event and each condition by itself; how active somebody was is no mark of an arm."""
+    """Conditions of the signup event and of each part of a rule; activity features can't reveal an arm."""
     return of_start(signup_event) + tuple(_of_conditions(rule, signup_event))
 
 
 def of_segments(version: SegmentVersion, segments: Iterable[Segment]) -> tuple[Condition, ...]:
-    """Who is in each of these segments, and what a rule asks: a part of it may tell what the whole hides."""
+    """Membership of each segment, and each condition of a rule: one condition may reveal what the whole rule hides."""
     found: tuple[Condition, ...] = tuple(Among(str(segment), _members(segment)) for segment in segments)
     if version.rule is None:
         return found
@@ -37,7 +37,7 @@ def _of_conditions(rule: Rule, signup_event: str) -> Iterator[Condition]:
 
 
 def _with_trait(condition: RuleCondition, name: str) -> Callable[[], Iterator[str]]:
-    """Who has the trait; that it isn't known is the other side of its being known."""
+    """Ids of users who have the trait and meet the condition; "is not known" is replaced by its complement."""
     known = RuleCondition(condition.subject, Operator.EXISTS, True)
     rule = Rule(Quantifier.ALL, (known if condition.operator is Operator.EXISTS else condition,))
 
