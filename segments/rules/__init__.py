@@ -1,4 +1,4 @@
-"""Rule segments: conditions on traits, behaviour counts and features, kept as JSON. See docs/methods/profiles.md."""
+"""Rule segments: conditions on traits, behaviour counts and features, stored as JSON. See docs/methods/profiles.md."""
 
 from segments.rules.matching import Facts, matches, members
 from segments.rules.parsing import MAX_CONDITIONS, MAX_DAYS, MAX_DEPTH, parse_rule

@@ -1,8 +1,8 @@
-"""Does a rule hold: for one unit from its facts, for many from columns. Both give the same answer.
+"""Evaluate a rule for one unit from its facts, or for many from columns, with the same result.
 
-What isn't known makes a condition false, `is_not` and `at_most` too (only ``exists: false`` holds then), so that a
-mistake leaves units out rather than lets them in. Values of another kind are not equal: the text "1", the number 1 and
-true are three values, as in the SDKs.
+An unknown fact makes a condition false, also `is_not` and `at_most` (only ``exists: false`` is true then), so that a
+mistake excludes units rather than includes them. Values of different types are not equal: the text "1", the number 1
+and true are three values, as in the SDKs.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one unit. A count of 0 must be there as 0: a count that isn't there is unknown.
+    """Facts of one unit. A count of 0 must be given as 0: a missing count is unknown.
 
     Attributes:
         traits: by name; None is unknown.
@@ -46,7 +46,7 @@ def matches(rule: Rule, facts: Facts) -> bool:
 
 
 def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, units: int) -> Flags:
-    """Whether the rule holds for each of many units: what `matches` says of each.
+    """Whether the rule holds for each of many units, as by `matches`.
 
     Args:
         rule: the rule.
@@ -80,9 +80,9 @@ def _column(condition: Condition, columns: Mapping[Subject, np.ndarray[Any, Any]
     if column.shape != (units,):
         raise ValueError(f"the column of {condition.subject} has the shape {column.shape}, not ({units},)")
     if isinstance(condition.subject, Trait):
-        # Unit by unit: only Python tells 1, True and "1" apart.
+        # Unit by unit in Python, since NumPy would not keep 1, True and "1" apart.
         return np.fromiter((_holds(condition, value) for value in column.tolist()), dtype=np.bool_, count=units)
-    # A comparison with NaN is false, as it should be for the unknown.
+    # A comparison with NaN is false, as required for unknown values.
     numbers, bound = column.astype(np.float64), _bound(condition)
     return np.asarray(numbers >= bound if condition.operator is Operator.AT_LEAST else numbers <= bound)
 

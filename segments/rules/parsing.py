@@ -1,4 +1,4 @@
-"""From a JSON document to a rule: everything wrong with it is one sentence that says where."""
+"""Parse a rule from a JSON document; an error is one sentence that names the place."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def parse_rule(document: object) -> Rule:
     ``{"feature": NAME, OP: NUMBER}``.
 
     Raises:
-        Refused: with one sentence that names the path of the bad part, for example ``all[1].any[0]``.
+        Refused: names the path of the invalid part, for example ``all[1].any[0]``.
     """
     rule = _rule(document, "", 1)
     found = _count(rule)

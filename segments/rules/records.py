@@ -1,4 +1,4 @@
-"""The records of a rule, its JSON form, and what has to be known of a unit to decide it."""
+"""The records of a rule, its JSON form, and the facts of a unit that are needed to evaluate it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from events.metrics import Behaviour
 
 Scalar = str | bool | int | float
 
-# Features that the warehouse gives for every unit: number of active days, of sessions, days since the last activity,
+# Features that the warehouse has for every unit: number of active days, of sessions, days since the last activity,
 # days since the first.
 FEATURES = ("active_days", "sessions", "recency", "tenure")
 
@@ -24,7 +24,7 @@ class Quantifier(StrEnum):
 
 
 class Operator(StrEnum):
-    """What a condition asks of its subject."""
+    """Comparison of a condition's subject with its value."""
 
     IS = "is"
     IS_NOT = "is_not"
@@ -36,14 +36,14 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True)
 class Trait:
-    """What is known of a unit: platform, country, plan."""
+    """A property of a unit: platform, country, plan."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class BehaviourCount:
-    """How often a unit showed a behaviour on the first `days` days from its anchor, days 0 to days - 1."""
+    """How often a unit did a behaviour on the first `days` days from its anchor, days 0 to days - 1."""
 
     behaviour: Behaviour
     days: int
@@ -61,7 +61,7 @@ Subject = Trait | BehaviourCount | Feature
 
 @dataclass(frozen=True)
 class Condition:
-    """One question about a unit. `value` is a tuple for `in` and a boolean for `exists`."""
+    """One condition on a unit. `value` is a tuple for `in` and a boolean for `exists`."""
 
     subject: Subject
     operator: Operator
@@ -78,7 +78,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a rule asks about, each once and in a fixed order, so that one warehouse question can fetch it."""
+    """Subjects of a rule, without duplicates and in a fixed order, for one warehouse query."""
 
     traits: tuple[str, ...]
     behaviours: tuple[BehaviourCount, ...]
@@ -86,7 +86,7 @@ class Needs:
 
 
 def is_finite(number: float) -> bool:
-    """Whether a double can hold a number; `math.isfinite` raises for an integer that is too large."""
+    """Whether a number fits in a double; `math.isfinite` raises for an integer that is too large."""
     return abs(number) <= float_info.max
 
 
@@ -111,7 +111,7 @@ def conditions(rule: Rule) -> Iterator[Condition]:
 
 
 def needs(rule: Rule) -> Needs:
-    """Which traits, behaviour counts and features decide the rule."""
+    """Traits, behaviour counts and features that the rule depends on."""
     subjects = {condition.subject for condition in conditions(rule)}
     counts = [subject for subject in subjects if isinstance(subject, BehaviourCount)]
     return Needs(
@@ -122,5 +122,5 @@ def needs(rule: Rule) -> Needs:
 
 
 def is_live(rule: Rule) -> bool:
-    """Whether traits alone decide the rule, so that it can be answered when a unit asks for its variant."""
+    """Whether the rule depends only on traits, so that it can be evaluated at assignment."""
     return all(isinstance(condition.subject, Trait) for condition in conditions(rule))

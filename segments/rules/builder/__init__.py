@@ -1,1 +1,1 @@
-"""A rule as the rows of a form: what a person picked so far, changed row by row, and what is still wrong with it."""
+"""Rule editor: a rule as rows of a form, their changes and validation."""

@@ -1,4 +1,4 @@
-"""What is wrong with rows, each at its field with the way out, and the rule of rows that are whole. Pure."""
+"""Validation of rule rows: errors at their fields with corrections, and the rule of complete rows. Pure."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from segments.rules.records import Trait as TraitOf
 
 @dataclass(frozen=True)
 class Mend:
-    """A way out as a button: what it says, and the change that it makes (`segments.rules.builder.state`)."""
+    """A correction as a button: its label, and the change that it makes (`segments.rules.builder.state`)."""
 
     label: Message
     do: str
@@ -33,15 +33,15 @@ class Mend:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong with a row.
+    """One error or hint of a row.
 
     Attributes:
         path: of the row.
         field: of it.
         why: one sentence.
-        mend: the way out, or None.
-        blocks: False for a hint: the rule can be counted and published, it only takes nobody today.
-        missing: nothing is filled in yet; said only once a person wants to publish.
+        mend: the suggested correction, or None.
+        blocks: False for a hint: the rule can be counted and published, but matches no user today.
+        missing: the field is still empty; shown only when the user tries to publish.
     """
 
     path: Path
@@ -54,14 +54,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows that were looked at: their rule, None where something is missing, and what is wrong."""
+    """Validated rows: their rule, None where something is missing or wrong, and the mistakes."""
 
     rule: Rule | None
     mistakes: tuple[Mistake, ...]
 
 
 def check(root: TypedGroup) -> Checked:
-    """The rule of the rows, or what is missing."""
+    """Validate rows: their rule, or the mistakes."""
     mistakes: list[Mistake] = []
     for path, row in walk(root):
         found = _empty_group(path, row) if isinstance(row, TypedGroup) else _wrong(path, row)
@@ -185,7 +185,7 @@ def _needed(text: str) -> int | float:
 
 
 def _number(text: str) -> int | float | None:
-    """A whole number or a decimal one; also as 1,000 and 0,5 are typed. None for what is none."""
+    """Parse an integer or decimal number, also as in 1,000 and 0,5. None if it isn't a number."""
     plain = text.strip().replace("\u2212", "-")
     if plain.count(",") and all(len(part) == 3 for part in plain.split(",")[1:]):
         plain = plain.replace(",", "")

@@ -20,9 +20,9 @@ from segments.rules.records import (
     Trait,
 )
 
-# The rows of a rule's form as a person typed them, complete or not, and the rows of a rule that is complete. Pure.
+# The rows of a rule's form as typed, complete or not, and conversion of a rule to rows. Pure.
 #
-# A row is addressed by its path, the places from the outermost group inward: ``()`` is that group, ``(0, 2)`` the
+# A row is addressed by its path, the indices from the outermost group inward: ``()`` is that group, ``(0, 2)`` the
 # third row of its first.
 
 Path = tuple[int, ...]
@@ -36,16 +36,16 @@ class TypedCondition:
 
     Attributes:
         subject: ``trait``, ``behaviour`` or ``feature``.
-        name: of the trait, event or feature; "" while nothing is picked.
+        name: of the trait, event or feature; "" while none is picked.
         operator: one of `Operator`.
         typed: the value, or the number of times.
-        kind: what the value is: ``text``, ``number`` or ``truth`` (``true`` and ``false``).
+        kind: type of the value: ``text``, ``number`` or ``truth`` (``true`` and ``false``).
         values: those of ``in``, as JSON.
         days: of a behaviour, from signup.
         property: that the event must carry; "" for none.
         property_value: its value.
         distinct: property whose different values are counted instead of events; "" for none.
-        free: the value is typed, though there are known ones to pick.
+        free: the value is typed, although known values can be picked.
     """
 
     subject: str = "trait"
@@ -73,7 +73,7 @@ Row = TypedCondition | TypedGroup
 
 
 class NotShown(Exception):  # noqa: N818 - an answer, not an error of the program
-    """A part of a rule that the rows can't hold: which condition, counted in reading order from 1, and why."""
+    """A part of a rule that rows can't represent: which condition, counted in reading order from 1, and why."""
 
     def __init__(self, number: int, why: Message) -> None:
         super().__init__(why.text)
@@ -81,7 +81,7 @@ class NotShown(Exception):  # noqa: N818 - an answer, not an error of the progra
 
     @property
     def message(self) -> Message:
-        """One sentence."""
+        """The reason as a sentence."""
         return say("Condition {number}: {what}", number=self.number, what=self.why)
 
 
@@ -89,7 +89,7 @@ def rows_of(rule: Rule) -> TypedGroup:
     """The rows of a rule.
 
     Raises:
-        NotShown: a name or value that a field of a page can't hold: the empty text, or one with a line break.
+        NotShown: a name or value that an HTML field can't hold: the empty text, or one with a line break.
     """
     seen = [0]
 
@@ -149,7 +149,7 @@ def _check_text(value: Scalar, number: int) -> None:
 
 
 def typed_value(value: Scalar) -> tuple[str, str]:
-    """A value as a field holds it, and its kind."""
+    """A value as text for a field, and its kind."""
     if isinstance(value, bool):
         return json.dumps(value), TRUTH
     return (value, TEXT) if isinstance(value, str) else (json.dumps(value), NUMBER)
@@ -160,10 +160,10 @@ def as_json(value: Scalar) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-# Add, remove, move and set rows. Every change gives new rows; one that can't be made gives the same again. Pure.
+# Add, remove, move and set rows. Every change returns new rows; an impossible one returns them unchanged. Pure.
 #
-# Moving goes through the rows in reading order: up from the first row of a group leads out of it, up past a group
-# leads into its end. So a move up and a move down undo each other.
+# Rows move in reading order: the first row of a group moves up out of it, and a row below a group moves up to its
+# end. So a move up and a move down undo each other.
 
 
 def walk(row: Row, path: Path = ()) -> Iterator[tuple[Path, Row]]:
@@ -185,7 +185,7 @@ def find(root: TypedGroup, path: Path) -> Row | None:
 
 
 def put(root: TypedGroup, path: Path, row: Row) -> TypedGroup:
-    """The rows with another one at a path."""
+    """The rows with the one at a path replaced."""
     if not path:
         return row if isinstance(row, TypedGroup) else root
     inner = root.parts[path[0]]
@@ -194,7 +194,7 @@ def put(root: TypedGroup, path: Path, row: Row) -> TypedGroup:
 
 
 def add(root: TypedGroup, path: Path, row: Row) -> tuple[TypedGroup, Path]:
-    """The rows with a new one at the end of a group, and where it is; unchanged where the rule would be too large."""
+    """The rows with a new one at the end of a group, and its path; unchanged if the rule would become too large."""
     group = find(root, path)
     too_deep = isinstance(row, TypedGroup) and len(path) + 2 > MAX_DEPTH
     if not isinstance(group, TypedGroup) or too_deep or count(root) + count(row) > MAX_CONDITIONS:
@@ -208,12 +208,12 @@ def count(row: Row) -> int:
 
 
 def depth(row: Row) -> int:
-    """How many groups lie inside one another, this one included; 0 for a condition."""
+    """Nesting depth of groups, including this one; 0 for a condition."""
     return 0 if isinstance(row, TypedCondition) else 1 + max((depth(part) for part in row.parts), default=0)
 
 
 def remove(root: TypedGroup, path: Path) -> tuple[TypedGroup, Path]:
-    """The rows without one, and the path of what stands nearest then."""
+    """The rows without one, and the path of the nearest remaining one."""
     group = find(root, path[:-1])
     if not path or not isinstance(group, TypedGroup) or find(root, path) is None:
         return root, path
@@ -224,7 +224,7 @@ def remove(root: TypedGroup, path: Path) -> tuple[TypedGroup, Path]:
 
 
 def move(root: TypedGroup, path: Path, step: int) -> tuple[TypedGroup, Path]:
-    """The rows with one a place up (-1) or down (1) in reading order, and where it is then."""
+    """The rows with one moved up (-1) or down (1) in reading order, and its new path."""
     row, group = find(root, path), find(root, path[:-1])
     if not path or row is None or not isinstance(group, TypedGroup):
         return root, path
@@ -256,7 +256,7 @@ def _insert(root: TypedGroup, path: Path, row: Row) -> TypedGroup:
 
 
 def set_field(root: TypedGroup, path: Path, field: str, value: str) -> TypedGroup:
-    """The rows with another value in one field of a row."""
+    """The rows with one field of a row changed."""
     row = find(root, path)
     if row is None or field not in row.__dataclass_fields__ or field in ("parts", "values", "free"):
         return root
@@ -265,7 +265,7 @@ def set_field(root: TypedGroup, path: Path, field: str, value: str) -> TypedGrou
 
 
 def add_value(root: TypedGroup, path: Path, value: str) -> TypedGroup:
-    """The rows with one more value (as JSON) in a list of values."""
+    """The rows with a value (as JSON) added to a list of values."""
     row = find(root, path)
     if not isinstance(row, TypedCondition):
         return root
@@ -273,7 +273,7 @@ def add_value(root: TypedGroup, path: Path, value: str) -> TypedGroup:
 
 
 def settled(row: TypedCondition) -> TypedCondition:
-    """The same condition with only such an operator, name and kind as its subject has, after another was picked."""
+    """The condition with operator, name and kind reset where its newly picked subject doesn't have them."""
     numeric = (Operator.AT_LEAST.value, Operator.AT_MOST.value)
     if row.subject == "trait":
         operator = row.operator if row.operator in list(Operator) else Operator.IS.value
@@ -286,7 +286,7 @@ def settled(row: TypedCondition) -> TypedCondition:
 
 
 def new_condition(subject: str = "trait") -> TypedCondition:
-    """An empty condition of a kind."""
+    """An empty condition on a subject."""
     return settled(TypedCondition(subject, kind=TEXT))
 
 
@@ -298,7 +298,7 @@ def new_condition(subject: str = "trait") -> TypedCondition:
 ROOT = "r"
 MAX_NODES = 3 * MAX_CONDITIONS  # more than any form of ours holds
 NOT_KNOWN = "missing"  # the choice "is not known", which the rule writes as exists: false
-OTHER = "other"  # the choice "another value" of a list of known ones; no JSON, so no value is written alike
+OTHER = "other"  # the choice "another value" in a list of known values; it isn't JSON, so it can't equal a value
 
 Posted = Mapping[str, Sequence[str]]
 
@@ -309,7 +309,7 @@ def place_of(path: Path) -> str:
 
 
 def path_of(place: str) -> Path | None:
-    """The path that a prefix stands for; None for what is none."""
+    """The path of a prefix; None if it is invalid."""
     first, *rest = place.split("-")
     if first != ROOT or len(rest) > MAX_DEPTH or not all(part.isdecimal() and len(part) < 4 for part in rest):
         return None
@@ -317,7 +317,7 @@ def path_of(place: str) -> Path | None:
 
 
 def read_rows(posted: Posted) -> TypedGroup:
-    """The rows of a posted form. What belongs to no row is left out; a choice that there isn't becomes the first."""
+    """The rows of a posted form. Fields without a row are ignored; an unknown choice becomes the first one."""
     nodes: dict[str, str] = {}
     for node in posted.get("node", ())[:MAX_NODES]:
         place, _, kind = node.partition(" ")
@@ -347,7 +347,7 @@ def _posted_rows_condition(posted: Posted, place: str) -> TypedCondition:
     subject = _one(posted, place, "subject")
     subject = subject if subject in SUBJECTS else SUBJECTS[0]
     before = _one(posted, place, "before")
-    if subject != before:  # another kind of condition was picked: the fields still belong to the one before
+    if subject != before:  # another subject was picked: the fields still belong to the previous one
         return settled(TypedCondition(subject))
     names = ("name", "operator", "typed", "kind", "days", "property", "property_value", "distinct")
     found: dict[str, Any] = {name: _one(posted, place, name) for name in names}

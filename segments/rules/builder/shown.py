@@ -1,4 +1,4 @@
-"""What the form shows of rows: the choices of every field, the number of every condition, what is wrong where. Pure."""
+"""View model of a rule form: choices of every field, number of every condition, errors by field. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Wrong:
-    """What is wrong with a field, in words, and the button that mends it; `do` is "" where there is none."""
+    """Error of a field, in words, and the button that corrects it; `do` is "" where there is none."""
 
     why: str
     label: str
@@ -48,7 +48,7 @@ class Wrong:
 
 @dataclass(frozen=True)
 class ConditionShown:
-    """One condition: its choices by field. Empty choices of `names` mean that the field is typed."""
+    """One condition with its choices by field. Without choices in `names` the field is typed."""
 
     place: str
     number: int
@@ -70,18 +70,18 @@ class ConditionShown:
 
     @property
     def searched(self) -> bool:
-        """Whether there are too many names to read, so that they are found by typing."""
+        """Whether there are too many names for a list, so that they are searched by typing."""
         return len(self.names) > MOST_CHOICES
 
     @property
     def free(self) -> bool:
-        """Whether the value is typed: nothing known was picked."""
+        """Whether the value is typed instead of picked."""
         return not self.picks or any(choice.chosen for choice in self.picks if choice.value == OTHER)
 
 
 @dataclass(frozen=True)
 class GroupShown:
-    """One group and what it holds."""
+    """One group with its parts."""
 
     place: str
     number: int
@@ -210,7 +210,7 @@ def _picks(row: TypedCondition, trait: KnownTrait) -> tuple[Choice, ...]:
 
 
 def truth_or_text(value: str | bool | int | float) -> str:
-    """A value as people read it."""
+    """A value as shown to users."""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     return str(value)

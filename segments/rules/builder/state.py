@@ -1,4 +1,4 @@
-"""The form of a rule between two requests: as rows or as text, each made from the other when a person changes. Pure."""
+"""State of a rule form between requests: rows or text, converted when the user switches. Pure."""
 
 import json
 import re
@@ -29,12 +29,12 @@ from segments.rules.builder.rows import (
 from segments.rules.parsing import MAX_CONDITIONS, MAX_DEPTH, SUBJECTS, parse_rule
 from segments.rules.records import Operator, Quantifier, Rule, Scalar, to_document
 
-# Buttons of the form: a line says which change to make at which row, for example ``up r-0-2``. Pure.
+# Buttons of the form: their value names a change and a row, for example ``up r-0-2``. Pure.
 
 
 @dataclass(frozen=True)
 class Changed:
-    """Rows after a button: which one the keyboard goes to, and what is said of it to whoever can't see it."""
+    """Rows after a button, the row that gets the focus, and the announcement for screen readers."""
 
     rows: TypedGroup
     focus: Path | None = None
@@ -42,7 +42,7 @@ class Changed:
 
 
 def act(rows: TypedGroup, line: str) -> Changed:
-    """The rows after a button was pressed; a line that says nothing changes nothing."""
+    """The rows after a button was pressed; an invalid `line` changes nothing."""
     verb, _, rest = line.partition(" ")
     place, _, rest = rest.partition(" ")
     path = path_of(place)
@@ -95,7 +95,7 @@ def _actions_pick(rows: TypedGroup, path: Path, row: object, text: str) -> Typed
 
 
 def _value(rows: TypedGroup, path: Path, row: object) -> TypedGroup:
-    """Put what was typed beside a list of values into it."""
+    """Add the value typed beside a list of values to it."""
     if not isinstance(row, TypedCondition) or not row.typed:
         return rows
     value: Scalar = row.typed
@@ -113,11 +113,11 @@ def _value(rows: TypedGroup, path: Path, row: object) -> TypedGroup:
     )
 
 
-# Names and values of a rule that the data don't have, each with the nearest one as a button. Pure.
+# Unknown names and values of a rule, each with the nearest known one as a button. Pure.
 
 
 def hints(root: TypedGroup, known: Known) -> tuple[Mistake, ...]:
-    """Unknown events, which can't be counted, and unknown traits and values, which take nobody today."""
+    """Unknown events, which can't be counted, and unknown traits and values, which match no user today."""
     found: list[Mistake] = []
     for path, row in walk(root):
         if isinstance(row, TypedCondition) and row.name:
@@ -179,7 +179,7 @@ def _trait(path: Path, row: TypedCondition, known: Known) -> Iterator[Mistake]:
 
 
 def _like(typed: str, values: tuple[Scalar, ...]) -> Scalar | None:
-    """A value that reads the same but is of another kind, or else the nearest."""
+    """A value with the same text but another type, or else the nearest."""
     texts = {typed_value(value)[0]: value for value in reversed(values)}
     if typed in texts:
         return texts[typed]
@@ -197,7 +197,7 @@ def _instead(path: Path, field: str, why: Message, other: str | None) -> tuple[M
     return why, Mend(say("Use ‘{value}’", value=other), f"set {place_of(path)} {field} {other}")
 
 
-# Where a refused part of a rule's document is, in the words of the form: its conditions are numbered there. Pure.
+# Translate the path of a refused part of a rule to the numbering of conditions in the form. Pure.
 
 
 def in_words(refusal: Refused, document: object) -> Message:
@@ -208,7 +208,7 @@ def in_words(refusal: Refused, document: object) -> Message:
         return refusal.message
     steps = [int(step) for step in re.findall(r"\[(\d+)\]", str(place))] if isinstance(place, str) else []
     if re.search(r"\.in\[\d+\]$", str(place)):
-        steps.pop()  # a value of a list is no row
+        steps.pop()  # a value of a list isn't a row
     found = _numbered(document, steps)
     if found is None:
         return say("The rule: {what}", what=what) if not steps else refusal.message
@@ -219,7 +219,7 @@ def in_words(refusal: Refused, document: object) -> Message:
 
 
 def _numbered(document: object, steps: list[int]) -> tuple[str, int] | None:
-    """Kind and number of the part at these steps; None for the rule itself and for what isn't there."""
+    """Kind and number of the part at these steps; None for the rule itself and for a missing part."""
     seen = {"group": 0, "condition": 0}
 
     def walk(part: Any, path: tuple[int, ...]) -> tuple[str, int] | None:
@@ -246,17 +246,17 @@ START = TypedGroup("all", (TypedCondition(),))
 
 @dataclass(frozen=True)
 class State:
-    """What the form holds.
+    """State of the form.
 
     Attributes:
         mode: ``rows`` or ``text``.
         rows: the conditions; unused in ``text``.
         text: the document as it was typed; unused in ``rows``.
-        wrong: what is wrong with the text.
-        closed: the text with the brackets closed that it leaves open, where that is all that is wrong; else "".
-        focus: the row that the keyboard goes to.
+        wrong: error of the text.
+        closed: the text with missing closing brackets added, where that is its only error; else "".
+        focus: path of the row that gets the focus.
         button: the button of that row which was pressed.
-        said: of a change, to whoever can't see it.
+        said: announcement of a change for screen readers.
     """
 
     mode: str = ROWS
@@ -270,7 +270,7 @@ class State:
 
     @property
     def is_fresh(self) -> bool:
-        """True while nobody has picked anything: then nothing is missing yet."""
+        """True while nothing has been picked: then missing fields aren't reported."""
         match self.rows.parts:
             case (TypedCondition(name="", typed="", values=()),):
                 return self.mode == ROWS
@@ -278,7 +278,7 @@ class State:
 
     @property
     def checked(self) -> Checked:
-        """The rule, or what is missing; only of ``rows``."""
+        """The rule of ``rows``, or its mistakes."""
         return check(self.rows)
 
     @property
@@ -292,13 +292,13 @@ class State:
             return None
 
     def mistakes(self, known: Known, *, missing: bool = True) -> tuple[Mistake, ...]:
-        """What is wrong with the rows, unknown names included; without `missing` not what is still empty."""
+        """Mistakes of the rows, including unknown names; empty fields only with `missing`."""
         found = (*self.checked.mistakes, *hints(self.rows, known)) if self.mode == ROWS else ()
         return tuple(each for each in found if missing or not each.missing)
 
 
 def state_of_text(text: str, *, mode: str = ROWS) -> State:
-    """A rule that a link or a version brings, as rows where these can hold it."""
+    """State for a rule from a link or a version, as rows where rows can represent it."""
     try:
         return State(mode, rows=rows_of(read_text(text)), text=text)
     except NotShown as part:
@@ -308,7 +308,7 @@ def state_of_text(text: str, *, mode: str = ROWS) -> State:
 
 
 def read_state(posted: Posted) -> State:
-    """The posted form after its button."""
+    """State of a posted form after its button was applied."""
     line = (posted.get("do") or ("",))[-1]
     text = (posted.get("text") or ("",))[-1]
     if (posted.get("as") or ("",))[-1] == TEXT:
@@ -337,10 +337,10 @@ def _text_state(text: str) -> State:
 
 
 def read_text(text: str) -> Rule:
-    """A rule from its text. One condition alone is taken as a rule of one condition.
+    """Parse a rule from text. A single condition is accepted as a rule.
 
     Raises:
-        Refused: no JSON, or no rule; it names the part as the form numbers it.
+        Refused: invalid JSON or rule; names the part by the form's numbering.
     """
     if len(text) > LONGEST_TEXT:
         raise Refused("This text is longer than {most:,} characters.", most=LONGEST_TEXT)
@@ -359,7 +359,7 @@ def read_text(text: str) -> Rule:
 
 
 def closed(text: str) -> str:
-    """The text with the brackets that it leaves open closed, when it is a rule then; else ""."""
+    """The text with missing closing brackets added, if that makes it a valid rule; else ""."""
     open_ones, inside, escaped = [], False, False
     for letter in text[:LONGEST_TEXT]:
         if inside:
