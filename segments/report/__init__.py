@@ -1,1 +1,1 @@
-"""What people read about segments, one file a page or a form: sentences, tables, charts, documents."""
+"""Reports of segments, one file per page or form: sentences, tables, charts, JSON documents."""

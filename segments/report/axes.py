@@ -1,4 +1,4 @@
-"""What charts of segmentations share: widths, and bars of the share that stays. Pure."""
+"""Shared parts of segmentation charts: widths, and bars of the share retained. Pure."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ROW_HEIGHT = 30
 
 
 def retained_bars(rows: list[tuple[str, Share | NotComputable, int]], everybody: Share | NotComputable) -> Drawn:
-    """Bars of the share retained with Wilson intervals, and everybody's share as a line."""
+    """Bars of the share retained with Wilson intervals, and the share of all users as a line."""
     found = [
         {
             "label": f"{label} (n {n:,})",

@@ -12,7 +12,7 @@ from stats.results import NotComputable, computable
 
 @dataclass(frozen=True)
 class ChurnView:
-    """A finished churn model: its finding, quality and calibration; without a model the finding says why."""
+    """A finished churn model: its finding, quality and calibration; without a model the finding gives the reason."""
 
     finding: str
     quality: Table | None
@@ -28,7 +28,7 @@ def churn(result: ChurnResult) -> ChurnView:
 
 
 def finding(quality: Quality) -> str:
-    """Whether scores can be read as chances."""
+    """Sentence on whether scores can be read as probabilities."""
     auc = quality.skill.auc
     details = {"auc": decimal(auc.estimate), "low": decimal(auc.low), "high": decimal(auc.high)}
     if quality.slope.low <= 1 <= quality.slope.high:
@@ -74,7 +74,7 @@ def _bins(found: Quality) -> Table:
 
 
 def draw(quality: Quality | NotComputable, slug: str = "") -> tuple[Drawing, ...]:
-    """The calibration of a churn model; nothing when there is no model, or another picture is asked for."""
+    """The calibration chart of a churn model; empty without a model, or when `slug` is another chart's."""
     if not computable(quality) or slug not in ("", "calibration"):
         return ()
     return (titled("calibration", finding(quality), _chart(quality)),)

@@ -9,7 +9,7 @@ from stats.results import NotComputable
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The JSON document; every number that can't be computed is its reason in words.
+    """The JSON document; a number that can't be computed is replaced by its reason in words.
 
     ``scores`` are the criteria for every number of groups, ``percentile`` the share of null draws that the observed
     silhouette beats, ``stands_out`` the features by standardised difference to the rest, ``gaps`` the

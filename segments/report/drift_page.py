@@ -1,4 +1,4 @@
-"""How far a published version has drifted, and where its users went. Pure."""
+"""Drift of a published version, and migration of its users. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from segments.published.drift import (
 from segments.report.groups import feature_name
 from stats.results import NotComputable, Reason, computable
 
-SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
+SHADES = 9  # CSS classes, since the content security policy forbids inline styles
 
 
 @dataclass(frozen=True)
 class Light:
-    """One index of drift: what drifted, the index, a colour name and its words."""
+    """One stability index: name, value, colour name and words."""
 
     name: str
     value: str
@@ -37,7 +37,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number and how dark its cell is, 0 to `SHADES`."""
+    """A number and the shade of its cell, 0 to `SHADES`."""
 
     text: str
     shade: int
@@ -45,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class HeatRow:
-    """One state before."""
+    """One row of the migration table: a state before."""
 
     label: str
     cells: tuple[Cell, ...]
@@ -53,7 +53,7 @@ class HeatRow:
 
 @dataclass(frozen=True)
 class MigrationView:
-    """Where users went: one row per group before, one column per group after."""
+    """Migration table: one row per group before, one column per group after."""
 
     columns: tuple[str, ...]
     rows: tuple[HeatRow, ...]
@@ -63,7 +63,7 @@ class MigrationView:
 
 @dataclass(frozen=True)
 class DriftView:
-    """Everything that is known of a version's drift."""
+    """A version's drift, as shown on its page."""
 
     lights: tuple[Light, ...]
     note: str
@@ -71,7 +71,7 @@ class DriftView:
 
     @property
     def alarmed(self) -> bool:
-        """Whether anything drifted, so that the table is worth reading."""
+        """Whether any index isn't "good", so that the table is worth reading."""
         return any(light.colour != "good" for light in self.lights)
 
 
@@ -85,7 +85,7 @@ def drift(
     Args:
         document: as `segments.payload_versions.DRIFT` stores it.
         names: of the version's segments by their number.
-        names_of: those of an earlier version as they are called now; without it they are called as they were.
+        names_of: returns the current names of an earlier version's segments; without it the stored names are used.
     """
     if not document:
         return None

@@ -1,4 +1,4 @@
-"""A segmentation before its end: who was counted, the activity tiers, and what is known of the groups. Pure."""
+"""Partial results of a running segmentation: users counted, activity tiers, and groups so far. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ type Text = str | None
 
 
 def page(documents: Documents) -> Growing | None:
-    """What a running segmentation shows; None before anybody was counted.
+    """The page of a running segmentation; None before the first counts.
 
     Raises:
         pydantic.ValidationError: for parts of another version.

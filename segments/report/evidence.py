@@ -23,11 +23,11 @@ from segments.search.gaps import Shape
 from segments.search.reduction import Method
 from segments.search.result import Points, Report
 
-# Groups, or styles of a continuum: what the gap test says. Pure.
+# The gap test: groups, or styles of a continuum. Pure.
 
 
 def gaps_part(report: Report) -> Part | None:
-    """Groups or styles? None for a run without stable groups, or of version 0.3."""
+    """Section of the gap test; None for a run without stable groups, or of version 0.3."""
     if not report.gaps:
         return None
     heading = gettext("Groups, or styles of a continuum?")
@@ -35,7 +35,7 @@ def gaps_part(report: Report) -> Part | None:
 
 
 def gap_why(report: Report) -> str:
-    """What the gap test says of all neighbours together; "" for a run that had none."""
+    """Summary of the gap test over all pairs of neighbours; "" for a run without it."""
     if report.shape is Shape.GROUPS:
         return gettext(
             "Between all neighbours a gap was found, with fewer users in it than on either side: they are groups."
@@ -82,7 +82,7 @@ def gaps_table(report: Report) -> Table:
 
 
 def null_test_part(report: Report) -> Part:
-    """Are there groups at all?"""
+    """Section of the test against a null without groups."""
     heading = gettext("Are there groups at all?")
     return Part(
         "null", heading, null_test_finding(report), null_test_table(report), draw=lambda: null_test_chart(report)
@@ -148,7 +148,7 @@ def null_test_chart(report: Report) -> Drawn:
 
 
 def number_of_groups_part(report: Report) -> Part:
-    """How many groups?"""
+    """Section on the number of groups."""
     heading = gettext("How many groups?")
     return Part(
         "numbers",
@@ -267,7 +267,7 @@ METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the same in every l
 
 
 def scorecard_part(report: Report) -> Part:
-    """PCA or UMAP?"""
+    """Section that compares PCA and UMAP."""
     return Part("scorecard", gettext("PCA or UMAP?"), scorecard_finding(report), scorecard_table(report))
 
 
@@ -352,7 +352,7 @@ def _measured(value: float | None) -> str:
 
 
 def stability_part(report: Report) -> Part:
-    """Is each group found again?"""
+    """Section on the stability of each group."""
     heading = gettext("Is each group found again?")
     return Part(
         "stability", heading, stability_finding(report), stability_table(report), draw=lambda: stability_chart(report)
@@ -409,7 +409,7 @@ def stability_chart(report: Report) -> Drawn:
     return chart, 2 * len(rows) + 2
 
 
-# Where the groups lie: a map by each method, for the eye. Pure.
+# Maps of the groups by each reduction, for illustration only. Pure.
 
 PANEL = 330
 SHAPES = (
@@ -427,7 +427,7 @@ SHAPES = (
 
 
 def maps_part(report: Report) -> Part | None:
-    """Where the groups lie, by PCA and UMAP; None for a run without these maps."""
+    """Maps of the groups by PCA and UMAP; None for a run without these maps."""
     shown = {points.name: points for points in report.points}
     if not {"pca", "umap"} <= shown.keys():
         return None
@@ -510,7 +510,7 @@ def _dots(points: Points) -> list[Mark]:
 
 def _axes(points: Points) -> tuple[Any, Any]:
     name = METHODS[points.name]
-    # Coordinates of a map have no unit, so their numbers would only tempt to read them.
+    # Coordinates of a map have no unit, so the axes show no numbers.
     axis = alt.Axis(labels=False, ticks=False, grid=False)
     scale = alt.Scale(zero=False, nice=False, padding=8)
     return (

@@ -1,4 +1,4 @@
-"""Groups in words: their keys, what they do, what their stability allows, and a card for each. Pure."""
+"""Groups in words: keys, distinctive behaviours, recommended use by stability, and a card for each. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from segments.search.profiles import Direction, FeatureContrast
 from segments.search.result import Cluster, Report
 from stats.results import NotComputable, Reason, computable
 
-# Features as people read them, and the behaviours that are none. Pure.
+# Display names of features, and behaviours that were left out. Pure.
 
 
 def feature_name(name: str) -> str:
-    """A column of the distance as people read it; behaviours keep their own name."""
+    """Display name of a feature; behaviours keep their own name."""
     known = {
         "active_days": gettext("active days"),
         "sessions_per_day": gettext("sessions per active day"),
@@ -32,7 +32,7 @@ def feature_name(name: str) -> str:
 
 
 def feature_names(names: Sequence[str]) -> str:
-    """Columns that can't be told apart, as one text."""
+    """Display names of near-duplicate features, as one text."""
     return ", ".join(feature_name(name) for name in names)
 
 
@@ -45,7 +45,7 @@ def dropped(report: Report) -> Table | None:
 
 
 def drop_words(row: Dropped) -> str:
-    """Why a behaviour is no feature."""
+    """Why a behaviour was left out of the features."""
     return {
         Drop.CONSTANT: gettext("everybody did it equally often, so it tells nobody apart"),
         Drop.NEAR_DUPLICATE: gettext("says the same as %(other)s (rank correlation 0.95 or more)")
@@ -60,7 +60,7 @@ MOST_FEATURES = 40
 
 
 def heat_part(report: Report) -> Part:
-    """How each group plays"""
+    """Section of the features of each group."""
     heading = gettext("How each group plays")
     return Part("heat", heading, heat_finding(report), heat_table(report), draw=lambda: heat_chart(report))
 
@@ -167,7 +167,7 @@ def cards(report: Report) -> tuple[GroupCard, ...]:
 
 
 def standing_out(cluster: Cluster) -> Table | None:
-    """What sets one group apart, the largest standardised difference first."""
+    """Distinctive features of a group, the largest standardised difference first."""
     features = cluster.profile.features
     if isinstance(features, NotComputable):
         return None
@@ -183,7 +183,7 @@ def standing_out(cluster: Cluster) -> Table | None:
         gettext("adjusted p"),
     )
     untested = [row.adjusted_p_value for row in ordered if not computable(row.adjusted_p_value)]
-    # One reason for all rows is said once, below them.
+    # A reason that applies to all rows is shown once, below them.
     note = reason_words(untested[0]) if len(untested) == len(ordered) > 0 else ""
     return Table(gettext("What stands out in %(group)s") % {"group": cluster.key}, columns, rows, note)
 
@@ -215,17 +215,17 @@ def play_words(name: Sequence[tuple[str, str]]) -> str:
 
 
 def shape_of(report: Report) -> str:
-    """What a run calls its groups; "" for those of version 0.3, which didn't test for gaps."""
+    """Code of the run's shape; "" for runs of version 0.3, which didn't test for gaps."""
     return (report.shape or "") if report.found else Shape.NONE
 
 
 def standing_words(standing: Standing, shape: str = "") -> str:
-    """What a group's stability allows.
+    """Recommended use of a group by its stability.
 
     Args:
-        standing: of the group by itself.
-        shape: of all of them together (`segments.search.gaps.Shape`); "" where it isn't known. What is no group, or a
-            style of a continuum, is never called stable, however often it is found again.
+        standing: of this group.
+        shape: of all groups together (`segments.search.gaps.Shape`); "" where unknown. Styles of a continuum, and
+            clusters that are no groups, are never called stable, however often resamples reproduce them.
     """
     if shape == Shape.NONE:
         return gettext("for looking only")
@@ -239,7 +239,7 @@ def standing_words(standing: Standing, shape: str = "") -> str:
 
 
 def standing_of(stability: float | None, shape: str = "") -> tuple[str, str]:
-    """Colour name and words for a stored stability; a rule has none and always holds."""
+    """Colour name and words for a stored stability; a rule has none and counts as stable."""
     if stability is None:
         return "good", gettext("a rule: holds by definition")
     colour, standing = "bad", Standing.DISSOLVES
@@ -250,11 +250,11 @@ def standing_of(stability: float | None, shape: str = "") -> tuple[str, str]:
     return "" if shape == Shape.NONE else colour, standing_words(standing, shape)
 
 
-# Who stays: size, retention and leaving of each group. Pure.
+# Size, retention and leaving of each group. Pure.
 
 
 def retention_part(report: Report) -> Part:
-    """Who stays?"""
+    """Section of the retention of each group."""
     known = any(computable(cluster.profile.retained) for cluster in report.clusters)
     heading = gettext("Who stays?")
     return Part(
@@ -340,7 +340,7 @@ def _association(report: Report) -> str:
 
 
 def without_group(report: Report) -> Share | NotComputable | None:
-    """Who of the users without a group stayed: everybody less the groups; None where everybody has one."""
+    """Share retained of users without a group: all users minus the groups; None where every user has a group."""
     left = report.units.too_little_data
     if not left:
         return None
@@ -354,7 +354,7 @@ def without_group(report: Report) -> Share | NotComputable | None:
 
 
 def retention_chart(report: Report) -> Drawn:
-    """Retention of each group, and of the users without one, so that the bars make up everybody."""
+    """Retention of each group and of users without one, so that the bars cover all users."""
     rows = [(cluster_words(cluster), cluster.profile.retained, cluster.profile.size) for cluster in report.clusters]
     rest = without_group(report)
     if rest is not None:

@@ -20,11 +20,11 @@ from segments.search.gaps import Shape
 from segments.search.result import Report
 from stats.results import computable
 
-# The answer of a search for groups: one sentence, and why the groups were believed or weren't. Pure.
+# The result of a search for groups: one sentence, and why the groups were accepted or rejected. Pure.
 
 
 def headline(report: Report) -> str:
-    """The answer in one sentence."""
+    """The result in one sentence."""
     if not report.found:
         return gettext("No stable groups: use activity tiers")
     if report.shape is Shape.STYLES:
@@ -36,7 +36,7 @@ def headline(report: Report) -> str:
 
 
 def why(report: Report) -> str:
-    """Why the groups were believed, or weren't."""
+    """Why the groups were accepted or rejected."""
     details = {
         "k": report.k,
         "ari": decimal(report.stability),
@@ -83,7 +83,7 @@ def _believed(details: Mapping[str, object]) -> str:
     )
 
 
-# Which users were looked at, and with which samples and seed. Pure.
+# Flow of users, samples and seed. Pure.
 
 
 def flow(report: Report) -> Table:
@@ -118,7 +118,7 @@ def samples(report: Report) -> Table:
     return Table(gettext("Seed and samples"), (gettext("quantity"), gettext("value")), tuple(rows))
 
 
-# What a search for groups would do, in words: name, number and why. Pure.
+# The preview of a search for groups, in words: name, number and explanation. Pure.
 
 type Fact = tuple[str, str, str]
 
@@ -147,17 +147,17 @@ def facts(found: Any) -> tuple[Fact, ...]:
 
 
 def groups(report: Report) -> Section:
-    """What the groups do; on the page their cards follow."""
+    """Section of the groups' features; the page shows their cards below it."""
     return _section("groups", gettext("Who they are"), report_groups.heat_part(report))
 
 
 def stays(report: Report) -> Section:
-    """Who of them stays."""
+    """Section of the groups' retention."""
     return _section("stays", gettext("Who stays?"), report_groups.retention_part(report))
 
 
 def evidence(report: Report) -> Section:
-    """Whether another sample of users would show the same groups."""
+    """Section of the evidence that another sample of users would show the same groups."""
     parts = (
         report_evidence.stability_part(report),
         report_evidence.gaps_part(report),
@@ -168,7 +168,7 @@ def evidence(report: Report) -> Section:
 
 
 def pictures(report: Report) -> Section:
-    """Maps for the eye, and which of them can be trusted."""
+    """Section of the maps, and how far each can be trusted."""
     return _section(
         "maps",
         gettext("Maps"),
@@ -179,18 +179,18 @@ def pictures(report: Report) -> Section:
 
 
 def activity(report: Report) -> Section:
-    """Tiers, and what separates the more active from the rest."""
+    """Section of the activity tiers, and what separates the more active users from the rest."""
     parts = (tiers.part(report), tiers.drivers_part(report), tiers.ranking_part(report))
     return _section("activity", gettext("By activity"), *parts)
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """What is read of the groups, in order: who, who stays, whether they hold, maps."""
+    """The sections about groups, in order: features, retention, evidence, maps."""
     return groups(report), stays(report), evidence(report), pictures(report)
 
 
 def draw(report: Report, slug: str = "") -> tuple[Drawing, ...]:
-    """Every picture of a finished search, or one; the app's kind of run names this function."""
+    """Every chart of a finished search, or one; the app's run kind refers to this function."""
     parts = (part for section in (*sections(report), activity(report)) for part in section.parts)
     return drawings(parts, slug)
 

@@ -1,4 +1,4 @@
-"""What stands beside a rule that is being written: whom it takes, what is missing, what publishing does. Pure."""
+"""Information beside a rule editor: member count, missing parts, effect of publishing. Pure."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -17,15 +17,15 @@ class CountOfUsers(Protocol):
 
     @property
     def members(self) -> int:
-        """Users that the rule takes, of those counted."""
+        """Number of counted users that match the rule."""
 
     @property
     def units(self) -> int:
-        """Users counted."""
+        """Number of users counted."""
 
     @property
     def one_in(self) -> int:
-        """1 when that is everybody."""
+        """1 when all users are counted, else one in so many."""
 
     @property
     def share(self) -> Share | None:
@@ -53,7 +53,7 @@ def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
 
 
 def mistakes_in_words(state: State, blocking: Iterable[Mistake]) -> list[str]:
-    """What keeps the rule from being counted, each with the number of its condition."""
+    """Errors that keep the rule from being counted, each with the number of its condition."""
     if state.mode == TEXT:
         return [str(state.wrong)] if state.wrong is not None else []
     numbers: dict[Path, int] = {}
@@ -69,7 +69,7 @@ def mistakes_in_words(state: State, blocking: Iterable[Mistake]) -> list[str]:
 
 
 def what_publishing_does(key: str, known_as: tuple[str, int] | None) -> str:
-    """What happens to this key: a new segment, or a new version of one (its name and the version's number)."""
+    """Whether publishing under this key makes a new segment or a new version of one (its name and version number)."""
     if not key:
         return ""
     if known_as is None:

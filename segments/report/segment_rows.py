@@ -1,4 +1,4 @@
-"""Segments as lists and pages show them: their name with what they do, size, and who of them stays. Pure."""
+"""Segments as rows of lists and pages: name, distinctive behaviours, size and retention. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from segments.report.groups import play_words, standing_of
 from segments.search.leaving import Share, rate, too_small
 from stats.results import NotComputable, Reason, computable
 
-# Users of a segment in words: their traits as shares, ids shortened. Pure.
+# Users of a segment: traits as shares, and shortened ids. Pure.
 
 LETTERS = 4
 
 
 def breakdown(found: Any) -> Table | None:
-    """Traits of a segment's users, from `who_is_in.WhoIsIn`; None where they have none."""
+    """Traits of a segment's users, from `members.WhoIsIn`; None where they have none."""
     rows = [
         (trait.name, value, percent(users / trait.users), f"{users:,}", f"{trait.users:,}")
         for trait in found.traits
@@ -36,11 +36,11 @@ def breakdown(found: Any) -> Table | None:
 
 
 def shortened(unit: str) -> str:
-    """An id that a page shows: both ends, which tell users apart."""
+    """An id shortened for a page: its start and end."""
     return unit if len(unit) <= 2 * LETTERS + 1 else f"{unit[:LETTERS]}…{unit[-LETTERS:]}"
 
 
-PATTERN_WORDS = 2  # of the three that a profile names: more would not fit beside a name
+PATTERN_WORDS = 2  # of a profile's three: more would not fit beside a name
 
 
 class Segmented(Protocol):
@@ -61,15 +61,15 @@ class SegmentRow:
 
     Attributes:
         pk, key: of the segment.
-        title: its name; without one its key and what it does.
-        named: whether people gave it a name.
-        play: what stands out in it, "" for a rule.
-        size: its users.
-        part: their share of everybody placed, 0 to 1, as a page's bar takes it.
+        title: its name; without one its key and distinctive behaviours.
+        named: whether a person named it.
+        play: its distinctive behaviours, "" for a rule.
+        size: number of its users.
+        part: their share of all placed users, 0 to 1, for the bar.
         part_text: the same in words.
-        stays: who of them stayed, with interval and n; or why that isn't known.
-        fraction: the share that stayed, 0 to 1; "" where it isn't known.
-        colour, standing: what its stability allows.
+        stays: share retained, with interval and n; or why it is unknown.
+        fraction: share retained, 0 to 1; "" where unknown.
+        colour, standing: recommended use by stability.
         stability: 0 to 1; None for a rule.
     """
 
@@ -89,12 +89,12 @@ class SegmentRow:
 
 
 def rows(segments: Iterable[Segmented], units: int, shape: str) -> tuple[SegmentRow, ...]:
-    """The segments of one version, which placed so many users; `shape` is what its run called them."""
+    """Rows of the segments of one version, which placed `units` users; `shape` is its run's result of the gap test."""
     return tuple(row(segment, units, shape) for segment in segments)
 
 
 def row(segment: Segmented, units: int, shape: str) -> SegmentRow:
-    """One segment of a version that placed so many users."""
+    """Row of one segment of a version that placed `units` users."""
     colour, standing = standing_of(segment.stability, shape)
     stayed = stayed_of(segment.stayed)
     part = segment.size / units if units else 0.0
@@ -123,19 +123,19 @@ def _stays(stored: Mapping[str, Any] | None, found: Share | NotComputable) -> st
 
 
 def title_of(name: str, key: str, pattern: Sequence[Sequence[str]] | None) -> str:
-    """The name people gave, or the key and what stands out: ``g1 · more battle, less craft``."""
+    """The segment's name, or its key and distinctive behaviours: ``g1 · more battle, less craft``."""
     words = pattern_words(pattern)
     return name or (f"{key} · {words}" if words else key)
 
 
 def pattern_words(pattern: Sequence[Sequence[str]] | None) -> str:
-    """What stands out, for example ``more battle, less craft``; "" where nothing was looked for."""
+    """Distinctive behaviours, for example ``more battle, less craft``; "" without a pattern."""
     pairs = [(str(pair[0]), str(pair[1])) for pair in (pattern or ())[:PATTERN_WORDS] if len(pair) == 2]
     return play_words(pairs) if pairs else ""
 
 
 def stayed_of(stored: Mapping[str, Any] | None) -> Share | NotComputable:
-    """The share that stayed, as `Segment.stayed` keeps it."""
+    """The share retained, from `Segment.stayed`."""
     if not stored or not stored.get("n"):
         return NotComputable(Reason.NO_DATA)
     n = int(stored["n"])
@@ -143,7 +143,7 @@ def stayed_of(stored: Mapping[str, Any] | None) -> Share | NotComputable:
 
 
 def retention_words(segments: Iterable[Segmented]) -> str:
-    """What "stays" means for these segments, as a sentence; "" where it wasn't measured."""
+    """The retention definition of these segments, as a sentence; "" where it wasn't measured."""
     for segment in segments:
         text = (segment.stayed or {}).get("retention")
         if text:
@@ -155,7 +155,7 @@ def retention_words(segments: Iterable[Segmented]) -> str:
 
 
 def picture(segments: Sequence[Segmented]) -> Drawing | None:
-    """Who of each segment stays, as bars; None where nobody knows."""
+    """Retention of each segment as bars; None where it is unknown."""
     found = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed)) for each in segments]
     bars = [(title, stayed, stayed.n if computable(stayed) else 0) for title, stayed in found]
     if not any(computable(stayed) for _, stayed in found):
@@ -164,7 +164,7 @@ def picture(segments: Sequence[Segmented]) -> Drawing | None:
 
 
 def refresh_words(units: int, rule: bool) -> str:
-    """What a refresh will do to this version, said before it is asked for."""
+    """What a refresh will do to this version, shown before it is started."""
     text = (
         gettext("Asks the rule of every user again, {units} at the last time. The rule stays as it is.")
         if rule

@@ -63,7 +63,7 @@ MOST_BEHAVIOURS = 25
 
 
 def drivers_part(report: Report) -> Part | None:
-    """What do the more active do differently? None without tiers."""
+    """Section of what the more active do differently; None without tiers."""
     if not computable(report.tiers.cuts):
         return None
     heading, found = gettext("What do the more active do differently?"), report.tiers.drivers
@@ -112,7 +112,7 @@ def drivers_table(found: Drivers) -> Table:
 
 
 def drivers_chart(found: Drivers) -> Drawn:
-    """How far the two are apart, behaviour by behaviour."""
+    """Difference of the two tiers, behaviour by behaviour."""
     names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
     rows = [
         {
@@ -137,11 +137,11 @@ def drivers_chart(found: Drivers) -> Drawn:
     return chart, 2 * len(rows) + 1
 
 
-# Which behaviours tell the tiers apart. Pure.
+# Which behaviours separate the tiers. Pure.
 
 
 def ranking_part(report: Report) -> Part | None:
-    """Which behaviours tell the tiers apart? None without tiers or drivers."""
+    """Section of the behaviours that separate the tiers; None without tiers or drivers."""
     found = report.tiers.drivers
     if not computable(report.tiers.cuts) or not computable(found):
         return None
@@ -156,7 +156,7 @@ def ranking_part(report: Report) -> Part | None:
 
 
 def ranking_finding(drivers: Drivers) -> str:
-    """What a model of the tiers leans on."""
+    """The behaviours that a model of the tiers uses most."""
     if not computable(drivers.ranking):
         return reason_words(drivers.ranking)
     first = drivers.ranking[0]

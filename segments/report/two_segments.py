@@ -1,4 +1,4 @@
-"""Two segments side by side: size, who stays with the difference, traits, and what differs by construction. Pure."""
+"""Comparison of two segments: size, retention with its difference, traits, and differences by construction. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,12 +31,12 @@ class Comparison:
 
 
 def comparison(result: ComparisonResult, titles: tuple[str, str], *, constructed: bool = False) -> Comparison | str:
-    """A comparison of two segments, or in words why there is none.
+    """A comparison of two segments, or the reason why there is none.
 
     Args:
-        result: as it was stored.
-        titles: what the two are called now; the stored names are those of then.
-        constructed: the groups were formed by these behaviours, so a model tells them apart whatever they are.
+        result: as stored.
+        titles: current names of the two; the stored ones may be outdated.
+        constructed: True when the groups were formed by these behaviours, so that a model always separates them.
     """
     found = result.drivers
     if not computable(found):
@@ -68,11 +68,11 @@ class Side:
     """One of two segments.
 
     Attributes:
-        segment: its row.
-        version: of it, as text.
-        units: users that its version placed.
-        rule: of its version; None for groups that were found.
-        inputs: of its version.
+        segment: the segment's row.
+        version: its version, as text.
+        units: number of users that the version placed.
+        rule: rule of the version; None for clusters.
+        inputs: inputs of the version.
     """
 
     segment: Segmented
@@ -83,13 +83,13 @@ class Side:
 
     @property
     def title(self) -> str:
-        """As pages call it."""
+        """The segment's name on pages."""
         return title_of(self.segment.name, self.segment.key, self.segment.pattern)
 
 
 @dataclass(frozen=True)
 class TwoSegments:
-    """What a page says of two segments before any model is fitted."""
+    """Comparison of two segments without a model, for a page."""
 
     finding: str
     facts: Table
@@ -98,12 +98,12 @@ class TwoSegments:
 
 
 def two_segments(first: Side, second: Side, *, pairs: int) -> TwoSegments:
-    """Two segments side by side.
+    """Compare two segments.
 
     Args:
-        first: what differences are measured from.
-        second: the other.
-        pairs: pairs of segments that could have been picked: p is adjusted for them.
+        first: the baseline of the differences.
+        second: the other one.
+        pairs: number of pairs of segments to choose from: p is adjusted for it.
     """
     stays = stayed_of(first.segment.stayed), stayed_of(second.segment.stayed)
     same = (first.segment.stayed or {}).get("retention") == (second.segment.stayed or {}).get("retention")
@@ -165,7 +165,7 @@ def _finding(first: Side, second: Side, found: Any, same: bool, pairs: int) -> s
 
 
 def by_construction(first: Side, second: Side) -> tuple[str, ...]:
-    """Which differences between the two are there because of how the segments were made."""
+    """Differences between the two that come from how the segments are defined."""
     said: list[str] = []
     if first.rule is None and second.rule is None:
         said.append(
@@ -200,11 +200,11 @@ def _needs(rule: Any) -> Needs | None:
 
 
 def traits_table(titles: tuple[str, str], sides: tuple[Iterable[Any], Iterable[Any]]) -> Table | None:
-    """The commonest values of each trait in both, as shares of the users that have it; None without traits.
+    """The most frequent values of each trait in both, as shares of the users that have it; None without traits.
 
     Args:
-        titles: of the two.
-        sides: `who_is_in.TraitShare` of each.
+        titles: names of the two.
+        sides: `members.TraitShare` of each.
     """
     first, second = ({trait.name: trait for trait in traits} for traits in sides)
     lines: list[tuple[str, ...]] = []
