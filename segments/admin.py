@@ -15,7 +15,7 @@ from segments.models import ChurnRun, Membership, Segment, SegmentationRun, Segm
 
 @admin.register(SegmentModel)
 class SegmentModelAdmin(WithHistory, ModelAdmin):
-    """Name and refresh; publishing happens on the pages, where the evidence is."""
+    """Name and refresh of a model; publishing happens on the pages, beside the evidence."""
 
     list_display = ["name", "key", "kind", "refresh_days", "created_by", "created_at", "page"]
     list_select_related = ["created_by"]
@@ -33,7 +33,7 @@ class SegmentModelAdmin(WithHistory, ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # experiments may hold a version of it
+        return False  # experiments may refer to a version of it
 
 
 @admin.register(SegmentVersion)
@@ -49,12 +49,12 @@ class SegmentVersionAdmin(ReadOnly):
         return super().get_queryset(request).light("model", "published_by")  # type: ignore[no-any-return]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # experiments may have begun with it
+        return False  # experiments may use it
 
 
 @admin.register(Segment)
 class SegmentAdmin(WithHistory, ModelAdmin):
-    """A segment's name is all that a person changes."""
+    """Segments; only the name can be changed."""
 
     list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable", "page"]
     list_filter = ["version__model", "targetable"]
@@ -73,7 +73,7 @@ class SegmentAdmin(WithHistory, ModelAdmin):
 
     @admin.display(description=_("group number"))
     def group_number(self, row: Segment) -> int:
-        return row.number  # whose own name, "number", is the type of a value in Korean
+        return row.number  # the field's own name, "number", is translated as the type of a value in Korean
 
     @admin.display(description=_("stability"), ordering="stability")
     def rounded_stability(self, row: Segment) -> str | None:
@@ -138,7 +138,7 @@ class ChurnRunAdmin(RunAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnly):
-    """Where one user belongs, by the exact id: a list of millions is for the files."""
+    """The segments of one user, found by exact id; lists of members are exported as files."""
 
     list_display = ["unit", "place", "segment", "version", "risk"]
     search_fields = ["=unit"]

@@ -1,4 +1,4 @@
-"""What would refuse a segmentation without asking the data, said beside its field with what would mend it."""
+"""Validation of a segmentation's form without the data: errors at their fields, with suggested corrections."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ type Objection = tuple[str, Mendable]
 
 
 def run_objections(data: dict[str, Any], retention: Retention | None) -> Iterator[Objection]:
-    """Field and error for everything that can be seen without the data.
+    """Field and error for every problem that can be found without the data.
 
     Args:
         data: the form's cleaned values.
@@ -65,7 +65,7 @@ def _outcome(retention: Retention, last: int) -> Iterator[Objection]:
 
 
 def _after(last: int, window: Window, retention: Retention) -> Mend:
-    """The same retention behind the days of play."""
+    """Suggest the same retention, moved after the days of play."""
     moved = Window(last + 1, last + len(window))
     match retention:
         case MinDays(days=days):
@@ -92,7 +92,7 @@ DATE = forms.DateInput({"type": "date"})
 
 
 class SegmentationForm(forms.Form):
-    """A segmentation's question. A few fields begin one; the others stand under "Advanced"."""
+    """The form of a new segmentation. A few fields are always shown; the others are under "Advanced"."""
 
     signup_event = EventField(
         label=gettext_lazy("Start event (day 0)"),
@@ -130,17 +130,17 @@ class SegmentationForm(forms.Form):
 
     @property
     def first_fields(self) -> list[Any]:
-        """Those that begin a segmentation."""
+        """The fields that are always shown."""
         return [self[name] for name in FIRST]
 
     @property
     def advanced_fields(self) -> list[Any]:
-        """All others."""
+        """The fields under "Advanced"."""
         return [field for field in self.visible_fields() if field.name not in FIRST]
 
     @property
     def opens_advanced(self) -> bool:
-        """One of them is wrong, or filled in."""
+        """True when an advanced field other than the seed has an error or a value."""
         fields = [field for field in self.advanced_fields if field.name != "seed"]
         return any(field.errors or field.value() for field in fields)
 
@@ -165,15 +165,15 @@ class SegmentationForm(forms.Form):
         return data
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal at the field whose option it names."""
+        """Show a refusal as an error of the field whose option it names."""
         field = FIELD_OF.get(refusal.at)
         self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
 def form_words(run: Run) -> str:
-    """Why a run has no result, with the form's name of the field in place of the command's option."""
+    """Why a run has no result, with the form's field label instead of the command's option."""
     refused = run.refused
-    # Version 0.3 kept the sentence alone, in the language of the worker.
+    # Version 0.3 stored only the sentence, in the language of the worker.
     option, sentence = split_reason(run.reason) if refused is None else (refused.at, str(refused.message))
     field = SegmentationForm.base_fields.get(FIELD_OF.get(option, ""))
     return run.reason_in_words if field is None else f"{field.label}: {gettext(sentence)}"
@@ -206,13 +206,13 @@ class PublishForm(forms.Form):
         raise forms.ValidationError(text, params={"key": key_from(key, "segment")[:60].strip("-")})
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal at the field whose option it names."""
+        """Show a refusal as an error of the field whose option it names."""
         field = FIELD_OF.get(refusal.at)
         self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
 class RuleForm(PublishForm):
-    """Under which name a rule is published, and when a user's clock starts; the rule itself has a form of its own."""
+    """Name, key and signup event of a rule segment; the rule itself has its own form."""
 
     signup_event = forms.CharField(
         label=gettext_lazy("Start event (day 0)"),

@@ -1,4 +1,4 @@
-"""Published segments and segment models by search as you type."""
+"""Options of the picker of published segments and segment models (search as you type)."""
 
 import difflib
 from typing import Any
@@ -14,7 +14,7 @@ from segments.published.members import models_with_current
 
 
 def segments(typed: str, _of: str) -> list[Choice]:
-    """Current segments and their models, those that hold the typed text in key or name; none that is archived."""
+    """Current segments and models whose key or name contains the typed text, without archived ones."""
     wanted = typed.casefold()
     rows = _choices(models_with_current().filter(archived_at=None))
     return [choice for choice in rows if wanted in f"{choice.value} {choice.title}".casefold()]

@@ -1,4 +1,4 @@
-"""Pages that set two segments side by side, and the comparisons of their behaviour."""
+"""Pages that compare two segments, and runs that compare their behaviour."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from segments.report.two_segments import Side, by_construction, comparison, trai
 @login_required
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
-    """Two segments side by side: `a` and `b`, or the two that were ticked in a list as `s`; else a choice of two."""
+    """Compare two segments: `a` and `b`, or the two ticked in a list as `s`; else show a choice of two."""
     asked = request.GET.getlist("s") or [request.GET.get("a", ""), request.GET.get("b", "")]
     wanted = [int(text) for text in dict.fromkeys(asked) if text.isdecimal() and len(text) < 10]
     choices = list(
@@ -75,7 +75,7 @@ def _compared(first: Segment, second: Segment) -> dict[str, Any]:
 @may("segments.add_comparisonrun")
 @require_POST
 def start_comparison(request: HttpRequest) -> HttpResponse:
-    """Ask what separates two segments in what they do."""
+    """Start a comparison of two segments' behaviour."""
     found = {str(row.pk): row for row in Segment.objects.published().filter(pk__in=_pks(request))}
     first, second = (found.get(request.POST.get(name, "")) for name in ("first", "second"))
     try:
@@ -96,7 +96,7 @@ def _pks(request: HttpRequest) -> list[int]:
 @login_required
 @require_safe
 def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A comparison: how far it is, or what separates the two."""
+    """A comparison: its progress or its result."""
     run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second__version__model"), pk=pk)
     titles = (_title(run.first), _title(run.second))
     context = {"run": run, "titles": titles, **progress_of(run)}

@@ -36,7 +36,7 @@ from segments.rules import parse_rule, sentence
 @login_required
 @require_safe
 def model_page(request: HttpRequest, key: str) -> HttpResponse:
-    """One published model: its segments now, its versions, its drift and its churn models."""
+    """One published model: its current segments, versions, drift and churn models."""
     model = get_object_or_404(SegmentModel.objects.select_related(*OWNERS), key=key)
     version = model.current
     if version is None:
@@ -72,7 +72,7 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _names(versions: Iterable[SegmentVersion], number: int) -> dict[int, str]:
-    """What the segments of an earlier version are called now."""
+    """Current names of the segments of an earlier version."""
     found = next((row for row in versions if row.number == number), None)
     return (
         {}
@@ -85,7 +85,7 @@ def _names(versions: Iterable[SegmentVersion], number: int) -> dict[int, str]:
 @may("segments.change_segmentversion")
 @require_POST
 def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
-    """Place every user anew by the current version."""
+    """Place every user again by the current version."""
     version = get_object_or_404(SegmentModel, key=key).current
     try:
         if version is not None:
@@ -118,7 +118,7 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
 @may("segments.view_membership")
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The segment's users as CSV, written while they are read."""
+    """The segment's users as a streamed CSV file."""
     segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
     rows = csv_lines(publish.member_rows(segment))
     response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
@@ -148,7 +148,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A churn model: how far it is, or how good it is."""
+    """A churn model: its progress or its quality."""
     run = get_object_or_404(ChurnRun.objects.light("segment__version__model"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:

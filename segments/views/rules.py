@@ -1,4 +1,4 @@
-"""The page on which a segment is written as a rule: its rows, the count that follows them, and its publishing."""
+"""The page of the rule editor: its rows, live member count, and publishing."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from segments.rules.builder.state import State, read_state, state_of_text
 @may("segments.add_segmentversion")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it; a link may bring its fields."""
+    """Edit and publish a rule segment; the URL may prefill its fields."""
     known = rule_members.known_names()
     if request.method != "POST":
         brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
@@ -53,7 +53,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @require_POST
 @vary_on_headers("HX-Request")
 def rule_builder(request: HttpRequest) -> HttpResponse:
-    """The rows after a change, as a fragment; without htmx as the whole page."""
+    """The rows after a change, as an HTML fragment; without htmx the whole page."""
     rule_members.end_count(_asker(request))
     known, state = rule_members.known_names(), _state(request)
     if not is_htmx(request):
@@ -68,12 +68,12 @@ def rule_builder(request: HttpRequest) -> HttpResponse:
 @require_POST
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
-    """How many users the rule takes, as a fragment; without htmx as the whole page."""
+    """Number of users that match the rule, as an HTML fragment; without htmx the whole page."""
     known, state = rule_members.known_names(), _state(request)
     try:
         count = _count(request, state, known)
     except Cancelled:
-        return HttpResponse(status=204)  # htmx leaves the older count until the newer one is there
+        return HttpResponse(status=204)  # htmx keeps showing the older count until the newer one arrives
     if is_htmx(request):
         return render(request, "segments/rule/count.html", count)
     form = RuleForm(initial=request.POST.dict(), known=known)
@@ -81,7 +81,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
 
 
 def _asker(request: HttpRequest) -> str:
-    """Who waits for a count: one browser of one person."""
+    """Id of the client that waits for a count: one browser of one user."""
     return request.session.session_key or ""
 
 

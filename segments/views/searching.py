@@ -1,4 +1,4 @@
-"""Pages that look for groups."""
+"""Pages of segmentation runs."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ from segments.search import payload_versions, preview, segmentations
 @require_safe
 @vary_on_headers("HX-Request")
 def segment_list(request: HttpRequest) -> HttpResponse:
-    """Published models, and the searches for groups; htmx gets the searches alone."""
+    """Published models, and segmentation runs; htmx requests get only the runs."""
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
@@ -62,7 +62,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 @may("segments.add_segmentationrun")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: HttpRequest) -> HttpResponse:
-    """Ask a segmentation and start it; a link may bring its fields."""
+    """Create and start a segmentation; the URL may prefill its fields."""
     if request.method != "POST":
         usual = {"signup_event": ready_catalogue().guess_signup(), "retention": "window:21-27"}
         brought = {name: request.GET[name] for name in SegmentationForm.base_fields if request.GET.get(name)}
@@ -89,7 +89,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
 @may("segments.add_segmentationrun")
 @require_POST
 def foretell_run(request: HttpRequest) -> HttpResponse:
-    """What a search with these fields would do, as a fragment beside its form."""
+    """Preview of a run with these fields, as an HTML fragment beside the form."""
     return render(request, "components/before/preview.html", _foretold(SegmentationForm(request.POST)))
 
 
@@ -98,7 +98,7 @@ def _new_page(request: HttpRequest, form: SegmentationForm, looked: dict[str, An
 
 
 def _foretold(form: SegmentationForm) -> dict[str, Any]:
-    """What would happen; what would refuse becomes an error of the form, with its mend."""
+    """The preview; its errors are added to the form, with suggested corrections."""
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
@@ -121,7 +121,7 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
 @login_required
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A segmentation: how far it is, or what it found."""
+    """A segmentation: its progress or its result."""
     run = get_object_or_404(SegmentationRun.objects.defer("model"), pk=pk)
     return _run_page(request, run, _publish_form(run))
 
@@ -140,7 +140,7 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 
 
 def report_body(run: SegmentationRun) -> dict[str, Any]:
-    """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
+    """Context of `segments/run_body.html` for a finished run, on its page and in its download."""
     report = payload_versions.read(run.payload or {})
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}

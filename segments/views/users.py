@@ -1,4 +1,4 @@
-"""Who is in a segment, and where a user belongs."""
+"""Pages of a segment's users, and of one user's segments."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +17,7 @@ LONGEST_ID = 256
 @login_required
 @require_safe
 def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One segment: its users' traits, and a few of them for who may see users."""
+    """One segment: its users' traits, and a few user ids for viewers with permission to see users."""
     segment = get_object_or_404(Segment.objects.published(), pk=pk)
     found = members.who_is_in(segment)
     context = {
@@ -34,7 +34,7 @@ def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
 @may("segments.view_membership")
 @require_safe
 def find_user(request: HttpRequest) -> HttpResponse:
-    """Where a user belongs, by the exact id."""
+    """The segments of a user, found by exact id."""
     unit = request.GET.get("id", "").replace("\x00", "")[:LONGEST_ID]
     found = members.find_user(unit) if unit else None
     return render(request, "segments/user.html", {"unit": unit, "found": found})
