@@ -50,7 +50,7 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     filterset_fields = ["origin", "behaviour", "outcome"]
 
     def get_queryset(self) -> QuerySet[Finding]:
-        """Without who imported them."""
+        """Findings, without joining the user who imported them."""
         return super().get_queryset().defer("created_by")
 
     @extend_schema(parameters=[PoolSerializer], responses={200: OpenApiTypes.OBJECT}, filters=False)
@@ -100,7 +100,7 @@ class InputsSerializer(serializers.Serializer[Inputs]):
     )
 
     def to_inputs(self, values: dict[str, Any]) -> Inputs:
-        """The frozen record of validated values."""
+        """Convert validated values to `Inputs`."""
         lists = {name: tuple(values[name]) for name in ("behaviours", "inert")}
         dates = {name: values[name] and values[name].isoformat() for name in ("first_date", "last_date")}
         return Inputs(**{**values, **lists, **dates, "days": tuple(sorted(set(values["days"])))})
@@ -113,7 +113,7 @@ class NewStudySerializer(serializers.Serializer[Study]):
 
 
 class StudySerializer(UpkeepFields, serializers.ModelSerializer[Study]):
-    # A plain text: every kind of run has a status, and an enumeration of each would fight for one name.
+    # A plain text: every kind of run has a status, and their enumerations would clash in one schema name.
     status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
     reason = serializers.CharField(source="reason_in_words", read_only=True)
 
@@ -197,7 +197,7 @@ class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
         return moments.is_intact(moment)
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
-        """Missing numbers of the evidence in words."""
+        """Replace missing numbers of the evidence by their reasons in words."""
         from aha.study.payload_versions import EVIDENCE, FINDING
 
         found = super().to_representation(instance)
@@ -208,7 +208,7 @@ class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
 
 
 class StudyFilter(ThingFilter):
-    """By status too."""
+    """Filter by status, besides the default filters."""
 
     class Meta:
         model = Study
@@ -216,7 +216,7 @@ class StudyFilter(ThingFilter):
 
 
 class MomentFilter(ThingFilter):
-    """By status too."""
+    """Filter by status, besides the default filters."""
 
     class Meta:
         model = AhaMoment
@@ -242,7 +242,7 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
     pointers: ClassVar = {"seed": "/seed", **{option: f"/inputs/{name}" for option, name in FIELD_OF.items()}}
 
     def get_queryset(self) -> QuerySet[Study]:
-        """The result with one study only: it is large."""
+        """Load the result, which is large, only for a single study."""
         whole = self.action in ("retrieve", "promote")
         rows = super().get_queryset() if whole else Study.objects.light().order_by("-id")
         return rows.select_related(*OWNERS).prefetch_related("tags")

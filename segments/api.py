@@ -78,7 +78,7 @@ class SegmentationInputsSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(min_value=0, default=1)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """One sentence for a question that makes no sense."""
+        """Refuse invalid inputs with one sentence."""
         dates = {name: attrs[name] and attrs[name].isoformat() for name in ("first_date", "last_date")}
         question = {name: value for name, value in attrs.items() if name not in ("title", "seed")} | dates
         try:
@@ -98,7 +98,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
     pointers: ClassVar = {option: f"/{name}" for option, name in FIELD_OF.items()}
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[SegmentationRun]]:
-        """The result with one run only: it is large."""
+        """Include the result, which is large, only for a single run."""
         return SegmentationDetailSerializer if self.action == "retrieve" else SegmentationSerializer
 
     @extend_schema(request=SegmentationInputsSerializer, responses={202: SegmentationSerializer})
@@ -172,7 +172,7 @@ class SegmentModelSerializer(UpkeepFields, serializers.ModelSerializer[SegmentMo
 
 
 class SegmentModelFilter(ThingFilter):
-    """By kind too."""
+    """Filter by kind, besides the default filters."""
 
     class Meta:
         model = SegmentModel
@@ -205,16 +205,16 @@ class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segm
     http_method_names = ["get", "patch", "head", "options"]
 
     def perform_update(self, serializer: serializers.BaseSerializer[Segment]) -> None:
-        """Rename through the service, which may refuse."""
+        """Rename with the service, which may refuse."""
         from segments.published import publish
 
         if "name" in serializer.validated_data:
             serializer.instance = publish.rename(segment=self.get_object(), name=serializer.validated_data["name"])
 
 
-# ── Who belongs ───────────────────────────────────────────────────────────────
+# ── Members ───────────────────────────────────────────────────────────────────
 def may_see_members(request: Request) -> None:
-    """Refuse people who may not see units by name; of keys the door asked the scope.
+    """Refuse users without the permission to see unit ids; for API keys the authentication has checked the scope.
 
     Raises:
         PermissionDenied: for a person without the permission to view memberships.
@@ -231,7 +231,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class Cursor(pagination.CursorPagination):
-    """Members by unit: a page number would skip and repeat while a refresh goes on, and count millions of rows."""
+    """Cursor pagination by unit: page numbers would skip or repeat rows during a refresh and count millions of rows."""
 
     ordering = "unit"
     page_size = 500
@@ -262,6 +262,6 @@ class UnitSegments(generics.ListAPIView[Segment]):
     filter_backends = []
 
     def get_queryset(self) -> Any:
-        """From the current version of every model."""
+        """Memberships of the unit in the current version of every model."""
         may_see_members(self.request)
         return segments_of(self.kwargs["unit"])

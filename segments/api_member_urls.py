@@ -1,4 +1,4 @@
-"""Who belongs to which segment: apart from the other routes, because a key needs another scope for it."""
+"""Routes of segment members, separate from the others because API keys need another scope for them."""
 
 from django.urls import path
 
