@@ -1,11 +1,11 @@
-"""The site: settings, routes, access and rendering. It may import everything; nobody imports it."""
+"""The site: settings, routes, access and rendering. It may import every package; no package may import it."""
 
 import re
 from pathlib import Path
 
 
 def _version() -> str:
-    """What the first heading of CHANGELOG.md says, its only home: "0.4.0", or "0.5.0.dev0" of what becomes 0.5."""
+    """The version in the first heading of CHANGELOG.md, where alone it is set: "0.4.0", or "0.5.0.dev0" before 0.5."""
     text = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(r"^## (?:Unreleased \((\d+\.\d+)\)|(\d+\.\d+\.\d+))", text, flags=re.MULTILINE)
     if found is None:

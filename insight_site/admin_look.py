@@ -1,4 +1,4 @@
-"""How the admin looks: Unfold's settings, with the greys and the blue of the pages (static/insight_site/tokens.css)."""
+"""The admin's theme: Unfold's settings, with the greys and the blue of the pages (static/insight_site/tokens.css)."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Insight",
     "SITE_SYMBOL": "insights",
     "SITE_URL": "/",
-    # Without one the browser asks for /favicon.ico, which isn't there.
+    # Without one the browser requests /favicon.ico, which doesn't exist.
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("insight_site/icon.svg")}
     ],

@@ -1,4 +1,4 @@
-"""ASGI entry point. WSGI is faster for our doors (see docs/adr/0001); this is here for hosts that need it."""
+"""ASGI entry point. WSGI is faster for our endpoints (see docs/adr/0001); this is for hosts that need ASGI."""
 
 import os
 

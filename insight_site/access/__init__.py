@@ -1,1 +1,1 @@
-"""Who may call what: the table of routes, API keys, roles."""
+"""Access control: the permission table of routes, API keys, roles."""

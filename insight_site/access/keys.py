@@ -1,7 +1,7 @@
 """Issue, rotate, revoke and look up API keys (docs/events.md, "Keys").
 
 A key has 256 random bits, so one HMAC is as good as a slow password hash, which would cost 280 ms a request. Each
-process remembers a key for `FRESH_SECONDS`: a revoked key works no longer than that anywhere.
+process caches a key for `FRESH_SECONDS`: a revoked key works no longer than that anywhere.
 """
 
 import hmac
@@ -32,19 +32,19 @@ SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
     "server": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
-        *("plans:draft", "studies:start", "outcomes:peek"),  # of agents, at their own door (insight_site.mcp)
+        *("plans:draft", "studies:start", "outcomes:peek"),  # for agents, at the MCP endpoint (insight_site.mcp)
     ),
     "admin": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
         *("metrics:read", "admin:*"),
         *("privacy:read", "privacy:write"),
         *("plans:draft", "studies:start", "outcomes:peek"),
-        "users:write",  # not part of admin:*: who may end accounts is another question than who may plan experiments
+        "users:write",  # not part of admin:*: managing accounts is a separate right from planning experiments
     ),
 }
-# Who knows each unit's arm and may have something computed could mark the arms and ask how the marked ones did.
+# Danger: a key that can read each unit's arm and start computations could mark the arms and compare their outcomes.
 ASSIGNMENTS, COMPUTES = "assignments:read", ("plans:draft", "studies:start")
-# What a person must be allowed to do to hand it to a key: else whoever issues keys could make themselves an Admin.
+# The permission a person needs to grant a scope to a key: else anyone who issues keys could become an Admin.
 NEEDS = {
     "users:write": "auth.change_user",
     "plans:draft": "experiments.add_experiment",
@@ -118,18 +118,18 @@ def issue_key(
 
 
 def beyond(user: Any, scopes: Iterable[str]) -> list[str]:
-    """Those of the scopes that this person may give no key."""
+    """The scopes among these that this person may not grant to a key."""
     return [scope for scope in scopes if scope in NEEDS and not user.has_perm(NEEDS[scope])]
 
 
 def beside_assignments(scopes: Iterable[str]) -> str:
-    """The first of the scopes that no key may have together with that of the assignments; "" without both."""
+    """The first scope that may not be combined with the assignments scope in one key; "" if there is no conflict."""
     given = set(scopes)
     return next((scope for scope in COMPUTES if scope in given and ASSIGNMENTS in given), "")
 
 
 def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, str]:
-    """Make a successor with the same rights; the old key ends in KEY_ROTATION_DAYS, or earlier if it was to."""
+    """Issue a key with the same rights; the old key ends in KEY_ROTATION_DAYS, or at its own expiry if earlier."""
     end = timezone.now() + timedelta(days=settings.KEY_ROTATION_DAYS)
     with transaction.atomic():
         row = ApiKey.objects.select_for_update().get(pk=row.pk)
@@ -153,7 +153,7 @@ def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, 
 
 
 def revoke_key(*, row: ApiKey) -> None:
-    """End a key now; every process refuses it within `FRESH_SECONDS`."""
+    """Revoke a key now; every process rejects it within `FRESH_SECONDS`."""
     with transaction.atomic():
         if ApiKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now()):
             recording.record(recording.Action.REVOKED, row)
@@ -161,10 +161,10 @@ def revoke_key(*, row: ApiKey) -> None:
 
 
 def find_caller(key: str) -> Caller | None:
-    """Who holds this key; None when it is unknown, revoked or expired.
+    """The caller who holds this key; None when it is unknown, revoked or expired.
 
     Raises:
-        django.db.Error: when the database is away and this process doesn't remember the key.
+        django.db.Error: when the database is unavailable and this process hasn't cached the key.
     """
     if len(key) != KEY_CHARS + len(environment_of(key)) or not key.isascii():
         return None
@@ -172,15 +172,15 @@ def find_caller(key: str) -> Caller | None:
 
 
 def find_by_id(key_id: int) -> Caller | None:
-    """Who holds the key of this row, as `find_caller` says it of a key."""
+    """The caller who holds the key with this row id; same result and errors as `find_caller`."""
     return _remembered(f"id:{key_id}", Q(pk=key_id))
 
 
 def still_live(key_ids: Iterable[int]) -> dict[int, Caller]:
-    """Those of these keys that still work, in one question.
+    """The callers of those keys that still work, in one query.
 
     Raises:
-        django.db.Error: when the database is away.
+        django.db.Error: when the database is unavailable.
     """
     rows = ApiKey.objects.filter(pk__in=list(key_ids), revoked_at=None)
     return {row.pk: _caller_of(row) for row in rows if row.is_live}
@@ -208,21 +208,21 @@ def _remembered(name: str, which: Q) -> Caller | None:
 
 
 def environment_of(key: str) -> str:
-    """What a key says of its environment, with the mark behind it; "" for one of production, whose keys say nothing.
+    """The environment named in a key's prefix; "" for a production key, which names none.
 
-    Keys of another environment never work here: they aren't in this site's database. This tells their holder why.
+    Keys of another environment never work here, since they aren't in this site's database: this lets the error say why.
     """
     named = MARKED.fullmatch(key)
     return named[1] if named else ""
 
 
 def forget_cached_keys() -> None:
-    """Forget what this process remembers of keys."""
+    """Clear this process's cache of keys."""
     _cache.clear()
 
 
 def digest(key: str) -> str:
-    """What is stored of a key, and stands for it in counters."""
+    """The digest that is stored instead of a key, and that identifies it in counters."""
     return _digest(settings.API_KEY_PEPPERS[0], key)
 
 
@@ -251,7 +251,7 @@ def _caller_of(row: ApiKey) -> Caller:
 
 
 def _note_use(row: ApiKey) -> None:
-    """At most once a minute, and never in the way of the request."""
+    """Record that the key was used, at most once a minute; it never delays or fails the request."""
     moment = timezone.now()
     before = moment - timedelta(minutes=1)
     if row.last_used_at is not None and row.last_used_at > before:
@@ -264,7 +264,7 @@ def _note_use(row: ApiKey) -> None:
 
 
 def _digests(key: str) -> list[str]:
-    """One for each pepper: the first is for new keys, the others let old keys live while the pepper is changed."""
+    """Digests of a key, one per pepper: the first is for new keys, the others keep old keys valid during a change."""
     return [_digest(pepper, key) for pepper in settings.API_KEY_PEPPERS]
 
 

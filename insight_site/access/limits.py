@@ -1,12 +1,13 @@
-"""Calls a minute, counted for the whole site: each process leases a block of calls and spends that alone.
+"""Rate limits per minute for the whole site: each process leases a block of calls and spends it locally.
 
-Blocks come from Redis where `REDIS_URL` is set, and otherwise from one row of the database (`models.Lease`): no call
-waits for either by itself. What is granted never passes the limit; what a process still holds when the minute ends,
-or when it is killed, is lost: at most a twentieth of the limit, or `LEAST` calls. A process begins with small blocks
-and takes larger ones as it spends them, so that one that is killed again and again takes little of the limit along.
+Blocks come from Redis where `REDIS_URL` is set, and otherwise from one row of the database (`models.Lease`): a call
+waits for either only when its process needs a new block. What is granted never passes the limit; what a process still
+holds when the minute ends, or when it is killed, is lost: at most a twentieth of the limit, or `LEAST` calls. A process
+begins with small blocks and takes larger ones as it spends them, so that one that is killed again and again takes
+little of the limit along.
 
-Names of which there are very many, as visitors are, would cost a lease each. So a process may let the first calls of
-such a name pass by itself (`alone`) and ask from then on; what it let pass is counted with its first lease.
+Very numerous names, such as visitors, would cost a lease each. So a process may let the first calls of such a name
+pass without a lease (`alone`) and ask from then on; the calls it let pass are counted with its first lease.
 """
 
 import threading
@@ -21,13 +22,13 @@ from django.db import DatabaseError, InterfaceError, connection
 from events.outbox import away
 from insight_site.models import Lease
 
-BLOCKS = 20  # so many make a limit
-LEAST = 4  # calls in a block of a small limit: never one write of the database for each call
-FIRST = 400  # a process' first block is this part of the limit; those that follow are what it has had so far
-MOST = 10_000  # names that a process remembers
+BLOCKS = 20  # a limit is divided into this many blocks
+LEAST = 4  # calls in a block of a small limit, so that never each call writes to the database
+FIRST = 400  # a process's first block is this part of the limit; each later one equals what it has leased so far
+MOST = 10_000  # names that a process caches
 KEEP_SECONDS = 120
-AWAY_SECONDS = 10.0  # so long nobody asks a cache that didn't answer: each call would wait for it
-# One statement, so that two processes never get the same calls.
+AWAY_SECONDS = 10.0  # after a cache failure, don't call the cache for this long: each call would wait for it
+# One statement, so that two processes never lease the same calls.
 TAKE = f"""
     INSERT INTO {Lease._meta.db_table} AS held (name, minute, taken) VALUES (%s, %s, %s)
     ON CONFLICT (name) DO UPDATE SET minute = excluded.minute, taken = excluded.taken
@@ -39,13 +40,13 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Held:
-    """Of one name in one minute: the next block, what is left of this one, calls not asked for, and the end."""
+    """One name's lease in one minute: next block's size, calls left, calls let pass unleased, whether spent."""
 
     minute: int
     block: int = 0
     left: int = 0
     alone: int = 0
-    told: bool = False  # of `alone`, to what counts for all
+    told: bool = False  # the calls in `alone` were added to the shared counter
     spent: bool = False
 
 
@@ -54,7 +55,7 @@ _held: dict[str, _Held] = {}
 
 
 class _Away:
-    """When this process may ask the cache again, in monotonic seconds."""
+    """When this process may call the cache again after a failure, in monotonic seconds."""
 
     until = float("-inf")
 
@@ -62,12 +63,12 @@ class _Away:
 def passes(name: str, limit: int, *, alone: int = 0) -> bool:
     """Count a call under this name in the running minute; False when there have been `limit` before it.
 
-    When what counts is away every call passes: a lost counter must not stop events.
+    When the shared counter is unavailable every call passes: its failure must not stop events.
 
     Args:
         name: at most 100 characters.
         limit: calls a minute, of all processes together.
-        alone: how many of them this process lets pass before it asks; each process may pass the limit by so many.
+        alone: how many calls this process lets pass before it leases; each process may exceed the limit by that many.
     """
     minute = int(time.time() // 60)
     with _lock:
@@ -77,7 +78,7 @@ def passes(name: str, limit: int, *, alone: int = 0) -> bool:
         if held.left > 0:
             held.left -= 1
             return True
-        if held.spent:  # nobody may make us write by calling on
+        if held.spent:  # a caller over its limit must not cause database writes
             return False
         if not held.told and held.alone < min(alone, limit):
             held.alone += 1
@@ -92,7 +93,7 @@ def forget_leases() -> int:
 
 
 def _remember(name: str, minute: int) -> _Held:
-    """A name's record of this minute; with very many names those of earlier minutes go, and then all."""
+    """Start a name's record for this minute; when the cache is full, evict those of earlier minutes, and then all."""
     last = _held.get(name)
     if len(_held) >= MOST:
         for old in [one for one, held in _held.items() if held.minute != minute]:
@@ -104,7 +105,7 @@ def _remember(name: str, minute: int) -> _Held:
 
 
 def _lease(held: _Held, name: str, limit: int, alone: int) -> bool:
-    """Take a block and what was let pass alone; whether this call is among what was granted."""
+    """Lease a block and report the calls let pass unleased; True when the lease covers the current call."""
     least = max(1, min(LEAST, limit // LEAST))
     block = min(max(held.block, least, limit // FIRST), max(least, limit // BLOCKS))
     held.block += block
@@ -123,7 +124,7 @@ def _lease(held: _Held, name: str, limit: int, alone: int) -> bool:
 
 
 def _taken(name: str, minute: int, number: int) -> int:
-    """Take so many; how many were taken before."""
+    """Add `number` to the shared counter; returns its value before."""
     if settings.REDIS_URL:
         return _taken_of_redis(f"{name}:{minute}", number)
     away.refuse_if_silent()
@@ -143,7 +144,7 @@ def _taken_of_redis(key: str, number: int) -> int:
     try:
         cache.add(key, 0, timeout=KEEP_SECONDS)
         return int(cache.incr(key, number)) - number
-    except ValueError:  # it forgot the name in between
+    except ValueError:  # the cache evicted the name in between
         return 0
     except Exception:
         _Away.until = time.monotonic() + AWAY_SECONDS

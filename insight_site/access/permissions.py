@@ -1,8 +1,8 @@
-"""Who may call what: one table from route to rule, deny by default, in front of every view.
+"""Access rules: one table from route to rule, deny by default, checked before every view.
 
-The doors of `insight_site.machine` carry their rules in their own table.
-Apps don't import this. They find `request.caller`, a frozen `events.schema.Caller`, and on doors that take a key in the
-body `request.identify(key)`, which answers with the caller or with the refusal to send back.
+The machine endpoints ("doors") of `insight_site.machine` have their rules in their own table.
+Apps don't import this. They find `request.caller`, a frozen `events.schema.Caller`, and on endpoints that take a key in
+the body `request.identify(key)`, which returns the caller or the error response to send.
 """
 
 import base64
@@ -32,8 +32,8 @@ from insight_site.environment_name import other_than_production
 
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20
-VISITORS = 20  # a part of a key's own rate, which one address may use up
-ALONE = 10  # a process counts this part of a visitor's calls by itself: most visitors call a few times
+VISITORS = 20  # one address may use this part (1/20) of a key's rate limit
+ALONE = 10  # a process counts this part (1/10) of a visitor's limit locally: most visitors call a few times
 REST_BYTES = 8 * 1024 * 1024
 MANAGEMENT_BYTES = 1024 * 1024
 REST_SECONDS = 10.0
@@ -42,18 +42,18 @@ IDLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Rule:
-    """What one route asks of its caller.
+    """The access rule of one route.
 
     Attributes:
-        door: its name in logs, metrics and throttles.
+        door: name of the endpoint in logs, metrics and throttles.
         scope: what the key must be allowed to do; None for routes without keys (`door` says which).
-        methods: those that are answered; others get 405.
-        key_in_body: the door reads a key from the body when the headers have none.
+        methods: allowed HTTP methods; others get 405.
+        key_in_body: the endpoint reads a key from the body when the headers have none.
         key_in_path: the key is the path's `client_key`; then only client keys are taken.
         internal: callers from INTERNAL_NETWORKS need no key.
         write_scope: what a key needs for methods that change something; None for the same as `scope`.
         session: a person who is logged in needs no key; the view checks their permission.
-        token_in_path: what stands in the path may also be a token of `insight_site.access.stream_tokens`, for any key.
+        token_in_path: the path may instead hold a token of `insight_site.access.stream_tokens`, for any key.
     """
 
     door: str
@@ -71,7 +71,7 @@ class Rule:
         return self.write_scope if self.write_scope and method not in ("GET", "HEAD", "OPTIONS") else self.scope
 
 
-PEOPLE = Rule("people")  # the view asks for a session itself
+PEOPLE = Rule("people")  # the view checks the session itself
 RULES: dict[str, Rule] = {
     "admin:*": PEOPLE,
     "home": Rule("pages", methods=("GET", "HEAD")),
@@ -109,7 +109,7 @@ RULES: dict[str, Rule] = {
     "selftest:*": PEOPLE,
     "environments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "audiences_api:*": Rule("management", "segments:read", write_scope="admin:*", session=True),
-    # Counts are a report; whose ids are one is personal.
+    # Counts are a report; the ids of users are personal data.
     "identity_api:counts": Rule("management", "reports:read", ("GET", "HEAD"), session=True),
     "identity_api:ids": Rule("management", "privacy:read", ("GET", "HEAD"), session=True),
     "notices_api:*": Rule("management", "admin:*", session=True),  # where people read notices
@@ -117,7 +117,7 @@ RULES: dict[str, Rule] = {
     "users_api:*": Rule("management", "users:write", session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "experiments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
-    # Who met which arm is more than a report: beside what computes, it opens a locked outcome.
+    # Users' arms are more than a report: combined with a scope that computes, they would reveal a locked outcome.
     "experiments_api:experiment-assignments": Rule(
         "management", "assignments:read", write_scope="admin:*", session=True
     ),
@@ -142,7 +142,7 @@ MACHINE_DOORS = {
     "/metrics": "metrics",
     "/healthz/parts": "metrics",
 }
-# What Python, Django and drivers say of text or numbers that no column holds.
+# Messages of Python, Django and database drivers about text or numbers that no column can hold.
 SAID_OF_VALUES = ("out of range", "NUL", "null character", "expected a number")
 OFREP_FLAG = "/ofrep/v1/evaluate/flags/"
 
@@ -153,18 +153,18 @@ def rule_for(view_name: str) -> Rule | None:
 
 
 def machine_door(path: str) -> str | None:
-    """The machine door that a path belongs to, also when no route matches; None for people's pages."""
+    """The machine endpoint that a path belongs to, even when no route matches; None for pages."""
     return next((door for prefix, door in MACHINE_DOORS.items() if path.startswith(prefix)), None)
 
 
 def error(
     request: HttpRequest, status: int, code: str, message: str, *, retry_after: int | None = None
 ) -> HttpResponse:
-    """An error in the shape of the machine door that was asked."""
+    """An error response in the format of the machine endpoint that was called."""
     path = request.path_info
     body: dict[str, object] = {"code": code, "message": message}
     if path.startswith("/ofrep/"):
-        status = 500 if status == 503 else status  # OFREP knows no 503
+        status = 500 if status == 503 else status  # OFREP defines no 503
         flag = path.removeprefix(OFREP_FLAG).strip("/") if path.startswith(OFREP_FLAG) else ""
         body = {**({"key": flag} if flag else {}), "errorCode": "GENERAL", "errorDetails": message}
     elif path.startswith(("/api/features/", "/api/eval/")):
@@ -178,19 +178,19 @@ def error(
 
 
 class Doors:
-    """Middleware: English and HTTPS on the management API; then the rule of the route before its view."""
+    """Middleware: English and HTTPS on the management API; then enforces the route's rule before its view."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; machines in English, their refusals as problem documents."""
+        """Answer the request; API responses are in English, their errors are problem documents."""
         if machine_door(request.path_info) is None:
             return self.get_response(request)
         return _shaped(request, as_machine(request, self.get_response))
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Refuse what the table doesn't allow."""
+        """Refuse what the permission table doesn't allow."""
         name = request.resolver_match.view_name if request.resolver_match else ""
         rule = rule_for(name)
         if rule is None:
@@ -199,23 +199,23 @@ class Doors:
         return refusal(request, rule, kwargs)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """400 for a filter, a search or a chosen row of the admin that its database can't be asked for."""
+        """Answer 400 when a filter, search or selected row of the admin holds a value that the database can't store."""
         if request.path_info.startswith("/admin/") and _is_no_question(error):
             return defaults.bad_request(request, error)
         return None
 
 
 def _is_no_question(error: Exception) -> bool:
-    """Text or numbers that no column holds: NUL, a year of thirty digits. Each database says it its own way."""
+    """True for values that no column can hold (NUL, a year of thirty digits); databases' errors differ."""
     return isinstance(error, DataError | OverflowError) or (
         isinstance(error, ValueError) and any(said in str(error) for said in SAID_OF_VALUES)
     )
 
 
 def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
-    """The answer in English, over HTTPS alone where that is set; what is still being sent is read."""
+    """Answer in English, and over HTTPS only where that is set; then read the rest of the request body."""
     if connection := request.META.get("gunicorn.socket"):
-        connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
+        connection.settimeout(IDLE_SECONDS)  # a client that announces a body and sends none must not block the worker
     with translation.override("en"):
         if settings.HTTPS and not request.is_secure() and not _asked_past_the_proxy(request):
             response = error(request, 403, "https_required", "use https: this key has just travelled in the clear")
@@ -223,25 +223,25 @@ def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpRespons
             response = HttpResponse(status=204)
         else:
             response = answer(request)
-    if response.status_code != 408:  # there it was waited for long enough
+    if response.status_code != 408:  # 408: it already waited for the body
         _read_rest(request)
     return response
 
 
 def _asked_past_the_proxy(request: HttpRequest) -> bool:
-    """Monitoring asks web itself, where no certificate lies; a proxy would have said how it was asked."""
+    """True when monitoring calls web directly, where there is no TLS: a proxy would have set X-Forwarded-Proto."""
     inside = settings.BEHIND_PROXY and "X-Forwarded-Proto" not in request.headers
     return inside and machine_door(request.path_info) == "metrics"
 
 
 def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> HttpResponse | None:
-    """Why this call may not be made, or None; puts `door`, and `caller` or `identify`, on the request.
+    """The error response for a forbidden call, or None; sets `door`, and `caller` or `identify`, on the request.
 
-    With a client key also `visitor`: the address, as limits count it.
+    With a client key it also sets `visitor`: the address by which rate limits count.
     """
     request.door = rule.door  # type: ignore[attr-defined]
     if rule is PEOPLE and any("\x00" in value for value in arguments.values() if isinstance(value, str)):
-        raise Http404  # PostgreSQL has no such text, so nothing has this address; asking it is a 500
+        raise Http404  # PostgreSQL can't store NUL, so no row has this address; a query with it would be a 500
     if rule.methods and request.method not in rule.methods:
         response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
         response["Allow"] = ", ".join(rule.methods)
@@ -259,14 +259,14 @@ def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> H
 
 
 def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
-    """The caller of a key, put on the request; or the refusal: 401, 403, 429, 503."""
+    """Look up the key's caller and set it on the request; or return the error response: 401, 403, 429, 503."""
     try:
         token = rule.token_in_path and stream_tokens.is_token(key)
         caller = (stream_tokens.find_caller(key) if token else find_caller(key)) if key else None
     except (DatabaseError, InterfaceError):
         return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
     if caller is not None and rule.key_in_path and not token and caller.kind != "client":
-        log.error("access.secret_key_in_path", key=caller.key_prefix)  # it stands in logs now: rotate it
+        log.error("access.secret_key_in_path", key=caller.key_prefix)  # the key stands in logs now: rotate it
         caller = None
     if caller is None:
         if not limits.passes(f"badkey:{visitor_of(request)}", BAD_KEYS_A_MINUTE):
@@ -279,14 +279,14 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
     scope = rule.scope_for(request.method) or ""
     if not caller.may(scope):
         return error(request, 403, "missing_scope", f"this key may not do {scope}")
-    origin = request.META.get("HTTP_ORIGIN")  # `headers` would read all of them
+    origin = request.META.get("HTTP_ORIGIN")  # `headers` would parse all of them
     if origin and caller.allowed_origins and origin not in caller.allowed_origins:
         return error(request, 403, "origin_not_allowed", "this key may not be used from this origin")
     return _over_limit(request, rule.door, caller, digest(key or "")[:40]) or caller
 
 
 def _over_limit(request: HttpRequest, door: str, caller: Caller, name: str) -> HttpResponse | None:
-    """Refuse a key that called too often; a public key is many people's, so each address is counted before the key."""
+    """Error for a key over its rate limit; a public key has many users, so each address is counted before the key."""
     if caller.kind == "client":
         request.visitor = address = visitor_of(request)  # type: ignore[attr-defined]
         limit = caller.rate or settings.RATES.get("client key", 12_000)
@@ -302,7 +302,7 @@ def _over_limit(request: HttpRequest, door: str, caller: Caller, name: str) -> H
 
 
 def _bad_length(request: HttpRequest) -> HttpResponse | None:
-    """Refuse bodies that are too long or chunked: Django reads a chunked one as empty and would act without it."""
+    """Reject bodies that are too long or chunked: Django reads a chunked one as empty and would act without it."""
     if request.headers.get("Transfer-Encoding"):
         return error(request, 411, "length_required", "send a Content-Length; chunked bodies are not taken")
     length = request.META.get("CONTENT_LENGTH") or "0"
@@ -312,7 +312,7 @@ def _bad_length(request: HttpRequest) -> HttpResponse | None:
 
 
 def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """An error of ours in the shape of its door: the management API answers with problem+json (RFC 9457)."""
+    """Our own error in the format of its endpoint: the management API answers with problem+json (RFC 9457)."""
     plain = response.headers.get("Content-Type") == "application/json" and response.status_code >= 400
     if not plain or machine_door(request.path_info) != "management":
         return response
@@ -338,7 +338,7 @@ def _too_many(request: HttpRequest, code: str, message: str) -> HttpResponse:
 
 
 def key_in_headers(request: HttpRequest) -> str | None:
-    """The key that the headers carry: empty when they carry one that can't be read, None without one."""
+    """The key in the headers: empty when it can't be read, None when there is none."""
     scheme, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "basic":
         try:
@@ -353,7 +353,7 @@ def key_in_headers(request: HttpRequest) -> str | None:
 
 def _is_internal(request: HttpRequest) -> bool:
     if not settings.BEHIND_PROXY and "X-Forwarded-For" in request.headers:
-        return False  # a proxy that we weren't told of: its own address says nothing about the caller
+        return False  # an unconfigured proxy: its own address identifies no caller
     try:
         address = ipaddress.ip_address(client_address(request))
     except ValueError:
@@ -366,10 +366,10 @@ def _next_minute() -> int:
 
 
 def _read_rest(request: HttpRequest) -> None:
-    """Read what the sender is still sending, within bounds.
+    """Read the rest of the request body, within bounds.
 
-    A server that closes with bytes unread resets the connection, and the sender may lose the answer: told 413 it drops
-    the batch, told nothing it sends the same batch again and again.
+    A server that closes with bytes unread resets the connection, and the client may lose the answer: on 413 it drops
+    the batch, without an answer it sends the same batch again and again.
     """
     chunked = "CONTENT_LENGTH" not in request.META
     source = request.META.get("wsgi.input") if chunked else request  # without a length Django reads nothing
@@ -379,5 +379,5 @@ def _read_rest(request: HttpRequest) -> None:
     try:
         while left > 0 and time.monotonic() < deadline and (piece := source.read(65_536)):
             left -= len(piece)
-    except Exception as trouble:  # a broken body is the sender's affair, and the answer stands already
+    except Exception as trouble:  # a broken body is the client's problem, and the answer is already made
         log.info("access.rest_unread", error=type(trouble).__name__)

@@ -1,4 +1,4 @@
-"""Who may do what: four roles as Django groups. One table; each migrate writes it, docs/roles.md explains it."""
+"""Roles: four Django groups with their permissions. One table; each migrate writes it, docs/roles.md explains it."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.amendment": READ,
     "experiments.rollout": READ,
     "experiments.rolloutmove": READ,
-    "experiments.plancomment": WRITE,  # whoever reads a plan may comment it, and say that a comment is settled
+    "experiments.plancomment": WRITE,  # anyone who reads a plan may comment on it and resolve comments
     "experiments.reviewpolicy": READ,
     "experiments.reviewitem": READ,
     "experiments.reviewrequest": READ,
@@ -48,9 +48,9 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "events.metricversion": READ,
     "events.metriccheck": READ,
     "insight_site.selftest": READ,
-    "events.tag": READ,  # whoever may change a thing puts tags on it, new ones too
+    "events.tag": READ,  # anyone who may change a thing may tag it, also with new tags
 }
-# Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
+# Run computations: studies, segmentations, churn models, analyses; and publish the results.
 RESEARCH: dict[str, tuple[str, ...]] = {
     "aha.study": WRITE,
     "aha.ahamoment": WRITE,
@@ -86,9 +86,9 @@ TEST: dict[str, tuple[str, ...]] = {
     "experiments.reviewtick": ALL,
     "experiments.reviewitem": WRITE,
     "experiments.plantemplate": WRITE,
-    "events.tag": ALL,  # rename, merge and delete, for everything that bears one
+    "events.tag": ALL,  # rename, merge and delete tags, for everything that has one
 }
-# Connect services: where events come from, keys, webhooks, what was refused, and an arm for a tester.
+# Connect services: event sources, keys, webhooks, rejected events, and forcing an arm for a tester.
 CONNECT: dict[str, tuple[str, ...]] = {
     "events.source": WRITE,
     "events.fileimport": ("view", "add"),
@@ -140,15 +140,15 @@ def permissions(role: str) -> set[tuple[str, str, str]]:
 
 
 def grant(app_config: AppConfig, using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **_: Any) -> None:
-    """After each migrate, app by app: make the groups and give them what the table says of this app.
+    """After each migrate, app by app: create the groups and grant them this app's permissions from the table.
 
-    Connected behind Django's own receiver, which makes the permissions. What a person added to a group stays; what a
-    person took away comes back.
+    Connected after Django's own receiver, which creates the permissions. Permissions that a person added to a group
+    stay; permissions that a person removed come back.
     """
     try:
         groups = apps.get_model("auth", "Group").objects.using(using)
         stored = apps.get_model("auth", "Permission").objects.using(using)
-    except LookupError:  # only some apps were migrated, and their tables aren't there yet
+    except LookupError:  # only some apps were migrated, and the tables don't exist yet
         return
     for role in ROLES:
         codes = [f"{action}_{model}" for app, model, action in permissions(role) if app == app_config.label]

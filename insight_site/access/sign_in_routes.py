@@ -1,6 +1,6 @@
-"""The routes by which people sign in: `insight_site.access.permissions` lets everybody ask them."""
+"""The routes of signing in: `insight_site.access.permissions` lets everybody call them."""
 
-# Pages to log in by and of one's own account: half of them are for those whom we don't know yet.
+# Login and account pages: half of them are for people who aren't signed in yet.
 SIGN_IN = (
     "login",
     "account_login",

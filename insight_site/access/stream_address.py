@@ -1,4 +1,4 @@
-"""Where a caller of the bulk door may hear of changes."""
+"""The address of the event stream that a caller of the bulk evaluation endpoint may subscribe to."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from insight_site.access.permissions import key_in_headers
 from insight_site.access.stream_tokens import token_of
 
 PATH = "/ofrep/v1/streams/"
-ALIVE = f"{PATH}healthz"  # of the process that holds streams, where its proxy sends it nothing but these paths
-HIDDEN_SECONDS = 120  # a page that is hidden for so long closes its stream; the protocol's own default
+ALIVE = f"{PATH}healthz"  # of the process that serves streams; its proxy forwards only these paths to it
+HIDDEN_SECONDS = 120  # a page hidden for this long closes its stream; the protocol's own default
 
 
 def event_streams(request: HttpRequest) -> list[dict[str, Any]]:
-    """`eventStreams` of a bulk answer: one address for this caller, and none where no process holds streams.
+    """`eventStreams` of a bulk answer: one address for this caller; empty where no process serves streams.
 
-    It stays the same for hours: the tag of the answer covers it.
+    It stays the same for hours, because the answer's ETag covers it.
     """
     caller: Caller | None = getattr(request, "caller", None)
     if not settings.EVENT_STREAMS_URL or caller is None:

@@ -1,4 +1,4 @@
-"""The site's part of the admin. Django finds its pages by this module."""
+"""The site's part of the admin. Django discovers its pages through this module."""
 
 from insight_site.admin import api_keys, erasures, notices, people, queue, records, sign_ins
 

@@ -19,7 +19,7 @@ from runs.web import person
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
-    """Issue, rotate and revoke. The secret is shown once, in the answer itself: a message would lie in a cookie."""
+    """Issue, rotate and revoke. The secret is shown once, in the response itself: a message would be a cookie."""
 
     form = ApiKeyForm
     list_display = ["name", "prefix", "kind", "source", "live", "expires_at", "last_used_at"]
@@ -35,7 +35,7 @@ class ApiKeyAdmin(ModelAdmin):
         return row.is_live
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # revoking keeps the record of who could do what
+        return False  # revoking keeps the record of what the key could do
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return [*self.readonly_fields, *(["kind", "source"] if obj else [])]
@@ -71,7 +71,7 @@ class ApiKeyAdmin(ModelAdmin):
     @admin.action(description=_("Create successor"), permissions=["add"])
     def create_successor(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
         if any(keys.beyond(request.user, row.scopes) for row in queryset):
-            raise PermissionDenied  # the successor's secret would be theirs
+            raise PermissionDenied  # they would learn the successor's secret
         return self._show(request, [keys.rotate_key(row=row, created_by=person(request)) for row in queryset])
 
     @admin.action(description=_("Revoke"), permissions=["change"])

@@ -1,4 +1,4 @@
-"""The admin's first page: its own areas, and the way to the site's first page, which says what needs a person."""
+"""The admin's first page: its areas, and a link to the site's first page, which lists what needs attention."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from insight_site.admin.sidebar import allowed_groups
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold asks for it by name: the menu as a page, for a person who came without knowing where to go."""
+    """Callback named in Unfold's settings: shows the menu as a page."""
     context["groups"] = allowed_groups(request)
     return context

@@ -1,4 +1,4 @@
-"""Erase and export persons in the admin: asked, confirmed, then done by a worker; the receipt stays."""
+"""Erase and export personal data in the admin: request, confirm, then a worker does it; the receipt stays."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class ErasureForm(forms.Form):
     )
 
     def named(self) -> list[str]:
-        """The ids, each once."""
+        """The ids, without duplicates."""
         return erasure_requests.checked(line.strip() for line in self.cleaned_data["ids"].split("\n") if line.strip())
 
 
@@ -63,14 +63,14 @@ class ErasureAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # a receipt is proof
+        return False  # a receipt is evidence
 
     def get_urls(self) -> list[Any]:
         own = path("export/", self.admin_site.admin_view(self.export_view), name="insight_site_erasure_export")
         return [own, *super().get_urls()]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """A page of its own: what is named is kept nowhere but in the request."""
+        """A separate page, because the ids typed in must be stored nowhere but in the request."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ErasureForm(request.POST or None)
@@ -92,7 +92,7 @@ class ErasureAdmin(ModelAdmin):
         return self._page(request, form, gettext("Erase persons"), gettext("Erase"))
 
     def export_view(self, request: HttpRequest) -> HttpResponse:
-        """All that is kept of one person, as a file."""
+        """Download all data stored about one person."""
         from insight_site.privacy import export  # noqa: PLC0415 - Arrow, which web processes start without
 
         if not request.user.has_perm("insight_site.export_erasure"):

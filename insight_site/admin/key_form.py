@@ -15,13 +15,13 @@ ALL_SCOPES = [(scope, scope) for scope in keys.SCOPES["admin"]]
 if TYPE_CHECKING:
     Base = forms.ModelForm[ApiKey]
 else:
-    Base = forms.ModelForm  # takes no type at run time
+    Base = forms.ModelForm  # not generic at run time
 
 
 class ApiKeyForm(Base):
-    """Scopes as boxes, origins one a line; a kind may have only its own scopes."""
+    """Scopes as checkboxes, origins one per line; each kind of key allows only its own scopes."""
 
-    person: Any = None  # who fills it in
+    person: Any = None  # the person who fills it in
 
     scopes = forms.MultipleChoiceField(
         label=_("scopes"), choices=ALL_SCOPES, widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=["events:write"]

@@ -1,4 +1,4 @@
-"""Notices in the admin: channels of teams, recipients of the digest, and what is on its way."""
+"""Notices in the admin: team channels, recipients of the digest, and the delivery queue."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from runs.refusals import Refused
 
 @admin.register(NoticeChannel)
 class NoticeChannelAdmin(ModelAdmin):
-    """Channels of teams. What accounts have added for themselves is theirs alone."""
+    """Team channels. Channels that accounts added for themselves are private to them."""
 
     form = ChannelForm
     list_display = ["name", "service", "language", "enabled", "created_at"]
@@ -90,7 +90,7 @@ class NoticeAdmin(ReadOnly):
     actions = ["send_again"]
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        """Whoever may only look may not make anything go out."""
+        """Sending needs more than the view permission."""
         return bool(request.user.has_perm("insight_site.change_notice"))
 
     @admin.action(description=_("Send again"), permissions=["send"])

@@ -1,4 +1,4 @@
-"""The accounts of people in the admin: their roles, what they left open, and what ends with them."""
+"""User accounts in the admin: their roles, their open sessions, links and keys, and what ends with them."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from runs.refusals import Refused
 
 
 def _take_out(*models: type[Model]) -> None:
-    """allauth's own pages show secrets and let rows be written past our services."""
+    """Unregister allauth's own admin pages: they show secrets and write rows without our services."""
     for model in models:
         try:
             admin.site.unregister(model)
@@ -76,29 +76,29 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """An account that is there also shows what it left open."""
+        """An existing account also shows its sessions, links and keys."""
         more = [] if obj is None else [(_("What this account left open"), {"fields": self.left_open})]
         return [*super().get_fieldsets(request, obj), *more]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Only a superuser makes superusers and gives single permissions; others give roles."""
+        """Only a superuser creates superusers and grants single permissions; others assign roles."""
         more = () if _is_superuser(request) else ("is_superuser", "user_permissions")
         if obj is not None and obj.pk == request.user.pk:
-            more = ("is_superuser", *more)  # so one always stays: the last superuser could give it up
+            more = ("is_superuser", *more)  # so at least one remains: the last superuser could give it up
         return [*super().get_readonly_fields(request, obj), *self.left_open, *more]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not _is_superuser(request):
-            return False  # a new password would be a superuser's
+            return False  # they could set a superuser's password
         return bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and (obj.pk == request.user.pk or not _is_superuser(request)):
-            return False  # nor their own: it may be the last one
+            return False  # nor their own account: it may be the last one
         return bool(super().has_delete_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Deactivating goes through the service: it ends sessions, and never locks out the last superuser."""
+        """Deactivating goes through the service: it ends sessions, and refuses to lock out the last superuser."""
         wanted = obj.is_active
         if change and "is_active" in form.changed_data:
             obj.is_active = not wanted
@@ -107,7 +107,7 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
             self._set_active(request, obj, active=wanted)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Somebody sets another's password: it stands in the record, and ends that person's sessions."""
+        """Set another person's password: recorded in the sign-in log, and ends that person's sessions."""
         response: HttpResponse = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
             user = User.objects.get(pk=id)
@@ -140,7 +140,7 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description=_("Remove the second factor"), permissions=["change"])
     def remove_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """For somebody who lost telephone, key and recovery codes."""
+        """Remove second factors, for a person who lost telephone, security key and recovery codes."""
         for row in self._mine(request, queryset):
             if Authenticator.objects.filter(user=row).delete()[0]:
                 record(request, Event.FACTOR_REMOVED, user=row, note=f"by {request.user.get_username()}")
@@ -148,7 +148,7 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, gettext("They can log in with their password alone now."), messages.SUCCESS)
 
     def _mine(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
-        """Those rows that this person may change one by one, too."""
+        """The rows that this person may also change one by one."""
         return [row for row in queryset if self.has_change_permission(request, row)]
 
     def _set_active(self, request: HttpRequest, row: User, *, active: bool) -> None:

@@ -1,6 +1,6 @@
-"""The queue in the admin: what waits, runs, was done and failed, and what the clock asks for. Nobody writes a row here.
+"""The job queue in the admin: waiting, running, finished and failed jobs, and schedules. Rows can't be added or edited.
 
-A schedule or a task that could be typed in would be a door from a guessed password to any function of the worker.
+If tasks or schedules could be typed in, a guessed password would be enough to call any function of the worker.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ TIMES = ("asked_at", "started_at", "ended_at")
 
 
 class ReadOnly(ModelAdmin):
-    """Looked at, never written."""
+    """A read-only admin page."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -56,7 +56,7 @@ class JobAdmin(ReadOnly):
         self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
-        """Whoever may only look may not make anything run."""
+        """Running a task needs more than the view permission."""
         return bool(request.user.has_perm("runs.change_job"))
 
 
@@ -68,7 +68,7 @@ class ScheduleAdmin(ReadOnly):
 
     @admin.display(description=_("how often"))
     def often_shown(self, row: Schedule) -> str:
-        """In words."""
+        """The interval in words."""
         if row.every != Schedule.Every.MINUTES:
             return str(row.get_every_display())
         minutes = row.minutes or 1

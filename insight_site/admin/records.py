@@ -1,4 +1,4 @@
-"""What happened on the site, for people to read: the audit log, and share links."""
+"""Records of activity in the admin: the audit log, and share links."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ from insight_site.takeaways import sharing
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnly):
-    """Read and exported, never written by hand."""
+    """The audit log: view and export only."""
 
     list_display = ("at", "actor", "action", "object_type", "object_id", "object_name", "fields_shown", "address")
     list_filter = ("action", "actor_kind", "object_type")
@@ -62,7 +62,7 @@ def _pretty(values: dict[str, Any]) -> str:
 def _download(
     rows: QuerySet[AuditEntry], lines: Callable[[Iterable[AuditEntry]], Iterator[str]], ending: str, kind: str
 ) -> HttpResponseBase:
-    """A file of all chosen entries, written while it is sent; and an entry that says so."""
+    """Stream a file of all selected entries; the download itself is logged."""
     recording.record(recording.Action.DOWNLOADED, what=("insight_site.AuditEntry", ending))
     response = StreamingHttpResponse(lines(rows.order_by("at", "id").iterator(2_000)), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="insight-audit.{ending}"'
@@ -71,7 +71,7 @@ def _download(
 
 @admin.register(ShareLink)
 class ShareLinkAdmin(ModelAdmin):
-    """Who can read what without an account: every link, with its maker, and a way to end it."""
+    """Share links, which work without an account: every link, who made it, and an action to end it."""
 
     list_display = ("report", "created_by", "created_at", "expires_at", "live", "revoked_at", "last_used_at")
     list_filter = ("run_label", "expires_at", "revoked_at")
@@ -83,7 +83,7 @@ class ShareLinkAdmin(ModelAdmin):
     empty_text = _("Nobody has shared a report.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # the page of a report makes them: the token is shown once
+        return False  # created on a report's page, which shows the token once
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -92,7 +92,7 @@ class ShareLinkAdmin(ModelAdmin):
         return False  # ending keeps the record
 
     def has_end_permission(self, request: HttpRequest) -> bool:
-        """Whoever may delete links may end those of others."""
+        """Anyone with the delete permission may end other people's links."""
         return bool(request.user.has_perm("insight_site.delete_sharelink"))
 
     @admin.display(description=_("report"))

@@ -1,4 +1,4 @@
-"""The admin's menu, by task. Unfold asks for it by name; an item without its permission isn't shown."""
+"""The admin's menu, by task. Unfold's settings name it; an item without its permission isn't shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 
 
 def may(permission: str) -> Callable[[HttpRequest], bool]:
-    """Asks for one permission."""
+    """A permission callback for one permission."""
     return lambda request: bool(request.user.has_perm(permission))
 
 
 def item(title: str, icon: str, route: str, permission: str | None = None) -> dict[str, Any]:
-    """One line of the menu."""
+    """One menu item."""
     found: dict[str, Any] = {"title": title, "icon": icon, "link": reverse(route)}
     if not route.startswith("admin:"):
         found["active"] = _never
@@ -38,7 +38,7 @@ def allowed_groups(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _find() -> dict[str, Any]:
-    """Where studies, moments and segments are."""
+    """Menu group: studies, moments and segments."""
     return {
         "title": _("Find what may matter"),
         "separator": True,
@@ -54,7 +54,7 @@ def _find() -> dict[str, Any]:
 
 
 def _test() -> dict[str, Any]:
-    """Experiments and what surrounds them."""
+    """Menu group: experiments and what belongs to them."""
     return {
         "title": _("Test whether it is the cause"),
         "separator": True,
@@ -88,12 +88,12 @@ def _test() -> dict[str, Any]:
 
 
 def _read() -> dict[str, Any]:
-    """Reports, for those who only read."""
+    """Menu group: reports, for those who only read."""
     return {"title": _("Read the reports"), "separator": True, "items": [item(_("For analysts"), "analytics", "home")]}
 
 
 def _connect() -> dict[str, Any]:
-    """What services need: sources, keys, webhooks."""
+    """Menu group: what services need: sources, keys, webhooks."""
     return {
         "title": _("Connect services"),
         "separator": True,
@@ -122,7 +122,7 @@ def _connect() -> dict[str, Any]:
 
 
 def _logs() -> dict[str, Any]:
-    """What ran, and what came in."""
+    """Menu group: logs of runs and of incoming data."""
     return {
         "title": _("Runs and logs"),
         "separator": True,
@@ -158,7 +158,7 @@ def _logs() -> dict[str, Any]:
 
 
 def _people() -> dict[str, Any]:
-    """Accounts and roles, and what people are told."""
+    """Menu group: accounts, roles and notices."""
     return {
         "title": _("People"),
         "separator": True,
@@ -194,5 +194,5 @@ def _allowed(one: dict[str, Any], request: HttpRequest) -> bool:
 
 
 def _never(request: HttpRequest) -> bool:
-    """A page outside the admin: Unfold looks for its address in the current one, and "/segments/" is in many."""
+    """Never active: Unfold looks for an item's address inside the current one, and "/segments/" is in many."""
     return False

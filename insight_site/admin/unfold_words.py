@@ -1,4 +1,4 @@
-"""Words of Unfold and of the history's pages that have no Korean of their own: marked for our own catalogue.
+"""Strings of Unfold and of the history pages that lack a Korean translation, marked for our own catalogue.
 
 Nothing imports this module; `tools.messages` reads it. Django looks into our catalogue first.
 """
