@@ -1,1 +1,1 @@
-"""Audiences out: who is in a segment, or reached a moment, as other systems are told of it."""
+"""Audience export: send the users of a segment, or those who reached a moment, to other systems."""

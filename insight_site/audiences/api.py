@@ -1,4 +1,4 @@
-"""Audiences in the management API: make them, read who is in them, follow who came and who went."""
+"""Audiences in the management API: create them, list their members, follow membership changes."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class ChangeSerializer(serializers.ModelSerializer[AudienceMember]):
 
 
 class ByUnit(pagination.CursorPagination):
-    """A page number would skip and repeat while a count goes on, and count millions of rows."""
+    """Cursor pagination by unit: page numbers would skip and repeat rows during a count, and count millions of rows."""
 
     ordering = "unit"
     page_size = 1_000
@@ -117,7 +117,7 @@ class AudienceViewSet(
     @extend_schema(responses=ChangeSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=ByUnit)
     def members(self, request: Request, key: str) -> Response:
-        """Who is in it, by name."""
+        """The members, by name."""
         rows: Any = AudienceMember.objects.filter(audience=self.get_object(), is_in=True)
         page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(ChangeSerializer(page, many=True).data)

@@ -1,4 +1,4 @@
-"""Make, change and end audiences; the one place that writes what people decide of them."""
+"""Create, change and delete audiences; the only place that writes people's decisions about them."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,14 +24,14 @@ GOES = ("way", "url")
 
 
 def create_audience(*, by: User | None, **values: Any) -> Audience:
-    """Make one, and let a worker count it.
+    """Create an audience and let a worker count it.
 
     Args:
-        by: who makes it.
-        values: fields of `Audience` that people write.
+        by: who creates it.
+        values: fields of `Audience` that people set.
 
     Raises:
-        Refused: nobody could be meant, or there is no way to the other side.
+        Refused: the segment or moment can't be used, or the destination isn't allowed.
     """
     audience = Audience(created_by=by, **values)
     if Audience.objects.filter(key=audience.key).exists():
@@ -44,7 +44,7 @@ def create_audience(*, by: User | None, **values: Any) -> Audience:
 
 
 def update_audience(*, audience: Audience, **values: Any) -> Audience:
-    """Change one. A new address knows nobody, so it is told everybody; others who are meant are counted now.
+    """Change an audience. A new destination gets the full list again; a new segment or moment is counted now.
 
     Raises:
         Refused: as `create_audience`.
@@ -66,7 +66,7 @@ def update_audience(*, audience: Audience, **values: Any) -> Audience:
 
 
 def rotate_secret(*, audience: Audience) -> Audience:
-    """A new secret for a webhook; for KEY_ROTATION_DAYS messages carry a signature of the old one as well."""
+    """Issue a new secret for a webhook; for KEY_ROTATION_DAYS messages are also signed with the old one."""
     with transaction.atomic():
         row = Audience.objects.select_for_update().get(pk=audience.pk)
         row.previous_secret, row.secret = row.secret, new_secret()
@@ -76,7 +76,7 @@ def rotate_secret(*, audience: Audience) -> Audience:
 
 
 def ask_for_count(*, audience: Audience, although_it_shrinks: bool = False) -> None:
-    """Let a worker count it now, also when most of it would go if a person says that this is meant."""
+    """Let a worker count it now; with a person's confirmation even when more than half of its members would leave."""
     recording.record(recording.Action.ASKED, audience)
     put(following.TASK, audience.pk, int(although_it_shrinks))
 

@@ -1,7 +1,7 @@
-"""Count an audience anew and number what changed: who came, who went.
+"""Recount an audience and number its changes: users who joined and users who left.
 
-A set that shrank by more than half is held back until a person says that it is meant: a segment that was emptied by
-mistake would take everybody off a list that others send messages by.
+A count that would remove more than half of the users is held back until a person confirms it: a segment that was
+emptied by mistake would remove everybody from a mailing list in another system.
 """
 
 from datetime import datetime, timedelta
@@ -16,13 +16,13 @@ from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.count_audience"
-BATCH = 500  # rows of a statement: SQLite takes so many values
-KEPT = timedelta(days=30)  # who left stays so long for those who fetch changes
-FEW = 100  # an audience of so many may shrink at once
+BATCH = 500  # rows per statement: SQLite limits the number of values
+KEPT = timedelta(days=30)  # users who left stay this long, for systems that fetch changes
+FEW = 100  # an audience of at most this size may shrink without confirmation
 
 
 def ask_all_due() -> int:
-    """Let workers count every audience whose time has come; how many."""
+    """Enqueue a count of every audience that is due; returns how many."""
     due = [one for one in Audience.objects.filter(enabled=True) if one.next_count_at <= timezone.now()]
     for one in due:
         put(TASK, one.pk)
@@ -30,7 +30,7 @@ def ask_all_due() -> int:
 
 
 def count(pk: int, *, although_it_shrinks: bool = False) -> bool:
-    """Ask who is in it and keep what changed; False when it is gone, off, or could not be counted."""
+    """Query the members and store the changes; False when the audience is deleted, off, or could not be counted."""
     audience = Audience.objects.filter(pk=pk, enabled=True).select_related("segment_model", "moment__study").first()
     if audience is None:
         return False
@@ -64,7 +64,7 @@ def _refuse_to_empty(before: int, went: int) -> None:
 
 
 def _write(audience: Audience, came: list[str], went: list[str], now: datetime) -> None:
-    """Who went is numbered first: who acts on a list should stop before they begin."""
+    """Number removals before additions, so that a system which acts on the list stops before it starts."""
     number, rows = audience.last_change, []
     for unit, is_in in [*((unit, False) for unit in went), *((unit, True) for unit in came)]:
         number += 1
@@ -82,7 +82,7 @@ def _write(audience: Audience, came: list[str], went: list[str], now: datetime) 
 
 
 def _forget(audience: Audience, now: datetime) -> None:
-    """Those who left long ago; where changes are sent, only those that were."""
+    """Delete users who left long ago; where changes are pushed, only those whose removal was sent."""
     gone = AudienceMember.objects.filter(audience=audience, is_in=False, changed_at__lt=now - KEPT)
     if audience.way != Audience.Way.FETCHED:
         gone = gone.filter(change__lte=audience.sent_change)

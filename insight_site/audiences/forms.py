@@ -1,4 +1,4 @@
-"""The form of an audience: who is meant, where the list goes, how often."""
+"""The form of an audience: which users, where the list goes, how often."""
 
 from itertools import count
 from typing import Any
@@ -16,7 +16,7 @@ APART = "/"  # between the keys of a model and of its segment
 
 
 class AudienceForm(forms.Form):
-    """All that a person decides; `values` are what `audiences` takes."""
+    """Everything that a person decides; `values` are what `audiences` takes."""
 
     name = forms.CharField(label=_("Name"), max_length=100)
     who = forms.ChoiceField(label=_("Who"), choices=Audience.Who.choices)
@@ -40,7 +40,7 @@ class AudienceForm(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["segment"].choices = [("", "—"), *_segments()]
         fields["moment"].choices = [("", "—"), *((one.key, str(one)) for one in AhaMoment.objects.light())]
-        if audience is not None and audience.hours not in dict(EVERY):  # made by REST
+        if audience is not None and audience.hours not in dict(EVERY):  # created by REST
             fields["hours"].choices = [*EVERY, (audience.hours, _("every %(n)s hours") % {"n": audience.hours})]
 
     def values(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class AudienceForm(forms.Form):
 
 
 def first_values(audience: Audience) -> dict[str, Any]:
-    """What the form begins with for one that is there."""
+    """Initial values of the form for an existing audience."""
     model = audience.segment_model
     return {
         **{name: getattr(audience, name) for name in ("name", "who", "way", "url", "hours", "enabled")},

@@ -1,4 +1,4 @@
-"""Tell the other side who came and who went: in order, each change once it was answered well, and again until then."""
+"""Send membership changes to the destination: in order, each retried until the destination confirms it."""
 
 import csv
 import io
@@ -23,17 +23,17 @@ from runs.refusals import Refused
 
 log = structlog.get_logger()
 TYPE = "audience.changed"
-PAGE = 1_000  # changes of a message
-MESSAGES = 50  # of one audience in one minute; the rest waits for the next
+PAGE = 1_000  # changes per message
+MESSAGES = 50  # per audience and minute; the rest waits for the next
 GONE = 410
-LONGEST = timedelta(hours=9)  # between two tries; it is never given up, since a list with a gap is a wrong list
+LONGEST = timedelta(hours=9)  # between two tries; retries never stop, since a list with a gap is a wrong list
 LINES = 10_000  # of a file that are in memory at once
 
 type Post = Callable[[str, bytes, Mapping[str, str]], int]
 
 
 def send_due(*, post: Post = wire.post) -> int:
-    """Send what waits, for every audience whose next try is due; how many are told everything now."""
+    """Send pending changes of every audience whose next try is due; returns how many audiences are up to date now."""
     now = timezone.now()
     due = Audience.objects.filter(Q(next_try_at=None) | Q(next_try_at__lte=now), enabled=True)
     done = 0
@@ -55,7 +55,7 @@ def _send(audience: Audience, post: Post) -> bool:
 
 
 def _post_changes(audience: Audience, post: Post) -> bool:
-    """A message for each page of changes, the oldest first; True when nothing waits any more."""
+    """Post one message per page of changes, oldest first; True when no changes are left."""
     sent = audience.sent_change
     for _ in range(MESSAGES):
         page = list(_changes(audience, after=sent)[:PAGE])
@@ -63,7 +63,7 @@ def _post_changes(audience: Audience, post: Post) -> bool:
             break
         last, now = page[-1].change, timezone.now()
         body = message_body(TYPE, _message(audience, page), now)
-        # The same number on each try, so that a receiver who had answered badly can tell a repetition.
+        # The same id on each try, so that a receiver whose reply failed can recognise a repetition.
         message_id = f"aud_{audience.pk}_{last}"
         status = post(audience.url, body, headers(audience.secrets, message_id=message_id, at=now, body=body))
         if status == GONE:
@@ -88,7 +88,7 @@ def _message(audience: Audience, page: list[AudienceMember]) -> dict[str, Any]:
 
 
 def _write_files(audience: Audience) -> None:
-    """The changes in a file of their own, then the whole list in place of the one before."""
+    """Write the changes to a new file, then replace the file with the whole list."""
     check_place(audience.url)
     last = audience.last_change
     changes = _changes(audience, after=audience.sent_change).filter(change__lte=last)
@@ -110,7 +110,7 @@ def _rows(rows: QuerySet[AudienceMember]) -> Iterable[AudienceMember]:
 
 
 def _put(place: str, name: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Programs read these files: ids stay as they are, also those that a spreadsheet would take for a formula."""
+    """Write a CSV for programs: ids are unchanged, even those that a spreadsheet would take for a formula."""
     with tempfile.TemporaryFile() as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         lines = csv.writer(text)
@@ -148,7 +148,7 @@ def _failed(audience: Audience, trouble: str) -> None:
 
 
 def example(audience: Audience) -> str:
-    """A message as it looks, with made-up users, for who writes the receiver."""
+    """An example message with made-up users, for developers of a receiver."""
     data = {
         "audience": audience.key,
         "first_change": 41,

@@ -1,4 +1,4 @@
-"""Where lists of users may be written: only below the addresses that the operator named."""
+"""Where lists of users may be written: only below the addresses that the operator configured."""
 
 from django.conf import settings
 
@@ -9,8 +9,8 @@ from runs.refusals import Refused
 def check_place(url: str) -> None:
     """Refuse a folder or bucket that AUDIENCE_URLS doesn't name.
 
-    This site may write wherever its own credentials may: without a list, a page would be a way into every bucket, and
-    into the event store itself.
+    Without this allow list, a page could write to every bucket that the site's credentials open, the event store
+    included.
 
     Raises:
         Refused: always, where AUDIENCE_URLS is empty.

@@ -22,7 +22,7 @@ SHOWN = 20
 @may("insight_site.view_audience")
 @require_safe
 def audience_list(request: HttpRequest) -> HttpResponse:
-    """Every audience and how it stands."""
+    """List of audiences with their state."""
     rows = Audience.objects.select_related("segment_model", "moment")
     return render(request, "audiences/list.html", {"rows": rows})
 
@@ -31,7 +31,7 @@ def audience_list(request: HttpRequest) -> HttpResponse:
 @may("insight_site.add_audience")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_audience(request: HttpRequest) -> HttpResponse:
-    """Make one; a segment or a moment may come along from its page."""
+    """Create an audience; the page of a segment or moment may preselect it."""
     given = {name: request.GET[name] for name in ("who", "segment", "moment") if name in request.GET}
     form = AudienceForm(request.POST or None, initial=given)
     if request.method == "POST" and form.is_valid():
@@ -49,7 +49,7 @@ def new_audience(request: HttpRequest) -> HttpResponse:
 @may("insight_site.change_audience")
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_audience(request: HttpRequest, key: str) -> HttpResponse:
-    """Change one."""
+    """Change an audience."""
     audience = _found(key)
     form = AudienceForm(request.POST or None, initial=first_values(audience), audience=audience)
     if request.method == "POST" and form.is_valid():
@@ -66,7 +66,7 @@ def change_audience(request: HttpRequest, key: str) -> HttpResponse:
 @may("insight_site.view_audience")
 @require_safe
 def audience_page(request: HttpRequest, key: str) -> HttpResponse:
-    """How one stands, who came and went last, and what its receiver gets."""
+    """An audience: its state, latest changes, and what its receiver gets."""
     return render(request, "audiences/page.html", _context(request, _found(key)))
 
 
@@ -74,7 +74,7 @@ def audience_page(request: HttpRequest, key: str) -> HttpResponse:
 @may("insight_site.change_audience")
 @require_POST
 def count_now(request: HttpRequest, key: str) -> HttpResponse:
-    """Count it; with `although` also when most of it would go."""
+    """Count it now; with `although` even when more than half of its members would leave."""
     audience_services.ask_for_count(audience=_found(key), although_it_shrinks="although" in request.POST)
     messages.success(request, gettext("It is being counted now."))
     return redirect("audiences:page", key)
@@ -84,7 +84,7 @@ def count_now(request: HttpRequest, key: str) -> HttpResponse:
 @may("insight_site.change_audience")
 @require_POST
 def new_secret(request: HttpRequest, key: str) -> HttpResponse:
-    """A new secret, shown in this answer alone."""
+    """Issue a new secret, shown only in this response."""
     audience = audience_services.rotate_secret(audience=_found(key))
     response = render(request, "audiences/page.html", _context(request, audience) | {"secret": audience.secret})
     response["Cache-Control"] = "no-store"
@@ -95,7 +95,7 @@ def new_secret(request: HttpRequest, key: str) -> HttpResponse:
 @may("insight_site.delete_audience")
 @require_POST
 def delete_audience(request: HttpRequest, key: str) -> HttpResponse:
-    """End one: nothing more is sent, and its list is forgotten here."""
+    """Delete an audience: nothing more is sent, and its list is deleted here."""
     _found(key).delete()
     return redirect("audiences:list")
 

@@ -1,4 +1,4 @@
-"""Which segments and moments audiences follow."""
+"""The segments and moments that audiences use."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from insight_site.models.audiences import Audience
 
 
 def things_of_audiences() -> Iterator[UsedBy]:
-    """One that is switched on needs them: they can't be put away."""
+    """The rows that enabled audiences need: they can't be archived."""
     for audience in Audience.objects.filter(enabled=True).select_related("segment_model", "moment"):
         by = _("audience “{name}”").format(name=audience.name)
         if audience.segment_model is not None:

@@ -1,4 +1,4 @@
-"""Who belongs to an audience now, by name."""
+"""The members of an audience now, by name."""
 
 from insight_site.models.audiences import Audience
 from runs.refusals import Refused
@@ -6,15 +6,15 @@ from segments.models import Membership, Segment
 
 
 def units_of(audience: Audience) -> set[str]:
-    """Ask the segments' memberships, or the warehouse.
+    """Query the segments' memberships, or the warehouse.
 
     Raises:
-        Refused: the segment or the moment can't be asked, or more users are meant than can be listed.
+        Refused: the segment or the moment can't be queried, or it has more users than can be listed.
     """
     from aha.moments.reach import (
-        MOST,  # brings the warehouse: not for every web worker
-        Reach,  # brings the warehouse: not for every web worker
-        who_reached,  # brings the warehouse: not for every web worker
+        MOST,  # imports the warehouse: not for every web worker
+        Reach,  # imports the warehouse: not for every web worker
+        who_reached,  # imports the warehouse: not for every web worker
     )
 
     if audience.who != Audience.Who.SEGMENT:
@@ -28,7 +28,7 @@ def units_of(audience: Audience) -> set[str]:
 
 
 def segment_now(audience: Audience) -> Segment:
-    """The segment in the version that new questions use.
+    """The segment in the version that new queries use.
 
     Raises:
         Refused: there is none, or the newest version has no group of this name.

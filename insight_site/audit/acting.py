@@ -1,4 +1,4 @@
-"""Who acts at this moment: the request that is being answered, or the command that an operator runs."""
+"""The current actor: the request that is being answered, or the command that an operator runs."""
 
 import getpass
 import sys
@@ -12,20 +12,20 @@ from django.http import HttpRequest
 
 from insight_site.addresses import client_address
 
-# They do what the clock, a queue or a release asks for, and a person's act has its record already.
+# These run for the scheduler, a queue or a release; the person's act that caused them is already logged.
 NO_PERSONS_ACT = ("migrate", "worker", "runserver", "test", "flush_events", "collectstatic", "makemigrations", "mcp")
 
 
 @dataclass
 class Acting:
-    """One request or command; `records` counts what was written about it."""
+    """One request or command; `records` counts the audit entries written for it."""
 
     request: HttpRequest | None
     command: str = ""
     records: int = field(default=0)
 
     def who(self) -> tuple[str, str]:
-        """``person``, ``key``, ``command`` or ``stranger``, and the name."""
+        """Kind of actor (``person``, ``key``, ``command`` or ``stranger``) and name."""
         if self.request is None:
             return "command", self.command
         caller = getattr(self.request, "caller", None)
@@ -41,7 +41,7 @@ class Acting:
         if self.request is None:
             return {}
         match = self.request.resolver_match
-        tool = getattr(self.request, "agent_tool", "")  # an agent's call is told from a program's by its tool
+        tool = getattr(self.request, "agent_tool", "")  # the tool distinguishes an agent's call from a program's
         asked = f"{f'agent {tool}: ' if tool else ''}{self.request.method} {match.view_name if match else ''}"
         return {
             "address": client_address(self.request)[:45],
@@ -54,13 +54,13 @@ _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
 def now_acting() -> Acting | None:
-    """Who acts; None in a worker's task."""
+    """The current actor; None in a worker's task."""
     return _acting.get() or _of_command()
 
 
 @contextmanager
 def acting(one: Acting) -> Iterator[Acting]:
-    """What the block writes is this one's act."""
+    """Make this the actor of everything written inside the block."""
     token = _acting.set(one)
     try:
         yield one
@@ -69,7 +69,7 @@ def acting(one: Acting) -> Iterator[Acting]:
 
 
 def _of_command() -> Acting | None:
-    """The command of this process, when a person runs one."""
+    """This process's management command, if a person runs one."""
     if not sys.argv[0].endswith("manage.py") or len(sys.argv) < 2 or sys.argv[1] in NO_PERSONS_ACT:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Around each call of people and of the management API: who acts, and a record of what no signal sees."""
+"""Middleware around each page and management API call: sets the actor, and logs what signals miss."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from insight_site.audit.recording import Action, record
 from insight_site.audit.watched import HIDDEN
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
-# What leaves the site with names of users, or as a whole report.
+# Downloads with names of users, or of a whole report.
 DOWNLOADS = frozenset(
     {
         "segments:members",
@@ -23,7 +23,7 @@ DOWNLOADS = frozenset(
         "takeaway",
     }
 )
-# They change nothing but what the person sees: languages, previews, forms that are drawn anew.
+# These change only what the person sees (language, previews, redrawn forms), or have their own log.
 QUIET = frozenset(
     {
         "set_language",
@@ -53,7 +53,7 @@ FIRST_FAILURE = 400
 
 
 def audit(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware, behind those that know the person and in front of the access rules."""
+    """Middleware: after those that identify the person, before the access rules."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with acting(Acting(request)) as one:
@@ -72,12 +72,12 @@ def audit(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Http
 
 
 def _arguments(kwargs: dict[str, Any]) -> str:
-    """Which row; a unit's id is a user's and stays out, and so does what opens something."""
+    """The row's arguments, without unit ids (which identify users) and without tokens."""
     return ", ".join(str(value) for name, value in kwargs.items() if not HIDDEN.search(name))
 
 
 def _chosen(request: HttpRequest) -> dict[str, Any]:
-    """What was done to which rows of a list in the admin."""
+    """The admin action and the rows that it was applied to."""
     if not (request.resolver_match and request.resolver_match.view_name.startswith("admin:")):
         return {}
     chosen = [row.replace("\x00", "") for row in request.POST.getlist("_selected_action")[:100]]

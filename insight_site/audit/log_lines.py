@@ -1,4 +1,4 @@
-"""Entries for other systems, and how long they are kept."""
+"""Export of audit entries to other systems, and their retention."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,13 +18,13 @@ COLUMNS = (
 
 
 def json_lines(rows: Iterable[AuditEntry]) -> Iterator[str]:
-    """One JSON object a line."""
+    """One JSON object per line."""
     for row in rows:
         yield json.dumps({name: _plain(row, name) for name in COLUMNS}, ensure_ascii=False) + "\n"
 
 
 def as_csv(rows: Iterable[AuditEntry]) -> Iterator[str]:
-    """A table; what differs stands in it as JSON."""
+    """A CSV table; the changed values are a JSON column."""
     return csv_lines(_cells(rows))
 
 

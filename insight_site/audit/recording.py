@@ -1,4 +1,4 @@
-"""Write the log: the one function that makes an entry, and the signals that call it."""
+"""Write the audit log: the one function that creates an entry, and the signals that call it."""
 
 import json
 from collections.abc import Mapping
@@ -28,10 +28,10 @@ def record(
     after: Mapping[str, Any] | None = None,
     what: tuple[str, str] = ("", ""),
 ) -> None:
-    """Write one entry about what is happening now; nothing in a worker, whose tasks people have asked for before.
+    """Write one entry for the current actor; none in a worker, since the request for its task was logged.
 
     Args:
-        action: a word of `AuditEntry.Action`.
+        action: a value of `AuditEntry.Action`.
         of: the row that it is about.
         before, after: the values that differ, by column; secrets are hidden here.
         what: kind and id, where there is no row.
@@ -57,7 +57,7 @@ def record(
 
 
 def connect() -> None:
-    """Listen to every watched model. Per model: a listener to all would make each mass deletion read its rows first."""
+    """Connect to each watched model: a listener to all models would make each mass deletion read its rows first."""
     for model in watched.watched():
         pre_save.connect(_look_before, sender=model, dispatch_uid="insight_site.audit")
         post_save.connect(_saved, sender=model, dispatch_uid="insight_site.audit")
@@ -69,7 +69,7 @@ def connect() -> None:
 
 
 def _look_before(sender: type[Model], instance: Model, raw: bool = False, **_: Any) -> None:
-    """Remember the stored values, when somebody acts."""
+    """Remember the stored values before a save by an actor."""
     if raw or now_acting() is None or instance._state.adding:
         return
     names = watched.kept(sender)
@@ -105,7 +105,7 @@ def _deleted(sender: type[Model], instance: Model, **_: Any) -> None:
 
 
 def _linked(sender: type[Model], instance: Model, action: str, model: type[Model], pk_set: Any, **_: Any) -> None:
-    """Roles of an account, permissions of a role and the like."""
+    """Log changes of many-to-many relations, such as roles of an account or permissions of a role."""
     if now_acting() is None or action not in ("post_add", "pre_remove", "pre_clear") or pk_set == set():
         return
     rows = model._base_manager.filter(pk__in=pk_set) if pk_set is not None else model._base_manager.none()
@@ -117,7 +117,7 @@ def _linked(sender: type[Model], instance: Model, action: str, model: type[Model
 
 
 def _name_key(history_instance: Any = None, **_: Any) -> None:
-    """A history can name people only: the reason names the key."""
+    """Name the key in the change reason: a history row can only refer to a user."""
     one = now_acting()
     if one is not None and (who := one.who())[0] == "key":
         room = history_instance._meta.get_field("history_change_reason").max_length or NAME_CHARS
@@ -128,7 +128,7 @@ def _name_key(history_instance: Any = None, **_: Any) -> None:
 
 
 def _name(of: Model | None) -> str:
-    """The row in words; not of one that is a user's."""
+    """The row's text; "" for rows about one user."""
     if of is None or any(watched.HIDDEN.search(field.name) and field.name == "unit" for field in of._meta.fields):
         return ""
     return str(of)[:NAME_CHARS]
@@ -139,5 +139,5 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    """As JSON, so that a moment and its text, or a lazy text and its words, are equal."""
+    """As JSON, so that a datetime equals its text form, and a lazy translation its string."""
     return json.dumps(value, cls=DjangoJSONEncoder, sort_keys=True, default=str) if value is not None else ""

@@ -1,4 +1,4 @@
-"""Whose changes are recorded: every model, but for those that machines write; and which values never are."""
+"""Which models are audited (all except those that machines write), and which values are never logged."""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-# Written by doors, workers and Django itself: nobody decides a row of them.
+# Written by endpoints, workers and Django itself: no person decides about a row.
 BY_MACHINES = frozenset(
     {
-        "admin.LogEntry",  # says less of the same
+        "admin.LogEntry",  # duplicates the other table with less detail
         "auth.Permission",
         "contenttypes.ContentType",
         "sessions.Session",
-        # What somebody does at the door stands in the record of sign-ins, and these hold secrets.
+        # Sign-ins have a log of their own, and these tables hold secrets.
         "insight_site.SignIn",
         "account.EmailAddress",
         "account.EmailConfirmation",
@@ -61,9 +61,9 @@ BY_MACHINES = frozenset(
         "runs.WorkerPulse",
     }
 )
-# Secrets, and what names a user: who is erased must not live on here.
+# Secrets, and what identifies a user: an erased user must not live on in this log.
 HIDDEN = re.compile(r"secret|password|digest|token|pepper|^unit$|^user_id$|^ids$|stored_as")
-# Results and models, up to megabytes; what they were made from stands beside them.
+# Results and models, up to megabytes; their inputs are logged beside them.
 NOT_KEPT = frozenset(
     {
         "payload",
@@ -79,13 +79,13 @@ NOT_KEPT = frozenset(
         "finding",
     }
 )
-# Of a run, and of what notes its own use.
+# State of a run, and time of last use.
 NOBODYS = frozenset({"updated_at", "last_used_at", "last_login", "heard_at", "stage", "share"})
 VALUE_CHARS = 2_000
 
 
 def watched() -> Iterator[type[Model]]:
-    """The models whose changes are recorded."""
+    """The models whose changes are logged."""
     for model in apps.get_models(include_auto_created=True):
         name = model._meta.label
         history = model._meta.object_name.startswith("Historical") if model._meta.object_name else False
@@ -94,7 +94,7 @@ def watched() -> Iterator[type[Model]]:
 
 
 def kept(model: type[Model]) -> list[str]:
-    """The names of the columns that a record may hold."""
+    """The names of the columns that an entry may hold."""
     return [
         field.attname
         for field in model._meta.concrete_fields
@@ -103,7 +103,7 @@ def kept(model: type[Model]) -> list[str]:
 
 
 def shown(name: str, value: Any) -> Any:
-    """A value as a record holds it: as JSON can, not longer than is read, and no secret."""
+    """A value as stored in an entry: JSON-compatible, shortened, without secrets."""
     if value in (None, "", [], {}):
         return value
     if HIDDEN.search(name):
