@@ -1,1 +1,1 @@
-"""A backup: the database at one instant, the event store at the version that fits it, uploads and settings."""
+"""Backup: the database at one instant, the event store at the matching version, uploads and settings."""

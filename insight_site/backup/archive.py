@@ -1,8 +1,8 @@
-"""The file of a backup: a plain tar, written and read as a stream, with a digest of each part.
+"""The backup file format: a plain tar, written and read as a stream, with a digest of each part.
 
-Its first member says what it is, so that another file and a newer format are told at once; its last two are the
-manifest and its digest, so that a file that was cut off has none. Parquet files stay as they are, rows of the
-database are packed in pieces by themselves; so nothing is packed twice and only small parts are whole in memory.
+The first member identifies the format and its version, so other files and newer formats are recognised at once; the
+last two are the manifest and its digest, so a truncated file has none. Parquet files are stored unchanged, and rows of
+the database are compressed in pieces: nothing is compressed twice, and only small parts are in memory at once.
 """
 
 import hashlib
@@ -31,31 +31,31 @@ NAMES = re.compile(
 
 @dataclass
 class Hashed:
-    """A stream that is read once, and the digest of what was read."""
+    """A stream that is read once and hashed while it is read."""
 
     source: IO[bytes]
     sha256: Any = field(default_factory=hashlib.sha256)
     size: int = 0
 
     def read(self, size: int = -1) -> bytes:
-        """As the source does."""
+        """Read from the source, adding to the digest."""
         data = self.source.read(size)
         self.sha256.update(data)
         self.size += len(data)
         return data
 
     def read_all(self) -> None:
-        """To its end."""
+        """Read to the end of the stream."""
         while self.read(PIECE):
             continue
 
 
 class ArchiveWriter:
-    """Writes a backup part by part; without `close` what was written is no backup.
+    """Writes a backup part by part; without `close` the file is no valid backup.
 
     Args:
-        out: takes the bytes, in order, and tells how many it has.
-        said: of the backup, for its first member.
+        out: a stream with `write` and `tell`.
+        said: metadata for the first member.
     """
 
     def __init__(self, out: IO[bytes], said: dict[str, Any]) -> None:
@@ -64,11 +64,11 @@ class ArchiveWriter:
         self._bare(FIRST, _json({"format": FORMAT, **said}))
 
     def add(self, name: str, source: IO[bytes], size: int, **said: Any) -> None:
-        """A part of so many bytes.
+        """Add a part of the given size in bytes.
 
         Raises:
-            ValueError: for a name that no reader would take.
-            OSError: when the source ends before.
+            ValueError: for a name that `read_through` would reject.
+            OSError: when the source ends early.
         """
         if not NAMES.fullmatch(name) or name in self.parts:
             raise ValueError(f"no part of a backup is called {name}")
@@ -77,7 +77,7 @@ class ArchiveWriter:
         self.parts[name] = {"bytes": size, "sha256": hashed.sha256.hexdigest(), **said}
 
     def close(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest; now it is a backup."""
+        """Write the manifest, which completes the backup."""
         data = _json({"format": FORMAT, **manifest, "parts": self.parts})
         self._bare(MANIFEST, data)
         self._bare(LAST, hashlib.sha256(data).hexdigest().encode())
@@ -98,18 +98,18 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def read_through(source: IO[bytes], look: Callable[[str, Any], None] | None = None) -> dict[str, Any]:
-    """Read a backup from its first to its last byte and compare each part with its digest; the manifest.
+    """Read a backup from first to last byte, comparing each part with its digest; returns the manifest.
 
     Args:
-        source: the file, which can be read from any place in it.
-        look: is given the name and the file of each part that was found whole so far.
+        source: the seekable file.
+        look: called with the name and the file of each part that is complete so far.
 
     Raises:
-        Refused: when it is no backup, of a newer Insight, cut off, changed, or made to do harm.
+        Refused: when it is no backup, of a newer Insight, truncated, changed, or malicious.
     """
     try:
         seen, ends = _digests(source, look)
-    except tarfile.ReadError as error:  # within a part
+    except tarfile.ReadError as error:  # truncated within a part
         raise _changed("") from error
     if ends.keys() != {MANIFEST, LAST}:
         raise Refused("The backup is not whole: it was cut off, or its making was interrupted.")
@@ -145,12 +145,12 @@ def _digests(
 
 
 def parts(source: IO[bytes], folder: str) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and file of each part of a backup below this folder, in order; `read_through` comes before."""
+    """Name and file of each part of a backup below this folder, in order; call `read_through` first."""
     yield from ((member.name, file) for member, file in _members(source) if member.name.startswith(f"{folder}/"))
 
 
 def _members(source: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, Any]]:
-    """Every member after the first, each looked at: a file of a name that Insight writes."""
+    """Every member after the first; each must be a regular file with a name that Insight writes."""
     names = set[str]()
     source.seek(0)
     try:
@@ -164,7 +164,7 @@ def _members(source: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, Any]]:
                 raise Refused("The backup is of a newer Insight ({version}): restore it with that.", version=version)
             while member := tar.next():
                 known = member.name in (MANIFEST, LAST) or NAMES.fullmatch(member.name)
-                # A sparse file is called regular, and a few bytes of it may stand for terabytes of nothing.
+                # A sparse file counts as regular, and a few bytes of it may expand to terabytes of zeros.
                 if not known or not member.isreg() or member.issparse() or member.name in names:
                     raise foreign(member.name)
                 names.add(member.name)
@@ -181,7 +181,7 @@ def _no_backup() -> Refused:
 
 
 def foreign(name: str) -> Refused:
-    """Something in a backup that Insight never writes."""
+    """Raised for content that Insight never writes into a backup."""
     return Refused("The backup holds something that no backup has: {name}.", name=repr(name))
 
 

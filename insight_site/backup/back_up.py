@@ -1,9 +1,9 @@
-"""Back a site up while it works: one instant of the database, and the version of the event store that fits it.
+"""Back up a running site: the database at one instant, and the matching version of the event store.
 
-The instant of the database says which batch of events was the last one. The store's version is the newest that holds no
-later batch, so what waits in the outbox of the backup and what lies in its store are all accepted events, each once: a
-batch that both have is open, and whoever restores settles it without writing it again. Batches are numbered under one
-writer, and an import is in the store before the database calls it done; so nothing that the instant knows is missing.
+The database's instant determines the last batch of events. The store version taken is the newest one without a later
+batch, so outbox and store of the backup together hold every accepted event once. A batch that is in both is open, and
+the restore settles it without writing it again. One writer numbers all batches, and an import is in the store before
+the database marks it done; so nothing that the database knows at that instant is missing from the store.
 """
 
 import io
@@ -36,17 +36,17 @@ Show = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class BackUp:
-    """What was made.
+    """A finished backup.
 
     Attributes:
         place: file or address.
-        made_at: the instant, ISO 8601 in UTC.
-        bytes: size of the file.
-        seconds: that it took.
-        rows: of the database.
-        events: in the store; those that wait in the outbox are rows.
+        made_at: instant of the database snapshot, ISO 8601 in UTC.
+        bytes: file size.
+        seconds: duration.
+        rows: number of database rows.
+        events: number in the store; those in the outbox count as rows.
         store_version: None when there is no store.
-        secrets: names of the settings that a restore needs besides.
+        secrets: names of the secret settings that a restore needs in addition.
     """
 
     place: str
@@ -59,7 +59,7 @@ class BackUp:
     secrets: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """As JSON, for `--json`."""
         return asdict(self)
 
 
@@ -67,12 +67,13 @@ def back_up(target: str, show: Show = lambda stage, share: None) -> BackUp:
     """Write a backup of this site.
 
     Args:
-        target: a file that isn't there; or a folder, or an address in S3 that ends with a slash: named by the moment.
-        show: is told how far it is.
+        target: a file that isn't there; or a folder, or an S3 address ending with a slash: the file is then named by
+            date and time.
+        show: progress callback.
 
     Raises:
-        Refused: when the store is not whole or not this database's, the database is of a newer Insight, or the file
-            can't be written.
+        Refused: when the store is damaged or belongs to another database, the database is of a newer Insight, or the
+            file can't be written.
     """
     began = time.monotonic()
     place = backup_place.place_for(target, timezone.now())
@@ -81,7 +82,7 @@ def back_up(target: str, show: Show = lambda stage, share: None) -> BackUp:
         try:
             manifest = _write(place, show)
             break
-        except FileNotFoundError as error:  # of the store: a vacuum or an erasure was quicker than the copy
+        except FileNotFoundError as error:  # a vacuum or an erasure removed files of the store during the copy
             log.info("backup.again", file=str(error.filename or error))
             if not left:
                 raise Refused("Files of the event store vanished while they were copied; try again.") from error
@@ -109,7 +110,7 @@ def _write(place: str, show: Show) -> dict[str, Any]:
             archive = ArchiveWriter(out, said)
             opened = until_copied.enter_context(version_copy.held(store.files if store else ()))
             kept = _copy_tables(archive, database, tables, show)
-        # The database's transaction is over: while it lasts, nothing is cleaned up in there.
+        # The snapshot's transaction ends here, because the database can't clean up old rows while it lasts.
         events = _copy_store(archive, store, opened, show)
         manifest = {
             **said,
@@ -124,7 +125,7 @@ def _write(place: str, show: Show) -> dict[str, Any]:
 
 @contextmanager
 def _instant() -> Iterator[tuple[datetime, DatabaseSnapshot, StoreVersion | None]]:
-    """The database at one instant, and the store's version that fits it."""
+    """The database at one instant, and the matching store version."""
     with snapshot() as database:
         now = timezone.now()
         writer, committed, last = database.batches()
@@ -162,7 +163,7 @@ def _copy_store(archive: ArchiveWriter, store: StoreVersion | None, opened: Any,
 
 
 def _copy_uploads(archive: ArchiveWriter) -> dict[str, int]:
-    """Files that wait for their import. One may be imported and removed meanwhile, and a piece of one may arrive."""
+    """Copy uploads that wait for their import; meanwhile one may be imported and removed, or a new piece may arrive."""
     root, found = Path(settings.UPLOADS_DIR), 0
     for path in sorted(root.glob("*/*")):
         try:

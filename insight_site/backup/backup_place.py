@@ -1,7 +1,7 @@
-"""Where backups lie: a file, a folder, or an address in S3; whole or not there.
+"""Backup destinations: a file, a folder, or an S3 address. A backup appears there only when it is complete.
 
-A file gets its name when its last byte is on the disk; until then it has another, and who writes it holds a lock. What
-a killed backup has left is removed by the next one in the same folder. S3 shows an object when it is whole.
+A file gets its final name when its last byte is on disk; until then it has a temporary name, and its writer holds a
+lock on it. The next backup into the same folder removes what a killed one left. S3 shows an object when it is complete.
 """
 
 import fcntl
@@ -25,29 +25,29 @@ PIECE = 1024 * 1024
 
 
 class SentPieces(io.RawIOBase):
-    """Bytes on their way into an object store, in pieces that its writer takes."""
+    """A raw stream into an object store, which its writer uploads in pieces."""
 
     def __init__(self, target: Any) -> None:
         super().__init__()
         self.sent, self._target = 0, target
 
     def writable(self) -> bool:
-        """It is."""
+        """True, as `io.RawIOBase` requires."""
         return True
 
     def tell(self) -> int:
-        """How many it has."""
+        """Number of bytes written."""
         return self.sent
 
     def write(self, data: Any, /) -> int:
-        """Hand them on."""
+        """Upload these bytes."""
         self._target.write(bytes(data))
         self.sent += len(data)
         return len(data)
 
 
 def place_for(target: str, at: datetime) -> str:
-    """The file that is meant: in a folder, or at an address that ends with a slash, one named after the moment."""
+    """The backup file's address; in a folder, or below an address that ends with a slash, named by date and time."""
     if object_store.is_remote(target):
         return target + NAME.format(at=at) if target.endswith("/") else target
     if target.endswith("/") or Path(target).is_dir():
@@ -57,7 +57,7 @@ def place_for(target: str, at: datetime) -> str:
 
 @contextmanager
 def written(place: str) -> Iterator[IO[bytes]]:
-    """What takes the bytes of a backup; when the block ends without an error it is there, whole.
+    """A stream to write a backup to; when the block ends without an error, the backup is complete at its destination.
 
     Raises:
         Refused: when there is a file of this name, or it can't be written there.
@@ -72,7 +72,7 @@ def written(place: str) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_unfinished(path.parent)
-        handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)  # nobody else may read it
+        handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)  # mode 600: only its owner may read it
     except OSError as error:
         raise Refused("{place} can't be written: {reason}.", place=place, reason=error.strerror) from error
     try:
@@ -81,7 +81,7 @@ def written(place: str) -> Iterator[IO[bytes]]:
             yield target
             target.flush()
             os.fsync(target.fileno())
-            os.link(name, path)  # never over another
+            os.link(name, path)  # fails if the file exists: a backup is never overwritten
         disk.force(path.parent)
     except FileExistsError as error:
         raise Refused("There is a file {place} already.", place=place) from error
@@ -108,7 +108,7 @@ def _address(place: str) -> tuple[str, str]:
 
 @contextmanager
 def opened(place: str) -> Iterator[IO[bytes]]:
-    """A backup, to be read from any place in it.
+    """Open a backup as a seekable stream.
 
     Raises:
         Refused: when it isn't there.
@@ -126,7 +126,7 @@ def opened(place: str) -> Iterator[IO[bytes]]:
 
 
 def size_of(place: str) -> int:
-    """Bytes."""
+    """Size in bytes."""
     if not object_store.is_remote(place):
         return Path(place).stat().st_size
     with opened(place) as source:
@@ -134,7 +134,7 @@ def size_of(place: str) -> int:
 
 
 def remove_oldest(folder: str, keep: int) -> list[str]:
-    """Delete all but the newest of the backups that have a name by the moment; the names of those that went."""
+    """Delete all but the newest of the backups named by date and time; returns the names deleted."""
     remote = object_store.is_remote(folder)
     found = object_store.names(object_store.checked(folder), "") if remote else os.listdir(folder)
     old = sorted(name for name in found if NAMED.fullmatch(name))[:-keep]

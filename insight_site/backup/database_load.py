@@ -1,4 +1,4 @@
-"""The rows of a backup into an empty database that has its tables: all of a table, in one transaction."""
+"""Load the rows of a backup into an empty database that has its tables, in one transaction."""
 
 import base64
 import io
@@ -17,25 +17,25 @@ from insight_site.backup import archive, stored_tables
 from runs.refusals import Refused
 
 ROWS = 5_000
-MOST_LINE = archive.MOST_JSON  # bytes of a row
+MOST_LINE = archive.MOST_JSON  # longest row, in bytes
 Rows = Iterator[list[list[Any]]]
 
 
 def load(source: IO[bytes], manifest: dict[str, Any]) -> None:
-    """Give the empty database the tables and rows of the backup, and the migrations that came since.
+    """Create the tables and rows of the backup in the empty database, for later migrations to run on.
 
     Args:
-        source: the backup, which was read through.
-        manifest: its own.
+        source: the backup, already verified.
+        manifest: the backup's manifest.
 
     Raises:
-        Refused: when it has other rows than it says, or what this kind of database can't hold.
+        Refused: when its rows differ from its manifest, or this kind of database can't hold them.
     """
     from_where = manifest["database"]
     ran = [(app, name) for app, name in from_where["migrations"]]
     stored_tables.migrate_to(ran)
     known = {table.name: table for table in stored_tables.tables_at(ran)}
-    # Names of columns too: they become SQL.
+    # Also column names: they become SQL.
     made = {name: {column for column, _ in table.columns} for name, table in known.items()}
     said = {name: {column for column, _ in table["columns"]} for name, table in from_where["tables"].items()}
     other = next((name for name, columns in said.items() if made.get(name) != columns), None)
@@ -64,7 +64,7 @@ def _into_sqlite(source: IO[bytes], said: dict[str, Any], known: dict[str, Any])
             for part in rows:
                 own.executemany(sql, part)
         for name, table in said["tables"].items():
-            if table["highest"]:  # 0: none was given
+            if table["highest"]:  # 0: no key was ever assigned
                 own.execute("DELETE FROM sqlite_sequence WHERE name = ?", [name])
                 own.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", [name, table["highest"]])
         _compare(said, lambda name: own.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0])
@@ -78,17 +78,17 @@ def _into_postgresql(source: IO[bytes], said: dict[str, Any], known: dict[str, A
         cursor.execute(f"TRUNCATE {', '.join(map(_quoted, known))} CASCADE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name, rows in _tables(source, said):
-            cursor.execute(f"ALTER TABLE {_quoted(name)} DISABLE TRIGGER USER")  # an old row is no new event
+            cursor.execute(f"ALTER TABLE {_quoted(name)} DISABLE TRIGGER USER")  # triggers mustn't fire for old rows
             sql = f"COPY {_quoted(name)} ({_names(said['tables'][name]['columns'])}) FROM STDIN"
             with cursor.copy(sql) as copy:
                 for part in rows:
                     for row in part:
                         copy.write_row(row)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks to come can't be altered
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with deferred checks can't be altered
         for name in said["tables"]:
             cursor.execute(f"ALTER TABLE {_quoted(name)} ENABLE TRIGGER USER")
         for name, table in said["tables"].items():
-            if table["highest"]:  # 0: none was given
+            if table["highest"]:  # 0: no key was ever assigned
                 sequence = f"pg_get_serial_sequence('{_quoted(name)}', '{known[name].key}')"
                 cursor.execute(f"SELECT setval({sequence}, %s)", [table["highest"]])
         _compare(said, lambda name: _count(cursor, name))
@@ -108,7 +108,7 @@ def _compare(said: dict[str, Any], count: Callable[[str], int]) -> None:
 
 
 def _tables(source: IO[bytes], said: dict[str, Any]) -> Iterator[tuple[str, Rows]]:
-    """Each piece's table and its rows as this database takes them, a list at a time."""
+    """Each piece's table, and its rows converted for this database, in batches."""
     for path, file in archive.parts(source, "database"):
         name = path.split("/")[1]
         convert = _converters([kind for _, kind in said["tables"][name]["columns"]], said["vendor"])
@@ -122,7 +122,7 @@ def _rows(path: str, file: IO[bytes], convert: list[tuple[int, Callable[[Any], A
         io.BufferedReader(unpacked) as all_lines,
     ):
         while line := all_lines.readline(MOST_LINE + 1):
-            if len(line) > MOST_LINE:  # a few kilobytes of zstd may be an endless line
+            if len(line) > MOST_LINE:  # a few kilobytes of zstd may expand to an endless line
                 raise archive.foreign(path)
             row = orjson.loads(line)
             for place, change in convert:
@@ -136,7 +136,7 @@ def _rows(path: str, file: IO[bytes], convert: list[tuple[int, Callable[[Any], A
 
 
 def _converters(kinds: Sequence[str], vendor: str) -> list[tuple[int, Callable[[Any], Any]]]:
-    """What must be done to which column, where JSON or the other kind of database writes it in another way."""
+    """The conversion per column, where JSON or the other kind of database uses another form."""
     wanted: dict[str, Callable[[Any], Any]] = {"bytes": base64.b64decode, "real": float}
     if connection.vendor != "postgresql" and vendor == "postgresql":
         wanted |= {"moment": _moment, "uuid": lambda text: UUID(text).hex, "boolean": int}
@@ -146,7 +146,7 @@ def _converters(kinds: Sequence[str], vendor: str) -> list[tuple[int, Callable[[
 
 
 def _moment(text: str) -> str:
-    """PostgreSQL's text of a moment as Django keeps it in SQLite."""
+    """Convert a timestamp from PostgreSQL's text to Django's format in SQLite."""
     return str(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None))
 
 

@@ -1,7 +1,7 @@
-"""The rows of the whole database as they were at one instant, a piece at a time, while others go on writing.
+"""Read all rows of the database as of one instant, piece by piece, while others go on writing.
 
-SQLite: a reading transaction of a connection of its own, which sees the instant of its first question and stops nobody
-(the write-ahead log grows meanwhile). PostgreSQL: REPEATABLE READ. Rows leave as lists of JSON in one form for both.
+SQLite: a read transaction on a separate connection; its instant is its first query, and it blocks nobody (the
+write-ahead log grows meanwhile). PostgreSQL: REPEATABLE READ. Both give the rows as JSON lists in the same format.
 """
 
 import base64
@@ -21,7 +21,7 @@ from events.models import Flush
 from insight_site.backup.stored_tables import StoredTable
 
 ROWS = 5_000
-PIECE = 4 * 1024 * 1024  # of JSON, packed together
+PIECE = 4 * 1024 * 1024  # bytes of JSON that are compressed together
 # Measured on rows of message ids: level 1 packs to 28 % at 90 MB/s, level 6 to 34 % at 40, gzip's 6 to 36 % at 17.
 LEVEL = 1
 AS_TEXT = {"moment": "{}::text", "date": "{}::text", "json": "{}::text", "uuid": "{}::text", "address": "host({})"}
@@ -32,17 +32,17 @@ class DatabaseSnapshot:
     """The database at one instant.
 
     Attributes:
-        ask: the rows of a question, a list of them at a time.
+        ask: runs a query and yields its rows in lists.
     """
 
     ask: Callable[[str], Iterator[Sequence[tuple[Any, ...]]]]
 
     def first(self, sql: str) -> tuple[Any, ...] | None:
-        """The first row of a question."""
+        """The first row of a query."""
         return next((row for rows in self.ask(sql) for row in rows), None)
 
     def batches(self) -> tuple[str, int, int]:
-        """Who numbers the batches of events, the last one in the store, and the last one of all."""
+        """The writer that numbers event batches, the last batch committed to the store, and the last batch of all."""
         table = _quoted(Flush._meta.db_table)
         sql = f"SELECT version, writer, committed_at FROM {table} ORDER BY version DESC LIMIT 2"
         rows = [row for part in self.ask(sql) for row in part]
@@ -52,7 +52,7 @@ class DatabaseSnapshot:
         return rows[0][1], done[0] if done else 0, rows[0][0]
 
     def pieces(self, table: StoredTable) -> Iterator[tuple[bytes, int]]:
-        """All rows of a table in the order of their key: packed JSON, one list a line, and how many rows it has."""
+        """All rows of a table, by key: pieces of compressed JSON, one list per line, each with its number of rows."""
         kinds = [kind for _, kind in table.columns]
         columns = ", ".join(_expression(name, kind) for name, kind in table.columns)
         order = f" ORDER BY {_quoted(table.key)}"
@@ -69,7 +69,7 @@ class DatabaseSnapshot:
             yield _packed(lines), len(lines)
 
     def highest_key(self, table: StoredTable) -> int | None:
-        """The highest number that the database ever gave to a row of it, also when that row is gone."""
+        """The highest key that the database ever assigned in a table, even if its row was deleted."""
         if not table.counts:
             return None
         if connection.vendor == "postgresql":
@@ -82,10 +82,10 @@ class DatabaseSnapshot:
 
 @contextmanager
 def snapshot() -> Iterator[DatabaseSnapshot]:
-    """The database as it is at the beginning of the block."""
+    """Open a snapshot of the database as of the beginning of the block."""
     with _postgresql() if connection.vendor == "postgresql" else _sqlite() as ask:
         found = DatabaseSnapshot(ask)
-        found.batches()  # SQLite's instant is its first question
+        found.batches()  # SQLite's snapshot starts with the first query
         yield found
 
 
@@ -130,7 +130,7 @@ def _quoted(name: str) -> str:
 
 
 def _written(rows: Sequence[tuple[Any, ...]], kinds: list[str]) -> Iterator[Sequence[Any]]:
-    """Rows with what JSON can't say as text."""
+    """Convert values that JSON can't represent to text."""
     bare = [place for place, kind in enumerate(kinds) if kind in ("bytes", "real")]
     for row in rows:
         if not bare:

@@ -1,4 +1,4 @@
-"""One backup a night in BACKUP_DIR, of which BACKUP_KEEP stay; `manage.py backup` without a file makes it at once."""
+"""The nightly backup in BACKUP_DIR; the newest BACKUP_KEEP stay. `manage.py backup` without a file runs it now."""
 
 import structlog
 from django.conf import settings
@@ -11,12 +11,12 @@ log = structlog.get_logger()
 
 
 def back_up_tonight() -> str:
-    """Where the backup lies; "" when none is wanted."""
+    """Back up if BACKUP_DIR is set; returns the backup's address, or ""."""
     return back_up_and_keep().place if settings.BACKUP_DIR else ""
 
 
 def back_up_and_keep(show: Show = lambda stage, share: None) -> BackUp:
-    """Make a backup in BACKUP_DIR, note it, and delete the oldest beyond BACKUP_KEEP.
+    """Make a backup in BACKUP_DIR, record it, and delete the oldest beyond BACKUP_KEEP.
 
     Raises:
         Refused: when BACKUP_DIR isn't set, or as `back_up` does; then none is deleted.

@@ -1,4 +1,4 @@
-"""Whether a site is empty: a restore writes nowhere else."""
+"""Checks that a site is empty: a restore refuses to write anywhere else."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from insight_site.backup import stored_tables
 from runs.models import WorkerPulse
 from runs.queue import status
 
-# What `migrate`, a worker and a site without users write by themselves.
+# Tables that `migrate`, a worker and a site without users fill on their own.
 ALWAYS = {
     "auth_group", "auth_group_permissions", "auth_permission", "django_content_type", "django_migrations",
     "django_session", "events_cataloguesnapshot", "insight_site_idempotentcall", "insight_site_snapshot",
@@ -21,7 +21,7 @@ LISTED = 5
 
 
 def rows_there() -> list[str]:
-    """Tables that hold something, with the number of their rows; empty for a database without tables."""
+    """Non-empty tables with their number of rows; empty for a database without tables."""
     there = set(connection.introspection.table_names())
     found = []
     for table in stored_tables.tables_at(stored_tables.applied_migrations()):
@@ -45,12 +45,12 @@ def uploads_there() -> list[str]:
 
 
 def shown(found: list[str]) -> str:
-    """The first of them, for a sentence."""
+    """The first few, for a sentence."""
     return ", ".join(found[:LISTED]) + (", …" if len(found) > LISTED else "")
 
 
 def worker_lives() -> bool:
-    """A worker has given a sign of life to this database lately."""
+    """True when a worker has recorded a heartbeat in this database recently."""
     if WorkerPulse._meta.db_table not in connection.introspection.table_names():
         return False
     return WorkerPulse.objects.filter(heard_at__gte=timezone.now() - status.ALIVE).exists()

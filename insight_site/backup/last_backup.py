@@ -1,4 +1,4 @@
-"""When a backup was last put into BACKUP_DIR, as the database remembers it: what probes ask."""
+"""The time of the last successful backup into BACKUP_DIR, stored in the database for probes."""
 
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,11 @@ NAME = "backup"
 
 
 def last_success() -> datetime | None:
-    """The moment at which the last one was whole; None before the first."""
+    """The time of the last successful backup; None before the first."""
     row = Snapshot.objects.filter(name=NAME).first()
     return row.counted_at if row else None
 
 
 def note(said: dict[str, Any]) -> None:
-    """Another is whole."""
+    """Record a successful backup."""
     Snapshot.objects.update_or_create(name=NAME, defaults={"value": said, "counted_at": timezone.now()})

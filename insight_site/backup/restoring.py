@@ -1,8 +1,9 @@
-"""Restore a backup into an empty site: verified before anything is written, and killed anywhere it can be run again.
+"""Restore a backup into an empty site: verified before anything is written, and repeatable after a kill at any point.
 
-The database is filled beside the site's own and changes places with it at the end. The store's files go to their
-places, its log last, under a mark that says so; who finds the mark takes the unfinished files away and begins anew, or
-finishes when the database is there already. At the end the store is marked anew, as this database's own.
+The database is filled in a scratch copy, which replaces the site's own at the end. The store's files are put in place,
+its log last, with a marker file that records the restore. A later run that finds the marker deletes the unfinished
+files and starts over, or only finishes when the database is already there. Last, the store is marked as belonging to
+this database.
 """
 
 import io
@@ -28,13 +29,13 @@ MARK = "_restoring.json"
 
 @dataclass(frozen=True)
 class Restored:
-    """What was restored.
+    """Result of a restore.
 
     Attributes:
-        backup: it was good.
-        seconds: that it took.
-        waiting: events that wait for the store.
-        known: waiting events of the backup that the kept store had already; 0 when the store was restored too.
+        backup: the verified backup.
+        seconds: duration.
+        waiting: events in the outbox.
+        known: outbox events of the backup that the kept store already held; 0 when the store was restored too.
     """
 
     backup: verifying.Verified
@@ -43,7 +44,7 @@ class Restored:
     known: int
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """As JSON, for `--json`."""
         return {**asdict(self.backup), **{name: getattr(self, name) for name in ("seconds", "waiting", "known")}}
 
 
@@ -53,10 +54,11 @@ def restore(place: str, *, keep_store: bool = False, show: Show = lambda stage, 
     Args:
         place: file or address.
         keep_store: leave the event store that is there, which is newer than the backup's, and restore the rest.
-        show: is told how far it is.
+        show: progress callback.
 
     Raises:
-        Refused: with one sentence; nothing was written then, but by a restore before.
+        Refused: with one sentence. Nothing was written by this call, unless a file could not be written: then run it
+            again.
     """
     began = time.monotonic()
     with backup_place.opened(place) as source:
@@ -69,7 +71,7 @@ def restore(place: str, *, keep_store: bool = False, show: Show = lambda stage, 
         _refuse_unless_empty(keep_store)
         try:
             _fill(source, manifest, keep_store, show)
-        except (OSError, OperationalError) as trouble:  # a full disk, most often
+        except (OSError, OperationalError) as trouble:  # most often a full disk
             why = getattr(trouble, "strerror", None) or str(trouble).strip()
             raise Refused("A file of the backup could not be written: {why}. Restore it again.", why=why) from trouble
     show("adopt", 0.9)
@@ -95,7 +97,7 @@ def _since(began: float) -> float:
 
 
 def _unfinished(manifest: dict[str, Any], keep_store: bool) -> dict[str, Any] | None:
-    """The mark of a restore of this backup that was killed after its last row; what an earlier kill left goes.
+    """The marker of a restore of this backup that was killed with the database in place; else delete its leftovers.
 
     Raises:
         Refused: when another backup was being restored.
@@ -110,7 +112,7 @@ def _unfinished(manifest: dict[str, Any], keep_store: bool) -> dict[str, Any] | 
         return mark
     _remove_uploads()
     for name in [] if keep_store or mark["keep_store"] else raw_files.names():
-        if name != MARK:  # it goes last: a kill in the middle of this leaves it
+        if name != MARK:  # removed last, so that a kill during this cleanup leaves it
             raw_files.remove(name)
     raw_files.remove(MARK)
     return None
@@ -142,7 +144,7 @@ def _refuse_unless_empty(keep_store: bool) -> None:
 
 
 def _restore_store(source: IO[bytes]) -> None:
-    """Data first, the log last: without it there is no table."""
+    """Write the data files first and the log last: without its log there is no table."""
     log = dict[str, bytes]()
     for name, file in archive.parts(source, "store"):
         own = name.removeprefix("store/")
@@ -150,7 +152,7 @@ def _restore_store(source: IO[bytes]) -> None:
             log[own] = file.read()
         else:
             raw_files.put(own, file)
-    for name in sorted(log):  # the commit, its checkpoint, and the pointer to that
+    for name in sorted(log):  # the commit, its checkpoint, and the pointer to the checkpoint
         raw_files.put(name, io.BytesIO(log[name]))
 
 
@@ -172,7 +174,7 @@ def _remove_uploads() -> None:
 
 
 def _adopt(manifest: dict[str, Any], keep_store: bool) -> tuple[int, int]:
-    """Mark the store as this database's own; events that wait, and those among them that the store had already."""
+    """Mark the store as this database's; returns the number of events in the outbox, and of those also in it."""
     waiting, known = 0, 0
     if keep_store or manifest["store"]["version"] is not None:
         waiting, known = adopt.adopt_store(recognise=keep_store)

@@ -1,7 +1,7 @@
-"""A database beside the site's own, filled there, and put into its place in one step: no kill leaves half of one.
+"""A scratch database, filled separately and swapped with the site's own in one step: a kill never leaves half of one.
 
-SQLite: a file beside it, renamed at the end. PostgreSQL: a schema of its own, whose tables change places with the empty
-ones of the site in one transaction. Inside the block it is what everything asks for "the database".
+SQLite: a file beside the site's, renamed at the end. PostgreSQL: a separate schema, whose tables replace the site's
+empty ones in one transaction. Inside the block it is Django's default database.
 """
 
 import os
@@ -22,10 +22,10 @@ BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 class ScratchDatabase:
-    """What `beside_the_sites` gives.
+    """State of a scratch database inside `beside_the_sites`.
 
     Attributes:
-        wanted: put it into the place of the site's database at the end of the block.
+        wanted: replace the site's database with it at the end of the block.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class ScratchDatabase:
 
 @contextmanager
 def beside_the_sites() -> Iterator[ScratchDatabase]:
-    """An empty database in the block; at its end it is gone, or the site's own when `wanted` was set."""
+    """An empty database inside the block; then it replaces the site's own if `wanted` was set, else it is deleted."""
     made = ScratchDatabase()
     if connection.vendor == "postgresql":
         with _schema():
@@ -45,7 +45,7 @@ def beside_the_sites() -> Iterator[ScratchDatabase]:
         return
     own = Path(str(connection.settings_dict["NAME"])).resolve()
     place = own.with_name(own.name + SUFFIX)
-    _remove(place)  # of a restore that was killed
+    _remove(place)  # left by a restore that was killed
     own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with _sqlite(place):
@@ -60,7 +60,7 @@ def beside_the_sites() -> Iterator[ScratchDatabase]:
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
-    """An empty SQLite database in the machine's temporary folder, whatever the site's is; gone after the block."""
+    """An empty SQLite database in the temporary folder, whatever the site uses; deleted after the block."""
     with tempfile.TemporaryDirectory(prefix="insight-check-") as folder, _sqlite(Path(folder) / "scratch.sqlite3"):
         yield
 
@@ -99,7 +99,7 @@ def _drop_schema() -> None:
 
 
 def _change_places() -> None:
-    """The site's own tables, which are empty, go; those that were filled come."""
+    """Drop the site's own, empty tables and move the filled ones into its schema."""
     with _outside(), transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         (schema,) = cursor.fetchone()
@@ -125,7 +125,7 @@ _own: list[dict[str, Any]] = []
 
 @contextmanager
 def _as_default(changed: dict[str, Any]) -> Iterator[None]:
-    """Everything that asks for the default database gets this one."""
+    """Make this the default database inside the block."""
     settings, before = connections.settings["default"], connections["default"]
     before.close()
     _own.append(settings)
@@ -142,7 +142,7 @@ def _as_default(changed: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _outside() -> Iterator[None]:
-    """The site's own database again, within a block of another."""
+    """The site's own database again, inside a block that uses another."""
     settings, scratch = connections.settings["default"], connections["default"]
     _use(_own[-1])
     try:

@@ -1,4 +1,4 @@
-"""The settings of a site for a backup: values of those that hold no secret, and the names of the others."""
+"""Settings stored in a backup: values of those that hold no secret, and only the names of the others."""
 
 import hashlib
 import os
@@ -9,14 +9,14 @@ from django.conf import settings
 
 from runs.refusals import Refused
 
-# Whatever sounds like a secret or may have one in its address.
+# Names that sound like a secret, or whose address may contain one.
 SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PEPPER|DSN|CREDENTIAL|_URL$|COOKIE|HEADERS")
 LISTED = re.compile(r"^#?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
 
 
 def kept() -> dict[str, Any]:
-    """For the manifest: ``values``, ``secrets`` (names alone), and ``keys``, which tells whether API keys will work."""
+    """For the manifest: ``values``, ``secrets`` (names only), and ``keys``, which shows if API keys will work."""
     known = set(LISTED.findall((settings.BASE_DIR / ".env.example").read_text(encoding="utf-8"))) | set(AWS)
     there = {name: os.environ[name] for name in sorted(known) if os.environ.get(name)}
     return {
@@ -27,7 +27,7 @@ def kept() -> dict[str, Any]:
 
 
 def warnings(said: dict[str, Any]) -> list[str]:
-    """What will not work here, in sentences."""
+    """Warnings about what will not work here, as sentences."""
     if said["keys"] == _fingerprint():
         return []
     other = Refused(
@@ -37,5 +37,5 @@ def warnings(said: dict[str, Any]) -> list[str]:
 
 
 def _fingerprint() -> str:
-    """Of the pepper, which has 256 bits by default and 32 characters at least; nobody finds it by trying."""
+    """Fingerprint of the pepper; with 256 bits by default, 32 characters at least, it can't be found by brute force."""
     return hashlib.sha256(f"insight-backup|{settings.API_KEY_PEPPERS[0]}".encode()).hexdigest()[:16]

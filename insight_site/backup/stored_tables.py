@@ -1,7 +1,7 @@
-"""Which tables a database has, by the migrations that it ran: so that a backup can be read by a later version.
+"""The tables of a database according to its applied migrations, so that a later version can read the backup.
 
-Tables are those of the migrations' own models, not of today's code: an older database has other columns. What no
-installed app knows, such as the tables of a queue that is gone, isn't kept.
+Tables come from the state of the migrations, not from today's models: an older database has other columns. Tables of
+apps that aren't installed any more are left out.
 """
 
 from dataclasses import asdict, dataclass
@@ -36,10 +36,10 @@ class StoredTable:
     """One table.
 
     Attributes:
-        name: of the table.
-        columns: name and kind of each, a value of `KINDS`.
-        key: the column that numbers the rows.
-        counts: the database gives that number.
+        name: table name.
+        columns: name and kind (a value of `KINDS`) of each.
+        key: primary key column.
+        counts: the database assigns the key.
     """
 
     name: str
@@ -48,15 +48,15 @@ class StoredTable:
     counts: bool
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
+        """As JSON, for the manifest."""
         return asdict(self)
 
 
 def applied_migrations() -> list[Node]:
-    """The migrations that the database ran, of apps that are installed.
+    """The applied migrations of installed apps.
 
     Raises:
-        Refused: when it ran some that this version doesn't know.
+        Refused: when this version doesn't know one of them.
     """
     loader = MigrationLoader(connection)
     ran = {node for node in loader.applied_migrations if node[0] in loader.migrated_apps}
@@ -65,7 +65,7 @@ def applied_migrations() -> list[Node]:
 
 
 def tables_at(migrations: list[Node]) -> list[StoredTable]:
-    """The tables of a database that ran these migrations, by name."""
+    """The tables of a database with these migrations, by name."""
     loader, nodes = _known(migrations)
     state = loader.project_state(nodes, at_end=True)
     models = state.apps.get_models(include_auto_created=True)
@@ -74,24 +74,24 @@ def tables_at(migrations: list[Node]) -> list[StoredTable]:
 
 
 def migrate_to(migrations: list[Node]) -> None:
-    """Give an empty database the tables of one that ran these migrations."""
+    """Create in an empty database the tables of one with these migrations."""
     loader, nodes = _known(migrations)
     executor = MigrationExecutor(connection)
     executor.loader = loader
-    last = [node for node in nodes if not _later(loader, node) & set(nodes)]  # what came before comes with them
+    last = [node for node in nodes if not _later(loader, node) & set(nodes)]  # earlier migrations are applied with them
     executor.migrate(last)
 
 
 def _later(loader: MigrationLoader, node: Node) -> set[Node]:
-    """The migrations of the same app that come next."""
+    """The next migrations of the same app."""
     return {child.key for child in loader.graph.node_map[node].children if child.key[0] == node[0]}
 
 
 def _known(migrations: list[Node]) -> tuple[MigrationLoader, list[Node]]:
-    """The migrations of this version, and those of them that lead an empty database to the same tables.
+    """A loader with this version's migrations, and those of them that give an empty database the same tables.
 
     Raises:
-        Refused: when one is unknown here.
+        Refused: when this version doesn't know one of them.
     """
     loader = MigrationLoader(None)
     ran = {(app, name) for app, name in migrations if app in loader.migrated_apps}
@@ -108,7 +108,7 @@ def _known(migrations: list[Node]) -> tuple[MigrationLoader, list[Node]]:
 
 
 def _names(loader: MigrationLoader) -> set[Node]:
-    """The migrations of this version, and those that they replace."""
+    """This version's migrations, and those that they replace."""
     return loader.disk_migrations.keys() | {step for one in loader.replacements.values() for step in one.replaces}
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is a backup, whole and as it was made; on request also whether everything in it can be read."""
+"""Verify that a file is a complete, unchanged backup; on request also that everything in it can be loaded."""
 
 import json
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ LOG = "store/_delta_log/"
 
 @dataclass(frozen=True)
 class Verified:
-    """A backup that is good.
+    """A backup that was verified.
 
     Attributes:
         place: file or address.
-        insight: the version that made it.
-        made_at: its instant.
-        rows: of the database.
-        events: in the store.
-        parts: how many files it consists of.
+        insight: version of Insight that made it.
+        made_at: instant of its database snapshot.
+        rows: number of database rows.
+        events: number of events in the store.
+        parts: number of files in it.
         warnings: what will not work on this site.
     """
 
@@ -38,13 +38,13 @@ class Verified:
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """As JSON, for `--json`."""
         return asdict(self)
 
 
 @dataclass
 class _Store:
-    """What was seen of the event store in a backup: its events, its files, and those that its log names."""
+    """The event store in a backup as read so far: number of events, its files, and the files that its log names."""
 
     events: int = 0
     files: set[str] = field(default_factory=set)
@@ -52,10 +52,10 @@ class _Store:
     removed: set[str] = field(default_factory=set)
 
     def look(self, name: str, file: Any) -> None:
-        """Take one part of the backup in.
+        """Process one part of the backup.
 
         Raises:
-            Refused: it can't be read, or the log names what no restore could bring back.
+            Refused: the part can't be read.
         """
         if not name.startswith("store/"):
             return
@@ -71,15 +71,15 @@ class _Store:
             raise Refused("A file of the backup can't be read: {name}.", name=name) from error
 
     def check_log(self) -> None:
-        """Refuse a log that names a file outside of the store: events would be read from wherever it leads."""
+        """Reject a log that names a file outside the store: a restored site would read events from there."""
         for name in sorted(self.named):
-            # A file that was removed since is kept for readers of the version before, or is gone.
+            # A removed file is either kept for readers of the previous version, or gone.
             if not archive.NAMES.fullmatch(name) or (name not in self.files and name not in self.removed):
                 raise Refused("The log of the backup's store names a file that isn't in it: {name}.", name=name[:200])
 
 
 def _paths(name: str, file: Any) -> Iterator[tuple[str, str]]:
-    """ "add" or "remove", and the name in a backup, of each file that this file of Delta's log names."""
+    """ "add" or "remove", and the name in a backup, of each file that this file of the Delta log names."""
     if name.endswith(".json"):
         rows = [json.loads(line) for line in file.read().splitlines() if line.strip()]
     elif name.endswith(".parquet"):
@@ -95,10 +95,10 @@ def _paths(name: str, file: Any) -> Iterator[tuple[str, str]]:
 
 
 def verify(source: IO[bytes]) -> dict[str, Any]:
-    """Read a backup through, with every footer and the log of its store; its manifest.
+    """Read a whole backup, with every Parquet footer and the log of its store; returns its manifest.
 
     Raises:
-        Refused: with one sentence when anything is wrong with it.
+        Refused: with one sentence when anything is wrong.
     """
     store = _Store()
     manifest = archive.read_through(source, store.look)
@@ -113,10 +113,10 @@ def verify(source: IO[bytes]) -> dict[str, Any]:
 
 
 def check(place: str) -> Verified:
-    """Verify a backup and load its database into one that is thrown away; the site isn't touched.
+    """Verify a backup by loading its database into a temporary one; the site isn't touched.
 
     Raises:
-        Refused: with one sentence when it couldn't be restored.
+        Refused: with one sentence when it can't be restored.
     """
     with backup_place.opened(place) as source:
         manifest = verify(source)
@@ -126,7 +126,7 @@ def check(place: str) -> Verified:
 
 
 def report(place: str, manifest: dict[str, Any]) -> Verified:
-    """What people are told of it."""
+    """The result of a verification for people."""
     rows = sum(table["rows"] for table in manifest["database"]["tables"].values())
     return Verified(
         place,
