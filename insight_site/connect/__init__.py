@@ -1,1 +1,1 @@
-"""From nothing to the first event: a source, its key, a snippet, and the moment at which the event arrives."""
+"""Connect a service: create a source and its key, show a snippet, and detect the first event."""

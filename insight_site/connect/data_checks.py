@@ -1,4 +1,4 @@
-"""Do the data look right? What was found in the newest events and in the last days, each as one sentence. Pure."""
+"""Data quality checks on the newest events and the last days, one sentence per finding. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,20 +8,20 @@ from datetime import date, datetime, timedelta
 from reporting.numbers import count, percent
 from reporting.words import gettext
 
-FEW = 20  # events, below which nothing is judged
+FEW = 20  # fewer events than this aren't judged
 DAYS = 7
 LATE = timedelta(days=1)
-ONE_USER, REFUSED, CLOCKS, REPEATED = 0.5, 0.05, 0.1, 0.01  # shares from which on something looks odd
+ONE_USER, REFUSED, CLOCKS, REPEATED = 0.5, 0.05, 0.1, 0.01  # warning thresholds, as shares
 GOOD, ODD, PLAIN = "good", "warn", ""
 
 
 @dataclass(frozen=True)
 class NewEvent:
-    """One of the newest events.
+    """A recent event.
 
     Attributes:
-        by_http: it was sent to a door, so that its arrival says something of its sender's clock.
-        corrected: its time was moved, since the sender's clock was wrong or ahead of ours.
+        by_http: it came by HTTP, so its arrival time can be compared with its sender's clock.
+        corrected: its time was corrected, because the sender's clock was wrong or ahead of ours.
     """
 
     user: str
@@ -35,17 +35,17 @@ class NewEvent:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is judged.
+    """Input of the checks.
 
     Attributes:
         newest: the newest events.
         days: events that came by HTTP on each of the last seven days and today, the oldest first.
         refused: events refused in the last seven days, by code.
-        reason: the sentence of the most frequent of those codes; "" without one.
-        stored: events in the store, as its list counted them.
-        first, last: times of the oldest and the newest of them; None where the list isn't made.
+        reason: the explanation of the most frequent code; "" without one.
+        stored: number of events in the store, from the event catalogue.
+        first, last: times of the oldest and the newest of them; None without a catalogue.
         signup: the event that looks like a signup; "" for none.
-        listed: the list of events is made.
+        listed: the event catalogue exists.
     """
 
     newest: tuple[NewEvent, ...]
@@ -61,7 +61,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: its name, what was found, and whether it looks odd (``warn``)."""
+    """One check: its name, its finding, and whether it is a warning (``warn``)."""
 
     slug: str
     name: str
@@ -70,7 +70,7 @@ class Check:
 
 
 def checks(seen: Seen) -> tuple[Check, ...]:
-    """Everything that was looked at, in the order in which a person would ask."""
+    """All checks, in the order in which a person would ask."""
     users = _users(seen.newest)
     found = [
         ("volume", gettext("Events a day"), _volume(seen)),
@@ -85,7 +85,7 @@ def checks(seen: Seen) -> tuple[Check, ...]:
 
 
 def odd(event: NewEvent) -> Iterator[str]:
-    """What looks odd about one event, as it is told to whoever waits for the first one."""
+    """Warnings about one event, shown to the person who waits for the first one."""
     if "@" in event.user:
         yield gettext("The user id looks like a mail address. An id that says nothing about the person is safer.")
     if event.user.casefold() in ("null", "undefined", "none", "nan", "0", "unknown", "anonymous"):
@@ -209,10 +209,10 @@ def _signup(seen: Seen) -> tuple[str, str]:
 
 
 def is_corrected(properties: str) -> bool:
-    """True when the door kept the sender's own time beside the corrected one."""
+    """True when the event holds the sender's original time besides the corrected one."""
     return '"originalTimestamp"' in properties
 
 
 def first_odd(events: Iterable[NewEvent]) -> tuple[str, ...]:
-    """What looks odd about these events, each sentence once."""
+    """Warnings about these events, without duplicates."""
     return tuple(dict.fromkeys(text for event in events for text in odd(event)))

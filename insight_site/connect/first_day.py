@@ -1,4 +1,4 @@
-"""The first day of a site: from a source to the first user who met a variant, each step with its state and its door."""
+"""The onboarding checklist: from a source to the first exposed user, each step with its state and a link."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +17,13 @@ from experiments.models import Analysis, Assignment, Experiment
 from insight_site.models import Snapshot
 from runs.models import Run
 
-NAME = "first_day"  # of the row that says what people have said, and that all is done
+NAME = "first_day"  # name of the snapshot row that stores which steps a person confirmed, and when all was done
 DATA, FINISHED = "data_right", "finished"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is on the site; `exposed` and `plan` aren't asked where the first day is over."""
+    """State of the site; `exposed` and `plan` aren't queried once onboarding is over."""
 
     source: bool
     came: bool
@@ -37,15 +37,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Task:
-    """One step of the first day.
+    """One step of the checklist.
 
     Attributes:
         slug: its id on the page.
-        name: what there will be.
-        words: what it is good for.
-        done: it is there.
-        action, url: what does it; "" where this person may not.
-        is_next: the first that isn't done.
+        name: what the step produces.
+        words: why it is useful.
+        done: whether it exists.
+        action, url: button and its address; "" without the permission.
+        is_next: the first step not done.
     """
 
     slug: str
@@ -58,11 +58,11 @@ class Task:
 
 
 def facts(user: User | AnonymousUser, *, over: bool) -> Facts:
-    """All in one question, since the first page asks it each time.
+    """All facts in one query, since the first page runs it at each request.
 
     Args:
-        user: who looks; they change nothing but are a row to ask from.
-        over: the first day is over.
+        user: the viewer; only their row is needed, as the query's base.
+        over: onboarding is finished.
     """
     asked: dict[str, Any] = {
         "came": Exists(OutboxEvent.objects.all()) | Exists(Flush.objects.all()),
@@ -89,25 +89,25 @@ def facts(user: User | AnonymousUser, *, over: bool) -> Facts:
 
 
 def said() -> dict[str, str]:
-    """What is kept of the first day: when the data were called right, and when all was done."""
+    """Stored onboarding state: when the data were confirmed as right, and when all steps were done."""
     row = Snapshot.objects.filter(name=NAME).first()
     return dict(row.value) if row else {}
 
 
 def say_done(what: str) -> None:
-    """Keep that something is done (`DATA`, `FINISHED`), and when."""
+    """Store that something is done (`DATA`, `FINISHED`), and when."""
     now = timezone.now()
     value = {what: now.isoformat(), **said()}
     Snapshot.objects.update_or_create(name=NAME, defaults={"value": value, "counted_at": now})
 
 
 def may_judge(user: User | AnonymousUser) -> bool:
-    """Who may say that the data look right: who describes events, and who connects services."""
+    """Whether this person may confirm that the data look right: people who describe events or connect services."""
     return user.has_perm("events.change_eventlabel") or user.has_perm("events.change_source")
 
 
 def tasks(user: User | AnonymousUser, found: Facts, kept: dict[str, str]) -> tuple[Task, ...]:
-    """The six steps; empty where the first day is over, or where this person may do none of what is left."""
+    """The six steps; empty once onboarding is finished, or when this person may do none of the remaining ones."""
     if FINISHED in kept:
         return ()
     connects = user.has_perms(("events.add_source", "insight_site.add_apikey"))

@@ -1,4 +1,4 @@
-"""Has something arrived from this source since a moment? Asked every two seconds while a person waits."""
+"""Detects events of a source since a given time; polled every two seconds while a person waits."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from insight_site.connect.data_checks import NewEvent, first_odd
 from insight_site.connect.newest_events import new_event
 
 MOST = 1_000
-LOOKED_AT = 20  # of which it is said what looks odd
+LOOKED_AT = 20  # events that are checked for warnings
 COLUMNS = ("message_id", "user_id", "event", "time", "received_at", "properties")
 
 
 @dataclass(frozen=True)
 class Received:
-    """What has come since.
+    """Events received since then.
 
     Attributes:
-        number: events, at most `MOST`.
-        names: event names with their numbers, the most frequent first.
-        user: the first event's user, shortened; "" before it came.
+        number: number of events, at most `MOST`.
+        names: event names with their counts, the most frequent first.
+        user: user of the first event, shortened; "" before it arrives.
         at: when the first one arrived.
-        time: when it happened, as its sender says.
-        odd: what looks odd about the first ones, in sentences of the reader's language.
-        refused: how many were refused.
-        reason: why the last of those was, in the reader's language.
+        time: when it happened, by its sender's clock.
+        odd: warnings about the first ones, in the reader's language.
+        refused: number of rejected events.
+        reason: why the last one was rejected, in the reader's language.
     """
 
     number: int
@@ -42,12 +42,12 @@ class Received:
 
 
 def mark() -> int:
-    """A number that only later events have exceeded."""
+    """The current highest outbox id: later events have higher ones."""
     return OutboxEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _stored(source: Source, since: datetime) -> list[NewEvent]:
-    """What of it a flush has put into the store since; the store is read only after one."""
+    """Events that a flush has since moved to the store, which is read only if there was one."""
     if not Flush.objects.filter(committed_at__gte=since).exists():
         return []
     return [
@@ -58,7 +58,7 @@ def _stored(source: Source, since: datetime) -> list[NewEvent]:
 
 
 def received(source: Source, *, after: int, since: datetime) -> Received:
-    """Events of the source after a `mark`, and what of it was refused since a moment."""
+    """Events of the source with ids above `after`, and rejections since a given time."""
     waiting = OutboxEvent.objects.filter(pk__gt=after, message_id__startswith=f"{source.pk}:").order_by("pk")
     rows = [new_event(*row) for row in waiting.values_list(*COLUMNS)[:MOST]]
     found = sorted([*_stored(source, since), *rows], key=lambda row: row.received_at)[:MOST]

@@ -1,4 +1,4 @@
-"""The form that makes a source and its key in one step."""
+"""The form that creates a source and its key in one step."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from events.models import Source
 from insight_site.models import ApiKey
 
-SCOPES = ("events:write", "assign:read", "config:read")  # send events, ask for variants: what a service needs
+SCOPES = ("events:write", "assign:read", "config:read")  # send events, request assignments: what a service needs
 
 
 class ConnectForm(forms.Form):
-    """Which service, and where its key will stand."""
+    """Name of the service, and where its key will be used."""
 
     name = forms.CharField(
         label=_("What sends the events?"),
@@ -31,18 +31,18 @@ class ConnectForm(forms.Form):
     )
 
     def clean_name(self) -> str:
-        """A new name, or that of a source that exists: it then gets a further key."""
+        """A new name, or that of an existing source, which then gets another key."""
         name = str(self.cleaned_data["name"]).strip()
         if "\x00" in name or not name:
             raise forms.ValidationError(_("Write a name, for example “Shop iOS”."))
         return name
 
     def source(self) -> Source:
-        """The source of this name, made when there is none."""
+        """The source with this name, created if missing."""
         return Source.objects.get_or_create(name=self.cleaned_data["name"])[0]
 
     @property
     def is_public(self) -> bool:
-        """True for a key that anybody can read."""
+        """True for a client key, which anybody can read."""
         data: dict[str, Any] = self.cleaned_data
         return bool(data["kind"] == ApiKey.Kind.CLIENT)

@@ -1,4 +1,4 @@
-"""What `data_checks` judges: the newest events, waiting or stored, and what came in the last days."""
+"""Loads the input of `data_checks`: the newest events from outbox and store, and counts of the last days."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,19 +30,19 @@ def newest() -> tuple[NewEvent, ...]:
 def new_event(
     message_id: str, user: str, event: str, time: datetime, received_at: datetime, properties: str | None
 ) -> NewEvent:
-    """A row of the outbox or of the store."""
+    """From a row of the outbox or of the store."""
     text = properties or "{}"
     by_http = sender_of(message_id).source is not None
     return NewEvent(user, event, _aware(time), _aware(received_at), text, by_http, is_corrected(text))
 
 
 def seen() -> Seen:
-    """All that is judged.
+    """The input of all checks.
 
     Raises:
         Refused: the store can't be read.
     """
-    from events.catalogue.refresh import ready_catalogue  # brings the store: not for every web worker
+    from events.catalogue.refresh import ready_catalogue  # imports the store: not for every web worker
 
     found, now = ready_catalogue(), timezone.now()
     refused = Rejected.objects.filter(received_at__gte=now - timedelta(days=DAYS)).order_by()

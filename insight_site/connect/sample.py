@@ -1,4 +1,4 @@
-"""Made-up users and events for a site that has none: to look around before anything is connected."""
+"""Sample data for an empty site: made-up users and events, to look around before anything is connected."""
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,7 +13,7 @@ ASKED_SECONDS = 120
 
 
 def is_possible() -> bool:
-    """True on a site without any event, whose store is its own: real and made-up users must never mix."""
+    """True on a site without events that has its own store: real and made-up users must never mix."""
     from events.inflow import newest_files
 
     if settings.WAREHOUSE_URL or any(m.objects.exists() for m in (OutboxEvent, Flush, CatalogueSnapshot)):
@@ -22,7 +22,7 @@ def is_possible() -> bool:
 
 
 def request_sample() -> None:
-    """Let a worker write them.
+    """Let a worker write the sample.
 
     Raises:
         Refused: the site has events already.

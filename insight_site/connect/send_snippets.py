@@ -1,7 +1,7 @@
-"""What a developer copies to send a first event and to ask for a variant, by language, with address and key filled in.
+"""Code snippets, by language, that send a first event and request an assignment, with address and key filled in.
 
-Pure. No package has to be installed for any of them. Those that run on a server are run by our tests as they stand,
-where this machine has what runs them (`tried`); docs/events.md says the same.
+Pure. None needs an installed package. Our tests run the server-side ones unchanged where the machine has their
+runtime (`tried`); docs/events.md has the same snippets.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True)
 class Snippet:
-    """One way to send an event and to ask for a variant.
+    """A snippet that sends an event and requests an assignment.
 
     Attributes:
         slug: its id on the page.
         title: the language.
-        text: what sends an event.
-        ask: what asks for a variant; "" where the snippet only shows another way to send.
+        text: code that sends an event.
+        ask: code that requests an assignment; "" where the snippet only shows another way to send.
         browser: whether it runs in a browser, where a secret key must never be.
         tried: our tests run it as it stands.
     """
@@ -83,7 +83,7 @@ const answer = await fetch("$host/ofrep/v1/evaluate/flags/$flag", {
 });
 console.log(answer.status, await answer.json());
 """
-# One file each: `java Snippet.java` of Java 17 and later runs it.
+# One file each: Java 17 and later runs it by `java Snippet.java`.
 JAVA = """\
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -168,17 +168,17 @@ curl -sS -H 'Content-Type: application/json' -d '{
 
 
 def snippets(host: str, key: str, *, public: bool, flag: str = "my-flag") -> tuple[Snippet, ...]:
-    """All snippets that this kind of key may stand in, the simplest first.
+    """The snippets in which this kind of key may be used, the simplest first.
 
     Args:
         host: scheme and name of this site, without a last slash.
-        key: the key, or what stands for it where it is not known any more.
-        public: a client key: it may stand in a page that anybody can read.
+        key: the key, or a placeholder where it isn't known any more.
+        public: whether it is a client key, which may be public.
         flag: the flag to ask for.
     """
 
     def filled(text: str, path: str = "", body: str = "") -> str:
-        # Kotlin writes ${…} itself, which is none of ours.
+        # Kotlin's own `${…}` is no placeholder of ours.
         return Template(text).safe_substitute(host=host, key=key, flag=flag, path=path, body=body)
 
     def both(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Connect a service: the page that begins every site."""
+"""Pages to connect a service, the first step on every site."""
 
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,12 @@ from insight_site.connect.send_snippets import snippets
 from runs.refusals import Refused
 from runs.web import may, person
 
-NO_FLAG = "my-flag"  # to ask for, before there is one
+NO_FLAG = "my-flag"  # flag to ask for before there is an experiment
 PERMISSIONS = ("events.add_source", "insight_site.add_apikey")
 
 
 def connect_context(user: User | AnonymousUser, form: ConnectForm | None = None) -> dict[str, Any]:
-    """What `events/connect.html` shows before a key is made: on the home page, in the data section, on its own page."""
+    """Context of `events/connect.html` before a key exists: on the home page, in the data section, on its own page."""
     return {
         "form": form or ConnectForm(),
         "may_connect": user.has_perms(PERMISSIONS),
@@ -41,7 +41,7 @@ def connect_context(user: User | AnonymousUser, form: ConnectForm | None = None)
 @may("events.view_source")
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
-    """Ask for the service; make source and key; show the snippets and wait. The key stands in this answer alone."""
+    """Create source and key from the form; show the snippets and wait. The key is shown only in this response."""
     form = ConnectForm(request.POST or None) if request.method == "POST" else ConnectForm()
     context = connect_context(request.user, form)
     if request.method == "POST":
@@ -58,7 +58,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @may("events.view_source")
 @require_safe
 def received(request: HttpRequest) -> HttpResponse:
-    """The part of the page that waits: it asks again until something has come."""
+    """The polling part of the page: it repeats until an event arrives."""
     try:
         number, after = int(request.GET["source"]), int(request.GET["after"])
         since = datetime.fromisoformat(request.GET["since"])
@@ -74,7 +74,7 @@ def received(request: HttpRequest) -> HttpResponse:
 @may("events.add_source")
 @require_POST
 def fill_with_sample(request: HttpRequest) -> HttpResponse:
-    """Made-up users and events, on an empty site alone."""
+    """Create sample data; only on an empty site."""
     try:
         sample.request_sample()
     except Refused as refusal:
@@ -88,7 +88,7 @@ def fill_with_sample(request: HttpRequest) -> HttpResponse:
 @may("events.view_source")
 @require_http_methods(["GET", "HEAD", "POST"])
 def check(request: HttpRequest) -> HttpResponse:
-    """Do the data look right? What was found, one sentence each; who may judge says that they are."""
+    """Show the data checks, one sentence per finding; people with the permission may confirm that they are right."""
     judges = first_day.may_judge(request.user)
     if request.method == "POST":
         if not judges:
@@ -108,13 +108,13 @@ def check(request: HttpRequest) -> HttpResponse:
 @may("events.view_source")
 @require_safe
 def first_day_part(request: HttpRequest) -> HttpResponse:
-    """The list of the first page, which asks again while it waits for the first event."""
+    """The checklist on the first page, which polls while it waits for the first event."""
     kept = first_day.said()
     found = first_day.facts(request.user, over=first_day.FINISHED in kept)
     context = {"first_day": first_day.tasks(request.user, found, kept)}
     response = render(request, "insight_site/first_day.html", context)
     if found.came:
-        response["HX-Refresh"] = "true"  # the first page has more to show now than its beginning
+        response["HX-Refresh"] = "true"  # reload: the first page now shows more than the checklist
     return response
 
 

@@ -1,4 +1,4 @@
-"""Write made-up users and events into an empty site's store. For the worker alone: it loads the engine of imports."""
+"""Write sample data into an empty site's store. Only for the worker: it imports the import engine."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ OPTIONS = ImportOptions(user="user_id", time="time", event="event", properties=(
 
 
 def write_sample() -> int:
-    """Write the sample and list it; the number of events, 0 when the site has events by now."""
+    """Write the sample and update the event catalogue; returns the number of events, 0 if the site has some by now."""
     if not is_possible():
         return 0
     world = simulation.WORLDS[WORLD]
