@@ -1,1 +1,1 @@
-"""The demo: the whole loop over made-up users with known truth, through the doors that real users use."""
+"""The demo: the whole loop over made-up users with known truth, through the endpoints that real users use."""

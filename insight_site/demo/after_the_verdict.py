@@ -1,4 +1,4 @@
-"""What a team does around its experiments: certify a metric, roll the winner out, review a plan before its start."""
+"""Work around the demo's experiments: certify a metric, roll the winner out, review a plan before its start."""
 
 from datetime import timedelta
 
@@ -30,13 +30,13 @@ TENTH, HALF = 1_000, 5_000  # shares, in steps of 0.01 %
 
 
 def agree_on_a_metric() -> None:
-    """The retention that everything is decided by, in the catalogue, looked at and certified."""
+    """Add the retention metric that all decisions use to the catalogue, and certify it."""
     create_metric(key=METRIC, about=ABOUT, facts=Facts(RETENTION))
     certify(key=METRIC, version=1)
 
 
 def roll_out(experiment: Experiment) -> bool:
-    """Give the nudge to a tenth of users now, to half in a week; False where the decision table doesn't say to ship."""
+    """Ship the nudge to a tenth of users now, to half in a week; False if the decision table doesn't say to ship."""
     if NUDGE not in advice(experiment).proved:
         return False
     steps = [{"share": TENTH}, {"share": HALF, "at": timezone.now() + timedelta(days=7)}]
@@ -45,7 +45,7 @@ def roll_out(experiment: Experiment) -> bool:
 
 
 def review(draft: Experiment, asks: User, approves: User) -> None:
-    """Let one person ask for a review of a draft, and another approve it.
+    """One person requests a review of a draft, another approves it.
 
     Raises:
         Refused: the draft can't be reviewed, or the second person may not approve it.

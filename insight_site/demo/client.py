@@ -1,4 +1,4 @@
-"""A client of the site's machine doors, as a service would write one: keep-alive, gzip, patience with a busy site."""
+"""A client of the site's machine endpoints, as a service would write one: keep-alive, gzip, retries on a busy site."""
 
 import base64
 import gzip
@@ -16,11 +16,11 @@ import orjson
 
 from runs.refusals import Refused
 
-EVENTS_AT_A_TIME = 1_800  # well under the door's limits of 2,500 events and 500 KiB
+EVENTS_AT_A_TIME = 1_800  # well below the endpoint's limits of 2,500 events and 500 KiB
 UNITS_AT_A_TIME = 100
 THREADS = 4
 TRIES = 20
-AGAIN = (408, 429, 500, 503)  # as the event libraries: these are sent again
+AGAIN = (408, 429, 500, 503)  # statuses that are retried, as by the event libraries
 
 
 class Client:
@@ -34,10 +34,10 @@ class Client:
         }
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> Any:
-        """The answer's JSON.
+        """POST, with retries; returns the response's JSON.
 
         Raises:
-            Refused: the site refuses, or is away for good.
+            Refused: the site refuses, or all retries failed.
         """
         why = ""
         for attempt in range(TRIES):
@@ -66,7 +66,7 @@ def send(port: int, key: str, calls: Iterable[dict[str, Any]], path: str = "/v1/
     """Send Segment calls in gzip batches over several connections.
 
     Returns:
-        Numbers of `accepted`, `duplicates` and `rejected` events, as the door counted them.
+        Numbers of `accepted`, `duplicates` and `rejected` events, from the responses.
 
     Raises:
         Refused: see `Client.post`.
@@ -85,7 +85,7 @@ def send(port: int, key: str, calls: Iterable[dict[str, Any]], path: str = "/v1/
 
 
 def evaluate(port: int, key: str, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask the OpenFeature door for each unit, one call each, without an exposure; the answers in the same order.
+    """Evaluate a flag for each unit by OpenFeature, one call each, without exposures; results in the same order.
 
     Raises:
         Refused: see `Client.post`.
@@ -102,7 +102,7 @@ def evaluate(port: int, key: str, flag: str, contexts: list[dict[str, Any]]) -> 
 
 
 def _share[T](port: int, key: str, work: Iterator[T], one: Callable[[Client, T], None]) -> None:
-    """Several threads with a connection each take the next piece of work until there is none."""
+    """Process work with several threads, each with its own connection."""
     lock = threading.Lock()
     failed = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Three tests of earlier years, exported by another tool: the old answers to the question that the demo asks anew."""
+"""Three past experiments exported by another tool: earlier answers to the question of the demo's experiment."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from experiments.plan.design import Design
 from insight_site.demo.made_up_users import WORLD
 
 USERS = 3_000
-# Name, share of users whom the nudge reaches, and what it does by itself: the letter keeps users without the behaviour.
+# Name, share of users whom the nudge moves, and the nudge's direct effect: the letter retains users by itself.
 TESTS = (
     ("Tutorial with friends, two years ago", 0.5, 0.0),
     ("Friends at the first quest, last year", 0.35, 0.0),
@@ -35,7 +35,7 @@ def import_earlier_tests(folder: Path, seed: int, today: date) -> tuple[PastFind
         today: last day of the demo's time line.
 
     Raises:
-        Refused: a file says nothing.
+        Refused: a file can't be imported.
     """
     kept: list[PastFinding] = []
     for number, (name, reached, direct) in enumerate(TESTS):

@@ -1,4 +1,4 @@
-"""The loop from the first event to the verdict, step by step, each with its seconds."""
+"""The loop from the first event to the verdict, step by step, with the duration of each."""
 
 import os
 import tempfile
@@ -28,14 +28,14 @@ from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
-NEXT_SHARE = 0.16  # enough for the effect that the next plan hopes for, with four tries in five
+NEXT_SHARE = 0.16  # enough users for 80 % power at the effect of the next plan
 SECOND_DAYS = timedelta(days=14)
-SEEN_SECONDS = 2.1  # every process of the site knows a changed experiment after two seconds
+SEEN_SECONDS = 2.1  # a changed experiment reaches every process of the site within two seconds
 
 
 @dataclass
 class Told:
-    """One line on standard error for each step, with its seconds."""
+    """Prints one progress line per step, with its duration."""
 
     write: Callable[[str], object]
     began: float = field(default_factory=time.monotonic)
@@ -43,7 +43,7 @@ class Told:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """A step; the line comes at its end."""
+        """Run a step; print its line at the end."""
         started = time.monotonic()
         yield
         self.number += 1
@@ -53,13 +53,13 @@ class Told:
 
 @dataclass(frozen=True)
 class Site:
-    """Where the demo calls: the port and its two keys."""
+    """Where the demo sends its calls: the port and its two keys."""
 
     port: int
     keys: Keys
 
     def send(self, calls: Iterator[dict[str, Any]], path: str = "/v1/batch") -> None:
-        """Events through the ingest door, and on to the store."""
+        """Send events through the ingest endpoint and flush them to the store."""
         found = client.send(self.port, self.keys.events, calls, path)
         if not found["accepted"] or found["rejected"]:
             raise Refused(
@@ -70,19 +70,20 @@ class Site:
         flush_events()
 
     def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The arms of users, by the OpenFeature door."""
+        """Assign users to arms through the OpenFeature endpoint."""
         return client.evaluate(self.port, self.keys.evaluation, flag, contexts)
 
 
 @dataclass(frozen=True)
 class Made:
-    """What the loop leaves behind.
+    """The rows that the loop created.
 
     Attributes:
-        study, moment: what was found; `experiment` and `analysis` what came of it.
-        new: the experiment's users in the arms that the door gave them.
-        second: the experiment that still runs; `draft` waits, None when the study had one candidate alone.
-        notes: sentences about what could not be made.
+        study, moment: what was found; `experiment` and `analysis` test it.
+        new: the experiment's users in their assigned arms.
+        second: the experiment that still runs.
+        draft: a draft of a further one; None when the study had only one candidate.
+        notes: sentences about what could not be created.
     """
 
     study: Study
@@ -96,18 +97,18 @@ class Made:
 
 
 def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
-    """The whole loop on a site that `whose_site.prepare` has found empty.
+    """Run the whole loop on a site that `whose_site.prepare` has found empty.
 
     Args:
         units: users of the experiment.
-        seed: of the world; the same seed gives the same users and the same draw.
+        seed: random seed; the same seed gives the same users and the same assignment.
         write: takes one line for each step.
 
     Raises:
         Refused: where a step can't go on, with the reason.
     """
     told, line = Told(write), made_up_users.line_of(timezone.now())
-    # Study and segmentation share the cores: spinning threads of OpenMP would only stand in each other's way.
+    # Study and segmentation share the cores: busy-waiting threads of OpenMP would slow both.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     wait_for_others()
     with ExitStack() as stack:
@@ -130,18 +131,18 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         _bring_between(told, site, line, few, seed)
         second = _second(told, site, line, few, seed)
         notes = _segments(told, segmentation)
-    put("insight_site.tasks.count_home_figures")  # by the worker, so that the demo takes no longer
+    put("insight_site.tasks.count_home_figures")  # done by the worker, so that the demo takes no longer
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
 
 def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
-    """Users from before the experiment, and what they said of themselves, as history through the import door."""
+    """Import users from before the experiment, with their traits and events, as history through the import endpoint."""
     number = max(round(units * EARLIER_SHARE), FEWEST_EARLIER)
     earlier = made_up_users.population("earlier", number, seed + 1, line.earlier)
     text = f"{earlier.world.log.user.size:,} events of {number:,} earlier users to /v1/import"
     with told.step(text):
         site.send(made_up_users.identities(earlier), "/v1/import")
-        # An export of history ends with its day: a phone whose clock runs ahead doesn't move the data's end.
+        # An export of history ends with its day, so events from a phone whose clock is ahead don't extend the data.
         everyone = np.ones(number, dtype=np.bool_)
         site.send(made_up_users.calls_until(earlier, seed + 1, {}, line.experiment, everyone), "/v1/import")
     return earlier
@@ -159,7 +160,7 @@ def _plan(
 
 
 def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int) -> Population:
-    """Each new user asks for an arm at the signup, lives in it, and sends what happened."""
+    """Assign each new user at the signup, then send the events that they produce in their arm."""
     new = made_up_users.population("new", units, seed, line.experiment)
     with told.step(f"{units:,} arms, one OFREP call for each new user"):
         new, exposures = _assigned(site, experiment, new, np.arange(units))
@@ -169,7 +170,7 @@ def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, 
 
 
 def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
-    """Users of the weeks between the two experiments, so that the pages by week have no gap."""
+    """Send users of the weeks between the two experiments, so that charts by week have no gap."""
     between = made_up_users.population("between", units, seed + 3, line.enrolled)
     seen = between.signups < made_up_users.microseconds(line.recent)
     with told.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
@@ -177,7 +178,7 @@ def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int
 
 
 def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
-    """Users of the last weeks, and an experiment on the latest of them that still runs."""
+    """Send users of the last weeks, and start an experiment on the latest of them that still runs."""
     recent = made_up_users.population("recent", units, seed + 2, line.recent)
     signups, began = recent.signups, line.today - SECOND_DAYS
     seen = np.ones(units, dtype=np.bool_)
@@ -195,7 +196,7 @@ def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Ex
 def _assigned(
     site: Site, experiment: Experiment, who: Population, inside: Ints
 ) -> tuple[Population, dict[str, dict[str, Any]]]:
-    """The same users in the arms that the door gave those `inside`, and what an exposure says of each."""
+    """The same users in their assigned arms (those `inside` the experiment), and the content of each exposure event."""
     time.sleep(SEEN_SECONDS)
     contexts = who.contexts()
     answers = site.evaluate(experiment.flag_key, [contexts[place] for place in inside])

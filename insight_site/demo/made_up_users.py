@@ -1,7 +1,8 @@
-"""The made-up users of the demo, in three groups on one time line that ends today. Pure.
+"""The demo's made-up users, in three groups on one time line that ends today. Pure.
 
-*Earlier* users signed up before the experiment and never meet it: study and segments are made of them. *New* users are
-the experiment. *Recent* users still come in: their last days lie ahead, so a second experiment can wait for them.
+*Earlier* users signed up before the experiment and are never exposed: study and segments use them. *New* users are in
+the experiment. *Recent* users are still signing up: their last days are in the future, so a second experiment is still
+running on them.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIG
 from events.simulation.replay import WRONG_CLOCK_DAYS
 from events.simulation.worlds import DAYS
 
-OURS = "demo-"  # every user id of the demo begins so, by which its events are told from a team's own
+OURS = "demo-"  # prefix of the demo's user ids, which distinguishes its events from a team's own
 WORLD = WORLDS["step"]
 LENGTH = timedelta(days=SIGNUP_DAYS + DAYS)
 SIGNUPS = timedelta(days=SIGNUP_DAYS)
@@ -27,7 +28,7 @@ SIGNUPS = timedelta(days=SIGNUP_DAYS)
 # (`experiments.analyse.gather.queries`). The demo sends everything today, so that none of its experiment may lie in
 # those days.
 QUIET = timedelta(days=WRONG_CLOCK_DAYS + 15)
-# Robots send 500 events on each of their days; more than one day would only cost time.
+# Simulated bots send 500 events on each of their days; more than one day would only cost time.
 ROBOT_DAYS = 1
 WORLD_START = datetime.fromtimestamp(START // 1_000_000, UTC)
 
@@ -37,9 +38,9 @@ class Population:
     """Users of one simulated world on the demo's time line.
 
     Attributes:
-        name: part of every user id, so that two populations never share one.
-        world: the simulation, on its own dates.
-        starts: when its first user may sign up on the demo's time line.
+        name: part of every user id, so that populations never share ids.
+        world: the simulation, on its own time scale.
+        starts: first possible signup on the demo's time line.
     """
 
     name: str
@@ -48,12 +49,12 @@ class Population:
 
     @property
     def prefix(self) -> str:
-        """What user and message ids begin with."""
+        """Prefix of user and message ids."""
         return f"{OURS}{self.name}-"
 
     @property
     def shift(self) -> int:
-        """Microseconds from the world's dates to the demo's."""
+        """Microseconds from the simulation's dates to the demo's."""
         return (self.starts - WORLD_START) // timedelta(microseconds=1)
 
     @property
@@ -67,7 +68,7 @@ class Population:
         return np.asarray(self.world.people.signup + self.shift)
 
     def contexts(self) -> list[dict[str, Any]]:
-        """What the app knows of each user at the signup: what it would send with an evaluation."""
+        """Evaluation context of each user at the signup, as the app would send it."""
         people = self.world.people
         rows = zip(self.ids, self.signups, people.platform, people.channel, people.country, strict=True)
         return [
@@ -84,7 +85,7 @@ class Population:
 
 @dataclass(frozen=True)
 class TimeLine:
-    """When the three groups live: midnights in UTC."""
+    """Boundaries of the three groups: midnights in UTC."""
 
     today: datetime
 
@@ -95,7 +96,7 @@ class TimeLine:
 
     @property
     def enrolled(self) -> datetime:
-        """All new users have signed up."""
+        """The end of the new users' signups."""
         return self.experiment + SIGNUPS
 
     @property
@@ -115,7 +116,7 @@ def line_of(now: datetime) -> TimeLine:
 
 
 def population(name: str, units: int, seed: int, starts: datetime, arms: Ints | None = None) -> Population:
-    """Users of the world `step`; without arms they meet no experiment.
+    """Users of the simulated world `step`; without arms they are never exposed.
 
     Raises:
         ValueError: units or seed out of range.
@@ -125,12 +126,12 @@ def population(name: str, units: int, seed: int, starts: datetime, arms: Ints | 
 
 
 def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The users' Segment calls in the order in which they were sent, mishaps included (`events.simulation.replay`).
+    """The users' Segment calls in the order in which they were sent, with delivery faults (`events.simulation.replay`).
 
     Args:
         who: the users.
-        seed: of the mishaps.
-        exposures: by user id, what the evaluation door said: it stands in the exposure event in place of the world's.
+        seed: of the delivery faults.
+        exposures: evaluation result by user id; it replaces the simulation's arm in the exposure event.
             The app's server sends exposures, and unlike some phones it has the right time.
     """
     signups = dict(zip(who.ids, who.signups.tolist(), strict=True))
@@ -142,7 +143,7 @@ def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> I
 
 
 def stamp(microseconds: int) -> str:
-    """A moment as ISO 8601 in UTC, to the millisecond."""
+    """A time as ISO 8601 in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -153,7 +154,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def identities(who: Population) -> Iterator[dict[str, Any]]:
-    """Who each user is, said at the signup: rules ask for these traits."""
+    """`identify` calls at the signup with the traits that segment rules use."""
     for context in who.contexts():
         traits = {name: value for name, value in context.items() if name != "targetingKey"}
         unit = context["targetingKey"]
@@ -169,7 +170,7 @@ def identities(who: Population) -> Iterator[dict[str, Any]]:
 def calls_until(
     who: Population, seed: int, exposures: dict[str, dict[str, Any]], end: datetime, seen: np.ndarray
 ) -> Iterator[dict[str, Any]]:
-    """The calls of some users as far as they have happened: what lies at or after `end` is still to come."""
+    """Calls of the selected users before `end`; later ones haven't happened yet."""
     ids = {unit for unit, here in zip(who.ids, seen, strict=True) if here}
     last = stamp(microseconds(end))
     for call in calls(who, seed, exposures):
@@ -178,7 +179,7 @@ def calls_until(
 
 
 def exposure(answer: dict[str, Any]) -> dict[str, Any]:
-    """What an exposure says: experiment, arm, segment and draw as the evaluation door gave them."""
+    """Properties of an exposure event: experiment, arm, segment and draw from the evaluation endpoint."""
     facts = answer["metadata"]
     segment = {"segment": facts["segment"]} if "segment" in facts else {}
     return {

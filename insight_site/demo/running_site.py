@@ -1,4 +1,4 @@
-"""The site as it runs for real, for as long as the demo needs it: gunicorn on a loopback port over our own data."""
+"""Runs the site as in production while the demo needs it: gunicorn on a loopback port over our own data."""
 
 import os
 import random
@@ -17,17 +17,17 @@ from django.db import connection
 from runs.refusals import Refused
 
 WORKERS = 2
-# Server, segment_units and the command write into one SQLite file: each waits longer for the others than a request may.
+# Server, segment_units and the command write to one SQLite file: each waits longer for the lock than a request may.
 LOCK_SECONDS = 20
 START_SECONDS = 90
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[int]:
-    """Serve, and give the port; the server is gone afterwards.
+    """Start the server and yield its port; stop it afterwards.
 
     Args:
-        folder: where its log goes.
+        folder: for its log.
 
     Raises:
         Refused: when it doesn't start, with the end of its log.
@@ -63,11 +63,11 @@ def served(folder: Path) -> Iterator[int]:
 
 
 def environment() -> dict[str, str]:
-    """This process's own settings; plain HTTP, which never leaves the machine."""
-    # A server that starts empties the folder of its counters: it may be that of a site that runs.
+    """This process's settings for the server; plain HTTP, which never leaves the machine."""
+    # A starting server empties the metrics folder, which may belong to a running site.
     given = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     return {
-        # On a small machine the spinning threads of OpenMP would only stand in everybody's way.
+        # On a small machine busy-waiting threads of OpenMP would slow everything.
         "OMP_NUM_THREADS": "1",
         **given,
         **_places(),
@@ -75,13 +75,13 @@ def environment() -> dict[str, str]:
         "HTTPS": "0",
         "LOG_LEVEL": "WARNING",
         "DATABASE_LOCK_SECONDS": str(LOCK_SECONDS),
-        "DATABASE_SYNCHRONOUS": "NORMAL",  # after a power cut the demo is made anew: no call need wait for the disk
+        "DATABASE_SYNCHRONOUS": "NORMAL",  # no fsync: after a power cut the demo is made again
         "DJANGO_SETTINGS_MODULE": "insight_site.settings",
     }
 
 
 def wait_for_others() -> None:
-    """Let this process, too, wait for the writers that it starts, and not for the disk."""
+    """Make this process wait for SQLite's lock like the server, and skip fsync."""
     if connection.vendor == "sqlite":
         options = connection.settings_dict["OPTIONS"]
         options["timeout"] = LOCK_SECONDS
@@ -90,7 +90,7 @@ def wait_for_others() -> None:
 
 
 def _places() -> dict[str, str]:
-    """Database and store by their whole paths, since the server starts in another folder; addresses are inherited."""
+    """Absolute paths of database and store, since the server starts in another folder; URLs are inherited."""
     found: dict[str, str] = {}
     if connection.vendor == "sqlite":
         found["DATABASE_URL"] = f"sqlite:///{Path(connection.settings_dict['NAME']).absolute()}"
@@ -109,7 +109,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
 
 
 def _free_port() -> int:
-    """A port below the range that the system gives to outgoing connections: no client may take it meanwhile."""
+    """A port below the system's ephemeral range, so that no outgoing connection takes it meanwhile."""
     for port in random.sample(range(20_000, 32_000), 100):
         with closing(socket.socket()) as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""The result of the demo, truth beside found: a table, the JSON of `demo --json`, the report files, what to open."""
+"""The demo's result, truth beside estimate: a table, the JSON of `demo --json`, report files, pages to open."""
 
 import os
 from pathlib import Path
@@ -30,12 +30,12 @@ from segments.models import SegmentationRun
 from stats.results import computable
 
 Row = tuple[str, str, str, str]
-FIRST_CHARTS = 4  # of a page: what is seen before scrolling
+FIRST_CHARTS = 4  # charts at the top of a page, visible without scrolling
 LANGUAGES = {"en": "report.html", "ko": "report.ko.html"}
 
 
 class Findings:
-    """What the loop found, with what is true."""
+    """Estimates of the loop, with the true values."""
 
     def __init__(self, made: Made) -> None:
         self.made = made
@@ -54,7 +54,7 @@ class Findings:
 
     @property
     def naive(self) -> Any:
-        """What the study's correlation promised: retention of who reached the moment minus that of the others."""
+        """The study's correlational estimate: retention of users who reached the moment minus that of the others."""
         claim = self.readout.plan.claim
         if claim is None or claim.promised is None:
             return {"not_computable": gettext("The study's candidate has no raw difference.")}
@@ -62,7 +62,7 @@ class Findings:
 
     @property
     def past(self) -> PastExperiments:
-        """What the experiment and the past tests together say of the moment."""
+        """The combined evidence of the experiment and the past tests."""
         found = self.made.moment
         return past_experiments(Definition(found.behaviour, found.times, found.days, found.retention))
 
@@ -87,7 +87,7 @@ class Findings:
         }
 
     def rows(self) -> list[Row]:
-        """Quantity, truth, found, interval or set; in points of a share."""
+        """Rows of quantity, truth, estimate, interval or set; in percentage points."""
         comparison = self.report.outcomes[0].comparisons[0]
         found, difference = comparison.encouragement, comparison.difference
         rows = [self._moment_row()]
@@ -107,7 +107,7 @@ class Findings:
         return [*rows, *self._promise_row()]
 
     def pages(self) -> list[str]:
-        """Addresses on the site as `make serve` serves it; the first one needs no login."""
+        """Addresses of pages as `make serve` serves them; the first one needs no login."""
         site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
         made = self.made
         segments = reverse("segments:list") if made.notes else reverse("segments:model", args=[SEGMENTS[0]])
@@ -122,7 +122,7 @@ class Findings:
         return [site + page for page in found]
 
     def write_files(self) -> None:
-        """The report as one file in both languages, which the site shows without a login."""
+        """Write the report as one file per language, which the site shows without a login."""
         folder = (events_folder() or Path(settings.VAR_DIR) / "events").parent / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         for language, name in LANGUAGES.items():
@@ -130,7 +130,7 @@ class Findings:
                 (folder / name).write_text(file_report(self.report), encoding="utf-8")
 
     def draw_pictures(self) -> None:
-        """The charts that stand first on each page of `pages`, in every language; a worker draws the rest."""
+        """Draw the first charts of each of `pages`, in every language; a worker draws the rest."""
         made = self.made
         groups = SegmentationRun.objects.filter(status=Run.Status.DONE).first()
         second = made.second.analyses.filter(status=Run.Status.DONE).first()
@@ -161,7 +161,7 @@ def _points(value: float) -> str:
 
 
 def _report_page(key: str, pk: int) -> str:
-    """The experiment's report; its screen in the admin where the site has no report page."""
+    """The experiment's report; its admin page where the site has no report page."""
     try:
         return reverse("experiments:report", args=[key])
     except NoReverseMatch:

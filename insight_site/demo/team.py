@@ -1,7 +1,7 @@
-"""What a team would do on the pages, done by services: segments, study, plan, start, end, analysis.
+"""A team's work on the pages, done by services: segments, study, plan, start, end, analysis.
 
-One thing is written past them, and said in the output: the made-up users lived in the past, so the dates of the demo's
-experiments are moved back to where their users are (`backdate`).
+One thing bypasses the services, and the output says so: the made-up users lived in the past, so the dates of the demo's
+experiments are moved back to match (`backdate`).
 """
 
 import json
@@ -35,19 +35,19 @@ from segments.published.publish import publish_rule, refresh
 SIGNUP = "signup"
 STYLE, KOREA = SEGMENTS
 COVARIATES = ["platform", "channel", "country"]
-# What this made-up team expects of its nudge: a fifth of new users come to the moment by it.
+# What this made-up team expects of its nudge: it moves a fifth of new users to the moment.
 TAKE_UP = 0.2
-# Five points of retention among those whom the nudge moves: what this made-up team would act on; the draft
+# Smallest effect: five points of retention among users whom the nudge moves is what this team would act on; the draft
 # proposes a tenth of the study's adjusted difference.
 SMALLEST_EFFECT = 0.05
-# What it would act on next: with the few users that still come, a smaller one would take years.
+# Smallest effect of the next experiment: with the few users still signing up, a smaller one would take years.
 NEXT_EFFECT = 0.25
 KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
 
 
 class Segmentation:
-    """`segment_units` in a process of its own, as a scheduled job would run it: the study needn't wait for it."""
+    """`segment_units` in a separate process, as a scheduled job would run it, so that the study needn't wait."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.log = (folder / "segment_units.log").open("w+")
@@ -73,10 +73,10 @@ class Segmentation:
         )
 
     def finish(self) -> dict[str, Any]:
-        """Its JSON document.
+        """Wait for it; returns its JSON document.
 
         Raises:
-            Refused: it found nothing that could be published, or failed; with its last line.
+            Refused: it found nothing to publish, or failed; with its last line of output.
         """
         out, _ = self.process.communicate()
         self.log.seek(0)
@@ -89,7 +89,7 @@ class Segmentation:
         return found
 
     def close(self) -> None:
-        """End it if it still runs."""
+        """Kill it if it still runs."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
@@ -97,7 +97,7 @@ class Segmentation:
 
 
 def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
-    """A study of all events, and its first candidate made an AHA moment; the second one too, if there is one.
+    """Run a study of all events, and promote its first two candidates (or the only one) to AHA moments.
 
     Raises:
         Refused: the study failed or has no candidate.
@@ -118,18 +118,18 @@ def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
 
 
 def name_players_in_korea() -> SegmentVersion:
-    """A segment by rule: answered from what the app says while a user signs up."""
+    """A segment by rule on a trait that the app sends at the signup."""
     return publish_rule(key=KOREA, name="Players in Korea", signup_event=SIGNUP, rule=KOREANS)
 
 
 def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
-    """The moment's experiment as it is drafted, with what its team adds: the nudge, strata and covariates."""
+    """The draft of the moment's experiment, completed by the team: the nudge, strata and covariates."""
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
     return update_draft(
         key=draft.key,
         nudge="A step of the tutorial that shows three players to befriend.",
         covariates=COVARIATES,
-        # The size and the end that will come, as a team plans with the inflow it has; one seed, one draw.
+        # Size and end as a team plans them from its signup rate; one seed, one draw.
         planned_end=timezone.localdate() + SIGNUPS,
         planned_units=units,
         smallest_effect=SMALLEST_EFFECT,
@@ -159,7 +159,7 @@ def plan_second(units: int, seed: int) -> Experiment:
 
 
 def draft_next(moment: AhaMoment, units: int) -> Experiment:
-    """A draft that waits for somebody to look at it."""
+    """A draft that waits for review."""
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
     return update_draft(
         key=draft.key,
@@ -172,21 +172,21 @@ def draft_next(moment: AhaMoment, units: int) -> Experiment:
 
 
 def start(experiment: Experiment, at: datetime) -> Experiment:
-    """Start it, and move its dates back to `at`."""
+    """Start it, and move its start date back to `at`."""
     move(key=experiment.key, action=Action.START, why="demo")
     return backdate(experiment, started_at=at)
 
 
 def stop(experiment: Experiment, at: datetime) -> Experiment:
-    """Stop it, and move that date back to `at`."""
+    """Stop it, and move its stop date back to `at`."""
     move(key=experiment.key, action=Action.STOP, why="demo")
     return backdate(experiment, stopped_at=at)
 
 
 def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
-    """Move the dates of a demo's experiment back to its users' time, in its row and its history.
+    """Move the dates of a demo experiment back to its users' time, in its row and its history.
 
-    The planned end goes back with the start, as far: the plan's length stays what it was.
+    The planned end moves by the same amount as the start, so the planned duration is unchanged.
     """
     row = Experiment.objects.get(pk=experiment.pk)
     values: dict[str, Any] = dict(dates)
@@ -202,13 +202,13 @@ def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
         kept = kept.filter(stopped_at__isnull=False)
     kept.update(**values, history_date=next(iter(dates.values())))
     if "planned_end" in values and Registration.objects.filter(experiment=row).delete()[0]:
-        register(row)  # its text names the planned end
+        register(row)  # its text contains the planned end
     ConfigVersion.touch()
     return Experiment.objects.get(pk=row.pk)
 
 
 def analyse(experiment: Experiment) -> Analysis:
-    """Ask for an analysis and compute it here, as a worker would.
+    """Request an analysis and compute it here, as a worker would.
 
     Raises:
         Refused: it failed, with its reason.
@@ -222,6 +222,6 @@ def analyse(experiment: Experiment) -> Analysis:
 
 
 def refresh_segments() -> None:
-    """Place the users who came since by the published segments."""
+    """Assign users who came since to the published segments."""
     for version in SegmentVersion.objects.filter(model__key__in=SEGMENTS):
         refresh(version=version)

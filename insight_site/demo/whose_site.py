@@ -1,4 +1,4 @@
-"""Whose site is it? The demo fills an empty one, replaces its own data when asked, and touches nobody else's."""
+"""Ownership check: the demo fills an empty site, replaces its own data on request, and touches no other data."""
 
 import secrets
 import shutil
@@ -30,22 +30,22 @@ SEGMENTS = ("style", "korea")
 SECOND = "demo-invite-banner"
 METRIC = "demo-week-four"
 PM, LEAD = "demo-pm", "demo-lead"
-# Each with a role of the site (docs/roles.md). Two may approve plans, so that one reviews what the other drafts.
+# Each has a role of the site (docs/roles.md). Two may approve plans, so that one reviews what the other drafts.
 USERS = {PM: "PM", LEAD: "PM", "demo-analyst": "Analyst"}
-# A demo sends a million events in a minute from one key.
+# calls per minute: a demo sends a million events in a minute with one key
 RATE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What the demo's app holds: a key for events, and one for evaluations that logs its exposures itself."""
+    """Keys of the demo's app: one for events, and one for evaluations whose exposures the app logs itself."""
 
     events: str
     evaluation: str
 
 
 def prepare(*, fresh: bool) -> None:
-    """See to it that the site is empty.
+    """Make sure that the site is empty.
 
     Args:
         fresh: remove what an earlier demo left.
@@ -68,21 +68,21 @@ def prepare(*, fresh: bool) -> None:
 
 
 def check_demo() -> None:
-    """See to it that everybody may read what this site holds.
+    """Make sure that this site holds only demo data, which everybody may read.
 
     Raises:
-        Refused: no demo filled it, or it holds something besides.
+        Refused: no demo filled it, or it holds other data.
     """
     if not Source.objects.filter(name=SOURCE).exists():
         raise Refused("There is no demo on this site. `manage.py demo` makes one on an empty site.")
-    metrics = Metric.objects.exclude(key=METRIC).count()  # the demo leaves them alone, its pages would show them
+    metrics = Metric.objects.exclude(key=METRIC).count()  # rows that the demo leaves alone but its pages would show
     found = "WAREHOUSE_URL" if settings.WAREHOUSE_URL else _strange() or (f"{metrics:,} metrics" if metrics else "")
     if found:
         raise Refused("This site holds {found} that no demo made, so its pages are not for everybody.", found=found)
 
 
 def open_doors() -> Keys:
-    """A source with its two keys, through the same service as the admin's form."""
+    """Create a source with two keys, through the same service as the admin's form."""
     source = Source.objects.create(name=SOURCE)
     _, events = issue_key(name="demo: events", source=source, kind="server", scopes=["events:write"], rate=RATE)
     _, evaluation = issue_key(
@@ -97,7 +97,7 @@ def close_doors() -> None:
 
 
 def make_users() -> dict[str, str]:
-    """The demo's people with a new password each, which is known only now."""
+    """Create the demo's accounts with new passwords, which can't be shown again."""
     made = {}
     for name, role in USERS.items():
         user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
@@ -109,7 +109,7 @@ def make_users() -> dict[str, str]:
 
 
 def _strange() -> str:
-    """What the site holds that no demo made, in words; empty when there is nothing."""
+    """What the site holds besides demo data, in words; empty when there is nothing."""
     moments = AhaMoment.objects.filter(study__title=STUDY)
     ours = {SECOND, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
     runs = SegmentationRun.objects.count() - SegmentationRun.objects.filter(published__model__key=SEGMENTS[0]).count()
@@ -133,7 +133,7 @@ def _strange_events() -> int:
 
 
 def _clear() -> None:
-    """Remove what an earlier demo left; `_strange` has found nothing else."""
+    """Delete an earlier demo's data; call `_strange` first."""
     folder = events_folder()
     if folder is None:
         raise Refused("--fresh removes a folder of events, and EVENTS_URL is none: give the demo another EVENTS_URL.")
@@ -176,6 +176,6 @@ def _clear() -> None:
 
 
 def events_folder() -> Path | None:
-    """The folder of the event store; None when it lies elsewhere."""
+    """The folder of the event store; None when the store is remote."""
     place = str(settings.EVENTS_URL)
     return None if "://" in place else Path(place).absolute()

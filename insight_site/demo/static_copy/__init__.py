@@ -1,1 +1,1 @@
-"""The demo's pages as files: read as a person reads them, and written so that no server is needed."""
+"""A static copy of the demo's pages: rendered as a reader sees them, and written as files that need no server."""

@@ -1,4 +1,4 @@
-"""What a worker would have done by the time somebody looks: the list of events, the figures of a night, the charts."""
+"""The nightly work of a worker, done for the recording: event catalogue, stored figures, charts."""
 
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ NAME = "recording"
 
 
 def do_nights_work() -> None:
-    """Count and draw what pages show but never compute themselves."""
+    """Compute the figures and charts that pages show but never compute themselves."""
     refresh.make_catalogue()
     reach.count_all()
     untidy.count_hygiene()
@@ -26,10 +26,10 @@ def do_nights_work() -> None:
 
 
 def leave() -> None:
-    """The sign of life goes with whoever gave it."""
+    """Remove the heartbeat of `be_there`."""
     status.leave(NAME)
 
 
 def be_there() -> None:
-    """A sign of life, as a worker gives it: who reads pages for the recording does its work, too."""
+    """Record a heartbeat like a worker, since the recording process does a worker's jobs."""
     status.sign(NAME, timezone.now())

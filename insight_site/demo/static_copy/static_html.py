@@ -1,11 +1,11 @@
-"""One page of the site as it can stand in a file. Pure: what isn't changed is copied letter by letter."""
+"""Turn a page of the site into a static file. Pure: unchanged parts are copied verbatim."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
 
-SCRIPTS = ("contents.js", "copy.js", "data.js")  # those that need no server
+SCRIPTS = ("contents.js", "copy.js", "data.js")  # scripts that need no server
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
 CONTROLS = ("button", "input", "select", "textarea")
 ADDRESSES = {"img": "src", "source": "srcset", "script": "src", "link": "href"}
@@ -16,13 +16,13 @@ type Attributes = dict[str, str | None]
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page of one language.
+    """The frame around every page of one language.
 
     Attributes:
-        style: address of the style sheet of banner and switched-off controls.
+        style: address of the style sheet for banner and disabled controls.
         banner: HTML in front of the page's content.
-        languages: HTML in the place of the form that switches the language.
-        off: why a control is switched off.
+        languages: HTML that replaces the language form.
+        off: why a control is disabled.
         missing: why a link leads nowhere.
     """
 
@@ -34,7 +34,7 @@ class Frame:
 
 
 class _Reader(HTMLParser):
-    """Goes through a page and copies it; `start` may put something else in the place of a tag or an element."""
+    """Parses a page and copies it; `start` may replace a tag or an element."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=False)
@@ -45,13 +45,13 @@ class _Reader(HTMLParser):
         self.skipped, self.depth, self.keeps_end = "", 0, False
 
     def read(self) -> str:
-        """The whole page as it was changed."""
+        """The whole converted page."""
         self.feed(self.text)
         self.close()
         return "".join([*self.out, self.text[self.done :]])
 
     def start(self, tag: str, attributes: Attributes) -> str | None:
-        """What stands in place of this start tag; None leaves it as it is. May call `skip`."""
+        """The replacement of this start tag; None keeps it. May call `skip`."""
         raise NotImplementedError
 
     def skip(self, tag: str, *, keeps_end: bool = False) -> None:
@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
         self.skipped, self.depth, self.keeps_end = tag, 1, keeps_end
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Copy what stood before, then what stands for the tag."""
+        """Copy the text before the tag, then the tag or its replacement."""
         if self.skipped:
             self.depth += tag == self.skipped
             return
@@ -72,7 +72,7 @@ class _Reader(HTMLParser):
         self.done = at + len(raw)
 
     def handle_endtag(self, tag: str) -> None:
-        """Perhaps that of the element that is left out."""
+        """Copy an end tag; or end the element that is left out."""
         if tag != self.skipped:
             return
         self.depth -= 1
@@ -87,14 +87,14 @@ class _Reader(HTMLParser):
 
 
 class _Loads(_Reader):
-    """Parts that htmx fetches as soon as a page is there, put in their places."""
+    """Inserts the parts that htmx loads as soon as a page opens."""
 
     def __init__(self, text: str, fetched: Callable[[str], str | None]) -> None:
         super().__init__(text)
         self.fetched = fetched
 
     def start(self, tag: str, attributes: Attributes) -> str | None:
-        """Only `load` at once: `load delay` asks again for an answer, which the visitor waits for."""
+        """Only `load` itself: `load delay` polls for an answer, which the visitor waits for."""
         address, trigger = attributes.get("hx-get"), attributes.get("hx-trigger") or ""
         if not address or not trigger.startswith("load") or trigger.startswith("load delay"):
             return None
@@ -106,29 +106,29 @@ class _Loads(_Reader):
 
 
 class _Links(_Reader):
-    """Where a page's links lead."""
+    """Collects a page's links."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.found: list[str] = []
 
     def start(self, tag: str, attributes: Attributes) -> str | None:
-        """Note it."""
+        """Note a link."""
         if tag == "a" and (address := attributes.get("href")):
             self.found.append(address)
         return None
 
 
 class _Copy(_Reader):
-    """The page as it stands in a file."""
+    """Converts a page to a static file."""
 
     def __init__(self, text: str, frame: Frame, linked: Callable[[str], str | None]) -> None:
         super().__init__(text)
         self.frame, self.linked = frame, linked
-        self.shows_one = False  # the list that is being read has a line already
+        self.shows_one = False  # the select that is being read already shows an option
 
     def start(self, tag: str, attributes: Attributes) -> str | None:
-        """Links lead to files, controls are off, and what only a server understands goes."""
+        """Point links to files, disable controls, and remove what only a server can handle."""
         if tag == "head":
             return f'<head><meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
         if tag == "form" and "language" in (attributes.get("class") or "").split():
@@ -152,7 +152,7 @@ class _Copy(_Reader):
         return None
 
     def _is_personal(self, tag: str, attributes: Attributes) -> bool:
-        """What belongs to a session: whose it is, its tokens, its search and its scripts."""
+        """True for parts of a session: account, tokens, search and its scripts."""
         classes = (attributes.get("class") or "").split()
         return (
             (tag == "script" and not (attributes.get("src") or "").endswith(SCRIPTS))
@@ -166,7 +166,7 @@ class _Copy(_Reader):
         )
 
     def _is_unchosen(self, tag: str, attributes: Attributes) -> bool:
-        """A list that doesn't open shows one line; the others may be names of accounts."""
+        """True for options of a closed select beyond the one shown: they may be names of accounts."""
         if tag == "select":
             self.shows_one = False
         if tag != "option" or "selected" in attributes or not self.shows_one:
@@ -184,18 +184,18 @@ class _Copy(_Reader):
         return _written("a", {**given, "role": "link", "aria-disabled": "true", "title": self.frame.missing})
 
     def _control(self, tag: str, attributes: Attributes) -> str | None:
-        """A note opens without a server, and a text is copied without one."""
+        """Keep controls that work without a server: notes that open, and buttons that copy a text."""
         if tag == "button" and ("popovertarget" in attributes or "data-copy" in attributes):
             return None
         return _written(tag, {**attributes, "disabled": None, "title": self.frame.off})
 
 
 def with_loads(text: str, fetched: Callable[[str], str | None]) -> str:
-    """A page with the parts that a browser would fetch at once.
+    """A page with the parts that a browser would load at once.
 
     Args:
         text: the page.
-        fetched: what lies at an address, None for nothing that would be shown; it is read for further parts.
+        fetched: content at an address, or None if nothing would be shown; it is scanned for further parts.
     """
 
     def part(address: str) -> str | None:
@@ -206,26 +206,26 @@ def with_loads(text: str, fetched: Callable[[str], str | None]) -> str:
 
 
 def links(text: str) -> list[str]:
-    """The addresses to which a page links, as they are written."""
+    """The addresses that a page links to, unchanged."""
     reader = _Links(text)
     reader.read()
     return reader.found
 
 
 def as_file(text: str, frame: Frame, linked: Callable[[str], str | None]) -> str:
-    """A page as it stands in a file.
+    """A page as a static file.
 
     Args:
         text: the whole page.
-        frame: what stands around it.
-        linked: the address in the copy for one of the site; None for what the copy doesn't hold.
+        frame: around the page.
+        linked: the address in the copy for one of the site; None if it isn't in the copy.
     """
     style = f'<link rel="stylesheet" href="{escape(frame.style)}"></head>'
     return _Copy(text, frame, linked).read().replace("</head>", style, 1)
 
 
 def _written(tag: str, attributes: Attributes) -> str:
-    """A start tag without what only a server understands."""
+    """A start tag without attributes that only a server can handle."""
     kept = [
         name if value is None else f'{name}="{escape(value)}"'
         for name, value in attributes.items()

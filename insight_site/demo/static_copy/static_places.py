@@ -1,4 +1,4 @@
-"""Which pages a copy holds, and where each lies in it. Addresses are those of the site, without its host."""
+"""Which pages a copy holds, and the file of each. Addresses are those of the site, without its host."""
 
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -8,7 +8,7 @@ from django.urls import Resolver404, resolve
 
 from reporting.words import gettext
 
-# Routes whose pages are copied, and the parts of the question that make another page of them.
+# Routes whose pages are copied, and the query parameters that select another page.
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (),
     "glossary": (),
@@ -52,12 +52,12 @@ PAGES: dict[str, tuple[str, ...]] = {
     "experiments:history": (),
     "experiments:rollout": (),
 }
-FILES = {"image": "", "dark": "", "csv": ".csv", "svg": ".svg", "json": ".json"}  # kinds of pictures, and their ending
+FILES = {"image": "", "dark": "", "csv": ".csv", "svg": ".svg", "json": ".json"}  # formats and their file extensions
 MOST_PAGES = 300  # of one language
 
 
 def left_out() -> tuple[str, ...]:
-    """What a copy doesn't hold, in sentences of the reader's language."""
+    """What a copy leaves out, in sentences of the reader's language."""
     return (
         gettext("Forms that make or change something: new studies, segmentations, plans, metrics and audiences."),
         gettext("Lists that were filtered, sorted or searched, and answers of Explore to another question."),
@@ -68,7 +68,7 @@ def left_out() -> tuple[str, ...]:
 
 
 def page_of(address: str) -> str | None:
-    """The address under which a page of the copy is read; None for what the copy doesn't hold."""
+    """The address from which a page of the copy is read; None if it isn't in the copy."""
     parts = urlsplit(address)
     try:
         name = resolve(parts.path).view_name
@@ -81,7 +81,7 @@ def page_of(address: str) -> str | None:
 
 
 def file_of(page: str) -> str:
-    """The file of a page below the folder of its language."""
+    """A page's file below the folder of its language."""
     parts = urlsplit(page)
     folder = "/".join(_plain(unquote(one)) for one in parts.path.split("/") if one)
     name = "-".join(_plain(word) for pair in parse_qsl(parts.query) for word in pair) or "index"
@@ -89,7 +89,7 @@ def file_of(page: str) -> str:
 
 
 def picture_of(address: str) -> tuple[str, str] | None:
-    """The file of a picture or its data, and the ending that its address leaves out; None for what isn't copied."""
+    """The file of a picture or its data, and the extension that its address lacks; None if it isn't copied."""
     path = urlsplit(address).path
     try:
         match = resolve(path)
@@ -102,7 +102,7 @@ def picture_of(address: str) -> tuple[str, str] | None:
 
 
 def _plain(text: str) -> str:
-    """A name that every file system and server takes; another text has another name."""
+    """A file name that is safe everywhere; different texts get different names."""
     if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", text):
         return text
     return f"{re.sub(r'[^A-Za-z0-9]+', '-', text).strip('-') or 'x'}-{crc32(text.encode()):08x}"

@@ -1,4 +1,4 @@
-"""Somebody who may see every page and changes nothing. Their account exists while they read, and never for others."""
+"""A temporary account that may view every page and changes nothing; it exists only during the recording."""
 
 import time
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from insight_site.pages.preferences import TOURS_COOKIE
 from runs.refusals import Refused
 
 NAME = "visitor-of-the-recording"
-STEPS = "change_experiment"  # a draft's steps are shown to those who may plan; the visitor only reads them
-PATIENCE_SECONDS = 120.0  # for one answer of Explore
-READ_AGAIN = 3  # a page whose parts ask for it, since they have counted something
+STEPS = "change_experiment"  # the steps of a draft are shown only to people who may plan; the visitor only reads them
+PATIENCE_SECONDS = 120.0  # timeout of one Explore query
+READ_AGAIN = 3  # limit on reloads: a page whose parts request one after they have counted something
 WAITS, FAILED = 'aria-busy="true"', "data-failed"  # templates/aha/explore/answer.html
-PLACE = "the event store"  # instead of the folder on this machine
+PLACE = "the event store"  # replaces the path of the data folder on this machine
 
 
 class Visitor:
@@ -38,15 +38,15 @@ class Visitor:
         self.asked_again = False
 
     def answer(self, address: str, *, part: bool = False) -> Any:
-        """What the site answers to a request for this address, by htmx where it is a part of a page."""
+        """The response to an address, as an htmx request where it is a part of a page."""
         headers = {"HX-Request": "true"} if part else {}
         return self.client.get(address, headers=headers, secure=settings.SECURE_SSL_REDIRECT)
 
     def page(self, address: str) -> tuple[str, str]:
-        """The address that answered in the end, and its page with whole answers and all parts that it fetches at once.
+        """The final address after redirects, and its page with complete answers and all parts loaded.
 
         Raises:
-            Refused: there is no such page for this visitor, or its answer doesn't come.
+            Refused: the visitor can't open the page, or its answer doesn't come.
         """
         text = ""
         for _ in range(READ_AGAIN):
@@ -71,14 +71,14 @@ class Visitor:
         return address, text
 
     def _part(self, page: str, link: str) -> str | None:
-        """A part of a page; None where the page stays as it is, or asks to be read again."""
+        """A part of a page; None if nothing changes, or the part asks for a reload."""
         address = urljoin(page, link)
         found = self.answer(address, part=True)
         self.asked_again |= "HX-Refresh" in found
         return None if found.status_code == 204 else self._text(address, found)
 
     def secrets(self) -> tuple[str, ...]:
-        """Texts of this session and this machine, which stand in no copy."""
+        """Texts of this session and this machine that must not appear in the copy."""
         session = self.client.session.session_key or NAME
         return NAME, session, "csrfmiddlewaretoken", str(settings.BASE_DIR), str(settings.VAR_DIR)
 
@@ -90,9 +90,9 @@ class Visitor:
 
 @contextmanager
 def visitors() -> Iterator[dict[str, Visitor]]:
-    """One for each language; their account is gone afterwards.
+    """One visitor per language; their account is deleted afterwards.
 
-    Not inside a transaction: answers of Explore are computed by other threads, which write what waits into the store.
+    Not inside a transaction: other threads compute Explore's answers, and flush the outbox to the store.
     """
     user = User.objects.create_user(NAME)
     try:

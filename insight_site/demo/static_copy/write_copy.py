@@ -1,4 +1,4 @@
-"""Read every page of the copy, and write it with what it shows: pictures, styles and a list of what is in it."""
+"""Render every page of the copy and write it with its pictures and styles, and with an index of its content."""
 
 import os.path
 import shutil
@@ -20,7 +20,7 @@ from insight_site.demo.static_copy.static_places import MOST_PAGES, file_of, lef
 from insight_site.demo.static_copy.static_visitor import Visitor, visitors
 from runs.refusals import Refused
 
-LIST = "pages.txt"  # of what was written; a folder with it may be written anew
+LIST = "pages.txt"  # marker file: a folder that holds it may be overwritten
 STYLE = "insight_site/recorded.css"
 FILES = "files"
 
@@ -30,9 +30,9 @@ class Read:
     """The pages of one language.
 
     Attributes:
-        pages: their text by address.
-        moved: addresses that lead to others of them.
-        over: pages beyond the bound.
+        pages: HTML by address.
+        moved: addresses that redirect to others of them.
+        over: number of pages beyond the limit.
     """
 
     pages: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Written:
-    """How much a copy holds: pages of each language, all files, and pages that were too many."""
+    """Size of a copy: pages per language, all files, and pages beyond the limit."""
 
     pages: dict[str, int]
     files: int
@@ -53,8 +53,8 @@ def write_copy(folder: Path, *, docs: str = "") -> Written:
     """Write the site's pages as files.
 
     Args:
-        folder: a new or empty folder, or one that was written by this.
-        docs: where the documentation lies, seen from the folder or anywhere; "" for the copy's own method pages.
+        folder: a new or empty folder, or an earlier copy.
+        docs: address of the documentation, relative to the folder or absolute; "" for the copy's own method pages.
 
     Raises:
         Refused: the folder holds something else, or a page can't be read.
@@ -77,7 +77,7 @@ def write_copy(folder: Path, *, docs: str = "") -> Written:
 
 
 def _read(visitor: Visitor) -> Read:
-    """All pages that can be reached from the first one, those with few steps first."""
+    """All pages reachable from the first one, by number of clicks."""
     be_there()
     found, waiting, seen = Read(), deque(["/"]), {"/"}
     while waiting:
@@ -87,7 +87,7 @@ def _read(visitor: Visitor) -> Read:
             continue
         address, text = visitor.page(asked)
         page = page_of(address)
-        if page is None:  # it led out of what is copied
+        if page is None:  # redirected to a page that isn't copied
             continue
         if page != asked:
             found.moved[asked] = page
@@ -111,7 +111,7 @@ class _Tree:
         self.own = read[language]
 
     def write(self) -> None:
-        """Every page, and the one that says what is missing."""
+        """Write every page, and the page for missing ones."""
         with translation.override(self.language):
             for page, text in self.own.pages.items():
                 self._write(file_of(page), page, text)
@@ -169,7 +169,7 @@ class _Tree:
         return page if page in self.own.pages else None
 
     def _style(self, name: str) -> str:
-        """A style, a script or an icon of the site."""
+        """Copy a style sheet, script or icon."""
         place = f"{FILES}/{name}"
         source = finders.find(name)
         if source is None:
@@ -191,7 +191,7 @@ class _Tree:
 
 
 def _other(page: str) -> str:
-    """Where the switch leads from a page that the other language doesn't have."""
+    """Target of the language switch on a page that the other language lacks."""
     return "about.html" if page == "/about" else "index.html"
 
 
@@ -202,19 +202,19 @@ def _once(path: Path, content: Callable[[], bytes]) -> None:
 
 
 def _from(place: str, target: str) -> str:
-    """A relative address: the copy may lie anywhere."""
+    """A relative address, so that the copy may be served anywhere."""
     return os.path.relpath(target, os.path.dirname(place) or ".").replace(os.sep, "/")
 
 
 def _write_first_page(folder: Path) -> None:
-    """The page in front of both languages."""
+    """Write the page that offers both languages."""
     (folder / "index.html").write_text(
         render_to_string("insight_site/recorded_start.html", {"files": FILES}), encoding="utf-8"
     )
 
 
 def _list(folder: Path) -> str:
-    """Every page of the copy, then what it leaves out."""
+    """An index of the copy's pages, and of what it leaves out."""
     pages = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
     with translation.override("en"):
         return "\n".join([*pages, "", "Left out:", *(f"* {text}" for text in left_out()), ""])
