@@ -1,4 +1,4 @@
-"""The first administrator of an empty site, and on request its first source and key; never with a password of ours."""
+"""Create an empty site's first administrator, and on request its first source and key; never a default password."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,14 +20,14 @@ from runs.refusals import Refused
 
 @dataclass(frozen=True)
 class FirstStart:
-    """What a first start made; None for what was there already.
+    """What a first start created; None for what existed already.
 
     Attributes:
         administrator: the name to log in with.
-        link: where the administrator chooses a password, for a day and once; None when one was given, or when this
-            site has no passwords and they come from the provider under the same address.
+        link: where the administrator chooses a password, once and within a day; None when a password was given, or when
+            this site has no passwords: they then sign in by the provider with the same address.
         source: the first source's name.
-        key: its key, which is known only now.
+        key: its key, which can't be shown again.
     """
 
     administrator: str | None = None
@@ -36,22 +36,22 @@ class FirstStart:
     key: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """As JSON, for `--json`."""
         return asdict(self)
 
 
 def bootstrap(*, email: str, password: str | None, address: str, source: str = "", kind: str = "server") -> FirstStart:
-    """Make what is missing. A second call makes nothing and changes nothing.
+    """Create what is missing. A second call changes nothing.
 
     Args:
         email: the administrator's, also the name to log in with.
-        password: None for a link by which they choose one themselves.
+        password: None for a link to choose one.
         address: what the link begins with, such as https://insight.example.
         source: the name of a first source with a key; "" for none.
         kind: of that key, "client" or "server".
 
     Raises:
-        Refused: an address that is none, a weak password, or another administrator is there already.
+        Refused: an invalid address, a weak password, or an administrator exists already.
     """
     email = email.strip()
     try:
@@ -63,7 +63,7 @@ def bootstrap(*, email: str, password: str | None, address: str, source: str = "
 
 
 def has_administrator() -> bool:
-    """True when somebody can administer this site."""
+    """True when an account can administer this site."""
     return User.objects.filter(is_active=True, is_superuser=True).exists()
 
 
@@ -78,13 +78,13 @@ def _administrator(email: str, password: str | None, address: str) -> dict[str, 
             validate_password(password, user)
         except ValidationError as weak:
             raise Refused("{reasons}", at="password-file", reasons=" ".join(weak.messages)) from None
-    user.set_password(password)  # None: no password fits
+    user.set_password(password)  # None: an unusable password
     try:
         with transaction.atomic():
             user.save()
     except IntegrityError:
         raise Refused("There is an account named {email} that is no administrator.", email=email) from None
-    chosen_elsewhere = password is not None or not settings.LOCAL_PASSWORDS  # or the page of the link isn't there
+    chosen_elsewhere = password is not None or not settings.LOCAL_PASSWORDS  # no page behind a link
     return {"administrator": email, "link": None if chosen_elsewhere else address + password_path(user)}
 
 

@@ -1,4 +1,4 @@
-"""System checks of our own settings: `manage.py check` names what would lose events or let keys in."""
+"""System checks of our settings: `manage.py check` names those that would lose events or let keys in."""
 
 import importlib.util
 from typing import Any

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step, so that a failure leaves what was there before."""
+    """Write a file atomically, so that a failure leaves the old content."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".insight-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

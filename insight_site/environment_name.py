@@ -1,4 +1,4 @@
-"""Which environment this is, where people see it: on every page but production's."""
+"""The environment's name (such as staging), shown on every page except in production."""
 
 import re
 
@@ -16,14 +16,14 @@ def other_than_production() -> str:
 
 
 def admin_badge(request: HttpRequest) -> list[str] | None:
-    """For Unfold's header: text and colour."""
+    """Badge for Unfold's header: text and colour."""
     name = other_than_production()
     return [name, "warning"] if name else None
 
 
 @register()
 def check_name(**_options: object) -> list[Error]:
-    """A name that keys and documents can hold."""
+    """Check that keys and documents can hold the name."""
     if NAME.fullmatch(settings.ENVIRONMENT):
         return []
     return [Error("ENVIRONMENT is a name of at most 20 lower-case letters, digits and hyphens.", id="insight.E040")]

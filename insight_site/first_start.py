@@ -1,6 +1,6 @@
-"""What a site needs before Django can start: the folder VAR_DIR and a secret key. `manage.py` calls this first.
+"""Preparation before Django can start: the folder VAR_DIR and a secret key. `manage.py` calls this first.
 
-Settings only read: importing them must change nothing on a disk.
+Settings only read: importing them must change nothing on disk.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-# Each can be given as a file: NAME_FILE holds its path, as secrets of Docker, systemd and Kubernetes are handed over.
+# Each can be given as a file: NAME_FILE holds its path, as Docker, systemd and Kubernetes pass secrets.
 SECRETS = (
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
@@ -32,11 +32,11 @@ OTHERS, ALL_BUT_ME = 0o007, 0o077
 
 
 def prepare(base: Path) -> None:
-    """Make VAR_DIR (`var` below this folder), and its key unless the environment or `.env` has one.
+    """Create VAR_DIR (`var` below this folder), and a secret key in it unless the environment or `.env` has one.
 
-    The database, events and uploads are nobody else's: no other account of the machine, of the same group or not, may
-    read a file that this process makes; and an existing folder is closed to those outside its group. Whoever wants a
-    group to read VAR_DIR gives it that folder, and sets the mode of files himself.
+    Database, events and uploads are private: no other account of the machine, in the same group or not, may read a file
+    that this process creates; and an existing folder is closed to accounts outside its group. An operator who wants a
+    group to read VAR_DIR must give it that folder and set the mode of files.
     """
     os.umask(os.umask(ALL_BUT_ME) | ALL_BUT_ME)
     environ.Env.read_env(base / ".env")
@@ -44,14 +44,14 @@ def prepare(base: Path) -> None:
     var = Path(os.environ.get("VAR_DIR") or base / "var")
     var.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (mode := var.stat().st_mode & 0o777) & OTHERS:
-        with suppress(PermissionError):  # another account's folder: `manage.py doctor` says so
+        with suppress(PermissionError):  # another account's folder: `manage.py doctor` reports it
             var.chmod(mode & ~OTHERS)
     if not os.environ.get("SECRET_KEY"):
         make_key(var / "secret_key")
 
 
 def read_secret_files() -> None:
-    """Put what NAME_FILE of each of `SECRETS` holds into the environment, where libraries look for it too.
+    """Load what NAME_FILE of each of `SECRETS` holds into the environment, where libraries look for it too.
 
     Raises:
         ImproperlyConfigured: a file can't be read or is empty.
@@ -75,10 +75,10 @@ def make_key(path: Path) -> None:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, unless it is there; whoever reads it finds a whole one or none."""
+    """Create a file that only its owner may read, unless it exists; readers see the complete file or none."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(text)
-    with suppress(FileExistsError):  # another process was first: its key stays
+    with suppress(FileExistsError):  # another process was first: use its key
         os.link(name, path)
     Path(name).unlink()

@@ -1,1 +1,1 @@
-"""Environments: each is a site of its own; definitions go from one to the next with their history."""
+"""Environments: each is a separate site; definitions are promoted from one to the next with their history."""

@@ -1,4 +1,4 @@
-"""Definitions over HTTP: one environment's program takes them here and hands them there."""
+"""Definitions over HTTP: a program exports them from one environment and imports them into another."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from runs.web import person
 
 
 class MayPlan(BasePermission):
-    """A key's scope was checked at the door; a person reads experiments, and brings what they may plan."""
+    """A key's scope is checked by the access rules; a person needs permission to view, or to plan, experiments."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """True when the caller may do this."""

@@ -1,4 +1,4 @@
-"""Definitions between environments, over HTTP."""
+"""Routes to export and import definitions."""
 
 from django.urls import path
 

@@ -1,6 +1,6 @@
-"""A plan as one site hands it to another: all that decides who gets what, and how it came to be.
+"""The definition of a plan as exchanged between sites: everything that determines assignment, with its history.
 
-Units, events, keys and results stay behind: what was tried in one environment says nothing of users in the next.
+Units, events, keys and results are left out: results in one environment say nothing about users in the next.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from experiments.plan.record import AMENDABLE, FROZEN
 from insight_site.models.promotions import Promotion
 
 FORMAT = 1
-# They name rows of the site, or are decided where the plan starts.
+# Fields that name rows of this site, or that are decided where the plan starts.
 LEFT_BEHIND = ("sources", "holdout", "owner", "tags", "metrics", "drafted_by_agent")
 
 
 def definition_of(experiment: Experiment) -> dict[str, Any]:
-    """The document of a plan, in any state.
+    """The definition of an experiment, in any state.
 
     Returns:
         JSON: `plan` as REST takes it, `draw` (seed and version of the hash: with both, every unit gets the same arm in
-        each environment), `history` from its first day, `tried` (what was assigned here), and a `digest` of the rest.
+            each environment), `history` from its creation, `tried` (assignments made here), and a `digest` of the rest.
     """
     plan = dict(ExperimentSerializer(experiment).data)
     kept = set(ExperimentSerializer.Meta.fields) - set(ExperimentSerializer.Meta.read_only_fields)
@@ -48,13 +48,13 @@ def definition_of(experiment: Experiment) -> dict[str, Any]:
 
 
 def digest_of(document: dict[str, Any]) -> str:
-    """SHA-256 of the document without its digest, written in one way."""
+    """SHA-256 of the document without its digest, in canonical JSON."""
     rest = {name: value for name, value in document.items() if name != "digest"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _before(experiment: Experiment) -> list[dict[str, Any]]:
-    """What happened to it in the environments that it came through."""
+    """Its history in the environments before this one."""
     came = Promotion.objects.filter(experiment=experiment).first()
     return list(came.history) if came else []
 
@@ -84,7 +84,7 @@ def _history(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def _tried(experiment: Experiment) -> dict[str, Any]:
-    """Who was assigned here: so many units, of them so many exposed, from when to when."""
+    """Assignments made here: number of units, how many were exposed, first and last time."""
     rows = Assignment.objects.filter(experiment=experiment).aggregate(
         units=Count("pk"), exposed=Count("exposed_at"), first=Min("assigned_at"), last=Max("assigned_at")
     )

@@ -1,4 +1,4 @@
-"""Bring a definition here: as a draft that a person looks at and starts, with the draw and history that it had."""
+"""Import a definition: as a draft that a person reviews and starts, with its original draw and history."""
 
 from typing import Any
 
@@ -17,19 +17,19 @@ from insight_site.models.promotions import Promotion
 from runs.refusals import Refused
 from segments.published.members import find_segment
 
-MOST_LINES = 1_000  # of a history
+MOST_LINES = 1_000  # longest history
 
 
 def bring(document: Any, *, by: User | None) -> Experiment:
-    """Make or change the draft of a definition.
+    """Create or update the draft from a definition.
 
     Args:
         document: as `definition_of` makes it.
-        by: who brings it.
+        by: the person or key that imports it.
 
     Raises:
-        Refused: it is no definition, was changed on its way, names what this site lacks, or an experiment of this key
-            was made here or has started.
+        Refused: it is no definition, was changed in transit, refers to what this site lacks, or an experiment with this
+            key was created here or has started.
     """
     _check(document)
     plan = {name: value for name, value in document["plan"].items() if name not in LEFT_BEHIND}
@@ -82,7 +82,7 @@ def _check(document: Any) -> None:
 
 
 def _refuse_what_is_missing(plan: dict[str, Any]) -> None:
-    """Everything at once: who must make it here, makes it in one go."""
+    """List everything that is missing in one error, so that it can be created in one go."""
     rows = [row for row in plan.get("audience") or [] if isinstance(row, dict)]
     segments = {str(row["segment_key"]) for row in rows if row.get("segment_key")}
     missing = [f"segment {key}" for key in sorted(segments) if find_segment(key) is None]

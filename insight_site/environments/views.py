@@ -1,4 +1,4 @@
-"""The page of environments: which this is, what came from where, bring a definition."""
+"""The page of environments: this environment's name, imported definitions, and a form to import one."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ SHOWN = 100
 
 
 class DefinitionForm(forms.Form):
-    """One file, as the other site gave it."""
+    """One definition file from another site."""
 
     file = forms.FileField(label=_("Definition"), help_text=_("The JSON file that another environment gave you."))
 
     def document(self) -> Any:
-        """What the file holds.
+        """The parsed file.
 
         Raises:
-            Refused: it is no JSON, or too long.
+            Refused: it is no JSON, or too large.
         """
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
@@ -47,7 +47,7 @@ class DefinitionForm(forms.Form):
 @may("experiments.view_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def overview(request: HttpRequest) -> HttpResponse:
-    """What came here; who may plan brings another."""
+    """Imported definitions; people who may plan can import another."""
     allowed = request.user.has_perm("experiments.add_experiment")
     form = DefinitionForm(request.POST or None, request.FILES or None) if request.method == "POST" else DefinitionForm()
     if request.method == "POST" and allowed and form.is_valid():
@@ -74,7 +74,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @may("experiments.view_experiment")
 @require_safe
 def download(request: HttpRequest, key: str) -> HttpResponse:
-    """The definition of an experiment as a file."""
+    """Download the definition of an experiment."""
     document = definition_of(get_object_or_404(Experiment, key=key))
     name = f"{key}.{settings.ENVIRONMENT}.json"
     response = JsonResponse(document, json_dumps_params={"indent": 1, "ensure_ascii": False})

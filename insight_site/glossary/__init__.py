@@ -1,1 +1,1 @@
-"""Every statistical word of the pages, in two plain sentences."""
+"""The glossary: every statistical term of the pages, in two plain sentences."""

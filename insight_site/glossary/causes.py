@@ -1,11 +1,11 @@
-"""Terms of the glossary: experiments, and how to read a result. Pure."""
+"""Glossary terms: experiments, and how to read a result. Pure."""
 
 from insight_site.glossary.terms import Term
 from reporting.words import gettext
 
 
 def cause() -> tuple[Term, ...]:
-    """What an experiment measures."""
+    """Terms: what an experiment measures."""
     return (
         Term(
             "itt", gettext("Effect of the nudge (ITT)"),
@@ -49,7 +49,7 @@ def cause() -> tuple[Term, ...]:
 
 
 def _trust() -> tuple[Term, ...]:
-    """How the nudge's effect is kept honest."""
+    """Terms: how bias in the nudge's effect is prevented."""
     return (
         Term(
             "sample-ratio", gettext("Sample ratio"),
@@ -104,7 +104,7 @@ def _trust() -> tuple[Term, ...]:
 
 
 def instrument() -> tuple[Term, ...]:
-    """How it concludes."""
+    """Terms: instrumental-variable estimates."""
     return (
         Term(
             "anderson-rubin", gettext("Anderson-Rubin set"),
@@ -141,7 +141,7 @@ def instrument() -> tuple[Term, ...]:
 
 
 def _for_whom() -> tuple[Term, ...]:
-    """Whose effect it is."""
+    """Terms: whose effect is estimated."""
     return (
         Term(
             "everybody", gettext("From those moved to everybody"),
@@ -168,7 +168,7 @@ def _for_whom() -> tuple[Term, ...]:
 
 
 def _placebo() -> tuple[Term, ...]:
-    """What else the nudge may do."""
+    """Terms: other effects of the nudge."""
     return (
         Term(
             "not-only-through", gettext("Not only through the behaviour"),
@@ -204,7 +204,7 @@ def _placebo() -> tuple[Term, ...]:
 
 
 def reading() -> tuple[Term, ...]:
-    """What stands beside every number."""
+    """Terms: what accompanies every number."""
     return (
         Term(
             "interval", gettext("Interval (95% CI)"),

@@ -1,11 +1,11 @@
-"""Terms of the glossary: who decides, what is shipped, and why a result can be trusted. Pure."""
+"""Glossary terms: who decides, what is shipped, and why a result can be trusted. Pure."""
 
 from insight_site.glossary.terms import Term
 from reporting.words import gettext
 
 
 def acting() -> tuple[Term, ...]:
-    """The words of what comes before a start and after a verdict."""
+    """Terms: before a start and after a verdict."""
     return (
         Term(
             "review", gettext("Review"),
@@ -46,7 +46,7 @@ def acting() -> tuple[Term, ...]:
 
 
 def trust() -> tuple[Term, ...]:
-    """The words of why a result can be believed."""
+    """Terms: why a result can be trusted."""
     return (
         Term(
             "registered-plan", gettext("Registered plan"),

@@ -1,4 +1,4 @@
-"""Every statistical word of the pages in two plain sentences; `{% note "cace" %}` and the glossary page read it. Pure.
+"""The glossary: statistical terms in two plain sentences, for `{% note "cace" %}` and the glossary page. Pure.
 
 The formulas stand in docs/, under the heading that each term names (a test looks it up).
 """
@@ -14,14 +14,14 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Section:
-    """Words that belong together."""
+    """A section of related terms."""
 
     slug: str
     title: str
     terms: tuple[Term, ...]
 
 
-# Which words the parts of a page need, by the part's slug; a candidate's parts carry its number in front, "c1-heat",
+# Which terms the parts of a page need, by the part's slug; a candidate's parts carry its number in front, "c1-heat",
 # and are listed as "c-heat" where another page has a part of the same name.
 SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "curve": ("retention", "plateau", "interval"),
@@ -63,13 +63,13 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
 
 
 def shown_with(part: str) -> tuple[str, ...]:
-    """Slugs of the words that a part of a page needs."""
+    """Slugs of the terms that a part of a page needs."""
     candidates = re.sub(r"^c\d+-", "c-", part)
     return SHOWN_WITH.get(candidates) or SHOWN_WITH.get(candidates.removeprefix("c-"), ())
 
 
 def sections() -> tuple[Section, ...]:
-    """The glossary in the order of the work: who stays, what may matter, who plays how, whether it is the cause."""
+    """The glossary in the order of the work: retention, discovery, segments, causes."""
     return (
         Section("staying", gettext("Staying and leaving"), staying()),
         Section("discovery", gettext("What may matter"), discovery()),
@@ -83,9 +83,9 @@ def sections() -> tuple[Section, ...]:
 
 
 def find(slug: str) -> Term:
-    """One word.
+    """Find one term.
 
     Raises:
-        KeyError: there is no such word; a template that asks for it is wrong.
+        KeyError: there is no such term; the template that uses it is wrong.
     """
     return {term.slug: term for section in sections() for term in section.terms}[slug]

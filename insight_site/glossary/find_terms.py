@@ -1,4 +1,4 @@
-"""Find terms by what a person types, or by their first letter. Pure."""
+"""Find terms by search text, or by their first letter. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +12,7 @@ PLAIN = {"ㄲ": "ㄱ", "ㄸ": "ㄷ", "ㅃ": "ㅂ", "ㅆ": "ㅅ", "ㅉ": "ㅈ"}
 
 
 def initial(name: str) -> str:
-    """The letter under which a term stands: a Latin capital, a Hangul consonant, or # for anything else."""
+    """The letter under which a term is listed: a Latin capital, a Hangul consonant, or # for anything else."""
     first = next((letter for letter in name if letter.isalnum()), "#")
     place = ord(first) - FIRST_HANGUL
     if 0 <= place < SYLLABLES_PER_INITIAL * len(INITIALS):
@@ -22,12 +22,12 @@ def initial(name: str) -> str:
 
 
 def letters(sections: Iterable[Section]) -> list[str]:
-    """Every first letter that a term has, in order."""
+    """Every first letter of a term, in order."""
     return sorted({initial(term.name) for section in sections for term in section.terms})
 
 
 def matching(sections: Iterable[Section], text: str = "", letter: str = "") -> list[Section]:
-    """Sections with the terms that hold every word of the text and begin with the letter; no empty section."""
+    """Sections with the terms that contain every word of the text and begin with the letter; no empty section."""
     words = text.casefold().split()
 
     def holds(term: Term) -> bool:

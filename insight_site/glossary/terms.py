@@ -1,4 +1,4 @@
-"""Terms of the glossary: staying, discovery, evidence, segments. Pure."""
+"""Glossary terms: retention, discovery, evidence, segments. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Term:
-    """One word.
+    """One glossary term.
 
     Attributes:
-        slug: how templates name it.
-        name: the word, or the question, as it stands on pages.
+        slug: its name in templates.
+        name: the term, or the question, as pages show it.
         meaning: two sentences: what it is, and how to read it.
-        doc: file under docs/methods/ or docs/ without its ending.
+        doc: file under docs/methods/ or docs/, without extension.
         heading: section of that file.
     """
 
@@ -25,7 +25,7 @@ class Term:
 
 
 def staying() -> tuple[Term, ...]:
-    """Retention and what it is for."""
+    """Terms: retention and its use."""
     return (
         Term(
             "retention", gettext("Retention"),
@@ -66,7 +66,7 @@ def staying() -> tuple[Term, ...]:
 
 
 def discovery() -> tuple[Term, ...]:
-    """The words of a study."""
+    """Terms: studies."""
     return (
         Term(
             "abc", gettext("A, B, C and O"),
@@ -129,7 +129,7 @@ def discovery() -> tuple[Term, ...]:
 
 
 def evidence() -> tuple[Term, ...]:
-    """The words of its doubts."""
+    """Terms: limits of a study's evidence."""
     return (
         Term(
             "null", gettext("Shuffles"),
@@ -184,7 +184,7 @@ def evidence() -> tuple[Term, ...]:
 
 
 def past_evidence() -> tuple[Term, ...]:
-    """The words of what finished experiments have shown."""
+    """Terms: evidence from finished experiments."""
     return (
         Term(
             "expected-gain", gettext("Expected causal gain"),
@@ -204,7 +204,7 @@ def past_evidence() -> tuple[Term, ...]:
 
 
 def segments() -> tuple[Term, ...]:
-    """The words of play patterns."""
+    """Terms: play patterns."""
     return (
         Term(
             "play-pattern", gettext("Play pattern"),

@@ -1,1 +1,1 @@
-"""Help where it is needed: a short tour of each main page, and the pages of method that terms link to."""
+"""Help: a short tour of each main page, and the method pages that glossary terms link to."""

@@ -1,4 +1,4 @@
-"""The method documents of docs/ as pages: Markdown to HTML, with an anchor for each heading that terms link to."""
+"""The method documents of docs/ as pages: Markdown to HTML, with an anchor per heading for links from terms."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 
 FOLDER = settings.BASE_DIR / "docs"
-# What a reader of results may want to look up; how the site is run and built stays in the repository.
+# What a reader of results may want to look up; documents about running and building the site are left out.
 DOCUMENTS = (
     "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "verdict",
     "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival", "saturation",
@@ -19,9 +19,9 @@ DOCUMENTS = (
     "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review", "metrics",
     "several_experiments", "selftest", "verify", "agents", "libraries",
 )  # fmt: skip
-RENAMED = {"simulation": "worlds", "statistics": "index"}  # the slugs of 0.4: their addresses lead to the new ones
+RENAMED = {"simulation": "worlds", "statistics": "index"}  # slugs of version 0.4, which redirect to the new ones
 LINK = re.compile(r"^([\w./]+\.md)(?:#(.*))?$")
-FIGURES = "-figures"  # ends the slug of a page of figures that has the name of the method page
+FIGURES = "-figures"  # suffix of the slug of a page of figures that shares its name with a method page
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,24 @@ class MethodPage:
 
 
 def anchor(heading: str) -> str:
-    """The address of a section, from its heading."""
+    """The anchor of a section, from its heading."""
     return slugify(heading.replace("`", "").replace("_", "-"), allow_unicode=True)
 
 
 def document(slug: str) -> Path:
-    """Where a document lies: docs/methods/ holds the formulas, docs/ what is about more than a method."""
+    """A document's path: docs/methods/ holds the formulas, docs/ everything else."""
     path: Path = FOLDER / "methods" / f"{slug}.md"
     return path if path.is_file() else FOLDER / f"{slug.removesuffix(FIGURES)}.md"
 
 
 def slug_of(path: Path) -> str:
-    """The slug of the document that lies there."""
+    """The slug of the document at this path."""
     return path.stem if document(path.stem) == path else f"{path.stem}{FIGURES}"
 
 
 @lru_cache(maxsize=64)
 def method_page(slug: str) -> MethodPage | None:
-    """A document as it lies in docs/; None for one that isn't for readers, or isn't there."""
+    """A document of docs/ as a page; None if it isn't for readers, or doesn't exist."""
     path = document(slug)
     if slug not in DOCUMENTS or not path.is_file():
         return None
@@ -86,19 +86,19 @@ def method_page(slug: str) -> MethodPage | None:
 
 
 def all_pages() -> tuple[MethodPage, ...]:
-    """Those that are there, in the order of the work."""
+    """All existing method pages, in the order of the work."""
     return tuple(page for page in map(method_page, DOCUMENTS) if page is not None)
 
 
 def _parser() -> Any:
-    """Markdown without raw HTML. Imported here: no other page needs it."""
+    """Markdown without raw HTML. Imported here, because no other page needs it."""
     from markdown_it import MarkdownIt  # noqa: PLC0415
 
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _point_inside(token: Any, folder: Path) -> None:
-    """Links to other documents lead to their pages; those to files of the repository become plain text."""
+    """Point links to other documents to their pages; links to files of the repository become plain text."""
     children, inside = [], False
     for child in token.children or ():
         if child.type == "link_open":
@@ -118,6 +118,6 @@ def _point_inside(token: Any, folder: Path) -> None:
 
 
 def _scrolling(html: str) -> str:
-    """A wide table or formula scrolls in its place, by keyboard too."""
+    """Make wide tables and formulas scroll horizontally, by keyboard too."""
     html = html.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>')
     return html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')

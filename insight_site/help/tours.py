@@ -1,4 +1,4 @@
-"""The tours: three to five notes on what a main page is for, by the name of its route. Pure."""
+"""Page tours: three to five notes on what a main page is for, by the name of its route. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Stop:
-    """One note: a place on the page by its id, what it is called, and what one does there."""
+    """One note: a place on the page by its id, its title, and what one does there."""
 
     place: str
     name: str

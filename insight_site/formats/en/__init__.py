@@ -1,1 +1,1 @@
-"""Dates and times as a language writes them, where Django's own order is wrong (settings.FORMAT_MODULE_PATH)."""
+"""Date and time formats per language, where Django's own order is wrong (settings.FORMAT_MODULE_PATH)."""
