@@ -1,1 +1,1 @@
-"""The door for agents (Model Context Protocol): the same services as REST, and less of them. docs/agents.md."""
+"""The MCP endpoint for agents (Model Context Protocol): a subset of the services of REST. docs/agents.md."""

@@ -1,4 +1,4 @@
-"""Who an agent is, and who may come in: the keys, scopes and limits of other doors."""
+"""Authenticates agents, with the same keys, scopes and rate limits as other endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from insight_site.addresses import client_address
 from insight_site.made_requests import environ_of, request_of
 from insight_site.request_lines import ids_of
 
-# Every tool needs the scope of the door; those that change something, or see more, ask for one more.
+# Every tool needs the scope of the endpoint; tools that change something, or show more, need one more.
 DOOR = Rule("agents", "reports:read", ("POST",))
 
 
 @dataclass(frozen=True)
 class AgentCaller:
-    """An agent that may come in.
+    """An authenticated agent.
 
     Attributes:
-        caller: what its key says. The name that people gave the key is the agent's name.
+        caller: the caller of its key, whose name is the agent's name.
         address: where the call comes from.
-        request_id: of the call; log lines and the audit log carry it.
+        request_id: of the call, as in log lines and the audit log.
     """
 
     caller: Caller
@@ -34,12 +34,12 @@ class AgentCaller:
 
     @property
     def name(self) -> str:
-        """The agent's name, as the audit log and the plans that it drafts show it."""
+        """The agent's name in the audit log and on the plans that it drafts."""
         return self.caller.key_name or self.caller.key_prefix
 
 
 class ToolRefusal(Exception):  # noqa: N818 - named as `runs.refusals.Refused` is
-    """A tool says no. `problem` is what the agent is told: JSON as REST says it (RFC 9457), with a sentence."""
+    """A tool refuses. `problem` is sent to the agent: JSON in REST's format (RFC 9457), with a sentence."""
 
     def __init__(self, code: str, detail: str, problem: Mapping[str, Any] | None = None) -> None:
         super().__init__(detail)
@@ -50,22 +50,22 @@ log = structlog.get_logger()
 
 
 def let_in(scope: Any, body: bytes) -> AgentCaller | HttpResponse:
-    """The agent behind a message over HTTP, or the refusal to send back.
+    """The agent behind an HTTP message, or the error response to send.
 
-    The host must be one of ours, so that a page of another site can't reach this server by a name of its own (DNS
-    rebinding); and a browser is refused unless the key names the page's origin: agents aren't pages.
+    The host must be in ALLOWED_HOSTS, so that a page of another site can't reach this server by a host name that it
+    controls (DNS rebinding); and a browser is refused unless the key names the page's origin: agents aren't pages.
     """
     return _asked(request_of(environ_of(scope), body))
 
 
 def with_key(key: str) -> AgentCaller | HttpResponse:
-    """The agent behind a message over standard input: whoever started the process gave it this key."""
+    """The agent behind a message over standard input: the person who started the process gave it this key."""
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/mcp",
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_AUTHORIZATION": f"Bearer {key}",
-        "wsgi.url_scheme": "https",  # no wire is used
+        "wsgi.url_scheme": "https",  # no network connection
     }
     return _asked(request_of(environ), over_wire=False)
 

@@ -1,8 +1,8 @@
-"""The MCP server: tools, prompts and pages of the documentation, for whoever comes with a key that may.
+"""The MCP server: tools, prompts and documentation pages, for callers whose key allows it.
 
-`agents_app()` serves many over HTTP: each message is a POST of its own and no session is kept, so that any number of
-processes may serve. `serve()` serves one agent over standard input and output. Bodies are read within bounds, before
-anything is asked.
+`agents_app()` serves many agents over HTTP: each message is a separate POST and no session is kept, so any number of
+processes may serve. `serve()` serves one agent over standard input and output. Bodies are read with limits on size and
+time, before authentication.
 """
 
 import json
@@ -84,9 +84,9 @@ PROMPTS = (
 
 
 def filled(name: str, arguments: Mapping[str, str]) -> str | None:
-    """The text of a prompt; None for an unknown one, or for an argument that isn't what it should be.
+    """The text of a prompt; None for an unknown one, or for an invalid argument.
 
-    Arguments are checked by shape: whoever fills them in must not be able to write further instructions.
+    Arguments are checked by pattern, so that their sender can't inject further instructions.
     """
     if name == "find_our_aha_moment":
         retention = arguments.get("retention") or "window:14-20"
@@ -100,7 +100,7 @@ def filled(name: str, arguments: Mapping[str, str]) -> str | None:
 TOOLS: dict[str, AgentTool] = {
     one.name: one for one in (*reading_tools.TOOLS, *planning_tools.TOOLS, *explaining_tools.TOOLS)
 }
-MOST_CHARS = 400  # of a sentence about an argument: it may quote the argument
+MOST_CHARS = 400  # longest error text about an argument, which may quote the argument
 log = structlog.get_logger()
 
 
@@ -122,7 +122,7 @@ def tools_of(who: AgentCaller) -> list[types.Tool]:
 
 
 def call(who: AgentCaller, name: str, arguments: Json) -> types.CallToolResult:
-    """The answer of a tool, or its refusal. Nothing is raised: what went wrong inside stays in the log."""
+    """The result of a tool call, or its error. Raises nothing: internal errors go to the log."""
     began = time.monotonic()
     with structlog.contextvars.bound_contextvars(request_id=who.request_id), translation.override("en"):
         code, found = _outcome(who, name, arguments)
@@ -140,7 +140,7 @@ def call(who: AgentCaller, name: str, arguments: Json) -> types.CallToolResult:
 
 
 def _outcome(who: AgentCaller, name: str, arguments: Json) -> tuple[str, Json]:
-    """The code of what came of it, and what is said."""
+    """The outcome's code, and the JSON to return."""
     try:
         return "ok", _run(who, name, arguments)
     except ToolRefusal as refusal:
@@ -168,12 +168,12 @@ def _run(who: AgentCaller, name: str, arguments: Json) -> Json:
         place = "/".join(map(str, mistake.absolute_path))
         raise ToolRefusal("bad_arguments", f"{place + ': ' if place else ''}{mistake.message[:MOST_CHARS]}")
     found: Any = outward(tool.run(ToolCall(who, name, arguments)))
-    # As JSON and back: lazy texts, dates and the like become what any client reads.
+    # To JSON and back: lazy strings, dates and the like become types that any client reads.
     return dict(json.loads(json.dumps(found, default=str)))
 
 
 async def in_thread[Answer](call: Callable[[], Answer], *, room: CapacityLimiter | None = None) -> Answer:
-    """What `call` returns; `room` bounds how many run at once. A client that goes away doesn't cut it off."""
+    """Run `call` in a thread; `room` limits how many run at once. A client that disconnects doesn't cancel it."""
 
     def run() -> Answer:
         close_old_connections()
@@ -186,7 +186,7 @@ async def in_thread[Answer](call: Callable[[], Answer], *, room: CapacityLimiter
 
 
 type Context = ServerRequestContext[Any, Any]
-AT_ONCE = 4  # calls that are computed at once: more questions at a time make each warehouse slower
+AT_ONCE = 4  # concurrent tool calls: with more, each warehouse query gets slower
 DOCS = "insight://docs/"
 INSTRUCTIONS = """\
 Insight finds early behaviours that go together with staying (AHA moments) and decides by experiments whether they cause
@@ -198,7 +198,7 @@ insight://docs/agents/SKILL.md before you work with experiments."""
 
 
 def agent_server(identify: Callable[[Context], AgentCaller]) -> Server[Any]:
-    """The server; `identify` says who sent a message, or raises MCPError."""
+    """The server; `identify` returns the sender of a message, or raises MCPError."""
     room = CapacityLimiter(AT_ONCE)
 
     async def who(context: Context) -> AgentCaller:
@@ -259,14 +259,14 @@ PATH = "/mcp"
 ALIVE = "/healthz"
 MOST_BYTES = MANAGEMENT_BYTES
 BODY_SECONDS = 10.0
-MOST_REQUESTS = 100  # at once; /healthz is answered beyond it
+MOST_REQUESTS = 100  # concurrent requests; /healthz is answered beyond the limit
 AGENT = "insight.agent"
 
 
 def agents_app(path: str = PATH) -> ASGIApp:
-    """The application; `path` is the address of its one door. It needs its lifespan run."""
-    logging.getLogger("mcp").setLevel(logging.ERROR)  # its lines quote what strangers send
-    # Host and origin are asked at our own door, which knows ALLOWED_HOSTS and the keys' origins.
+    """The ASGI application; `path` is the address of its one endpoint. Its lifespan must be run."""
+    logging.getLogger("mcp").setLevel(logging.ERROR)  # its log lines quote what callers send
+    # Our own check covers host and origin, since it knows ALLOWED_HOSTS and the keys' origins.
     elsewhere = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     inner = agent_server(_agent_of).streamable_http_app(
         streamable_http_path=path,
@@ -304,12 +304,12 @@ def agents_app(path: str = PATH) -> ASGIApp:
 
 
 def _agent_of(context: ServerRequestContext[Any, Any]) -> AgentCaller:
-    """Whom the door has let in with this message."""
+    """The agent that was authenticated for this message."""
     return cast(AgentCaller, context.request.scope[AGENT])  # type: ignore[union-attr]
 
 
 async def _body(receive: Receive) -> bytes | int:
-    """The body, or the status that refuses it: too large, too slow, gone."""
+    """The body, or the status that rejects it: too large, too slow, disconnected."""
     read = bytearray()
     with anyio.move_on_after(BODY_SECONDS):
         while True:
@@ -338,7 +338,7 @@ def _as_asgi(found: HttpResponse) -> Response:
 
 
 async def serve(key: str) -> None:
-    """Serve until the input ends. The key is looked up with each message, so that a revoked one ends at once."""
+    """Serve until the input ends. The key is looked up for each message: a revoked one stops working at once."""
     logging.getLogger("mcp").setLevel(logging.ERROR)
 
     def identify(_: ServerRequestContext[Any, Any]) -> AgentCaller:

@@ -1,8 +1,8 @@
-"""What a tool is, and how it asks the management API inside this process: the same views, refusals and entries of
-the audit log as over HTTP.
+"""Tools for agents, which call the management API inside this process.
 
-The rule of the route isn't asked, since it knows keys of programs: each tool has a scope of its own, which is asked
-before (`insight_site.mcp.agent_server`). The paths are written here in the code; only their parts come from agents.
+They get the same views, refusals and entries of the audit log as over HTTP. The route's access rule isn't applied,
+since it is for programs' keys: each tool has its own scope, which `insight_site.mcp.agent_server` checks before. Paths
+are fixed in the code; agents provide only their arguments.
 """
 
 import json
@@ -24,7 +24,7 @@ from insight_site.mcp.agent_caller import AgentCaller, ToolRefusal
 
 Json = dict[str, Any]
 MOST = 2**53
-LIMITS: dict[str, Json] = {  # of arguments for which REST names none
+LIMITS: dict[str, Json] = {  # of arguments for which REST sets no limit
     "string": {"maxLength": 4_000},
     "array": {"maxItems": 200},
     "integer": {"minimum": 0, "maximum": MOST},
@@ -33,7 +33,7 @@ LIMITS: dict[str, Json] = {  # of arguments for which REST names none
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call of a tool: who, which, and with what; absent arguments read as None."""
+    """One call of a tool: the agent, the tool, and its arguments; absent arguments read as None."""
 
     who: AgentCaller
     tool: str
@@ -52,17 +52,17 @@ class AgentTool:
     """One tool.
 
     Attributes:
-        name: as agents call it.
-        title: as people read it in their agent's list.
-        run: the answer, an object of JSON; raises `ToolRefusal` or `Refused`.
-        operation: of REST that it is, by its `operationId` in docs/openapi.yaml; "" for none. Its description and the
-            parameters of `takes` come from there.
-        note: what agents must know beyond that; the whole description where there is no operation.
+        name: identifier for agents.
+        title: name for people, in their agent's list of tools.
+        run: returns the answer as a JSON object; raises `ToolRefusal` or `Refused`.
+        operation: `operationId` of the matching REST operation in docs/openapi.yaml; "" for none. The tool's
+            description and the parameters in `takes` come from there.
+        note: addition to the description; the whole description if there is no operation.
         takes: names of the operation's parameters that agents may give.
-        own: JSON schemas of arguments that REST doesn't have, or has in other words.
-        needs: names of those that must be there.
-        scope: that the key needs beside the door's own; "" for none.
-        changes: it writes something.
+        own: JSON schemas of arguments that REST lacks, or defines differently.
+        needs: names of required arguments.
+        scope: scope that the key needs besides that of the endpoint; "" for none.
+        changes: whether it writes something.
     """
 
     name: str
@@ -83,7 +83,7 @@ class AgentTool:
 
     @property
     def schema(self) -> Json:
-        """JSON schema of all arguments; what it doesn't name is refused."""
+        """JSON schema of all arguments; others are rejected."""
         of_rest = {name: operation(self.operation).parameters[name] for name in self.takes}
         return {
             "type": "object",
@@ -93,7 +93,7 @@ class AgentTool:
         }
 
 
-# ── What REST says of its operations ──────────────────────────────────────────
+# ── REST operations ───────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Operation:
     """A description, and JSON schemas of parameters and of the fields of the body, each with its description."""
@@ -113,9 +113,9 @@ def operation(operation_id: str) -> Operation:
 
 @cache
 def _operations() -> dict[str, Operation]:
-    """All of them, from the document that docs/openapi.yaml is."""
+    """All operations, from the same document as docs/openapi.yaml."""
     with translation.override("en"):
-        generator: Any = SchemaGenerator  # it has no types
+        generator: Any = SchemaGenerator  # the library has no types
         document = generator().get_schema(request=None, public=True)
     named = document["components"]["schemas"]
     return {
@@ -138,7 +138,7 @@ def _parameters(said: Json, named: Json) -> dict[str, Json]:
 
 
 def _resolved(schema: Any, named: Json) -> Any:
-    """Without references to named schemas; a title is the description, or its beginning."""
+    """With references to named schemas resolved; a title is prepended to the description."""
     if isinstance(schema, list):
         return [_resolved(one, named) for one in schema]
     if not isinstance(schema, dict):
@@ -148,14 +148,14 @@ def _resolved(schema: Any, named: Json) -> Any:
     found = {name: _resolved(value, named) for name, value in schema.items() if name != "allOf"}
     for part in schema.get("allOf", ()):
         found = {**_resolved(part, named), **found}
-    if isinstance(title := found.get("title"), str):  # else it is a field of this name
+    if isinstance(title := found.get("title"), str):  # else it is a field named "title"
         del found["title"]
         found["description"] = "\n\n".join(filter(None, (title, found.get("description"))))
     return found
 
 
 def _bounded(schema: Json) -> Json:
-    """With a limit where REST leaves one to the size of its body."""
+    """Add a limit where REST limits only the size of its body."""
     kinds = schema.get("type", ())
     found: Json = {}
     for kind in [kinds] if isinstance(kinds, str) else kinds:
@@ -165,22 +165,22 @@ def _bounded(schema: Json) -> Json:
 
 # ── Arguments of tools alone ──────────────────────────────────────────────────
 def text(about: str, longest: int = 400) -> Json:
-    """An argument that is a text."""
+    """Schema of a text argument."""
     return {"type": "string", "maxLength": longest, "description": about}
 
 
 def whole(about: str, least: int = 0) -> Json:
-    """An argument that is a whole number."""
+    """Schema of an integer argument."""
     return {"type": "integer", "minimum": least, "maximum": MOST, "description": about}
 
 
 def number(about: str) -> Json:
-    """An argument that is a number."""
+    """Schema of a number argument."""
     return {"type": "number", "description": about}
 
 
 def flag(about: str) -> Json:
-    """An argument that is true or false."""
+    """Schema of a boolean argument."""
     return {"type": "boolean", "description": about}
 
 
@@ -188,14 +188,14 @@ PAGE = {"page": text("next_page of the answer before; leave it out for the first
 
 
 def paging(asked: ToolCall) -> Json:
-    """The page that is asked for: lists that grow have cursors, the others numbers."""
+    """Pagination parameters: lists that grow use cursors, the others page numbers."""
     page = asked["page"] or ""
     return {"page" if page.isdecimal() else "cursor": page}
 
 
 ROOT = "/api/v1/"
 FIRST_FAILURE = 400
-SAID = ("status", "errors", "request_id")  # of a problem document, beside its code and its sentence
+SAID = ("status", "errors", "request_id")  # of a problem document, besides code and sentence
 
 
 def ask(
@@ -207,17 +207,17 @@ def ask(
     query: Mapping[str, Any] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The JSON of an answer.
+    """Call the management API; returns the response's JSON.
 
     Args:
         who: the agent.
-        tool: that asks; the audit log names it.
+        tool: the calling tool, for the audit log.
         method, path: of the route, below ``/api/v1/``.
-        query: parameters; None and "" are left out.
+        query: parameters; None and "" are omitted.
         body: JSON.
 
     Raises:
-        ToolRefusal: what REST refuses, with its code and its sentence.
+        ToolRefusal: the API refuses, with its code and its sentence.
     """
     request = _request(who, tool, method, path, query or {}, body)
     response = audit(_answer)(request)
@@ -227,7 +227,7 @@ def ask(
 
 
 def segment(part: object) -> str:
-    """A part of a path that an agent chose: nothing in it can lead to another route."""
+    """Escape a path segment that an agent chose, so that it can't lead to another route."""
     return quote(str(part), safe="") or "-"
 
 
@@ -274,7 +274,7 @@ def _refusal(response: HttpResponse) -> ToolRefusal:
 
 
 def _paged(found: Any) -> Any:
-    """A page of a list says what to ask for next, and not at which address of another door."""
+    """Replace the next page's address, which an agent can't open, with the parameters to request it."""
     if not (isinstance(found, dict) and {"results", "next", "previous"} <= found.keys()):
         return found if isinstance(found, dict) else {"results": found}
     asked = parse_qs(urlsplit(found["next"] or "").query)
@@ -284,6 +284,6 @@ def _paged(found: Any) -> Any:
 
 
 def _own_host() -> str:
-    """A name of this site that Django takes."""
+    """A host name of this site that Django accepts."""
     first = settings.ALLOWED_HOSTS[0] if settings.ALLOWED_HOSTS else "localhost"
     return "localhost" if first == "*" else first.lstrip(".")

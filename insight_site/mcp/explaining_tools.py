@@ -1,4 +1,4 @@
-"""Tools that explain: words of the glossary, rules of verdicts, and a full-text search of docs/ in this process."""
+"""Tools that explain: glossary terms, verdict rules, and a full-text search of docs/ in this process."""
 
 import math
 import re
@@ -21,7 +21,7 @@ FOLDER = settings.BASE_DIR / "docs"
 WORD = re.compile(r"[\w-]+")
 HEADING = re.compile(r"^(#{1,4}) +(.+)$")
 SNIPPET_CHARS = 600
-IN_HEADING = 3.0  # a word of the heading counts so many times
+IN_HEADING = 3.0  # weight of a word in the heading
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,23 @@ class Passage:
 
 @cache
 def pages() -> dict[str, str]:
-    """Every page of docs/ by its path, as it lies there. Pages in other languages and other folders' data stay out."""
+    """Every page of docs/ by its path. Translated pages and data in other folders are left out."""
     found = sorted([path for part in ("", "methods/", "agents/", "adr/") for path in FOLDER.glob(f"{part}*.md")])
     return {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in found}
 
 
 def page_of(name: str) -> str | None:
-    """A page by its path, or by the path that it had in 0.4, before docs/methods/; None where there is none."""
+    """A page by its path, or by its path in 0.4, before docs/methods/ existed; None if there is none."""
     slug = name.removesuffix(".md")
     return pages().get(name) or pages().get(f"methods/{RENAMED.get(slug, slug)}.md")
 
 
 def search(query: str, *, most: int) -> list[dict[str, Any]]:
-    """Sections, the best first; none where no word is found.
+    """Sections, best match first; none if no word is found.
 
     Args:
         query: words.
-        most: so many at most.
+        most: maximum number of results.
     """
     wanted = set(_words(query))
     passages = _passages()
@@ -88,7 +88,7 @@ def _sections(name: str, text: str) -> list[Passage]:
 
 
 def _weight(times: int) -> float:
-    """The second mention says less than the first."""
+    """Weight of a word by its frequency: each further mention adds less."""
     return math.log1p(times)
 
 
@@ -107,7 +107,7 @@ MOST_TERMS = 10
 
 
 def explain(asked: ToolCall) -> Json:
-    """What a word means, or when a verdict is given."""
+    """Explain a term, or when a verdict is given."""
     said = str(asked["about"]).strip()
     terms = [term for section in matching(sections(), said) for term in section.terms]
     exact = [term for term in terms if said.casefold() in (term.slug, term.name.casefold())]
@@ -124,7 +124,7 @@ def explain(asked: ToolCall) -> Json:
 
 
 def search_docs(asked: ToolCall) -> Json:
-    """Sections of the documentation, the best first."""
+    """Sections of the documentation, best match first."""
     return {"results": search(str(asked["query"]), most=asked["most"] or 8)}
 
 

@@ -1,4 +1,4 @@
-"""No tool counts exposures, also where a stored metric or segment does: see events.metrics.exposures."""
+"""Keeps tools from counting exposures, also through a stored metric or segment: see events.metrics.exposures."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tools that help to plan, and those that write: a draft, and a study that waits for a worker."""
+"""Planning tools, and those that write: a draft, and a study that waits for a worker."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from insight_site.mcp.agent_tool import AgentTool, Json, ToolCall, ask, number, 
 from insight_site.mcp.no_exposures import refuse_exposures, refuse_exposures_of_segments
 
 DRAFT, STUDY = "plans:draft", "studies:start"
-# What an agent may set in a draft: REST's fields, without those that say how a site is run.
+# Fields that an agent may set in a draft: REST's, without those about operating a site.
 PLAN = (
     *("key", "name", "hypothesis", "nudge", "moment", "value_type", "default_value", "variants", "audience"),
     *("primary_metrics", "secondary_metrics", "guardrail_metrics", "guardrail_rules", "otherwise"),
@@ -39,7 +39,7 @@ TAKE_UP = number("share of users whom the nudge moves, 0 to 1")
 
 
 def check_plan(asked: ToolCall) -> Json:
-    """What forbids the start of a draft, its review and its checklist; nothing is changed."""
+    """Problems that block the start of a draft, its review and its checklist; changes nothing."""
     row = _draft(asked)
     review: Json = ask(asked.who, asked.tool, "GET", f"experiments/{segment(row.key)}/review")
     return {
@@ -52,7 +52,7 @@ def check_plan(asked: ToolCall) -> Json:
 
 
 def size_plan(asked: ToolCall) -> Json:
-    """How many units a draft needs and how long that takes, as REST's power."""
+    """How many units a draft needs and how long that takes, as in REST's power operation."""
     row = _draft(asked)
     _refuse_of_plan(row)
     refuse_exposures(asked["signup_event"])
@@ -64,12 +64,12 @@ def size_plan(asked: ToolCall) -> Json:
 
 
 def search_designs(asked: ToolCall) -> Json:
-    """Which test of a draft's or a moment's behaviour decides soonest."""
+    """Which test design for the behaviour of a draft or moment decides soonest."""
     name = str(asked["key"])
     row = Experiment.objects.filter(key=name).first()
     if row is not None:
         _refuse_of_plan(_draft(asked))
-    else:  # a moment: a behaviour that nobody promoted is a question for a study
+    else:  # a moment: behaviours that aren't promoted need a study first
         moment = ask(asked.who, asked.tool, "GET", f"moments/{segment(name)}")
         refuse_exposures(*(moment[field] for field in ("behaviour", "retention", "signup_event")))
     given = {name: asked[name] for name in ("effect", "daily_units", "alpha", "power", "deadline") if asked[name]}
@@ -79,14 +79,14 @@ def search_designs(asked: ToolCall) -> Json:
 
 
 def draft_experiment(asked: ToolCall) -> Json:
-    """A draft with the agent's name on it; a person reviews it before it can start."""
+    """Create a draft marked with the agent's name; a person reviews it before it can start."""
     refuse_exposures(*(asked[name] for name in DEFINING))
     refuse_exposures_of_segments(*_segments(asked["audience"] or ()))
     return ask(asked.who, asked.tool, "POST", "experiments", body=asked.arguments)  # type: ignore[no-any-return]
 
 
 def draft_from_moment(asked: ToolCall) -> Json:
-    """The draft that tests an AHA moment, sized as the page sizes it."""
+    """Create the draft that tests an AHA moment, sized as on its page."""
     key = segment(asked["moment"])
     moment = ask(asked.who, asked.tool, "GET", f"moments/{key}")
     refuse_exposures(*(moment[field] for field in ("behaviour", "retention", "signup_event")))
@@ -95,7 +95,7 @@ def draft_from_moment(asked: ToolCall) -> Json:
 
 
 def start_study(asked: ToolCall) -> Json:
-    """A study that waits for a worker."""
+    """Create a study that waits for a worker."""
     inputs = {name: value for name, value in asked.arguments.items() if name in STUDY_INPUTS}
     refuse_exposures(inputs)
     refuse_exposures_of_segments(inputs.get("segment"))
@@ -104,7 +104,7 @@ def start_study(asked: ToolCall) -> Json:
 
 
 def _draft(asked: ToolCall) -> Experiment:
-    """The draft of this key. What has started is frozen, and how its users do is the outcome that is locked."""
+    """The draft with this key; refuses started plans: they are frozen, and their data may reveal a locked outcome."""
     found: Json = ask(asked.who, asked.tool, "GET", f"experiments/{segment(asked['key'])}")
     if found["status"] != Experiment.Status.DRAFT:
         raise ToolRefusal("frozen", "The plan has started and is frozen: this tool looks at drafts alone.")
@@ -112,7 +112,7 @@ def _draft(asked: ToolCall) -> Experiment:
 
 
 def _refuse_of_plan(row: Experiment) -> None:
-    """A plan that somebody else drafted may count exposures too."""
+    """Refuse a plan that counts exposures, which another author may have drafted."""
     refuse_exposures(*(getattr(row, name) for name in DEFINING))
     if row.moment is not None:
         refuse_exposures(row.moment.behaviour, row.moment.retention, row.moment.signup_event)

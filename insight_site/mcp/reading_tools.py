@@ -1,7 +1,7 @@
-"""Tools that list and read what REST lists and reads, and what came of an experiment: its health, its outcome, a peek.
+"""Tools that list and read what REST lists and reads, and the results of an experiment: health, outcome, a peek.
 
-REST keeps the outcome lock, and what a peek has shown from keys that may not peek. This door is narrower: while the
-outcome is locked it gives the fields that are named here and no others.
+REST enforces the outcome lock, and hides peeked outcomes from keys that may not peek. These tools are stricter: while
+the outcome is locked they return only the fields listed here.
 """
 
 import json
@@ -12,12 +12,12 @@ from insight_site.mcp.agent_tool import PAGE, AgentTool, Json, ToolCall, ask, fl
 from insight_site.mcp.no_exposures import refuse_exposures
 from segments.models import Segment
 
-# Of a row in a list: large, and read with the row itself.
+# Large fields, returned only when the row itself is read.
 LARGE = ("evidence", "finding", "profile")
 PEEK = "outcomes:peek"
 OPEN = "open"
 ROW = ("id", "experiment", "status", "final", "peek", "as_of", "reason", "created_at", "finished_at")
-# What may be said of an experiment whose outcome is locked: who is in, whether the data are sound, when it opens.
+# Fields that are safe while the outcome is locked: enrolment, data health, opening date.
 STANDING = ("state", "state_reason", "opens_on", "final", "peeked")
 COUNTS = ("exposed", "mature", "fraction")
 WORDS = ("heading", "sentence", "estimand", "alarms", "known", "decision", "finding", "contrasts")
@@ -25,7 +25,7 @@ NOBODY_LOOKED = "Nothing has been analysed yet: analyses are made each night, or
 
 
 def listed(path: str, *filters: str) -> Callable[[ToolCall], Json]:
-    """A tool that gives a page of a list."""
+    """A tool that returns a page of a list."""
 
     def run(asked: ToolCall) -> Json:
         query = {name: _word(asked[name]) for name in filters} | paging(asked)
@@ -37,7 +37,7 @@ def listed(path: str, *filters: str) -> Callable[[ToolCall], Json]:
 
 
 def read(path: str, name: str, *defining: str) -> Callable[[ToolCall], Json]:
-    """A tool that gives one row; one whose `defining` fields count exposures is kept from agents."""
+    """A tool that returns one row; refused if its `defining` fields count exposures."""
 
     def run(asked: ToolCall) -> Json:
         found: Json = ask(asked.who, asked.tool, "GET", f"{path}/{segment(asked[name])}")
@@ -48,7 +48,7 @@ def read(path: str, name: str, *defining: str) -> Callable[[ToolCall], Json]:
 
 
 def list_candidates(asked: ToolCall) -> Json:
-    """The candidates of a finished study, the best first, without what only its page needs."""
+    """The candidates of a finished study, best first, without fields that only the page needs."""
     study = read("studies", "study", "inputs")(asked)
     report = study["report"]
     found = {"study": study["id"], "status": study["status"], "reason": study["reason"]}
@@ -59,7 +59,7 @@ def list_candidates(asked: ToolCall) -> Json:
 
 
 def read_segment(asked: ToolCall) -> Json:
-    """A segment with its profile; one by a rule that counts exposures is kept from agents."""
+    """A segment with its profile; refused if its rule counts exposures."""
     number = asked["id"]
     found: Json = ask(asked.who, asked.tool, "GET", f"segments/{segment(number)}")
     rule = Segment.objects.filter(pk=found["id"]).values_list("version__rule", flat=True).first()
@@ -68,20 +68,20 @@ def read_segment(asked: ToolCall) -> Json:
 
 
 def _word(value: object) -> object:
-    """As an address has it: true and false in small letters."""
+    """As in a URL: booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
-# ── What came of an experiment ────────────────────────────────────────────────
+# ── Results of an experiment ──────────────────────────────────────────────────
 def list_analyses(asked: ToolCall) -> Json:
-    """Analyses, the newest first; what came of a peek stands in none of them."""
+    """Analyses, newest first; without peeked outcomes."""
     found: Json = ask(asked.who, asked.tool, "GET", _path(asked), query=paging(asked))
     rows = [{**{name: row[name] for name in ROW}, "verdict": row["verdict"] or None} for row in found["results"]]
     return {**found, "results": rows}
 
 
 def read_health(asked: ToolCall) -> Json:
-    """Whether the data are sound and how far the experiment is; never an outcome, locked or not."""
+    """Data health and progress of the experiment; never an outcome, locked or not."""
     run = _shown(asked)
     document = _document(run)
     return {
@@ -93,7 +93,7 @@ def read_health(asked: ToolCall) -> Json:
 
 
 def read_result(asked: ToolCall) -> Json:
-    """The last good analysis, or the one that is asked for; while the outcome is locked, why and until when."""
+    """The last successful analysis, or the requested one; while the outcome is locked, why and until when."""
     run = _shown(asked)
     document = _document(run)
     found = {**{name: run[name] for name in ROW}, **{name: document[name] for name in STANDING}}
@@ -103,7 +103,7 @@ def read_result(asked: ToolCall) -> Json:
 
 
 def explain_result(asked: ToolCall) -> Json:
-    """The sentences that a result's page begins with."""
+    """The sentences at the top of a result's page."""
     found = read_result(asked)
     document = found.pop("document")
     words = {} if document is None else {name: document[name] for name in WORDS}
@@ -111,7 +111,7 @@ def explain_result(asked: ToolCall) -> Json:
 
 
 def peek(asked: ToolCall) -> Json:
-    """Ask for a peek, as a person does."""
+    """Request a peek, as a person does."""
     row: Json = ask(asked.who, asked.tool, "POST", _path(asked), body={"peek": True})
     return {**{name: row[name] for name in ROW}, "read_with": "read_result"}
 
@@ -121,7 +121,7 @@ def _path(asked: ToolCall) -> str:
 
 
 def _shown(asked: ToolCall) -> Json:
-    """The analysis that this agent may read: the one it names, else the last good one that it may."""
+    """The analysis that this agent may read: the requested one, else the last successful one."""
     if asked["analysis"] is not None:
         run: Json = ask(asked.who, asked.tool, "GET", f"{_path(asked)}/{segment(asked['analysis'])}")
         return run
@@ -129,7 +129,7 @@ def _shown(asked: ToolCall) -> Json:
         run = ask(asked.who, asked.tool, "GET", f"{_path(asked)}/latest")
     except ToolRefusal as refusal:
         if refusal.problem["code"] == "not_found":
-            ask(asked.who, asked.tool, "GET", f"experiments/{segment(asked['key'])}")  # which says when it isn't there
+            ask(asked.who, asked.tool, "GET", f"experiments/{segment(asked['key'])}")  # reports an unknown experiment
             raise ToolRefusal("nothing_analysed", NOBODY_LOOKED) from None
         raise
     return run
