@@ -1,4 +1,4 @@
-"""Channels of teams and recipients of the weekly digest over HTTP. An address is written and never read back."""
+"""Team channels and digest recipients over HTTP. Addresses can be written but not read."""
 
 from typing import Any, cast
 

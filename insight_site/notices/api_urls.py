@@ -1,4 +1,4 @@
-"""Notices over HTTP."""
+"""Routes of the notices API."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""Add and try places beside e-mail: a person's own, or a team's."""
+"""Add and test notification channels besides e-mail: a person's own, or a team's."""
 
 from collections.abc import Iterable
 
@@ -17,21 +17,21 @@ from runs.queue.enqueue import put
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-MOST = 10  # places of one account
+MOST = 10  # channels per account
 TEST_TASK = "insight_site.tasks.try_channel"
 
 
 def add_channel(
     *, url: str, name: str, owner: User | None = None, language: str = "", kinds: Iterable[str] = ()
 ) -> NoticeChannel:
-    """Keep a place.
+    """Add a channel.
 
     Args:
-        url: its address for Apprise: a secret, which is never shown again.
-        name: by which people tell it from others; the service's where it is empty.
-        owner: whose; None for a team's.
-        language: of a team's channel; a person's gets theirs.
-        kinds: what a team's channel hears.
+        url: its Apprise URL: a secret, which is never shown again.
+        name: its name for people; empty for the service's.
+        owner: its account; None for a team's.
+        language: of a team's channel; an account's channel uses the account's.
+        kinds: kinds of notices that a team's channel gets.
 
     Raises:
         Refused: the address isn't one that notices may go to, or the account has enough of them.
@@ -51,7 +51,7 @@ def add_channel(
 
 
 def change_address(*, channel: NoticeChannel, url: str) -> None:
-    """Give a place another address; the old one is forgotten.
+    """Change a channel's address; the old one is deleted.
 
     Raises:
         Refused: as `add_channel`.
@@ -62,12 +62,12 @@ def change_address(*, channel: NoticeChannel, url: str) -> None:
 
 
 def ask_for_test(channel: NoticeChannel) -> None:
-    """Let a worker send a message there: no request waits for another system."""
+    """Let a worker send a test message: no request waits for another system."""
     put(TEST_TASK, channel.pk)
 
 
 def send_test(pk: int) -> bool:
-    """A message that says that it works; False when the place is gone, or didn't take it. The log says why."""
+    """Send a test message; False when the channel is gone or delivery failed. The log says why."""
     channel = NoticeChannel.objects.filter(pk=pk).first()
     if channel is None:
         return False

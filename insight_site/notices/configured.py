@@ -9,15 +9,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True)
 class Configured:
-    """How this site tells people.
+    """Notice settings of this site.
 
     Attributes:
-        site: address of the site as people type it, without a slash at its end; links in mails begin with it.
-        private: notices may go to addresses inside the network, and without TLS.
-        daily_hour: local hour from which on the notices of a day are sent, 0 to 23.
+        site: the site's address without final slash, for links in mails.
+        private: allow private addresses, and no TLS.
+        daily_hour: local hour from which daily notices are sent, 0 to 23.
         digest_weekday: day of the weekly digest, 0 for Monday.
-        digest_hour: local hour from which on it is sent.
-        days: how long notices that have ended are kept.
+        digest_hour: local hour from which it is sent.
+        days: retention of finished notices, in days.
     """
 
     site: str
@@ -29,15 +29,15 @@ class Configured:
 
 
 def configured(env: environ.Env, hosts: Sequence[str], *, https: bool) -> Configured:
-    """Read them.
+    """Read the settings.
 
     Args:
         env: the environment.
         hosts: ALLOWED_HOSTS; the first of them is the site's address where SITE_URL isn't set.
-        https: whether it is reached by https.
+        https: whether the site uses HTTPS.
 
     Raises:
-        ImproperlyConfigured: for an hour or a weekday that there is not.
+        ImproperlyConfigured: for an hour or a weekday out of range.
     """
     named = next((host for host in hosts if host and not host.startswith((".", "*"))), "localhost")
     found = Configured(

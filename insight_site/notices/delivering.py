@@ -1,6 +1,6 @@
-"""Bring waiting notices to their place: by e-mail and by Apprise. A worker does it each minute.
+"""Deliver waiting notices by e-mail and Apprise. A worker does it each minute.
 
-A try is counted before it is made, so that a killed worker doesn't repeat it at once; two workers do no harm.
+A try is counted before it is made, so that a killed worker doesn't repeat it at once; several workers may run this.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from runs.queue import status
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-AT_ONCE = 40  # notices of one call, each of which may take 25 seconds; the rest waits a minute
+AT_ONCE = 40  # notices per run, each of which may take 25 seconds; the rest waits a minute
 CHANNEL = "channel"
 
 
 def deliver_due() -> dict[str, int]:
-    """Try every notice whose time has come; how many were sent, failed and are tried again, or given up."""
+    """Try every notice that is due; returns how many were sent, failed (to be retried) and given up."""
     done = {"sent": 0, "failed": 0, "given_up": 0}
     due = Notice.objects.filter(next_try_at__lte=timezone.now()).select_related("user", "channel")
     rows = sorted(due.order_by("next_try_at", "id")[:AT_ONCE], key=_together)
@@ -45,7 +45,7 @@ def deliver_due() -> dict[str, int]:
 
 
 def forget_old() -> int:
-    """Each night: notices that ended NOTICES_DAYS ago, and states of what nobody has told anything of for a year."""
+    """Nightly: delete notices that ended NOTICES_DAYS ago, and states of starts, stops and comments after a year."""
     now = timezone.now()
     gone, _ = Notice.objects.filter(ended_at__lt=now - timedelta(days=settings.NOTICES.days)).delete()
     old, _ = ToldState.objects.filter(
@@ -55,10 +55,10 @@ def forget_old() -> int:
 
 
 def send_again(*, notice: Notice) -> None:
-    """Put a notice that was given up on its way again, with all its tries.
+    """Put a notice that was given up back in the queue, with all its tries.
 
     Raises:
-        Refused: it is on its way still, was sent, or isn't needed any more.
+        Refused: it is still in the queue, was sent, or was dropped.
     """
     waiting = Notice.objects.filter(pk=notice.pk, state=Notice.State.GIVEN_UP)
     if not waiting.update(state=Notice.State.WAITING, tries=0, next_try_at=timezone.now(), ended_at=None):
@@ -66,7 +66,7 @@ def send_again(*, notice: Notice) -> None:
 
 
 def _together(row: Notice) -> tuple[int, int, int]:
-    """Notices of a day go to one place in one message; the others alone."""
+    """Group key: daily notices to one destination share one message; others are sent separately."""
     return row.user_id or 0, row.channel_id or 0, 0 if row.daily else row.pk
 
 
@@ -80,7 +80,7 @@ def _claim(row: Notice) -> bool:
 
 
 def _bring(rows: Sequence[Notice]) -> str:
-    """One message; how it ended, "" where nothing was to be said."""
+    """Send one message; returns its outcome, "" if all its notices were dropped."""
     first = rows[0]
     language = first.channel.language if first.channel and first.user is None else language_of(first.user_id or 0)
     with translation.override(language):
@@ -104,7 +104,7 @@ def _words_of(row: Notice) -> tuple[str, str, str, str]:
 
 
 def _wanted(row: Notice) -> bool:
-    """Whether its reader wants and may see it still: they may have changed their mind, or their role, since."""
+    """Whether its reader still wants it and may see it: preferences or roles may have changed."""
     if row.channel is not None and not row.channel.enabled:
         return False
     kind, user = BY_KEY.get(row.kind), row.user
@@ -116,7 +116,7 @@ def _wanted(row: Notice) -> bool:
 
 
 def _try(row: Notice, said: Sequence[Said], kinds: set[str]) -> str:
-    """Send it; what went wrong, "" for nothing."""
+    """Send it; returns the error, "" for none."""
     try:
         if row.channel is not None:
             lines = [f"{one.title}\n{one.text}\n{settings.NOTICES.site}{one.path}" for one in said]
@@ -126,7 +126,7 @@ def _try(row: Notice, said: Sequence[Said], kinds: set[str]) -> str:
             notice_letter(row.user.pk, row.user.email, said, kinds).send()
     except (Undelivered, Refused) as caught:
         return str(caught)[:200]
-    except Exception as caught:  # of a mail server: its text may name people, its class says enough
+    except Exception as caught:  # a mail server's error may name people: the class name is enough
         return type(caught).__name__
     return ""
 

@@ -1,4 +1,4 @@
-"""The newest complete week of a moment against its own weeks before (`stats.falling_share`)."""
+"""Compares the newest complete week of a moment with its own earlier weeks (`stats.falling_share`)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,14 +10,14 @@ from stats.results import computable
 
 @dataclass(frozen=True)
 class WeekFall:
-    """A week, as its Monday, and how it stands against those before."""
+    """A week, as its Monday, and its comparison with those before."""
 
     week: date
     fall: Fall
 
 
 def newest_fall(found: WeeklyReach) -> WeekFall | None:
-    """None while there are too few complete weeks, or the newest is too small."""
+    """The newest week's comparison; None while there are too few complete weeks, or the newest has too few users."""
     weeks = [row for row in found.weeks if row.complete and row.eligible]
     if not weeks:
         return None

@@ -1,4 +1,4 @@
-"""Forms of notices: what somebody hears and when, a further place, a team's channel."""
+"""Forms of notices: preferences, a further channel, a team's channel."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from runs.refusals import Refused
 
 
 class ChoiceForm(forms.Form):
-    """When an account hears of each kind that may concern it, and of whose rows."""
+    """Preferences of an account: when it is notified of each kind, and about whose rows."""
 
     everything = forms.ChoiceField(
         label=_("Of what?"),
@@ -40,14 +40,14 @@ class ChoiceForm(forms.Form):
         return [self[kind.key] for kind in kinds_for(self.user)]
 
     def save(self) -> None:
-        """Keep what was chosen."""
+        """Save the preferences."""
         timings = {kind.key: self.cleaned_data[kind.key] for kind in kinds_for(self.user)}
         everything = bool(self.cleaned_data["everything"])
         NoticeChoice.objects.update_or_create(user=self.user, defaults={"timings": timings, "everything": everything})
 
 
 class AddressForm(forms.Form):
-    """A further place of one account."""
+    """A further channel of one account."""
 
     url = forms.CharField(
         label=_("Address"),
@@ -63,7 +63,7 @@ class AddressForm(forms.Form):
     )
 
     def clean_url(self) -> str:
-        """An address that notices may go to."""
+        """Check that notices may go to this address."""
         return allowed(str(self.cleaned_data["url"]).strip())
 
 
@@ -92,7 +92,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         )
 
     def clean_url(self) -> str:
-        """Needed for a new one; left empty, the address of an old one stays."""
+        """Required for a new channel; left empty, an existing channel keeps its address."""
         url = str(self.cleaned_data["url"])
         if not url and self.instance.pk is None:
             raise forms.ValidationError(_("A new channel needs an address."))
@@ -110,7 +110,7 @@ def kinds_for(user: User) -> list[Kind]:
 
 
 def allowed(url: str) -> str:
-    """The address, or why notices may not go there."""
+    """The address, or a validation error with the reason."""
     try:
         check_address(url)
     except Refused as refusal:

@@ -1,7 +1,8 @@
-"""What a finished analysis gives to tell. The one place that asks whether its outcome may be told. Pure.
+"""The notices from a finished analysis. The only place that checks whether its outcome may be disclosed. Pure.
 
-While the outcome is locked nothing that is made here rests on it: the state of the data, and harm to a guardrail, which
-the plan lets anybody read at any time. A peek was asked for by one person, who has seen it; it is told to nobody else.
+While the outcome is locked no notice depends on it: notices then report only the state of the data, and harm to a
+guardrail, which the plan lets anybody read at any time. A peek is for the one person who requested it; nobody else is
+notified.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from insight_site.notices.notice_kinds import FINAL
 from runs.queue.enqueue import OVER
 from stats.sequential.non_inferiority import Safety
 
-BROKEN_SPLIT, GUARDRAIL = "srm", "guardrail"  # what findings are called
-LOOKS = ("look", "ended")  # why an outcome opened: the plan had a look there
+BROKEN_SPLIT, GUARDRAIL = "srm", "guardrail"  # codes of health findings
+LOOKS = ("look", "ended")  # reasons for an open outcome: a look that the plan contains
 
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell: its kind, its state (`runs.queue.enqueue`), and a code of the kind."""
+    """One notice to send: its kind, its state (`runs.queue.enqueue`), and a code of the kind."""
 
     kind: str
     state: str
@@ -27,17 +28,17 @@ class News:
 
 
 def outcome_is_open(standing: Standing) -> bool:
-    """Whether a notice may say what was found."""
+    """Whether a notice may state the result."""
     return standing.state is State.OPEN and not standing.peeked
 
 
 def news_of(readout: Readout, *, final: bool, number: int) -> Iterator[News]:
-    """What may be told of one analysis.
+    """The notices that one analysis may send.
 
     Args:
-        readout: what it found.
-        final: it is the final one.
-        number: of the analysis; it tells one planned look from the next.
+        readout: its result.
+        final: whether it is the final one.
+        number: of the analysis; it distinguishes planned looks.
     """
     broken = any(finding.invalid == BROKEN_SPLIT for finding in readout.health)
     yield News("sample_ratio", "broken" if broken else OVER)
@@ -45,7 +46,7 @@ def news_of(readout: Readout, *, final: bool, number: int) -> Iterator[News]:
     yield News("run_failed", OVER)
     if not outcome_is_open(readout.standing):
         return
-    if readout.standing.why in LOOKS:  # the same words whatever was found, also where nothing was
+    if readout.standing.why in LOOKS:  # the same words for every result, also for none
         yield News("look_due", "ended" if readout.standing.why == "ended" else f"look {number}")
     code = "" if readout.verdict is None else readout.verdict.code.value
     if code and (final or code != Code.INCONCLUSIVE):
@@ -54,6 +55,6 @@ def news_of(readout: Readout, *, final: bool, number: int) -> Iterator[News]:
 
 
 def _guardrail_alarm(readout: Readout) -> bool:
-    """Harm, or a change without a known direction. While the outcome is locked, by the nightly sequence alone."""
+    """Harm, or a change of unknown direction. While the outcome is locked: only by the nightly sequential test."""
     harmed = readout.decision is not None and any(state.safety is Safety.HARM for state in readout.decision.guardrails)
     return harmed or any(finding.check == GUARDRAIL for finding in readout.health)

@@ -1,6 +1,6 @@
-"""From something that happened to rows on their way: once for each state, to whom it concerns, as they chose.
+"""Turn an event into notification rows: one per state and recipient, by the recipients' preferences.
 
-A worker does it (`runs.queue.enqueue` asks), in one transaction: nobody is told twice because a process died.
+A worker does it (`runs.queue.enqueue` requests it), in one transaction: a process that dies causes no duplicates.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,13 +26,13 @@ from runs.payloads import Unreadable
 from runs.queue.enqueue import OVER
 
 log = structlog.get_logger()
-# What is told of in other words than its own: an analysis and a count of a moment may give several news, or none.
+# Events that map to other kinds: an analysis and a count of a moment may give several notices, or none.
 ANALYSED, REACH_COUNTED = "analysed", "reach_counted"
-SEEN_ONCE = "seen once"  # a part that is unwell in one look alone recovers by itself more often than not
+SEEN_ONCE = "seen once"  # a part that fails only one check usually recovers by itself
 
 
 def hear(kind: str, label: str, row: str, state: str, *, by: int = 0, to: Iterable[int] = ()) -> int:
-    """Something happened; returns the number of notices.
+    """Create the notices for an event; returns how many.
 
     Args:
         kind: a key of `insight_site.notices.notice_kinds`, ANALYSED or REACH_COUNTED.
@@ -43,13 +43,13 @@ def hear(kind: str, label: str, row: str, state: str, *, by: int = 0, to: Iterab
     if kind == REACH_COUNTED:
         return _note(_of_moment(row), MOMENT, row)
     if kind not in BY_KEY:
-        log.warning("notice.unknown_kind", kind=kind)  # a worker of the release before, or a kind that went
+        log.warning("notice.unknown_kind", kind=kind)  # from a worker of the previous release, or a removed kind
         return 0
     return _note(News(kind, state), label, row, by=by, to=to)
 
 
 def look_at_parts() -> int:
-    """Each quarter of an hour: a part that failed in two looks, one after the other, is told of once."""
+    """Every quarter of an hour: notify once of a part that failed two checks in a row."""
     told = 0
     for name in signs.SIGNS:
         if signs.look(name).ok:
@@ -80,7 +80,7 @@ def _of_moment(row: str) -> News:
 
 
 def _note(news: News, label: str, row: str, *, by: int = 0, to: Iterable[int] = ()) -> int:
-    """Keep the state, and write a notice for everybody whom a new one concerns."""
+    """Store the state; if it is new, create a notice for everybody concerned."""
     kind, subject = BY_KEY[news.kind], _subject(news.kind, label, row)
     if news.code not in kind.codes and news.code:
         raise ValueError(f"a notice of {kind.key} can't say {news.code}")
@@ -93,7 +93,7 @@ def _note(news: News, label: str, row: str, *, by: int = 0, to: Iterable[int] = 
 
 
 def _subject(kind: str, label: str, row: str) -> str:
-    """Analyses that fail night after night are one trouble of their experiment."""
+    """The subject of a state: analyses that fail night after night are one problem of their experiment."""
     if kind == "run_failed" and label == Analysis._meta.label:
         experiment = Analysis.objects.filter(pk=int(row)).values_list("experiment_id", flat=True).first()
         return f"{EXPERIMENT}:{experiment}"
@@ -101,7 +101,7 @@ def _subject(kind: str, label: str, row: str) -> str:
 
 
 def _keep(kind: str, subject: str, state: str) -> bool:
-    """Remember a state; True when it is another one than before."""
+    """Store a state; True when it differs from the one before."""
     now = timezone.now()
     with transaction.atomic():
         row, made = ToldState.objects.select_for_update().get_or_create(

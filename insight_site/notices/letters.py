@@ -1,4 +1,4 @@
-"""Notices as e-mail: text and HTML, in the reader's language, with the way to unsubscribe that mail programs know."""
+"""Notices as e-mail: text and HTML, in the reader's language, with the unsubscribe headers of mail programs."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from insight_site.notices.unsubscribing import EVERYTHING, PERSON, stop_link
 
 
 def notice_letter(user_pk: int, address: str, said: Sequence[Said], kinds: set[str]) -> EmailMultiAlternatives:
-    """One mail with one notice, or with those of a day.
+    """A mail with one notice, or with a day's notices.
 
     Args:
-        user_pk: whose account, for the link to unsubscribe.
-        address: where to.
-        said: the notices in words, in the language that is active.
-        kinds: theirs; of a single kind the link stops this one, else everything.
+        user_pk: account, for the unsubscribe link.
+        address: recipient's e-mail address.
+        said: the notices in words, in the active language.
+        kinds: their kinds; for a single one the link unsubscribes from it, else from everything.
     """
     link = stop_link(PERSON, user_pk, next(iter(kinds)) if len(kinds) == 1 else EVERYTHING)
     context: dict[str, object] = {"title": title_of(said), "notices": said, "site": settings.NOTICES.site, "stop": link}
@@ -26,9 +26,9 @@ def notice_letter(user_pk: int, address: str, said: Sequence[Said], kinds: set[s
 
 
 def letter(context: dict[str, object], template: str, address: str, stop: str) -> EmailMultiAlternatives:
-    """A mail of two forms, with the headers of one that a program sends (RFC 8058, RFC 3834)."""
+    """A mail with text and HTML, and the headers for automatic mail (RFC 8058, RFC 3834)."""
     mail = EmailMultiAlternatives(
-        str(context["title"]).replace("\n", " ").replace("\r", " "),  # a name with a line break would be a header
+        str(context["title"]).replace("\n", " ").replace("\r", " "),  # a line break in a name could inject a header
         render_to_string(f"{template}.txt", context).strip() + "\n",
         None,
         [address],
@@ -43,7 +43,7 @@ def letter(context: dict[str, object], template: str, address: str, stop: str) -
 
 
 def title_of(said: Sequence[Said]) -> str:
-    """The subject: of a single notice its title."""
+    """The subject: of a single notice, its title."""
     if len(said) == 1:
         return said[0].title
     return ngettext("{n} notice of Insight", "{n} notices of Insight", len(said)).format(n=len(said))

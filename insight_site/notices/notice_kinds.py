@@ -1,4 +1,4 @@
-"""The kinds of notices: one table. What may be told, whom it concerns, when they hear of it if they chose nothing."""
+"""The kinds of notices in one table: content, recipients, and default timing."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from insight_site.models.notices import Timing
 from insight_site.operation.signs import SIGNS
 
 OWNER, WATCHERS, REVIEWERS, ADMINS = "owner", "watchers", "reviewers", "admins"
-FINAL = ":final"  # after the code of a verdict that stays
+FINAL = ":final"  # suffix of the code of a final verdict
 SEE_EXPERIMENT, SEE_MOMENT = "experiments.view_experiment", "aha.view_ahamoment"
 
 
@@ -19,15 +19,15 @@ class Kind:
     """One kind.
 
     Attributes:
-        key: by which rows know it, so it never changes.
-        title: what a person switches on and off.
-        concerned: who hears of it without having asked: OWNER made the row, WATCHERS worked on it, REVIEWERS were
-            asked for a review, ADMINS run the site.
-        needs: the permission to see the row; nobody hears of what they may not see.
-        timing: when they hear of it.
-        codes: all that a notice of it may carry beside the row. A notice can't hold any other text or number.
-        outcome: it says what was found, so it is made of an open outcome alone (`insight_site.notices.from_analysis`).
-        by_row: people hear of it row by row, and may ask for those of others too.
+        key: stored in rows, so it never changes.
+        title: name in the preferences.
+        concerned: recipients by default: OWNER made the row, WATCHERS worked on it, REVIEWERS were asked for a review,
+            ADMINS run the site.
+        needs: the permission to view the row, without which nobody is notified.
+        timing: when they are notified by default.
+        codes: the codes that a notice may hold besides the row. A notice can't hold any other text or number.
+        outcome: it states a result, so it requires an open outcome (`insight_site.notices.from_analysis`).
+        by_row: it is about single rows, and people may subscribe to other people's rows too.
     """
 
     key: str

@@ -1,7 +1,7 @@
-"""What a notice says, in the language that is active: of a kind, a name and a code, and of nothing else.
+"""The text of a notice in the active language, from its kind, a name and a code alone.
 
-So no template can say more than a notice holds: there is no number here, no arm and no outcome, but for the heading of
-a verdict, which `insight_site.notices.from_analysis` gives for an open outcome alone.
+So no template can disclose more than a notice holds: no number, no arm and no outcome, except the heading of a verdict,
+which `insight_site.notices.from_analysis` gives only for an open outcome.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from reporting.words import fitted, gettext
 
 @dataclass(frozen=True)
 class Said:
-    """One notice in words.
+    """A notice in words.
 
     Attributes:
         title: one line, for a subject.
@@ -29,7 +29,7 @@ class Said:
 
 
 def say_notice(kind: str, label: str, row: str, code: str) -> Said | None:
-    """The words of a stored notice; None when its row is gone, or its kind."""
+    """The words of a stored notice; None when its row or its kind no longer exists."""
     subject = find_subject(label, row)
     if subject is None or kind not in BY_KEY or code not in BY_KEY[kind].codes:
         return None
@@ -38,7 +38,7 @@ def say_notice(kind: str, label: str, row: str, code: str) -> Said | None:
 
 
 def _with(text: str, name: str) -> str:
-    """Particles after a Korean name fit its last sound."""
+    """Fill in the name, with Korean particles that match its last sound."""
     return str(fitted(text).format(name=name))
 
 

@@ -1,9 +1,9 @@
-"""Send one notice to an address that a person entered, by Apprise, without becoming a way into this network.
+"""Send a notice by Apprise to an address that a person entered, without giving access to this network (SSRF).
 
-Apprise speaks to some 140 services, and among them are local commands, files and devices. So there is a list of those
-that may be used; of an address only parts that name a place in the service are taken, since others read files or turn
-off the check of certificates; and while a message is sent, this thread connects to public addresses alone: the
-connection itself is looked at, so neither a redirect nor a name that answers differently the second time gets by.
+Apprise supports some 140 services, including local commands, files and devices. So there is an allow list of services.
+Of an address only parameters that name a destination are accepted, since others read files or disable certificate
+checks. And while a message is sent, this thread may connect only to public addresses: the check is on the connection
+itself, so neither a redirect nor a host name that resolves differently the second time gets past it.
 """
 
 import logging
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from apprise import NotifyBase
 
 SECONDS = 25.0
-# By the name that Apprise gives them in an address: all of these go by TLS.
+# By Apprise's URL scheme: all of these use TLS.
 SERVICES = {
     "slack": "Slack",
     "workflow": "Microsoft Teams",
@@ -44,7 +44,7 @@ SERVICES = {
     "forms": "form",
     "xmls": "XML",
 }
-# Without TLS: where NOTICES_TO_PRIVATE_ADDRESSES says that the network is trusted.
+# Without TLS: only where NOTICES_TO_PRIVATE_ADDRESSES says that the network is trusted.
 PLAIN = {
     "mmost": "Mattermost",
     "rocket": "Rocket.Chat",
@@ -55,10 +55,10 @@ PLAIN = {
     "form": "form",
     "xml": "XML",
 }
-# Services at a host of the person's choice; it may be shown, all else of an address may not.
+# Services on a host that the person chooses; only the host may be shown of such an address.
 OWN_HOST = frozenset({"mmosts", "rockets", "matrixs", "ntfys", "mailtos", "jsons", "forms", "xmls", "workflow", *PLAIN})
-# What may stand behind the question mark. "template", "pgpkey" and "attach" read files, "verify" takes any certificate,
-# "redirect" follows whoever answers.
+# Allowed query parameters. "template", "pgpkey" and "attach" read files, "verify" accepts any certificate,
+# "redirect" follows any redirect.
 PARAMETERS = frozenset(
     {
         "to",
@@ -76,17 +76,17 @@ PARAMETERS = frozenset(
         "priority",
         "tags",
     }
-    | {"key", "token", "api-version", "sp", "sv", "sig"}  # of addresses as Google and Microsoft show them
+    | {"key", "token", "api-version", "sp", "sv", "sig"}  # address formats of Google and Microsoft
 )
 
 
 @dataclass(frozen=True)
 class Address:
-    """A place that notices may go to.
+    """A destination that notices may go to.
 
     Attributes:
-        url: as it was entered: a secret.
-        service: what may be shown of it, such as "Slack", or "JSON, hooks.example.com".
+        url: as entered: a secret.
+        service: the part that may be shown, such as "Slack", or "JSON, hooks.example.com".
     """
 
     url: str
@@ -94,11 +94,11 @@ class Address:
 
 
 def check_address(url: str) -> Address:
-    """Whether notices may go there, without asking anybody.
+    """Check whether notices may go there, without connecting.
 
     Raises:
-        Refused: it isn't an address that Apprise knows, or not one of a service that this site speaks to. The sentence
-            doesn't repeat it.
+        Refused: Apprise doesn't know the address, or its service isn't allowed. The message doesn't contain the
+            address.
     """
     scheme = _scheme(url)
     allowed = {**SERVICES, **(PLAIN if settings.NOTICES.private else {})}
@@ -117,14 +117,14 @@ def send(url: str, *, title: str, text: str, allows: Callable[[str], bool] = is_
     """Send one message, and wait at most SECONDS.
 
     Args:
-        url: of the place; checked again, whatever was checked when it was stored.
+        url: of the destination; checked again, even if it was checked when stored.
         title: one line.
         text: the rest.
-        allows: whether an IP address may be connected to; any where NOTICES_TO_PRIVATE_ADDRESSES is set.
+        allows: whether a connection to an IP address is allowed; all are where NOTICES_TO_PRIVATE_ADDRESSES is set.
 
     Raises:
         Refused: the address isn't allowed.
-        Undelivered: the other side didn't take it, or not in time. It says nothing of the address.
+        Undelivered: the destination rejected it, or was too slow. The message doesn't contain the address.
     """
     check_address(url)
     plugin, guard = _plugin(url), _Guard((lambda _ip: True) if settings.NOTICES.private else allows)
@@ -134,7 +134,7 @@ def send(url: str, *, title: str, text: str, allows: Callable[[str], bool] = is_
         with guard:
             try:
                 done.append(bool(plugin.notify(body=text, title=title)))
-            except Exception as trouble:  # a library of 140 services: its class says enough, its text may hold secrets
+            except Exception as trouble:  # the error text of 140 services may hold secrets: the class name is enough
                 done.append(type(trouble).__name__)
 
     thread = threading.Thread(target=work, daemon=True)
@@ -149,7 +149,7 @@ def send(url: str, *, title: str, text: str, allows: Callable[[str], bool] = is_
 
 
 def _scheme(url: str) -> str:
-    """The service's name in an address; web addresses of Slack, Discord and others are those of their services."""
+    """The service's scheme in an address; web addresses of Slack, Discord and others map to those of their services."""
     if not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url) or "://" not in url:
         raise Refused("An address has the form “service://…”, in ASCII characters and without spaces.")
     scheme = url.partition("://")[0].lower()
@@ -175,11 +175,11 @@ def _plugin(url: str) -> "NotifyBase":
 
 
 def _instance(url: str) -> "NotifyBase | None":
-    """What Apprise makes of an address; nothing is sent, and nobody is asked."""
+    """Apprise's parsed form of an address; nothing is sent."""
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - a third of a second, which no other page needs
 
     _silence()
-    # Nothing of a message is kept on disk, no plug-in is loaded from there, and no redirect is followed.
+    # Store nothing on disk, load no plug-ins from there, and follow no redirects.
     asset = AppriseAsset(
         app_id="Insight", app_desc="Insight", app_url="", plugin_paths=[], storage_mode="memory", http_redirects=False
     )
@@ -192,7 +192,7 @@ def _first(names: Any) -> str:
 
 
 def _silence() -> None:
-    """Apprise and urllib3 write addresses with their secrets into the log where DEBUG is asked for."""
+    """Limit log levels: at DEBUG, Apprise and urllib3 log addresses with their secrets."""
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -200,17 +200,17 @@ def _silence() -> None:
 
 # ── The guard ─────────────────────────────────────────────────────────────────
 _here = threading.local()
-# Python tells its audit hooks before it does any of these. A hook can't be taken away, so it looks only where a message
+# Python calls its audit hooks before each of these. A hook can't be removed, so it checks only while a message
 # is being sent.
 FORBIDDEN = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"}
-    | {"_thread.start_new_thread", "_thread.start_joinable_thread"}  # another thread has no guard
+    | {"_thread.start_new_thread", "_thread.start_joinable_thread"}  # a new thread would be unguarded
 )
 LOOKED_AT = FORBIDDEN | {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
 
 
 class _Guard:
-    """While it is entered, this thread connects to allowed addresses alone, and begins no program."""
+    """While active, this thread connects only to allowed addresses, and starts no program."""
 
     def __init__(self, allows: Callable[[str], bool]) -> None:
         self.allows, self.refused = allows, False

@@ -1,4 +1,4 @@
-"""What an account chose: when it hears of a kind, and in which language."""
+"""An account's preferences: when it is notified of a kind, and in which language."""
 
 from datetime import datetime, timedelta
 
@@ -11,13 +11,13 @@ from insight_site.notices.notice_kinds import Kind
 
 
 def timing_of(kind: Kind, choice: NoticeChoice | None) -> str:
-    """What a person chose for a kind, or its own rule."""
+    """A person's choice for a kind, or the kind's default."""
     chosen = kind.timing if choice is None else choice.timings.get(kind.key, kind.timing)
     return str(chosen if chosen in Timing.values else kind.timing)
 
 
 def next_daily(now: datetime) -> datetime:
-    """The next time at which the notices of a day are sent."""
+    """The next time at which daily notices are sent."""
     local = timezone.localtime(now)
     due = local.replace(hour=settings.NOTICES.daily_hour, minute=0, second=0, microsecond=0)
     return due if due > local else due + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The row that a notice is about: its name and address for people, and whom it concerns."""
+"""The row that a notice is about: its name, its page, and who is concerned."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ MAY_REVIEW = "experiments.change_experiment"
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a notice may say of a row.
+    """The fields of a row that a notice may show.
 
     Attributes:
-        name: in the language that is active.
+        name: in the active language.
         path: of its page.
-        whole_clusters: of an experiment, its verdict is about whole clusters, not about a member's own behaviour.
+        whole_clusters: the experiment's verdict is about whole clusters, not about a member's own behaviour.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Subject:
 
 
 def find_subject(label: str, row: str) -> Subject | None:
-    """The row's name and page; None when it is gone."""
+    """The row's name and page; None when it is deleted."""
     if label == PART:
         return Subject(row, reverse("admin:index"))
     found = _row(label, row)
@@ -46,12 +46,12 @@ def find_subject(label: str, row: str) -> Subject | None:
 
 
 def concerned(kind: Kind, label: str, row: str, *, to: Iterable[int] = ()) -> set[int]:
-    """Accounts that hear of it without having asked.
+    """The accounts that are notified by default.
 
     Args:
         kind: of the notice; its `concerned` says who.
-        label, row: what it is about.
-        to: accounts that were named, such as reviewers; without any, everybody who may review.
+        label, row: the subject.
+        to: accounts named by the event, such as reviewers; if empty, everybody who may review.
     """
     found, named = _row(label, row), set(to)
     who: dict[str, Callable[[], Iterable[int | None]]] = {
@@ -75,7 +75,7 @@ def _row(label: str, row: str) -> Model | None:
 
 
 def _owner(row: Any) -> Iterator[int | None]:
-    """Who made it; of a computation that the clock asked for, who made what it is about."""
+    """The row's maker; for a scheduled computation, the maker of what it is about."""
     if row is not None:
         yield row.created_by_id
     if isinstance(row, Analysis) and row.created_by_id is None:
@@ -83,7 +83,7 @@ def _owner(row: Any) -> Iterator[int | None]:
 
 
 def _watchers(row: Any) -> Iterator[int | None]:
-    """Who worked on an experiment: commented its plan, amended it, or asked for an analysis."""
+    """People who worked on an experiment: commented on its plan, amended it, or requested an analysis."""
     if isinstance(row, Experiment):
         yield from PlanComment.objects.filter(experiment=row).values_list("by", flat=True)
         yield from Amendment.objects.filter(experiment=row).values_list("by", flat=True)

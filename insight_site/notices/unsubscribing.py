@@ -1,4 +1,4 @@
-"""Links to unsubscribe: signed, for one account or one recipient, without a sign-in. They end no account."""
+"""Unsubscribe links: signed, for one account or one recipient, without a sign-in. They delete no account."""
 
 from django.conf import settings
 from django.core import signing
@@ -16,7 +16,7 @@ PERSON, RECIPIENT = "person", "recipient"
 
 
 def stop_link(who: str, pk: int, kind: str = EVERYTHING) -> str:
-    """The address of a page where somebody unsubscribes.
+    """The address of a page to unsubscribe.
 
     Args:
         who: PERSON or RECIPIENT.
@@ -28,7 +28,7 @@ def stop_link(who: str, pk: int, kind: str = EVERYTHING) -> str:
 
 
 def read_stop(token: str) -> tuple[str, int, str] | None:
-    """Who would stop what; None for a token that we didn't make. It never ends: old mails must work too."""
+    """Decode a token: who unsubscribes from what; None if invalid. Tokens never expire: old mails must work."""
     try:
         who, pk, kind = signing.loads(token, salt=SALT)
     except (signing.BadSignature, ValueError):
@@ -37,7 +37,7 @@ def read_stop(token: str) -> tuple[str, int, str] | None:
 
 
 def stop(who: str, pk: int, kind: str) -> None:
-    """Stop it; a second time changes nothing."""
+    """Unsubscribe; a second time changes nothing."""
     if who == RECIPIENT:
         DigestRecipient.objects.filter(pk=pk, enabled=True).update(enabled=False, stopped_at=timezone.now())
         return

@@ -11,7 +11,7 @@ pages = views_of("insight_site.notices.views")
 
 
 class Day:
-    """A day as YYYY-MM-DD; a ValueError for one that there is not is a 404."""
+    """A day as YYYY-MM-DD; an invalid date raises ValueError, which becomes a 404."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
     to_python = staticmethod(date.fromisoformat)
@@ -27,7 +27,7 @@ urlpatterns = [
     path("account/notices/", pages.notices, name="notices"),
     path("account/notices/places/", pages.add_address, name="notices_add"),
     path("account/notices/places/<int:pk>/", pages.change_place, name="notices_place"),
-    # A mail program presses the button for its reader (RFC 8058) and has no cookie; the token says who it is.
+    # A mail program calls it for its reader (RFC 8058) and has no cookie; the token identifies the reader.
     path("notices/stop/<str:token>/", csrf_exempt(pages.stop_page), name="notices_stop"),
     path("digest/", pages.digest, name="digest"),
     path("digest/to-me/", pages.digest_to_me, name="digest_to_me"),

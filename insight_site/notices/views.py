@@ -1,4 +1,4 @@
-"""Pages of notices: what I hear, unsubscribing by a link, and the weekly digest. Loaded with the first request."""
+"""Pages of notices: my preferences, unsubscribing by a link, and the weekly digest. Loaded with the first request."""
 
 from datetime import date, timedelta
 from typing import Any, cast
@@ -33,7 +33,7 @@ from runs.refusals import Refused
 from runs.web import may
 
 BAD_TOKENS_A_MINUTE = 20
-NOW_A_DAY = 10  # digests that one account may ask for
+NOW_A_DAY = 10  # digests that one account may request
 WEEKS_LISTED = 12
 
 
@@ -41,7 +41,7 @@ WEEKS_LISTED = 12
 @require_http_methods(["GET", "POST"])
 @never_cache
 def notices(request: HttpRequest) -> HttpResponse:
-    """What I hear, when, and where."""
+    """My preferences and channels."""
     user = cast(User, request.user)
     form = ChoiceForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
@@ -54,7 +54,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def add_address(request: HttpRequest) -> HttpResponse:
-    """A further place of mine; a worker sends a message there, so that I see whether it works."""
+    """Add a channel of mine; a worker sends a test message, so that I see whether it works."""
     user = cast(User, request.user)
     form = AddressForm(request.POST)
     if form.is_valid():
@@ -72,7 +72,7 @@ def add_address(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def change_place(request: HttpRequest, pk: int) -> HttpResponse:
-    """Try or remove one of my places."""
+    """Test or remove one of my channels."""
     row = get_object_or_404(NoticeChannel, pk=pk, owner=cast(User, request.user))
     if "test" in request.POST:
         ask_for_test(row)
@@ -93,7 +93,7 @@ def _notices_page(request: HttpRequest, form: ChoiceForm, address: AddressForm) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def stop_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Unsubscribe by a link in a mail. A GET asks only: a mail scanner follows links too."""
+    """Unsubscribe by a link in a mail. A GET only shows the question: mail scanners follow links too."""
     found = read_stop(token)
     if found is None:
         if not limits.passes(f"badstop:{client_address(request)}", BAD_TOKENS_A_MINUTE):
@@ -117,7 +117,7 @@ def stop_page(request: HttpRequest, token: str) -> HttpResponse:
 @may("experiments.view_experiment")
 @require_safe
 def digest(request: HttpRequest) -> HttpResponse:
-    """The last digest that was sent; before the first, and with `?now`, the last seven days as they are."""
+    """The last digest that was sent; before the first, and with `?now`, a preview of the last seven days."""
     newest = None if "now" in request.GET else Digest.objects.first()
     if newest is not None:
         return _digest_page(request, newest)
@@ -128,7 +128,7 @@ def digest(request: HttpRequest) -> HttpResponse:
 @may("experiments.view_experiment")
 @require_safe
 def digest_week(request: HttpRequest, week: date) -> HttpResponse:
-    """One week that was sent."""
+    """One digest that was sent."""
     return _digest_page(request, get_object_or_404(Digest, week=week))
 
 
@@ -152,7 +152,7 @@ def digest_to_me(request: HttpRequest) -> HttpResponse:
 @may("insight_site.add_sharelink")
 @require_POST
 def share_digest(request: HttpRequest, week: date) -> HttpResponse:
-    """A link to one week for people without an account, shown this once."""
+    """Create a share link to one digest for people without an account; shown only once."""
     row = get_object_or_404(Digest, week=week)
     _link, token = sharing.create_link(run=row, days=30, by=cast(User, request.user))
     address = request.build_absolute_uri(reverse("shared", args=[token]))
@@ -167,7 +167,7 @@ def _digest_page(request: HttpRequest, row: Digest | None, record: DigestRecord 
         raise Http404
     words = say_digest(found)
     pictures = [
-        # Names are escaped where the picture is drawn; the markup itself is ours.
+        # The renderer escapes names; the markup itself is ours.
         (one, mark_safe(one.sheet.markup()))  # noqa: S308
         for one in words.moments
     ]

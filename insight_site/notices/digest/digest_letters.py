@@ -1,4 +1,4 @@
-"""A digest as one HTML page that needs nothing else: for mails (pictures as PNG inside) and for a share link (SVG)."""
+"""Render a digest as a self-contained HTML page: for mails (pictures as PNG) and for a share link (SVG)."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from runs.payloads import Unreadable
 
 
 def standalone(record: DigestRecord) -> str:
-    """The page behind a share link, in the active language: pictures lie inside it, and nothing is fetched."""
+    """The page behind a share link, in the active language, with its pictures embedded."""
     words = say_digest(record)
     pictures = {
         one.sheet.slug: "data:image/svg+xml;base64," + b64encode(one.sheet.markup(alone=True).encode()).decode()
@@ -27,28 +27,28 @@ def standalone(record: DigestRecord) -> str:
 
 
 def shared_digest(pk: int) -> str | None:
-    """The page of a stored digest; None when it is gone or can't be read."""
+    """The page of a stored digest; None when it is deleted or can't be read."""
     row = Digest.objects.filter(pk=pk).first()
     record = None if row is None else RECORD.read(row.record)
     return None if record is None or isinstance(record, Unreadable) else standalone(record)
 
 
 def draw(record: DigestRecord) -> dict[str, bytes]:
-    """The pictures of a digest as PNG, in the active language. A worker's work: the renderer is large."""
+    """Render a digest's pictures as PNG, in the active language. Only in a worker: the renderer is large."""
     return {one.sheet.slug: png_of(one.sheet.markup(alone=True)) for one in say_digest(record).moments}
 
 
 def digest_letter(
     record: DigestRecord, drawn: Mapping[str, bytes], address: str, *, stop: str, page: str
 ) -> EmailMultiAlternatives:
-    """The mail.
+    """The mail with a digest.
 
     Args:
         record: of the week.
-        drawn: its pictures in this language, by their slug (`draw`).
-        address: where to.
+        drawn: its pictures in this language, by slug (`draw`).
+        address: recipient's e-mail address.
         stop: link to unsubscribe.
-        page: address at which the same can be read in a browser.
+        page: link to the digest in a browser.
     """
     words = say_digest(record)
     context = _context(words, {slug: f"cid:{slug}@insight" for slug in drawn})

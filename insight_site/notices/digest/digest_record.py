@@ -1,7 +1,7 @@
-"""What a digest holds: numbers of rows, dates, counts of all units together. Pure, and stored with the week.
+"""Content of a digest: row numbers, dates, counts over all units. Pure, and stored with the week.
 
-It has no field for an outcome by arm. The one word of an outcome is the verdict of a final analysis, which a plan has
-at its end alone.
+It has no field for an outcome by arm. The only outcome is the verdict of a final analysis, which a plan gives only at
+its end.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Ran:
 
     Attributes:
         experiment: number of its row.
-        status: where it stands.
+        status: its state.
         started: local day.
-        exposed: units that met it, all arms together, since its start.
-        planned: planned units; None where that is open.
+        exposed: exposed units of all arms, since its start.
+        planned: planned units; None if undecided.
     """
 
     experiment: int
@@ -39,7 +39,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class MomentWeek:
-    """One complete signup week: Monday, new users whose days are complete, the share who reached it, with limits."""
+    """One complete signup week: Monday, new users with complete data, the share who reached the moment, interval."""
 
     monday: date
     users: int
@@ -50,7 +50,7 @@ class MomentWeek:
 
 @dataclass(frozen=True)
 class MomentShares:
-    """The last weeks of a moment, oldest first; `fallen` says that the newest lies below what those before expect."""
+    """The last weeks of a moment, oldest first; `fallen`: the newest is below the range expected from those before."""
 
     moment: int
     weeks: tuple[MomentWeek, ...]
@@ -59,7 +59,7 @@ class MomentShares:
 
 @dataclass(frozen=True)
 class NeedsHand:
-    """Something that a person has to look at: a code of `insight_site.notices.digest.digest_words`, and the row."""
+    """Something that needs attention: a code of `insight_site.notices.digest.digest_words`, and the row."""
 
     code: str
     label: str
@@ -68,12 +68,12 @@ class NeedsHand:
 
 @dataclass(frozen=True)
 class DigestRecord:
-    """One week.
+    """The record of one week.
 
     Attributes:
-        first, last: its local days.
+        first, last: first and last local day.
         ran, decided, moments, hands: its four parts.
-        more: experiments that ran beside those in `ran`.
+        more: number of further experiments that ran.
     """
 
     first: date

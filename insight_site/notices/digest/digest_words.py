@@ -1,4 +1,4 @@
-"""A digest in words, in the language that is active, and its pictures."""
+"""A digest as text in the active language, with its pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from reporting.charts import BLUE
 from reporting.numbers import count, percent
 from reporting.plain_svg import Sheet
 
-FEW = 30  # fewer users: the share jumps by chance, so its dot is hollow and no line goes there
+FEW = 30  # fewer users: the share varies by chance, so its dot is hollow and not joined by the line
 
 
 @dataclass(frozen=True)
 class DigestLine:
-    """One entry: a name with its page, what is said of it, a sign beside it and its colour ("good", "bad", "warn")."""
+    """One entry: a name with its page, a text, a symbol and its colour ("good", "bad", "warn")."""
 
     name: str
     path: str
@@ -31,7 +31,7 @@ class DigestLine:
 
 @dataclass(frozen=True)
 class MomentLine:
-    """A moment: what its newest week says, and the picture of its weeks."""
+    """A moment: a text about its newest week, and the chart of its weeks."""
 
     name: str
     path: str
@@ -55,7 +55,7 @@ class DigestWords:
 
 
 def say_digest(record: DigestRecord) -> DigestWords:
-    """A week's record as people read it. Rows that are gone since are left out."""
+    """A week's record in words. Deleted rows are left out."""
     days = f"{date_format(record.first)} – {date_format(record.last)}"
     decided = tuple(_decided(record))
     hands = tuple(_hands(record))
@@ -88,7 +88,7 @@ def _ran(record: DigestRecord) -> Iterator[DigestLine]:
 
 
 def _far(row: Ran) -> str:
-    """Where it stands, and how far: all arms together."""
+    """State and progress, all arms together."""
     status = str(Experiment.Status(row.status).label)
     fields = {"status": status, "day": date_format(row.started), "n": count(row.exposed)}
     if row.planned:
@@ -148,7 +148,7 @@ def _newest(row: MomentShares) -> str:
 
 
 def weeks_picture(row: MomentShares, name: str, slug: str) -> Sheet:
-    """Share by signup week with intervals, from 0 up: small enough for a mail."""
+    """Chart of the share by signup week with intervals, from 0 up: small enough for a mail."""
     weeks = row.weeks
     top = max([week.high for week in weeks if week.users >= FEW] or [1.0])
     label = gettext("Share of new users who reach “{name}”, by signup week, with intervals (95%)").format(name=name)

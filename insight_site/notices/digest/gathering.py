@@ -1,4 +1,4 @@
-"""Read the database for one week's digest. What lists and pages have already, and nothing of the warehouse."""
+"""Collect one week's digest from the database. Uses what lists and pages already store, and not the warehouse."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -23,7 +23,7 @@ ALARMS = ("sample_ratio", "guardrail")
 
 
 def gather(first: date) -> DigestRecord:
-    """The week that begins on a local day."""
+    """The record of the week that begins on a local day."""
     begin = timezone.make_aware(datetime.combine(first, time()))
     end = timezone.make_aware(datetime.combine(first + timedelta(days=DAYS), time()))
     ran = _ran(begin, end)
@@ -54,7 +54,7 @@ def _ran(begin: datetime, end: datetime) -> list[Ran]:
 
 
 def _decided(begin: datetime, end: datetime) -> Iterator[Decided]:
-    """Final analyses: their plan's last look is taken, and nobody peeked."""
+    """Final analyses: the plan's last look is taken, and nobody peeked."""
     done = Analysis.objects.filter(
         status=Analysis.Status.DONE, final=True, peek=False, finished_at__gte=begin, finished_at__lt=end
     ).exclude(verdict="")
@@ -77,7 +77,7 @@ def _moments() -> Iterator[MomentShares]:
 
 
 def _alarms() -> Iterator[NeedsHand]:
-    """What was told and still holds, of experiments that aren't at rest."""
+    """Alarms that were notified and still hold, of experiments that are live or wait for a conclusion."""
     open_rows = set(
         Experiment.objects.filter(status__in=[*(one.value for one in LIVE), Status.STOPPED.value]).values_list(
             "pk", flat=True
@@ -94,7 +94,7 @@ def _alarms() -> Iterator[NeedsHand]:
 
 
 def _left_open() -> Iterator[NeedsHand]:
-    """What runs past its planned end, and what has stopped and waits for somebody to conclude it."""
+    """Experiments past their planned end, and stopped ones that wait for a conclusion."""
     live = Experiment.objects.filter(status__in=[one.value for one in LIVE], planned_end__lt=timezone.localdate())
     for pk in live.order_by("planned_end").values_list("pk", flat=True)[:MOST]:
         yield NeedsHand("past_end", EXPERIMENT, pk)

@@ -1,4 +1,4 @@
-"""The weekly digest by the clock: made once on its day, then brought to each recipient with tries of its own."""
+"""The scheduled weekly digest: created once on its day, then delivered to each recipient with separate retries."""
 
 from datetime import datetime, timedelta
 
@@ -21,16 +21,16 @@ from runs.payloads import Unreadable
 from runs.queue import status
 
 log = structlog.get_logger()
-LATE = timedelta(days=2)  # a site that was down longer leaves this week out
+LATE = timedelta(days=2)  # after a longer outage this week's digest is skipped
 LINK_DAYS = 30
 WAY = "digest"
 
 
 def make_when_due(now: datetime | None = None) -> bool:
-    """Each hour: make this week's digest, once its day and hour have come, and put it on its way.
+    """Hourly: create this week's digest once its day and hour have come, and enqueue its mails.
 
     Args:
-        now: local time; the clock's by default.
+        now: local time; by default the current one.
     """
     now = timezone.localtime() if now is None else now
     due = last_due(now)
@@ -61,7 +61,7 @@ def last_due(now: datetime) -> datetime:
 
 
 def deliver_due() -> dict[str, int]:
-    """Try every mail of a digest whose time has come; how many were sent, failed, or given up."""
+    """Try every digest mail that is due; returns how many were sent, failed, or given up."""
     done = {"sent": 0, "failed": 0, "given_up": 0}
     due = DigestMail.objects.filter(next_try_at__lte=timezone.now()).select_related("digest", "recipient")
     drawn: dict[tuple[int, str], dict[str, bytes]] = {}
@@ -86,7 +86,7 @@ def deliver_due() -> dict[str, int]:
 
 
 def send_now(user_pk: int) -> bool:
-    """Asked by a person: the last seven days to their own address. Nothing of it is kept."""
+    """Send the last seven days to a person's own address, at their request. Nothing is stored."""
     user = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
     if user is None:
         return False
@@ -103,7 +103,7 @@ def _page(digest: Digest) -> str:
 
 
 def _claim(row: DigestMail) -> bool:
-    """As `insight_site.notices.delivering`: the try is counted before it is made."""
+    """Claim a mail as in `insight_site.notices.delivering`: the try is counted before it is made."""
     wait, before = wait_after(row.tries + 1), row.next_try_at
     row.next_try_at = None if wait is None else timezone.now() + wait
     row.tries += 1
@@ -115,7 +115,7 @@ def _send(row: DigestMail, record: DigestRecord, drawn: dict[str, bytes], page: 
     stop = stop_link(RECIPIENT, row.recipient.pk)
     try:
         digest_letter(record, drawn, row.recipient.email, stop=stop, page=page).send()
-    except Exception as caught:  # of a mail server: its text may name people, its class says enough
+    except Exception as caught:  # a mail server's error may name people: the class name is enough
         log.warning("digest.failed", mail=row.pk, tries=row.tries, error=type(caught).__name__)
         DigestMail.objects.filter(pk=row.pk).update(trouble=type(caught).__name__)
         return "failed" if row.next_try_at is not None else "given_up"
