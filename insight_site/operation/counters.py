@@ -1,7 +1,7 @@
-"""What ended how, and what waits, as metrics: numbers of the database, the same for every process that is asked.
+"""Metrics of finished and waiting work, from the database: the same from every process.
 
-Each look costs a few rows: sums are kept as sums (`runs.queue.status`), what waits stands in a partial index,
-and certificates were looked at in the night.
+Each scrape reads only a few rows: totals are stored as totals (`runs.queue.status`), waiting jobs have a partial
+index, and certificates are checked at night.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from runs.kinds import all_kinds
 from runs.queue.registry import all_tasks
 from runs.queue.status import JOBS, NOTICES, RUNS, WEBHOOKS, counted
 
-BROKEN_SPLIT = "srm"  # what a finding calls it that makes a verdict INVALID
+BROKEN_SPLIT = "srm"  # code of a sample ratio mismatch, which makes a verdict INVALID
 DAY = 86_400
 NOTICE_WAYS = ("mail", "channel", "digest")
-# Name without "_total": what it is, its labels, its subject, the outcomes that are there from the beginning, so that
-# the first of them is seen as an increase.
+# Name without "_total": description, labels, subject, and the outcomes that exist from the beginning, so that
+# the first of them counts as an increase.
 COUNTERS: dict[str, tuple[str, tuple[str, str], str, tuple[str, ...]]] = {
     "insight_runs": (
         "Long computations that ended; refused: the question was wrong.",
@@ -58,10 +58,10 @@ GAUGES: dict[str, tuple[str, str]] = {
 
 
 class Counters:
-    """For prometheus_client."""
+    """A collector for prometheus_client."""
 
     def collect(self) -> Iterator[Metric]:
-        """Everything; nothing while the database is away, which `insight_part_ok` says."""
+        """All metrics; none while the database is unavailable, which `insight_part_ok` reports."""
         try:
             found = [*_counters(), *_gauges()]
         except (DatabaseError, InterfaceError):
@@ -82,7 +82,7 @@ def _counters() -> Iterator[Metric]:
         numbers = {(kind, outcome): 0 for kind in known[subject] for outcome in outcomes}
         numbers |= {(kind, outcome): number for kind, outcome, number in counted(subject) if kind in known[subject]}
         sums: dict[tuple[str, str], int] = {}
-        for (kind, outcome), number in numbers.items():  # two endpoints may have one name
+        for (kind, outcome), number in numbers.items():  # two webhook endpoints may share a name
             label = known[subject][kind], outcome
             sums[label] = sums.get(label, 0) + number
         for label, number in sums.items():

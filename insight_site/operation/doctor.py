@@ -1,4 +1,4 @@
-"""What is wrong with this site, and how to mend it: a function for each kind of trouble, for `manage.py doctor`."""
+"""Diagnose this site and say how to fix it: a function for each kind of problem, for `manage.py doctor`."""
 
 import re
 import stat
@@ -26,19 +26,19 @@ from insight_site.operation import readiness, signs, surroundings, write_ahead
 
 OK, LOOK, WRONG = "ok", "look", "wrong"
 OLDEST_POSTGRESQL = (14,)
-LONG_LOG = 200_000_000  # bytes; settings cut it to a third of that
-WITHOUT_HTTPS = ("security.W004", "security.W008", "security.W012", "security.W016")  # what HTTPS=1 mends, all four
+LONG_LOG = 200_000_000  # bytes; the settings cut it to a third of that
+WITHOUT_HTTPS = ("security.W004", "security.W008", "security.W012", "security.W016")  # the checks that HTTPS=1 fixes
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: what.
-        state: OK, LOOK (it works, and somebody should look) or WRONG.
-        text: what was seen.
-        mend: what to do about it; "" where nothing is to be done.
+        name: name of the check.
+        state: OK, LOOK (it works, but needs attention) or WRONG.
+        text: what was found.
+        mend: how to fix it; "" if nothing needs fixing.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Finding:
     mend: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """As JSON, for `--json`."""
         return asdict(self)
 
 
 def examine() -> list[Finding]:
-    """Everything, in the order in which it makes sense to mend it; without the database nothing that rests on it."""
+    """All checks, in the order in which to fix problems; without a database, none that depend on it."""
     found = [*_settings(), *_surroundings(), *_packages(), *_folders(), *_server(), *_open_files(), *_database()]
     if any(one.name == "database" and one.state == WRONG for one in found):
         return found
@@ -85,7 +85,7 @@ def _surroundings() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Each package of the lock, as it is installed."""
+    """Compare each installed package with the lock file."""
     lock = settings.BASE_DIR / "requirements.txt"
     if not lock.exists():
         return
@@ -130,7 +130,7 @@ def _folders() -> Iterator[Finding]:
 
 
 def _server() -> Iterator[Finding]:
-    """An object store holds events for good only where it lets one of two commits in."""
+    """Check that the object store lets only one of two concurrent commits succeed, without which events can be lost."""
     if not is_remote(str(settings.EVENTS_URL)):
         return
     mend = _("See “A store in S3” in docs/events.md.")
@@ -163,7 +163,7 @@ def _open_files() -> Iterator[Finding]:
 
 
 def _is_open(file: Path) -> bool:
-    """Others may read it, and enter every folder on the way."""
+    """True if other accounts can read it and enter every folder above it."""
     way = [folder.stat().st_mode & stat.S_IXOTH for folder in file.resolve().parents]
     return bool(file.stat().st_mode & stat.S_IROTH) and all(way)
 
@@ -205,7 +205,7 @@ def _people() -> Iterator[Finding]:
 
 
 def _second_factors(superusers: int) -> Finding:
-    """Superusers whose password alone lets somebody in. Who comes by a provider has none."""
+    """Superusers who can sign in by password alone. Those who come by a provider have no factor here."""
     people = get_user_model().objects.filter(is_active=True, is_superuser=True).exclude(authenticator__isnull=False)
     bare = [user for user in people if user.has_usable_password()] if settings.LOCAL_PASSWORDS else []
     if not bare:
@@ -217,7 +217,7 @@ def _second_factors(superusers: int) -> Finding:
 
 
 def _mail() -> Finding:
-    """Whether notices, digests and links to set a password can reach anybody."""
+    """Whether mail works, which notices, digests and links to set a password need."""
     if settings.MAILERS["default"]["BACKEND"].endswith(("console.EmailBackend", "dummy.EmailBackend")):
         mend = _("Set EMAIL_URL in .env, and try it with manage.py notices --test YOU@EXAMPLE.COM.")
         return Finding("mail", LOOK, _("no mail goes out: EMAIL_URL is not set"), mend)
@@ -250,6 +250,6 @@ MENDS: dict[str, Callable[[], str]] = {
 def _parts() -> Iterator[Finding]:
     for name in signs.SIGNS:
         if name == signs.DATABASE:
-            continue  # `_database` looked already
+            continue  # `_database` reported it already
         sign = signs.look(name)
         yield Finding(name, OK, sign.text) if sign.ok else Finding(name, WRONG, sign.text, MENDS[name]())

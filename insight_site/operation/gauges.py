@@ -1,4 +1,4 @@
-"""The site's parts as metrics: read when they are asked for, the same for all processes."""
+"""State of the site's parts as metrics: read at each scrape, the same from all processes."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from insight_site.operation import signs
 
-# Name: what it is, and the label that tells its values apart.
+# Name: description, and the label that distinguishes its values.
 GAUGES: dict[str, tuple[str, str]] = {
     "insight_worker_heard_seconds": ("Since a worker last said that it lives.", ""),
     "insight_workers": ("Workers that live.", ""),
@@ -26,10 +26,10 @@ GAUGES: dict[str, tuple[str, str]] = {
 
 
 class Parts:
-    """For prometheus_client."""
+    """A collector for prometheus_client."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Every part's state and figures; a part that can't be read says so and has no figures."""
+        """Every part's state and figures; a part that can't be read counts as failed and has no figures."""
         found = {name: signs.look(name) for name in signs.SIGNS}
         state = GaugeMetricFamily("insight_part_ok", "1 when this part works, else 0.", labels=["part"])
         for name, sign in found.items():

@@ -1,4 +1,4 @@
-"""Doors for monitoring: alive, ready, how the parts are, metrics."""
+"""Monitoring endpoints: alive, ready, state of the parts, metrics."""
 
 import os
 
@@ -10,19 +10,19 @@ from insight_site.operation import counters, gauges, readiness, signs
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is touched."""
+    """Liveness: the process answers; nothing else is checked."""
     return JsonResponse({"status": "ok"})
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """May this process get requests? One line for each thing that it needs; 503 when one of them fails."""
+    """Readiness: whether this process may get requests, one line per check; 503 when one of them fails."""
     report = readiness.report()
     ready = all(line == "ok" for line in report.values())
     return JsonResponse({"status": "ready" if ready else "not ready", **report}, status=200 if ready else 503)
 
 
 def part(request: HttpRequest, name: str | None = None) -> HttpResponse:
-    """How one part of the site is, or all of them; 503 when somebody should look."""
+    """State of one part of the site, or of all; 503 when one needs attention."""
     if name is not None and name not in signs.SIGNS:
         return error(request, 404, "not_found", f"there is no such part; there are {', '.join(signs.SIGNS)}")
     found = {one: signs.look(one) for one in ([name] if name else signs.SIGNS)}

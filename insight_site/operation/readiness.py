@@ -1,7 +1,7 @@
-"""What one web process needs to answer: a database that takes writes, with the tables of this version. Nothing else.
+"""Readiness of one web process: a writable database with the tables of this version. Nothing else.
 
-Not the worker, the store or the cache: events are kept in the database, assignments too, and a load balancer that takes
-every web process away because a worker died makes one failure into two.
+Not the worker, the store or the cache: events and assignments are stored in the database, and a load balancer that
+removes every web process because a worker died turns one failure into two.
 """
 
 import time
@@ -15,18 +15,18 @@ from django.utils import timezone
 from insight_site.models import WriteProbe
 
 log = structlog.get_logger()
-WRITTEN_SECONDS = 5.0  # probes of a load balancer come each second from each of its nodes
+WRITTEN_SECONDS = 5.0  # each node of a load balancer probes every second
 
 
 class _Known:
-    """What this process needs not ask again."""
+    """Results that this process may cache."""
 
     migrated = False
     written = float("-inf")
 
 
 def database() -> str:
-    """Read it, and write one row now and then: a full disk or a standby still reads."""
+    """Read the database, and write a row from time to time: with a full disk, or on a standby, reads still work."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     if time.monotonic() - _Known.written >= WRITTEN_SECONDS:
@@ -37,7 +37,7 @@ def database() -> str:
 
 
 def migrations() -> str:
-    """Every migration of this version is applied; once it is, it stays so while the process lives."""
+    """Every migration of this version is applied; cached once true, while the process lives."""
     if not _Known.migrated:
         executor = MigrationExecutor(connection)
         if waiting := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
@@ -50,7 +50,7 @@ NEEDED: dict[str, Callable[[], str]] = {"database": database, "migrations": migr
 
 
 def report() -> dict[str, str]:
-    """One line for each need; after the first that failed the others aren't asked, which would wait as long again."""
+    """One line per check; after the first failure the others are skipped, since each would wait as long again."""
     found: dict[str, str] = {}
     for name, check in NEEDED.items():
         if any(line != "ok" for line in found.values()):
@@ -58,12 +58,12 @@ def report() -> dict[str, str]:
             continue
         try:
             found[name] = check()
-        except Exception as trouble:  # a probe reports every trouble; the class name gives no secret away
+        except Exception as trouble:  # a probe reports every error; the class name reveals no secret
             log.warning("readyz.failed", check=name, error=type(trouble).__name__)
             found[name] = f"failed: {type(trouble).__name__}"
     return found
 
 
 def forget() -> None:
-    """Ask everything again."""
+    """Clear the cache."""
     _Known.migrated, _Known.written = False, float("-inf")

@@ -1,8 +1,8 @@
-"""Signs of a site that works: one function for each part that can fail by itself, read by probes, metrics and `doctor`.
+"""Health checks: one function for each part that can fail separately, used by probes, metrics and `doctor`.
 
-A web process answers without most of them: what is wrong with a worker must not take web processes out of a load
-balancer, which would refuse events that the database could have kept. So `/readyz` asks other things
-(`insight_site.operation.readiness`), and these have probes and alerts of their own.
+A web process works without most parts: a failed worker must not remove web processes from a load balancer, which would
+then reject events that the database could have stored. So `/readyz` checks other things
+(`insight_site.operation.readiness`), and these parts have probes and alerts of their own.
 """
 
 import os
@@ -30,21 +30,21 @@ from runs.queue.registry import LONG, QUEUES, all_tasks
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-KEPT_SECONDS = 5.0  # probes come from several places; each look may cost a count
-LATE = timedelta(minutes=5)  # a schedule is due and nobody has asked for its task
-MISSED_PERIODS = 3  # without a success, and LATE on top
-FAILURES = 3  # in a row
-QUEUE_SECONDS = 300.0  # nothing may wait longer in a queue of short tasks
-BACKUP_SECONDS = 36 * 3600.0  # one each night, and half a day for the operator
-CLOCK_SECONDS = 30.0  # two clocks of one site differ by more
+KEPT_SECONDS = 5.0  # probes come from several places, and a check may cost a count
+LATE = timedelta(minutes=5)  # a schedule is this much overdue
+MISSED_PERIODS = 3  # time without a success, in addition to LATE
+FAILURES = 3  # failures in a row
+QUEUE_SECONDS = 300.0  # longest wait in a queue of short tasks
+BACKUP_SECONDS = 36 * 3600.0  # one backup each night, and half a day for the operator
+CLOCK_SECONDS = 30.0  # largest clock difference within a site
 
 
 @dataclass(frozen=True)
 class Sign:
-    """How one part is.
+    """The state of one part.
 
     Attributes:
-        ok: False when somebody should look.
+        ok: False when it needs attention.
         text: one line in English, without secrets, ids and names of users.
         figures: for metrics, by name and label.
     """
@@ -60,7 +60,7 @@ class Sign:
 
 
 def worker() -> Sign:
-    """Does a worker live?"""
+    """Does a worker send heartbeats?"""
     heard = status.last_heard()
     if heard is None:
         return Sign(False, "no worker has run here yet")
@@ -71,7 +71,7 @@ def worker() -> Sign:
 
 
 def scheduler() -> Sign:
-    """Is everything asked for in time, and does it succeed?"""
+    """Are all schedules on time, and do their tasks succeed?"""
     now, wrong, figures = timezone.now(), [], {}
     for row in Schedule.objects.all():
         if row.last_success_at:
@@ -95,7 +95,7 @@ def _wrong_with(row: Schedule, now: datetime) -> list[str]:
 
 
 def queue() -> Sign:
-    """How many tasks wait and run, and how long the first has waited; long ones may, and those that come after all."""
+    """Number of waiting and running tasks, and the longest wait; long tasks and low-priority ones may wait."""
     now, figures, wrong = timezone.now(), {}, []
     due = Q(due_at=None) | Q(due_at__lte=now)
     soon = ~Q(task__in=[task.name for task in all_tasks() if task.late])
@@ -133,7 +133,7 @@ def outbox() -> Sign:
 
 
 def store() -> Sign:
-    """May the event store be written: is it there, whole and this database's?"""
+    """Can the event store be written: does it exist, undamaged, and belong to this database?"""
     folder = local_folder(str(settings.EVENTS_URL))
     if folder is not None and folder.exists() and not os.access(folder, os.W_OK):
         return Sign(False, "its folder can't be written")
@@ -144,7 +144,7 @@ def store() -> Sign:
 
 
 def backup() -> Sign:
-    """Was there a backup in BACKUP_DIR lately?"""
+    """Was there a recent backup in BACKUP_DIR?"""
     if not settings.BACKUP_DIR:
         return Sign(True, "BACKUP_DIR is not set")
     last = last_backup.last_success()
@@ -156,7 +156,7 @@ def backup() -> Sign:
 
 
 def disk() -> Sign:
-    """Room on this machine's disks."""
+    """Free space on this machine's disks."""
     figures, wrong = {}, []
     for name, folder in _folders().items():
         disk = shutil.disk_usage(folder)
@@ -169,7 +169,7 @@ def disk() -> Sign:
 
 
 def clock() -> Sign:
-    """Do this machine, the database and the workers agree on the time?"""
+    """Do the clocks of this machine, the database and the workers agree?"""
     now, ahead = timezone.now(), 0.0
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -184,20 +184,20 @@ def clock() -> Sign:
 
 
 def database() -> Sign:
-    """Does it read and write?"""
+    """Can the database be read and written?"""
     readiness.database()
     return Sign(True, connection.vendor)
 
 
 def shared_memory() -> Sign:
-    """What web processes share when Redis is set: counts of calls, and answers."""
+    """The cache that web processes share when Redis is set: rate limits and cached answers."""
     cache.set("sign", 1, timeout=10)
     return Sign(cache.get("sign") == 1, "answers")
 
 
 DATABASE = "database"
 SIGNS: dict[str, Callable[[], Sign]] = {
-    DATABASE: database,  # first: while it is away the others aren't asked
+    DATABASE: database,  # first: while it is unavailable the others are skipped
     "worker": worker,
     "scheduler": scheduler,
     "queue": queue,
@@ -213,7 +213,7 @@ _seen: dict[str, tuple[float, Sign]] = {}
 
 
 def look(name: str) -> Sign:
-    """One part, as this process saw it at most KEPT_SECONDS ago; a crash is a sign too.
+    """One part's state, cached for at most KEPT_SECONDS; an exception counts as a failure.
 
     Raises:
         KeyError: there is no such part.
@@ -224,7 +224,7 @@ def look(name: str) -> Sign:
     try:
         found = _away(now) if name not in WITHOUT_DATABASE else None
         found = found or SIGNS[name]()
-    except Exception as trouble:  # the class name gives no secret away
+    except Exception as trouble:  # the class name reveals no secret
         log.warning("sign.failed", sign=name, error=type(trouble).__name__)
         found = Sign(False, type(trouble).__name__)
         if isinstance(trouble, DatabaseError | InterfaceError):
@@ -234,18 +234,18 @@ def look(name: str) -> Sign:
 
 
 def _away(now: float) -> Sign | None:
-    """A database that was away a moment ago: each part would wait for it as long again, and the probe in vain."""
+    """The database's cached failure, if recent: else each part would wait for it again, and the probe time out."""
     seen = _seen.get(DATABASE)
     return seen[1] if seen and not seen[1].ok and now - seen[0] < KEPT_SECONDS else None
 
 
 def forget() -> None:
-    """Look anew at the next call."""
+    """Clear the cache."""
     _seen.clear()
 
 
 def _folders() -> dict[str, Path]:
-    """Where this site writes on this machine, by what for."""
+    """Folders where this site writes on this machine, by purpose."""
     places = {
         "events": local_folder(str(settings.EVENTS_URL)),
         "uploads": Path(settings.UPLOADS_DIR),

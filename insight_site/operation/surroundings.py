@@ -1,4 +1,4 @@
-"""What a site stands in: the proxy before it, the server that runs it, the memory that it may take. For `doctor`."""
+"""Checks of the site's environment for `doctor`: the proxy, the server of event streams, the memory."""
 
 import ipaddress
 import os
@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from insight_site.access.stream_address import ALIVE
 
 ASK_SECONDS = 3.0
-LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container or unit
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # memory limit of this container or unit
 MACHINE = Path("/proc/meminfo")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def complaints() -> Iterator[tuple[str, str, str]]:
-    """Name, what was seen, what to do; nothing of it stops the site."""
+    """Problems as (name, finding, advice); none of them stops the site."""
     if settings.HTTPS and not settings.BEHIND_PROXY:
         yield (
             "proxy",
@@ -44,7 +44,7 @@ def complaints() -> Iterator[tuple[str, str, str]]:
 
 
 def _streams() -> Iterator[tuple[str, str, str]]:
-    """Whether who follows EVENT_STREAMS_URL finds a process that holds streams: web knows no such path."""
+    """Whether EVENT_STREAMS_URL leads to a process that serves streams, which web processes don't."""
     if not settings.EVENT_STREAMS_URL:
         return
     parts = urlsplit(settings.EVENT_STREAMS_URL)
@@ -61,7 +61,7 @@ def _streams() -> Iterator[tuple[str, str, str]]:
 
 
 def _status_of(parts: SplitResult) -> str:
-    """What the process says of its life, past the proxy; or why nothing does."""
+    """The HTTP status of the stream process's health check, through the proxy; or the error's class name."""
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     asking = kind(parts.netloc, timeout=ASK_SECONDS)
     try:
@@ -88,7 +88,7 @@ def _memory() -> Iterator[tuple[str, str, str]]:
 
 
 def memory() -> int:
-    """Bytes for this process and its neighbours: of its container or unit, else of the machine; 0: unknown."""
+    """Memory limit in bytes: of the container or unit, else of the machine; 0 if unknown."""
     found = []
     if LIMIT.exists() and (text := LIMIT.read_text().strip()).isdigit():
         found.append(int(text))
@@ -98,6 +98,6 @@ def memory() -> int:
 
 
 def size(text: str) -> int:
-    """Bytes of "2GB", "1500MB", "1.5 GiB"; 0 for what isn't such a text, which the engine itself refuses."""
+    """Parse "2GB", "1500MB", "1.5 GiB" to bytes; 0 for other texts, which the engine itself rejects."""
     match = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)i?B?\s*", text, re.IGNORECASE)
     return int(float(match[1]) * UNITS[match[2].upper()]) if match else 0

@@ -1,8 +1,8 @@
-"""Spans of requests, queries and jobs for OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says where to.
+"""OpenTelemetry spans of requests, queries and jobs, exported to OTEL_EXPORTER_OTLP_ENDPOINT.
 
-Without that variable nothing of it is imported. With it the packages of requirements-otel.txt must be there. A span
-says what the log line says of a request: no address with a key or token in it, no body or user; and of a query its text
-with placeholders, never its values.
+Without that variable no package is imported; with it those of requirements-otel.txt are required. A request's span
+holds the same as its log line: no address with a key or token, no body, no user. A query's span holds its text with
+placeholders, never its values.
 """
 
 import os
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 STATEMENT_CHARS = 1000
-JOB_SECONDS = 5  # that a job's spans may take to be sent: a process may end after any job
+JOB_SECONDS = 5  # time to export a job's spans, since a process may end after any job
 NAMED = re.compile(r"\W*(\w+)")
 type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def is_on() -> bool:
-    """Does this site trace?"""
+    """Whether tracing is enabled."""
     return bool(os.environ.get(ENDPOINT))
 
 
 def begin() -> None:
-    """Once, when the site is loaded: queries and jobs are watched from now on.
+    """Called once when the site is loaded: traces queries and jobs from then on.
 
     Raises:
         ImproperlyConfigured: the packages are missing.
@@ -55,7 +55,7 @@ def begin() -> None:
 
 @cache
 def _provider(_process: int) -> Any:
-    """This process's own: it has a thread, which a forked process would not have, and no thread may be there before."""
+    """This process's provider: its export thread doesn't survive a fork, and must not exist before one."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -74,7 +74,7 @@ def _tracer() -> Any:
 def traced(application: Application) -> Application:
     """The WSGI application with a span around each request, as a child of the caller's W3C traceparent.
 
-    What is inside finds this span in the header instead, so that log lines and jobs name it.
+    The wrapped application finds this span in the header instead, so that log lines and jobs refer to it.
     """
     from opentelemetry import propagate, trace  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def traced(application: Application) -> Application:
 
 @contextmanager
 def job_span(job: Job) -> Iterator[None]:
-    """A span around a job, as a child of the request that asked for it; sent before the next job is taken."""
+    """A span around a job, as a child of the request that enqueued it; exported before the next job starts."""
     from opentelemetry import trace  # noqa: PLC0415
 
     given: dict[str, Any] = {"insight.task": job.task, "insight.job": job.pk, "insight.attempt": job.attempts}
@@ -129,7 +129,7 @@ def _watch(connection: Any, **_signal: Any) -> None:
 
 
 def _query(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """A span around a query inside a request or job; a worker's looks into the queue are nobody's work."""
+    """A span around a query inside a request or job; not for a worker's polling of the queue."""
     from opentelemetry import trace  # noqa: PLC0415
 
     if not trace.get_current_span().get_span_context().is_valid:

@@ -1,7 +1,7 @@
-"""SQLite's write-ahead log: how large it is, and how it becomes short again.
+"""SQLite's write-ahead log: its size, and how to truncate it.
 
-SQLite writes over its log from the start as long as no reader holds an older state of the database. A long reader lets
-it grow, and nothing makes it smaller but a checkpoint that nobody hinders.
+SQLite reuses its log from the start unless a reader holds an older state of the database. A long reader lets it grow,
+and only a checkpoint without concurrent readers makes it smaller.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 def size() -> int | None:
-    """Bytes of the log beside the database; None where the database is another."""
+    """Size in bytes of the log beside the database; None for another kind of database."""
     if connection.vendor != "sqlite":
         return None
     file = Path(f"{connection.settings_dict['NAME']}-wal")
@@ -21,7 +21,7 @@ def size() -> int | None:
 
 
 def shorten() -> int:
-    """Move the log into the database and cut it; bytes that are left, which a reader beside it may have hindered."""
+    """Checkpoint and truncate the log; returns the bytes left, if a concurrent reader prevented it."""
     if connection.vendor != "sqlite":
         return 0
     with connection.cursor() as cursor:
