@@ -1,1 +1,1 @@
-"""Erase and export persons: the places that apps list (`runs.personal_data`), step by step, with a receipt."""
+"""Erase and export personal data: in the places that apps list (`runs.personal_data`), step by step, with a receipt."""

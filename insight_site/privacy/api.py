@@ -1,4 +1,4 @@
-"""Erase and export persons over HTTP: with keys of the scopes `privacy:write` and `privacy:read`, or by permission."""
+"""Erase and export personal data over HTTP: with the scopes `privacy:write` and `privacy:read`, or by permission."""
 
 from typing import Any, ClassVar
 
@@ -50,7 +50,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
 class ErasuresView(APIView):
     """Requests to erase persons."""
 
-    queryset = Erasure.objects.none()  # whose permissions a person needs
+    queryset = Erasure.objects.none()  # model whose permissions a person needs
     private = True
     pointers: ClassVar = {"ids": "/ids", "reference": "/reference"}
 

@@ -1,8 +1,8 @@
-"""Ids that stand in everybody's data, as "1", "a" or the name of a variant does: what they mean there nobody can tell.
+"""Ids that also occur as ordinary words in other people's data, such as "1", "a" or the name of a variant.
 
-An app that counts its users from 1, or sends "unknown" for who isn't signed in, makes such ids. The person's own events
-and rows go; in others' data the word stays, since erasing it would take the variants out of every exposure and the
-numbers out of every text.
+An app that counts its users from 1, or sends "unknown" for anonymous users, creates such ids. An erasure removes the
+person's own events and rows but leaves the word in other people's data: removing it there would delete the variants
+from every exposure and the numbers from every text.
 """
 
 import re
@@ -17,13 +17,13 @@ FREQUENT = {"anonymous", "false", "guest", "none", "null", "test", "true", "unde
 
 
 def words_among(ids: Collection[str]) -> frozenset[str]:
-    """Those of these ids that are looked for in others' data in vain."""
+    """Ids that an erasure leaves in other people's data, because they are too common there."""
     names = {name for name in _names() if LETTERS.fullmatch(name)} if any(map(LETTERS.fullmatch, ids)) else set()
     return frozenset(name for name in ids if SHORT.fullmatch(name) or name.casefold() in FREQUENT or name in names)
 
 
 def _names() -> Iterator[str]:
-    """Names that plans and events have: an id with a digit in it is one of them by mistake."""
+    """Names in plans and events. An id with a digit that is among them got there by mistake."""
     yield from Experiment.objects.values_list("key", flat=True)
     yield from Variant.objects.values_list("key", flat=True)
     catalogue = listing.catalogue()

@@ -1,4 +1,4 @@
-"""Finished results whose data held users who are erased now: each keeps how many, and nobody's id."""
+"""Records in finished results how many erased users their data held, without ids."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -12,7 +12,7 @@ from runs.models import Run
 
 
 def count_in_results(seen: SeenOfPersons) -> int:
-    """Add to every finished run the users that its data held; how many runs. Call it in a transaction, once."""
+    """Add its number of erased users to each finished run; returns how many runs. Call it once, in a transaction."""
     by_experiment: dict[str, list[datetime]] = defaultdict(list)
     for (key, _user), moment in seen.exposed.items():
         by_experiment[key].append(moment)

@@ -1,12 +1,15 @@
-"""Erase persons, step by step. A step that is done is noted in the transaction that does it, so whoever is killed in
-between goes on where they were, and a step that is begun twice finds nothing the second time.
+"""Erase persons, step by step.
 
-1. *Known*: no event of theirs is kept from now on (`events.identity.erased_users`); all their ids are looked up.
-2. *Outbox*: flushed, so that no row waits that would bring them back.
-3. *Rows and texts* of the database, place by place as the apps list them.
-4. *Store*: one commit without them; results whose data held them keep how many they were.
-5. *What was*: old files and the log go, once nothing reads them any more; then free pages of the database.
-6. *Rows again*: who read the store before its commit and wrote what they had read after step 3, has ended by now.
+Each step is recorded as done in its own transaction, so a killed erasure resumes where it stopped, and a step that runs
+twice finds nothing the second time.
+
+1. *Known*: their events are dropped from now on (`events.identity.erased_users`); all their ids are looked up.
+2. *Outbox*: flushed, so that no waiting row can restore their data.
+3. *Rows and texts* of the database, in the places that the apps list.
+4. *Store*: one commit without their events; results based on their data record how many users they were.
+5. *Old versions*: old files and the log are deleted, once nothing reads them any more; then free pages of the database.
+6. *Rows again*: for processes that read the store before step 4 and wrote the data after step 3; they have ended by
+   now.
 """
 
 import time
@@ -37,8 +40,8 @@ from runs.models import Job, Run
 from runs.personal_data import JSON_TEXT, UnitFiles, UnitRows, UnitTexts, all_places
 
 DOORS_SECONDS = erased_users.FRESH_SECONDS + 0.5
-READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be started again
-OWN_TASKS = ("insight_site.tasks.erase", "insight_site.tasks.retain")  # this very task is among the running ones
+READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be restarted
+OWN_TASKS = ("insight_site.tasks.erase", "insight_site.tasks.retain")  # this task itself is among the running ones
 POLL_SECONDS = 0.5
 TRIES = 20
 BATCH = 500
@@ -50,10 +53,10 @@ log = structlog.get_logger()
 
 
 def perform_erasure(pk: int) -> Erasure | None:
-    """Do what isn't done yet; None when there is no such request.
+    """Do the remaining steps; None when there is no such request.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not this database's; the request waits.
+        ownership.StoreRefused: when the store is damaged or belongs to another database; the request waits.
     """
     row = Erasure.objects.filter(pk=pk).first()
     if row is None or row.state == Erasure.State.DONE:
@@ -71,25 +74,25 @@ def perform_erasure(pk: int) -> Erasure | None:
 
 
 def unfinished() -> list[int]:
-    """Requests that nobody works on: after a failure, or when their worker died too often."""
+    """Requests without a running worker: after a failure, or when their worker died too often."""
     open_ones = Erasure.objects.exclude(state=Erasure.State.DONE)
     return list(open_ones.filter(asked_at__lt=timezone.now() - timedelta(hours=6)).values_list("pk", flat=True))
 
 
 class _Work:
-    """One request under way."""
+    """One request in progress."""
 
     def __init__(self, row: Erasure) -> None:
         self.row = row
 
     def run(self) -> None:
-        """Every step that isn't done."""
+        """Do every remaining step."""
         self._step("known", self._know)
         self._step("outbox", self._empty_outbox)
-        # Rows first: what notes that one was deleted may say whose it was, and texts are looked through afterwards.
+        # Rows first: their deletion may leave records with the person's id, which the text search then finds.
         for place in all_places():
             if isinstance(place, UnitRows):
-                step = f"{place.model}.{place.field}"  # a table may have two columns with an id
+                step = f"{place.model}.{place.field}"  # a table may have two id columns
                 self._counted(place.model, partial(in_database.erase_rows, place, self.ids), step=step)
         for place in all_places():
             if isinstance(place, UnitTexts):
@@ -109,7 +112,7 @@ class _Work:
     def _erase_texts(self, place: UnitTexts) -> None:
         name = f"in {place.model}.{'+'.join(place.fields)}"
         if name not in self.row.steps:
-            # A refused event is its sender's as a whole, and nobody misses it.
+            # Rejected events are deleted as a whole, also for ids that are common words: nothing needs them.
             is_refused = place.drop and place.kind == JSON_TEXT
             ids = set(self.ids) - (frozenset() if is_refused else self.words)
             found = [(type(row), row.pk) for row, _changed in in_database.found_in(place, ids)]
@@ -117,7 +120,7 @@ class _Work:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Ids that stay in others' data."""
+        """Ids that remain in other people's data."""
         return words_among(self.ids)
 
     @property
@@ -134,7 +137,7 @@ class _Work:
             self._done(name)
 
     def _counted(self, name: str, work: Callable[[], int], *, step: str = "") -> None:
-        """Do a step that isn't done, in one transaction with its count under this name."""
+        """Do a step unless it is done, in one transaction with storing its count under this name."""
         if (step or name) in self.row.steps:
             return
 
@@ -150,7 +153,7 @@ class _Work:
         self._keep()
 
     def _keep(self) -> None:
-        """Not `save`: the audit log would note each step of a command."""
+        """Not `save`: the audit log would record each step of a command."""
         values = {name: getattr(self.row, name) for name in KEPT}
         Erasure.objects.filter(pk=self.row.pk).update(**values)
 
@@ -165,7 +168,7 @@ class _Work:
         known = self.row.known_at or timezone.now()
         time.sleep(max(0.0, DOORS_SECONDS - (timezone.now() - known).total_seconds()))
         waiting = sum(OutboxEvent.objects.filter(user_id__in=some).count() for some in batched(self.ids, BATCH))
-        if waiting:  # the flush drops those that no batch has yet
+        if waiting:  # the flush drops those not yet in a batch
             self.row.counts["waiting events"] = waiting
         flush.flush_events()
 
@@ -175,7 +178,7 @@ class _Work:
         def note(seen: erase_events.SeenOfPersons) -> None:
             with transaction.atomic():
                 for name, count in (("store", seen.events), ("in events", seen.mentions)):
-                    if count:  # the same again when another commit was quicker, or this process was killed
+                    if count:  # retry when another commit was first, or this process was killed
                         self.row.counts[name] = max(count, self.row.counts.get(name, 0))
                 if "counted" not in self.row.steps:
                     self.row.counts["results"] = count_in_results(seen)
@@ -196,7 +199,7 @@ class _Work:
         self.row.ids = []
 
     def _clean(self) -> None:
-        """At the very end, since the ids stood in the request's own row."""
+        """At the very end, since the request's own row held the ids."""
         labels = {place.model for place in all_places() if not isinstance(place, UnitFiles)} | {"insight_site.Erasure"}
         labels |= {"events.OutboxEvent", "events.MessageId"}
         note = _until_free(labels)
@@ -215,8 +218,10 @@ def _until_free(labels: Collection[str]) -> str:
 
 
 def _wait_for_readers(since: datetime) -> None:
-    """Whoever may have listed the store's files before, and writes what they read: until they end, at most
-    `READERS_SECONDS`. A refresh of segments is no run, and a command's run is no background task."""
+    """Wait up to `READERS_SECONDS` for processes that may have listed the store's old files and write what they read.
+
+    A refresh of segments is no run, and a command's run is no background task.
+    """
     limit = time.monotonic() + READERS_SECONDS
     jobs = Job.objects.filter(state=Job.State.RUNNING, started_at__lt=since).exclude(task__in=OWN_TASKS)
     while time.monotonic() < limit and (

@@ -1,4 +1,4 @@
-"""Ask to erase persons: the request is kept, and from that moment no event of theirs is."""
+"""Request the erasure of persons: the request is stored, and from that moment their events are dropped."""
 
 from collections.abc import Iterable
 
@@ -20,17 +20,17 @@ log = structlog.get_logger()
 def request_erasure(
     *, ids: Iterable[str], reference: str = "", by: User | None = None, key_prefix: str = "", later: bool = True
 ) -> Erasure:
-    """Keep the request, and drop their events from now on.
+    """Store the request, and drop their events from now on.
 
     Args:
         ids: of the persons; each one's other ids are found.
-        reference: of the request in another system; it stays in the receipt, so it may hold no id.
-        by: who asks.
-        key_prefix: of the key with which it was asked.
-        later: hand it to a worker.
+        reference: of the request in another system; it is part of the receipt, so it must not contain an id.
+        by: the person who requests it.
+        key_prefix: of the key that requested it.
+        later: whether to leave it to a worker.
 
     Raises:
-        Refused: for no id, too many, or one that no user can have.
+        Refused: for no id, too many, or an invalid one.
     """
     named = checked(ids)
     if Scrub(named).plain(reference) != reference:
@@ -47,7 +47,7 @@ def request_erasure(
 
 
 def checked(ids: Iterable[str]) -> list[str]:
-    """The ids, each once.
+    """The ids, without duplicates.
 
     Raises:
         Refused: as `request_erasure`.

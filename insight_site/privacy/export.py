@@ -1,4 +1,4 @@
-"""All that is kept of one person, as documents that a person can read and a program too."""
+"""Export all data about one person, as documents for people and programs."""
 
 import json
 import zipfile
@@ -44,7 +44,7 @@ def _rows(place: UnitRows | UnitTexts | UnitFiles, ids: list[str]) -> Iterator[d
         for row, changed in in_database.found_in(place, ids):
             if place.drop:
                 yield _whole(row)
-            else:  # the rest of the row is about others
+            else:  # the rest of the row is about other people
                 yield {"row": row.pk, "mentioned_in": sorted(changed)}
     elif place.export:
         yield from import_string(place.export)(ids)

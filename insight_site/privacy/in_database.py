@@ -1,4 +1,4 @@
-"""A person in the tables that apps list: rows that are theirs, and rows of others in which their id stands."""
+"""A person's data in the tables that apps list: their own rows, and other rows that contain their id."""
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import batched
@@ -16,21 +16,21 @@ READ = 200
 
 
 def tables_of(label: str) -> list[type[models.Model]]:
-    """A model and, where it keeps one, its history."""
+    """A model and, if it has one, its history."""
     model = apps.get_model(label)
     manager = getattr(model, getattr(model._meta, "simple_history_manager_attribute", ""), None)
     return [model, manager.model] if manager is not None else [model]
 
 
 def rows_of(place: UnitRows, ids: Collection[str]) -> Iterator[models.QuerySet[Any]]:
-    """Their rows, some ids at a time: SQLite takes no more in one statement."""
+    """Their rows, by batches of ids: SQLite limits the number of values in a statement."""
     rows = apps.get_model(place.model)._base_manager
     for some in batched(sorted(ids), BATCH):
         yield rows.filter(**{f"{place.field}__in": some})
 
 
 def erase_rows(place: UnitRows, ids: Collection[str]) -> int:
-    """Delete their rows; how many. Call it in a transaction."""
+    """Delete their rows; returns how many. Call it in a transaction."""
     gone = sum(rows.delete()[1].get(place.model, 0) for rows in rows_of(place, ids))
     if gone and place.after:
         import_string(place.after)()
@@ -38,7 +38,7 @@ def erase_rows(place: UnitRows, ids: Collection[str]) -> int:
 
 
 def found_in(place: UnitTexts, ids: Collection[str]) -> Iterator[tuple[models.Model, dict[str, Any]]]:
-    """Rows in which an id stands, only with these columns, and the columns as they are without it."""
+    """Rows that contain an id, loaded with only these columns, and the columns' values without the id."""
     for model in tables_of(place.model) if ids else ():
         yield from _changed(place, ids, model._base_manager.all())
 
@@ -57,19 +57,19 @@ def _changed(
 
 
 def erase_texts(place: UnitTexts, ids: Collection[str], found: Collection[tuple[type[models.Model], Any]]) -> int:
-    """Put a word in the place of these ids, or delete the rows; how many. Call it in a transaction.
+    """Replace these ids with a word, or delete the rows; returns how many. Call it in a transaction.
 
     Args:
         place: the columns.
         ids: to look for.
-        found: table and key of the rows that `found_in` gave, which reads whole tables: before the transaction, since
-            SQLite lets nobody else write during one.
+        found: table and key of the rows from `found_in`. It reads whole tables, so call it before the transaction:
+            SQLite blocks other writers during one.
     """
     done = 0
     for model, pk in found:
         same = model._base_manager.filter(pk=pk)
-        for _row, changed in _changed(place, ids, same):  # again: somebody may have edited it meanwhile
-            # Not `save`: it would write a history that says what stood there before.
+        for _row, changed in _changed(place, ids, same):  # check again: it may have been edited meanwhile
+            # Not `save`: it would write a history row with the old value.
             if place.drop:
                 same.delete()
             else:
@@ -94,10 +94,10 @@ def _in_bytes(content: bytes, scrub: Scrub) -> bool:
 
 
 def clean_free_pages(labels: Collection[str]) -> str:
-    """Let the database forget what deleted rows held; "" when it has, else a code of `receipt.NOTES`.
+    """Clear the database's free pages, which still hold deleted rows; "" when done, else a code of `receipt.NOTES`.
 
-    SQLite writes its file anew and empties its log. PostgreSQL gives the space of these tables' rows free; the bytes
-    are overwritten when it is used again.
+    SQLite rewrites its file and empties its log. PostgreSQL frees the space of these tables' rows; the bytes are
+    overwritten when the space is used again.
     """
     if connection.in_atomic_block:
         return "not_vacuumed"
@@ -112,6 +112,6 @@ def clean_free_pages(labels: Collection[str]) -> str:
 
 
 def in_one_transaction(work: Callable[[], int], keep: Callable[[int], None]) -> None:
-    """Erase and note how much, both or neither: a step that is done is never counted again."""
+    """Erase and record the count in one transaction, so that a finished step is never counted twice."""
     with transaction.atomic():
         keep(work())

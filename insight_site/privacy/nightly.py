@@ -1,4 +1,4 @@
-"""Each night: what an erasure has left, because its worker died or rows came in by a file or a call for a flag."""
+"""Nightly cleanup after erasures: requests whose worker died, and data that returned by a file or a flag evaluation."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ from runs.personal_data import UnitRows, all_places
 
 
 def mend() -> dict[str, int]:
-    """Go on with erasures that nobody works on, erase anew whom another way brought back, forget old digests."""
+    """Resume abandoned erasures, erase users again whose data were re-imported, delete old digests."""
     again = unfinished()
     for pk in again:
         perform_erasure(pk)
     back = sorted(set(erased_users.are_known(_everybody())))
     if back:
-        # Not `request_erasure`: the time for which their events are dropped doesn't begin anew.
+        # Not `request_erasure`: the period in which their events are dropped must not start again.
         perform_erasure(Erasure.objects.create(ids=back, named=len(back), reference="nightly").pk)
     return {
         "erasures_continued": len(again),
@@ -28,7 +28,7 @@ def mend() -> dict[str, int]:
 
 
 def _everybody() -> Iterator[str]:
-    """Every id that the store or a row about one unit has."""
+    """Every id in the store and in rows about one unit."""
     yield from same_person.known_users()
     for place in all_places():
         if isinstance(place, UnitRows):

@@ -1,4 +1,4 @@
-"""What an erasure did, as a document: for the person who asked, without an id."""
+"""The receipt of an erasure, for the person who requested it: what was erased, without ids."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from insight_site.models import Erasure
 
 
 def receipt(row: Erasure) -> dict[str, Any]:
-    """The receipt of a request; while it is under way it says how far it is."""
+    """The receipt of a request; while it is running, its progress."""
     return {
         "id": row.pk,
         "reference": row.reference,
@@ -28,7 +28,7 @@ def receipt(row: Erasure) -> dict[str, Any]:
 
 
 def note_words(code: str) -> str:
-    """What an erasure has left to others."""
+    """What remains for others to erase, in words."""
     return {
         "words_stay": _(
             "An id that is a short number or a common word went with the events and rows of its user; in others' data "

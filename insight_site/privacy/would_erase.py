@@ -1,4 +1,4 @@
-"""What an erasure would find, without changing anything."""
+"""Preview of an erasure, without changing anything."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from runs.personal_data import UnitRows, UnitTexts, all_places
 
 
 def count_places(named: Collection[str]) -> dict[str, int]:
-    """Rows by place: their own, and those of others in which an id stands; events are those in the store."""
+    """Number of rows by place: the person's own, and others that contain an id; for events, those in the store."""
     ids = sorted(same_person.ids_of(named)[0])
     telling = set(ids) - words_among(ids)
     found: Counter[str] = Counter()
