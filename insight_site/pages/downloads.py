@@ -31,7 +31,7 @@ BAD_TOKENS_A_MINUTE = 20
 @login_required
 @require_safe
 def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
-    """A picture of Explore as PNG."""
+    """A chart of Explore as PNG."""
     response = HttpResponse(rendering.png_of(picture_of(request, view, slug)), content_type="image/png")
     response["Content-Disposition"] = f'attachment; filename="insight-{view}-{slug}.{get_language()}.png"'
     return response
@@ -40,7 +40,7 @@ def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpResponse:
-    """One report as a file: html, csv or json; of a final analysis the signed document, too."""
+    """A report as a file: html, csv or json; for a final analysis also the signed document."""
     run = _run(request, label, pk)
     if kind == "signed":
         return _signed(run)
@@ -66,7 +66,7 @@ def _signed(run: Run) -> HttpResponse:
 @permission_required("insight_site.add_sharelink", raise_exception=True)
 @require_POST
 def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
-    """Make a link to a report, and show it this once."""
+    """Create a share link to a report; shown only once."""
     run = _run(request, label, pk)
     try:
         days = int(request.POST.get("days", ""))
@@ -83,7 +83,7 @@ def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    """End a link; whoever made it may, and whoever may delete links."""
+    """Revoke a link; allowed to its maker, and to people who may delete links."""
     link = get_object_or_404(ShareLink, pk=pk)
     if link.created_by_id != request.user.pk and not request.user.has_perm("insight_site.delete_sharelink"):
         raise PermissionDenied
@@ -95,9 +95,9 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 def shared(request: HttpRequest, token: str) -> HttpResponse:
-    """The report behind a link, for reading only; 410 when the link has ended, 404 when it never was."""
+    """The shared report, read-only; 410 when the link has ended, 404 when it never existed."""
     link = sharing.find_link(token)
-    if link is None:  # wrong tokens alone are counted: whoever guesses must not lock out others behind one address
+    if link is None:  # only wrong tokens are counted: someone who guesses must not lock out others behind one address
         if not limits.passes(f"badshare:{client_address(request)}", BAD_TOKENS_A_MINUTE):
             return _apart(HttpResponse(gettext("Too many attempts; try again in a minute."), status=429))
         raise Http404
@@ -114,7 +114,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _behind(link: ShareLink) -> str | None:
-    """The page that a link leads to; None when its row is gone."""
+    """The page that a link leads to; None when its row is deleted."""
     if link.run_label == Digest._meta.label:
         return shared_digest(link.run_pk)
     run = files.find_run(link.run_label, link.run_pk)
@@ -133,14 +133,14 @@ def _run(request: HttpRequest, label: str, pk: int) -> Run:
 
 
 def _back(request: HttpRequest) -> str:
-    """The page that the form was on."""
+    """The page with the form, to return to."""
     wanted = request.POST.get("next", "")
     here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if here else reverse("home")
 
 
 def _apart(response: HttpResponse) -> HttpResponse:
-    """A page for strangers: no search engine keeps it, and no other site learns its address."""
+    """Headers for shared pages: no search engine indexes it, and no other site learns its address."""
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Referrer-Policy"] = "no-referrer"
     return response

@@ -1,4 +1,4 @@
-"""The error pages of the whole site: JSON in the shape of the door for machines, Django's page for people."""
+"""The error pages of the whole site: JSON in the endpoint's format for machines, Django's page for people."""
 
 import sys
 from typing import Any
@@ -21,21 +21,21 @@ def bad_request(request: HttpRequest, exception: Exception, *args: Any) -> HttpR
 
 
 def permission_denied(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
-    """403, alike."""
+    """403 for the whole site."""
     if machine_door(request.path_info):
         return error(request, 403, "forbidden", "this is not allowed")
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception, *args: Any) -> HttpResponse:
-    """404, alike."""
+    """404 for the whole site."""
     if machine_door(request.path_info):
         return error(request, 404, "not_found", "there is no such path")
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
-    """500, alike; 503 where the database was away or locked, as while an erasure writes SQLite's file anew."""
+    """500 for the whole site; 503 when the database is unavailable or locked, as when an erasure rewrites SQLite's."""
     if isinstance(sys.exception(), OperationalError | InterfaceError):
         return _unavailable(request)
     if machine_door(request.path_info):

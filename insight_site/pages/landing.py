@@ -1,4 +1,4 @@
-"""The first page: what needs a person, what changed, what runs, and the way from events to a verdict."""
+"""The first page: what needs attention, what changed, what runs, and the steps from events to a verdict."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,13 +34,13 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the loop: what it is, whether it was done, and where it is taken.
+    """A step of the loop: its name, whether it was done, and a link to it.
 
     Attributes:
         name: "Study".
-        words: what it gives.
-        done: it was done at least once.
-        action, url: its button; empty where this person may not.
+        words: its result.
+        done: whether it was done at least once.
+        action, url: its button; empty without the permission.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Step:
 
 
 def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str, Any]:
-    """Everything that the first page shows to somebody with an account.
+    """Context of the first page for a person with an account.
 
     Args:
-        user: who looks.
-        dismissed: they don't want to see the first day's list.
+        user: the reader.
+        dismissed: they dismissed the onboarding checklist.
     """
     heard = last_heard()
     live = [
@@ -67,7 +67,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
     said = kept[first_day.NAME].value if first_day.NAME in kept else {}
     found = first_day.facts(user, over=first_day.FINISHED in said)
     if found.exposed and first_day.FINISHED not in said:
-        first_day.say_done(first_day.FINISHED)  # nobody who has users in an experiment is a beginner
+        first_day.say_done(first_day.FINISHED)  # a person with users in an experiment is no beginner
         said = {**said, first_day.FINISHED: ""}
     loop = steps(user, found, has_figures=retention_tiles.NAME in kept)
     open_ones = open_runs()
@@ -92,7 +92,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
 
 
 def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[dict[str, Any]]:
-    """What this person has to do: reviews asked of them first, alarms, then results to read and drafts to start."""
+    """To-do list of this person: requested reviews first, alarms, then results to read and drafts to start."""
     asked = overview.reviews_of(user)
     rows = [_review(one) for one in asked]
     rows += [
@@ -138,7 +138,7 @@ def _review(one: Experiment) -> dict[str, Any]:
 
 
 def verdicts() -> list[dict[str, Any]]:
-    """The latest verdict of each experiment, the newest first, with its shares, its effect and the interval."""
+    """The latest verdict of each experiment, newest first, with its shares, effect and interval."""
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
     rows = spoken.light("experiment__moment").filter(pk=Subquery(last)).defer("inputs", "experiment__moment__evidence")
@@ -157,7 +157,7 @@ def verdicts() -> list[dict[str, Any]]:
 
 
 def steps(user: User | AnonymousUser, found: first_day.Facts, *, has_figures: bool) -> tuple[Step, ...]:
-    """The loop from events to a verdict: what was done, and what this person may do next."""
+    """The steps from events to a verdict: which were done, and what this person may do next."""
     study = (
         Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first() if found.study else None
     )
@@ -198,7 +198,7 @@ def _report(experiment: Experiment) -> str:
 
 
 def _shown_studies() -> Any:
-    """The latest, without those that were cancelled or archived."""
+    """The latest studies, without cancelled and archived ones."""
     return Study.objects.light().filter(archived_at=None).exclude(status=Run.Status.CANCELLED)[:SHOWN]
 
 

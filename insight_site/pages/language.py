@@ -10,7 +10,7 @@ from insight_site.pages.preferences import forget_tours, take_up
 
 
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Django's own switch, which sets a cookie; whoever is logged in also has it kept with the account."""
+    """Django's own language switch, which sets a cookie; for a logged-in user it is also stored with the account."""
     response = set_language(request)
     language = request.POST.get("language", "")
     if request.method == "POST" and request.user.is_authenticated and language in dict(settings.LANGUAGES):
@@ -19,10 +19,10 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 
 def take_up_choices(response: HttpResponse, user: User) -> None:
-    """After a login the site speaks the account's language and looks as it was chosen elsewhere."""
+    """After a login, apply the account's stored language and theme to this browser."""
     preference = Preference.objects.filter(user=user).first()
     if preference is None:
-        forget_tours(response)  # of whoever sat here before
+        forget_tours(response)  # of the previous user of this browser
         return
     take_up(response, preference)
     if preference.language:

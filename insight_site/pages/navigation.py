@@ -1,4 +1,4 @@
-"""The main menu: one list; strangers see what is open to everyone."""
+"""The main menu: one list; without an account only the public items."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ ITEMS: tuple[tuple[str, Any], ...] = (
     ("experiments:list", gettext_lazy("Experiments")),
     ("glossary", gettext_lazy("Terms")),
 )
-OPEN = ("glossary",)  # what strangers may read too
+OPEN = ("glossary",)  # public items
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: the menu's items, the current one marked; the theme, and whose days these are."""
+    """Context processor: the menu's items, the current one marked; the theme, and the time zone of days."""
     match = request.resolver_match
     name_here = match.view_name if match else ""
     return {
@@ -36,10 +36,10 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-SPACES = {"connect": "events"}  # routes that belong to another's item
+SPACES = {"connect": "events"}  # routes that belong to another item
 
 
 def _space(name: str) -> str:
-    """The app of a route, or the route itself where it is of the site."""
+    """The app of a route, or the route itself where it belongs to the site."""
     space = name.split(":")[0]
     return SPACES.get(space, space)

@@ -1,6 +1,6 @@
-"""What a person chose for the pages: light or dark, and the tours they have seen.
+"""A person's preferences for pages: light or dark theme, and dismissed tours.
 
-Each is a cookie, so that no page asks the database, and is kept with the account, so that the next machine knows.
+Each is a cookie, so that no page queries the database, and is stored with the account for other machines.
 """
 
 from typing import Any
@@ -15,31 +15,31 @@ from insight_site.models import Preference
 from runs.web import is_htmx
 
 THEME_COOKIE, TOURS_COOKIE = "theme", "tours"
-FIRST_DAY = "first-day"  # the list of the first page, which is dismissed as a tour is
+FIRST_DAY = "first-day"  # the onboarding checklist, which is dismissed like a tour
 DISMISSABLE = TOURS.keys() | {FIRST_DAY}
-THEMES = ("light", "dark")  # none of them: the system's
+THEMES = ("light", "dark")  # without a choice: the system's theme
 COOKIE_SECONDS = 365 * 24 * 3600
 
 
 def theme_of(request: HttpRequest) -> str:
-    """`light` or `dark` where it was chosen; else empty, and the system decides."""
+    """`light` or `dark` if chosen; else empty, and the system decides."""
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
 
 
 def admin_theme(request: HttpRequest) -> str | None:
-    """The same for Unfold, which asks by name (settings.UNFOLD)."""
+    """The same for Unfold's settings (settings.UNFOLD)."""
     return theme_of(request) or None
 
 
 def dismissed(request: HttpRequest) -> frozenset[str]:
-    """Routes whose tour this person doesn't want to see again, and `FIRST_DAY`."""
+    """Routes whose tour this person dismissed, and `FIRST_DAY`."""
     return frozenset(request.COOKIES.get(TOURS_COOKIE, "").split("|")) & DISMISSABLE
 
 
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
-    """Light, dark or the system's, for the site and the admin."""
+    """Choose light, dark or the system's theme, for the site and the admin."""
     theme = request.POST.get("theme", "")
     response = _back(request)
     if theme in ("", *THEMES):
@@ -51,7 +51,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def dismiss_tour(request: HttpRequest) -> HttpResponse:
-    """Don't show this page's tour again; the question mark still does."""
+    """Dismiss this page's tour; the question mark still shows it."""
     route = request.POST.get("route", "")
     response = HttpResponse() if is_htmx(request) else _back(request)
     if route in DISMISSABLE:
@@ -65,13 +65,13 @@ def dismiss_tour(request: HttpRequest) -> HttpResponse:
 
 
 def take_up(response: HttpResponse, preference: Preference) -> None:
-    """At login: this browser gets what the account chose elsewhere."""
+    """At login, set this browser's cookies from the account's preferences."""
     _set(response, THEME_COOKIE, preference.theme)
     _set(response, TOURS_COOKIE, "|".join(preference.tours))
 
 
 def forget_tours(response: HttpResponse) -> None:
-    """At the login of an account that has dismissed none."""
+    """At the login of an account without dismissed tours, clear the browser's."""
     _set(response, TOURS_COOKIE, "")
 
 

@@ -1,4 +1,4 @@
-"""The retention tiles of the first page: counted at night, stored, and read here with their trend."""
+"""The retention tiles of the first page: counted nightly, stored, and read here with their trend."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,17 +13,17 @@ from runs.payloads import Schema, Unreadable
 from runs.refusals import Refused
 
 NAME = "retention"
-FEW = 30  # weeks with fewer users aren't drawn: their share jumps by chance
+FEW = 30  # weeks with fewer users aren't drawn: their share varies by chance
 STORED: Schema[RetentionNow] = Schema(RetentionNow)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the first page with its trend.
+    """One number on the first page with its trend.
 
     Attributes:
-        name: "D7 retention".
-        value: of the latest week that is complete, or "" where none is.
+        name: such as "D7 retention".
+        value: of the latest complete week, or "" if there is none.
         whom: which users, and how many.
         line: points of a sparkline, or "".
     """
@@ -35,7 +35,7 @@ class Tile:
 
 
 def count_retention() -> bool:
-    """Ask the warehouse and keep the answer; a site without events keeps nothing."""
+    """Query the warehouse and store the result; False on a site without events."""
     try:
         found = retention_now(signup_event())
     except Refused:
@@ -45,7 +45,7 @@ def count_retention() -> bool:
 
 
 def tiles(row: Snapshot | None) -> list[Tile]:
-    """One for each day; none before the first count."""
+    """One tile per retention day; none before the first count."""
     found = None if row is None else STORED.read(row.value)
     if found is None or isinstance(found, Unreadable):
         return []
@@ -53,7 +53,7 @@ def tiles(row: Snapshot | None) -> list[Tile]:
 
 
 def _tile(day: int, weeks: tuple[WeekOfDay, ...]) -> Tile:
-    # The last week may still be growing older: what is shown is the latest with enough users.
+    # The last week may still be incomplete: show the latest with enough users.
     known = [one for one in weeks if one.eligible >= FEW]
     name = gettext("D{day} retention").format(day=day)
     if not known:

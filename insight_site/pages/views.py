@@ -1,4 +1,4 @@
-"""Pages for people outside the admin: home, glossary, pictures of runs, and the report that the demo left."""
+"""Pages outside the admin: home, glossary, charts of runs, and the report of the demo."""
 
 import json
 from pathlib import Path
@@ -30,14 +30,14 @@ from runs.models import Run
 from runs.queue.status import is_alive, last_heard
 from runs.web import is_htmx
 
-DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
+DARK_SECONDS = 24 * 3600  # a finished run's chart never changes
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}
 # The report is one file with its style inside, so its own policy allows that and nothing else: no script, no request.
 REPORT_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-# Swagger draws its icons from data: addresses; nothing else of the strict policy is loosened for it.
+# Swagger's icons are data: addresses; the strict policy is otherwise unchanged for it.
 api_docs = csp_override({**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]})(
     SpectacularSwaggerSplitView.as_view(url_name="api_schema")
 )
@@ -45,10 +45,10 @@ api_docs = csp_override({**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]})
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What runs, what was found lately and what to do next; to strangers, what Insight is."""
+    """Current experiments, latest results and next steps; without an account, what Insight is."""
     if not request.user.is_authenticated:
         return render(request, "insight_site/welcome.html")
-    from insight_site.pages import landing  # with all that computes; a stranger needs none of it
+    from insight_site.pages import landing  # imports everything that computes; the public page needs none of it
 
     dismissed = FIRST_DAY in preferences.dismissed(request)
     return render(request, "insight_site/home.html", landing.landing(request.user, dismissed=dismissed))
@@ -56,7 +56,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def glossary_page(request: HttpRequest) -> HttpResponse:
-    """Every term in plain words; it says nothing about anybody's data, so everyone may read it."""
+    """Every term in plain words; it contains nobody's data, so it is public."""
     text, letter = request.GET.get("q", "")[:100], request.GET.get("letter", "")[:1]
     sections = entries.sections()
     found = find_terms.matching(sections, text, letter)
@@ -68,7 +68,7 @@ def glossary_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def methods_page(request: HttpRequest) -> HttpResponse:
-    """The method documents, for everyone: they say nothing about anybody's data either."""
+    """The method documents; public, since they contain nobody's data either."""
     return render(request, "insight_site/methods.html", {"pages": method_pages.all_pages()})
 
 
@@ -80,7 +80,7 @@ def method_page(request: HttpRequest, slug: str) -> HttpResponse:
     page = method_pages.method_page(slug)
     if page is None:
         raise Http404
-    # Made by markdown-it without raw HTML, of a file of this repository.
+    # Rendered by markdown-it without raw HTML, from a file of this repository.
     return render(request, "insight_site/method.html", {"page": page, "html": mark_safe(page.html)})  # noqa: S308
 
 
@@ -97,10 +97,10 @@ def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
 @login_required
 @require_safe
 def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str, kind: str) -> HttpResponse:
-    """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away.
+    """A chart of a run: as displayed (`image`, `dark`), or as a PNG, SVG, CSV or Vega-Lite download.
 
-    `figure` is its place on a page, which asks for itself until a worker has drawn the chart; where no worker is, it is
-    drawn here.
+    `figure` is its placeholder on a page, which polls until a worker has drawn the chart; without a worker, the chart
+    is drawn here.
     """
     run_kind = find_kind(label)
     if run_kind is None or language not in dict(settings.LANGUAGES):
@@ -138,7 +138,7 @@ def _figure(request: HttpRequest, run: Run, language: str, slug: str) -> HttpRes
 
 
 def _dark(row: Picture) -> bytes:
-    """The picture for a dark page; only charts of many marks ask for it, the others take their colours from CSS."""
+    """The chart for dark mode; only charts with many marks request it, the others take their colours from CSS."""
     content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: rendering.png(darkened(row.spec)), DARK_SECONDS)
     return content or b""
 
