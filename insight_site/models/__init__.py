@@ -1,4 +1,4 @@
-"""Rows of the site: keys, audiences, notices, promotions, self-tests. Django finds models by this module."""
+"""Database models of the site: keys, audiences, notices, promotions, self-tests. Django finds models by this module."""
 
 from insight_site.models.audiences import Audience, AudienceMember
 from insight_site.models.notices import (

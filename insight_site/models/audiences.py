@@ -1,4 +1,4 @@
-"""An audience that other systems follow, and who is in it as they know it."""
+"""Models of audiences: an exported list of users, and its members as the other system knows them."""
 
 from datetime import datetime, timedelta
 
@@ -11,9 +11,9 @@ MOST_HOURS = 24 * 7
 
 
 class Audience(models.Model):
-    """Users who are in a segment, or stand in one way to a moment, and where the list of them goes.
+    """Users in a segment, or with a given state at a moment, and the destination of their list.
 
-    Each change has a number that only grows, so who fetches or is sent changes knows where they were.
+    Change numbers only grow, so a system that fetches or receives changes knows its position.
     """
 
     class Who(models.TextChoices):
@@ -33,11 +33,11 @@ class Audience(models.Model):
     segment_model = models.ForeignKey(
         "segments.SegmentModel", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    segment_key = models.SlugField(max_length=80, blank=True)  # of each version: a new one is followed by itself
+    segment_key = models.SlugField(max_length=80, blank=True)  # of any version: a new version is used automatically
     moment = models.ForeignKey("aha.AhaMoment", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     way = models.CharField(_("how it goes out"), max_length=10, choices=Way.choices)
     url = models.CharField(_("address"), max_length=500, blank=True)
-    secret = models.CharField(max_length=100, blank=True, editable=False)  # signing needs it; pages don't show it
+    secret = models.CharField(max_length=100, blank=True, editable=False)  # needed for signing; pages don't show it
     previous_secret = models.CharField(max_length=100, blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)
     hours = models.PositiveSmallIntegerField(_("every … hours"), default=24)
@@ -46,14 +46,14 @@ class Audience(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # How it stands: written by workers.
+    # State, written by workers.
     counted_at = models.DateTimeField(null=True, editable=False)
     members = models.PositiveBigIntegerField(default=0, editable=False)
     last_change = models.PositiveBigIntegerField(default=0, editable=False)
-    refusal = models.JSONField(null=True, editable=False)  # why it could not be counted: it stays as it was
+    refusal = models.JSONField(null=True, editable=False)  # why the last count failed; the list is unchanged
     sent_change = models.PositiveBigIntegerField(default=0, editable=False)
     sent_at = models.DateTimeField(null=True, editable=False)
-    tries = models.PositiveSmallIntegerField(default=0, editable=False)  # that failed since the last good one
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)  # failed tries since the last success
     next_try_at = models.DateTimeField(null=True, editable=False)
     trouble = models.CharField(max_length=200, blank=True, editable=False)
 
@@ -73,22 +73,22 @@ class Audience(models.Model):
 
     @property
     def next_count_at(self) -> datetime:
-        """When it is counted next."""
+        """When the next count is due."""
         return timezone.now() if self.counted_at is None else self.counted_at + timedelta(hours=self.hours)
 
     @property
     def waiting(self) -> int:
-        """Numbers of changes that the other side hasn't been told of; 0 where it fetches them."""
+        """Number of changes not yet sent; 0 where the other system fetches them."""
         return 0 if self.way == self.Way.FETCHED else self.last_change - self.sent_change
 
 
 class AudienceMember(models.Model):
-    """One user of an audience; one who left stays for some time, so that everybody can be told."""
+    """One member of an audience; one who left is kept for some time, so that the removal reaches every system."""
 
     audience = models.ForeignKey(Audience, on_delete=models.CASCADE, related_name="+")
     unit = models.CharField(max_length=256)
     is_in = models.BooleanField()
-    change = models.PositiveBigIntegerField()  # the number of the change that put them in or out
+    change = models.PositiveBigIntegerField()  # number of the change that added or removed them
     changed_at = models.DateTimeField()
 
     class Meta:

@@ -1,14 +1,14 @@
-"""Rows of notices: what somebody wants to hear, where it goes, what is on its way, and the weekly digest."""
+"""Models of notices: preferences, channels, the delivery queue, and the weekly digest."""
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-MAIL = "mail"  # the way of a notice that goes to the account's e-mail address
+MAIL = "mail"  # a notice by e-mail to the account's address
 
 
 class Timing(models.TextChoices):
-    """When a person hears of a kind."""
+    """When a person is notified of a kind."""
 
     AT_ONCE = "at_once", _("at once")
     DAILY = "daily", _("once a day")
@@ -16,7 +16,7 @@ class Timing(models.TextChoices):
 
 
 class NoticeChoice(models.Model):
-    """What one account chose. Without a row, and for kinds that aren't in `timings`, the kind's own rule holds."""
+    """One account's preferences. Without a row, and for kinds that aren't in `timings`, the kind's default holds."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     timings = models.JSONField(_("when, by kind"), default=dict, blank=True)
@@ -27,7 +27,7 @@ class NoticeChoice(models.Model):
 
 
 class NoticeChannel(models.Model):
-    """A place beside e-mail: a team's, or one account's own. Its address is a secret: it is written and never shown."""
+    """A channel besides e-mail: a team's, or one account's own. Its address is a secret, stored and never shown."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -39,10 +39,10 @@ class NoticeChannel(models.Model):
         verbose_name=_("account"),
     )
     name = models.CharField(_("name"), max_length=100)
-    service = models.CharField(_("service"), max_length=100, editable=False)  # what may be shown of the address
+    service = models.CharField(_("service"), max_length=100, editable=False)  # part of the address that may be shown
     secret_address = models.CharField(max_length=1_000, editable=False)
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="en")
-    kinds = models.JSONField(_("what it hears"), default=list, blank=True)  # of a team's; its owner's choice else
+    kinds = models.JSONField(_("what it hears"), default=list, blank=True)  # a team's; others follow their owner
     enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -56,7 +56,7 @@ class NoticeChannel(models.Model):
 
 
 class ToldState(models.Model):
-    """The last state of one thing that was told, so that it isn't told again until it changes."""
+    """The last notified state of one subject, so that it isn't notified again until the state changes."""
 
     kind = models.CharField(max_length=30)
     subject = models.CharField(max_length=120)  # "experiments.Experiment:5"
@@ -71,7 +71,7 @@ class ToldState(models.Model):
 
 
 class Notice(models.Model):
-    """One notice to one place. It holds a row's number and a code, no sentence and no result but an open verdict."""
+    """One notice to one destination. It holds a row's number and a code, no sentence, no result but an open verdict."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -88,7 +88,7 @@ class Notice(models.Model):
     kind = models.CharField(_("kind"), max_length=30)
     label = models.CharField(_("kind of row"), max_length=60)
     row = models.CharField(_("row"), max_length=40)
-    code = models.CharField(_("code"), max_length=40, blank=True)  # one of the kind's own
+    code = models.CharField(_("code"), max_length=40, blank=True)  # one of the kind's codes
     happened_at = models.DateTimeField(_("when"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     daily = models.BooleanField(_("once a day"), default=False)
@@ -111,12 +111,12 @@ class Notice(models.Model):
 
     @property
     def way(self) -> str:
-        """What delivers it: e-mail, or the channel."""
+        """The delivery method: e-mail, or the channel's service."""
         return MAIL if self.channel_id is None else f"channel {self.channel_id}"
 
 
 class Digest(models.Model):
-    """One week for people who never log in. Its record is `insight_site.notices.digest.digest_record.DigestRecord`."""
+    """A week's digest for people who never log in. Record: `insight_site.notices.digest.digest_record.DigestRecord`."""
 
     week = models.DateField(_("first day"), unique=True)
     record = models.JSONField(default=dict, editable=False)
@@ -133,7 +133,7 @@ class Digest(models.Model):
 
 
 class DigestRecipient(models.Model):
-    """Somebody who gets the weekly digest. They need no account."""
+    """A recipient of the weekly digest. They need no account."""
 
     email = models.EmailField(_("e-mail address"), unique=True)
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="en")
@@ -151,7 +151,7 @@ class DigestRecipient(models.Model):
 
 
 class DigestMail(models.Model):
-    """One week's digest on its way to one recipient."""
+    """The delivery of one week's digest to one recipient."""
 
     digest = models.ForeignKey(Digest, on_delete=models.CASCADE, related_name="mails")
     recipient = models.ForeignKey(DigestRecipient, on_delete=models.CASCADE, related_name="mails")

@@ -1,4 +1,4 @@
-"""Where a plan came from: one row each time that a definition was brought here."""
+"""Origin of imported plans: one row each time that a definition was imported."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Promotion(models.Model):
-    """A definition that another environment handed over, with what had happened to it there."""
+    """A definition imported from another environment, with its history there."""
 
     experiment = models.ForeignKey(
         "experiments.Experiment", on_delete=models.CASCADE, related_name="+", verbose_name=_("experiment")

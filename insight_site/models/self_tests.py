@@ -1,4 +1,4 @@
-"""A self-test as a row."""
+"""Model of a self-test."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -6,7 +6,7 @@ from runs.models import Run
 
 
 class SelfTest(Run):
-    """Effects of known size planted into a copy of the log, and what Insight makes of them."""
+    """Effects of known size planted into a copy of the log, and what Insight found."""
 
     class Meta(Run.Meta):
         verbose_name = _("self-test")

@@ -1,4 +1,4 @@
-"""Rows of the site itself: API keys, share links, what was done by whom, erasures, sign-ins."""
+"""Models of the site itself: API keys, share links, audit log, erasures, sign-ins."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from events.models import Source
 
 
 class ApiKey(models.Model):
-    """One key: its digest (the secret itself is never stored), what it may do, until when."""
+    """One API key: its digest (the secret itself is never stored), its scopes and its expiry."""
 
     class Kind(models.TextChoices):
         CLIENT = "client", _("client: browsers and apps, public")
@@ -58,7 +58,7 @@ class ApiKey(models.Model):
 
 
 class Picture(models.Model):
-    """One chart of a finished run in one language, planned, rendered once, and kept with the run."""
+    """One chart of a finished run in one language: planned, rendered once, and stored with the run."""
 
     run_label = models.CharField(max_length=60)  # "segments.SegmentationRun"
     run_pk = models.PositiveBigIntegerField()
@@ -79,7 +79,7 @@ class Picture(models.Model):
 
 
 class IdempotentCall(models.Model):
-    """A POST with an `Idempotency-Key`, and what it was answered; without a status it is still running."""
+    """A POST with an `Idempotency-Key`, and its answer; without a status it is still running."""
 
     name = models.CharField(max_length=64, unique=True)  # digest of caller, path and key
     body_hash = models.CharField(max_length=64)
@@ -100,7 +100,7 @@ class ShareLink(models.Model):
     run_pk = models.PositiveBigIntegerField(_("report"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,  # a link ends with its maker
+        on_delete=models.CASCADE,  # the link ends when its maker's account is deleted
         null=True,
         editable=False,
         related_name="+",
@@ -122,17 +122,17 @@ class ShareLink(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Neither revoked nor expired, nor was the account of whoever made it deactivated."""
+        """Neither revoked nor expired, and its maker's account is active."""
         maker = self.created_by
         return self.revoked_at is None and self.expires_at > timezone.now() and (maker is None or maker.is_active)
 
 
 class Preference(models.Model):
-    """What the site remembers of an account, on whichever machine it logs in."""
+    """Preferences of an account, the same on every machine."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, blank=True)
-    theme = models.CharField(_("appearance"), max_length=10, blank=True)  # empty: the system's
+    theme = models.CharField(_("appearance"), max_length=10, blank=True)  # empty: the system's theme
     tours = models.JSONField(_("tours that were dismissed"), default=list, blank=True)
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ class Preference(models.Model):
 
 
 class Snapshot(models.Model):
-    """Figures of the first page as a worker counted them last: no request asks the warehouse for them."""
+    """Figures of the first page as last counted by a worker, so that no request queries the warehouse for them."""
 
     name = models.CharField(max_length=40, unique=True)
     value = models.JSONField(default=dict)
@@ -151,7 +151,7 @@ class Snapshot(models.Model):
 
 
 class AuditEntry(models.Model):
-    """What somebody changed, or took away (`insight_site.audit`). It outlives its account, its key and its row."""
+    """One audit log entry: a change or a download (`insight_site.audit`). It outlives its account, key and row."""
 
     class Actor(models.TextChoices):
         PERSON = "person", _("person")
@@ -193,7 +193,7 @@ class AuditEntry(models.Model):
 
 
 class Lease(models.Model):
-    """Calls of one name that processes have taken for themselves in one minute (`insight_site.access.limits`)."""
+    """Calls of one name that processes have leased in one minute (`insight_site.access.limits`)."""
 
     name = models.CharField(max_length=100, unique=True)
     minute = models.BigIntegerField()  # since 1970
@@ -214,21 +214,21 @@ class Erasure(models.Model):
 
     reference = models.CharField(_("reference of the request"), max_length=100, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
-    ids = models.JSONField(default=list, editable=False)  # emptied at the end
+    ids = models.JSONField(default=list, editable=False)  # cleared at the end
     named = models.PositiveIntegerField(_("ids that were named"), default=0)
     digests = models.JSONField(_("digests of all ids of these persons"), default=list)
-    steps = models.JSONField(default=list, editable=False)  # that are done
+    steps = models.JSONField(default=list, editable=False)  # steps done
     counts = models.JSONField(_("what was erased"), default=dict)
     store_before = models.PositiveBigIntegerField(_("version of the store before"), null=True)
     store_after = models.PositiveBigIntegerField(_("version of the store after"), null=True)
-    notes = models.JSONField(default=list)  # codes of what is left to do: see insight_site.privacy.receipt
+    notes = models.JSONField(default=list)  # codes of what remains to be done: see insight_site.privacy.receipt
     error = models.CharField(_("error"), max_length=200, blank=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("asked by")
     )
     asked_with = models.CharField(_("asked with the key"), max_length=8, blank=True)
     asked_at = models.DateTimeField(_("asked"), auto_now_add=True)
-    known_at = models.DateTimeField(null=True)  # since when no late event of theirs is kept
+    known_at = models.DateTimeField(null=True)  # late events are dropped since then
     finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:
@@ -242,7 +242,7 @@ class Erasure(models.Model):
 
 
 class WriteProbe(models.Model):
-    """One row that `/readyz` writes: a database that only reads must not get events."""
+    """One row that `/readyz` writes: a read-only database must not get events."""
 
     written_at = models.DateTimeField()
 
@@ -251,10 +251,10 @@ class WriteProbe(models.Model):
 
 
 class SignIn(models.Model):
-    """One thing that happened at the door for people: who, when, from where, how, and what came of it.
+    """One sign-in event: who, when, from where, how, and the outcome.
 
-    Failed tries are counted from these rows too (`insight_site.signin.throttle`). What somebody typed as a name is kept
-    only where an account has it: people type their password there by mistake.
+    Failed tries are counted from these rows too (`insight_site.signin.throttle`). A typed name is stored only if an
+    account has it: people type their password there by mistake.
     """
 
     class Event(models.TextChoices):
@@ -279,7 +279,7 @@ class SignIn(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("account")
     )
-    username = models.CharField(_("name"), max_length=150, blank=True)  # stays when the account is deleted
+    username = models.CharField(_("name"), max_length=150, blank=True)  # kept when the account is deleted
     name_digest = models.CharField(max_length=64, blank=True, editable=False)
     address = models.GenericIPAddressField(_("address"), null=True)
     network = models.CharField(max_length=50, blank=True, editable=False)  # of IPv6 the /64: one customer has all of it
@@ -297,7 +297,7 @@ class SignIn(models.Model):
 
 
 class PublicKey(models.Model):
-    """The public part of a key that has signed final analyses. It stays when another one signs: what it signed does."""
+    """The public part of a key that has signed final analyses. It stays after a key change, to check them."""
 
     key_id = models.CharField(_("id of the key"), max_length=64, unique=True)  # thumbprint, RFC 7638
     x = models.CharField(_("public key"), max_length=64)  # base64url
