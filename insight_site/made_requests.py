@@ -1,4 +1,4 @@
-"""Requests as Django's WSGI application makes them, for calls that no web server made."""
+"""Build Django requests as its WSGI application does, for calls that didn't come through a web server."""
 
 from functools import cache
 from io import BytesIO
@@ -11,7 +11,7 @@ NOT_PREFIXED = (b"content-type", b"content-length")
 
 
 def request_of(environ: dict[str, Any], body: bytes = b"") -> HttpRequest:
-    """A request with this environment (PEP 3333); what is left out is that of a call without anything."""
+    """A request from a WSGI environment (PEP 3333); missing keys get the values of an empty call."""
     usual = {
         "SCRIPT_NAME": "",
         "QUERY_STRING": "",
@@ -27,7 +27,7 @@ def request_of(environ: dict[str, Any], body: bytes = b"") -> HttpRequest:
 
 
 def environ_of(scope: Any) -> dict[str, Any]:
-    """The environment of an ASGI scope, without its body."""
+    """The WSGI environment of an ASGI scope, without the body."""
     server, client = scope.get("server") or ("localhost", 80), scope.get("client") or ("", 0)
     headers: dict[str, str] = {}
     for raw, value in scope["headers"]:

@@ -1,4 +1,4 @@
-"""Log lines without the tokens and keys that some paths hold: Django names the path of each request that it failed."""
+"""Masks tokens and keys in log lines: Django logs the path of each failed request, and some paths hold secrets."""
 
 import re
 
@@ -10,5 +10,5 @@ SECRET = re.compile(
 
 
 def masked(_logger: object, _name: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """A processor of structlog: what comes after such a path's beginning is left out."""
+    """A structlog processor: removes the part of a path that follows a sensitive prefix."""
     return {name: SECRET.sub(r"\1…", value) if isinstance(value, str) else value for name, value in line.items()}

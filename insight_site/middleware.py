@@ -1,4 +1,4 @@
-"""Small middlewares of the site."""
+"""The site's small middlewares."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from insight_site.operation import probes
 from insight_site.request_lines import ids_of, line_of, note
 from reporting.words import fit
 
-# Unfold's menus are written in Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
+# Unfold's menus use Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
 # page, and Alpine's own build for strict policies can't read all of them (docs/security.md). Alpine also sets style
 # attributes. Of inline style elements only these are taken: Unfold's colours (settings.UNFOLD), and htmx's indicator.
 # Only /admin/ gets this; every other page keeps the strict policy of settings.SECURE_CSP.
@@ -33,7 +33,7 @@ PROBES = {"/healthz": probes.healthz, "/readyz": probes.readyz}
 
 
 def operations(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Outermost: the request id, one log line, metrics; and the probes, before the host check and the HTTPS rule."""
+    """Outermost middleware: request id, log line, metrics; and the probes, before host check and HTTPS redirect."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
@@ -50,14 +50,14 @@ def operations(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
 
 class Slashes(CommonMiddleware):
-    """Django's way from an address without its last slash to the page, for forms too.
+    """Redirect addresses without the final slash as Django does, also for forms.
 
-    Segments, the report before login and sharing had no slash in 0.3. Bookmarks are sent on by Django; a form of a page
-    that was opened then would arrive without what was filled in, so it is sent on with it (308).
+    Addresses of segments, login and sharing had no slash in 0.3. Django redirects bookmarks; a form on a page opened
+    then would lose its input, so it is redirected with its body (308).
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Send the form on, or do what Django does; doors of machines answer as ever."""
+        """Redirect the form, or do what Django does; machine endpoints are unchanged."""
         form = request.method == "POST" and machine_door(request.path_info) is None
         if form and response.status_code == 404 and self.should_redirect_with_slash(request):
             there = escape_leading_slashes(request.get_full_path(force_append_slash=True))
@@ -78,7 +78,7 @@ def admin_csp(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
 
 
 def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Korean pages: templates and Django's own forms write both particles, since they can't know the word before."""
+    """Choose the Korean particle: templates and Django's forms write both, since they can't know the preceding word."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -87,7 +87,7 @@ def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
             text = response.content.decode(response.charset)
             if (fitting := fit(text)) is not text:
                 response.content = fitting.encode(response.charset)
-                if response.has_header("Content-Length"):  # a browser would wait for the letters that are gone
+                if response.has_header("Content-Length"):  # else a browser waits for the letters removed
                     response.headers["Content-Length"] = str(len(response.content))
         return response
 
@@ -95,7 +95,7 @@ def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
 
 
 def event_names(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """People's pages show the display names of events; machines get names as they were sent."""
+    """Show display names of events on pages; APIs return names as sent."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if machine_door(request.path_info) is not None:

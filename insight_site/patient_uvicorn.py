@@ -1,7 +1,7 @@
-"""uvicorn with a bound on how long a connection may take to say what it wants.
+"""uvicorn with a timeout for connections that send no request.
 
-uvicorn waits for the headers of a first request for ever: its own limit begins with the first answer. So a hundred
-connections that never send a byte would hold a hundred places for as long as they like.
+uvicorn waits for the headers of a first request for ever: its own limit starts after the first answer. So a hundred
+connections that never send a byte would occupy a hundred places for as long as they like.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class PatientProtocol(H11Protocol):
     most_connections = 1_000
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it, or close it at once where there are too many."""
+        """Accept the connection, or close it at once if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             transport.abort()
@@ -26,7 +26,7 @@ class PatientProtocol(H11Protocol):
             self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is looked at any more."""
+        """Stop the timer."""
         if (look := getattr(self, "_look", None)) is not None:
             look.cancel()
         super().connection_lost(exc)
@@ -35,7 +35,7 @@ class PatientProtocol(H11Protocol):
         self._look = self.loop.call_later(HEADER_SECONDS, self._end_unless_asked, self.cycle)
 
     def _end_unless_asked(self, before: Any) -> None:
-        """Each request has a cycle of its own; one that is being answered may take its time."""
+        """Close the connection unless a request has begun: each has its own cycle, and its answer may take its time."""
         now: Any = self.cycle  # None before the first request, whatever its type says
         if now is before and (now is None or now.response_complete):
             self.transport.abort()

@@ -1,4 +1,4 @@
-"""What is noted of each request: its id, a log line, its place in the metrics. Never a query, key, body or user."""
+"""What is recorded of each request: its id, a log line, its metrics. Never a query, key, body or user."""
 
 import random
 import re
@@ -19,13 +19,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One request.
+    """The record of one request.
 
     Attributes:
-        door: as in logs and metrics.
+        door: the endpoint's name in logs and metrics.
         method: of HTTP.
         status: of the answer.
-        seconds: until the answer was there.
+        seconds: time to answer.
         key: prefix of the caller's key; None without one.
     """
 
@@ -36,7 +36,7 @@ class Line:
     key: str | None
 
     def fields(self) -> dict[str, object]:
-        """What the log says of it."""
+        """The fields of the log line."""
         return {
             "door": self.door,
             "method": self.method,
@@ -47,27 +47,27 @@ class Line:
 
 
 def ids_of(sent_id: str, trace_parent: str) -> dict[str, str]:
-    """`request_id`: what the caller sent as X-Request-ID, or a new one; `trace_id`, `span_id` of a W3C traceparent."""
-    # No secret: a UUID would ask the kernel for each.
+    """`request_id`: the caller's X-Request-ID, or a new one; `trace_id`, `span_id` of a W3C traceparent."""
+    # Not secret, and faster than a UUID, which asks the kernel for random bytes.
     request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else f"{random.getrandbits(128):032x}"
     trace = TRACE_PARENT.fullmatch(trace_parent) if trace_parent else None
     return {"request_id": request_id, **({"trace_id": trace[1], "span_id": trace[2]} if trace else {})}
 
 
 def line_of(request: HttpRequest, response: HttpResponse, seconds: float) -> Line:
-    """The line of an answered request."""
+    """The record of an answered request."""
     door = getattr(request, "door", None) or machine_door(request.path_info) or "people"
     caller = getattr(request, "caller", None)
     return Line(door, request.method or "", response.status_code, seconds, caller.key_prefix if caller else None)
 
 
 def note(line: Line) -> None:
-    """Write it and count it, now."""
+    """Log and count it now."""
     count(line)
     log.info("request", **line.fields())
 
 
 def count(line: Line) -> None:
-    """Count it, now."""
+    """Count it now."""
     REQUESTS.labels(line.door, line.status).inc()
     LATENCY.labels(line.door).observe(line.seconds)

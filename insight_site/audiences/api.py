@@ -117,7 +117,7 @@ class AudienceViewSet(
     @extend_schema(responses=ChangeSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=ByUnit)
     def members(self, request: Request, key: str) -> Response:
-        """The members, by name."""
+        """Who is in it, by name."""
         rows: Any = AudienceMember.objects.filter(audience=self.get_object(), is_in=True)
         page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(ChangeSerializer(page, many=True).data)

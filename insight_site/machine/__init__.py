@@ -1,5 +1,5 @@
-"""The doors that services call all day: one table (`doors`), one dispatcher (`dispatch`),
-one entrance before Django's own (`application`).
+"""The machine endpoints ("doors") that services call all day, without the middlewares for pages.
 
-They run without the middlewares of people, which would cost them half their speed.
+One table (`doors`), one dispatcher (`dispatch`), and one WSGI front before Django's own (`application`). The
+middlewares for pages would halve their throughput.
 """

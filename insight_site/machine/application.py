@@ -1,7 +1,7 @@
-"""The machine doors in front of the site, as WSGI: no handler, resolver or middleware chain of Django is passed.
+"""WSGI front for the machine endpoints: requests bypass Django's handler, resolver and middleware chain.
 
-The site's own middlewares would take longer than the answer. `machine_doors` in `insight_site.machine.dispatch` answers
-the same where there is no such front (tests, ASGI, `runserver`).
+The site's own middlewares would take longer than the answer. Without this front (tests, ASGI, `runserver`), the
+middleware `machine_doors` in `insight_site.machine.dispatch` gives the same answers.
 """
 
 import threading
@@ -19,12 +19,12 @@ from insight_site.machine.lines import note_soon
 from insight_site.request_lines import ids_of, line_of
 
 LOOK_SECONDS = 1.0
-_looked = threading.local()  # as connections are
+_looked = threading.local()  # per thread, as connections are
 type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def with_doors(site: Any) -> Application:
-    """Django's application behind the machine doors; the management API, which people use too, stays with it."""
+    """Put the machine endpoints before Django's application, which keeps the management API, as people use it too."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if machine_door(environ.get("PATH_INFO", "/")) in (None, "management"):
@@ -49,9 +49,9 @@ def _answer(request: Any, environ: dict[str, Any], start_response: Callable[...,
 
 
 def look_after_connections() -> None:
-    """What Django does around each request, where there is a reason: an error before, or a second that has passed.
+    """Close stale database connections as Django does around each request, but only after an error or once a second.
 
-    It makes the next query ask first whether the connection lives, which would double the way to the database.
+    Django's check makes the next query first test the connection, which would double the round trips to the database.
     """
     now = time.monotonic()
     trouble = any(one.errors_occurred for one in connections.all(initialized_only=True))

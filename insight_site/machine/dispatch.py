@@ -1,4 +1,4 @@
-"""From a request to the machine door that answers it."""
+"""Dispatch a request to its machine endpoint."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,9 +18,9 @@ log = structlog.get_logger()
 
 
 def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: requests of machines leave the list here, and get their answer from `DOORS`.
+    """Middleware: answers requests to machine endpoints from `DOORS`, skipping the middlewares after it.
 
-    The management API keeps the whole list, since people use it with their session.
+    The management API passes through all middlewares, since people use it with their session.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -36,9 +36,9 @@ def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
 
 
 def _dispatch(request: HttpRequest, doors: Sequence[Door]) -> HttpResponse:
-    """The answer of the door at this path; every trouble becomes an answer in the shape of the door."""
+    """The answer of the endpoint at this path; every error becomes a response in the endpoint's format."""
     try:
-        request.get_host()  # refuses a host that isn't ours
+        request.get_host()  # rejects hosts not in ALLOWED_HOSTS
         for door in doors:
             if found := door.path.fullmatch(request.path_info):
                 arguments = found.groupdict()
@@ -53,12 +53,12 @@ def _dispatch(request: HttpRequest, doors: Sequence[Door]) -> HttpResponse:
 
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too.
+    """Add CORS headers, also to errors. A preflight has no key, so any origin is allowed; the real request is checked.
 
-    A cache may give an answer to other callers than the one who asked. So what is read says what it depends on, and has
-    what browsers need, also for a caller without an origin.
+    A cache may serve an answer to other callers. So answers to reads state what they vary by, and have the CORS headers
+    even for a caller without an origin.
     """
-    origin = request.META.get("HTTP_ORIGIN")  # `headers` would read all of them
+    origin = request.META.get("HTTP_ORIGIN")  # `headers` would parse all of them
     caller: Caller | None = getattr(request, "caller", None)
     listed = caller is not None and bool(caller.allowed_origins)
     if listed:
@@ -77,11 +77,11 @@ def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def answered(request: HttpRequest, doors: Sequence[Door] = ()) -> HttpResponse:
-    """The answer of a machine door, without `constant_headers` and length.
+    """The answer of a machine endpoint, without `constant_headers` and content length.
 
     Args:
         request: of any method.
-        doors: those of a process that has others than web processes have.
+        doors: the endpoints, in a process that doesn't have those of web processes.
     """
     try:
         return _with_cors(request, as_machine(request, lambda asked: _dispatch(asked, doors or DOORS)))
@@ -94,7 +94,7 @@ def answered(request: HttpRequest, doors: Sequence[Door] = ()) -> HttpResponse:
 
 @cache
 def constant_headers(*, secure: bool) -> tuple[tuple[str, str], ...]:
-    """The headers that every answer of this site has, as Django's own middleware gives them.
+    """The headers that every answer of this site has, as Django's own middleware sets them.
 
     Args:
         secure: whether the request came by HTTPS.
@@ -103,5 +103,5 @@ def constant_headers(*, secure: bool) -> tuple[tuple[str, str], ...]:
     request.is_secure = lambda: secure  # type: ignore[method-assign]
     empty = HttpResponse()
     del empty["Content-Type"]
-    # Only what it says of answers: asked as a whole it would send an insecure request on to HTTPS.
+    # Only its response part: as a whole it would redirect a plain HTTP request to HTTPS.
     return tuple(SecurityMiddleware(lambda _: empty).process_response(request, empty).items())

@@ -1,6 +1,6 @@
-"""Every machine door but the management API: path, what it asks of a caller, and who answers.
+"""Table of all machine endpoints except the management API: path, access rule and handler.
 
-A door is one row here. Its answer has the shape that `insight_site.access.permissions.error` gives to the path.
+An endpoint is one row here. Its errors have the format that `insight_site.access.permissions.error` gives its path.
 """
 
 import re
@@ -20,7 +20,7 @@ from insight_site.operation import probes
 
 @dataclass(frozen=True)
 class Door:
-    """One door.
+    """One endpoint.
 
     Attributes:
         path: the whole path, with or without a slash at its end: a redirected POST would lose its body.
@@ -34,12 +34,12 @@ class Door:
 
 
 def served_elsewhere(request: HttpRequest, client_key: str) -> HttpResponse:
-    """What a web process says of a stream: `manage.py event_streams` holds them."""
+    """Answer to stream requests in a web process: `manage.py event_streams` serves them."""
     return error(request, 404, "not_found", "event streams are held by another process: send this path to it")
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics of this process with all that it has answered."""
+    """The metrics of this process, with all requests answered so far."""
     write_now()
     return probes.metrics(request)
 

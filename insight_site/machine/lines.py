@@ -1,7 +1,7 @@
-"""Log lines and counters of the machine doors, off the way of the answer: one thread writes them a moment later.
+"""Asynchronous log lines and counters of the machine endpoints: one thread writes them after the answers.
 
-Written one by one they would make each answer wait for the stream. A process that is killed loses the last `EVERY`
-seconds of them; one that ends, or is asked for its metrics, writes them first.
+Written synchronously they would make each answer wait for the log stream. A process that is killed loses the last
+`EVERY` seconds of them; one that ends, or is asked for its metrics, writes them first.
 """
 
 import atexit
@@ -17,19 +17,19 @@ from insight_site.request_lines import Line, count
 
 EVERY = 0.25
 _waiting: deque[tuple[Line, dict[str, str], datetime]] = deque()
-_writer_of: int | None = None  # process id: a forked worker has this module, and not its thread
+_writer_of: int | None = None  # process id, since a forked worker inherits the module but not the thread
 _writing = threading.Lock()
 
 
 def note_soon(line: Line, ids: dict[str, str]) -> None:
-    """Write and count this request within `EVERY` seconds."""
+    """Log and count this request within `EVERY` seconds."""
     _waiting.append((line, ids, datetime.now(UTC)))
     if _writer_of != os.getpid():
         _begin()
 
 
 def write_now() -> None:
-    """Write and count all that waits."""
+    """Log and count all queued requests."""
     with _writing:
         texts = []
         loud = logging.getLogger().isEnabledFor(logging.INFO)
@@ -44,14 +44,14 @@ def write_now() -> None:
 
 
 def _write(text: str) -> None:
-    """To the streams of the root logger's handlers, as their own lines."""
+    """Write to the streams of the root logger's handlers."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.acquire()
             try:
                 handler.stream.write(text)
                 handler.flush()
-            except (OSError, ValueError):  # the other end is gone: as with logging's own lines, the answer stands
+            except (OSError, ValueError):  # the stream is closed: as with logging itself, the answer isn't affected
                 pass
             finally:
                 handler.release()

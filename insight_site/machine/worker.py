@@ -1,4 +1,4 @@
-"""The name that gunicorn's worker had in 0.4: a command line or GUNICORN_CMD_ARGS that says it goes on working.
+"""Alias for the gunicorn worker class of 0.4, so that old command lines and GUNICORN_CMD_ARGS still work.
 
 It is gunicorn's own threaded worker (docs/adr/0010).
 """

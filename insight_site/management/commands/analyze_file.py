@@ -1,4 +1,4 @@
-"""`analyze_file`: the main engine on the file of a finished experiment. Options and JSON: docs/analyze_file.md."""
+"""`analyze_file`: the analysis engine on the file of a finished experiment. Options and JSON: docs/analyze_file.md."""
 
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -68,7 +68,7 @@ class Command(BaseCommand):
 
 
 def _print(report: Report, out: Console) -> None:
-    """The report for people: the verdict first, then what may be wrong, then the numbers."""
+    """Print the report for people: the verdict first, then warnings, then the numbers."""
     verdict = report.verdict
     out.print(f"[bold]{escape(verdict.heading)}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))

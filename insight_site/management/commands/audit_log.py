@@ -1,4 +1,4 @@
-"""`audit_log`: who changed what, for another system to keep."""
+"""`audit_log`: export the audit log for another system to store."""
 
 from datetime import datetime
 from typing import Any

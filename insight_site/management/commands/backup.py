@@ -1,4 +1,4 @@
-"""`backup`: the whole site in one file, while it works."""
+"""`backup`: write the whole site to one file while it runs."""
 
 from typing import Any
 

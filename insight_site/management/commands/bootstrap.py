@@ -1,4 +1,4 @@
-"""Make the first administrator of an empty site."""
+"""`bootstrap`: create the first administrator of an empty site."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it, and say what was made; secrets stand in this output alone."""
+        """Create what is missing and print it; secrets appear only in this output."""
         try:
             made = bootstrap.bootstrap(
                 email=options["email"] or os.environ.get("BOOTSTRAP_ADMIN_EMAIL", ""),

@@ -1,4 +1,4 @@
-"""`demo`: the whole loop in a simulated world with known truth, through the real doors; then truth against found."""
+"""`demo`: the whole loop in a simulated world, through the real endpoints; then truth against estimates."""
 
 import logging
 from argparse import ArgumentParser
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             found = Findings(made)
             found.write_files()
             found.draw_pictures()
-        except Refused as error:  # a step could not go on
+        except Refused as error:  # a step failed
             fail(str(error))
         if options["json"]:
             write_json(self.stdout, found.document())
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             out.print(f"  {page}", markup=False, soft_wrap=True)
 
     def _tell(self, found: Findings, *, with_users: bool) -> None:
-        """What a person must know besides, on standard error."""
+        """Print further notes for the person on standard error."""
         began = found.made.experiment.started_at
         text = gettext(
             "The users are made up and lived in the past, so the experiments' dates were moved back to them: the "
@@ -114,5 +114,5 @@ def _check(units: int, seed: int) -> None:
 
 
 def _silence() -> None:
-    """The steps are the log."""
+    """Silence logging, since the steps are the log."""
     logging.getLogger().setLevel(logging.WARNING)

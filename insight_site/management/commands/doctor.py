@@ -1,4 +1,4 @@
-"""Say what is wrong with this site, and how to mend it."""
+"""`doctor`: diagnose this site, and say how to fix what is wrong."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ MARKS = {doctor.OK: "✓", doctor.LOOK: "!", doctor.WRONG: "✗"}
 
 class Command(BaseCommand):
     help = "Say what is wrong with this site, and how to mend it; exit code 1 when something is."
-    requires_system_checks: list[str] = []  # it runs them itself, and says what to do
+    requires_system_checks: list[str] = []  # it runs the system checks itself, with advice
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Look at everything anew."""
+        """Run every check again."""
         readiness.forget()
         signs.forget()
         found = doctor.examine()

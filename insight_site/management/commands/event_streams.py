@@ -1,4 +1,4 @@
-"""`event_streams`: hold the event streams of OFREP until told to end (docs/event_streams.md)."""
+"""`event_streams`: serve the event streams of OFREP until a signal ends it (docs/event_streams.md)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
         parser.add_argument("--bind", default="127.0.0.1:8001", metavar="HOST:PORT", help="where to listen")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve, and end with exit code 0 when told to."""
+        """Serve, and exit with code 0 after a signal."""
         host, _colon, port = options["bind"].rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65_536:
             raise CommandError(_("Write --bind as HOST:PORT, such as 127.0.0.1:8001."), returncode=2)

@@ -1,4 +1,4 @@
-"""`export_user`: all that this site keeps of one person."""
+"""`export_user`: export all data that this site stores about one person."""
 
 from argparse import ArgumentParser
 from pathlib import Path

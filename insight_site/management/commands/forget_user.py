@@ -1,4 +1,4 @@
-"""`forget_user`: erase persons from all that this site keeps."""
+"""`forget_user`: erase all data that this site stores about persons."""
 
 from argparse import ArgumentParser
 from pathlib import Path

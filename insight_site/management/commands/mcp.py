@@ -44,7 +44,7 @@ def _serve_many(where: str) -> None:
         port=int(port),
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # the site's own settings say whether a proxy is believed
+        proxy_headers=False,  # the site's own settings decide whether a proxy is trusted
         log_level="warning",
         http=PatientProtocol,
         timeout_graceful_shutdown=10,
@@ -56,7 +56,7 @@ def _serve_one() -> None:
 
     from insight_site.mcp.agent_server import serve  # noqa: PLC0415
 
-    key = os.environ.pop(KEY, "")  # what is started from here shall not inherit it
+    key = os.environ.pop(KEY, "")  # child processes must not inherit it
     if not key:
         raise CommandError(_("--stdio needs the agent's key in {name}.").format(name=KEY), returncode=2)
     anyio.run(serve, key)

@@ -1,4 +1,4 @@
-"""Try whether notices arrive, without a worker: one message to an e-mail address, or to an address of Apprise."""
+"""`notices`: test delivery without a worker: one message to an e-mail address, or to an Apprise URL."""
 
 from typing import Any
 
@@ -32,6 +32,6 @@ class Command(BaseCommand):
             refuse(Refused("{address}: this is no e-mail address.", at="test", address=address))
         except Refused as refusal:
             refuse(refusal)
-        except (Undelivered, OSError) as trouble:  # a mail server's refusals are OSErrors too
+        except (Undelivered, OSError) as trouble:  # errors of a mail server are OSErrors too
             refuse(Refused("Not delivered: {trouble}", at="test", trouble=f"{type(trouble).__name__}: {trouble}"[:200]))
         self.stdout.write(gettext("The other side took it. Look whether it is there."))

@@ -1,4 +1,4 @@
-"""`promote`: hand the definition of an experiment to another environment, or take one in."""
+"""`promote`: export the definition of an experiment to another environment, or import one."""
 
 import sys
 from pathlib import Path

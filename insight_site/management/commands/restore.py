@@ -1,4 +1,4 @@
-"""`restore`: a backup into an empty site, or a look whether it could be."""
+"""`restore`: restore a backup into an empty site, or check whether it can be restored."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from runs.terminal import Bar, refuse, write_json
 
 class Command(BaseCommand):
     help = "Restore a backup into an empty site whose web and worker are stopped; --check only says whether it is good."
-    requires_system_checks: list[str] = []  # of a database that has no tables yet
+    requires_system_checks: list[str] = []  # for a database that has no tables yet
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the backup: a file, or s3://bucket/path/name.tar")

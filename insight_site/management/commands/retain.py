@@ -1,4 +1,4 @@
-"""`retain`: delete events and traits that are older than sources and site want to keep them, as each night."""
+"""`retain`: delete events and traits older than the retention periods of their sources and the site, as each night."""
 
 from argparse import ArgumentParser
 from typing import Any

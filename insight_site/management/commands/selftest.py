@@ -1,4 +1,4 @@
-"""`selftest`: effects planted into a copy of this site's log, and what Insight makes of them. The run is stored."""
+"""`selftest`: plant effects into a copy of this site's log, and report what Insight finds. The run is stored."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
-# Options that are fields of the question.
+# Options that are fields of `Asked`.
 FIELDS = ("signup_event", "retention", "days", "behaviours", "behaviour", "plants", "effect", "take_up", "most_users")
 
 

@@ -1,4 +1,4 @@
-"""A way in for the operator of the machine, when passwords are switched off, lost, or the provider is away."""
+"""`sign_in_link`: a login link for the operator, when passwords are disabled or lost, or the provider is away."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from runs.terminal import refuse
 
 class Command(BaseCommand):
     help = "Print the path of a page that logs one person in, once, within a quarter of an hour."
-    # The checks would stop it just when nobody else can log in either.
+    # A failing check would block it just when nobody else can log in either.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""`static_demo`: the demo's pages as files that need no server, in both languages."""
+"""`static_demo`: write the demo's pages as files that need no server, in both languages."""
 
 import logging
 from argparse import ArgumentParser
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger().setLevel(logging.WARNING)  # not a line for every page
+        logging.getLogger().setLevel(logging.WARNING)  # no log line per page
         try:
             whose_site.check_demo()
             found = write_copy(options["folder"].absolute(), docs=options["docs"])

@@ -60,7 +60,7 @@ def _checked(what: str, keys: dict[str, str]) -> Verification:
 
 
 def _keys(name: str | None) -> dict[str, str]:
-    """Public keys by their id, of a file such as `/.well-known/insight-keys.json`."""
+    """Public keys by their id, from a file such as `/.well-known/insight-keys.json`."""
     if not name:
         return {}
     try:
