@@ -1,1 +1,1 @@
-"""What every endpoint of the management API shares."""
+"""Shared code of all endpoints of the management API."""

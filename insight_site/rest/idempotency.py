@@ -1,8 +1,8 @@
-"""`Idempotency-Key` on POST of the management API: what was asked once is done once.
+"""`Idempotency-Key` on POST of the management API: repeated requests are executed once.
 
-The key counts for a caller and a path, for 24 hours. The same body gets the stored answer, another body 422, and a call
-that is still running 409. An answer that is our own fault isn't kept: the caller should try again. Nor is a refusal: it
-changed nothing, and what was refused may be allowed a minute later.
+A key is valid for one caller and path, for 24 hours. The same body gets the stored answer, another body 422, and a call
+that is still running 409. Server errors aren't stored, so that the caller can try again. Nor are refusals: they changed
+nothing, and the same request may be allowed a minute later.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ from insight_site.access.permissions import error, key_in_headers, machine_door
 from insight_site.models import IdempotentCall
 
 KEPT = timedelta(hours=24)
-LOST = timedelta(minutes=5)  # gunicorn ends a request long before: then nobody is at work on it any more
-NOT_KEPT = (401, 403, 409, 429)  # refusals
+LOST = timedelta(minutes=5)  # gunicorn kills a request long before: by then no process works on it
+NOT_KEPT = (401, 403, 409, 429)  # refusals, which aren't stored
 OUR_FAULT = 500
 SENT = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Idempotency:
-    """Middleware after the access rules: the caller is known, and the view has not run yet."""
+    """Middleware after the access rules, which set the caller, and before the view."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer."""
+        """Pass the request on; `process_view` does the work."""
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """The answer of the first call, or a refusal; None for a call without a key."""
+        """The stored answer of the first call, or an error; None for a call without a key."""
         sent = request.headers.get("Idempotency-Key")
         if sent is None or request.method != "POST" or machine_door(request.path_info) != "management":
             return None
@@ -53,16 +53,16 @@ class Idempotency:
 
 
 def forget_old_calls() -> int:
-    """Delete the calls whose key counts no longer; returns how many."""
+    """Delete calls whose key has expired; returns how many."""
     return IdempotentCall.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def _answer_and_keep(call: IdempotentCall, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """What is changed and the note of it are one transaction: killed in between, both are there or neither is."""
+    """Run the view and store its answer in one transaction, so that a kill in between leaves both or neither."""
     try:
         with transaction.atomic():
             response = answer()
-            if isinstance(response, SimpleTemplateResponse):  # as those of Django REST framework are
+            if isinstance(response, SimpleTemplateResponse):  # atomic, as the views of Django REST framework are
                 response.render()
             if response.status_code in NOT_KEPT or response.status_code >= OUR_FAULT:
                 call.delete()
@@ -83,7 +83,7 @@ def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | Idempote
         )
         if not is_first and call.created_at < now - (LOST if call.status is None else KEPT):
             same = IdempotentCall.objects.filter(pk=call.pk, status=call.status, created_at=call.created_at)
-            is_first = bool(same.update(created_at=now, body_hash=body, status=None))  # one of two that come at once
+            is_first = bool(same.update(created_at=now, body_hash=body, status=None))  # one of two at once
             call.refresh_from_db()
     if is_first:
         return call
@@ -97,13 +97,13 @@ def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | Idempote
 
 
 def _body_hash(request: HttpRequest) -> str:
-    """What was asked: the body, and what follows the path where something does, since it may change what is done."""
+    """Digest of the body, and of the query string, which may change what the call does."""
     asked = request.META.get("QUERY_STRING", "")
     return hashlib.sha256((f"{asked}\n".encode() if asked else b"") + request.body).hexdigest()
 
 
 def _name(request: HttpRequest, sent: str) -> str:
-    """One for each caller, path and key. Two people's keys never meet: one would read the other's answer."""
+    """Stored name of a caller, path and key. It includes the caller, so that nobody gets another person's answer."""
     who = key_in_headers(request) or f"user {request.user.pk}"
     return hashlib.sha256("\n".join((who, request.path_info, sent)).encode()).hexdigest()
 

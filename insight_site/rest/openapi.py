@@ -1,4 +1,4 @@
-"""What every operation of the OpenAPI document shares: errors as problem+json, and `Idempotency-Key` on POST."""
+"""Shared parts of all operations in the OpenAPI document: errors as problem+json, and `Idempotency-Key` on POST."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ NULL = {"type": "null"}
 
 
 def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json:
-    """Hook of drf-spectacular: complete every operation."""
+    """Hook of drf-spectacular: add the shared parts to every operation."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -68,7 +68,7 @@ def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json
 
 
 def _widened(value: Any) -> Any:
-    """Any JSON is any JSON: "anything, or null, but not both" would forbid null."""
+    """Simplify "any JSON": drf-spectacular's "anything, or null, but not both" would forbid null."""
     if isinstance(value, list):
         return [_widened(one) for one in value]
     if not isinstance(value, dict):

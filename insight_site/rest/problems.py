@@ -1,4 +1,4 @@
-"""Errors of the management API in one shape, RFC 9457. REST_FRAMEWORK names this; apps don't import it."""
+"""Errors of the management API in the format of RFC 9457. REST_FRAMEWORK names this; apps don't import it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +18,9 @@ PROBLEM = "application/problem+json"
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """RFC 9457: one shape for every error; a refusal is 409 with its sentence, and at its field if the view names it.
+    """Exception handler: every error as a problem document; a refusal is 409 with its sentence, and its field if known.
 
-    A view may have `pointers`: the places in its request of the options that its service's refusals are about.
+    A view may define `pointers`: where its request holds the options that its service's refusals name.
     """
     request = context["request"]
     if isinstance(error, Refused):
@@ -30,7 +30,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(request, status.HTTP_409_CONFLICT, "refused", str(error), **more)
     if isinstance(error, ValidationError):
         error = exceptions.ValidationError(error.messages)
-    if isinstance(error, OverflowError | DataError):  # a number that no column holds; each database says it its own way
+    if isinstance(error, OverflowError | DataError):  # a number that no column can hold; databases' errors differ
         error = exceptions.ParseError("a value is out of range")
     if isinstance(error, Http404):
         error = exceptions.NotFound()
