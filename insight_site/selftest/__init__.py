@@ -1,1 +1,1 @@
-"""Self-test: effects of known size are planted into a copy of this site's log, and what Insight makes of them."""
+"""Self-test: plant effects of known size into a copy of this site's log, and check what Insight finds."""

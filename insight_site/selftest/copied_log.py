@@ -1,4 +1,4 @@
-"""Copy what a study reads of the log into memory, and find where and how something can be planted there."""
+"""Copy the study data of the log into memory, and choose where and how to plant effects."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aha.study.discover import Answers
     from aha.study.question import Inputs
 
-LEAST_HALF = 0.1  # of the users, in the smaller of both halves
+LEAST_HALF = 0.1  # smallest share of users in the smaller half
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class Copied:
     """The copied users.
 
     Attributes:
-        table: their counts, and who was retained in truth.
-        candidates: behaviours that no flag sets aside.
-        trait, trait_name: what divides them by something known at signup; None and "" where nothing does.
+        table: their counts and real retention.
+        candidates: behaviours without an excluding flag.
+        trait, trait_name: a division by something known at signup; None and "" without one.
     """
 
     table: CountTable
@@ -38,7 +38,7 @@ class Copied:
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """Where effects go, and the table that studies look at."""
+    """Where effects are planted, and the table that studies use."""
 
     ground: Ground
     small: CountTable
@@ -46,7 +46,7 @@ class Planted:
 
 
 def copy_units(answers: "Answers", inputs: "Inputs") -> Copied:
-    """The sampled users of what the warehouse answered."""
+    """The sampled users from the warehouse's answers."""
     rows = answers.sample
     table = build_table(
         behaviours=[str(behaviour) for behaviour in answers.behaviours],
@@ -72,7 +72,7 @@ def copy_units(answers: "Answers", inputs: "Inputs") -> Copied:
 
 
 def _trait(answers: "Answers") -> tuple[Flags | None, str]:
-    """The column known at signup that comes nearest to dividing users in halves."""
+    """The column known at signup that divides users most evenly."""
     shares = answers.attributes.values.mean(axis=0) if len(answers.attributes.names) else np.zeros(0)
     if not len(shares):
         return None, ""
@@ -83,7 +83,7 @@ def _trait(answers: "Answers") -> tuple[Flags | None, str]:
 
 
 def place_for_plants(copied: Copied, asked: Asked) -> Planted | Shortfall:
-    """Where effects go, or why there is no place for any in these data."""
+    """Where effects are planted, or why these data have no suitable place."""
     if not copied.candidates:
         return Shortfall(Why.NO_BEHAVIOUR, {})
     moment = choose_moment(copied.table, copied.candidates, only=asked.behaviour)

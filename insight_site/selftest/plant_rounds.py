@@ -1,4 +1,4 @@
-"""Plant again and again, ask each copy the same questions, and count the answers. Pure."""
+"""Plant repeatedly, run the same analyses on each copy, and count the results. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ from segments.search.features import UnitTable
 from stats.results import NotComputable
 
 STUDIED = (Plant.NOTHING, Plant.CORRELATION, Plant.THRESHOLD, Plant.SMOOTH)
-PLANTS_OF_STYLES = 20  # a search takes as long as many studies: one of them for so many plants
+PLANTS_OF_STYLES = 20  # a segment search takes as long as many studies: one per so many plants
 NUMBERS = {plant: number for number, plant in enumerate(Plant)}
 type Said = dict[tuple[Plant | None, Asks], bool]
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """What the rounds of one self-test gave.
+    """Results of all rounds of one self-test.
 
     Attributes:
-        tallies: counted.
-        studies: of the planted thresholds, for the reasons why one was missed.
+        tallies: counts of findings.
+        studies: results on planted thresholds, to explain why one was missed.
     """
 
     tallies: tuple[Tally, ...]
@@ -44,11 +44,11 @@ def plant_and_ask(ground: Ground, small: CountTable, asked: Asked, *, seed: int,
     """All plants of outcomes: studies and experiments.
 
     Args:
-        ground: what the plants stand on.
-        small: the table that studies look at (`planted_study.looked_at`).
-        asked: how many plants, of which size.
+        ground: the data that effects are planted into.
+        small: the table that studies use (`planted_study.looked_at`).
+        asked: number of plants, and their effect.
         seed: of every draw.
-        progress: told how far it is.
+        progress: progress callback.
     """
     units = read_units([str(unit) for unit in ground.table.unit_ids])
     kinds = [kind for kind in Plant if kind is not Plant.SEGMENT or ground.trait is not None]
@@ -69,7 +69,7 @@ def _ask(
     seed: int,
     progress: Progress,
 ) -> tuple[Said, StudySays | None]:
-    """One copy: a study of what people did by themselves, and an experiment with a nudge."""
+    """One copy: a study of unprompted behaviour, and an experiment with a nudge."""
     kind, number = job
     progress("plants", 0.0)
     keys = (seed, NUMBERS[kind], number)
@@ -117,7 +117,7 @@ def _of_analysis(kind: Plant, analysis: AnalysisSays) -> Iterator[tuple[tuple[Pl
 def search_for_styles(
     table: UnitTable, asked: Asked, *, seed: int, progress: Progress
 ) -> tuple[tuple[Tally, ...], NotComputable | None]:
-    """All plants of styles of play, and why there are none if so."""
+    """All plants of play styles; or why there are none."""
     rounds = max(1, asked.plants // PLANTS_OF_STYLES)
     found: list[Said] = []
     for number in range(rounds):
@@ -133,7 +133,7 @@ def search_for_styles(
 
 
 def count(answers: "Iterator[Said] | list[Said]") -> tuple[Tally, ...]:
-    """How often each was said, in the order of the plants and questions."""
+    """Tallies of findings, in the order of the plants and questions."""
     n: Counter[tuple[Plant | None, Asks]] = Counter()
     yes: Counter[tuple[Plant | None, Asks]] = Counter()
     for said in answers:

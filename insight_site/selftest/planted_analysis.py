@@ -1,4 +1,4 @@
-"""What an experiment's analysis says of planted units: cleaned, compared and judged as any finished one. Pure."""
+"""Run an experiment's analysis on planted units: cleaned, compared and judged as any finished one. Pure."""
 
 from dataclasses import dataclass
 
@@ -24,13 +24,12 @@ IN_TRAIT, OUTSIDE = "yes", "no"
 
 @dataclass(frozen=True)
 class AnalysisSays:
-    """What an analysis says of one planted experiment.
+    """Result of the analysis of one planted experiment.
 
     Attributes:
         verdict: its code.
-        segments_differ: its test says that the nudge's effect isn't the same in both halves; None where it has no
-            such test.
-        covers: the set of effects of the behaviour holds the true one; None without a set.
+        segments_differ: its test finds different effects of the nudge in the two halves; None without such a test.
+        covers: the confidence set of the behaviour's effect contains the true one; None without a set.
     """
 
     verdict: Code
@@ -39,7 +38,7 @@ class AnalysisSays:
 
 
 def analyse_planted(planted: PlantedExperiment, units: Names, trait: Flags | None) -> AnalysisSays:
-    """Analyse a planted experiment as an encouragement design; where nobody was moved as a plain A/A test."""
+    """Analyse a planted experiment as an encouragement design; if the nudge moved nobody, as a plain A/A test."""
     columns: dict[str, object] = {
         "unit": pa.array([str(unit) for unit in units]),
         "arm": np.where(planted.nudged, NUDGE, CONTROL).astype(object),
@@ -71,11 +70,11 @@ def analyse_planted(planted: PlantedExperiment, units: Names, trait: Flags | Non
 
 @dataclass(frozen=True)
 class Foretold:
-    """What the product's planner says of an experiment with these users.
+    """The planner's forecast for an experiment with these users.
 
     Attributes:
         power: probability that it finds the planted effect, 0 to 1.
-        needed: users of both arms with which it would find it in 80 %, or why there is no such number.
+        needed: users in both arms for 80 % power, or why there is no such number.
     """
 
     power: float
@@ -83,7 +82,7 @@ class Foretold:
 
 
 def foretell(ground: Ground, *, take_up: float) -> Foretold | None:
-    """Power of the planted threshold's experiment; None where the effect leaves no room for a plan."""
+    """Power of the planted threshold's experiment; None if the effect leaves no room for a plan."""
     base = float(ground.shared_cause.mean() + ground.effect * ground.moment.reach)
     moved = take_up * (1 - ground.moment.reach)
     try:

@@ -1,6 +1,6 @@
-"""A planted copy as a log: the customer's events, without some and with some more, as an expression of the warehouse.
+"""A planted copy as an event log: the customer's events, with some removed and some added, as a warehouse expression.
 
-Nothing is written anywhere: the store is read, and the copy lives as long as the question.
+Nothing is written: the store is only read, and the copy exists only during the query.
 """
 
 from dataclasses import replace
@@ -23,14 +23,14 @@ DAY = np.timedelta64(86_400_000_000, "us")
 
 
 def planted_log(asked: Questions, answers: Answers, inputs: Inputs, behaviour: str, retained: Flags) -> Questions:
-    """The same questions on a log in which other users are retained.
+    """Open the warehouse on a log in which other users are retained.
 
     Args:
-        asked: the open warehouse.
-        answers: what it said of the log as it is.
-        inputs: the question; its days are rolling ones.
-        behaviour: what retained users are seen to do where the definition names no event.
-        retained: of each sampled unit, as planted.
+        asked: the open warehouse connection.
+        answers: its answers for the real log.
+        inputs: the study's inputs, with rolling days.
+        behaviour: the event added for retained users if the retention definition names none.
+        retained: planted retention of each sampled unit.
     """
     import ibis
 
@@ -63,7 +63,7 @@ def _units(asked: Questions, ids: Names, anchors: np.ndarray[tuple[int], np.dtyp
 def _added(
     ids: Names, anchors: np.ndarray[tuple[int], np.dtype[np.datetime64]], inputs: Inputs, behaviour: str
 ) -> "pa.Table":
-    """As few events as make a user retained, in the middle of the window's first days."""
+    """The fewest events that make a user retained, in the middle of the window's first days."""
     import pyarrow as pa
 
     definition = inputs.definition

@@ -1,4 +1,4 @@
-"""What a study says of a planted copy: its nulls, its step test and its choice of the threshold. Pure."""
+"""Run a study on a planted copy: its nulls, its step test and its choice of the threshold. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from aha.study.step import Step, StepVerdict, step_evidence
 from insight_site.selftest.planting.moment_choice import PlantedMoment
 from stats.results import NotComputable, computable
 
-# Fewer than a study's: each self-test repeats them many times. With 99 shuffles a p of .05 is still exactly that.
+# Fewer than in a study, since each self-test repeats them often. With 99 shuffles a p-value of .05 is still exact.
 SHUFFLES = 99
 REPLICATES = 99
 MOST_BEHAVIOURS = 5
@@ -23,17 +23,17 @@ MOST_WINDOWS = 3
 
 @dataclass(frozen=True)
 class StudySays:
-    """What a study says of one planted copy.
+    """Result of a study of one planted copy.
 
     Attributes:
-        candidate: the planted behaviour is a candidate: its cell is better than luck, upwards.
-        at_moment: it says "jump" of the planted behaviour, at the planted number of times or a neighbouring one.
-        any_jump: it says "jump" of any behaviour.
-        beats_luck: some cell of the whole grid is called better than luck.
-        beats_active: some cell is called better than equally active users.
+        candidate: the planted behaviour is a candidate: its cell is significantly better than chance, and positive.
+        at_moment: it reports a jump of the planted behaviour, at the planted count or a neighbouring one.
+        any_jump: it reports a jump of any behaviour.
+        beats_luck: some cell of the grid is significantly better than chance.
+        beats_active: some cell is significantly better than equally active users.
         step_missing: why no step could be tested for the planted behaviour; None where one was.
-        detection: share of jumps of 5 points there that its step test would find; None where it found something.
-        not_apart: it found something there that it doesn't call a jump.
+        detection: share of jumps of 5 points there that its step test would find; None if it found a step.
+        not_apart: it found a step there that it can't distinguish from a smooth curve.
     """
 
     candidate: bool
@@ -49,7 +49,7 @@ class StudySays:
 def looked_at(table: CountTable, candidates: Sequence[str], moment: PlantedMoment) -> CountTable:
     """The planted behaviour and the most frequent others, in the planted window and two more.
 
-    A study looks at all of them; it is the same work, many times as long.
+    A real study tests all behaviours, which is the same work many times over.
     """
     others = [name for name in candidates if name != moment.behaviour]
     reach = {name: (table.counts[:, table.behaviours.index(name), -1] > 0).mean() for name in others}
@@ -77,8 +77,8 @@ def study_planted(table: CountTable, moment: PlantedMoment, retained: Flags, *, 
     Args:
         table: of `looked_at`.
         moment: the planted one.
-        retained: per unit, as planted.
-        rng: the randomness of shuffles and bootstraps.
+        retained: planted retention per unit.
+        rng: for shuffles and bootstraps.
     """
     planted = _with_outcome(table, retained)
     times = thresholds(planted)
@@ -111,7 +111,7 @@ def study_planted(table: CountTable, moment: PlantedMoment, retained: Flags, *, 
 
 
 def _at(step: Step, moment: PlantedMoment, times: Sequence[int]) -> bool:
-    """A jump at the planted number, or at the next one that was tested on either side."""
+    """A jump at the planted count, or at the next tested one on either side."""
     if step.verdict is not StepVerdict.JUMP or moment.times not in times:
         return False
     return abs(times.index(step.times) - times.index(moment.times)) <= 1

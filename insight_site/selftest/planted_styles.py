@@ -1,4 +1,4 @@
-"""What a search for segments says of users with planted styles of play, and of users without any. Pure."""
+"""Run a segment search on users with planted play styles, and on users without any. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -10,9 +10,9 @@ from segments.search.segmentation import Options, Segmentation, segment
 from stats.results import NotComputable
 
 MOST_UNITS = 4_000
-LIKE_THE_TRUTH = 0.8  # adjusted Rand index from which on groups are those that were planted
-BEHAVIOURS = 3  # a style needs some to differ in
-# Enough for a null at 5 % (1 of 20) and for the usual samples of a bootstrap; a page shows more.
+LIKE_THE_TRUTH = 0.8  # adjusted Rand index from which the groups count as the planted ones
+BEHAVIOURS = 3  # behaviours that a style needs to differ in
+# Enough for a null at 5 % (1 of 20) and for the usual bootstrap samples; a page shows more.
 EFFORT = Options(
     method=Method.PCA,
     umap_rows=600,
@@ -28,12 +28,12 @@ EFFORT = Options(
 
 @dataclass(frozen=True)
 class StylesSay:
-    """What a search says.
+    """Result of a segment search.
 
     Attributes:
-        found: it calls its groups stable and more than a cloud.
+        found: it reports its groups as stable, and as more than one continuous cloud.
         agreement: adjusted Rand index with the planted styles, 1 where every user is in the right group.
-        units: users that it looked at.
+        units: users searched.
     """
 
     found: bool
@@ -46,14 +46,14 @@ def search_planted(
 ) -> StylesSay | NotComputable:
     """Search a copy in which half of the users have another style, or in which no style is left.
 
-    With styles, one half deals its acts out anew: what the others do most it does least. Each user stays as active as
-    in truth. Without, how often each behaviour is done on an active day is dealt out among all users, one behaviour at
-    a time: nothing goes with anything.
+    With styles, one half's acts are redistributed: what the others do most, it does least. Each user's total activity
+    is unchanged. Without, each behaviour's rate per active day is shuffled among all users, one behaviour at a time, so
+    that behaviours are independent.
 
     Args:
         table: counts of a window, from the log.
-        planted: whether styles are planted or taken away.
-        rng: who is in which half, and how rates are dealt.
+        planted: whether styles are planted or removed.
+        rng: for the halves, and the shuffling of rates.
         seed: of the search.
     """
     from sklearn.metrics import adjusted_rand_score
@@ -71,7 +71,7 @@ def search_planted(
 
 
 def _with_styles(table: UnitTable, styles: Ints) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-    """Behaviours by how often they are done, and in the second style the other way round."""
+    """Behaviours by frequency, and in reverse order for the second style."""
     order = np.argsort(-np.asarray(table.counts.sum(axis=0)), kind="stable")
     turned = table.counts.copy()
     turned[:, order] = table.counts[:, order[::-1]]

@@ -1,4 +1,4 @@
-"""Services of self-tests: check what is asked, keep the run, compute it. The store is read and never written."""
+"""Services of self-tests: validate the inputs, store the run, compute it. The event store is only read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -50,17 +50,17 @@ from stats.results import NotComputable, Reason, computable
 
 MOST_PLANTS = 1_000
 LEAST_USERS, MOST_USERS = 500, 200_000
-LIKELY = 0.8  # below such a power, or such a share of jumps found, missing one is the rule and no surprise
-ROOM = 0.8  # of the effect: less of it fits
+LIKELY = 0.8  # below such power, or such a share of jumps found, a miss is expected
+ROOM = 0.8  # the data have no room for the effect if less than this share of it fits
 AGES = {"gathered": 0.08, "rounds": 0.8, "checked": 0.88, "styles": 0.96}
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "duckdb", "ibis-framework")
 
 
 def usual_question(**given: Any) -> "Asked":
-    """What a self-test asks when nobody says otherwise: the question that a new study begins with.
+    """Default inputs of a self-test: those that a new study begins with.
 
     Args:
-        given: fields of `Asked`; those that are None take the usual value.
+        given: fields of `Asked`; None takes the default.
     """
     known = {name: value for name, value in given.items() if value is not None}
     retention = known.pop("retention", None) or usual_retention()
@@ -71,10 +71,10 @@ def usual_question(**given: Any) -> "Asked":
 
 
 def create_self_test(*, asked: "Asked", seed: int = 1, by: User | None = None) -> SelfTest:
-    """Check what is asked and keep it as a self-test that waits.
+    """Validate the inputs and store a waiting self-test.
 
     Raises:
-        Refused: with one sentence that names the option; nothing is kept then.
+        Refused: with one sentence that names the option; nothing is stored then.
     """
     if not 1 <= asked.plants <= MOST_PLANTS:
         raise Refused("from 1 to {most}, not {given}.", most=MOST_PLANTS, given=asked.plants, at="plants")
@@ -102,14 +102,14 @@ def create_self_test(*, asked: "Asked", seed: int = 1, by: User | None = None) -
 
 
 def start_self_test(*, asked: "Asked", seed: int = 1, by: User | None = None) -> SelfTest:
-    """Keep a self-test and hand it to the workers; arguments and refusals are those of `create_self_test`."""
+    """Store a self-test and enqueue it; arguments and refusals as in `create_self_test`."""
     run = create_self_test(asked=asked, seed=seed, by=by)
     enqueue(run)
     return run
 
 
 def run_self_test(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a waiting self-test; True when it is done. One that is gone or taken is left alone."""
+    """Compute a waiting self-test; True when it is done. A deleted one, or one already running, is left alone."""
     run = SelfTest.objects.filter(pk=pk).first()
     return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 
@@ -131,10 +131,10 @@ def _compute(run: SelfTest, progress: Progress) -> dict[str, Any]:
 
 
 def self_test(open_log: "Questions", asked: "Asked", *, seed: int, progress: Progress = silent) -> "SelfTestReport":
-    """The whole self-test on an open log.
+    """Run the whole self-test on an open log.
 
     Raises:
-        Refused: the log has nobody whose retention is known, or no such event.
+        Refused: no user's retention is known yet, or the log lacks the event.
     """
     inputs = _study_inputs(asked)
     open_log.need_event(asked.signup_event, "--signup-event")
@@ -186,7 +186,7 @@ def _too_small(copied: "Copied") -> "Shortfall | None":
 def _shortfalls(
     planted: "Planted | None", rounds: "Rounds | None", copied: "Copied", foretold: Any, asked: "Asked"
 ) -> "list[Shortfall]":
-    """Why something that was planted is missed in these data."""
+    """Reasons why these data miss planted effects."""
     if planted is None or rounds is None:
         return []
     found = list(_of_steps(planted.ground.moment, rounds.studies))
@@ -202,7 +202,7 @@ def _shortfalls(
 
 
 def _of_steps(moment: "PlantedMoment", studies: "Sequence[StudySays]") -> "Iterator[Shortfall]":
-    """Why studies don't call the planted threshold a jump."""
+    """Reasons why studies don't report the planted threshold as a jump."""
     if any(study.step_missing is not None for study in studies):
         yield Shortfall(Why.FEW_COUNTS, {"behaviour": moment.behaviour})
         return
@@ -219,7 +219,7 @@ def _of_steps(moment: "PlantedMoment", studies: "Sequence[StudySays]") -> "Itera
 def _as_a_log(
     open_log: "Questions", answers: "Answers", inputs: "Inputs", planted: "Planted", seed: int, progress: Progress
 ) -> "CopyCheck":
-    """The first planted threshold once more, as events: what the warehouse answers, and a whole study on it."""
+    """Check the first planted threshold as an event log: query the warehouse, and run a whole study on it."""
     return study_a_log(open_log, answers, inputs, planted.ground, seed=seed, progress=progress)
 
 
@@ -234,7 +234,7 @@ def _styles(
         return (), [Shortfall(Why.FEW_BEHAVIOURS, {"n": number, "needed": BEHAVIOURS})]
     try:
         table = read_play(open_log, window, seed=seed).whole
-    except Refused:  # nobody has completed the window
+    except Refused:  # no user has completed the window
         return (), [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(asked.days)})]
     tallies, missing = search_for_styles(table, asked, seed=seed, progress=progress)
     return tallies, [] if missing is None else [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(asked.days)})]
@@ -243,12 +243,12 @@ def _styles(
 def _number_of_behaviours(open_log: "Questions", window: Window) -> int:
     try:
         return len(choose_behaviours(open_log, window))
-    except Refused:  # the log has none but the start event
+    except Refused:  # the log has only the start event
         return 0
 
 
 def _metrics(open_log: "Questions", asked: "Asked", seed: int, progress: Progress) -> "tuple[MetricOnItsPast, ...]":
-    """A/A on past weeks of every certified metric, by the check of the catalogue."""
+    """A/A tests of every certified metric on past weeks, by the catalogue's check."""
     rows = list(Metric.objects.filter(status=Metric.Status.CERTIFIED).order_by("key"))
     found = []
     for place, row in enumerate(rows):
@@ -264,7 +264,7 @@ def _metrics(open_log: "Questions", asked: "Asked", seed: int, progress: Progres
                 seed=seed,
                 progress=inner,
             ).badge
-        except Refused:  # time to churn
+        except Refused:  # the metric is time to churn
             badge = NotComputable(Reason.NO_NUMBER_PER_UNIT)
         found.append(MetricOnItsPast(row.key, row.current.number, badge))
     return tuple(found)

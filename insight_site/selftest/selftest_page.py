@@ -1,4 +1,4 @@
-"""The page of a self-test: sentences and tables of its report, the same that the command prints. Pure."""
+"""The page of a self-test: sentences and tables of its report, also printed by the command. Pure."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from stats.results import NotComputable, computable
 
 
 def shown(report: SelfTestReport) -> dict[str, Any]:
-    """What the page shows."""
+    """Content of the page."""
     return {
         "report": report,
         "headline": headline(report),
@@ -29,7 +29,7 @@ def shown(report: SelfTestReport) -> dict[str, Any]:
 
 
 def headline(report: SelfTestReport) -> str:
-    """The answer in one or two sentences."""
+    """The result in one or two sentences."""
     if report.planted is None:
         return gettext("These data can't show a planted threshold; below is why.")
     said = {(row.plant, row.asks): row for row in report.tallies}
@@ -47,7 +47,7 @@ def headline(report: SelfTestReport) -> str:
 
 
 def asked_sentences(report: SelfTestReport) -> tuple[str, ...]:
-    """What was asked, of whom, and what was planted."""
+    """The inputs: data, users, and planted effects."""
     asked = report.asked
     start = gettext("Day 0: {event}. Outcome: {retention}. The data end at {end} UTC.")
     event = gettext("each user's first event of any kind") if asked.signup_event == "*" else asked.signup_event
@@ -59,7 +59,7 @@ def asked_sentences(report: SelfTestReport) -> tuple[str, ...]:
 
 
 def found_table(report: SelfTestReport) -> Table | None:
-    """What would have been found and missed."""
+    """Table of planted effects found and missed."""
     rows = tuple(
         (
             words.plant_words(row.plant),
@@ -80,7 +80,7 @@ def found_table(report: SelfTestReport) -> Table | None:
 
 
 def alarms_table(report: SelfTestReport) -> Table | None:
-    """What was said and isn't so."""
+    """Table of false alarms."""
     rows = tuple(
         (
             words.plant_words(row.plant),

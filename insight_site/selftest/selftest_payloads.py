@@ -1,4 +1,4 @@
-"""Stored payloads of self-tests back to their records. Pure."""
+"""Load stored payloads of self-tests. Pure."""
 
 from insight_site.selftest.selftest_result import SelfTestReport
 from runs.payloads import Document, Schema, Unreadable
@@ -7,5 +7,5 @@ SELF_TEST = Schema(SelfTestReport)
 
 
 def read(payload: Document) -> SelfTestReport | Unreadable:
-    """What a finished self-test found."""
+    """The result of a finished self-test."""
     return SELF_TEST.read(payload)

@@ -1,4 +1,4 @@
-"""The one record of a self-test that page, JSON document, command and benchmark read. Numbers and codes. Pure."""
+"""The record of a self-test for page, JSON document, command and benchmark. Numbers and codes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from stats.results import Interval, NotComputable
 
 
 class Asks(StrEnum):
-    """What was asked of a planted copy."""
+    """Questions about each planted copy."""
 
     CANDIDATE = "candidate"  # is the planted behaviour a candidate of a study?
-    JUMP = "jump"  # does a study say "jump" at the planted threshold?
-    WRONG_JUMP = "wrong_jump"  # does it say "jump" where none was planted?
-    LUCK = "luck"  # is anything better than luck, where nothing has to do with retention?
-    ACTIVE = "active"  # is anything better than equally active users, likewise?
+    JUMP = "jump"  # does a study report a jump at the planted threshold?
+    WRONG_JUMP = "wrong_jump"  # does it report a jump where none was planted?
+    LUCK = "luck"  # is anything better than chance, when retention is independent of everything?
+    ACTIVE = "active"  # is anything better than equally active users, when nothing has an effect?
     CAUSES = "causes"  # does an experiment say that the behaviour causes a gain?
     WRONG_VERDICT = "wrong_verdict"  # does it claim a gain or harm that isn't there?
     TRUTH_OUTSIDE = "truth_outside"  # does its set of effects miss the planted one?
@@ -42,13 +42,13 @@ PLANNED = {
 
 @dataclass(frozen=True)
 class Tally:
-    """How often one thing was said over all copies of one plant.
+    """How often one finding occurred over all copies of one plant.
 
     Attributes:
-        plant: what was planted; None for the search for styles, which plants users and not outcomes.
-        asks: what was asked.
-        said: copies in which it was said.
-        n: copies that could be asked.
+        plant: the kind of plant; None for the style search, which changes users and not outcomes.
+        asks: the question.
+        said: copies with a positive answer.
+        n: copies with an answer.
     """
 
     plant: Plant | None
@@ -63,35 +63,35 @@ class Tally:
 
     @property
     def planned(self) -> float | None:
-        """The rate of errors that is promised; None where saying it is right."""
+        """The nominal error rate; None if a positive answer is right."""
         return PLANNED.get(self.asks)
 
     @property
     def is_off(self) -> bool:
-        """More errors than promised, beyond what chance makes of so few copies."""
+        """More errors than the nominal rate, beyond chance."""
         share = self.share
         return self.planned is not None and isinstance(share, Interval) and share.low > self.planned
 
 
 class Why(StrEnum):
-    """Why these data can't show something."""
+    """Reasons why these data can't show something."""
 
-    TOO_SMALL = "too_small"  # below the floors of a study
-    NO_BEHAVIOUR = "no_behaviour"  # nothing may be a candidate
-    NOBODY_REACHES = "nobody_reaches"  # no number of times is reached by 5 to 80 %
-    FEW_COUNTS = "few_counts"  # too few different counts for a step over a smooth curve
+    TOO_SMALL = "too_small"  # below a study's minimum numbers
+    NO_BEHAVIOUR = "no_behaviour"  # no behaviour may be a candidate
+    NOBODY_REACHES = "nobody_reaches"  # no count is reached by 5 to 80 % of users
+    FEW_COUNTS = "few_counts"  # too few distinct counts to test a step against a smooth curve
     LOW_DETECTION = "low_detection"  # the step test would miss most jumps of 5 points there
-    NOT_APART = "not_apart"  # the step test finds something near it that may be no jump
+    NOT_APART = "not_apart"  # the step test finds something near it that may not be a jump
     LOW_POWER = "low_power"  # too few users for the experiment
-    NO_ROOM = "no_room"  # so many stay already that the effect doesn't fit
+    NO_ROOM = "no_room"  # retention is already so high that the effect doesn't fit
     NO_TRAIT = "no_trait"  # nothing known at signup divides users
-    FEW_BEHAVIOURS = "few_behaviours"  # a style of play needs some to differ in
+    FEW_BEHAVIOURS = "few_behaviours"  # too few behaviours for a play style
     NO_ACTIVE_USERS = "no_active_users"  # too few with enough active days for a search
 
 
 @dataclass(frozen=True)
 class Shortfall:
-    """Something that these data can't show, with the figures of the sentence."""
+    """A reason why these data can't show something, with the figures of its sentence."""
 
     why: Why
     figures: Mapping[str, float | int | str]
@@ -99,14 +99,14 @@ class Shortfall:
 
 @dataclass(frozen=True)
 class CopyCheck:
-    """The planted copy as a log: what the warehouse answers of it, and a whole study on it.
+    """Check of a planted copy as an event log: the warehouse's answers, and a whole study.
 
     Attributes:
-        units: whose events were added or taken away, and read again.
-        differing: units whose retention or counts the warehouse reads otherwise than they were planted.
-        place: of the planted behaviour among the candidates of a whole study, from 1; None where it is none.
-        candidates: of that study.
-        step: what it says about a jump of the planted behaviour; "" where it isn't judged.
+        units: units with added or removed events.
+        differing: units whose retention or counts differ between warehouse and plant.
+        place: rank of the planted behaviour among the candidates of a whole study, from 1; None if it is none.
+        candidates: number of candidates of that study.
+        step: its result of the step test for the planted behaviour; "" without one.
     """
 
     units: int
@@ -118,12 +118,12 @@ class CopyCheck:
 
 @dataclass(frozen=True)
 class PlantedEffect:
-    """Where effects were planted, and how large they are in truth.
+    """Where effects were planted, and their true size.
 
     Attributes:
         moment: the behaviour, its days and its number of times.
-        gain: what those moved by a nudge gain in a planted threshold, on average, in the probability of being
-            retained: less than was asked for where many stay anyway.
+        gain: mean gain, in the probability of being retained, of users whom a nudge moves across a planted threshold:
+            less than requested if many are retained anyway.
     """
 
     moment: PlantedMoment
@@ -132,7 +132,7 @@ class PlantedEffect:
 
 @dataclass(frozen=True)
 class DividingTrait:
-    """What divides users for the segment difference: its name, as ``platform=ios``, and the share that has it."""
+    """The trait that divides users for the segment difference: its name, as ``platform=ios``, and share of users."""
 
     name: str
     share: float
@@ -140,7 +140,7 @@ class DividingTrait:
 
 @dataclass(frozen=True)
 class MetricOnItsPast:
-    """A certified metric on past weeks: halves of users that nothing was done to."""
+    """A/A tests of a certified metric: random halves of past users who were treated alike."""
 
     key: str
     version: int
@@ -149,18 +149,18 @@ class MetricOnItsPast:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of the self-test.
+    """Inputs of the self-test.
 
     Attributes:
         signup_event: starts a user's clock; ``*`` takes the first of any kind.
         retention: the outcome, as a SPEC.
         days: the windows of behaviour.
-        behaviours: what is counted, as they are written; empty takes every event name.
-        behaviour: that gets the effect; empty lets the data choose.
-        plants: copies of each kind.
-        effect: planted, in the probability of being retained: 0.1 = 10 points.
+        behaviours: behaviours to count, in text form; empty takes every event name.
+        behaviour: the one that gets the effect; empty chooses by the data.
+        plants: number of copies of each kind.
+        effect: planted effect on the probability of being retained: 0.1 = 10 points.
         take_up: share of nudged users who follow the nudge, 0 to 1.
-        most_users: above it a sample is taken.
+        most_users: above this number, a sample is used.
     """
 
     signup_event: str
@@ -176,23 +176,23 @@ class Asked:
 
 @dataclass(frozen=True)
 class SelfTestReport:
-    """A whole self-test.
+    """The whole report of a self-test.
 
     Attributes:
-        asked: as frozen at the start.
+        asked: the inputs, frozen at the start.
         data_end: the moment up to which the data are complete, ISO, UTC.
-        users: eligible ones of the log; `sampled` of them were copied.
-        retained: share of the copied users who were retained in truth.
-        planted: the planted threshold; None where no place was found, and then `shortfalls` says why.
-        trait: what divides users into two parts at signup; None where nothing does.
-        foretold: power of the threshold's experiment; None where it can't be planned.
-        tallies: what was said how often.
+        users: eligible users; `sampled` of them were copied.
+        retained: real retention of the copied users, 0 to 1.
+        planted: the planted threshold; None without a suitable place, with the reason in `shortfalls`.
+        trait: the trait that divides users at signup; None without one.
+        foretold: power of the threshold's experiment; None if it can't be planned.
+        tallies: how often each finding occurred.
         shortfalls: what these data can't show, and why.
-        check: of the first planted copy as a log; None where nothing was planted.
-        metrics: the certified ones on past weeks.
-        seed: of every draw.
+        check: of the first planted copy as a log; None if nothing was planted.
+        metrics: A/A tests of certified metrics.
+        seed: seed of all random numbers.
         versions: of the libraries.
-        spent: what it took.
+        spent: time and memory used.
     """
 
     asked: Asked
@@ -213,10 +213,10 @@ class SelfTestReport:
 
     @property
     def false_alarms(self) -> tuple[Tally, ...]:
-        """What should be said rarely."""
+        """Tallies of findings that should be rare."""
         return tuple(row for row in self.tallies if row.planned is not None)
 
     @property
     def finds(self) -> tuple[Tally, ...]:
-        """What should be said often, and a correlation that becomes a candidate."""
+        """Tallies of findings that should be frequent, and of correlations reported as candidates."""
         return tuple(row for row in self.tallies if row.planned is None)

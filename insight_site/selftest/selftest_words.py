@@ -1,4 +1,4 @@
-"""The words of a self-test: what was planted, what was asked, and why something can't be shown. Pure."""
+"""Texts of a self-test: plants, questions, and reasons why something can't be shown. Pure."""
 
 from events.metrics import display_name
 from insight_site.selftest.planting.planted_outcomes import Plant
@@ -9,7 +9,7 @@ from stats.results import Interval, NotComputable
 
 
 def plant_words(plant: Plant | None) -> str:
-    """What was planted."""
+    """Text for a kind of plant."""
     if plant is None:
         return gettext("styles of play")
     return {
@@ -22,7 +22,7 @@ def plant_words(plant: Plant | None) -> str:
 
 
 def asks_words(asks: Asks) -> str:
-    """What was said, as a row of a table."""
+    """Text for a finding, as a row of a table."""
     return {
         Asks.CANDIDATE: gettext("a study lists the behaviour as a candidate"),
         Asks.JUMP: gettext("a study says 'jump' at the planted number of times"),
@@ -51,7 +51,7 @@ def of_words(row: Tally) -> str:
 
 
 def moment_words(report: SelfTestReport) -> str:
-    """Where effects were planted, how large they are, and what the nudge does."""
+    """Where effects were planted, their size, and what the nudge does."""
     if report.planted is None:
         return gettext("There is no place to plant an effect in these data; below is why.")
     text = gettext(
@@ -71,7 +71,7 @@ def moment_words(report: SelfTestReport) -> str:
 
 
 def sample_words(report: SelfTestReport) -> str:
-    """Who was copied, and how many were retained in truth."""
+    """The sample, and its real retention."""
     retained = report.retained
     rate = share(retained) if isinstance(retained, Interval) else "–"
     if report.sampled < report.users:
@@ -82,7 +82,7 @@ def sample_words(report: SelfTestReport) -> str:
 
 
 def trait_words(report: SelfTestReport) -> str:
-    """What divides users for the segment difference; "" where nothing does."""
+    """The trait that divides users for the segment difference; "" without one."""
     if report.trait is None:
         return ""
     text = gettext("The segment difference: the behaviour works for users with {trait} ({share}) and not for others.")
@@ -90,7 +90,7 @@ def trait_words(report: SelfTestReport) -> str:
 
 
 def power_words(report: SelfTestReport) -> str:
-    """What the planner says of the threshold's experiment."""
+    """The planner's forecast for the threshold's experiment."""
     found = report.foretold
     if found is None:
         return ""
@@ -99,7 +99,7 @@ def power_words(report: SelfTestReport) -> str:
 
 
 def check_words(check: CopyCheck) -> tuple[str, ...]:
-    """The first planted copy as a log, and the whole study on it."""
+    """The check of the first planted copy as a log, with the whole study on it."""
     if check.differing:
         text = gettext("Read again as a log, {n} of {units} users differ from what was planted: please report it.")
     else:
@@ -204,12 +204,12 @@ def _more_words(found: Shortfall) -> str:
 
 
 def planned_words(row: Tally) -> str:
-    """The rate of errors that is promised."""
+    """The nominal error rate."""
     return "" if row.planned is None else percent(row.planned, 0)
 
 
 def verdict_words(row: Tally) -> str:
-    """Whether there are more errors than promised, as far as so few copies tell."""
+    """Whether there are more errors than the nominal rate, as far as so few copies show."""
     found = row.share
     if isinstance(found, NotComputable) or row.planned is None:
         return "–"
@@ -217,5 +217,5 @@ def verdict_words(row: Tally) -> str:
 
 
 def interval_note() -> str:
-    """What the intervals are."""
+    """Note on the intervals."""
     return gettext("Shares with exact intervals (Clopper and Pearson, 95 %) over the copies; each copy is drawn anew.")

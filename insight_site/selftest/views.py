@@ -1,4 +1,4 @@
-"""Pages of self-tests: what they do and the last ones, one of them, and the button that starts one."""
+"""Pages of self-tests: an explanation and the latest ones, a single one, and the button that starts one."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SHOWN = 20
 @may("insight_site.view_selftest")
 @require_safe
 def self_test_list(request: HttpRequest) -> HttpResponse:
-    """What a self-test is, the button, and the last ones."""
+    """Explanation, start button, and the latest self-tests."""
     runs = SelfTest.objects.light("created_by")[:SHOWN]
     return render(request, "selftest/list.html", {"runs": runs})
 
@@ -33,9 +33,9 @@ def self_test_list(request: HttpRequest) -> HttpResponse:
 @may("insight_site.add_selftest")
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
-    """Start one with the question that a new study begins with."""
+    """Start one with the default inputs, those that a new study begins with."""
     waiting = SelfTest.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING]).light().first()
-    if waiting is not None:  # it computes for minutes: a second click must not double that
+    if waiting is not None:  # it takes minutes: a second click must not start another
         return redirect("selftest:run", pk=waiting.pk)
     try:
         run = self_tests.start_self_test(asked=self_tests.usual_question(), by=person(request))
@@ -49,7 +49,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @may("insight_site.view_selftest")
 @require_safe
 def self_test_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A self-test: how far it is, or what it found."""
+    """A self-test: its progress, or its result."""
     run = get_object_or_404(SelfTest, pk=pk)
     return render(request, "selftest/run.html", {"run": run, **progress_of(run), **_body(run)})
 

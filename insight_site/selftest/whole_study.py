@@ -1,4 +1,4 @@
-"""One planted copy from end to end: as a log, asked by the warehouse, and judged by a whole study."""
+"""End-to-end check of one planted copy: as a log, queried by the warehouse, and analysed by a whole study."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aha.study.question import Inputs
     from events.asking import Questions
 
-# A study with all its parts; it draws less often than one that is kept.
+# A study with all its parts, but fewer random draws than a stored one.
 EFFORT = Effort(
     permutations=SHUFFLES,
     replicates=REPLICATES,
@@ -36,15 +36,15 @@ EFFORT = Effort(
 def study_a_log(
     open_log: "Questions", answers: "Answers", inputs: "Inputs", ground: Ground, *, seed: int, progress: Progress
 ) -> CopyCheck:
-    """Plant a threshold as events, ask everything again, and run a study.
+    """Plant a threshold as events, repeat all queries, and run a study.
 
     Args:
-        open_log: the open warehouse.
-        answers: what it said of the log as it is.
-        inputs: the question.
-        ground: what the plant stands on.
-        seed: of the plant and of the study.
-        progress: told how far it is.
+        open_log: the open warehouse connection.
+        answers: its answers for the real log.
+        inputs: the study's inputs.
+        ground: the data that the effect is planted into.
+        seed: for the plant and the study.
+        progress: progress callback.
     """
     behaviour, table = ground.moment.behaviour, ground.table
     rng = np.random.default_rng((seed, 0, 0, 2))
@@ -66,7 +66,7 @@ def study_a_log(
 
 
 def _differing(answers: "Answers", again: "Answers", retained: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-    """Units that the warehouse reads otherwise than planted: another outcome, or other counts than before."""
+    """Units that the warehouse reads differently: another outcome than planted, or other counts than before."""
     if not np.array_equal(again.unit_ids[again.sample], answers.unit_ids[answers.sample]):
         return len(retained)
     other = again.retained[again.sample] != retained
@@ -77,7 +77,7 @@ def _differing(answers: "Answers", again: "Answers", retained: np.ndarray[tuple[
 
 
 def _counted(answers: "Answers") -> dict[int, tuple[object, ...]]:
-    """Per unit all its rows of behaviour and counts."""
+    """Per unit, all its rows of behaviour and counts."""
     found: dict[int, list[object]] = {}
     for unit, name, counts in zip(*(np.asarray(column).tolist() for column in answers.rows), strict=True):
         found.setdefault(unit, []).append((name, tuple(counts)))

@@ -1,1 +1,1 @@
-"""Planting: outcomes with known truth on the counts of real users, and a nudge by hash. Pure, without Django."""
+"""Planting: outcomes with known truth on real users' counts, and a nudge assigned by hash. Pure, without Django."""

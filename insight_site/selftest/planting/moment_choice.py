@@ -1,4 +1,4 @@
-"""Where to plant: which behaviour, how often, within how many days; or why this log has no such place. Pure."""
+"""Choose the planted moment: which behaviour, how often, within how many days; or why none is suitable. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from aha.study.cell_metrics import RECOMMENDED_REACH
 from aha.study.grid import CountTable, Flags, times_of
 
-WANTED_REACH = 0.25  # of the users: many on both sides, so that the effect of the behaviour decides what is found
-LEAST_TIMES = 2  # the step test asks from 2 times on: who never did it differs for many reasons
+WANTED_REACH = 0.25  # share of users: many on both sides, so that the size of the effect decides what is found
+LEAST_TIMES = 2  # the step test starts at 2: users who never did it differ for many reasons
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class PlantedMoment:
     Attributes:
         behaviour: its text form.
         times, days: Z and Y.
-        reach: share of the units that reach it by themselves, 0 to 1.
+        reach: share of the units that reach it without a nudge, 0 to 1.
     """
 
     behaviour: str
@@ -33,19 +33,19 @@ class NoMoment:
     """No behaviour is done that often by enough units, and not by nearly all.
 
     Attributes:
-        nearest: the one whose reach came nearest; None where nothing may be a candidate.
+        nearest: the candidate with the closest reach; None without a candidate.
     """
 
     nearest: PlantedMoment | None
 
 
 def choose_moment(table: CountTable, behaviours: Sequence[str], *, only: str = "") -> PlantedMoment | NoMoment:
-    """The place whose reach is nearest to a quarter of the units, among those that a study would recommend.
+    """The moment whose reach is closest to a quarter of the units, among those that a study would recommend.
 
     Args:
-        table: counts of the units. The longest of its windows is taken.
-        behaviours: those that may be candidates.
-        only: a behaviour that is asked for; empty takes the best of all.
+        table: counts of the units. Its longest window is used.
+        behaviours: allowed candidates.
+        only: a requested behaviour; empty chooses among all.
     """
     cells = [
         PlantedMoment(name, times, table.days[-1], float((table.counts[:, place, -1] >= times).mean()))
@@ -69,5 +69,5 @@ def counts_of(table: CountTable, moment: PlantedMoment) -> np.ndarray[tuple[int]
 
 
 def reached(table: CountTable, moment: PlantedMoment) -> Flags:
-    """Per unit, whether it reached the moment by itself."""
+    """Per unit, whether it reached the moment without a nudge."""
     return np.asarray(counts_of(table, moment) >= moment.times)

@@ -12,14 +12,14 @@ from insight_site.selftest.planting.planted_outcomes import Ground, Plant, plant
 
 @dataclass(frozen=True, eq=False)
 class PlantedExperiment:
-    """What a finished experiment would have seen, and the truth that only the planter knows.
+    """The data of a finished experiment, and the truth, which the analysis doesn't see.
 
     Attributes:
-        nudged: per unit, whether it is in the nudge's arm.
+        nudged: per unit, whether it is in the nudge arm.
         did: per unit, whether it reached the moment.
         retained: per unit.
-        true_effect: mean gain in the probability of being retained of those whom the nudge moved across the moment.
-        moved: how many they are, in the nudge's arm.
+        true_effect: mean gain in the probability of being retained, of those whom the nudge moved across the moment.
+        moved: number of those, in the nudge arm.
     """
 
     nudged: Flags
@@ -32,15 +32,15 @@ class PlantedExperiment:
 def run_experiment(
     ground: Ground, what: Plant, units: UnitIds, *, name: str, take_up: float, rng: np.random.Generator
 ) -> PlantedExperiment:
-    """Draw arms and let the nudge work.
+    """Assign arms and simulate the nudge.
 
     Args:
-        ground: what the plant stands on.
-        what: is planted. With nothing planted nobody follows the nudge: both arms are treated alike.
-        units: the ids, made ready for hashing.
+        ground: the data that the effect is planted into.
+        what: the kind of plant. With nothing planted nobody follows the nudge: both arms are treated alike.
+        units: the ids, prepared for hashing.
         name: seed of the hash, another one for each experiment.
         take_up: share of nudged units that act on it, 0 to 1; they then do the behaviour as often as the moment asks.
-        rng: the luck of the units.
+        rng: for take-up and outcomes.
     """
     nudged = unit_hashes(name, units) < 0.5
     follows = unit_hashes(f"{name} take-up", units) < (0.0 if what is Plant.NOTHING else take_up)

@@ -1,8 +1,8 @@
-"""Outcomes with a known effect on real users: what they did stays as it is, only who was retained is drawn anew. Pure.
+"""Outcomes with a known effect on real users: their behaviour is unchanged, only retention is drawn again. Pure.
 
-Everything before the retention window is the customer's own: how often people act, together with what, how many of
-them there are. Retention is drawn from probabilities that hold what was planted and nothing else, so the truth is
-known. Such half-made data are called plasmode data. Source: Franklin, Schneeweiss, Polinski, Rassen 2014.
+Everything before the retention window is the customer's real data: number of users, how often they act, and which
+behaviours occur together. Retention is drawn from probabilities that contain only the planted effect, so the truth is
+known. Such data are called plasmode data. Source: Franklin, Schneeweiss, Polinski, Rassen 2014.
 """
 
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ import numpy as np
 from aha.study.grid import CountTable, Flags, Floats, Ints
 from insight_site.selftest.planting.moment_choice import PlantedMoment, counts_of, reached
 
-SMOOTH_UNTIL = 2  # times the threshold: from there on a smooth effect grows no further
+SMOOTH_UNTIL = 2  # multiples of the threshold beyond which a smooth effect grows no further
 
 
 class Plant(StrEnum):
-    """What is planted."""
+    """The kind of planted effect."""
 
-    NOTHING = "nothing"  # who was retained is shuffled among users of the same week: no behaviour has to do with it
-    CORRELATION = "correlation"  # activity makes people act and makes them stay; the behaviour does nothing
-    THRESHOLD = "threshold"  # from `times` times on the behaviour raises retention
+    NOTHING = "nothing"  # retention is shuffled within signup week and segment: behaviour has nothing to do with it
+    CORRELATION = "correlation"  # activity drives both behaviour and retention; the behaviour has no effect
+    THRESHOLD = "threshold"  # from `times` times on, the behaviour raises retention
     SMOOTH = "smooth"  # each act raises it a little
-    SEGMENT = "segment"  # the threshold works in one half of the users and not in the other
+    SEGMENT = "segment"  # the threshold works in one half of the users, not in the other
 
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What all plants of one self-test stand on.
+    """The data that all plants of one self-test use.
 
     Attributes:
-        table: the copied units: their counts, and who was retained in truth.
+        table: the copied units: their counts and real retention.
         moment: where effects are planted.
-        shared_cause: per unit, its probability of being retained by activity alone, 0 to 1.
-        trait: per unit, in which of two halves by something known at signup; None where nothing divides them.
+        shared_cause: per unit, the probability of being retained that its activity explains, 0 to 1.
+        trait: per unit, which of two halves by something known at signup; None without a division.
         effect: of reaching the moment on the probability of being retained, 0.1 = 10 points.
     """
 
@@ -49,9 +49,9 @@ class Ground:
         return np.clip(self.shared_cause + self.effect * self._dose(plant, counts), 0.0, 1.0)
 
     def mean_gain(self) -> float:
-        """What a planted threshold gives to those who don't reach it by themselves, if they are moved across it.
+        """Mean effect of a planted threshold on units that don't reach it, if a nudge moves them across it.
 
-        Less than `effect` where some would nearly surely stay anyway.
+        Less than `effect` if some of them are almost certain to be retained anyway.
         """
         missing = ~reached(self.table, self.moment)
         across = np.full(self.table.n, self.moment.times, dtype=np.int64)
@@ -71,7 +71,7 @@ class Ground:
 
     @property
     def _mean_smooth(self) -> float:
-        """So that doers gain as much by a smooth effect, on average, as by a threshold."""
+        """Mean smooth dose of units that reach the moment: dividing by it gives the same mean gain as a threshold."""
         doers = reached(self.table, self.moment)
         return float(_smooth(counts_of(self.table, self.moment)[doers], self.moment.times).mean())
 
@@ -82,10 +82,10 @@ def _smooth(counts: Ints, times: int) -> Floats:
 
 
 def shared_cause(table: CountTable, moment: PlantedMoment) -> Floats:
-    """Retention as far as activity and composition tell it, by a logistic regression on the real outcome.
+    """Retention explained by activity and composition, by a logistic regression on the real outcome.
 
-    Active days, the sum of all other acts, and the segment: what makes people act makes them stay. The behaviour itself
-    isn't in it, so that it has no effect but the planted one, and still goes with retention as it does in such data.
+    Predictors are active days, the sum of all other acts, and the segment. The behaviour itself is not one, so that it
+    has only the planted effect, but is still correlated with retention, as in real data.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -100,13 +100,13 @@ def shared_cause(table: CountTable, moment: PlantedMoment) -> Floats:
 
 
 def plant(ground: Ground, what: Plant, counts: Ints, rng: np.random.Generator) -> Flags:
-    """Who is retained when units do the moment's behaviour `counts` times.
+    """Draw retention for units that do the moment's behaviour `counts` times.
 
     Args:
         ground: what the plant stands on.
-        what: is planted.
-        counts: per unit; those of the log, or more where a nudge moved it.
-        rng: the randomness; the same state gives each unit the same luck, whatever it does.
+        what: the kind of plant.
+        counts: per unit; those of the log, or more if a nudge moved it.
+        rng: the same state gives each unit the same random number, whatever its behaviour.
     """
     if what is Plant.NOTHING:
         return _shuffled(ground.table, rng)
@@ -114,7 +114,7 @@ def plant(ground: Ground, what: Plant, counts: Ints, rng: np.random.Generator) -
 
 
 def _shuffled(table: CountTable, rng: np.random.Generator) -> Flags:
-    """Who was retained, dealt out anew within signup week and segment."""
+    """Retention shuffled within signup week and segment."""
     strata = table.strata()
     result = np.empty(table.n, dtype=np.bool_)
     for stratum in range(int(strata.max(initial=-1)) + 1):
