@@ -1,1 +1,1 @@
-"""The site's signature under final analyses, the public keys that check it, and the check itself with recomputing."""
+"""Signatures of final analyses, the public keys that verify them, and verification with recomputing."""

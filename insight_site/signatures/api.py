@@ -24,9 +24,9 @@ class PreregistrationSerializer(serializers.Serializer[Any]):
 
 
 class SignedDocumentView(APIView):
-    """What is signed of a final analysis."""
+    """The signed document of a final analysis."""
 
-    queryset = Analysis.objects.none()  # whose permissions a person needs
+    queryset = Analysis.objects.none()  # model whose permissions a person needs
 
     @extend_schema(operation_id="experiments_signed_document", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, key: str) -> Response:

@@ -1,4 +1,4 @@
-"""Check a final analysis: the signature, the plan, the files, the data, and every number computed anew."""
+"""Verify a final analysis: the signature, the plan, the files, the data, and every number recomputed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ from runs.payloads import Unreadable
 from runs.progress import Progress, silent
 
 log = structlog.get_logger()
-# Not compared: the edition of the rules says itself why numbers differ.
+# Not compared: the edition of the rules explains why numbers differ.
 EDITION = "rules"
-WORDS_OF_PLAN = ("name", "hypothesis", "nudge", "amendments", "intact")  # none of them decides a number
+WORDS_OF_PLAN = ("name", "hypothesis", "nudge", "amendments", "intact")  # fields of the plan that decide no number
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """One signed document, and the row of this site that it is about; None where the experiment is another site's."""
+    """A signed document, and the row of this site that it is about; None if the experiment is another site's."""
 
     document: dict[str, Any]
     row: Analysis | None
@@ -48,12 +48,12 @@ class _Asked:
 def check_document(
     document: dict[str, Any], *, keys: dict[str, str] | None = None, progress: Progress = silent
 ) -> Verification:
-    """Check a signed document, of a file or of this site's own row.
+    """Verify a signed document, from a file or from this site's own row.
 
     Args:
         document: `signed_document.signed_document`.
         keys: further public keys, `x` by id, beside this site's own.
-        progress: told how far it is.
+        progress: progress callback.
     """
     signed, signature = document["signed"], document["signature"]
     row = Analysis.objects.filter(
@@ -76,7 +76,7 @@ def check_document(
 
 
 def unsigned(row: Analysis) -> Verification:
-    """Of a final analysis that an older version of Insight has made."""
+    """The result for a final analysis without a signature, from an older version of Insight."""
     return Verification(State.UNSIGNED, row.experiment.key, row.pk)
 
 
@@ -91,7 +91,7 @@ def _of_signature(asked: _Asked, keys: dict[str, str]) -> Iterator[Mismatch]:
 
 
 def _of_plan(asked: _Asked) -> Iterator[Mismatch]:
-    """The registered text, and the plan as its rows are today."""
+    """Compare the registered text with the plan's rows today."""
     text, registered = asked.document["plan"], asked.signed["plan"].get("registered_sha256")
     experiment = None if asked.row is None else asked.row.experiment
     kept = None if experiment is None else registration_of(experiment)
@@ -110,7 +110,7 @@ def _of_plan(asked: _Asked) -> Iterator[Mismatch]:
 
 
 def _with_data(begun: Verification, asked: _Asked, findings: list[Mismatch], progress: Progress) -> Verification:
-    """What the data add."""
+    """Verify the data and recompute the numbers."""
     if asked.row is None:
         return _ended(begun, findings, State.ELSEWHERE)
     if begun.store_version is None:
@@ -128,7 +128,7 @@ def _with_data(begun: Verification, asked: _Asked, findings: list[Mismatch], pro
         return _ended(begun, [*findings, Mismatch(MismatchKind.UNREADABLE)], State.DIFFERS)
     try:
         numbers = list(_recomputed(asked, asked.row, result, files, progress))
-    except Exception as trouble:  # a damaged file, a plan that can't be asked: all of it is an answer
+    except Exception as trouble:  # a damaged file or a plan that can't be queried is a result, not an error
         log.warning("proof.not_recomputed", experiment=begun.experiment, trouble=repr(trouble)[:500])
         return _ended(begun, [*findings, Mismatch(MismatchKind.FAILED, now=str(trouble)[:300])], State.DIFFERS)
     shown = [*findings, *islice(numbers, MOST)]
@@ -140,7 +140,7 @@ def _with_data(begun: Verification, asked: _Asked, findings: list[Mismatch], pro
 
 
 def _recomputed(asked: _Asked, row: Analysis, result: Readout, files: Any, progress: Progress) -> Iterator[Mismatch]:
-    """The plan's own rows judge where they still are what was signed; what they differ in is named beside."""
+    """Recompute with the plan's own rows if they are still as signed, else with the signed plan; yield differences."""
     now = planned_of(row.experiment)
     judged = now if now.definition == asked.signed["plan"].get("definition") else result.plan
     found, digest = recompute(row.experiment, asked.signed, replace(result, plan=judged), files, progress=progress)
@@ -154,7 +154,7 @@ def _recomputed(asked: _Asked, row: Analysis, result: Readout, files: Any, progr
 
 
 def _was_said(stored: dict[str, Any], one: Differing) -> bool:
-    """Whether the signed result has the place at all: one that a newer version has added contradicts nothing."""
+    """False for a field that a newer version has added and the signed result lacks: that is no contradiction."""
     if one.signed is not None:
         return True
     *way, last = one.place.split(".")
@@ -175,7 +175,7 @@ def _number(one: Differing) -> Mismatch:
 
 
 def _is_beside(one: Mismatch) -> bool:
-    """Verdict and effects are named first."""
+    """Sort key: verdict and effects come first."""
     return not one.place.startswith(("verdict", "report."))
 
 

@@ -1,4 +1,4 @@
-"""Sign the proof of a final analysis, and check such a signature. It is over the canonical JSON (RFC 8785)."""
+"""Sign the proof of a final analysis, and verify signatures, over the canonical JSON (RFC 8785)."""
 
 import platform
 from importlib.metadata import version
@@ -18,14 +18,14 @@ log = structlog.get_logger()
 
 
 def software() -> dict[str, str]:
-    """What computes here: Insight, Python and the libraries that a number may depend on."""
+    """Versions of Insight, Python and the libraries that numbers may depend on."""
     return {"insight": __version__, "python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
 def sign_proof(document: dict[str, Any]) -> dict[str, Any]:
-    """``{"signed": …, "signature": …}``: the document with software and time, and the signature over that.
+    """``{"signed": …, "signature": …}``: the document with software and time, and the signature over it.
 
-    A site whose key can't be used keeps its result all the same; its signature is None, and the log says why.
+    If the site's key can't be used, the result is stored with the signature None, and the log says why.
     """
     whole = {**document, "software": software(), "signed_at": timezone.now().isoformat()}
     try:
@@ -39,7 +39,7 @@ def sign_proof(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def holds(document: dict[str, Any], signature: dict[str, Any], keys: dict[str, str]) -> bool | None:
-    """Whether a signature is the key's over this document; None when nobody knows the key.
+    """Whether a signature over this document is valid; None for an unknown key.
 
     Args:
         document: that was signed.

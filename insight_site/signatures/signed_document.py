@@ -1,4 +1,4 @@
-"""The signed document of a final analysis: its proof with the result and the registered plan, as one file."""
+"""The signed document of a final analysis: its proof, the result and the registered plan, as one file."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ PARTS = ("signed", "signature", "result", "plan")
 
 
 def signed_document(analysis: Analysis) -> dict[str, Any] | None:
-    """Everything that somebody else needs; None while an analysis isn't final, and where it has no proof."""
+    """The document to verify a final analysis; None while the analysis isn't final, and for one without proof."""
     if not analysis.final or analysis.proof is None:
         return None
     row = registration_of(analysis.experiment)
@@ -25,15 +25,15 @@ def final_of(key: str) -> Analysis | None:
 
 
 def as_text(document: dict[str, Any]) -> str:
-    """As a file for people and programs."""
+    """The document as a readable JSON file."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
 
 
 def read_document(text: bytes) -> dict[str, Any]:
-    """A file back to its document.
+    """Parse a file to its document.
 
     Raises:
-        Refused: it is none.
+        Refused: it is no such document.
     """
     try:
         found = json.loads(text)

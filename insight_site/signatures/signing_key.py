@@ -1,7 +1,7 @@
 """The site's Ed25519 key: from the environment (SIGNING_KEY, SIGNING_KEY_FILE), or a file beside the secret key.
 
-The file is made when something is signed for the first time. The private part is never in the database, so that a dump
-or a backup of it signs nothing; the public parts are, old ones too, so that what they signed can be checked for good.
+The file is created at the first signature. The private key is never in the database, so that nobody can sign with a
+dump or backup; public keys are, old ones too, so that their signatures can always be verified.
 """
 
 import base64
@@ -25,11 +25,11 @@ BYTES = 32
 
 
 def private_key() -> "Ed25519PrivateKey":
-    """The key that signs now, made when there is none.
+    """The current private key, created if missing.
 
     Raises:
-        Refused: what the environment or the file holds is no key.
-        OSError: the file can't be read or made.
+        Refused: the environment or the file holds no valid key.
+        OSError: the file can't be read or created.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -52,7 +52,7 @@ def private_key() -> "Ed25519PrivateKey":
 
 
 def published(key: "Ed25519PrivateKey") -> PublicKey:
-    """The row of its public part; the one that signed before is retired."""
+    """The row of its public key; the previous key's row is marked as retired."""
     x = encoded(key.public_key().public_bytes_raw())
     row, _made = PublicKey.objects.get_or_create(key_id=key_id_of(x), defaults={"x": x})
     PublicKey.objects.filter(retired_at=None).exclude(pk=row.pk).update(retired_at=timezone.now())
@@ -87,12 +87,12 @@ def keys_document() -> dict[str, Any]:
 
 
 def encoded(raw: bytes) -> str:
-    """Base64 for addresses, without its padding."""
+    """Base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of such a text.
+    """Decode such a text to bytes.
 
     Raises:
         ValueError: for anything else.

@@ -1,26 +1,26 @@
-"""What a check of a final analysis found: a state, and each difference with its code."""
+"""Result of verifying a final analysis: a state, and each difference with its code."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-MOST = 20  # differing numbers that are listed; the rest is counted
+MOST = 20  # differing numbers that are listed; the rest are counted
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """Outcome of a verification."""
 
     EQUAL = "equal"
-    OLDER_RULES = "older_rules"  # all is as it was signed; rules that have changed since give other numbers
+    OLDER_RULES = "older_rules"  # all is as signed; rules changed since then give other numbers
     DIFFERS = "differs"
-    GONE = "gone"  # the signature holds, and the data may not be kept any more
-    OUTSIDE = "outside"  # it holds; the data lie in a warehouse of the customer's own, which keeps no versions
-    ELSEWHERE = "elsewhere"  # it holds; the experiment is another site's
+    GONE = "gone"  # the signature is valid, but the data are no longer stored
+    OUTSIDE = "outside"  # valid; the data are in the customer's warehouse, which keeps no versions
+    ELSEWHERE = "elsewhere"  # valid; the experiment is another site's
     UNSIGNED = "unsigned"
 
 
 class MismatchKind(StrEnum):
-    """What differs."""
+    """Kinds of differences."""
 
     SIGNATURE = "signature"
     UNKNOWN_KEY = "unknown_key"
@@ -41,9 +41,9 @@ class Mismatch:
 
     Attributes:
         kind: which.
-        place: field of the plan, path in the result, or path of a file; "" where the kind says it all.
-        signed: the value that was signed.
-        now: the value that was found or computed.
+        place: field of the plan, path in the result, or path of a file; "" if the kind suffices.
+        signed: the signed value.
+        now: the current value.
     """
 
     kind: MismatchKind
@@ -54,17 +54,17 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer.
+    """Result of a verification.
 
     Attributes:
-        state: how it ended.
+        state: the outcome.
         experiment: its key; `analysis` the number of its final analysis.
         findings: every difference; empty unless it differs.
-        more: how many further numbers differ.
-        reason: code of why the data are gone.
+        more: number of further differing numbers.
+        reason: code of the reason why the data are gone.
         erased_units: units of this analysis that were erased since.
-        key_id: that signed, "" without a signature.
-        store_version: that was read; None where there is none.
+        key_id: of the signing key, "" without a signature.
+        store_version: version of the event store; None without one.
         software: libraries whose versions differ here, with both.
     """
 

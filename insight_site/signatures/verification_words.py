@@ -1,4 +1,4 @@
-"""What a check found, as sentences for people and as JSON for programs."""
+"""Result of a verification, as sentences for people and as JSON for programs."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def sentences(found: Verification) -> list[str]:
 
 
 def state_sentence(found: Verification) -> str:
-    """How it ended."""
+    """The outcome."""
     if found.state is State.GONE:
         return _gone(found)
     texts = {

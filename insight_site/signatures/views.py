@@ -1,4 +1,4 @@
-"""The public keys, for anybody who checks a signature."""
+"""The public signing keys, for anybody who verifies a signature."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -13,5 +13,5 @@ def keys(request: HttpRequest) -> JsonResponse:
     """All public keys of the site, old ones too; the same for everybody."""
     response = JsonResponse(keys_document(), json_dumps_params={"indent": 1})
     response["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
-    response["Access-Control-Allow-Origin"] = "*"  # a page elsewhere may check a signature, too
+    response["Access-Control-Allow-Origin"] = "*"  # pages of other origins may verify a signature, too
     return response
