@@ -1,4 +1,4 @@
-"""What the workers do by the clock: one table, written to the queue's own after each migrate."""
+"""Scheduled tasks of the workers: one table, copied to the queue's own after each migrate."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -12,14 +12,14 @@ MINUTES, HOURLY, DAILY = "I", "H", "D"  # codes of runs.models.Schedule
 
 @dataclass(frozen=True)
 class Recurring:
-    """One task that comes again and again.
+    """A recurring task.
 
     Attributes:
-        name: by which its row is found again, so it never changes.
+        name: identifies its row, so it never changes.
         task: dotted name of the function.
         every: MINUTES, HOURLY or DAILY.
         minutes: how many, for MINUTES.
-        at: local time of the first run, for the night; None for at once.
+        at: local time of the first run, for nightly tasks; None for at once.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Recurring:
     at: time | None = None
 
     def first_run(self) -> datetime:
-        """When a new row is due."""
+        """When a new row is due first."""
         if self.at is None:
             return timezone.now()
         tomorrow = timezone.localtime() + timedelta(days=1)
@@ -67,9 +67,9 @@ RECURRING = (
 
 
 def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any) -> None:
-    """After migrate: add the jobs that are missing, and give the others their task's present name.
+    """After migrate: add missing schedules, and update the others' task name.
 
-    When a job runs next and how often stays as it is in the database: an operator may have changed it.
+    Next run and interval of an existing row are unchanged: an operator may have edited them.
 
     Args:
         using: alias of the database.
@@ -77,7 +77,7 @@ def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any
     """
     try:
         rows = apps.get_model("runs", "Schedule").objects.using(using)
-    except LookupError:  # migrated to a state without the queue's tables
+    except LookupError:  # migrated back to a state without the queue's tables
         return
     for one in RECURRING:
         if not rows.filter(name=one.name).exists():

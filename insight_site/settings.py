@@ -21,28 +21,28 @@ env.read_env(BASE_DIR / ".env")
 read_secret_files()
 VAR_DIR = Path(
     env.str("VAR_DIR", default="") or BASE_DIR / "var"
-)  # where everything is written that has no other place
+)  # the folder for everything that is written and has no setting of its own
 
 
 def _secret_key() -> str:
     """The environment's, or the key of this checkout. Several hosts must share one: set SECRET_KEY there."""
     path = VAR_DIR / "secret_key"
     key = env.str("SECRET_KEY", default="") or (path.read_text().strip() if path.exists() else "")
-    if not key:  # an empty one would also make the peppers of API keys known to everybody
+    if not key:  # an empty key would also make the peppers of API keys public
         raise ImproperlyConfigured("There is no secret key: run `make setup`, or set SECRET_KEY.")
     return str(key)
 
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = _secret_key()
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # older ones: sessions and keys of theirs go on
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # older: their sessions and API keys stay valid
 # 32 bytes in base64 that sign final analyses; without it `insight_site.signatures` keeps them in VAR_DIR/signing_key.
 SIGNING_KEY = env.str("SIGNING_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=False)
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
-# Callers that need no key for metrics and parts. Nobody by default, not even this machine: a proxy on it that doesn't
-# say for whom it asks would open them to all its visitors.
+# Networks whose callers need no key for metrics and parts. None by default, not even this machine: a local proxy that
+# doesn't forward the client's address would open them to all its visitors.
 INTERNAL_NETWORKS = env.list("INTERNAL_NETWORKS", default=[])
 
 INSTALLED_APPS = [
@@ -116,35 +116,35 @@ TEMPLATES = [
 
 # ── Data ──────────────────────────────────────────────────────────────────────
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'insight.sqlite3'}")}
-# How long a writer waits for another; a request may wait twice. Less than the patience of the event libraries (10 s)
-# and of gunicorn (30 s): they must get a 503, which they send again, not a worker that is killed in the middle.
+# How long a writer waits for the lock; a request may wait twice. Less than the timeouts of the event libraries (10 s)
+# and of gunicorn (30 s): they must get a 503, which they retry, not a worker that is killed in the middle.
 DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=4)
 # FULL: an answered event survives a power cut. NORMAL survives a crash of the process alone, and waits for no disk.
 DATABASE_SYNCHRONOUS = env.str("DATABASE_SYNCHRONOUS", default="FULL", choices=("FULL", "NORMAL"))
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE: select_for_update() does nothing on SQLite, so a writer must take the lock when it begins.
+    # IMMEDIATE: select_for_update() does nothing on SQLite, so a writer must take the lock at its beginning.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": DATABASE_LOCK_SECONDS,
-        # A batch of events touches a page of the ids for each event: after 1,000 pages, SQLite's own number, each batch
-        # would bring them all into the database. The log of 10,000 has 40 MB; one that a long reader has let grow is
-        # cut when it is begun anew.
+        # A batch of events touches an index page of the ids for each event: at 1,000 pages, SQLite's default, each
+        # batch would checkpoint them all. The log of 10,000 pages has 40 MB; if a long reader let it grow, it is
+        # truncated when it is reset.
         "init_command": (
             f"PRAGMA journal_mode=WAL; PRAGMA synchronous={DATABASE_SYNCHRONOUS}; PRAGMA wal_autocheckpoint=10000;"
             " PRAGMA journal_size_limit=67108864;"
         ),
     }
-    # Tests start and kill other processes over the same rows, so their database lies on disk too.
+    # Tests start and kill other processes on the same rows, so their database is on disk too.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", DATABASE_LOCK_SECONDS)
-# Off behind a pooler that hands a connection on between statements and keeps no prepared ones (PgBouncer before 1.21).
+# Off behind a pooler that shares connections between statements without prepared ones (PgBouncer before 1.21).
 DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
 if DATABASE_PREPARES and not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
-# Redis counts and nothing else: a silent one must not keep a request waiting, so it isn't asked twice either.
+# Redis only counts: a silent one must not delay a request, so it isn't retried either.
 REDIS_SECONDS = 0.25
 CACHES = {
     "default": {
@@ -155,62 +155,62 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
-# Codes that were used, and tries of the second factor: all processes must know them, without Redis too.
+# Used codes, and tries of the second factor: all processes must share them, without Redis too.
 CACHES["signin"] = (
     CACHES["default"]
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "insight_site_signincache",
-        # Beyond these a third goes, whatever it is: strangers' entries must not push out the counts of guessed codes.
+        # Beyond this any third is evicted: strangers' entries must not push out the counts of guessed codes.
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 )
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
-# What Explore prepares of the event store, so that its pages answer at once: a copy, which may be deleted at any time.
+# Explore's materialised copy of the event store, for fast pages; it may be deleted at any time.
 EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
-EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, for each question
-EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # at once in one web process
-EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables, the least used go first
+EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, per query
+EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # concurrent queries in one web process
+EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of cached answers; the least used are evicted first
 SEGMENTS_MEMORY = env.str("SEGMENTS_MEMORY", default="1500MB")  # of the engine, for a segmentation or a refresh
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
-SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that asks a Spark cluster
-EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
-CLIENT_EVENT_DAYS = env.int("CLIENT_EVENT_DAYS", default=30)  # how far back a public key may date its events
-# New ids of one address and hour whose exposures count in a site with client keys alone; a start keeps it.
+SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that queries a Spark cluster
+EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long duplicate message ids are detected after their flush
+CLIENT_EVENT_DAYS = env.int("CLIENT_EVENT_DAYS", default=30)  # oldest event that a client key may send
+# New ids per address and hour whose exposures count on a site with only client keys; an experiment's start freezes it.
 CLIENT_NEW_IDS = env.int("CLIENT_NEW_IDS", default=200)
-REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
-AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)  # how long the log of changes is kept; 0 for ever
+REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long rejected events stay readable
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)  # how long the audit log is kept; 0 for ever
 # Days after which events and traits are deleted; 0: never. A source may have its own for events.
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
 TRAITS_DAYS = env.int("TRAITS_DAYS", default=0)
-AUDIENCE_URLS = env.list("AUDIENCE_URLS", default=[])  # object-store places where lists of users may be written
-ENVIRONMENT = env.str("ENVIRONMENT", default="production")  # each environment is a site of its own
+AUDIENCE_URLS = env.list("AUDIENCE_URLS", default=[])  # object-store addresses where lists of users may be written
+ENVIRONMENT = env.str("ENVIRONMENT", default="production")  # each environment is a separate site
 ERASED_DAYS = env.int("ERASED_DAYS", default=90)  # how long late events of an erased user are dropped
-# Makes the digests by which they are known, and which receipts hold. Changed, late events are kept again.
+# Pepper of the digests that identify them and that receipts hold. If it changes, late events are stored again.
 ERASURE_PEPPER = (
     env.str("ERASURE_PEPPER", default="") or hashlib.sha256(f"erasure-pepper:{SECRET_KEY}".encode()).hexdigest()
 )
-ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # in each web process, about 35 MB
+ASSIGNMENTS_REMEMBERED = env.int("ASSIGNMENTS_REMEMBERED", default=100_000)  # cached in each web process, about 35 MB
 OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # the outbox has failed when a row waits longer
-# The ingest door answers 429 beyond as many waiting rows (about 4 GB), or with less room on a disk of this machine.
+# The ingest endpoint answers 429 beyond this many waiting rows (about 4 GB), or with less space on a local disk.
 OUTBOX_ROWS = env.int("OUTBOX_ROWS", default=5_000_000)
 DISK_FREE_MB = env.int("DISK_FREE_MB", default=1_000)
 UPLOADS_DIR = Path(env.str("UPLOADS_DIR", default=str(VAR_DIR / "uploads")))  # site and worker must share it
-UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest file that a person may upload
-UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # files that may lie there at once, for all people
+UPLOAD_BYTES = env.int("UPLOAD_BYTES", default=2_000_000_000)  # the largest upload
+UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # most uploads waiting, of all people
 BACKUP_DIR = env.str("BACKUP_DIR", default="")  # a folder or s3://bucket/path for one backup a night; empty: none
-BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)  # of them, the newest
+BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)  # newest backups to keep
 WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
 WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
 
 # ── Long computations ─────────────────────────────────────────────────────────
-# Parts of one study or segmentation at once; 0 takes a core each, at most 8. More cost memory, and change no number.
+# Parallel parts of one study or segmentation; 0 takes a core each, at most 8. More use memory, and change no number.
 COMPUTE_WORKERS = env.int("COMPUTE_WORKERS", default=0)
-# What Numba compiles for UMAP, once for all processes: a copy, which may be deleted at any time.
+# Numba's compilation cache for UMAP, shared by all processes; it may be deleted at any time.
 COMPILED_DIR = env.str("COMPILED_DIR", default=str(VAR_DIR / "compiled"))
 os.environ.setdefault("NUMBA_CACHE_DIR", COMPILED_DIR)
-# NumPy's libraries would sum in another order with other numbers of threads. They read this when they are loaded.
+# The number of threads changes the order of NumPy's sums, and so results. Its libraries read this when loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # ── People and language ───────────────────────────────────────────────────────
@@ -238,10 +238,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOCAL_PASSWORDS = env.bool("LOCAL_PASSWORDS", default=True)
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # of links to set a password, in seconds
-SESSION_DAYS = env.int("SESSION_DAYS", default=14)  # of a session's whole life
+SESSION_DAYS = env.int("SESSION_DAYS", default=14)  # of a session, in all
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=24 * 60)  # without a request
 SESSION_COOKIE_AGE = SESSION_DAYS * 24 * 3600
-SIGNIN_DAYS = env.int("SIGNIN_DAYS", default=180)  # how long the record of sign-ins is kept
+SIGNIN_DAYS = env.int("SIGNIN_DAYS", default=180)  # retention of the sign-in log
 MFA_REQUIRED_ROLES = env.list("MFA_REQUIRED_ROLES", default=[])  # names of roles, and "superuser"
 
 SOCIALACCOUNT_PROVIDERS = providers(env)
@@ -259,24 +259,24 @@ MAILERS = {"default": mailer(env.email_url("EMAIL_URL", default="consolemail://"
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="insight@localhost")
 NOTICES = configured(env, ALLOWED_HOSTS, https=HTTPS)
 
-# What allauth does for us: the second factor, providers, the steps of a sign-in. Passwords, their throttle and links to
-# set them are ours (insight_site.signin), so that failures are counted in the database, whichever process sees them.
+# allauth provides the second factor, providers, and the steps of a sign-in. Passwords, their throttle and links to set
+# them are ours (insight_site.signin), so that failures are counted in the database, across processes.
 ACCOUNT_ADAPTER = "insight_site.signin.adapters.Accounts"
 SOCIALACCOUNT_ADAPTER = "insight_site.signin.providers_adapter.Providers"
 MFA_ADAPTER = "insight_site.signin.second_factor.SecondFactor"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_REAUTHENTICATION_METHODS = {"mfa", "password"} if LOCAL_PASSWORDS else {"mfa"}
-# `login_failed` is left to the second factor's codes, for each account: a code has a million values.
+# `login_failed` only limits codes of the second factor, per account: a code has a million values.
 ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": "10/15m/key", "reauthenticate": "20/15m/user"}
 SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that leads elsewhere is stopped by the policy `form-action 'self'`
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_STORE_TOKENS = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_RECOVERY_CODES_SHOW_ONCE = True  # else whoever finds an open browser reads them
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # else anyone at an open browser could read them
 MFA_TOTP_ISSUER = "Insight"
-MFA_TOTP_TOLERANCE = 1  # a code is good for half a minute longer, on both sides: telephones' clocks differ
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address proves nothing here: administrators write it
+MFA_TOTP_TOLERANCE = 1  # a code is valid half a minute longer on both sides, since telephones' clocks differ
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address proves nothing here: administrators enter it
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("WEBAUTHN_WITHOUT_HTTPS", default=False)
 
 # ── Files ─────────────────────────────────────────────────────────────────────
@@ -296,37 +296,37 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 SECURE_SSL_REDIRECT = HTTPS
-# Machines must never be redirected: a redirected POST loses its body. insight_site.access.permissions answers them
+# Machine endpoints must never redirect: a redirected POST loses its body. insight_site.access.permissions answers
 # with 403.
 SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz", r"^readyz$", r"^metrics$"]
-# The first pepper makes new keys; further ones keep older keys alive while it is being changed.
+# The first pepper is for new keys; further ones keep older keys valid during a change.
 API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
     hashlib.sha256(f"api-key-pepper:{key}".encode()).hexdigest() for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
 ]
-KEY_ROTATION_DAYS = env.int("KEY_ROTATION_DAYS", default=7)  # how long a rotated key goes on working
-RATES = {  # calls a minute for each server or admin key, by door; 60 for others
+KEY_ROTATION_DAYS = env.int("KEY_ROTATION_DAYS", default=7)  # how long a rotated key stays valid
+RATES = {  # calls a minute for each server or admin key, by endpoint; 60 for others
     "ingest": env.int("RATE_INGEST", default=600),
     "evaluation": env.int("RATE_EVALUATION", default=12_000),
     "payload": env.int("RATE_PAYLOAD", default=600),
     "streams": env.int("RATE_STREAMS", default=12_000),
-    "agents": env.int("RATE_AGENTS", default=300),  # messages: an agent sends several for one thing that it does
-    # With a client key, which is public, at each door: of one address, and of all visitors together.
+    "agents": env.int("RATE_AGENTS", default=300),  # messages: an agent sends several for one action
+    # With a client key, which is public, per endpoint: for one address, and for all visitors together.
     "visitor": env.int("RATE_VISITOR", default=600),
     "client key": env.int("RATE_CLIENT_KEY", default=12_000),
 }
-# Where browsers open event streams: the proxy before `manage.py event_streams`. Empty: no answer names one.
+# Address where browsers open event streams: the proxy before `manage.py event_streams`. Empty: answers name none.
 EVENT_STREAMS_URL = env.str("EVENT_STREAMS_URL", default="").rstrip("/")
-# Connections that one process holds: in all, with one key, and with one key from one address.
+# Connections per process: in all, with one key, and with one key from one address.
 _STREAMS = {"EVENT_STREAMS": 5_000, "EVENT_STREAMS_KEY": 4_000, "EVENT_STREAMS_VISITOR": 50}
 EVENT_STREAMS, EVENT_STREAMS_KEY, EVENT_STREAMS_VISITOR = (env.int(name, default=n) for name, n in _STREAMS.items())
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# Both bind other hosts of the same domain, and browsers' preload lists are hard to leave: nobody gets them unasked.
+# Both bind other hosts of the same domain, and browsers' preload lists are hard to leave: they are opt-in.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # they ask for both
-SILENCED_SYSTEM_CHECKS += ["mail.E001"]  # a site without EMAIL_URL sends no mail: links to set a password alone need it
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # both checks ask for the two options
+SILENCED_SYSTEM_CHECKS += ["mail.E001"]  # a site without EMAIL_URL sends no mail: only links to set a password need it
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 SIMPLE_HISTORY_REVERT_DISABLED = True  # no button; `events.admin.WithHistory` refuses what it would send
@@ -359,12 +359,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Background work ───────────────────────────────────────────────────────────
-# Processes of one worker for what may take minutes; two more move events to the store and do what takes seconds.
+# Processes per worker for long tasks; two more flush events to the store and run short tasks.
 WORKERS = env.int("WORKERS", default=2)
 WORKER_MB = env.int("WORKER_MB", default=3_000)  # a process that has grown larger is replaced after its job
-# How long a worker that is told to end lets its jobs go on; what isn't done then is stopped, and begun anew by another.
+# How long a stopping worker waits for its jobs; an unfinished one is stopped, and restarted by another worker.
 WORKER_GRACE_SECONDS = env.int("WORKER_GRACE_SECONDS", default=30)
-# A file that a worker touches every few seconds, for whoever can look at files and not into the database; "" for none.
+# A heartbeat file that a worker touches every few seconds, for probes without database access; "" for none.
 WORKER_ALIVE_FILE = env.str("WORKER_ALIVE_FILE", default="")
 
 # ── Logs: one JSON object a line ──────────────────────────────────────────────
@@ -396,6 +396,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # The door's own line says it all; Django's would add a second one for each refused request.
+    # The endpoint's own line suffices; Django's would add a second one for each rejected request.
     "loggers": {"django.request": {"level": "ERROR"}},
 }
