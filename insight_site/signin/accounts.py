@@ -1,4 +1,4 @@
-"""What an administrator does with an account: end its sessions, deactivate it, give it roles. Doors call these."""
+"""Administrators' actions on an account: end its sessions, deactivate it, assign roles. Admin and API call these."""
 
 from collections.abc import Collection
 from typing import Any
@@ -20,14 +20,14 @@ from runs.refusals import Refused
 
 
 def end_sessions(*, user: User, request: HttpRequest | None, but: str | None = None) -> int:
-    """End the sessions of a person, on whichever machine; returns how many.
+    """End a person's sessions on all devices; returns how many.
 
-    All stored sessions are looked at: those that began before the list of sessions was kept are in no list.
+    All stored sessions are searched, since sessions from before the list of sessions existed are not in it.
 
     Args:
-        user: whose.
+        user: the person.
         request: of the person who does it; None for a command.
-        but: key of a session that goes on.
+        but: key of a session to keep.
     """
     ended = 0
     for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
@@ -41,19 +41,19 @@ def end_sessions(*, user: User, request: HttpRequest | None, but: str | None = N
 
 
 def set_active(*, user: User, active: bool, request: HttpRequest | None, by: str = "") -> User:
-    """Activate or deactivate an account. Deactivating ends its sessions at once, and its share links with them.
+    """Activate or deactivate an account. Deactivating ends its sessions and its share links at once.
 
     Args:
-        user: whose.
+        user: the account.
         active: whether they may sign in.
-        request: of whoever does it; None for a command.
-        by: what does it, where that is no person: a key.
+        request: of the person who does it; None for a command.
+        by: name of the key that does it, if it is no person.
 
     Raises:
-        Refused: nobody could administer the site any more.
+        Refused: it is the last active superuser.
     """
     with transaction.atomic():
-        # With all superusers: of the last two, each deactivated at the same moment, one must see that the other went.
+        # Lock all superusers: if the last two are deactivated at the same moment, one must see that the other is gone.
         rows = User.objects.select_for_update().filter(Q(pk=user.pk) | Q(is_superuser=True)).order_by("pk")
         user = next(row for row in rows if row.pk == user.pk)
         if user.is_active == active:
@@ -79,7 +79,7 @@ def refuse_if_last(user: User) -> None:
 
 
 def set_roles(*, user: User, roles: Collection[str], request: HttpRequest | None, by: str = "") -> User:
-    """Give these of the four roles and take the others.
+    """Assign these of the four roles and remove the others.
 
     Raises:
         Refused: there is no such role.
@@ -95,12 +95,12 @@ def set_roles(*, user: User, roles: Collection[str], request: HttpRequest | None
 
 
 def links_of(user: User) -> QuerySet[ShareLink]:
-    """Links to reports that this person made and nobody ended: they work while the account is active."""
+    """Live share links that this person made: they work while the account is active."""
     return ShareLink.objects.filter(created_by=user, revoked_at=None, expires_at__gt=timezone.now())
 
 
 def keys_of(user: User) -> list[ApiKey]:
-    """Keys that this person made and that work: they belong to a service, and go on without the account."""
+    """Live keys that this person made: they belong to a service, and keep working without the account."""
     return [key for key in ApiKey.objects.filter(created_by=user, revoked_at=None) if key.is_live]
 
 

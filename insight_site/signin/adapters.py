@@ -1,4 +1,4 @@
-"""What allauth asks of this site about accounts: who may sign in, what is told, where they go."""
+"""allauth's account adapter: who may sign in, which messages are shown, where people are redirected."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SAID = {
 
 
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
-    """Passwords go through our throttle; nobody signs up by themselves; no message says what the page shows anyway."""
+    """Passwords go through our throttle; no self-registration; no message repeats what the page shows."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -34,11 +34,11 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Never: an administrator makes accounts, or a provider (`providers_adapter`)."""
+        """Always False: an administrator creates accounts, or a provider (`providers_adapter`)."""
         return False
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Who has this name and password.
+        """The account with this name and password.
 
         Raises:
             ValidationError: too many tries.
@@ -53,11 +53,11 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
             raise error from None
 
     def is_reauthentication_required(self, *, app: str, **_more: Any) -> bool:
-        """Not of people who have nothing to confirm it with: who came by a provider couldn't add a first key."""
+        """False without a way to confirm: else people who sign in by a provider couldn't add a first security key."""
         return bool(get_reauthentication_flows(context.request.user))
 
     def post_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse:
-        """Where they go now; the site takes up what the account chose elsewhere."""
+        """The redirect after login; applies the account's stored preferences."""
         response: HttpResponse = super().post_login(request, user, **more)
         take_up_choices(response, user)
         return response
@@ -71,7 +71,7 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
         extra_tags: str = "",
         message: str | None = None,
     ) -> None:
-        """Our words for allauth's; where there are none, the page shows it anyway."""
+        """Replace allauth's messages with ours; drop those without a replacement, which the page shows anyway."""
         said = message or SAID.get(message_template or "")
         if said:
             super().add_message(request, level, extra_tags=extra_tags, message=said)
@@ -82,7 +82,7 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 def locked_text(locked: throttle.Locked) -> str:
-    """Why no password was tried. It is the same for names that nobody has."""
+    """Why no password was tried. The text is the same for unknown names."""
     return ngettext(
         "Too many tries. Try again in %(n)d minute.", "Too many tries. Try again in %(n)d minutes.", locked.minutes
     ) % {"n": locked.minutes}

@@ -1,4 +1,4 @@
-"""Accounts over HTTP for a directory of people: who has one, deactivate, give roles (SCIM does little more)."""
+"""Accounts over HTTP for a directory service: list, deactivate, assign roles (SCIM offers little more)."""
 
 from typing import Any, cast
 
@@ -43,7 +43,7 @@ class UserViewSet(viewsets.ReadOnlyModelViewSet[User]):
     serializer_class = UserSerializer
     pagination_class = ByNumber
     filterset_fields = ["username", "email", "is_active"]
-    private = True  # reading needs the permission too: addresses of people
+    private = True  # reading needs the permission too: it shows e-mail addresses
 
     @extend_schema(request=UserChangeSerializer, responses={200: UserSerializer})
     def partial_update(self, request: Request, pk: str | None = None) -> Response:

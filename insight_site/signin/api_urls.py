@@ -1,4 +1,4 @@
-"""Accounts over HTTP: apart from the other routes, because a key needs another scope for it."""
+"""Routes of the accounts API: separate from other routes, because a key needs another scope for them."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter

@@ -1,6 +1,6 @@
-"""A device as its owner knows it: "Firefox, Windows" from the long line that browsers send. Pure."""
+"""A device's name for its owner: "Firefox, Windows" from the User-Agent header. Pure."""
 
-# In this order: Edge says that it is Chrome, Chrome that it is Safari.
+# Order matters: Edge also claims to be Chrome, and Chrome to be Safari.
 BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 SYSTEMS = (
     ("iPhone", "iPhone"),
@@ -13,6 +13,6 @@ SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """Browser and system; the line's beginning where neither is known."""
+    """Browser and system; the header's beginning if neither is known."""
     found = [next((name for mark, name in table if mark in user_agent), "") for table in (BROWSERS, SYSTEMS)]
     return ", ".join(name for name in found if name) or user_agent[:40] or "–"

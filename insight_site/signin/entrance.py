@@ -1,4 +1,4 @@
-"""The views of `urls`, loaded with the first request for one: pages of our own, and those of providers."""
+"""Lazily loaded views of `urls`: our own pages, and those of sign-in providers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,8 @@ from insight_site.signin.refusal import refusal_page
 from insight_site.signin.sign_in_record import refused
 
 log = structlog.get_logger()
-A_MINUTE = 120  # ways to a provider and back from one address, which may be an office's; each leaves a session behind
-RESPONSE_BYTES = 256 * 1024  # of SAML: it is kept until the browser is back with its cookie
+A_MINUTE = 120  # provider logins from one address, which may be an office's; each leaves a session behind
+RESPONSE_BYTES = 256 * 1024  # lifetime of a SAML response: it is stored until the browser returns with its cookie
 
 login = views.Login.as_view()
 reset = views.Reset.as_view()
@@ -31,12 +31,12 @@ admin_login, sign_in_link = views.admin_login, views.sign_in_link
 
 
 def admin_password(request: HttpRequest) -> HttpResponse:
-    """The admin's own page would change a password past the throttle and the record."""
+    """Replaces the admin's own password page, which would bypass the throttle and the sign-in log."""
     return redirect("account_change_password")
 
 
 def inactive(request: HttpRequest) -> HttpResponse:
-    """Where allauth sends somebody whose account was deactivated."""
+    """The page for a person whose account is deactivated, to which allauth redirects."""
     return render(request, "signin/inactive.html", status=403)
 
 
@@ -48,17 +48,17 @@ def _too_many(request: HttpRequest) -> HttpResponse | None:
 
 # ── OpenID Connect ────────────────────────────────────────────────────────────
 def oidc_login(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """To the provider."""
+    """Redirect to the provider."""
     return _too_many(request) or _oidc(oidc.login, request, provider_id)
 
 
 def oidc_callback(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Back from it."""
+    """Callback from the provider."""
     return _oidc(oidc.callback, request, provider_id)
 
 
 def _oidc(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
-    """A provider that doesn't answer is no error of this site."""
+    """Handle a provider that doesn't answer, which is no error of this site."""
     try:
         response: HttpResponse = view(request, provider_id=provider_id)
     except RequestException as trouble:
@@ -69,13 +69,13 @@ def _oidc(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
 
 # ── SAML: its libraries (lxml, xmlsec) are loaded only where it is set up ──────
 def saml_login(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """To the provider."""
+    """Redirect to the provider."""
     view = _saml("login")
     return _too_many(request) or view(request, organization_slug=organization_slug)
 
 
 def saml_acs(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """Back from it, from its page: without our cookie."""
+    """The provider's POST, which arrives from its page without our cookie."""
     view = _saml("acs")
     if len(request.body) > RESPONSE_BYTES:
         return HttpResponse("too large", status=413, content_type="text/plain")
@@ -83,22 +83,22 @@ def saml_acs(request: HttpRequest, organization_slug: str) -> HttpResponse:
 
 
 def saml_finish(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """The same once more from our own page, with our cookie: here the response is checked."""
+    """The same request again from our own page, with our cookie: here the response is verified."""
     try:
         return _saml("finish_acs")(request, organization_slug=organization_slug)
-    except (PermissionDenied, ValueError, SyntaxError) as trouble:  # not asked for; or no XML, or XML with entities
+    except (PermissionDenied, ValueError, SyntaxError) as trouble:  # unsolicited; or no XML, or XML with entities
         log.warning("signin.provider_error", error=type(trouble).__name__)
         refused(request, how="provider:saml", note="no answer to us")
         return refusal_page(request, gettext("The sign-in did not work. Begin again, and tell your administrator."))
 
 
 def saml_metadata(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """What the provider must know of this site."""
+    """Metadata that the provider needs about this site."""
     return _saml("metadata")(request, organization_slug=organization_slug)
 
 
 def saml_logout(request: HttpRequest, organization_slug: str) -> HttpResponse:
-    """The provider says that somebody logged out there. The library takes an unsigned word for it; we don't."""
+    """Log out at the provider's request, if it is signed: the library would accept unsigned ones too."""
     if "Signature" not in request.GET:
         return HttpResponseBadRequest("not signed", content_type="text/plain")
     return _saml("sls")(request, organization_slug=organization_slug)

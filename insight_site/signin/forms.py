@@ -1,4 +1,4 @@
-"""Forms of the door for people."""
+"""Forms of the sign-in pages."""
 
 from typing import Any, cast
 
@@ -13,13 +13,13 @@ from insight_site.signin.adapters import locked_text
 
 
 class LoginForm(AuthenticationForm):
-    """Name and password, through the throttle. One sentence for all that may be wrong."""
+    """Name and password, through the throttle. One error message for every cause."""
 
     def clean(self) -> dict[str, Any]:
-        """The account, as `get_user` gives it.
+        """Authenticate; `get_user` then returns the account.
 
         Raises:
-            ValidationError: wrong, or not tried.
+            ValidationError: wrong, or throttled.
         """
         try:
             self.user_cache = throttle.check_password(
@@ -35,17 +35,17 @@ class LoginForm(AuthenticationForm):
 
 
 class ChangeForm(PasswordChangeForm):
-    """A new password for somebody who knows the old one; guesses at that go through the throttle too."""
+    """Change a known password; wrong guesses of the old one are throttled too."""
 
     def __init__(self, user: Any, *args: Any, request: Any, **kwargs: Any) -> None:
         self.request = request
         super().__init__(user, *args, **kwargs)
 
     def clean_old_password(self) -> str:
-        """What was typed.
+        """Check the old password.
 
         Raises:
-            ValidationError: it is wrong, or was not tried.
+            ValidationError: it is wrong, or was throttled.
         """
         typed: str = self.cleaned_data["old_password"]
         try:
@@ -58,7 +58,7 @@ class ChangeForm(PasswordChangeForm):
 
 
 class ResetForm(forms.Form):
-    """Where to send a link."""
+    """The address for a password link."""
 
     email = forms.EmailField(
         label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})

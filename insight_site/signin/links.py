@@ -1,6 +1,6 @@
-"""Links that stand for a password: to set one (by e-mail), and the operator's way in (`manage.py sign_in_link`).
+"""Links that replace a password: to set one (by e-mail), and the operator's login link (`manage.py sign_in_link`).
 
-Both are signed, used once, since they end with the next sign-in or change of the password, and short-lived.
+Both are signed and short-lived, and work once: they end with the next sign-in or change of the password.
 """
 
 from datetime import timedelta
@@ -21,17 +21,17 @@ from insight_site.models import Preference, SignIn
 from insight_site.signin.sign_in_record import Event, record
 from runs.queue.enqueue import put
 
-SENT_AN_HOUR = 5  # to one account: nobody's mailbox can be filled from here
+SENT_AN_HOUR = 5  # mails to one account: nobody's mailbox can be flooded from here
 OPERATOR_MINUTES = 15
 SALT = "insight.sign_in_link"
 TASK = "insight_site.tasks.send_password_link"
 
 
 def ask_for_link(request: HttpRequest, email: str) -> None:
-    """Somebody says that this is their address and that they have no password.
+    """Request a password link for an address.
 
-    A row and a job are written for each address, known or not, so neither the answer nor its time tells which has an
-    account. Who only comes by a provider (no password) gets none.
+    A row and a job are written for each address, known or not, so neither the response nor its timing reveals which has
+    an account. Accounts without a password, which sign in by a provider, get none.
     """
     found: list[User | None] = [
         user for user in User.objects.filter(email__iexact=email, is_active=True) if user.has_usable_password()
@@ -41,13 +41,13 @@ def ask_for_link(request: HttpRequest, email: str) -> None:
 
 
 def send_link(request: HttpRequest, user: User | None, *, kind: str, name: str = "") -> None:
-    """Let a worker send a link to set a password; `kind` is `reset`, or `invite` where an administrator asks."""
+    """Let a worker send a password link; `kind` is `reset`, or `invite` if an administrator requests it."""
     row = record(request, Event.LINK, user=user, name=name, how=kind)
     put(TASK, row.pk, request.build_absolute_uri("/").rstrip("/"), translation.get_language() or settings.LANGUAGE_CODE)
 
 
 def deliver(record_pk: int, site: str, language: str) -> bool:
-    """Send the link that was asked for; False where there is nobody to send it to, or enough were sent."""
+    """Send the requested link; False if there is no recipient, or enough links were sent."""
     row = SignIn.objects.filter(pk=record_pk, event=Event.LINK).select_related("user").first()
     user = row.user if row is not None else None
     if row is None or user is None or not user.email or not user.is_active or not settings.LOCAL_PASSWORDS:
@@ -88,7 +88,7 @@ def operator_path(user: User) -> str:
 
 
 def user_of_operator(token: str) -> User | None:
-    """Whom an operator's link signs in; None when it is too old, was used, or was made by nobody."""
+    """The person whom an operator's link signs in; None if it has expired, was used, or isn't ours."""
     try:
         pk, last_login = signing.loads(token, salt=SALT, max_age=OPERATOR_MINUTES * 60)
     except signing.BadSignature:
@@ -98,6 +98,6 @@ def user_of_operator(token: str) -> User | None:
 
 
 def password_path(user: User) -> str:
-    """The path of a page where this person sets a password; it ends with its first use, a login, or its time."""
+    """The path of a page to set a password; it expires by its first use, a login, or time."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("password_set", args=[uid, default_token_generator.make_token(user)])

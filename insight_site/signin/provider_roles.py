@@ -1,4 +1,4 @@
-"""Roles by the groups that a provider or a proxy names: given and taken away at every sign-in (`SSO_ROLES`)."""
+"""Roles by the groups of a provider or proxy: assigned and removed at every sign-in (`SSO_ROLES`)."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,21 +7,21 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-ADMIN_ROLES = frozenset({"Admin", "Service owner"})  # whose work is in the admin (docs/roles.md)
+ADMIN_ROLES = frozenset({"Admin", "Service owner"})  # roles that work in the admin (docs/roles.md)
 
 
 def mapped_roles(groups: Collection[str]) -> set[str]:
-    """The roles of these groups."""
+    """The roles that these groups give."""
     return {role for group in groups for role in settings.SSO_ROLES.get(group, ())}
 
 
 def may_enter(groups: Collection[str]) -> bool:
-    """False for somebody in no mapped group, where `SSO_REQUIRES_GROUP` is on."""
+    """False for a person without a mapped group, if `SSO_REQUIRES_GROUP` is on."""
     return not settings.SSO_REQUIRES_GROUP or bool(mapped_roles(groups))
 
 
 def give_roles(user: User, groups: Collection[str]) -> str:
-    """Make the roles that the mapping manages those of the groups; roles that it doesn't name stay as they are.
+    """Set the mapped roles to those of the groups; roles that the mapping doesn't contain stay unchanged.
 
     Returns:
         What changed, as "+PM -Analyst"; empty when nothing did.
@@ -37,7 +37,7 @@ def give_roles(user: User, groups: Collection[str]) -> str:
 
 
 def change_roles(user: User, *, give: Collection[str], take: Collection[str]) -> str:
-    """Give and take roles, and the way into the admin with those that need it; in words as of `give_roles`."""
+    """Assign and remove roles, and access to the admin accordingly; returns the changes as `give_roles` does."""
     user.groups.add(*Group.objects.filter(name__in=give))
     user.groups.remove(*Group.objects.filter(name__in=take))
     enters = user.groups.filter(name__in=ADMIN_ROLES).exists()
@@ -48,7 +48,7 @@ def change_roles(user: User, *, give: Collection[str], take: Collection[str]) ->
 
 
 def groups_of(value: Any) -> tuple[str, ...]:
-    """A claim as names of groups: a list, or one text with commas between them; everything else is none."""
+    """Parse a claim to group names: a list, or one comma-separated text; anything else gives none."""
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Sign-in providers as the environment names them, in the form that allauth reads. Pure: settings.py asks it."""
+"""Sign-in providers from the environment, in allauth's format. Pure: used by settings.py."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SAML_ATTRIBUTES = {
 
 
 def providers(env: environ.Env) -> dict[str, dict[str, Any]]:
-    """`SOCIALACCOUNT_PROVIDERS`: nothing where no provider is set. No secret enters the database."""
+    """`SOCIALACCOUNT_PROVIDERS`: empty without a provider. No secret is stored in the database."""
     found: dict[str, dict[str, Any]] = {}
     if server := env.str("OIDC_SERVER_URL", default=""):
         found["openid_connect"] = {"APPS": [_oidc(env, server)], "OAUTH_PKCE_ENABLED": True}
@@ -49,7 +49,7 @@ def _saml(env: environ.Env) -> dict[str, Any]:
     return {
         "provider_id": env.str("SAML_IDP_ID", default=""),
         "name": env.str("SAML_NAME", default="SAML"),
-        "client_id": env.str("SAML_ID", default="saml"),  # in the addresses of this site
+        "client_id": env.str("SAML_ID", default="saml"),  # part of this site's addresses
         "settings": {
             "idp": {
                 "entity_id": env.str("SAML_IDP_ID", default=""),
@@ -58,12 +58,12 @@ def _saml(env: environ.Env) -> dict[str, Any]:
                 "x509cert": env.str("SAML_CERTIFICATE", default="", multiline=True),
             },
             "attribute_mapping": names,
-            # A response that nobody asked for could sign somebody in as another (login CSRF), and could be sent twice.
+            # An unsolicited response could sign somebody in as another person (login CSRF), and could be replayed.
             "advanced": {
                 "reject_idp_initiated_sso": True,
                 "reject_deprecated_algorithm": True,
                 "strict": True,
-                "allow_single_label_domains": True,  # http://insight/ in a company's own network
+                "allow_single_label_domains": True,  # such as http://insight/ in a company network
             },
             **_verified(env.bool("SAML_EMAIL_VERIFIED", default=False)),
             "groups": env.str("SAML_GROUPS_ATTRIBUTE", default="groups"),
@@ -72,14 +72,14 @@ def _saml(env: environ.Env) -> dict[str, Any]:
 
 
 def _verified(always: bool) -> dict[str, bool]:
-    """The operator says that this provider checks all addresses; else what it says of each person counts."""
+    """Whether the operator vouches for all addresses of this provider; else its statement about each person decides."""
     return {"verified_email": True} if always else {}
 
 
 def roles_by_group(lines: list[str]) -> dict[str, tuple[str, ...]]:
-    """`SSO_ROLES`: "insight-admins:Admin,pm:PM" as roles of each group; a line without both is kept as it is.
+    """`SSO_ROLES`: "insight-admins:Admin,pm:PM" as roles of each group; an incomplete line is passed on unchanged.
 
-    A group may contain colons (`urn:…`), a role doesn't. `insight_site.signin.signin_checks` refuses bad lines.
+    A group may contain colons (`urn:…`), a role doesn't. `insight_site.signin.signin_checks` rejects bad lines.
     """
     found: dict[str, tuple[str, ...]] = {}
     for line in lines:
@@ -89,7 +89,7 @@ def roles_by_group(lines: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def mailer(read: dict[str, Any]) -> dict[str, Any]:
-    """What django-environ reads of `EMAIL_URL`, as an entry of Django's `MAILERS`."""
+    """Convert django-environ's parsed `EMAIL_URL` to an entry of Django's `MAILERS`."""
     backend = read["EMAIL_BACKEND"]
     names = {
         "EMAIL_HOST": "host",

@@ -1,4 +1,4 @@
-"""Sign-in by a provider: whose account it is, whether one is made, which roles it has."""
+"""allauth's adapter for providers: find or create the account of a sign-in, and set its roles."""
 
 from typing import Any
 
@@ -22,17 +22,17 @@ log = structlog.get_logger()
 
 
 class Providers(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Providers stand in the environment alone; what they say decides at every sign-in anew."""
+    """Providers come only from the environment; their statements are applied at every sign-in."""
 
     def list_apps(
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:
-        """Those of settings: a row in the database could otherwise open the site to a provider nobody set up."""
+        """The providers in settings; not those in the database, where a row could add a provider nobody configured."""
         found = apps_of_settings(provider=provider, client_id=client_id)
         return [app for apps in found.values() for app in apps]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Refuse, join an account that is there, or let one be made.
+        """Refuse, join an existing account, or allow a new one.
 
         Raises:
             ImmediateHttpResponse: refused, with a sentence.
@@ -61,11 +61,11 @@ class Providers(DefaultSocialAccountAdapter):  # type: ignore[misc]
             _set_roles(request, sociallogin, how)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """`pre_social_login` has refused those who may not."""
+        """Always True: `pre_social_login` has already refused those who may not."""
         return True
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
-        """The new account, with its roles."""
+        """Save the new account, with its roles."""
         user: User = super().save_user(request, sociallogin, form)
         record(request, Event.ACTIVATED, user=user, how=f"provider:{sociallogin.account.provider}", note="made")
         _set_roles(request, sociallogin, f"provider:{sociallogin.account.provider}")
@@ -74,7 +74,7 @@ class Providers(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
-        """What went wrong between here and the provider stands in the log; the page says what to do.
+        """Log an error between this site and the provider; the page says what to do.
 
         Raises:
             ImmediateHttpResponse: always.
@@ -85,15 +85,15 @@ class Providers(DefaultSocialAccountAdapter):  # type: ignore[misc]
         _refuse(request, text.format(name=provider.app.name), None, f"provider:{provider.app.provider_id}", "error")
 
     def _join(self, request: HttpRequest, sociallogin: SocialLogin, how: str) -> None:
-        """Give somebody from the provider the account that has their e-mail address here.
+        """Link the sign-in to the account that has the same e-mail address here.
 
-        Danger: where people may write any address into their profile at the provider, everybody could become anybody,
-        a superuser too. So it is done only when the provider says that it has checked this person's address
-        (`email_verified`), or when the operator says that it checks all of them (`…_EMAIL_VERIFIED=1`), and only when
-        exactly one account has the address.
+        Danger: if people can set any address in their profile at the provider, they could take over any account, even
+        a superuser's. So it is done only if the provider states that it verified this person's address
+        (`email_verified`), or the operator that it verifies all (`…_EMAIL_VERIFIED=1`), and only if exactly one account
+        has the address.
         """
         verified = [one.email for one in sociallogin.email_addresses if one.verified]
-        # Not as databases compare: to PostgreSQL a dotless i is an i, and somebody can own such an address.
+        # Not by the database's comparison: PostgreSQL equates a dotless i with an i, and such an address can be owned.
         found = [user for email in verified for user in _accounts_with(email) if user.email.lower() == email.lower()]
         if len(found) == 1:
             sociallogin.connect(request, found[0])
@@ -104,7 +104,7 @@ class Providers(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not settings.SSO_CREATES_ACCOUNTS:
             text = gettext("You have no account here. Ask an administrator of this site to make one.")
             _refuse(request, text, None, how, "no account")
-        # An address that nobody has checked is what somebody wrote about themselves.
+        # An unverified address is only the person's own claim.
         domains = {one.email.rpartition("@")[2].lower() for one in sociallogin.email_addresses if one.verified}
         if settings.SSO_EMAIL_DOMAINS and not domains & {one.lower() for one in settings.SSO_EMAIL_DOMAINS}:
             _refuse(request, gettext("People with your e-mail address may not use this site."), None, how, "domain")
@@ -121,7 +121,7 @@ def _accounts_with(email: str) -> list[User]:
 
 
 def _groups(sociallogin: SocialLogin) -> tuple[str, ...]:
-    """The names of groups that the provider sent: in its answer about the person, or in the token it signed."""
+    """Group names from the provider: in its response about the person, or in the signed token."""
     said = sociallogin.account.extra_data
     claim = sociallogin.provider.app.settings.get("groups", "groups")
     places = (said, said.get("userinfo"), said.get("id_token"))

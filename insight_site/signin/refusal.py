@@ -1,9 +1,9 @@
-"""The page that says why nobody was signed in."""
+"""The page that says why a sign-in was refused."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 
 def refusal_page(request: HttpRequest, text: str) -> HttpResponse:
-    """One sentence, and the way back."""
+    """A reason, and a link back."""
     return render(request, "signin/refused.html", {"text": text}, status=403)

@@ -1,4 +1,4 @@
-"""The second factor: what its secrets look like in the database, and who must have one."""
+"""The second factor: encryption of its secrets, and who must have one."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ SUPERUSER = "superuser"
 
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
-    """allauth keeps the secrets of apps and recovery codes as this says."""
+    """allauth's adapter for second factors, which encrypts the stored secrets of apps and recovery codes."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
@@ -25,20 +25,20 @@ class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        """Whoever reads a copy of the database alone must not be able to make codes."""
+        """Encrypt a secret: a copy of the database alone must not be enough to make codes."""
         return _box().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """By the present SECRET_KEY or an earlier one.
+        """Decrypt with the present SECRET_KEY or an earlier one.
 
         Raises:
-            cryptography.fernet.InvalidToken: the key is another one.
+            cryptography.fernet.InvalidToken: it was encrypted with another key.
         """
         return _box().decrypt(encrypted_text.encode()).decode()
 
 
 def is_required(user: User) -> bool:
-    """Whether one of this person's roles asks for a second factor (`MFA_REQUIRED_ROLES`)."""
+    """Whether one of this person's roles requires a second factor (`MFA_REQUIRED_ROLES`)."""
     wanted = set(settings.MFA_REQUIRED_ROLES)
     if not wanted:
         return False

@@ -1,5 +1,8 @@
-"""How long a session lives: `SESSION_DAYS` in all, `SESSION_IDLE_MINUTES` without a request; and what its owner must do
-first, where a role asks for a second factor."""
+"""Session lifetime, and enforcement of a required second factor.
+
+A session lasts `SESSION_DAYS` in all, and `SESSION_IDLE_MINUTES` without a request. A person whose role requires a
+second factor must add one first.
+"""
 
 import time
 from collections.abc import Callable
@@ -19,9 +22,9 @@ from insight_site.signin import second_factor
 from insight_site.signin.sign_in_record import Event, address_of, record
 
 BEGAN, SEEN = "signin_began", "signin_seen"
-NAMED = "signin_header_name"  # of a session that a proxy's header began: whom it named
-SEEN_EVERY = 60  # seconds: no page writes more often because somebody looks at it
-# Where somebody who must add a second factor may go.
+NAMED = "signin_header_name"  # for a session from a proxy's header: the person named
+SEEN_EVERY = 60  # seconds between writes of the time of last use
+# Pages allowed to a person who must still add a second factor.
 WITHOUT_FACTOR = ("/account/", "/logout/", "/login/", "/language/", "/theme/", "/static/")
 
 
@@ -39,12 +42,12 @@ def session_life(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
 
 
 def begin(request: HttpRequest) -> None:
-    """A new sign-in begins a new life, in an old session too."""
+    """At sign-in, start a new lifetime, also in an existing session."""
     request.session[BEGAN] = request.session[SEEN] = time.time()
 
 
 def _look(request: HttpRequest) -> bool:
-    """End the session when its time is up, and say False; else note, once a minute, that it was used."""
+    """End an expired session and return False; else record its use, at most once a minute."""
     now, session = time.time(), request.session
     began, seen = session.get(BEGAN), session.get(SEEN, now)
     over = began is not None and (
@@ -67,11 +70,11 @@ def _look(request: HttpRequest) -> bool:
 
 
 def _without_factor(request: HttpRequest) -> HttpResponse | None:
-    """The page to add a second factor, for those who must and haven't; None for everybody else."""
+    """The page to add a second factor, for people who must and haven't; None for others."""
     user = cast(User, request.user)
     if not settings.MFA_REQUIRED_ROLES or request.path_info.startswith(WITHOUT_FACTOR):
         return None
-    if NAMED in request.session:  # the proxy's affair: this site asks for no factor then
+    if NAMED in request.session:  # the proxy is responsible: this site requires no factor then
         return None
     if not second_factor.is_required(user) or is_mfa_enabled(user):
         return None

@@ -1,5 +1,8 @@
-"""allauth keeps used codes and tries of the second factor in Django's default cache, which each process has of its own
-where there is no Redis: a code could be used once in each. It has no setting for another cache."""
+"""Share allauth's cache of used codes and tries between processes.
+
+allauth keeps them in Django's default cache, which is per process without Redis: a code could then be used once in
+each. It has no setting for another cache.
+"""
 
 from typing import cast
 
@@ -10,7 +13,7 @@ from django.utils.connection import ConnectionProxy
 
 
 def share() -> None:
-    """Give allauth the cache `signin`, which is the database's without Redis (`CACHES`)."""
+    """Point allauth to the cache `signin`, which is in the database without Redis (`CACHES`)."""
     shared = cast(BaseCache, ConnectionProxy(caches, "signin"))
     ratelimit.cache = shared
     auth.cache = shared

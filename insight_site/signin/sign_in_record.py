@@ -1,4 +1,4 @@
-"""The record of sign-ins: one row and one log line for each thing that happens at the door for people.
+"""The sign-in log: one row and one log line per event.
 
 Neither holds a password, a code, a token, or a name that no account has: people type passwords into the field for the
 name by mistake.
@@ -19,7 +19,7 @@ from insight_site.models import SignIn
 
 log = structlog.get_logger()
 Event = SignIn.Event
-NOTED, NOTED_EVERY = 20, timedelta(minutes=1)  # what strangers may write into the record, each place
+NOTED, NOTED_EVERY = 20, timedelta(minutes=1)  # entries a minute for unknown callers, per place
 
 
 def record(
@@ -31,13 +31,13 @@ def record(
     how: str = "",
     note: str = "",
 ) -> SignIn:
-    """Write down what happened.
+    """Record an event.
 
     Args:
-        request: where it came from; None for a command on the machine.
-        event: what.
-        user: whose account, where there is one.
-        name: what was typed; only its digest is kept.
+        request: its request; None for a command on the machine.
+        event: its kind.
+        user: the account, if there is one.
+        name: the name as typed; only its digest is stored.
         how: `password`, `password+totp`, `oidc:…`, `header` and the like.
         note: a few words for the administrator.
     """
@@ -55,7 +55,7 @@ def write(
     how: str = "",
     note: str = "",
 ) -> SignIn:
-    """The row alone, as `record` has it: for what may yet become something else."""
+    """Write the row without a log line, for an event whose outcome may still change."""
     address = address_of(request) if request is not None else None
     row: SignIn = SignIn.objects.create(
         at=timezone.now(),
@@ -73,7 +73,7 @@ def write(
 
 
 def refused(request: HttpRequest, *, how: str, note: str, user: User | None = None) -> None:
-    """Write down a refusal; of strangers `NOTED` a minute for a place: a flood must not fill the table."""
+    """Record a refusal; at most `NOTED` a minute per place without an account, so that a flood can't fill the table."""
     if user is None:
         place, since = place_of(address_of(request)), timezone.now() - NOTED_EVERY
         strangers = SignIn.objects.filter(event=Event.REFUSED, user=None, network=place, at__gt=since)
@@ -83,23 +83,23 @@ def refused(request: HttpRequest, *, how: str, note: str, user: User | None = No
 
 
 def tell(row: SignIn) -> None:
-    """The log line of a row."""
+    """Write the log line of a row."""
     log.info(f"signin.{row.event}", record=row.pk, user=row.user_id, how=row.how, address=row.address, note=row.note)
 
 
 def digest_of(name: str) -> str:
-    """A name as failed tries are counted by it: the same for all ways to write it, and for names that nobody has."""
+    """Digest of a name, by which failed tries are counted: the same for all spellings, and for unknown names."""
     plain = User.normalize_username(name).strip().casefold()
     return hmac.digest(settings.SECRET_KEY.encode(), b"signin:" + plain.encode(errors="replace"), "sha256").hex()
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """The caller's address; None on a socket without addresses, or where a proxy writes something else."""
+    """The caller's address; None for a socket without addresses, or if a proxy sends an invalid one."""
     return addresses.plain(addresses.client_address(request)) or None
 
 
 def place_of(address: str | None) -> str:
-    """What counts as one place (`addresses.network_of`); "" without an address."""
+    """The network counted as one place (`addresses.network_of`); "" without an address."""
     return addresses.network_of(address) if address else ""
 
 

@@ -1,4 +1,4 @@
-"""What Django and allauth tell of sign-ins, written into the record. Connected in `insight_site.apps`."""
+"""Handlers of Django's and allauth's sign-in signals, which write the sign-in log. Connected in `insight_site.apps`."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from django.utils import timezone
 from insight_site.signin import session_life
 from insight_site.signin.sign_in_record import Event, address_of, record
 
-HOW = "signin_how"  # attribute of a request whose sign-in allauth doesn't know: header, link
+HOW = "signin_how"  # attribute of a request whose sign-in bypasses allauth: header, link
 
 
 def connect() -> None:
-    """Listen; twice is once."""
+    """Connect all handlers; a second call has no effect."""
     user_logged_in.connect(signed_in, dispatch_uid="insight.signin")
     user_logged_out.connect(signed_out, dispatch_uid="insight.signin")
     mfa.authenticator_added.connect(factor_added, dispatch_uid="insight.signin")
@@ -28,7 +28,7 @@ def connect() -> None:
 
 
 def signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
-    """A session began: in the list of sessions, and in the record."""
+    """A session began: add it to the list of sessions, and log it."""
     session_life.begin(request)
     if request.session.session_key is None:
         request.session.save()
@@ -45,29 +45,29 @@ def signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
 
 
 def signed_out(request: HttpRequest, user: User | None, **_more: Any) -> None:
-    """A session ended by itself, not by time or by somebody else."""
+    """A person signed out; expired and revoked sessions don't count."""
     if user is not None:
         UserSession.objects.filter(session_key=request.session.session_key).delete()
         record(request, Event.SIGNED_OUT, user=user)
 
 
 def factor_added(request: HttpRequest, user: User, authenticator: Authenticator, **_more: Any) -> None:
-    """An app, a key or new recovery codes."""
+    """An app, a security key or new recovery codes were added."""
     record(request, Event.FACTOR_ADDED, user=user, how=authenticator.type)
 
 
 def factor_removed(request: HttpRequest, user: User, authenticator: Authenticator, **_more: Any) -> None:
-    """One fewer."""
+    """A second factor was removed."""
     record(request, Event.FACTOR_REMOVED, user=user, how=authenticator.type)
 
 
 def code_failed(request: HttpRequest, user: User, authenticator: Authenticator, **_more: Any) -> None:
-    """A wrong code. It is counted by allauth, not with passwords: `how` tells them apart."""
+    """A wrong code of the second factor. allauth limits these, separately from passwords: `how` distinguishes them."""
     record(request, Event.FAILED, user=user, name=f"second factor of {user.pk}", how=authenticator.type)
 
 
 def how_of(request: HttpRequest, user: User) -> str:
-    """`password`, `password+totp`, `oidc:company` … as this sign-in went."""
+    """How this sign-in was done: `password`, `password+totp`, `oidc:company` …"""
     if how := getattr(request, HOW, ""):
         return str(how)
     steps = []

@@ -1,4 +1,4 @@
-"""System checks of how people sign in: what would let somebody in, or nobody."""
+"""System checks of sign-in settings: settings that would admit the wrong people, or lock everybody out."""
 
 import ipaddress
 from typing import Any
@@ -9,12 +9,12 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from insight_site.access.roles import ROLES
 from insight_site.signin.second_factor import SUPERUSER
 
-WIDEST = {4: 16, 6: 48}  # prefixes: a wider network holds more than proxies
+WIDEST = {4: 16, 6: 48}  # shortest prefix lengths: a wider network contains more than proxies
 
 
 @register()
 def check_sign_in(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """All of them, each with its own id."""
+    """All checks of sign-in, each with its own id."""
     return [*_ways_in(), *_headers(), *_providers(), *_roles()]
 
 

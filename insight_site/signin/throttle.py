@@ -1,6 +1,6 @@
-"""How often passwords may be guessed. Failed tries are rows of `SignIn`, so all processes and machines count together.
+"""Throttling of password guesses. Failed tries are rows of `SignIn`, so all processes and machines count together.
 
-Three limits, each for what the others can't hold:
+Three limits, each against attacks that pass the others:
 
 * **A name from one place** (`PAIR`): after 10 failures it is locked for 15 minutes, after 10 more for 30, and so on up
   to a day. Nobody else at that address is locked out, and the name's owner only there.
@@ -8,7 +8,7 @@ Three limits, each for what the others can't hold:
   from which the account has signed in before may try, so no stranger can lock a person out for ever.
 * **A place** (`PLACE`): one address may not try a list of names. It is generous, since a whole office may be behind it.
 
-A name that nobody has is counted by the same rules and costs the same hash, so a guess tells nothing about names.
+Unknown names are counted by the same rules and cost the same hash, so a guess doesn't reveal which names exist.
 """
 
 from dataclasses import dataclass
@@ -42,35 +42,35 @@ KNOWN_PLACE = timedelta(days=90)  # since the last sign-in from there
 
 @dataclass(frozen=True)
 class Locked(Exception):  # noqa: N818 - a state of the door, not a mistake
-    """No password is tried until then.
+    """Password tries are blocked until then.
 
     Attributes:
-        until: when the door opens again.
+        until: end of the block.
     """
 
     until: datetime
 
     @property
     def minutes(self) -> int:
-        """Whole minutes until then, at least 1."""
+        """Minutes until then, rounded up, at least 1."""
         return max(1, -(-int((self.until - timezone.now()).total_seconds()) // 60))
 
 
 def check_password(request: HttpRequest, name: str, password: str) -> User | None:
-    """The active account of this name and password; None when one of them is wrong.
+    """The active account of this name and password; None if one of them is wrong.
 
-    The failure is written before the password is tried and becomes a success, or stays: of many tries at once none
-    slips by before the first is counted. No transaction is open while the password is hashed.
+    A failure is written before the password is tried, and turned into a success if it is right: so of many concurrent
+    tries each is counted before the next is tried. No transaction is open while the password is hashed.
 
     Raises:
-        Locked: it was not tried.
+        Locked: the password was not tried.
     """
     known = User.objects.filter(username=User.normalize_username(name)).first() if "\x00" not in name else None
     if (until := locked_until(request, name)) is not None:
         _note_lock(request, name, known)
         raise Locked(until)
     row = write(request, Event.FAILED, user=known, name=name, how="password")
-    if (until := locked_until(request, name, besides=row.pk)) is not None:  # others came at the same moment
+    if (until := locked_until(request, name, besides=row.pk)) is not None:  # concurrent tries
         row.delete()
         _note_lock(request, name, known)
         raise Locked(until)
@@ -84,13 +84,13 @@ def check_password(request: HttpRequest, name: str, password: str) -> User | Non
 
 
 def locked_until(request: HttpRequest, name: str, *, besides: int | None = None) -> datetime | None:
-    """Until when this name may not be tried from this place; None when it may.
+    """Until when this name is blocked from this place; None if it isn't.
 
     Args:
-        request: of the try.
+        request: the request of this try.
         name: as typed.
-        besides: the row of this very try, which doesn't count. All others do, also those that came at the same moment:
-            the tenth to be written sees nine others, the eleventh ten, in whichever order they look.
+        besides: the row of this try, which doesn't count. All others do, even concurrent ones: the tenth row written
+            sees nine others, the eleventh ten, in whichever order they query.
     """
     now, place = timezone.now(), place_of(address_of(request))
     tries = SignIn.objects.filter(event=Event.FAILED)
@@ -108,7 +108,7 @@ def locked_until(request: HttpRequest, name: str, *, besides: int | None = None)
 
 
 def _pair_lock(failures: QuerySet[SignIn], here: QuerySet[SignIn], now: datetime) -> datetime | None:
-    """Each tenth failure since the last success here locks, longer each time."""
+    """Every tenth failure since the last success from here blocks, longer each time."""
     since = now - PAIR_WINDOW
     success = here.filter(event=Event.CONFIRMED, how="password", at__gt=since).order_by("-pk").first()
     counted = failures.filter(at__gt=since)
@@ -123,19 +123,19 @@ def _pair_lock(failures: QuerySet[SignIn], here: QuerySet[SignIn], now: datetime
 
 
 def _until_fewer(failures: QuerySet[SignIn], limit: int, window: timedelta, now: datetime) -> datetime | None:
-    """When there are fewer than `limit` failures in the window; None when there are now."""
+    """When the window will hold fewer than `limit` failures; None if it does now."""
     times = failures.filter(at__gt=now - window).order_by("-at").values_list("at", flat=True)
     at = list(times[limit - 1 : limit])
     return at[0] + window if at else None
 
 
 def _is_known(here: QuerySet[SignIn], now: datetime) -> bool:
-    """The account has signed in from this place lately."""
+    """Whether the account has signed in from this place recently."""
     return here.filter(event=Event.SIGNED_IN, at__gt=now - KNOWN_PLACE).exists()
 
 
 def _note_lock(request: HttpRequest, name: str, user: User | None) -> None:
-    """At most once a minute for a name and place, and `NOTED` times for a place: a flood must not fill the table."""
+    """Log a block, at most once a minute per name and place, `NOTED` times per place: floods mustn't fill the table."""
     place, since = place_of(address_of(request)), timezone.now() - NOTED_EVERY
     noted = SignIn.objects.filter(event=Event.LOCKED, network=place, at__gt=since)
     if noted.count() < NOTED and not noted.filter(name_digest=digest_of(name)).exists():

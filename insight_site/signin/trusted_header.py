@@ -1,7 +1,7 @@
-"""Sign-in by a proxy that has signed people in itself and names them in a header (`TRUSTED_HEADER_USER`).
+"""Sign-in by a trusted proxy that has authenticated people and names them in a header (`TRUSTED_HEADER_USER`).
 
-Danger: whoever reaches the site past the proxy could write this header and be anybody. So it counts only on
-connections whose own address lies in `TRUSTED_PROXIES`. `X-Forwarded-For` is never asked: callers write it.
+Danger: anyone who reaches the site directly could send this header and be anybody. So it is accepted only on
+connections whose own address is in `TRUSTED_PROXIES`. `X-Forwarded-For` is never used: callers can forge it.
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ def trusted_header(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
 
     def middleware(request: HttpRequest) -> HttpResponse:
         program = machine_door(request.path_info) is not None and key_in_headers(request) is not None
-        if not settings.TRUSTED_HEADER_USER or program:  # on people's pages a key opens nothing, so it excuses nothing
+        if not settings.TRUSTED_HEADER_USER or program:  # keys aren't valid on pages, so a key doesn't skip this check
             return get_response(request)
         named = request.headers.get(settings.TRUSTED_HEADER_USER, "").strip()
         if named and not is_trusted(str(request.META.get("REMOTE_ADDR", ""))):
@@ -51,7 +51,7 @@ def trusted_header(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
 
 
 def is_trusted(address: str) -> bool:
-    """Whether a connection comes from a proxy of `TRUSTED_PROXIES`; on a socket without addresses it says `unix`."""
+    """Whether a connection comes from a proxy in `TRUSTED_PROXIES`, which says `unix` for sockets without addresses."""
     if not address:
         return "unix" in settings.TRUSTED_PROXIES
     try:
@@ -67,7 +67,7 @@ def _groups(request: HttpRequest) -> tuple[str, ...]:
 
 
 def _end_other(request: HttpRequest, named: str) -> None:
-    """End a session that the header began when it names nobody, somebody else, or other groups now."""
+    """End a session from the header if it now names no one, another person, or other groups."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES or NAMED not in request.session:
         return
     groups = list(_groups(request))
@@ -76,7 +76,7 @@ def _end_other(request: HttpRequest, named: str) -> None:
 
 
 def _sign_in(request: HttpRequest, named: str) -> str:
-    """Begin a session for the named person; why not, or an empty text."""
+    """Begin a session for the named person; returns why it was refused, or ""."""
     groups = _groups(request)
     user = User.objects.filter(username=named).first() if "\x00" not in named else None
     if not may_enter(groups):
@@ -101,7 +101,7 @@ def _sign_in(request: HttpRequest, named: str) -> str:
 
 
 def _make(request: HttpRequest, named: str) -> User | None:
-    """A new account without a password; None for an address or a name that may not have one."""
+    """Create an account without a password; None for an address or a name that may not have one."""
     email = request.headers.get(settings.TRUSTED_HEADER_EMAIL, "") if settings.TRUSTED_HEADER_EMAIL else ""
     email = email or (named if "@" in named else "")
     domain = email.rpartition("@")[2].lower()

@@ -1,7 +1,7 @@
-"""Routes of the door for people. Of allauth's pages only those are here that this site wants.
+"""Routes of the sign-in pages. Only the allauth pages that this site uses are included.
 
-allauth finds its own routes by the names that it gave them, so these have no name space. It asks for the page to log in
-by `account_login`, the site by `login`: one page with two names.
+allauth looks up its routes by their own names, so these have no namespace. Its name for the login page is
+`account_login`, the site's is `login`: one page with two names.
 """
 
 from django.contrib.auth.views import LogoutView

@@ -1,6 +1,6 @@
-"""The door for people: log in, set a password, see one's sessions. The second factor's pages are allauth's.
+"""Sign-in pages: log in, set a password, list sessions. The second factor's pages are allauth's.
 
-A web worker loads this with the first request for one of these pages.
+A web worker imports this at the first request for one of these pages.
 """
 
 from typing import Any, cast
@@ -34,36 +34,36 @@ from insight_site.signin.refusal import refusal_page
 from insight_site.signin.session_life import NAMED
 from insight_site.signin.sign_in_record import Event, record, refused
 
-ASKED = {"reset": "10/h/ip"}  # links asked for from one address
+ASKED = {"reset": "10/h/ip"}  # links requested from one address
 
 
 class Login(views.LoginView):
-    """The one page to log in, for the site and the admin."""
+    """The only login page, for the site and the admin."""
 
     template_name = "signin/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Try a password; not where passwords are switched off."""
+        """Try a password, unless password login is disabled."""
         if not settings.LOCAL_PASSWORDS:
             raise PermissionDenied
         return super().post(request, *args, **kwargs)
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Where they wanted to go; not here, where Django would go round in a circle and fails instead."""
+        """The page that they wanted; never this one, since Django raises an error for a redirect loop."""
         following: str = super().get_redirect_url()
         return "" if following == self.request.path else following
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """The password is right: on to the second factor, or in."""
+        """The password is right: go to the second factor, or log in."""
         user: User = form.get_user()
         steps = LoginSteps(user=user, redirect_url=self.get_redirect_url() or None)
         done: HttpResponse = perform_password_login(self.request, {"username": user.get_username()}, steps)
         return done
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The ways in."""
+        """Adds the available login methods."""
         following = self.get_redirect_url()
         more = {"next": following} if following else {}
         ways = [
@@ -77,7 +77,7 @@ class Login(views.LoginView):
 
 @never_cache
 def admin_login(request: HttpRequest) -> HttpResponse:
-    """The admin has no door of its own: no throttle and no second factor could be walked around there."""
+    """Redirect the admin's login to the site's, so that throttle and second factor can't be bypassed there."""
     if request.user.is_authenticated:
         if request.user.is_staff:
             return redirect("admin:index")
@@ -88,7 +88,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
-    """The operator's way in. A GET asks only: a mail scanner that follows links must not use it up."""
+    """The operator's login link. A GET only shows a button: a mail scanner that follows links must not use it up."""
     user = links.user_of_operator(token)
     if user is None:
         refused(request, how="link", note="old, used or forged link")
@@ -104,7 +104,7 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
 
 # ── Passwords ─────────────────────────────────────────────────────────────────
 def _passwords_only(view: Any) -> Any:
-    """No such page where passwords are switched off."""
+    """404 where password login is disabled."""
 
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not settings.LOCAL_PASSWORDS:
@@ -117,14 +117,14 @@ def _passwords_only(view: Any) -> Any:
 
 @method_decorator(_passwords_only, name="dispatch")
 class Reset(FormView):  # type: ignore[type-arg]
-    """Ask for a link. The answer is one for all addresses."""
+    """Request a link. The response is the same for all addresses."""
 
     template_name = "signin/reset.html"
     form_class = ResetForm
     success_url = reverse_lazy("password_reset_sent")
 
     def form_valid(self, form: ResetForm) -> HttpResponse:
-        """Ask a worker, which alone learns whether there is such an account."""
+        """Leave it to a worker, so that the response doesn't reveal whether the account exists."""
         if not ratelimit.consume(self.request, app="insight", action="reset", config=ASKED):
             form.add_error(None, gettext("Too many links were asked for from here. Try again in an hour."))
             return self.form_invalid(form)
@@ -158,20 +158,20 @@ class SetPassword(views.PasswordResetConfirmView):
 
 @method_decorator(_passwords_only, name="dispatch")
 class ChangePassword(views.PasswordChangeView):
-    """A new password, by the old one. Other sessions end."""
+    """Change the password with the old one. Other sessions end."""
 
     template_name = "signin/change_password.html"
     form_class = ChangeForm
     success_url = reverse_lazy("account")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Only who has a password can change it."""
+        """Only for people who have a password."""
         if request.user.is_authenticated and not request.user.has_usable_password():
             raise Http404
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """The throttle asks where the guess comes from."""
+        """Pass the request to the form, since the throttle needs its address."""
         return {**super().get_form_kwargs(), "request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -191,7 +191,7 @@ class ChangePassword(views.PasswordChangeView):
 @require_safe
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
-    """How I log in, and where I am logged in."""
+    """My login methods and sessions."""
     user = cast(User, request.user)
     sessions = UserSession.objects.filter(user=user).order_by("-last_seen_at")
     words = {
@@ -206,7 +206,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["POST"])
 def end_my_sessions(request: HttpRequest) -> HttpResponse:
-    """Log out everywhere else, or in one place."""
+    """Log out everywhere else, or of one session."""
     user = cast(User, request.user)
     if one := request.POST.get("session"):
         row = UserSession.objects.filter(user=user, pk=int(one) if one.isdecimal() and len(one) < 19 else 0).first()
