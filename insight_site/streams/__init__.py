@@ -1,4 +1,4 @@
-"""Event streams of OFREP 0.3.0: a process that holds connections and tells them to ask again (docs/event_streams.md).
+"""Event streams of OFREP 0.3.0: a process that notifies connected clients of changes (docs/event_streams.md).
 
-It runs by itself (`manage.py event_streams`), since a web process has a thread for each request that it answers.
+It is a separate process (`manage.py event_streams`), since a web process needs a thread per open request.
 """

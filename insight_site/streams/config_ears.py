@@ -1,4 +1,4 @@
-"""Hear of changes of the configuration at their commit: LISTEN of PostgreSQL, in a thread with its own connection."""
+"""Listen for committed changes of the configuration: PostgreSQL's LISTEN, in a thread with its own connection."""
 
 import threading
 from collections.abc import Callable
@@ -18,8 +18,9 @@ class ConfigEars:
     """A thread that listens until `end`.
 
     Attributes:
-        listening: it is connected, and no change was missed.
-        heard: how often something was heard, a new connection included: what was said before it is unknown.
+        listening: it is connected, and missed no change.
+        heard: number of notifications and reconnections; a reconnection counts, since notifications before it were
+            lost.
     """
 
     def __init__(self, tell: Callable[[], None]) -> None:
@@ -29,16 +30,16 @@ class ConfigEars:
         self._ended = threading.Event()
 
     def begin(self) -> None:
-        """Listen from now on."""
+        """Start listening."""
         threading.Thread(target=self._run, name="insight-config-ears", daemon=True).start()
 
     def end(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._ended.set()
         self.listening = False
 
     def distrust(self, heard: int) -> None:
-        """A change was read that isn't heard of until now, as behind a pooler that hands connections on: only look."""
+        """Switch to polling: a change was read without a notification, as behind a pooler that shares connections."""
         if self.heard == heard:
             log.warning("streams.change_unheard")
             self.end()

@@ -1,7 +1,7 @@
-"""Watch the configuration for all streams of a process: one question of the database, however many are open.
+"""Watch the configuration for all streams of a process: one query, however many are open.
 
-On PostgreSQL a connection of its own listens for what `ConfigVersion.touch` says. Elsewhere, and where nothing is
-heard, the number of the configuration is read four times a second. Steps of rollouts come by the clock.
+On PostgreSQL a separate connection listens for notifications of `ConfigVersion.touch`. Elsewhere, and if notifications
+don't arrive, the configuration's version is polled four times a second. Steps of rollouts are detected by the clock.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from experiments.serve import config
 from insight_site.streams.config_ears import ConfigEars
 
 LOOK_SECONDS = 0.25
-LISTENING_SECONDS = 5.0  # between looks while changes are heard: whether one was missed
+LISTENING_SECONDS = 5.0  # between polls while listening, in case a notification was missed
 AWAY_SECONDS = 1.0
-# So long a web process may go on with what it has read: told earlier, a client would ask again and get the old answer.
+# Web processes may serve their cached configuration this long: notified earlier, a client would get the old answer.
 SETTLE_SECONDS = config.CHECK_SECONDS + 0.1
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Change:
-    """What tells one state of what is served from every other.
+    """Identifies one state of the served configuration.
 
     Attributes:
-        tag: changes with every change of the configuration and with every step of a rollout; no site has it twice.
+        tag: changes with every change of the configuration and every step of a rollout; never repeated on a site.
         at: when it changed.
     """
 
@@ -40,7 +40,7 @@ class Change:
 
 
 def change_of(served: config.Config, now: datetime) -> Change:
-    """The state at a moment."""
+    """The state at a given time."""
     changed = served.changed(now)
     return Change(f"{served.version}-{int(changed.timestamp() * 1000)}", changed)
 
@@ -50,7 +50,7 @@ class ConfigWatch:
 
     Attributes:
         seen: the last state that was read; None before the first.
-        away: the database didn't answer the last question.
+        away: the last query failed.
     """
 
     def __init__(self, announce: Callable[[Change], None]) -> None:
@@ -58,12 +58,12 @@ class ConfigWatch:
         self.seen: Change | None = None
         self.away = False
         self._served: config.Config | None = None
-        self._heard = 0  # by the ears, when the last look began
+        self._heard = 0  # notifications received, when the last poll began
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "insight-config-watch")  # it keeps one connection to the database
+        self._thread = ThreadPoolExecutor(1, "insight-config-watch")  # its thread keeps one connection to the database
 
     async def begin(self) -> None:
-        """Read the configuration once. A database that is away is asked again by `run`."""
+        """Read the configuration once. If the database is unavailable, `run` tries again."""
         self.loop = asyncio.get_running_loop()
         self.ears = ConfigEars(self._tell)
         if connection.vendor == "postgresql":
@@ -71,7 +71,7 @@ class ConfigWatch:
         await self._look()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         try:
             while True:
                 await self._wait()
@@ -81,7 +81,7 @@ class ConfigWatch:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _wait(self) -> None:
-        """Until something is heard, a look is due, or a step of a rollout has come."""
+        """Wait for a notification, the next poll, or a step of a rollout."""
         for _ in range(round(LISTENING_SECONDS / LOOK_SECONDS) if self.ears.listening else 1):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), AWAY_SECONDS if self.away else LOOK_SECONDS)
@@ -112,8 +112,8 @@ class ConfigWatch:
         self.seen = change
 
     def _tell(self) -> None:
-        """From the thread that listens."""
-        with suppress(RuntimeError):  # the loop has ended
+        """Called by the listening thread."""
+        with suppress(RuntimeError):  # the event loop has ended
             self.loop.call_soon_threadsafe(self._wake.set)
 
 
@@ -121,5 +121,5 @@ def _read() -> config.Config:
     try:
         return config.renewed()
     except (DatabaseError, InterfaceError):
-        connection.close()  # of this thread; the next look makes another
+        connection.close()  # this thread's; the next poll opens another
         raise

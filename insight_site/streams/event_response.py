@@ -1,4 +1,4 @@
-"""What goes over one connection: server-sent events, a sign of life while nothing happens, and an end with a hint.
+"""The response of one stream: server-sent events, keep-alive comments, and a reconnection delay at the end.
 
 Format: WHATWG HTML, "Server-sent events"; the data are OFREP 0.3.0 (`service/event-streams.yaml`).
 """
@@ -14,11 +14,11 @@ from starlette.types import Receive, Scope, Send
 from insight_site.streams.config_watch import Change
 from insight_site.streams.open_streams import DELAY, TOLD, OpenStream, OpenStreams, somewhere
 
-BEAT_SECONDS = 15.0  # proxies give a silent connection up after 30 or 60
-SEND_SECONDS = 10.0  # a client that takes nothing for so long is dropped
-SPREAD_SECONDS = 0.3  # in which those that hear of a change are told one after the other
-RETRY_SECONDS = (2.0, 5.0)  # until a client comes back to a process that vanished
-ENDED_SECONDS = (1.0, 10.0)  # to one that said goodbye: all of them within these
+BEAT_SECONDS = 15.0  # proxies close a silent connection after 30 or 60
+SEND_SECONDS = 10.0  # a client that reads nothing for this long is dropped
+SPREAD_SECONDS = 0.3  # clients are notified of a change at random times within this
+RETRY_SECONDS = (2.0, 5.0)  # reconnection delay after a process vanished
+ENDED_SECONDS = (1.0, 10.0)  # reconnection delay after an orderly end: clients are spread over this
 
 
 class EventResponse:
@@ -28,7 +28,7 @@ class EventResponse:
         self.stream, self.streams, self.headers = stream, streams, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hold the connection until the client leaves, takes nothing more, loses its key, or the process ends."""
+        """Hold the connection until the client leaves, stops reading, loses its key, or the process ends."""
         gone = asyncio.create_task(self._watch(receive))
         self.streams.add(self.stream)
         try:
@@ -48,7 +48,7 @@ class EventResponse:
             self.streams.remove(self.stream)
 
     async def _next(self, send: Send) -> None:
-        """Tell what there is to tell, or that we live."""
+        """Send a notification, or a keep-alive comment."""
         told = self.streams.told
         if told is not None and self.stream.knows != told.tag:
             await asyncio.sleep(somewhere(0, SPREAD_SECONDS))
@@ -56,7 +56,7 @@ class EventResponse:
             await self._write(send, event_of(told))
             self.stream.knows = told.tag
             TOLD.inc()
-            if self.stream.since < self.streams.told_at:  # it heard of it as it came
+            if self.stream.since < self.streams.told_at:  # it was connected when the change came
                 DELAY.observe((timezone.now() - told.at).total_seconds())
             return
         self.stream.wake.clear()
@@ -78,16 +78,16 @@ class EventResponse:
 
 
 def event_of(change: Change) -> bytes:
-    """The one event of the protocol: ask for your answers again."""
+    """The protocol's only event: evaluate your flags again."""
     data = {"type": "refetchEvaluation", "etag": f'"{change.tag}"', "lastModified": int(change.at.timestamp())}
     return f"id: {change.tag}\nevent: message\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def _known(tag: str | None) -> bytes:
-    """An id without data sets what the client sends as `Last-Event-ID`, and is no event."""
+    """An id without data, which sets the client's `Last-Event-ID` and is no event."""
     return f"id: {tag}\n\n".encode() if tag else b"\n"
 
 
 def _hint(bounds: tuple[float, float]) -> bytes:
-    """When to come back after the connection is lost."""
+    """The delay before reconnecting."""
     return f"retry: {round(somewhere(*bounds) * 1000)}\n".encode()

@@ -1,4 +1,4 @@
-"""The streams that a process holds: how many there may be, and what all of them are told."""
+"""The open streams of a process: their limits, and notifications to all of them."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from prometheus_client import Gauge, Histogram
 from events.schema import Caller
 from insight_site.streams.config_watch import Change
 
-# A client that fetched its answers before a change and opens its stream after it was told would never hear of it.
+# A client that evaluates before a change and opens its stream after the notification would otherwise miss it.
 RECENT_SECONDS = 60.0
 OPEN = Gauge("insight_event_streams_open", "Event streams that are open.", multiprocess_mode="livesum")
 ENDED = Count("insight_event_streams_ended", "Event streams that ended, by why.", ["why"])
@@ -29,15 +29,15 @@ DELAY = Histogram(
 
 @dataclass(eq=False)
 class OpenStream:
-    """One connection.
+    """An open connection.
 
     Attributes:
-        caller: whose key opened it.
+        caller: caller of the key that opened it.
         origin: of the page; "" for a client that is no browser.
-        visitor: what counts as one address.
-        knows: the tag that the client has; None for one that has none.
-        why: why it is to end; "" while it goes on.
-        wake: set when there is something to tell or it is to end.
+        visitor: the address, as limits count it.
+        knows: the tag that the client has; None without one.
+        why: reason to end it; "" while it stays open.
+        wake: set for a notification, or to end it.
         since: when it was opened, in monotonic seconds.
     """
 
@@ -50,18 +50,18 @@ class OpenStream:
     since: float = field(default_factory=time.monotonic)
 
     def end(self, why: str) -> None:
-        """Let it end soon; the first reason stands."""
+        """End it soon; the first reason is kept."""
         self.why = self.why or why
         self.wake.set()
 
 
 class OpenStreams:
-    """All of them.
+    """All open connections.
 
     Attributes:
-        told: the last change that was told, or the state that the process began with.
-        told_at: when it was told, in monotonic seconds.
-        ending: the process ends.
+        told: the last announced change, or the state at the start.
+        told_at: when it was announced, in monotonic seconds.
+        ending: the process is shutting down.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class OpenStreams:
         self._by_visitor: Counter[tuple[int, str]] = Counter()
 
     def full_for(self, caller: Caller, visitor: str) -> str:
-        """Which limit one more would pass: `all`, `key` or `visitor`; "" for none."""
+        """The limit that another stream would exceed: `all`, `key` or `visitor`; "" for none."""
         limits = (
             ("all", len(self._open), settings.EVENT_STREAMS),
             ("key", self._by_key[caller.key_id], settings.EVENT_STREAMS_KEY),
@@ -85,7 +85,7 @@ class OpenStreams:
         return found
 
     def add(self, stream: OpenStream) -> None:
-        """Hold it. One that knows a tag is told when another is served; one that knows none, of a recent change."""
+        """Add a stream. With a tag, it is notified if another is served; without, of a recent change."""
         self._open.add(stream)
         self._count(stream, 1)
         if self.told is not None and stream.knows is None:
@@ -95,35 +95,35 @@ class OpenStreams:
             stream.end("end")
 
     def remove(self, stream: OpenStream) -> None:
-        """It has ended."""
+        """Remove a closed stream."""
         self._open.discard(stream)
         self._count(stream, -1)
         ENDED.labels(stream.why or "left").inc()
 
     def tell(self, change: Change) -> None:
-        """Tell all of them, each a moment later: they come back at once to ask for their answers."""
-        if self.told is not None:  # the state that a process begins with is no change
+        """Notify all streams, at spread times, since clients then evaluate at once."""
+        if self.told is not None:  # the first state of a process is no change
             self.told_at = time.monotonic()
         self.told = change
         for stream in self._open:
             stream.wake.set()
 
     def end_all(self) -> None:
-        """Each ends now, and is told when to come back."""
+        """End all streams, with a reconnection delay."""
         self.ending = True
         for stream in list(self._open):
             stream.end("end")
 
     def key_ids(self) -> list[int]:
-        """Of the keys that hold them."""
+        """Ids of the keys of open streams."""
         return list(self._by_key)
 
     def end_unless(self, live: dict[int, Caller], asked: Collection[int]) -> None:
-        """End those whose key lives no more, or may not be used for this or from there any more.
+        """End streams whose key isn't live, lacks the scope, or doesn't allow their origin any more.
 
         Args:
-            live: the keys that work, by number.
-            asked: the keys that were looked at; a stream of another key was opened meanwhile.
+            live: callers of live keys, by key id.
+            asked: ids of the keys that were checked; streams of other keys opened meanwhile and stay.
         """
         for stream in [one for one in self._open if one.caller.key_id in asked]:
             caller = live.get(stream.caller.key_id)
@@ -141,10 +141,10 @@ class OpenStreams:
 
 def _add[T](counts: Counter[T], name: T, change: int) -> None:
     counts[name] += change
-    if not counts[name]:  # names of those that left aren't kept
+    if not counts[name]:  # don't keep names of closed streams
         del counts[name]
 
 
 def somewhere(low: float, high: float) -> float:
-    """Seconds between two bounds, so that many clients don't do the same at once. No secret."""
+    """A random number of seconds within bounds, to spread clients over time. Not secret."""
     return random.uniform(low, high)  # noqa: S311

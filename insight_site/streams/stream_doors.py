@@ -1,4 +1,4 @@
-"""The doors of a process that holds streams: rules, limits, CORS and errors are those of web processes."""
+"""Endpoints of the stream process: rules, limits, CORS and errors are those of web processes."""
 
 import re
 from dataclasses import replace
@@ -22,14 +22,14 @@ from insight_site.streams.open_streams import OpenStream, OpenStreams
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",  # nginx passes it on as it comes
+    "X-Accel-Buffering": "no",  # tells nginx not to buffer
 }
 FULL_SECONDS = 30
 SAID = {"all": "of this process", "key": "of this key", "visitor": "of this address"}
 
 
 class StreamDoors:
-    """Answers requests of this process's own doors; each may ask the database, so it is called in a thread."""
+    """Answers requests to this process's own endpoints; called in a thread, since each may query the database."""
 
     def __init__(self, streams: OpenStreams) -> None:
         self.streams = streams
@@ -39,7 +39,7 @@ class StreamDoors:
         )
 
     def __call__(self, scope: Scope) -> tuple[HttpResponse, OpenStream | None]:
-        """The answer; with a stream its headers are what is meant."""
+        """The response; for a stream, only its headers are used."""
         began = perf_counter()
         request = request_of(environ_of(scope))
         ids = ids_of(request.META.get("HTTP_X_REQUEST_ID", ""), request.META.get("HTTP_TRACEPARENT", ""))

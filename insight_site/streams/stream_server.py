@@ -1,4 +1,4 @@
-"""The process that holds streams: Starlette in front, uvicorn below, one watch of the configuration for all."""
+"""The stream process: Starlette on uvicorn, with one watch of the configuration for all streams."""
 
 import asyncio
 import resource
@@ -27,22 +27,22 @@ from insight_site.streams.event_response import EventResponse
 from insight_site.streams.open_streams import OpenStreams
 from insight_site.streams.stream_doors import StreamDoors
 
-KEY_SECONDS = 2.0  # between looks whether the keys of open streams still live
+KEY_SECONDS = 2.0  # between checks whether keys of open streams are live
 GRACE_SECONDS = 5
-DEAD_SECONDS = 30  # a peer that acknowledges nothing for so long is gone
-OTHER_FILES = 200  # descriptors for all but connections
-OTHER_CONNECTIONS = 100  # beside open streams: those that ask, and those that haven't yet
+DEAD_SECONDS = 30  # a peer that acknowledges nothing for this long counts as gone
+OTHER_FILES = 200  # descriptors for other uses than connections
+OTHER_CONNECTIONS = 100  # connections beside open streams: those that ask, and those that haven't yet
 log = structlog.get_logger()
 
 
 class StreamServer:
-    """All that one process needs."""
+    """The state of the process."""
 
     def __init__(self) -> None:
         self.streams = OpenStreams()
         self.watch = ConfigWatch(self.streams.tell)
         self.doors = StreamDoors(self.streams)
-        self.threads = ThreadPoolExecutor(2, "insight-stream-doors")  # each keeps a connection to the database
+        self.threads = ThreadPoolExecutor(2, "insight-stream-doors")  # each thread keeps a database connection
         self.app = Starlette(
             routes=[
                 Route("/healthz", _healthz),
@@ -54,19 +54,19 @@ class StreamServer:
         )
 
     def run(self, host: str, port: int) -> None:
-        """Serve until SIGTERM or SIGINT; streams then end with a hint when to come back."""
+        """Serve until SIGTERM or SIGINT; streams then end with a reconnection delay."""
         _allow_files(settings.EVENT_STREAMS + OTHER_FILES)
         config = uvicorn.Config(
             self.app,
             log_config=None,
-            access_log=False,  # it would write keys, which stand in paths
+            access_log=False,  # it would log keys, which are part of paths
             server_header=False,
-            proxy_headers=False,  # `insight_site.addresses` reads them
+            proxy_headers=False,  # `insight_site.addresses` reads forwarded headers
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=2048,
             http=_Connection,
         )
-        for told in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has ended in peace
+        for told in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signals again after an orderly end
             signal.signal(told, lambda *_: None)
         _Server(config, self.streams).run(sockets=[_listening(host, port)])
 
@@ -82,7 +82,7 @@ class StreamServer:
         log.info("streams.ended")
 
     async def _look_at_keys(self) -> None:
-        """End streams of keys that were revoked, expired or changed: one question for all of them."""
+        """End streams whose key was revoked, expired or changed: one query for all of them."""
         while True:
             await asyncio.sleep(KEY_SECONDS)
             if ids := self.streams.key_ids():
@@ -91,7 +91,7 @@ class StreamServer:
                     self.streams.end_unless(await loop.run_in_executor(self.threads, _still_live, ids), ids)
 
     async def _readyz(self, request: Request) -> Response:
-        """May this process get requests? It must have read the configuration, and the database must answer."""
+        """Readiness: the configuration must have been read, and the database must answer."""
         ready = self.streams.told is not None and not self.watch.away
         line = "ok" if ready else "failed: the configuration can't be read"
         status = {"status": "ready" if ready else "not ready", "database": line}
@@ -109,13 +109,13 @@ class StreamServer:
 
 
 class _Connection(PatientProtocol):
-    """A stream is a request that is being answered; others have their time, and the place of a few more streams."""
+    """A stream is a request in progress; other requests have a timeout, and places for a few more than the streams."""
 
     most_connections = settings.EVENT_STREAMS + OTHER_CONNECTIONS
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams first: uvicorn would wait for them until its patience ends, and cut them off."""
+    """Ends the streams first: uvicorn would wait for them until its timeout, and cut them off."""
 
     def __init__(self, config: uvicorn.Config, streams: OpenStreams) -> None:
         super().__init__(config)
@@ -139,7 +139,7 @@ def _still_live(ids: list[int]) -> dict[int, Caller]:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """The socket; what is set here holds for every connection that it takes."""
+    """The listening socket; options set here apply to every accepted connection."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -150,8 +150,8 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _allow_files(wanted: int) -> None:
-    """Raise the soft limit of open files as far as this process may: many systems begin with 1,024."""
-    with suppress(OSError, ValueError):  # a unit that forbids it sets the limit itself
+    """Raise the soft limit of open files as far as allowed: many systems begin with 1,024."""
+    with suppress(OSError, ValueError):  # a service unit that forbids it sets the limit itself
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         if soft < most:
