@@ -1,1 +1,1 @@
-"""What leaves the site: pictures, files of reports, share links."""
+"""Exports: pictures, files of reports, share links."""

@@ -1,4 +1,4 @@
-"""The self-contained HTML report of a file: words, tables and pictures of one `Report`, put into the template."""
+"""The self-contained HTML report of `analyze_file`: texts, tables and pictures of one `Report` in a template."""
 
 from typing import Any
 
@@ -98,13 +98,13 @@ def _by_segment(outcome: OutcomeReport, row: Comparison, place: int) -> Picture 
 
 
 def _as_treated(report: Report, outcome: OutcomeReport, row: Comparison, place: int) -> Picture | None:
-    """No effect is read from what a placebo moved, so there is no picture of it."""
+    """The chart of as-treated against causal effects; None for a placebo, from which no effect may be read."""
     made = None if row.variant == report.design.placebo else effect.draw(outcome, row)
     return _picture(f"causal{place}", gettext("As treated against causal"), made)
 
 
 def _warnings(report: Report) -> list[str]:
-    """Codes of the caveats of all comparisons, each once; nothing is read from what a placebo moved."""
+    """Codes of the caveats of all comparisons except the placebo's, without duplicates."""
     rows = (row for outcome in report.outcomes for row in outcome.comparisons if row.variant != report.design.placebo)
     return list(dict.fromkeys(code for row in rows if row.encouragement for code in row.encouragement.warnings))
 
@@ -128,5 +128,5 @@ def _picture(slug: str, label: str, made: Drawn | None) -> Picture | None:
     if made is None:
         return None
     chart, marks = made
-    # vl-convert escapes what comes from the data (names of columns and variants); the markup itself is ours.
+    # vl-convert escapes names of columns and variants from the data; the markup itself is ours.
     return {"label": label, "svg": mark_safe(svg(drawing(slug, label, chart, marks=marks).spec, slug))}  # noqa: S308

@@ -1,8 +1,8 @@
-"""Chart specification to SVG. A render holds the interpreter lock, so stored runs are rendered by the worker.
+"""Render chart specifications to SVG. Rendering holds the GIL, so workers render stored runs.
 
-One is made at a time in a process, and whoever stores it keeps `one_at_a_time` until it is stored. Else many threads
-would pass the interpreter to each other, and one that has begun to write would wait for them at each step, with the
-lock of SQLite's file in its hand: for seconds nobody else could write ("database is locked").
+A process renders one chart at a time, and holds the lock `one_at_a_time` until the chart is stored. Otherwise rendering
+threads compete for the GIL, and one that has begun to write waits for them at each step while it holds SQLite's file
+lock: for seconds no other process could write ("database is locked").
 """
 
 import json
@@ -11,8 +11,8 @@ import threading
 from typing import Any
 
 one_at_a_time = threading.RLock()
-SCALE = 2.0  # pixels of a PNG for each pixel of CSS, for sharp screens
-# Vega writes names into expressions of its own and can't read a line that these characters end.
+SCALE = 2.0  # PNG pixels per CSS pixel, for sharp screens
+# Vega puts names into its own expressions, in which these characters would end the line.
 SIGNS = {"0085": "2424", "2028": "23ce", "2029": "00b6"}
 SEPARATOR = re.compile(rf"(?<!\\)((?:\\\\)*)\\u({'|'.join(SIGNS)})")
 
@@ -37,7 +37,7 @@ def svg(chart: dict[str, Any], slug: str) -> str:
 
 
 def png(chart: dict[str, Any], *, scale: float = SCALE) -> bytes:
-    """Render a chart as PNG, for charts of many marks and for people who need a file for their slides."""
+    """Render a chart as PNG, for charts with many marks and for slides."""
     import vl_convert
 
     with one_at_a_time:
@@ -45,7 +45,7 @@ def png(chart: dict[str, Any], *, scale: float = SCALE) -> bytes:
 
 
 def png_of(svg_text: str, *, scale: float = 2.0) -> bytes:
-    """An SVG of ours, which names nothing outside itself, as PNG."""
+    """Convert one of our SVGs, which has no external references, to PNG."""
     import vl_convert
 
     with one_at_a_time:
@@ -53,7 +53,7 @@ def png_of(svg_text: str, *, scale: float = 2.0) -> bytes:
 
 
 def _specification(chart: dict[str, Any]) -> str:
-    """The chart as JSON, with a visible sign for each line separator in a name; names that differ still differ."""
+    """The chart as JSON, with visible symbols for line separators in names, so that different names stay different."""
     return SEPARATOR.sub(lambda found: f"{found[1]}\\u{SIGNS[found[2]]}", json.dumps(chart))
 
 

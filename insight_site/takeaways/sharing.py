@@ -1,6 +1,6 @@
-"""Links by which people without an account read one report, until they expire or are revoked.
+"""Share links, by which people without an account read one report until they expire or are revoked.
 
-A token has 256 random bits, so its digest needs no slow hash, and looking it up by an index tells a guesser nothing.
+A token has 256 random bits, so its digest needs no slow hash, and the timing of an index lookup reveals nothing.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ log = structlog.get_logger()
 
 
 def create_link(*, run: Model, days: int, by: User | None) -> tuple[ShareLink, str]:
-    """Make a link to a finished report.
+    """Create a link to a finished report.
 
     Args:
         run: the report's run, or a digest.
-        days: how long it works, one of DAYS.
+        days: its lifetime, one of DAYS.
         by: who made it.
 
     Returns:
-        The row, and the token: it is known only now and must be shown once.
+        The row, and the token: show it once, since it isn't stored.
 
     Raises:
         ValueError: for another number of days.
@@ -51,7 +51,7 @@ def create_link(*, run: Model, days: int, by: User | None) -> tuple[ShareLink, s
 
 
 def revoke_link(*, link: ShareLink) -> None:
-    """End a link now; a second time changes nothing."""
+    """Revoke a link now; a second call changes nothing."""
     with transaction.atomic():
         if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
             recording.record(recording.Action.REVOKED, link)
@@ -59,12 +59,12 @@ def revoke_link(*, link: ShareLink) -> None:
 
 
 def find_link(token: str) -> ShareLink | None:
-    """The link of a token, live or not; None for a token that never was."""
+    """The link of a token, live or not; None for an unknown token."""
     return ShareLink.objects.select_related("created_by").filter(digest=digest(token)).first()
 
 
 def note_use(link: ShareLink) -> None:
-    """Remember that it was read, at most once a minute."""
+    """Record that it was used, at most once a minute."""
     now = timezone.now()
     if link.last_used_at is None or now - link.last_used_at > NOTED_EVERY:
         ShareLink.objects.filter(pk=link.pk).update(last_used_at=now)
@@ -72,12 +72,12 @@ def note_use(link: ShareLink) -> None:
 
 
 def live_links(run: Run) -> QuerySet[ShareLink]:
-    """Links by which this report can be read now, the newest first."""
+    """Live links to this report, newest first."""
     return ShareLink.objects.filter(
         run_label=run._meta.label, run_pk=run.pk, revoked_at=None, expires_at__gt=timezone.now()
     ).select_related("created_by")
 
 
 def digest(token: str) -> str:
-    """What is stored of a token."""
+    """The digest that is stored instead of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

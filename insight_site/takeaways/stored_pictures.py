@@ -1,4 +1,4 @@
-"""Pictures of finished runs: which charts a run has, and the stored rendering of each in each language."""
+"""Stored charts of finished runs: which charts a run has, and each one's rendering per language."""
 
 from datetime import timedelta
 
@@ -16,24 +16,24 @@ from runs.perform import PICTURES
 from runs.queue.enqueue import put
 from runs.queue.status import is_alive, last_heard
 
-MANY_MARKS = 500  # beyond this an SVG is megabytes (a scatter of 5,000 points had 1.5 MB), and PNG is small
+MANY_MARKS = 500  # above this an SVG has megabytes (a scatter of 5,000 points had 1.5 MB), and a PNG is small
 KEY = ("run_label", "run_pk", "language", "slug")
-GIVEN_UP = timedelta(hours=1)  # so long no page asks again for what a worker could not draw
+GIVEN_UP = timedelta(hours=1)  # after a worker failed to draw, no page requests it again for this long
 
 
 def draw_run(label: str, pk: int, *, first: int | None = None) -> int:
-    """Render and store the charts of a done run in every language, those that stand first on its page first.
+    """Render and store a finished run's charts in every language, in the order of its page.
 
     All are planned before one is rendered, so that pages know their titles and sizes. Nothing is rendered inside a
-    transaction, and each picture is stored by one statement: whoever renders holds up nobody who writes.
+    transaction, and each chart is stored by one statement, so that rendering doesn't block other writers.
 
     Args:
-        label: of the run's model.
-        pk: of the run.
-        first: so many charts alone, as they stand on the page; the others are planned.
+        label: label of the run's model.
+        pk: id of the run.
+        first: render only the first so many charts of the page; the others are only planned.
 
     Returns:
-        How many were rendered; what was stored already isn't rendered again.
+        How many were rendered; charts already stored aren't rendered again.
     """
     kind = find_kind(label)
     run = None if kind is None else kind.run_class._default_manager.filter(pk=pk, status=Run.Status.DONE).first()
@@ -48,7 +48,7 @@ def draw_run(label: str, pk: int, *, first: int | None = None) -> int:
 
 
 def ask_for(run: Run) -> bool:
-    """Let a worker draw what a page misses; False when it tried and could not. A page with many charts asks once."""
+    """Enqueue the missing charts of a page, once for all of them; False if a worker recently failed to draw."""
     kept: bool | None = vars(run).get("_pictures_come")
     if kept is None:
         kept = vars(run)["_pictures_come"] = _ask_for(run)
@@ -66,18 +66,18 @@ def _ask_for(run: Run) -> bool:
 
 
 def drawings(run: Run, language: str, slug: str = "") -> tuple[Drawing, ...]:
-    """The charts of a done run, or the one of this slug, with words in `language`, not yet rendered."""
+    """The charts of a finished run, or the one with this slug, with texts in `language`, not yet rendered."""
     with translation.override(language), labels.shown_here():
         return kind_of(run).drawings(run, slug)
 
 
 def forget_pictures() -> int:
-    """Names of events have changed: every picture is rendered anew by whoever looks at it first."""
+    """Delete charts after names of events changed; each is rendered again when it is next viewed."""
     return Picture.objects.all().delete()[0]
 
 
 def planned_picture(run: Run, language: str, slug: str) -> Picture | None:
-    """One picture as far as it is: `content` is empty while it isn't rendered. None when the run has no such chart."""
+    """A chart's row; `content` is empty until it is rendered. None if the run has no such chart."""
     row = _stored(run, language).filter(slug=slug).first()
     if row is not None or run.status != Run.Status.DONE:
         return row
@@ -86,7 +86,7 @@ def planned_picture(run: Run, language: str, slug: str) -> Picture | None:
 
 
 def picture(run: Run, language: str, slug: str) -> Picture | None:
-    """One picture, rendered now if no worker has come to it; None when the run has no such chart."""
+    """A chart, rendered now if no worker has done so; None if the run has no such chart."""
     row = planned_picture(run, language, slug)
     if row is not None and not row.content:
         _render(row)
@@ -111,16 +111,16 @@ def _plan(run: Run, language: str, drawing: Drawing) -> Picture:
 
 
 def _plan_all(run: Run, language: str) -> list[Picture]:
-    """Every chart of a run in one language, in the order of its page, stored without its content."""
+    """Store every chart of a run in one language, in the order of its page, without content."""
     plans = [_plan(run, language, drawing) for drawing in drawings(run, language)]
     Picture.objects.bulk_create(plans, ignore_conflicts=True)
     stored = {row.slug: row for row in _stored(run, language)}
-    return [stored[plan.slug] for plan in plans if plan.slug in stored]  # unless they were forgotten meanwhile
+    return [stored[plan.slug] for plan in plans if plan.slug in stored]  # unless they were deleted meanwhile
 
 
 def _render(row: Picture) -> None:
     many = row.marks > MANY_MARKS
-    with rendering.one_at_a_time:  # until it is stored: see there
+    with rendering.one_at_a_time:  # until it is stored: see `rendering`
         row.content = rendering.png(row.spec) if many else rendering.svg(row.spec, row.slug).encode()
         if row.pk:
             Picture.objects.filter(pk=row.pk).update(content=row.content)

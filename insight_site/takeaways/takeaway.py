@@ -1,7 +1,7 @@
-"""Reports to take away: one HTML file that needs nothing else, every table as CSV, the numbers as JSON.
+"""Report downloads: one self-contained HTML file, every table as CSV, the numbers as JSON.
 
-The HTML is the page's own body, rendered with ``standalone``: pictures lie inside it, and what only works on the site
-is left out.
+The HTML is the page's own body, rendered with ``standalone``: pictures are embedded, and parts that need the site are
+left out.
 """
 
 import json
@@ -22,7 +22,7 @@ from runs.kinds import find_kind, kind_of
 from runs.models import Run
 
 STYLES = tuple(Path(__file__).parent.parent / "static" / "insight_site" / f"{name}.css" for name in ("tokens", "site"))
-# The file has its style and its pictures inside, so its own policy allows these and nothing else.
+# The file embeds its style and pictures, so its own policy allows these and nothing else.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -30,7 +30,7 @@ POLICY = (
 
 
 def find_run(label: str, pk: int) -> Run | None:
-    """The finished run of a report that can be taken away; None when there is none."""
+    """The finished run of a report that can be downloaded; None when there is none."""
     kind = find_kind(label)
     if kind is None or not kind.body:
         return None
@@ -43,7 +43,7 @@ def as_html(run: Run, *, shared: bool = False) -> str:
 
     Args:
         run: a finished run, see `find_run`.
-        shared: it is read through a share link, and says so.
+        shared: whether it is read through a share link; the page then says so.
     """
     kind = kind_of(run)
     context = {
@@ -60,12 +60,12 @@ def as_html(run: Run, *, shared: bool = False) -> str:
 
 
 def as_csv(run: Run) -> str:
-    """Every table of the report, cell by cell, as numbers: value, limits, unit, n; what is no number is a text.
+    """Every table of the report, one line per cell: value, limits, unit, n; a cell without a number is text.
 
     Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
     """
     names = ("table", "row", "column", "value", "low", "high", "unit", "n", "text")
-    rows: list[Sequence[Any]] = [names]  # names of columns are for programs: the same in every language
+    rows: list[Sequence[Any]] = [names]  # fixed column names for programs, the same in every language
     body = kind_of(run).context(run)
     if "unreadable" in body:
         rows.append([body["unreadable"]])
@@ -75,7 +75,7 @@ def as_csv(run: Run) -> str:
 
 
 def _cells(table: Table) -> Iterator[Sequence[Any]]:
-    """Each cell of a table with the units of its row, where a column counts them."""
+    """Each cell of a table with its row's number of units, if a column has it."""
     counted = table.columns.index(gettext("n")) if gettext("n") in table.columns else None
     for row in table.rows:
         units = read_cell(row[counted]).value if counted is not None and counted < len(row) else None
@@ -100,7 +100,7 @@ FORMATS = {
 
 
 def tables(node: Any) -> Iterator[Table]:
-    """Every table in a page's context, in the page's order."""
+    """All tables in a page's context, in the page's order."""
     if isinstance(node, Table):
         yield node
     elif isinstance(node, dict):
