@@ -1,1 +1,1 @@
-"""Template tags that apps use by name."""
+"""Template tags, which apps use by name."""

@@ -1,4 +1,4 @@
-"""`{% picture run "slug" %}`: the stored chart of a run, with its files. `{% drawn drawing %}`: a small fresh chart."""
+"""`{% picture run "slug" %}`: a run's stored chart, with downloads. `{% drawn drawing %}`: a small chart drawn now."""
 
 import base64
 import hashlib
@@ -20,14 +20,14 @@ from runs.models import Run
 
 register = template.Library()
 SIDES = re.compile(rb'width="([\d.]+)" height="([\d.]+)"')
-DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old picture can only be a right one
+DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so a cached picture is always right
 
 
 @register.inclusion_tag("components/picture.html", takes_context=True)
 def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
-    """The picture inline when it is stored as SVG, else by its own address; one that isn't drawn yet keeps its place.
+    """A chart, inline if it is stored as SVG, else by its address; one not drawn yet gets a placeholder.
 
-    In a file that stands alone it is inline in any case, as SVG or as a data: address, and drawn now where it isn't.
+    In a standalone file it is always embedded, as SVG or as a data: address, and drawn now if it isn't yet.
     """
     language = get_language() or "en"
     standalone = bool(context.get("standalone"))
@@ -48,13 +48,13 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
         "label": row.label,
         "waits": not content,
         "comes": bool(content) or stored_pictures.ask_for(run),
-        # vl-convert escapes what comes from the data; the markup itself is ours.
+        # vl-convert escapes names from the data; the markup itself is ours.
         "svg": mark_safe(content.decode()) if inline else None,  # noqa: S308
     }
 
 
 def size_of(content: bytes) -> dict[str, int]:
-    """A picture's width and height in CSS pixels, so that its place is kept, and its width in hundreds (fit-…)."""
+    """A chart's width and height in CSS pixels, to reserve its space, and its width in hundreds (fit-…)."""
     if content.startswith(b"\x89PNG"):
         width, height = (round(side / rendering.SCALE) for side in struct.unpack(">II", content[16:24]))
     else:
@@ -69,7 +69,7 @@ def _size(width: int, height: int) -> dict[str, int]:
 
 @register.inclusion_tag("components/chart.html")
 def drawn(drawing: Drawing | None) -> dict[str, Any]:
-    """A small chart that follows an input, rendered at the first request for it and then kept in the cache."""
+    """A small chart for a form's input, rendered at the first request and then cached."""
     if drawing is None:
         return {"chart": None}
     key = f"drawn:{drawing.slug}:{hashlib.sha256(json.dumps(drawing.spec, sort_keys=True).encode()).hexdigest()}"
@@ -77,5 +77,5 @@ def drawn(drawing: Drawing | None) -> dict[str, Any]:
     if svg is None:
         svg = rendering.svg(drawing.spec, drawing.slug)
         cache.set(key, svg, DRAWN_SECONDS)
-    # vl-convert escapes what comes from the data; the markup itself is ours.
+    # vl-convert escapes names from the data; the markup itself is ours.
     return {"chart": {"label": drawing.label, "svg": mark_safe(svg), "size": size_of(svg.encode())}}  # noqa: S308

@@ -1,4 +1,4 @@
-"""`{% connect_data %}`: how an empty site begins. Keys of sources for the data section, which lies below keys."""
+"""`{% connect_data %}`: the first steps of an empty site. Also keys of sources, for the app `events`."""
 
 from collections import defaultdict
 from typing import Any
@@ -49,5 +49,5 @@ def keys_of(keys: Keys, source: Source) -> list[ApiKey]:
 
 @register.simple_tag
 def what_to_do(pulse: Pulse, own: list[ApiKey]) -> str:
-    """What is to be done about a source; "" when nothing is."""
+    """Advice about a source; "" when there is none."""
     return source_words.advice(pulse.state, has_key=bool(own))

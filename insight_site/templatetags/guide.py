@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/tour.html", takes_context=True)
 def tour(context: Context) -> dict[str, Any]:
-    """The notes, for a person who hasn't dismissed them or asks for them with `?tour`."""
+    """The notes, for a person who hasn't dismissed them or requests them with `?tour`."""
     request: Any = context.get("request")
     route = _route(request)
     asked = request is not None and "tour" in request.GET
@@ -28,13 +28,13 @@ def tour(context: Context) -> dict[str, Any]:
 
 @register.inclusion_tag("components/tour_button.html", takes_context=True)
 def tour_button(context: Context) -> dict[str, Any]:
-    """Nothing on a page without a tour."""
+    """The question mark; empty on a page without a tour."""
     request = context.get("request")
     return {"there": bool(tour_of(_route(request))), "path": request.path if request else ""}
 
 
 def _route(request: Any) -> str:
-    """The name of the page's route; tours are for people with an account."""
+    """The page's route name; empty without an account, since tours are for people who have one."""
     match = getattr(request, "resolver_match", None)
     user = getattr(request, "user", None)
     return str(match.view_name) if match and user is not None and user.is_authenticated else ""

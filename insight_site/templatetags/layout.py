@@ -1,4 +1,4 @@
-"""How tables and lists are laid out."""
+"""Layout of tables and lists."""
 
 import re
 import secrets
@@ -12,16 +12,16 @@ register = template.Library()
 # A number as our tables write it, alone or with its interval: "12,345", "+8.1 (+5.1 to +11.1)", "59.4%", "0.0010".
 NUMBER = re.compile(r"[<>≤≥=~+\-−]?\s*\d[\d,.]*(\s|\u00a0|%|[(),.…⋯+\-−–×/~]|\d|to)*")
 
-# Up to here a figure with its unit, a p-value or a date stays on one line: torn it is read wrong, and no room is won.
+# A figure with its unit, a p-value or a date up to this length stays on one line: broken, it would be misread.
 SHORT = 12
 
 
 @register.filter
 def aligned(table: Any) -> dict[str, Any]:
-    """The table's columns with an `end` mark where one holds nothing but numbers, so that digits line up, and its rows.
+    """The table's columns, marked `end` if all cells are numbers, so that digits line up; and its rows.
 
-    Each cell of a row has its classes: `end` as its column, `keep` where it may not be broken; and an id of its own
-    where a reason stands in a number's place, which opens behind "n/a".
+    Each cell has CSS classes: `end` as its column, `keep` if it may not wrap; and, if it holds a reason instead of a
+    number, an id for the popover of "n/a".
     """
     rows = [list(row) for row in table.rows]
     ends = [_numbers([row[place] for row in rows if place < len(row)]) for place in range(len(table.columns))]

@@ -1,4 +1,4 @@
-"""`{% note "cace" %}`: a word's meaning behind a small button, without script. `{% terms "j" "phi" %}`: several."""
+"""`{% note "cace" %}`: a term's meaning behind a small button, without script. `{% terms "j" "phi" %}`: several."""
 
 import secrets
 from typing import Any
@@ -22,9 +22,9 @@ def method_link(term: Term) -> str:
 
 @register.inclusion_tag("components/note.html", takes_context=True)
 def note(context: Context, slug: str, *, named: bool = False) -> dict[str, Any]:
-    """A button that opens the meaning; with `named` the word itself is the button, else a question mark."""
-    # A word may stand on a page twice, and htmx may bring a third one, so a counter would not keep the ids apart.
-    alone = bool(context.get("standalone"))  # a file has no pages to link to
+    """A button that opens a term's meaning; with `named` the term itself is the button, else a question mark."""
+    # A term may appear twice on a page, and htmx may add a third, so a counter would not give unique ids.
+    alone = bool(context.get("standalone"))  # a standalone file has no pages to link to
     return {
         "term": entries.find(slug),
         "named": named,
@@ -35,11 +35,11 @@ def note(context: Context, slug: str, *, named: bool = False) -> dict[str, Any]:
 
 @register.inclusion_tag("components/terms.html", takes_context=True)
 def terms(context: Context, *slugs: str) -> dict[str, Any]:
-    """A line of words to look up."""
+    """A line of terms to look up."""
     return {"slugs": slugs, "standalone": context.get("standalone")}
 
 
 @register.inclusion_tag("components/terms.html", takes_context=True)
 def part_terms(context: Context, part: str) -> dict[str, Any]:
-    """The words that a part of a page needs, by the part's slug; nothing for a part that needs none."""
+    """The terms that a part of a page needs, by the part's slug; empty for a part that needs none."""
     return {"slugs": entries.shown_with(part), "standalone": context.get("standalone")}

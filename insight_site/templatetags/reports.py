@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/takeaway.html", takes_context=True)
 def takeaway(context: Context, run: Run) -> dict[str, Any]:
-    """Links to the files; for whoever may share, the live links and a form for a new one."""
+    """Download links; for people who may share, also the live share links and a form for a new one."""
     request = context["request"]
     user = request.user
     may_share = user.has_perm("insight_site.add_sharelink")
@@ -34,7 +34,7 @@ def takeaway(context: Context, run: Run) -> dict[str, Any]:
 
 @register.inclusion_tag("components/signature.html", takes_context=True)
 def signature(context: Context, run: Any) -> dict[str, Any]:
-    """One line on a final analysis: what is signed, by which key, and how to check it; nothing on any other."""
+    """One line on a final analysis: what is signed, by which key, and how to verify it; empty on any other."""
     proof = run.proof if run.final else None
     if not proof or proof["signature"] is None:
         return {"final": run.final, "proved": bool(proof)}

@@ -1,4 +1,4 @@
-"""`{% upkeep thing %}`: owner, tags and archive of a thing on its page, with the forms for who may change it."""
+"""`{% upkeep thing %}`: owner, tags and archive state of a thing, with forms for people who may change it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/upkeep.html", takes_context=True)
 def upkeep(context: Context, thing: Any) -> dict[str, Any]:
-    """Nothing on a page that is taken away: it has no request."""
+    """Context of the forms; empty in a downloaded page, which has no request."""
     request: Any = context.get("request")
     kind = kind_of(thing)
     user = getattr(request, "user", None)
