@@ -1,7 +1,7 @@
-"""Routes of people and of the management API. Each name has its rule in `insight_site.access.permissions`; without
-one it is 403.
+"""Routes of pages and of the management API.
 
-The doors of machines aren't here: `insight_site.machine.doors`.
+Each name needs a rule in `insight_site.access.permissions`; without one the answer is 403. The machine endpoints aren't
+here: `insight_site.machine.doors`.
 """
 
 from django.contrib import admin

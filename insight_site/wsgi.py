@@ -1,4 +1,4 @@
-"""WSGI entry point for gunicorn and its like."""
+"""WSGI entry point for gunicorn and similar servers."""
 
 import os
 

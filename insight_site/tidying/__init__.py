@@ -1,1 +1,1 @@
-"""Pages and REST by which people keep what they made in order: search, tags, owners, archive, hygiene."""
+"""Pages and REST for tidying up: search, tags, owners, archive, hygiene."""

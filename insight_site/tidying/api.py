@@ -17,8 +17,8 @@ from events.upkeep.thing_kinds import thing_kinds
 from insight_site.tidying import untidy
 from insight_site.tidying.tidy_rules import TidyRule
 
-MOST = 100  # hits of one answer
-# Rules that went with 0.5: clients of 0.4 read their counts.
+MOST = 100  # hits per response
+# Rules removed in 0.5: clients of 0.4 still read their counts.
 RULES_OF_0_4 = (
     *("no_exposures", "owner_gone", "drifted", "study_failed", "untouched_draft"),
     *("never_tested", "unused_segment", "duplicate_study", "unused_key"),
@@ -58,7 +58,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
 class SearchView(APIView):
     """Search over everything that people made."""
 
-    queryset = Tag.objects.none()  # a model to ask permissions of, for methods that change something: there are none
+    queryset = Tag.objects.none()  # the model whose permissions unsafe methods would need; there are none
 
     @extend_schema(operation_id="search", parameters=[QuestionSerializer], responses=AnswerSerializer)
     def get(self, request: Request) -> Response:
@@ -67,7 +67,7 @@ class SearchView(APIView):
         asked.is_valid(raise_exception=True)
         values: dict[str, Any] = dict(asked.validated_data)
         kinds = [kind for kind in thing_kinds() if values.get("kind") in (None, kind.slug)]
-        if isinstance(request.user, User):  # of a key the door has asked the scope
+        if isinstance(request.user, User):  # for a key, the access rules have checked the scope
             kinds = [kind for kind in kinds if request.user.has_perm(kind.permission("view"))]
         found = search(kinds, words_of(values["q"]), limit=values["limit"], after=values.get("cursor", ""))
         return Response(AnswerSerializer({"next": found.more or None, "results": found.hits}).data)

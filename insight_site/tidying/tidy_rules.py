@@ -1,4 +1,4 @@
-"""What should be tidied up: one small function a rule, its threshold on top. Each answers since when, or None. Pure."""
+"""Hygiene rules: one function per rule, its threshold on top. Each returns since when it applies, or None. Pure."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,11 +14,11 @@ class TidyRule(StrEnum):
 
 @dataclass(frozen=True)
 class Dates:
-    """What the rules know of an experiment.
+    """An experiment's dates for the rules.
 
     Attributes:
         status: draft, running, paused, stopped or concluded.
-        planned_end: the day on which it was to end.
+        planned_end: planned last day.
         ended: when it stopped.
     """
 
@@ -38,17 +38,17 @@ def past_end(one: Dates, today: date) -> date | None:
     return one.planned_end
 
 
-ASKED_A_DAY = 100  # below, it may be a test or a forgotten browser
-DAYS_TO_TAKE_IT_OUT = 2  # whole days after the end that services have for it
+ASKED_A_DAY = 100  # fewer may be a test or a forgotten browser
+DAYS_TO_TAKE_IT_OUT = 2  # full days after the end that services have to stop
 
 
 def still_asked(one: Dates, day: date | None, calls: int) -> datetime | None:
-    """Stopped or concluded, and services go on asking for its flag by name.
+    """Stopped or concluded, but services still evaluate its flag by name.
 
     Args:
         one: the experiment.
-        day: the UTC day of the count; None where nobody asks.
-        calls: so many calls on that day.
+        day: the UTC day of the count; None without calls.
+        calls: number of calls on that day.
     """
     over = one.status in ("stopped", "concluded") and one.ended is not None
     if not over or one.ended is None or day is None or calls < ASKED_A_DAY:

@@ -1,4 +1,4 @@
-"""Ask the database for what the rules of hygiene judge, and list what should be tidied up."""
+"""Query the database for the hygiene rules, and list what should be tidied up."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,23 +18,23 @@ from insight_site.models import Snapshot
 from insight_site.tidying import tidy_rules
 from insight_site.tidying.tidy_rules import Dates, TidyRule
 
-NAME = "hygiene"  # of the counts that the first page reads
-ALL_FLAGS = ""  # the flag of a call for all of them
+NAME = "hygiene"  # name of the counts that the first page reads
+ALL_FLAGS = ""  # the flag key of a bulk evaluation
 
 
 @dataclass(frozen=True)
 class Untidy:
-    """One thing that a rule found.
+    """One finding of a rule.
 
     Attributes:
         rule: which.
         kind: slug of its kind.
         pk: its number.
-        title: its name as this reader is shown it.
+        title: its name, as shown to this reader.
         url: of its page.
-        since: since when it is so.
+        since: since when the rule applies.
         owner: name of the account that owns it, or "".
-        calls: of `STILL_ASKED`, so many a day; else None.
+        calls: for `STILL_ASKED`, calls a day; else None.
     """
 
     rule: TidyRule
@@ -48,31 +48,31 @@ class Untidy:
 
 
 def untidy(now: datetime | None = None) -> list[Untidy]:
-    """Everything that a rule finds, rule by rule, the longest first. No outcome of an experiment is read for it."""
+    """All findings, by rule, longest-standing first. Reads no outcome of an experiment."""
     order = list(TidyRule)
     return sorted(_experiments(now or timezone.now()), key=lambda one: (order.index(one.rule), one.since, one.title))
 
 
 def seen_by(user: User | AnonymousUser, rows: Iterable[Untidy]) -> list[Untidy]:
-    """Those that a person may know of."""
+    """The findings that a person may see."""
     may = {kind.slug for kind in thing_kinds() if user.has_perm(kind.permission("view"))}
     return [row for row in rows if row.kind in may]
 
 
 def count_hygiene() -> int:
-    """Keep how many there are by rule, for the first page; returns how many."""
+    """Store the number of findings per rule, for the first page; returns the total."""
     return keep_counts(untidy())
 
 
 def keep_counts(rows: Iterable[Untidy]) -> int:
-    """The same of rows that are known already."""
+    """Store the counts of findings already loaded; returns the total."""
     counts = Counter(row.rule.value for row in rows)
     Snapshot.objects.update_or_create(name=NAME, defaults={"value": dict(counts), "counted_at": timezone.now()})
     return counts.total()
 
 
 def counted(kept: Snapshot | None) -> int:
-    """How many the first page tells of, as they were counted last; counts of rules of 0.4 that went are left out."""
+    """The stored total for the first page; counts of rules removed since 0.4 are ignored."""
     return 0 if kept is None else sum(kept.value.get(rule.value, 0) for rule in TidyRule)
 
 
@@ -96,15 +96,15 @@ def _experiments(now: datetime) -> Iterator[Untidy]:
     for row in rows.filter(Q(status__in=LIVE) | ended):
         dates = Dates(status=row.status, planned_end=row.planned_end, ended=row.stopped_at)
         yield from _one(TidyRule.PAST_END, kind, row, tidy_rules.past_end(dates, timezone.localdate(now)))
-        if row.flag_key not in live_flags:  # another experiment runs on it: it is asked for rightly
+        if row.flag_key not in live_flags:  # else another test uses the flag: its calls are right
             calls = asked[row.flag_key] + asked[ALL_FLAGS]
             yield from _one(TidyRule.STILL_ASKED, kind, row, tidy_rules.still_asked(dates, day, calls), calls)
 
 
 def _asked(now: datetime) -> tuple[date, Counter[str]]:
-    """The last whole UTC day, and how often each flag was asked for on it; "" is all flags at once.
+    """The last full UTC day, and how often each flag was evaluated on it; "" is bulk evaluations.
 
-    Web and mobile apps ask for all of them, so that none can be told from the others: whatever is still served counts.
+    Web and mobile apps evaluate all flags at once, so single flags can't be told apart: every flag still served counts.
     """
     day = now.astimezone(UTC).date() - timedelta(days=1)
     rows = FlagAsk.objects.filter(Q(day=day) | Q(day_before=day))

@@ -1,4 +1,4 @@
-"""Pages that keep things in order: search, hygiene, tags; and the small forms on the page of each thing."""
+"""Pages for tidying up: search, hygiene, tags; and the small forms on the page of each thing."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ PAGE = 25  # hits of one kind
 @login_required
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
-    """What was found, kind by kind; with ``kind`` all of one kind, page by page."""
+    """Search results by kind; with ``kind`` all of one kind, paginated."""
     asked = request.GET.get("q", "").replace("\x00", " ")[:LONGEST].strip()
     wanted, known = words_of(asked), [kind for kind in thing_kinds() if request.user.has_perm(kind.permission("view"))]
     chosen = next((kind for kind in known if kind.slug == request.GET.get("kind")), None)
@@ -45,7 +45,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def set_tags(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Give a thing the tags of a field, where commas stand between them."""
+    """Set a thing's tags from a comma-separated field."""
     thing = _related(request, kind, pk)
     try:
         tags.set_tags(thing=thing, names=tags.tag_names(request.POST.get("tags", "")))
@@ -57,7 +57,7 @@ def set_tags(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def set_owner(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Hand a thing over to another account."""
+    """Change a thing's owner."""
     thing = _related(request, kind, pk)
     owner = User.objects.filter(username=request.POST.get("owner", "").replace("\x00", "")).first()
     try:
@@ -73,7 +73,7 @@ def set_owner(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def archive(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Put a thing away, or say what still needs it."""
+    """Archive a thing, or show what still needs it."""
     found, thing = _archivable(request, kind, pk)
     try:
         put_away.archive(thing=thing, by=person(request))
@@ -86,7 +86,7 @@ def archive(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def restore(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Take a thing back."""
+    """Restore a thing from the archive."""
     found, thing = _archivable(request, kind, pk)
     put_away.restore(thing=thing, by=person(request))
     messages.success(request, gettext("%(name)s is back in the lists.") % {"name": found.title_of(thing)})
@@ -94,7 +94,7 @@ def restore(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 
 
 def _thing(request: HttpRequest, slug: str, pk: int) -> tuple[ThingKind, Any]:
-    """The thing of an address, for who may change it."""
+    """The thing at this address, for people who may change it."""
     kind = find_kind(slug)
     if kind is None:
         raise Http404
@@ -104,7 +104,7 @@ def _thing(request: HttpRequest, slug: str, pk: int) -> tuple[ThingKind, Any]:
 
 
 def _related(request: HttpRequest, slug: str, pk: int) -> Any:
-    """One whose tags and owner aren't kept as text, which has a form of its own for them."""
+    """A thing whose tags and owner aren't text fields and have their own form."""
     kind, thing = _thing(request, slug, pk)
     if kind.tag_text:
         raise Http404
@@ -128,7 +128,7 @@ def _back(request: HttpRequest) -> HttpResponseRedirect:
 @login_required
 @require_safe
 def hygiene_page(request: HttpRequest) -> HttpResponse:
-    """What should be tidied up, by rule; the first page then tells the same number."""
+    """Findings by rule; also updates the first page's count."""
     everything = untidy.untidy()
     untidy.keep_counts(everything)
     rows = untidy.seen_by(request.user, everything)
@@ -142,7 +142,7 @@ def hygiene_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def tags_page(request: HttpRequest) -> HttpResponse:
-    """All tags, how many things bear each, and what a PM may do with them."""
+    """All tags with their number of things, and forms for people who may change them."""
     rows = [{"tag": tag, "number": number} for tag, number in tags.all_tags()]
     return render(request, "upkeep/tags.html", {"rows": rows, "lists": thing_kinds()})
 
@@ -151,7 +151,7 @@ def tags_page(request: HttpRequest) -> HttpResponse:
 @may("events.change_tag")
 @require_POST
 def rename_tag(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give a tag another name; one that exists takes it in."""
+    """Rename a tag; if the new name exists, merge into it."""
     tag = get_object_or_404(Tag, pk=pk)
     try:
         now = tags.rename_tag(tag=tag, name=request.POST.get("name", ""))
@@ -165,7 +165,7 @@ def rename_tag(request: HttpRequest, pk: int) -> HttpResponse:
 @may("events.delete_tag")
 @require_POST
 def delete_tag(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a tag off everything."""
+    """Remove a tag from everything."""
     tag = get_object_or_404(Tag, pk=pk)
     tags.delete_tag(tag=tag)
     messages.success(request, gettext("The tag “%(name)s” is gone.") % {"name": tag.name})

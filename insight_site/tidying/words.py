@@ -1,4 +1,4 @@
-"""The words of hygiene: what each rule means, and what to do about a row."""
+"""Texts of hygiene: what each rule means, and what to do about a row."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ SHOWN = 50  # rows of one rule on the page
 
 @dataclass(frozen=True)
 class Act:
-    """What to do about a row: a link to the page where it is done."""
+    """Advice about a row: a link to the page where to act."""
 
     label: str
     url: str
@@ -24,7 +24,7 @@ class Act:
 
 @dataclass(frozen=True)
 class TidyLine:
-    """One row of the page, and what else is known of it."""
+    """One row of the page, with further information."""
 
     row: Untidy
     kind: str
@@ -34,7 +34,7 @@ class TidyLine:
 
 @dataclass(frozen=True)
 class TidySection:
-    """One rule with what it found."""
+    """One rule with its findings."""
 
     rule: TidyRule
     title: str
@@ -44,7 +44,7 @@ class TidySection:
 
 
 def sections(rows: list[Untidy], user: User | AnonymousUser) -> list[TidySection]:
-    """The rules that found something, in their order."""
+    """The rules with findings, in their order."""
     found = []
     for rule in TidyRule:
         mine = [row for row in rows if row.rule is rule]
@@ -56,7 +56,7 @@ def sections(rows: list[Untidy], user: User | AnonymousUser) -> list[TidySection
 
 
 def rule_words(rule: TidyRule) -> tuple[str, str]:
-    """Name of a rule, and why it matters and what to do."""
+    """A rule's name, why it matters and what to do."""
     return {
         TidyRule.PAST_END: (
             gettext("Running past its planned end"),
@@ -81,7 +81,7 @@ def _line(row: Untidy, user: User | AnonymousUser) -> TidyLine:
 
 
 def _act(row: Untidy, may_change: bool) -> Act | None:
-    """What this person may do about it; None where they may not change it."""
+    """What this person may do about it; None without the permission."""
     if not may_change:
         return None
     if row.rule is TidyRule.PAST_END:
