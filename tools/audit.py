@@ -1,10 +1,10 @@
-"""What others know against our code and what it stands on: bandit over the code, pip-audit over the lock.
+"""Security audit: bandit over the code, pip-audit over the lock file.
 
     python -m tools.audit [code] [lock]
 
-Each finding of bandit that stays has its reason in `ACCEPTED`; any other fails. Where the advisory service can't be
-reached, or a mirror without advisories answers in its place, this says that nothing was checked and fails nothing: who
-has no network would otherwise learn to skip it.
+Each accepted finding of bandit has its reason in `ACCEPTED`; any other fails. If the advisory service can't be reached,
+or a mirror without advisories answers instead, this reports that nothing was checked, without failing: people without a
+network would otherwise learn to skip it.
 """
 
 import json
@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ("events", "segments", "aha", "experiments", "runs", "reporting", "stats", "insight_site")
 LOCK = "requirements.txt"
 SECONDS = 120
-# Packages of the lock that the service may not know; more of them, and a green audit says too little.
+# Packages of the lock that the service may not know; with more, a passing audit means too little.
 MOST_SKIPPED = 3
-# Bandit's number, and the beginning of the file: why it may stay. Ruff's S rules mark each line as well.
+# Bandit's test id, and the start of the file path: why it may stay. Ruff's S rules mark each line as well.
 ACCEPTED = {
     ("B608", "events/"): "SQL for DuckDB of our own columns; every value from outside passes `literal` or is bound",
     ("B608", "experiments/serve/keeping.py"): "the name of a table of ours; values are bound",
@@ -45,12 +45,12 @@ UNREACHABLE = ("ConnectionError", "ConnectionRefused", "Failed to establish", "M
 
 
 def reason_for(number: str, file: str) -> str | None:
-    """Why this finding may stay; None when it may not."""
+    """The reason for which this finding is accepted; None if it isn't."""
     return next((why for (one, begins), why in ACCEPTED.items() if one == number and file.startswith(begins)), None)
 
 
 def open_findings(found: list[dict[str, Any]]) -> list[str]:
-    """Those of bandit's that nobody has judged, one line each."""
+    """Bandit's findings that aren't accepted, one line each."""
     return [
         f"{row['filename'].removeprefix('./')}:{row['line_number']} {row['test_id']} {row['issue_text']}"
         for row in found
@@ -59,7 +59,7 @@ def open_findings(found: list[dict[str, Any]]) -> list[str]:
 
 
 def audit_code() -> int:
-    """1 when bandit has found what `ACCEPTED` doesn't hold."""
+    """Run bandit; 1 if it has findings that aren't in `ACCEPTED`."""
     ran = subprocess.run(
         [sys.executable, "-m", "bandit", "-q", "-f", "json", "-r", *CODE, "manage.py", "gunicorn.conf.py"],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -73,11 +73,11 @@ def audit_code() -> int:
 
 
 def judged(told: dict[str, Any]) -> tuple[list[str], int, int]:
-    """What pip-audit's JSON says: weaknesses, one line each; packages that were looked up; those that were skipped.
+    """Parse pip-audit's JSON: vulnerabilities, one line each; number of packages checked; number skipped.
 
     Args:
-        told: its `--format json`. A package that the service doesn't know has a `skip_reason` and no `vulns`: pip-audit
-            calls a lock of which it has looked up nothing free of known weaknesses.
+        told: output of `--format json`. Packages unknown to the service have a `skip_reason` and no `vulns`: pip-audit
+            reports no known vulnerabilities even if it looked up none of the packages.
     """
     rows = told["dependencies"]
     looked_up = [row for row in rows if "skip_reason" not in row]
@@ -90,7 +90,7 @@ def judged(told: dict[str, Any]) -> tuple[list[str], int, int]:
 
 
 def audit_lock() -> int:
-    """1 when a package of the lock has a known weakness, or when more than a few could not be looked up."""
+    """Run pip-audit; 1 if a package of the lock has a known vulnerability, or if too many could not be checked."""
     command = ["-m", "pip_audit", "-r", LOCK, "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
     try:
         ran = subprocess.run(

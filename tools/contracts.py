@@ -1,8 +1,8 @@
-"""An import contract for folders in which pure modules stand beside the few services that use them.
+"""An import-linter contract for folders where pure modules stand beside the few services that use them.
 
-import-linter's own `forbidden` contract takes whole folders or names every module. This one takes folders and names the
-services in them: whatever else stands there, today or later, may not reach the forbidden modules, not even through
-others.
+import-linter's own `forbidden` contract needs whole folders or a list of every module. This one lists folders and the
+services in them: all other modules there, present and future, may not import the forbidden modules, not even
+indirectly.
 """
 
 from grimp import ImportGraph
@@ -10,7 +10,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class PureFolders(Contract):
-    """Modules of some folders reach none of the forbidden modules, except the named services of these folders.
+    """Modules of some folders import none of the forbidden modules, except the listed services of these folders.
 
     Options (pyproject.toml):
         folders: packages whose modules are pure, sub-packages included.
@@ -25,7 +25,7 @@ class PureFolders(Contract):
     forbidden_modules = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Look for the shortest chain from each pure module to each forbidden one."""
+        """Find the shortest import chain from each pure module to each forbidden one."""
         folders, services = _names(self.folders), _names(self.services)
         missing = [name for name in (*folders, *services) if name not in graph.modules]
         forbidden = [name for name in _names(self.forbidden_modules) if name in graph.modules]

@@ -1,4 +1,4 @@
-"""Bring locale/ko up to date with the strings of the code: `make messages`. Needs Babel alone, no gettext program.
+"""Update locale/ko with the strings of the code: `make messages`. Needs only Babel, no gettext program.
 
 `pybabel` knows Python files but not Django's template tags, so templates go through Django's own `templatize` first.
 """
@@ -30,14 +30,14 @@ KOREAN = ROOT / "locale" / "ko" / "LC_MESSAGES" / "django.po"
 NOISE = tuple(
     f'"{name}' for name in ("Report-Msgid", "POT-Creation", "PO-Revision", "Last-Trans", "Language-Team", "Generated")
 )
-# What templatize writes for a translated tag: a call between blanks.
+# What templatize writes for a translated tag: a call between spaces.
 TEMPLATE_CALL = re.compile(r" (?:_|gettext|ngettext)\(((?:u?'(?:[^'\\]|\\.)*'|u?\"(?:[^\"\\]|\\.)*\")(?:, ?.*?)?)\) ")
 
-COUNT = re.compile(r"(?<=['\"]), count")  # the number of a plural form, which stands behind its two texts
+COUNT = re.compile(r"(?<=['\"]), count")  # the number of a plural form, which follows its two texts
 
 
 def extracted() -> Catalog:
-    """All strings that people can read, with the files that hold them."""
+    """All translatable strings, with the files that contain them."""
     catalog = Catalog(project="insight", charset="utf-8")
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -54,7 +54,7 @@ def extracted() -> Catalog:
 
 
 def korean() -> Catalog:
-    """The Korean catalogue as it stands."""
+    """The current Korean catalogue."""
     with KOREAN.open("rb") as file:
         return read_po(file, locale="ko")
 
@@ -64,7 +64,7 @@ def _relative(path: Path) -> str:
 
 
 def main() -> None:
-    """Add new strings empty, drop those that are gone, keep every translation; nothing is guessed, nothing fuzzy."""
+    """Add new strings untranslated, remove obsolete ones, keep every translation; nothing is guessed or fuzzy."""
     catalog = korean()
     catalog.update(extracted(), no_fuzzy_matching=True)
     catalog.obsolete.clear()

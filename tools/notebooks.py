@@ -1,9 +1,9 @@
-"""Run the notebooks of the documentation against a site of their own: `python -m tools.notebooks`.
+"""Execute the documentation's notebooks against a temporary site: `python -m tools.notebooks`.
 
-A site is made in a folder that is thrown away, `manage.py demo` fills it, gunicorn and a worker serve it, and
-nbconvert in .venv-docs runs docs/notebooks/*.ipynb. What is written has pictures as SVG, which need no script and no
-request elsewhere. Each notebook keeps a digest of its code and of insight_client: a test sees what is out of date.
-`--site URL` takes a site that runs; its key comes from INSIGHT_KEY.
+The site is created in a temporary folder, filled by `manage.py demo` and served by gunicorn and a worker; nbconvert in
+.venv-docs executes docs/notebooks/*.ipynb. Pictures are stored as SVG, which needs no script and no other request. Each
+notebook stores a digest of its code and of insight_client, by which a test detects outdated ones. `--site URL` uses a
+running site, with the key in INSIGHT_KEY.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FOLDER = ROOT / "docs" / "notebooks"
 DOCS_PYTHON = ROOT / ".venv-docs" / "bin" / "python"
 UNITS = 6_000
 VEGA = "application/vnd.vegalite+json"
-# Altair's own output is HTML with scripts from elsewhere, or a type of data that nbformat refuses.
+# Altair's own output is HTML with external scripts, or a type of data that nbformat rejects.
 STARTUP = f"""
 import altair
 altair.renderers.register("specification", lambda specification: {{"{VEGA}": specification}})
@@ -48,7 +48,7 @@ type Notebook = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all notebooks, or those that are named."""
+    """Execute all notebooks, or the named ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="such as find_an_aha_moment; none: all")
     parser.add_argument("--site", help="address of a site that runs; its key is INSIGHT_KEY")
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def execute(path: Path, where: Mapping[str, str]) -> Notebook:
-    """Run a notebook from its first cell to its last, and give it with its outputs; the file stays as it is.
+    """Execute a notebook and return it with its outputs; the file is unchanged.
 
     Args:
         path: of the notebook.
@@ -84,7 +84,7 @@ def execute(path: Path, where: Mapping[str, str]) -> Notebook:
         subprocess.CalledProcessError: a cell failed; the traceback is on standard error.
     """
     command = [DOCS_PYTHON, "-m", "nbconvert", "--to", "notebook", "--execute", "--stdout", "--log-level", "ERROR"]
-    # A busy machine takes minutes to start a kernel, and to compute a study.
+    # A busy machine takes minutes to start a kernel and to compute a study.
     options = {"record_timing": False, "timeout": 1800, "startup_timeout": 600}
     command += [f"--ExecutePreprocessor.{name}={value}" for name, value in options.items()]
     with tempfile.TemporaryDirectory(prefix="insight-ipython-") as profile:
@@ -98,14 +98,14 @@ def execute(path: Path, where: Mapping[str, str]) -> Notebook:
 
 
 def finished(notebook: Notebook) -> Notebook:
-    """Pictures as SVG, no numbers of runs, no names of kernels and versions of this machine, and the digest."""
+    """Finish a notebook: pictures as SVG, no execution counts, no kernel names and versions, and the digest."""
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
         cell["execution_count"] = None
         for output in cell["outputs"]:
             if output["output_type"] == "execute_result":
-                output["execution_count"] = None  # which the format asks for
+                output["execution_count"] = None  # required by the format
             _draw(output.get("data", {}))
     notebook["metadata"] = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -121,7 +121,7 @@ def _draw(data: dict[str, Any]) -> None:
 
 
 def digest(notebook: Notebook) -> str:
-    """Of the notebook's cells and of all modules of insight_client: what its outputs are of."""
+    """Digest of everything that determines the outputs: the notebook's cells and all modules of insight_client."""
     found = hashlib.sha256()
     for cell in notebook["cells"]:
         source = cell["source"]
@@ -132,13 +132,13 @@ def digest(notebook: Notebook) -> str:
 
 
 def text_of(notebook: Notebook) -> str:
-    """The notebook as Jupyter writes it."""
+    """The notebook as text, formatted as by Jupyter."""
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 @contextmanager
 def demo_site(units: int) -> Iterator[dict[str, str]]:
-    """A site of made-up users with a worker, for as long as it is needed: where it is, and a key."""
+    """Run a demo site with a worker during the block; yields its address and a key."""
     with tempfile.TemporaryDirectory(prefix="insight-notebooks-") as text:
         folder, port = Path(text), _free_port()
         environment = {

@@ -1,8 +1,8 @@
-"""Pictures of the main pages in both languages: `python -m tools.screenshots`.
+"""Screenshots of the main pages in both languages: `python -m tools.screenshots`.
 
-It drives a real Chromium against a running site (`--url`, with an account) or, by default, against a server that it
-starts over the data of this checkout. Each page is one line of `PAGES`; a page whose data aren't there is named and
-left out. PNGs are cut at `HEIGHT` and reduced to a palette, so that each stays below `MOST_BYTES`.
+It drives Chromium against a running site (`--url`, with an account) or, by default, against a server that it starts on
+the data of this checkout. Each page is one line of `PAGES`; a page without its data is reported and skipped. PNGs are
+cropped at `HEIGHT` and reduced to a palette, so that each stays below `MOST_BYTES`.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "screenshots"
 WIDTH = 1200  # pixels of the stored picture
-ADMIN_WIDTH = 1320  # from 1280 on the admin shows its menu
-HEIGHT = 1500  # pixels of page that are shown; the rest is cut off
-TOP = 820  # of a page whose picture stands in a first screen
+ADMIN_WIDTH = 1320  # the admin shows its menu from 1280 on
+HEIGHT = 1500  # pixels of page that are shown; the rest is cropped
+TOP = 820  # for a page whose picture is on a first screen
 MOST_BYTES = 150_000
 MOST_WAIT = 60_000  # milliseconds
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
@@ -35,15 +35,15 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 @dataclass(frozen=True)
 class Page:
-    """One page to photograph.
+    """A page to photograph.
 
     Attributes:
-        name: the file's name, without language and ending.
-        path: where it is; ``{pk}`` or ``{key}`` is filled in from what `needs` finds.
-        needs: ``app.Model`` or ``app.Model:status``, of which the latest row is taken; "" for none.
-        account: False for a page that is seen before anybody logs in.
-        width: of the window, unless the command names one.
-        height: pixels of page that are shown at most.
+        name: file name, without language and extension.
+        path: its address; ``{pk}`` or ``{key}`` is filled in from the row of `needs`.
+        needs: ``app.Model`` or ``app.Model:status``, whose latest row is used; "" for none.
+        account: whether it needs a login.
+        width: of the window, unless given on the command line.
+        height: maximum height in pixels.
     """
 
     name: str
@@ -97,7 +97,7 @@ PAGES: tuple[Page, ...] = (
 
 
 def main() -> int:
-    """Photograph every page; 0 when none was missing."""
+    """Photograph every page; 0 if none was skipped."""
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = [(page, _path(page)) for page in _chosen(options.only)]
@@ -146,7 +146,7 @@ def _chosen(only: list[str]) -> list[Page]:
 
 @contextmanager
 def _site(url: str) -> Iterator[str]:
-    """The address of the site; a server of our own is stopped at the end."""
+    """The site's address; a server started here is stopped at the end."""
     if url:
         yield url
         return
@@ -189,7 +189,7 @@ def _context(browser: Any, url: str, language: str, scheme: str) -> Any:
 
 
 def _path(page: Page) -> str | None:
-    """The page's address, or None when its row isn't there."""
+    """The page's address, or None if its row doesn't exist."""
     if not page.needs:
         return page.path
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
@@ -202,7 +202,7 @@ def _path(page: Page) -> str | None:
     row = (rows.filter(status=status) if status else rows).first()
     if row is None:
         return None
-    named = getattr(row, "experiment", row)  # an analysis stands on the page of its experiment
+    named = getattr(row, "experiment", row)  # an analysis is shown on the page of its experiment
     return page.path.format(pk=row.pk, key=getattr(named, "key", ""))
 
 
@@ -225,8 +225,8 @@ def _photograph(page: Any, path: str, file: Path, height: int) -> int:
     for place in range(page.locator("img[loading=lazy]").count()):
         page.locator("img[loading=lazy]").nth(place).scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
-    page.locator("[aria-busy=true]").first.wait_for(state="detached", timeout=MOST_WAIT)  # what is still being counted
-    page.evaluate(UNSTICK)  # it would lie across the picture
+    page.locator("[aria-busy=true]").first.wait_for(state="detached", timeout=MOST_WAIT)  # what is still computed
+    page.evaluate(UNSTICK)  # it would cover the picture
     page.evaluate("window.scrollTo(0, 0)")
     file.write_bytes(_small(page, page.screenshot(full_page=True), height))
     return file.stat().st_size
@@ -248,14 +248,14 @@ PIXELS = """async ([content, height]) => {
 
 
 def _small(page: Any, content: bytes, height: int) -> bytes:
-    """At most `height` pixels, and as many colours as fit into MOST_BYTES. The browser itself decodes its picture."""
+    """Crop to `height` pixels; use as many colours as fit into MOST_BYTES. The browser decodes its screenshot."""
     import numpy as np  # noqa: PLC0415 - as above
 
-    blank = page.context.new_page()  # the site's own policy forbids to fetch a data: address
+    blank = page.context.new_page()  # the site's own policy forbids to load a data: address
     width, rows, text = blank.evaluate(PIXELS, [base64.b64encode(content).decode(), height])
     blank.close()
     pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(rows, width, 4)[:, :, :3].astype(np.int32)
-    coarse = (pixels >> 3) @ np.array([1024, 32, 1])  # five bits a channel
+    coarse = (pixels >> 3) @ np.array([1024, 32, 1])  # five bits per channel
     names, first, place, often = np.unique(coarse, return_index=True, return_inverse=True, return_counts=True)
     exact = pixels.reshape(-1, 3)[first]
     found = b""

@@ -1,10 +1,10 @@
-"""Figures that are older than what they measure: `python -m tools.stale_pages [--write]`.
+"""Find figures that are older than the code they measure: `python -m tools.stale_pages [--write]`.
 
-A page of figures names the commit at which they were made. Where none was written down, where this repository doesn't
-have it, or where what it measures has changed since, the page says so in a note. Whoever makes a release writes the
-notes by `--write`; without it the command lists them and ends with 1 where one is missing or no longer true.
+A page of figures names the commit at which they were made. If there is none, if this repository lacks it, or if the
+measured code has changed since, the page has a note. A release manager updates the notes by `--write`; without it the
+command lists them, and exits with 1 if one is missing or outdated.
 
-Lint (`tools.check`) asks for less, so that no other commit makes it fail: each commit that a page names is in this
+Lint (`tools.check`) requires less, so that other commits don't make it fail: each commit that a page names is in this
 repository, or the page has a note.
 """
 
@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 JUDGING = ("experiments/analyse", "stats")
 WORLDS = ("events/simulation", *JUDGING)
 ATTACKED = ("aha", "events/counting", "events/metrics", "experiments", "segments", "stats")
-# What a page measures. A format or a name that changes there brings a note too: it only tells to look.
+# What each page measures. A changed format or name there causes a note too: it only advises to look.
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "docs/aha_worlds.md": ("benchmarks/aha_worlds", "aha/study", *WORLDS),
-    "docs/audit.md": ATTACKED,  # closed: its programs are gone, the page stays
+    "docs/audit.md": ATTACKED,  # retired: its programs are gone, the page stays
     "docs/audit_04.md": ("benchmarks/audit_04", *ATTACKED),
     "docs/backup.md": ("benchmarks/operation", "insight_site/backup"),
     "docs/calibration.md": ("benchmarks/calibration.py", *JUDGING),
@@ -41,7 +41,7 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     "docs/several_experiments.md": ("benchmarks/several", *JUDGING),
     "docs/verdicts.md": ("benchmarks/verdicts.py", "experiments/from_file", *WORLDS),
 }
-# Written by people, figures in one part only: there the note stands below the heading of that part.
+# Written by people, with figures in one part only: the note goes below that part's heading.
 BY_PEOPLE = ("docs/backup.md", "docs/event_streams.md", "docs/privacy.md", "docs/scale.md", "docs/selftest.md")
 COMMIT = re.compile(r"\bcommit ([0-9a-f]{7,40})\b")
 NOTE = re.compile(r"^> \*\*How old these figures are\.\*\* .*\n\n", re.MULTILINE)
@@ -49,35 +49,35 @@ HEADING = re.compile(r"^#+ .*\n\n", re.MULTILINE)
 
 
 def git(root: Path, *args: str) -> list[str]:
-    """Lines that git prints; none where it fails, as outside of a repository."""
+    """Lines printed by git; empty if it fails, as outside of a repository."""
     run = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=False)
     return run.stdout.splitlines() if run.returncode == 0 else []
 
 
 def history(root: Path = ROOT) -> frozenset[str]:
-    """All commits up to this one; empty where they can't be known: no repository, or a shallow one."""
+    """All commits up to this one; empty if unknown: no repository, or a shallow one."""
     is_whole = git(root, "rev-parse", "--is-shallow-repository") == ["false"]
     return frozenset(git(root, "rev-list", "HEAD")) if is_whole else frozenset()
 
 
 def without_note(text: str) -> str:
-    """A page as its own command writes it."""
+    """A page without its note, as its own command writes it."""
     return NOTE.sub("", text)
 
 
 def named(text: str) -> list[str]:
-    """The commits that a page names as those of its figures, in order, each once."""
+    """The commits that a page names for its figures, in order, without duplicates."""
     return list(dict.fromkeys(COMMIT.findall(without_note(text))))
 
 
 def absent(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Those commits that the history doesn't have."""
+    """Those commits that the history lacks."""
     known = tuple(known)
     return [name for name in names if not any(one.startswith(name) for one in known)]
 
 
 def note_of(text: str, measured: Iterable[str], root: Path = ROOT) -> str:
-    """What a page must say of the age of its figures; "" where nothing that they measure has changed."""
+    """The required note on the age of a page's figures; "" if nothing that they measure has changed."""
     names = named(text)
     if not names:
         return "No commit was written down with them, so nobody can say what has changed since."
@@ -103,9 +103,9 @@ def with_note(text: str, note: str, *, in_its_part: bool = False) -> str:
     """The page with this note and no other.
 
     Args:
-        text: of the page.
+        text: the page.
         note: "" for none.
-        in_its_part: below the heading above the first commit that is named, else below the title.
+        in_its_part: put it below the last heading before the first named commit, else below the title.
     """
     text = without_note(text)
     first = COMMIT.search(text) if in_its_part else None
@@ -115,7 +115,7 @@ def with_note(text: str, note: str, *, in_its_part: bool = False) -> str:
 
 
 def unsaid(root: Path = ROOT) -> Iterator[str]:
-    """Pages whose figures name no commit of this repository and that have no note; what the table above lacks."""
+    """Pages whose figures name no commit of this repository and that have no note; and errors of the table above."""
     known = history(root)
     for name in sorted(MEASURES):
         gone = [path for path in MEASURES[name] if not (root / path).exists()]

@@ -1,8 +1,8 @@
-"""List the definitions that nothing but a test or a benchmark can reach: `python -m tools.unused`.
+"""List definitions that only tests or benchmarks use: `python -m tools.unused`.
 
-The walk begins with what runs when the site, a command or a task is loaded. Functions, classes and constants are
-followed through the imports; a method counts as reached when its class is and any code that is reached says `.method`.
-What is named only by a string put together at run time is listed wrongly: it belongs in `KEPT`.
+The search begins with code that runs when the site, a command or a task is loaded, and follows functions, classes and
+constants through imports. A method counts as reached if its class is and any reached code reads `.method`. Names that
+are only built as strings at run time are listed wrongly: put them in `KEPT`.
 """
 
 import ast
@@ -16,23 +16,23 @@ ROOT = Path(__file__).resolve().parent.parent
 WORD = re.compile(r"[A-Za-z_]\w*")
 DOTTED = re.compile(r"\w+(\.\w+)+")
 
-# All of these files runs, because Django or a server loads them by name, or because others install them.
+# Everything in these files is used: Django or a server loads them by name, or other packages install them.
 ENTRIES = re.compile(r"^[\w.]+$|^(tools|insight_client)/|/migrations/|(settings|admin_look|urls|wsgi|asgi|apps)\.py$")
 # Files in which a plain string may name code: a field of an admin page, a method of a serializer, a view, a task.
 NAMING = re.compile(r"(^|/)(admin\w*|api|forms|tasks)(\.py$|/)")
-# Decorators after which a framework calls the function.
+# Decorators that register a function, which a framework then calls.
 REGISTERING = {"register", "simple_tag", "inclusion_tag", "filter", "receiver", "action", "mapping", "verb"}
-# Methods that Django, DRF, Unfold and the standard library call on classes derived from theirs.
+# Methods that Django, DRF, Unfold and the standard library call on subclasses.
 HOOKS = re.compile(
     r"__\w+__|clean|clean_\w+|get_\w+|has_\w*permission|save|save_\w+|to_representation|to_internal_value|ready|handle|"
     r"add_arguments|list|retrieve|create|update|partial_update|destroy|dispatch|perform_\w+|process_\w+|authenticate|"
     r"authenticate_header|validate|validate_\w+|response_\w+|(?:add|change\w*|history\w*)_view|lookups|queryset|"
     r"render|_render|to_python|run_validators|format_value|value_\w+|id_for_label|emit|form_valid|formfield_for_\w+|bound_data|_post_clean|readable|readinto|writable"
 )
-# The same on classes without a base, which Django's middleware may be.
+# The same for classes without a base class, such as Django middleware.
 PLAIN_HOOKS = re.compile(r"__\w+|process_\w+")
 
-# What stays although nobody reaches it: "file name without .py:definition", and why.
+# Definitions that stay although nothing reaches them: "file name without .py:definition", and why.
 KEPT = {
     "thing_verbs:ThingActions.filter_queryset": "REST framework calls it for each list",
     "thing_verbs:OwnedFilter.by_owner": "a filter names it",
@@ -83,11 +83,11 @@ class Definition:
 
     @property
     def short(self) -> str:
-        """The name in `KEPT`: the module without its packages, so that a move changes nothing."""
+        """The name in `KEPT`: the module without its packages, so that moving it changes nothing."""
         return re.sub(r"^[\w.]*\.(?=\w+:)", "", self.name)
 
     def answers_to(self) -> set[str]:
-        """What a read may call it: itself, its bare name in a string, or ".name" for a method."""
+        """The forms in which code may refer to it: itself, its bare name in a string, or ".name" for a method."""
         bare = re.split(r"[:.]", self.name)[-1]
         is_method = "." in self.name.partition(":")[2]
         return {self.name, f"?{bare}", *([f".{bare}"] if is_method else [])}
@@ -112,7 +112,7 @@ class Module:
             self._take_apart(tree)
 
     def reads(self, node: ast.AST) -> set[str]:
-        """What `node` reads: "module:name" by imports and dotted strings, ".name" for attributes, "?name" for words."""
+        """Names read by `node`: "module:name" by import or dotted string, ".name" for attributes, "?name" for words."""
         found: set[str] = set()
         imports = self.imports | _imported([node])
         for part in ast.walk(node):
@@ -162,7 +162,7 @@ class Module:
 
 
 def unused(root: Path, *, kept: Collection[str] = KEPT.keys()) -> list[Definition]:
-    """What only tests and benchmarks reach under `root`; what is `kept` reaches on."""
+    """Definitions under `root` that only tests and benchmarks reach; those in `kept` count as reached."""
     modules = {module.name: module for module in (Module(path, root) for path in sources(root))}
     reached = {read for module in modules.values() for read in module.loose}
     for path in (root / "templates").rglob("*.html"):
@@ -181,7 +181,7 @@ def unused(root: Path, *, kept: Collection[str] = KEPT.keys()) -> list[Definitio
 
 
 def sources(root: Path) -> Iterator[Path]:
-    """The Python files that may call a definition: the scripts, and all packages but tests and benchmarks."""
+    """The Python files that may use a definition: the scripts, and all packages but tests and benchmarks."""
     yield from sorted(root.glob("*.py"))
     for package in sorted(path.parent for path in root.glob("*/__init__.py")):
         if package.name not in ("tests", "benchmarks"):
@@ -189,7 +189,7 @@ def sources(root: Path) -> Iterator[Path]:
 
 
 def _imported(nodes: Sequence[ast.stmt | ast.AST]) -> dict[str, str]:
-    """What each imported name stands for, as "module:name", whether it is imported now or by `runs.later.views_of`."""
+    """What each imported name refers to, as "module:name", whether imported directly or by `runs.later.views_of`."""
     later = dict(pair for node in nodes for part in ast.walk(node) for pair in _views_of(part))
     return later | {
         alias.asname or alias.name: f"{part.module}:{alias.name}"
@@ -210,7 +210,7 @@ def _views_of(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _passed_on(read: str, modules: dict[str, Module]) -> Iterator[str]:
-    """Where a module that imports a name in order to offer it took it from."""
+    """The origins of a name that a module imports in order to re-export it."""
     seen = set[str]()  # a package that imports its own module names itself
     while read not in seen:
         seen.add(read)

@@ -1,8 +1,8 @@
-"""Hold pages, names, words and licences against the code: `python -m tools.check`, part of `make lint`.
+"""Check pages, names, terms and licences against the code: `python -m tools.check`, part of `make lint`.
 
-One pass over everything, a line for each finding; the exit status is 1 when there is one. A fact that a page states and
-nobody can see fail (a file that has moved, an option that is gone, a licence that forbids selling) belongs here and not
-into the tests, which are about what the product does.
+One pass over everything, one line per finding; the exit status is 1 if there is one. Statements of pages that become
+wrong unnoticed (a moved file, a removed option, a licence that forbids selling) are checked here and not in the tests,
+which are about the product's behaviour.
 """
 
 import os
@@ -16,10 +16,10 @@ from tools import stale_pages
 
 
 def main() -> int:
-    """Print what is wrong; the exit status."""
+    """Print all findings; returns the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     django.setup()
-    # After Django is ready, since the glossary and the commands load models.
+    # Imported after Django is set up, since the glossary and the commands load models.
     from tools.check import korean, pages, sources  # noqa: PLC0415
 
     checks: tuple[Callable[[], Iterable[str]], ...]

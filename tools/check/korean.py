@@ -1,4 +1,4 @@
-"""Every string that people read exists in Korean, with the same placeholders, in the words of docs/korean.md."""
+"""Check that every string for people exists in Korean, with the same placeholders and the terms of docs/korean.md."""
 
 import re
 from collections.abc import Iterator
@@ -33,10 +33,10 @@ class Term:
     """A row of docs/korean.md.
 
     Attributes:
-        english: the term.
-        korean: its one word.
-        always: each message with the term holds to it.
-        never: words that no message has, each with what may contain it.
+        english: the English term.
+        korean: its only translation.
+        always: every message with the term must use it.
+        never: forbidden translations, each with exceptions that may contain it.
     """
 
     english: str
@@ -45,7 +45,7 @@ class Term:
     never: tuple[tuple[str, tuple[str, ...]], ...]
 
     def is_broken_by(self, english: str, meant: str) -> bool:
-        """Whether a message says the term in another way."""
+        """Whether a message translates the term differently."""
         for word, inside in self.never:
             rest = meant
             for allowed in inside:
@@ -57,7 +57,7 @@ class Term:
 
 
 def terms_in(text: str) -> list[Term]:
-    """The rows of a table like that of docs/korean.md, without its two rows of headings."""
+    """The rows of a table like that of docs/korean.md, without its two header rows."""
     found = []
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -82,29 +82,29 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def terms() -> Iterator[str]:
-    """Messages that say a term in another word than docs/korean.md."""
+    """Messages that translate a term differently from docs/korean.md."""
     pairs = [(" ".join(_texts(one.id)), " ".join(_texts(one.string))) for one in _catalogue() if one.id]
     for term in terms_in(TERMS.read_text("utf-8")):
         yield from (f"Korean of “{term.english}”: {pair[1]}" for pair in pairs if term.is_broken_by(*pair))
 
 
 def sentences() -> Iterator[str]:
-    """Messages that are written in another way than the others."""
+    """Messages in an inconsistent style."""
     for message in _catalogue():
         for text in _texts(message.string) if message.id else ():
             yield from (f"Korean: {why}: {text}" for why in wrong_in(text))
 
 
 def wrong_in(text: str) -> Iterator[str]:
-    """What is wrong in the form of a Korean sentence."""
+    """Style errors of a Korean sentence."""
     yield from (why for pattern, why in WRONG if pattern.search(text))
 
 
 def complete() -> Iterator[str]:
-    """Strings of the code without a Korean one, and Korean ones that are empty, unsure, or can't be filled in."""
+    """Strings of the code without a Korean translation, and translations that are empty, fuzzy or lack placeholders."""
     catalogue = _catalogue()
     source = extracted()
-    # Of a template, and stored in English but translated for its reader: both ways of finding strings work.
+    # From templates, and strings stored in English but translated for the reader: both ways of extraction work.
     for known in ("Verdict of each comparison", "A person cancelled this run."):
         if known not in source:
             yield f"tools/messages.py no longer finds “{known}”"
@@ -122,7 +122,7 @@ def complete() -> Iterator[str]:
 
 
 def placeholders(text: object) -> set[tuple[str, str]]:
-    """The names that a message, in all its forms, is filled with."""
+    """The placeholders of a message, in all its forms."""
     return set(PLACEHOLDER.findall(" ".join(_texts(text))))
 
 

@@ -1,4 +1,4 @@
-"""What the documentation names exists: files, modules, tests, links, commands with their options, targets of make."""
+"""Check that what the documentation names exists: files, modules, tests, links, commands with options, make targets."""
 
 import argparse
 import ast
@@ -23,11 +23,11 @@ QUOTED = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w./-]+\.(?:py|md|html|toml|m?js)\b")
 MODULE = re.compile(rf"({'|'.join(APPS)})([./]\w+)+/?")
 BLOCK = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
-# Written by people in Korean too; method pages with formulas say that they are English.
+# Also written in Korean; method pages with formulas say that they are in English.
 IN_KOREAN = ("index", "how-to/*", "explanation/*", "tutorials/*")
-# In the navigation's parts of methods: a list of them, where they stood before, and what isn't one.
+# Pages in the navigation's method sections that are no methods: the index, its former place, and the libraries.
 NO_METHOD = {"methods/index.md", "statistics.md", "methods/libraries.md"}
-# Chapters of docs/methods/ in which each section is one method.
+# Pages of docs/methods/ in which each section is one method.
 METHOD_BY_METHOD = (
     "integrity", "comparison", "clusters", "encouragement", "verdict", "decision", "pooling", "power", "survival",
 )  # fmt: skip
@@ -64,7 +64,7 @@ def _tests() -> frozenset[str]:
 
 
 def names() -> Iterator[str]:
-    """Everything in code quotes, and each link, command, option, test and target of make that a page names."""
+    """Run the checks of names: code quotes, links, commands, options, tests and make targets of every page."""
     for page in pages():
         text, name = page.read_text("utf-8"), page.relative_to(ROOT)
         yield from (f"{name}: `{one}` doesn't exist" for one in absent_files(text))
@@ -75,10 +75,10 @@ def names() -> Iterator[str]:
 
 
 def absent_files(text: str) -> Iterator[str]:
-    """Files and modules in code quotes that aren't there."""
-    written = set(re.findall(r'^```\w+ title="([^"]+)"$', text, re.MULTILINE))  # a tutorial has them written
+    """Files and modules in code quotes that don't exist."""
+    written = set(re.findall(r'^```\w+ title="([^"]+)"$', text, re.MULTILINE))  # a tutorial has its reader write them
     for quoted in QUOTED.findall(text):
-        if quoted.startswith("var/"):  # what a command makes
+        if quoted.startswith("var/"):  # output files of commands
             continue
         if file := FILE.match(quoted):
             name = file.group()
@@ -89,7 +89,7 @@ def absent_files(text: str) -> Iterator[str]:
 
 
 def _is_module(dotted: str) -> bool:
-    """A package, a module, or a name that stands in a module; files of data are examples."""
+    """Whether it is a package, a module, or a name defined in a module; data files are examples."""
     if dotted.endswith((".parquet", ".json", ".jsonl")):
         return True
     path = ROOT / dotted.replace(".", "/")
@@ -100,7 +100,7 @@ def _is_module(dotted: str) -> bool:
 
 
 def absent_tests(text: str) -> Iterator[str]:
-    """Tests that a page names, whole or by their beginning, and that nobody has written."""
+    """Tests named by a page, in full or by prefix, that don't exist."""
     for name, cut in re.findall(r"\b(test_\w+?__\w+)(\.\.\.|…)?", text):
         is_part = cut or name.endswith("__")
         if not (any(test.startswith(name) for test in _tests()) if is_part else name in _tests()):
@@ -108,7 +108,7 @@ def absent_tests(text: str) -> Iterator[str]:
 
 
 def absent_links(text: str, folder: Path) -> Iterator[str]:
-    """Links inside the repository that lead nowhere; what the documentation site makes is tried by its own check."""
+    """Broken links inside the repository; links to generated pages are tried by the documentation site's own check."""
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         target = folder / link
         if not (target.exists() or target.resolve().is_relative_to(DOCS / "reference")):
@@ -116,7 +116,7 @@ def absent_links(text: str, folder: Path) -> Iterator[str]:
 
 
 def absent_commands(text: str) -> Iterator[str]:
-    """Commands of manage.py that don't exist, and options that a command of ours doesn't have."""
+    """Commands of manage.py that don't exist, and options that our commands don't have."""
     text = text.replace("\\\n", " ")
     ours = {name for name, app in get_commands().items() if app in APPS}
     calls = re.findall(r"manage\.py (\w+)([^\n`]*)", text)
@@ -132,20 +132,20 @@ def absent_commands(text: str) -> Iterator[str]:
 @cache
 def _options(command: str) -> frozenset[str]:
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
-    # A command of several verbs, such as `metrics export`, has a parser for each of them.
+    # A command with subcommands, such as `metrics export`, has a parser for each of them.
     verbs = [one.choices.values() for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
     parsers = [parser, *(verb for group in verbs for verb in group)]
     return frozenset(option for one in parsers for option in one._option_string_actions)
 
 
 def absent_targets(text: str) -> Iterator[str]:
-    """Targets of make that a page names and the Makefile doesn't have."""
+    """Make targets that the Makefile doesn't have."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     yield from set(re.findall(r"(?:`|^(?=.*#))make ([a-z-]+)", text, re.MULTILINE)) - targets
 
 
 def languages() -> Iterator[str]:
-    """Pages for everybody that aren't there in Korean, and pairs of pages whose code differs."""
+    """Pages for everybody that lack a Korean version, and pairs of pages whose code differs."""
     english = [page for pattern in IN_KOREAN for page in DOCS.glob(f"{pattern}.md") if not page.name.endswith(".ko.md")]
     yield from (
         f"{page.relative_to(ROOT)}: not in Korean" for page in english if not page.with_suffix(".ko.md").exists()
@@ -157,12 +157,12 @@ def languages() -> Iterator[str]:
 
 
 def code_of(text: str) -> list[str]:
-    """The blocks of code of a page."""
+    """The code blocks of a page."""
     return BLOCK.findall(text)
 
 
 def the_map() -> Iterator[str]:
-    """docs/map.md leads from each rule to its file and function and to a test, and from each "how to add" to a test."""
+    """Check docs/map.md: each rule names its file, its functions and a test; each "how to add" names a test."""
     text = (DOCS / "map.md").read_text("utf-8")
     yield from (f"docs/map.md: {one} doesn't exist" for one, _ in NAMED.findall(text) if not (ROOT / one).exists())
     yield from (
@@ -188,12 +188,12 @@ def the_map() -> Iterator[str]:
 
 
 def _names_it(file: Path, name: str) -> bool:
-    """Whether a name stands in a file; a file that isn't there is another finding."""
+    """Whether a file contains a name; True for a missing file, which is a separate finding."""
     return not file.is_file() or re.search(rf"\b{name}\b", file.read_text("utf-8")) is not None
 
 
 def navigation() -> Iterator[str]:
-    """Pages that the documentation site's navigation leaves out, titles without Korean, method pages without a part."""
+    """Pages missing in the documentation site's navigation, titles without Korean, method pages with missing parts."""
     nav = afterwards.configuration()["nav"]
     named = list(afterwards.navigation(nav))
     there = {place for place in sources.source_pages(ROOT).values() if not place.endswith(".ko.md")}
@@ -216,7 +216,7 @@ def _titles(items: list[Any]) -> Iterator[str]:
 
 
 def _section(items: list[Any], wanted: str) -> Iterator[str]:
-    """The pages of every section whose title begins so."""
+    """The pages of every section whose title starts with the given text."""
     for item in items:
         for title, inner in item.items() if isinstance(item, dict) else ():
             if title.startswith(wanted):
@@ -226,7 +226,7 @@ def _section(items: list[Any], wanted: str) -> Iterator[str]:
 
 
 def unsaid_by_method(text: str) -> Iterator[str]:
-    """What a page about a method must say and doesn't."""
+    """Required statements that a method page lacks."""
     for pattern, what in (
         ("when not to use it|not for:", "when not to use it"),
         ("assum", "assumptions"),
@@ -237,7 +237,7 @@ def unsaid_by_method(text: str) -> Iterator[str]:
 
 
 def methods() -> Iterator[str]:
-    """Methods without formula (or rule), assumptions, limits or tests: every section with a source of these pages."""
+    """Methods (sections with a source on these pages) without formula (or rule), assumptions, limits or tests."""
     sections = [
         (page, text)
         for page in (DOCS / "methods" / f"{name}.md" for name in METHOD_BY_METHOD)
@@ -255,7 +255,7 @@ def methods() -> Iterator[str]:
 
 
 def glossary() -> Iterator[str]:
-    """Terms that are explained nowhere, in more or less than two sentences, or twice; and words without a term."""
+    """Terms without an explanation, with more or less than two sentences, or explained twice; words without a term."""
     terms = [term for section in entries.sections() for term in section.terms]
     slugs = [term.slug for term in terms]
     yield from (f"glossary: {slug} stands there twice" for slug in set(slugs) if slugs.count(slug) > 1)
@@ -270,7 +270,7 @@ def glossary() -> Iterator[str]:
 
 
 def wrong_with_term(term: Term) -> Iterator[str]:
-    """A meaning that isn't two sentences, and a heading that no page has."""
+    """A meaning that isn't two sentences, or a heading that no page has."""
     if len(re.findall(r"[^.]*(?:\.\d[^.]*)*\.(?= |$)", term.meaning)) != 2:
         yield "its meaning is not two sentences"
     page = method_pages.document(term.doc)
@@ -282,7 +282,7 @@ def wrong_with_term(term: Term) -> Iterator[str]:
 
 
 def register() -> Iterator[str]:
-    """The security review's findings: each has tests that exist, and its line in docs/security.md the same figures."""
+    """Findings of the security review: each must name existing tests, and docs/security.md hold the same figures."""
     page = (DOCS / "security.md").read_text("utf-8")
     if sorted(HELD, key=lambda name: int(name[1:])) != [f"S{n}" for n in range(1, 30)]:
         yield "tests/attacks/register.py: not the findings S1 to S29"

@@ -1,6 +1,6 @@
-"""What no linter sees: traps that a grep finds, imports inside functions, and licences of what the lock names.
+"""Checks that no linter has: forbidden patterns, imports inside functions, and licences of locked packages.
 
-Nothing in the lock of what runs binds those who run Insight to share their own code.
+No runtime dependency may require operators of Insight to publish their own code (copyleft).
 """
 
 import ast
@@ -22,7 +22,7 @@ TRAPS = (
     (re.compile(r"django\.core\.handlers"), "Django's handlers are private: the next version may change them"),
     (re.compile(r"https?://(?!localhost|127\.0\.0\.1)[\w.]*(?:pypi|npmjs|debian)"), "a host of a package registry"),
 )
-# Documents that aren't in this repository: a reader who is sent there finds nothing.
+# Documents outside this repository: a reader who is sent there finds nothing.
 OUTSIDE = re.compile(
     r"\bMETHODS(?:\.md|\s+(?:#\s+)?(?:§|section\s)?\d)|\b(?:DESIGN|STYLE)(?:\.md|,?\s+(?:§|section\b))"
     r"|\b(?:RULING[S]|INTERFACE[S])\b|\bSTACK(?:\.md|[:,;)])"
@@ -44,14 +44,14 @@ TEXTS = (
     ".yaml",
     ".yml",
 )
-# Cursors of services speak SQL to the project's own database; the import runs on the engine that the warehouse lends
-# it, because parsing and hashing a file is no question about events.
+# Service cursors run SQL on the project's own database; the import uses the engine that the warehouse lends
+# it, because parsing and hashing a file is no query of events.
 MAY_EXECUTE = (
     "insight_site/",
     "events/outbox/",
-    "events/identity/joins.py",  # one decides about ids at a time
+    "events/identity/joins.py",  # only one process at a time decides about ids
     "experiments/serve/keeping.py",  # a first call in one statement
-    "experiments/models/config_version.py",  # a notification to processes that hold streams
+    "experiments/models/config_version.py",  # notifies processes that serve streams
     "events/importing/import_file.py",
     "events/importing/scratch.py",
     "events/importing/parquet_files.py",
@@ -99,13 +99,13 @@ def our_files() -> tuple[Path, ...]:
 
 
 def traps() -> Iterator[str]:
-    """Lines that hold a trap."""
+    """Lines with a forbidden pattern."""
     for path in our_files():
         yield from (f"{_name(path)}: {why}: {line}" for line, why in traps_in(path.read_text("utf-8")))
 
 
 def traps_in(text: str) -> Iterator[tuple[str, str]]:
-    """The lines of a text that hold a trap, and why each is one."""
+    """The lines of a text with a forbidden pattern, and the reason."""
     for line in text.splitlines():
         yield from ((line.strip(), why) for pattern, why in TRAPS if pattern.search(line))
 
@@ -119,7 +119,7 @@ def executed() -> Iterator[str]:
 
 
 def hidden_imports() -> Iterator[str]:
-    """Imports of our own modules inside functions, where nothing is saved at the start of a web worker."""
+    """Imports of our own modules inside functions that don't make the start of a web worker faster."""
     for path in our_files():
         if path.name == "tasks.py" or "commands" in path.parts or _name(path) in LOADED_LATER:
             continue
@@ -129,7 +129,7 @@ def hidden_imports() -> Iterator[str]:
 
 
 def imports_in_functions(tree: ast.Module, *, is_apps: bool) -> Iterator[str]:
-    """The modules that statements inside functions import; `ready` of an app may."""
+    """The modules that statements inside functions import; exempt is an app's `ready`."""
     functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     inside = {node for one in functions if not (is_apps and one.name == "ready") for node in ast.walk(one)}
     for node in inside:
@@ -140,7 +140,7 @@ def imports_in_functions(tree: ast.Module, *, is_apps: bool) -> Iterator[str]:
 
 
 def later_imports() -> Iterator[str]:
-    """Imports in functions that are allowed because they come late, but hide a circle or aren't there any more."""
+    """Allowed late imports that hide a circular import or no longer exist."""
     whole = {_dotted(path): path for path in our_files()}
     imports = {name: set(_own_imports(_parsed(path), whole)) - {name} for name, path in whole.items()}
     for file in LOADED_LATER:
@@ -165,7 +165,7 @@ def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
 
 
 def _own_imports(tree: ast.AST, whole: dict[str, Path]) -> Iterator[str]:
-    """The modules of this project that are imported anywhere in `tree`; for types alone too."""
+    """Modules of this project that are imported anywhere in `tree`, also only for types."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
@@ -174,7 +174,7 @@ def _own_imports(tree: ast.AST, whole: dict[str, Path]) -> Iterator[str]:
 
 
 def places_of_engine_tests() -> Iterator[str]:
-    """`make test-engines` collects two folders alone: a test of an engine elsewhere would never run."""
+    """Engine tests outside the two folders that `make test-engines` runs: they would never run."""
     (looked,) = re.findall(r"^ENGINES := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     needs = re.compile(r"mark\.engines|\b(?:any_store|bucket|s3_server|spark_address)\b: str")
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if needs.search(path.read_text("utf-8"))]
@@ -184,12 +184,12 @@ def places_of_engine_tests() -> Iterator[str]:
 
 
 def is_copyleft(licence: str) -> bool:
-    """Whether a licence, in the words of a package, is GPL or AGPL; the lesser GPL is not."""
+    """Whether a package's licence text names GPL or AGPL; LGPL doesn't count."""
     return bool(COPYLEFT.search(LESSER.sub("", licence))) and not LESSER.search(licence)
 
 
 def licences() -> Iterator[str]:
-    """Locked packages whose own metadata name a copyleft licence, or that aren't installed, so that none is known."""
+    """Locked packages with a copyleft licence in their metadata, and those not installed, whose licence is unknown."""
     names = LOCKED.findall((ROOT / "requirements.txt").read_text("utf-8"))
     if len(names) < 50:
         yield f"requirements.txt: only {len(names)} locked packages were read"
@@ -219,7 +219,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def references() -> Iterator[str]:
-    """Files that send a reader to a document outside the repository, or to a page or section of methods that isn't."""
+    """Files that refer to a document outside the repository, or to a method page or section that doesn't exist."""
     sections = {page.stem: sections_of(page.read_text("utf-8")) for page in (ROOT / "docs" / "methods").glob("*.md")}
     for path in _texts():
         text = path.read_text("utf-8")
@@ -232,10 +232,10 @@ def outside(text: str) -> Iterator[str]:
 
 
 def uncited(text: str, sections: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Pages of docs/methods/ that a text names, and sections of them, which aren't there."""
+    """Missing pages of docs/methods/, and missing sections of them, that a text names."""
     if "docs/methods/" not in text:
         return
-    joined = re.sub(r"\s*\n\s*(?:# )?", " ", text)  # a name may go on in the next line of a comment
+    joined = re.sub(r"\s*\n\s*(?:# )?", " ", text)  # a name may continue on the next line of a comment
     for page, section in CITED.findall(joined):
         if page not in sections:
             yield f"there is no docs/methods/{page}.md"
@@ -249,7 +249,7 @@ def sections_of(text: str) -> list[str]:
 
 
 def _texts() -> Iterator[Path]:
-    """Every text of the repository that people write."""
+    """Every text file of the repository that people write."""
     folders = (*PACKAGES, "benchmarks", "deploy", "docs", "insight_client", "locale", "templates", "tests", "tools")
     for path in (*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))):
         if path.suffix in TEXTS and "node_modules" not in path.parts and path.is_file():

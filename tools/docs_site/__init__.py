@@ -1,1 +1,1 @@
-"""The documentation site: its sources, made of docs/ and of the code; what is written beside its pages; a check."""
+"""The documentation site: its sources, from docs/ and the code; files added after the build; a link check."""

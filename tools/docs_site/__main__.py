@@ -1,8 +1,8 @@
-"""Build the documentation: `make docs`, or `python -m tools.docs_site` once .venv-docs is there.
+"""Build the documentation: `make docs`, or `python -m tools.docs_site` once .venv-docs exists.
 
-The pages of docs/ and those made of the code are laid into var/docs/source. MkDocs makes var/docs/site/VERSION of
-them, in both languages. The Markdown of each page, lists for language models and for searching follow; every link is
-tried.
+The pages of docs/ and those generated from the code are written to var/docs/source. From them MkDocs builds
+var/docs/site/VERSION in both languages. Then the Markdown of each page and the indexes for language models and search
+are added, and every link is checked.
 """
 
 import os
@@ -20,10 +20,10 @@ MKDOCS = ROOT / ".venv-docs" / "bin" / "mkdocs"
 
 
 def main() -> int:
-    """Build and check; the exit status says whether every link leads somewhere."""
+    """Build and check; the exit status is 1 if a link is broken."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     django.setup()
-    # After Django is ready, since pages made of the code load models.
+    # Imported after Django is set up, since pages generated from the code load models.
     from tools.docs_site import afterwards, links, notebooks, sources  # noqa: PLC0415
 
     shutil.rmtree(SOURCE, ignore_errors=True)

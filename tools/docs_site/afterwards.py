@@ -1,4 +1,4 @@
-"""What is written beside the built pages: their Markdown, llms.txt, the versions, and what each language searches."""
+"""Files added to the built site: Markdown of pages, llms.txt, the list of versions, and a search index per language."""
 
 import json
 import os
@@ -30,9 +30,9 @@ class Entry:
     """A page of the navigation.
 
     Attributes:
-        section: the heading under which it stands.
-        title: its own.
-        page: its file, English.
+        section: its heading in the navigation.
+        title: its title.
+        page: its English file.
     """
 
     section: str
@@ -41,14 +41,14 @@ class Entry:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads mkdocs.yml, whose tags name functions of MkDocs' environment: they aren't needed here."""
+    """Loads mkdocs.yml, ignoring tags that name functions of MkDocs' environment."""
 
 
 _Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
 
 
 def finish(source: Path, site: Path, version: str) -> None:
-    """Write all of it into the built version, and the list of versions above it."""
+    """Add all files to the built version, and the list of versions above it."""
     built = site / version
     config = configuration()
     entries = list(_entries(config["nav"], ""))
@@ -64,13 +64,13 @@ def finish(source: Path, site: Path, version: str) -> None:
 
 
 def configuration() -> dict[str, Any]:
-    """What mkdocs.yml says, without the functions of MkDocs' environment that it names."""
+    """The parsed mkdocs.yml, without functions of MkDocs' environment."""
     found: dict[str, Any] = yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a safe one
     return found
 
 
 def navigation(items: list[Any]) -> Iterator[str]:
-    """Every page that the navigation names."""
+    """Every page in the navigation."""
     return (entry.page for entry in _entries(items, ""))
 
 
@@ -94,7 +94,7 @@ def _text(source: Path, page: str, language: str) -> tuple[str, bool]:
 
 
 def _twins(source: Path, built: Path, language: str) -> None:
-    """The Markdown of each page beside its HTML, with links that lead from there."""
+    """Write each page's Markdown beside its HTML, with links adjusted to the place."""
     for page in source.rglob("*.md"):
         name = page.relative_to(source).as_posix()
         if re.search(r"\.ko\.md$", name):
@@ -115,7 +115,7 @@ def _twins(source: Path, built: Path, language: str) -> None:
 
 
 def _list(entries: list[Entry], source: Path, language: str, titles: dict[str, str]) -> str:
-    """The list for language models: https://llmstxt.org."""
+    """The index for language models: https://llmstxt.org."""
 
     def said(words: str) -> str:
         return " / ".join(titles.get(one, one) for one in words.split(" / "))
@@ -143,7 +143,7 @@ def _first_words(text: str) -> str:
 
 
 def _split_search(built: Path) -> None:
-    """A reader searches the pages of the language that is read, under the addresses of that language."""
+    """Split the search index by language, so that results have the reader's language and its addresses."""
     whole = json.loads((built / "search" / "search_index.json").read_text("utf-8"))
     for language, folder in LANGUAGES.items():
         docs = [
@@ -162,12 +162,12 @@ def _split_search(built: Path) -> None:
 
 
 def _in_korean(base: str) -> str:
-    """The way from a Korean page to the first Korean page, from the way to the first of all."""
+    """The relative address of the first Korean page, from that of the first page."""
     return os.path.normpath(f"{base}/ko") + "/"
 
 
 def version_of(changelog: str) -> str:
-    """What the first heading of the changelog says: a release such as 0.4.0, or what becomes 0.4, "0.4-dev"."""
+    """The version in the first heading of the changelog: a release such as 0.4.0, or "0.4-dev" before 0.4."""
     heading = re.search(r"^## (?:Unreleased \(([\d.]+)\)|([\d.]+))", changelog, re.MULTILINE)
     if heading is None:
         raise ValueError("CHANGELOG.md begins with no version")
@@ -175,14 +175,14 @@ def version_of(changelog: str) -> str:
 
 
 def _versions(site: Path, version: str) -> None:
-    """Each built version, newest first; the first page leads to the newest release, or to the one being built."""
+    """List the built versions, newest first; the first page redirects to the newest release, or to this build."""
     found = sorted((one.name for one in site.iterdir() if (one / "index.html").is_file()), key=_number, reverse=True)
     (site / "versions.json").write_text(json.dumps(found) + "\n", encoding="utf-8")
     first = next((one for one in found if not one.endswith(UNRELEASED)), version)
     to = f"{first}/index.html"
     (site / "index.html").write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Insight</title>'
-        f'<link rel="icon" href="{first}/assets/icon.svg">'  # without one a browser asks for /favicon.ico
+        f'<link rel="icon" href="{first}/assets/icon.svg">'  # without one a browser requests /favicon.ico
         f'<meta http-equiv="refresh" content="0; url={to}"><a href="{to}">Insight {first}</a></html>\n',
         encoding="utf-8",
     )
@@ -192,5 +192,5 @@ def _versions(site: Path, version: str) -> None:
 
 
 def _number(version: str) -> tuple[tuple[int, ...], bool]:
-    """For sorting: a release comes after what was built on the way to it."""
+    """Sort key: a release comes after its pre-releases."""
     return tuple(int(part) for part in re.findall(r"\d+", version)), not version.endswith(UNRELEASED)

@@ -1,11 +1,11 @@
-"""Every link of the built pages, tried: the file is there, the anchor is on it, and nothing comes from elsewhere."""
+"""Check every link of the built pages: the file exists, the anchor is on it, and nothing is loaded from other hosts."""
 
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Where a browser fetches something without being asked.
+# Attributes from which a browser loads without a click.
 FETCHED = {"script": "src", "img": "src", "source": "src", "iframe": "src", "video": "src", "audio": "src"}
 FETCHING_RELS = {"stylesheet", "icon", "preload", "preconnect", "dns-prefetch", "modulepreload", "manifest"}
 
@@ -35,11 +35,11 @@ def _page(path: Path) -> _Page:
 
 
 def wrong_links(site: Path) -> list[str]:
-    """A line for each link that leads nowhere, and each thing that a page would fetch from another host."""
+    """A line per broken link, and per resource that a page would load from another host."""
     _page.cache_clear()
     found = []
     for path in sorted(site.rglob("*.html")):
-        if path.name == "404.html":  # shown under any address, so its links begin at the root of the host
+        if path.name == "404.html":  # shown at any address, so its links are absolute on the host
             continue
         page = _page(path)
         name = path.relative_to(site).as_posix()
@@ -49,7 +49,7 @@ def wrong_links(site: Path) -> list[str]:
 
 
 def _trouble(path: Path, link: str, *, fetched: bool = False) -> str:
-    """What is wrong with a link; "" for nothing. Links to other hosts are the reader's choice and aren't followed."""
+    """What is wrong with a link; "" for nothing. Links to other hosts aren't followed."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return "fetches from elsewhere" if fetched and parts.scheme != "data" else ""

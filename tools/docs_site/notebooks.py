@@ -1,4 +1,4 @@
-"""The notebooks of docs/notebooks as pages, with the output that is stored in them: nothing is executed here."""
+"""Write the notebooks of docs/notebooks as pages, with their stored output: nothing is executed here."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ PICTURE = "image/svg+xml"
 
 
 def write_notebooks(root: Path, target: Path) -> None:
-    """Write each notebook as a page, and its pictures beside it, into the folder of sources."""
+    """Write each notebook as a page, with its pictures, into the folder of sources."""
     for notebook in sorted((root / "docs" / "notebooks").glob("*.ipynb")):
         page = target / "notebooks" / f"{notebook.stem}.md"
         page.parent.mkdir(parents=True, exist_ok=True)

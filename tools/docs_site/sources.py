@@ -1,4 +1,4 @@
-"""What MkDocs reads: the pages of docs/ and some of the repository's own, and pages that are made of the code."""
+"""Sources for MkDocs: the pages of docs/, some of the repository's root, and generated ones."""
 
 import os
 import re
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tools.docs_site.reference import all_reference_pages
 
-# Pages that lie elsewhere in the repository, and where the site has them.
+# Pages that are elsewhere in the repository, and their path on the site.
 MOVED = {
     "CONTRIBUTING.md": "project/contributing.md",
     "SECURITY.md": "project/security-policy.md",
     "CHANGELOG.md": "project/changelog.md",
 }
-# Where a page lay before version 0.5, and where it lies now: its old address points on.
+# Paths of pages before version 0.5, and now: the old address has a link to the new one.
 FORMER = {
     "discovery.md": "methods/discovery.md",
     "encouragement.md": "methods/encouragement.md",
@@ -25,14 +25,14 @@ FORMER = {
     "simulation.md": "methods/worlds.md",
     "survival.md": "methods/survival.md",
 }
-# The list of docs/ for readers of the repository; the site has its navigation and its first page instead.
+# The index of docs/ for readers of the repository; the site has its navigation and its first page instead.
 LEFT_OUT = {"README.md", "README.ko.md"}
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^\s*(```|~~~)")
 
 
 def write_sources(root: Path, target: Path) -> None:
-    """Write every source of the site into a new folder."""
+    """Write all sources of the site to a new folder."""
     pages = source_pages(root)
     for page, place in pages.items():
         _write(target / place, adapted(page.read_text("utf-8"), page, pages, root))
@@ -49,7 +49,7 @@ def write_sources(root: Path, target: Path) -> None:
 
 
 def source_pages(root: Path) -> dict[Path, str]:
-    """Each page of the repository that the site has, and its place there."""
+    """Each page of the repository that is on the site, and its path there."""
     found = {
         page: page.relative_to(root / "docs").as_posix()
         for page in sorted((root / "docs").rglob("*.md"))
@@ -59,16 +59,16 @@ def source_pages(root: Path) -> dict[Path, str]:
 
 
 def pointers(there: set[str]) -> dict[str, str]:
-    """A page at each address that a page has left, which says where it is now."""
+    """A page at each former address that links to the new one."""
     left = {place: now for place, now in FORMER.items() if now in there and place not in there}
     return {place: f"# This page has moved\n\nIt is now [{now}]({now}).\n" for place, now in left.items()}
 
 
 def adapted(text: str, page: Path, pages: dict[Path, str], root: Path) -> str:
-    """A page as MkDocs understands it.
+    """Convert a page to MkDocs' dialect.
 
-    Links lead to where the site has their targets, and become plain text where it hasn't them. What lies in a numbered
-    list is set in by four blanks, since Python-Markdown takes three for the end of the list.
+    Links are adjusted to the site's paths, and become plain text if the site lacks their target. Content of numbered
+    lists is indented by four spaces, since Python-Markdown ends the list at three.
     """
 
     def link(found: re.Match[str]) -> str:
@@ -99,7 +99,7 @@ def _asset(there: Path, root: Path) -> str | None:
 
 
 def _outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change the lines that are no code, and lay numbered lists out as Python-Markdown reads them."""
+    """Change the lines outside code, and lay numbered lists out as Python-Markdown reads them."""
     lines: list[str] = []
     code, numbered, blocks = False, False, False
     for given in text.splitlines():
@@ -107,7 +107,7 @@ def _outside_code(text: str, change: Callable[[str], str]) -> str:
         item, inside = bool(re.match(r"\d+\. ", line)), line.startswith("   ")
         numbered = item or (numbered and (inside or not line.strip()))
         blocks = numbered and (blocks or bool(FENCE.match(line)))
-        if item and blocks and lines[-1]:  # after a block only an empty line ends the item before
+        if item and blocks and lines[-1]:  # after a block, only an empty line ends the previous item
             lines.append("")
         wider = " " if numbered and re.match(r" {3}\S", line) else ""
         if FENCE.match(line):

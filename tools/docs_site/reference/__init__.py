@@ -1,4 +1,4 @@
-"""Pages of the documentation that are made of the code, so that they say what it does."""
+"""Reference pages generated from the code, so that they match what it does."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tools.docs_site.reference import commands, metric_forms, payloads, promise_
 
 
 def all_reference_pages(root: Path) -> dict[str, str]:
-    """Place in the site and text of every page and picture that is made of the code; Django must be ready."""
+    """Path on the site and content of every generated page and picture; Django must be set up."""
     return {
         **commands.pages(),
         **settings_page.pages(root),

@@ -1,4 +1,4 @@
-"""The commands of `manage.py`, from their own parsers: what `--help` prints."""
+"""Reference of `manage.py` commands, from their parsers: what `--help` prints."""
 
 import argparse
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ USAGE_WIDTH = 100
 
 
 def pages() -> dict[str, str]:
-    """One page with every command of ours, in the order of the alphabet."""
+    """One page with every command of ours, alphabetically."""
     names = sorted(name for name, app in get_commands().items() if app in APPS)
     parts = [
         "# Commands\n",
@@ -40,7 +40,7 @@ def _section(name: str) -> str:
 
 def _parser(command: BaseCommand, name: str) -> argparse.ArgumentParser:
     command.suppressed_base_arguments = COMMON
-    command.requires_system_checks = []  # else `--skip-checks` stands in each of them
+    command.requires_system_checks = []  # else every command would show `--skip-checks`
     parser = command.create_parser("manage.py", name)
     parser.formatter_class = _formatter
     return parser
@@ -51,7 +51,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _verbs(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """The parser itself, and that of each verb of a command such as `metrics export`."""
+    """The parser itself, and that of each subcommand such as `metrics export`."""
     yield name, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -1,21 +1,21 @@
-"""Markdown from rows: a table whose cells can't break it. Pure."""
+"""Markdown tables from rows, with escaped cells. Pure."""
 
 from collections.abc import Iterable, Sequence
 
 
 def cell(text: object) -> str:
-    """What stands in a cell: one line, without a bar that would end it."""
+    """A cell's content: one line, with bars escaped, which would end the cell."""
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def code(text: object) -> str:
-    """A name or value as code; nothing for nothing."""
+    """A name or value as code; "" for nothing."""
     inside = cell(text)
     return f"`{inside}`" if inside else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table with a line of headings; an empty text without rows."""
+    """A table with a header row; "" without rows."""
     lines = ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
     if not lines:
         return ""
@@ -23,5 +23,5 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def made_of(what: str) -> str:
-    """The line that says where a page comes from."""
+    """The line that names a page's source."""
     return f"*This page is made of {what} each time the documentation is built.*\n"

@@ -1,4 +1,4 @@
-"""The one-line forms of behaviours, retention and metrics, each with the sentence that pages show for it."""
+"""Reference of the one-line forms of behaviours, retention and metrics, each with its sentence on pages."""
 
 from django.utils.translation import override
 

@@ -1,4 +1,4 @@
-"""Every stored result as the JSON that REST gives, from the records that pydantic writes and reads."""
+"""Reference of stored results as JSON in REST, from the records that pydantic serialises."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Payload:
     Attributes:
         schema: dotted name of its `runs.payloads.Schema`.
         slug: of its page.
-        title: what people call it.
-        where: who gives it.
+        title: name for people.
+        where: the operation that returns it.
     """
 
     schema: str
@@ -44,7 +44,7 @@ PAYLOADS = (
     Payload("experiments.analyse.holdout_report.holdout_payloads.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
     Payload("experiments.analyse.overlap.overlap_payloads.OVERLAP", "overlap", "Experiments that share users", "`GET /api/v1/overlaps/latest`"),
 )  # fmt: skip
-# Kept for one page of the site, and given to nobody else.
+# Stored for one page of the site, and not exposed elsewhere.
 INSIDE = (
     "aha.study.payload_versions.FINDING",
     "aha.study.headline.HEADLINE",
@@ -56,12 +56,12 @@ INSIDE = (
 )
 
 
-# Thousands of names of fields, which would stand before the pages that explain them.
+# Thousands of field names, which would precede the pages that explain them.
 OUT_OF_SEARCH = "---\nsearch: {exclude: true}\n---\n"
 
 
 def pages() -> dict[str, str]:
-    """A page for each kind, and one that lists them."""
+    """A page for each kind, and an index of them."""
     listed = "\n".join(f"* [{one.title}]({one.slug}.md): {one.where}" for one in PAYLOADS)
     index = [
         "# JSON documents\n",

@@ -1,4 +1,4 @@
-"""The picture of what correlations promise and experiments find, from the figures of docs/verdicts.md."""
+"""Chart of correlational estimates against experiments' estimates, from the figures of docs/verdicts.md."""
 
 from html import escape
 from pathlib import Path
@@ -29,12 +29,12 @@ WORDS = {
     },
 }
 WIDTH, ROW, TOP = 480, 84, 104
-LARGEST = 50.0  # points at the right end
-LEFT, RIGHT = 30, 60  # of zero; for the figure behind a bar
+LARGEST = 50.0  # points at the right end of the axis
+LEFT, RIGHT = 30, 60  # pixels left of zero, and for the figure after a bar
 
 
 def pictures(root: Path) -> dict[str, str]:
-    """The picture in both languages."""
+    """The chart in both languages."""
     found = figures((root / "docs" / "verdicts.md").read_text("utf-8"))
     return {
         f"reference/pictures/promise{'' if language == 'en' else '.ko'}.svg": _drawn(found, WORDS[language])
@@ -43,7 +43,7 @@ def pictures(root: Path) -> dict[str, str]:
 
 
 def figures(text: str) -> dict[str, dict[str, float]]:
-    """Truth, median estimate and correlation of each world that is drawn, in points."""
+    """Truth, median estimate and correlation of each world in the chart, in percentage points."""
     lines = text.splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("| world | truth |"))
     found = {}
@@ -83,7 +83,7 @@ def _drawn(found: dict[str, dict[str, float]], words: dict[str, str]) -> str:
 
 
 def _bar(y: int, value: float, colour: str) -> list[str]:
-    """From zero to a value, which stands behind it."""
+    """A bar from zero to a value, with the value after it."""
     first, last = sorted((_x(0.0), _x(value)))
     return [
         f'<rect x="{first}" y="{y}" width="{max(1.0, round(last - first, 1))}" height="18" fill="{colour}"/>',

@@ -1,4 +1,4 @@
-"""The HTTP doors, from the OpenAPI files of docs/, as plain pages: no script draws them."""
+"""Reference of the HTTP endpoints, from the OpenAPI files of docs/, as static pages without script."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from tools.docs_site.reference.markdown import cell, code, made_of, table
 
 type Schema = Mapping[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
-# Pages by subject; what a tag is not named in goes to the last one.
+# Pages by subject; a tag that isn't listed goes to the last one.
 SUBJECTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("experiments", "Experiments", ("experiments", "layers", "holdouts", "holdout-plans", "overlaps", "findings", "calibration", "plan-templates", "review-items", "review-policy")),
     ("discovery", "Studies, moments and segments", ("studies", "moments", "segmentations", "segments", "segment-models", "units", "audiences")),
@@ -26,7 +26,7 @@ DOORS = (
 
 
 def pages(root: Path) -> dict[str, str]:
-    """A page for each subject of the API and each door, and one that lists them."""
+    """A page for each subject of the API and each other endpoint, and an index of them."""
     whole = _read(root, "openapi.yaml")
     found = {f"reference/rest/{slug}.md": _subject(whole, slug, title) for slug, title, _ in SUBJECTS}
     for slug, title, name in DOORS:
@@ -91,7 +91,7 @@ def _page(title: str, lead: str, document: Schema, calls: list[tuple[str, str, S
     parts.append("## Shapes\n")
     done: set[str] = set()
     while left := [shape for shape in used if shape not in done]:
-        for shape in left:  # each may name others
+        for shape in left:  # each may refer to others
             done.add(shape)
             inner = document["components"]["schemas"][shape]
             if "properties" in inner:
@@ -139,7 +139,7 @@ def _call(method: str, path: str, operation: Schema, document: Schema, link: Any
 
 
 def _resolved(one: Schema, document: Schema) -> Schema:
-    """A parameter, body or answer that stands elsewhere in the document, or here."""
+    """A parameter, body or response, resolved if it is a reference."""
     if "$ref" not in one:
         return one
     _, _, group, name = one["$ref"].split("/")

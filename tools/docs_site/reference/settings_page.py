@@ -1,4 +1,4 @@
-"""The settings, from .env.example, where each stands with its default and its comment."""
+"""Reference of the settings, from .env.example with its defaults and comments."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _line(setting: tuple[str, str]) -> str:
 
 
 def paragraphs(text: str) -> Iterator[list[tuple[list[tuple[str, str]], str]]]:
-    """Name and default of the settings that a comment stands above, and the comment; a list for each paragraph."""
+    """Name and default of the settings below a comment, and the comment; one list per paragraph."""
     for paragraph in re.split(r"\n\s*\n", text):
         rows: list[tuple[list[tuple[str, str]], str]] = []
         comment: list[str] = []

@@ -18,7 +18,7 @@ LIMITS = (
 
 
 def kind(schema: Schema, link: Callable[[str], str]) -> str:
-    """What a value may be, in words; `link` writes the name of another shape."""
+    """What a value may be, in words; `link` writes the name of another schema."""
     if "$ref" in schema:
         return link(schema["$ref"].rpartition("/")[2])
     for key in ("oneOf", "anyOf", "allOf"):
@@ -46,12 +46,12 @@ def _list(schema: Schema, link: Callable[[str], str]) -> str:
 
 
 def fields(schema: Schema, link: Callable[[str], str], meanings: Mapping[str, str] | None = None) -> str:
-    """A table of an object's fields; `meanings` of those that the schema doesn't describe."""
+    """A table of an object's fields; `meanings` describes those without a description in the schema."""
     required = set(schema.get("required", ()))
     rows = []
     for name, inner in schema.get("properties", {}).items():
         title = inner.get("title", "")
-        named = title if title.casefold() != name.replace("_", " ") else ""  # as pydantic writes one of the name
+        named = title if title.casefold() != name.replace("_", " ") else ""  # as pydantic derives one from the name
         said = (meanings or {}).get(name) or inner.get("description") or named
         limits = "; ".join(f"{words} {inner[key]}" for key, words in LIMITS if key in inner)
         meaning = "; ".join(filter(None, (cell(said), limits)))
@@ -60,7 +60,7 @@ def fields(schema: Schema, link: Callable[[str], str], meanings: Mapping[str, st
 
 
 def attributes(docstring: str) -> tuple[str, dict[str, str]]:
-    """The first words of a record's docstring, and what it says of each attribute."""
+    """A record's docstring: its first paragraph, and the description of each attribute."""
     head, _, listed = docstring.partition("Attributes:")
     found: dict[str, str] = {}
     for names, meaning in _entries(listed):
@@ -69,7 +69,7 @@ def attributes(docstring: str) -> tuple[str, dict[str, str]]:
 
 
 def _entries(listed: str) -> Iterator[tuple[str, str]]:
-    """Lines set in by four begin an attribute, or some of one meaning; deeper ones go on."""
+    """Split attribute lines: an indent of four begins one or more attributes, a deeper one continues the description."""
     for entry in re.split(r"\n {4}(?=\S)", listed.rstrip()):
         names, colon, meaning = entry.strip().partition(":")
         if colon and re.fullmatch(r"[\w, ]+", names):

@@ -1,4 +1,4 @@
-"""The glossary in both languages, from the words that the pages of the site show."""
+"""Reference of the glossary in both languages, from the words on the site's pages."""
 
 from django.utils.translation import gettext, override
 
