@@ -1,1 +1,1 @@
-"""Long computations of every app: the row, how it is computed, followed and stopped, and which kinds there are."""
+"""Long-running computations of every app: their rows, execution, progress, cancellation, and registry of kinds."""

@@ -1,4 +1,4 @@
-"""Keys from the names that people give, in any script."""
+"""Make keys from names in any script."""
 
 from anyascii import anyascii
 from django.utils.text import slugify

@@ -1,4 +1,4 @@
-"""The kinds of long computations: one record for each, which says where its pages, pictures and files come from.
+"""Registry of the kinds of runs: each record names the pages, charts and files that belong to one kind.
 
 Each app lists its own in its configuration (`run_kinds` in `apps.py`), by dotted names: so no app imports one above it,
 and a web process starts without SciPy and Altair.
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from reporting.table import Growing
     from runs.models import Run
 
-PARTS, COUNT = "parts", "count"  # in the column `early`: documents by name, and how often one has come
+PARTS, COUNT = "parts", "count"  # keys of the column `early`: partial results by name, and how many were added
 
-type Address = tuple[str, ...]  # a route, then the attributes of a run that are its arguments
+type Address = tuple[str, ...]  # a route name, then the attributes of a run that are its arguments
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,25 @@ class RunKind:
 
     Attributes:
         model: "app.Model". Stored pictures and share links hold it, so it never changes.
-        page: the page of a run; its fragment and its cancelling are the same route with "_progress" and "_cancel".
-        permission: what a person needs who cancels one.
-        stages: what a run is doing, by the stage that its computation names.
-        task: the background task that computes a run, by its name; its argument is the run's id.
+        page: the route of a run's page; the routes of its progress fragment and of cancelling end in "_progress" and
+            "_cancel".
+        permission: the permission needed to cancel a run.
+        stages: label of each stage that the computation reports.
+        task: name of the background task that computes a run; its argument is the run's id.
         home: the page to return to after cancelling; empty: the run's own.
-        read: payload to report; "" while no page but the run's own reads it.
-        draw: the report, and the slug of one picture or "" for all, to a tuple of `reporting.charts.Drawing`; "" for
-            a kind without pictures.
-        body: the run to the context of its page's body; "" for a kind that can't be taken away.
+        read: dotted name of a function from payload to report; "" if only the run's own page reads the payload.
+        draw: dotted name of a function from the report and a chart's slug ("" for all charts) to a tuple of
+            `reporting.charts.Drawing`; "" for a kind without charts.
+        body: dotted name of a function from the run to the template context of its page's body; "" for a kind that
+            can't be downloaded.
         template: the page's body; it is rendered with ``standalone`` and `run`.
-        document: the report to the JSON document.
-        early: the parts that a running one has told so far, as documents by name, to a `reporting.table.Growing`, or
-            None while there is nothing to show; "" for a kind whose page says how far it is, and nothing else.
-        units_of: whose data it is made of: "*" for everybody with events, the lookup of an experiment's key for those
-            who met it, "" for nobody. So it can say how many of them were erased since.
-        may_read: what a person needs to read the page, or "" when every account may.
+        document: dotted name of a function from the report to the JSON document.
+        early: dotted name of a function from the partial results of a running computation (documents by name) to a
+            `reporting.table.Growing`, or None while there is nothing to show; "" for a kind whose page shows progress
+            only.
+        units_of: whose data the run uses: "*" for all users with events, the lookup of an experiment's key for the
+            users exposed to it, "" for none. Used to count how many of them have been erased since.
+        may_read: the permission needed to read the page, or "" when every account may.
     """
 
     model: str
@@ -69,45 +72,45 @@ class RunKind:
 
     @property
     def run_class(self) -> "type[Run]":
-        """The model itself."""
+        """The model class."""
         found: type[Run] = apps.get_model(self.model)
         return found
 
     def light(self) -> "QuerySet[Run]":
-        """Rows with all that their name and address read, and without their payload, which may be megabytes."""
+        """Rows with the fields that their name and URL need, without the payload, which may be megabytes."""
         return self.run_class.objects.light(*self.run_class.NAMED_BY)
 
     def url(self, run: "Run", action: str = "") -> str:
-        """Where a run's page is; with "progress" or "cancel" where that is asked for."""
+        """URL of a run's page, or of the "progress" or "cancel" route that `action` names."""
         route, *names = self.page
         return reverse(f"{route}_{action}" if action else route, args=_values(run, names))
 
     def home_url(self, run: "Run") -> str:
-        """The page to which a person returns after cancelling a run."""
+        """URL of the page to return to after cancelling a run."""
         route, *names = self.home or self.page
         return reverse(route, args=_values(run, names))
 
     def stage_words(self, run: "Run") -> str:
-        """What a run is doing now; "" for a stage without words."""
+        """Label of the run's current stage; "" for a stage without a label."""
         return str(self.stages.get(run.stage, ""))
 
     def report(self, run: "Run") -> Any:
-        """What a done run found, read from its payload; `runs.payloads.Unreadable` when it can't be."""
+        """The report of a finished run, read from its payload; `runs.payloads.Unreadable` when it can't be read."""
         return import_string(self.read)(run.payload)
 
     def growing(self, run: "Run") -> "Growing | None":
-        """What a running one shows before its end; None for most, and for parts that another version wrote."""
+        """Partial results of a running computation; None for kinds without any and for those of another version."""
         documents = (run.early or {}).get(PARTS) if self.early and run.is_open else None
         if not documents:
             return None
         try:
             found: Growing | None = import_string(self.early)(documents)
-        except ValidationError:  # a worker of another version computes it: the page then says how far it is
+        except ValidationError:  # a worker of another version computes it: the page then shows progress only
             return None
         return found
 
     def drawings(self, run: "Run", slug: str = "") -> tuple[Any, ...]:
-        """The charts of a done run, or one of them, with words in the active language, not yet rendered."""
+        """The charts of a finished run (or one of them), worded in the active language, not yet rendered."""
         report = self.report(run) if self.draw else None
         if report is None or isinstance(report, Unreadable):
             return ()
@@ -115,12 +118,12 @@ class RunKind:
         return found
 
     def context(self, run: "Run") -> dict[str, Any]:
-        """What the body of a done run's page shows."""
+        """Template context for the body of a finished run's page."""
         found: dict[str, Any] = import_string(self.body)(run)
         return found
 
     def numbers(self, run: "Run") -> dict[str, Any]:
-        """A done run's JSON document, with words in the active language."""
+        """JSON document of a finished run, worded in the active language."""
         report = self.report(run)
         if isinstance(report, Unreadable):
             return {"unreadable": report.sentence()}
@@ -135,7 +138,7 @@ def all_kinds() -> Iterator[RunKind]:
 
 
 def find_kind(label: str) -> RunKind | None:
-    """The kind of a model's label; None when there is none."""
+    """The kind with this model label; None when there is none."""
     return next((kind for kind in all_kinds() if kind.model == label), None)
 
 

@@ -1,7 +1,7 @@
-"""Views that a web worker loads with the first request that asks for one, not when it starts.
+"""Lazily imported views: a web worker loads a module of views at its first request, not when it starts.
 
-A table of routes that imported its views would bring all that any page computes with into each worker: seconds and
-some 200 MB, for a worker that answers flags or shows the page to sign in.
+If the URL tables imported their views, each worker would load every library that any page computes with: seconds and
+some 200 MB, also for a worker that only evaluates flags or shows the sign-in page.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ type View = Callable[..., HttpResponseBase]
 
 @dataclass(frozen=True)
 class Views:
-    """The views of one module, by their names: `views_of("aha.views").study_list` goes into a table of routes.
+    """The views of one module by name: `views_of("aha.views").study_list` goes into a URL table.
 
     A wrong name is found by its first request; `tests/insight_site/test_start.py` asks for all of them.
     """
@@ -30,19 +30,19 @@ class Views:
         def view(request: HttpRequest, *args: object, **words: object) -> HttpResponseBase:
             return loaded(view)(request, *args, **words)
 
-        # Django puts both into what it knows of a route, and asks a view for nothing else before it calls it.
+        # Django sets both attributes on a view; it reads nothing else of a view before calling it.
         view.__name__ = view.__qualname__ = name
         view.__module__ = self.module
         return view
 
 
 def views_of(module: str) -> Views:
-    """The views of the module with this dotted name, which isn't loaded yet."""
+    """A lazy proxy for the views of the module with this dotted name; nothing is imported yet."""
     return Views(module)
 
 
 def loaded(view: View) -> View:
-    """What a route of `views_of` leads to.
+    """Import and return the view behind a route made with `views_of`.
 
     Raises:
         ImportError, AttributeError: there is no such module or view.

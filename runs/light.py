@@ -6,14 +6,14 @@ from django.db import models
 
 
 class LightQuerySet[Row: models.Model](models.QuerySet[Row]):
-    """A model names its heavy columns in `HEAVY`; they are hundreds of kilobytes a row."""
+    """Query set that can leave out the large columns which a model lists in `HEAVY` (hundreds of kilobytes a row)."""
 
     def light(self, *joined: str, keep: tuple[str, ...] = ()) -> Self:
-        """For lists: without the heavy columns of these rows, and of those joined by `select_related`.
+        """For lists: rows without heavy columns, their own and those of rows joined by `select_related`.
 
         Args:
             joined: paths as for `select_related`, which alone would read every column of the joined rows.
-            keep: heavy columns that are shown all the same, those of joined rows by their path.
+            keep: heavy columns to load all the same; those of joined rows by their path.
         """
         names = list(_heavy(self.model))
         for path in joined:

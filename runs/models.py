@@ -1,4 +1,4 @@
-"""What every long computation's row holds. Abstract: each app's own run adds what it is about."""
+"""Abstract run model, and the tables of the job queue. Each app's own run model adds its inputs."""
 
 from datetime import datetime, timedelta
 
@@ -13,15 +13,15 @@ from runs.refusals import Refused
 
 
 class Run(models.Model):
-    """One long computation: its frozen inputs, how far it is, and in the end a payload or the reason why there is none.
+    """One long computation: its frozen inputs, its progress, and finally a payload or the reason why there is none.
 
-    Abstract: a segmentation, a study and an analysis must queue, report progress, be cancelled and fail alike, or each
-    page would tell another story (docs/adr/0004-one-kind-of-run.md). `runs.perform` moves it. Lists read it `light()`;
-    what they show of a result is a column of its own.
+    Abstract: segmentations, studies and analyses queue, report progress, are cancelled and fail in the same way
+    (docs/adr/0004-one-kind-of-run.md). `runs.perform` changes its status. Lists read rows with `light()`; results shown
+    in lists have columns of their own.
     """
 
     HEAVY: tuple[str, ...] = ("payload", "early")
-    NAMED_BY: tuple[str, ...] = ()  # relations that its name is made of, for lists to join
+    NAMED_BY: tuple[str, ...] = ()  # relations that the name needs, for lists to join
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -38,13 +38,11 @@ class Run(models.Model):
     share = models.FloatField(_("share done"), default=0.0)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     payload = models.JSONField(_("result"), null=True, blank=True)
-    early = models.JSONField(
-        null=True, blank=True, editable=False
-    )  # parts shown before the end: see `runs.shown_early`
+    early = models.JSONField(null=True, blank=True, editable=False)  # partial results: see `runs.shown_early`
     reason = models.TextField(_("reason"), blank=True)  # in English
-    refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be worded for whoever reads it
+    refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be translated
     versions = models.JSONField(_("library versions"), default=dict, blank=True)
-    # Units whose data it is made of and who were erased afterwards: the result stays as it was.
+    # How many users whose data the run used have been erased since: the result itself stays unchanged.
     erased_units = models.PositiveIntegerField(_("units erased since"), default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -67,12 +65,12 @@ class Run(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Neither done, failed nor cancelled."""
+        """Whether the run is queued or running."""
         return self.status in (self.Status.QUEUED, self.Status.RUNNING)
 
     @property
     def reason_in_words(self) -> str:
-        """Why there is no result, in the reader's language, as a command prints it."""
+        """Why there is no result, in the reader's language, in the form that commands print."""
         refused = self.refused
         if refused is not None:
             return str(refused)
@@ -80,13 +78,13 @@ class Run(models.Model):
 
     @property
     def reason_on_page(self) -> str:
-        """The same without the option of a command that it is about: a page has fields, no options."""
+        """The same sentence without the command-line option in front: a page has fields, no options."""
         refused = self.refused
         return refused.sentence if refused is not None else self.reason_in_words
 
     @property
     def refused(self) -> Refused | None:
-        """The refusal that ended it; None for any other end, and for one of version 0.3, which kept words alone."""
+        """The refusal that ended the run; None for any other end, and for version 0.3, which stored only text."""
         return Refused.from_record(self.refusal) if self.refusal else None
 
     @property
@@ -96,7 +94,7 @@ class Run(models.Model):
 
 
 class WorkerPulse(models.Model):
-    """The last sign of life of a worker process: without one, a run that waits would wait for ever and say nothing."""
+    """Heartbeat of a worker process: lets pages tell when no worker is running, so that nobody waits for ever."""
 
     name = models.CharField(max_length=200, primary_key=True)  # host and process
     started_at = models.DateTimeField()
@@ -107,7 +105,7 @@ class WorkerPulse(models.Model):
 
 
 class Job(models.Model):
-    """Background work that was asked for: a task's name and its arguments, and how far it is. `runs.queue` moves it."""
+    """A background job: a task's name, its arguments and its state. `runs.queue` changes it."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -118,7 +116,7 @@ class Job(models.Model):
     task = models.CharField(_("task"), max_length=200)
     queue = models.CharField(_("queue"), max_length=20)
     arguments = models.JSONField(_("arguments"), default=list)
-    schedule = models.CharField(_("schedule"), max_length=100, blank=True)  # that asked for it
+    schedule = models.CharField(_("schedule"), max_length=100, blank=True)  # the schedule that requested it
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     error = models.CharField(_("error"), max_length=500, blank=True)
@@ -128,7 +126,7 @@ class Job(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     owner = models.CharField(_("process"), max_length=200, blank=True)
     owned_until = models.DateTimeField(null=True, blank=True, editable=False)
-    origin = models.JSONField(null=True, blank=True, editable=False)  # `runs.queue.enqueue`; None: nobody's request
+    origin = models.JSONField(null=True, blank=True, editable=False)  # ids of the request: `runs.queue.enqueue`
 
     class Meta:
         verbose_name = _("background task")
@@ -145,7 +143,7 @@ class Job(models.Model):
 
 
 class Schedule(models.Model):
-    """A task that comes again and again, when it is due next and how it went. `runs.queue.worker` moves it."""
+    """A periodic task: when it is due next and how the last run went. `runs.queue.worker` changes it."""
 
     class Every(models.TextChoices):
         MINUTES = "I", _("every … minutes")
@@ -192,7 +190,7 @@ class Schedule(models.Model):
 
 
 class OutcomeCount(models.Model):
-    """How often things of one kind ended in one way. `runs.queue.status` adds to it."""
+    """How often one kind of run, job or delivery ended with one outcome. `runs.queue.status` adds to it."""
 
     subject = models.CharField(max_length=20)
     kind = models.CharField(max_length=200)

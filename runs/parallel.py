@@ -1,11 +1,11 @@
-"""Independent parts of one computation on all cores: the one place that knows how many workers there are.
+"""Thread pool for independent parts of one computation; the number of workers is set here only.
 
-The rule that makes a result the same with any number of workers: what is random in a part comes from a seed of the part
-itself (its name or its number), or is drawn before, in the order of the parts; never from the worker that computes it.
-Results come in the order of the parts too.
+Results don't depend on the number of workers: the randomness of a part comes from a seed of that part (its name or
+number) or is drawn beforehand in the order of the parts, never from the worker that computes it. Results are returned
+in the order of the parts.
 
-Workers are threads: NumPy, SciPy's sparse products, scikit-learn and LightGBM let go of the interpreter while they
-compute, and nothing is copied. What holds it (UMAP, t-SNE) goes through `runs.processes`.
+Workers are threads: NumPy, SciPy's sparse products, scikit-learn and LightGBM release the GIL while they compute, and
+nothing is copied. Code that holds the GIL (UMAP, t-SNE) goes through `runs.processes`.
 """
 
 import os
@@ -19,7 +19,7 @@ from runs.progress import Cancelled, Progress, silent
 SECONDS_BETWEEN_NOTES = 0.5
 MOST_BY_ITSELF = 8
 
-stoppers: list[Callable[[], None]] = []  # called where a computation stops before its end: nobody waits for the rest
+stoppers: list[Callable[[], None]] = []  # called when a computation stops early, since the rest isn't needed
 _chosen: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
@@ -44,14 +44,14 @@ def workers() -> int:
 def each[P, R](
     parts: Iterable[P], job: Callable[[P, Progress], R], *, of: int | None = None, progress: Progress = silent
 ) -> list[R]:
-    """The job of every part, in the order of the parts.
+    """Run the job for every part; results are in the order of the parts.
 
     Args:
-        parts: taken one at a time, in their order, by whoever is free. A generator may therefore draw from one
+        parts: taken one at a time, in their order, by the next free worker. A generator may therefore draw from one
             stream of random numbers: each part gets what it would get alone, and only those being computed are held.
-        job: computes a part; it tells the progress it is given how far the part is. It may call `each` itself.
+        job: computes a part and reports to the progress it is given. It may call `each` itself.
         of: how many parts there are, for a generator.
-        progress: told the mean share of the parts, always in the thread that called; where it raises, all stop.
+        progress: called with the mean share of the parts, always in the calling thread; if it raises, all parts stop.
 
     Raises:
         Exception: what the first failing part raised; no further part is begun then.
@@ -61,12 +61,12 @@ def each[P, R](
 
 
 def calls(*jobs: Callable[[Progress], Any], progress: Progress = silent) -> list[Any]:
-    """Different jobs side by side: what each gives, in their order. The longest should come first."""
+    """Run different jobs in parallel; results are in their order. The longest should come first."""
     return each(jobs, lambda job, inner: job(inner), progress=progress)
 
 
 class _Work[P, R]:
-    """One call of `each`. Who calls works too, so that a call inside a part needs no free thread to come to its end."""
+    """One call of `each`. The calling thread works too, so that a nested call finishes even when no worker is free."""
 
     def __init__(self, parts: Iterable[P], job: Callable[[P, Progress], R], number: int, progress: Progress) -> None:
         self.parts: Iterator[tuple[int, P]] = iter(enumerate(parts))
@@ -79,8 +79,8 @@ class _Work[P, R]:
         self.trouble: BaseException | None = None
 
     def run(self) -> list[R]:
-        # The caller takes the first part, the longest: calls inside it find the others free as soon as these are done.
-        # The other way round it would wait for a helper who finds nobody.
+        # The caller takes the first part, the longest: nested calls inside it find the other workers free once these
+        # have finished. The other way round it would wait for a helper whose nested calls find no free worker.
         begun = self.begin()
         helpers = [_threads().submit(self.work) for _ in range(min(workers(), self.number) - 1)]
         self.work(begun)
@@ -94,7 +94,7 @@ class _Work[P, R]:
         return [self.results[place] for place in range(len(self.results))]
 
     def begin(self) -> tuple[int, P] | None:
-        """The first part, or None where there is none or the caller can't give it."""
+        """The first part, or None when there is none or the caller has to stop."""
         try:
             return self.claim()
         except BaseException as trouble:
@@ -102,7 +102,7 @@ class _Work[P, R]:
             return None
 
     def work(self, begun: tuple[int, P] | None = None) -> None:
-        """Compute parts, from one that is claimed already, until none is left or one has failed."""
+        """Compute parts, beginning with one already claimed, until none is left or one has failed."""
         try:
             claimed = begun or self.claim()
             while claimed is not None:
@@ -124,7 +124,7 @@ class _Work[P, R]:
             stop()
 
     def listener(self, place: int) -> Progress:
-        """The progress of one part: other threads leave a note, since a listener may write to its own database."""
+        """Progress listener for one part: other threads only store the value, since a listener may use a database."""
 
         def tell(stage: str, share: float) -> None:
             self.shares[place], self.stage = share, stage
@@ -139,7 +139,7 @@ class _Work[P, R]:
         self.progress(self.stage, sum(list(self.shares.values())) / max(self.number, 1))
 
     def wait(self, running: "set[Future[None]]") -> "set[Future[None]]":
-        """Give the others some time; tell how far they are. Those who still run, afterwards."""
+        """Wait a moment for the other threads and report progress. Returns those still running."""
         try:
             left = wait(running, timeout=SECONDS_BETWEEN_NOTES).not_done
             if left and self.stage and self.trouble is None:
@@ -161,7 +161,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forget_threads() -> None:
-    """A forked process has none of its parent's threads."""
+    """Reset the pool after a fork: the child has none of its parent's threads."""
     global _pool, _lock
     _pool, _lock = None, threading.Lock()
 

@@ -1,6 +1,6 @@
-"""Stored payloads: each carries the number of its shape, and an old one is upgraded before it is read.
+"""Stored payloads with a schema number; older ones are upgraded when read.
 
-A payload outlives the code that wrote it. Those of version 0.3 carry no number: that is number 1.
+Payloads outlive the code that wrote them. Those of version 0.3 carry no number and count as number 1.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ type Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A stored payload that this version can't read. It costs its own page, and nothing that stands beside it.
+    """A stored payload that this version can't read. Only its own page is affected.
 
     Attributes:
-        newer: a later version wrote it; otherwise its shape is none that is known.
+        newer: a later version wrote it; otherwise its shape is unknown.
     """
 
     newer: bool
 
     def sentence(self) -> str:
-        """Why nothing is shown."""
+        """The sentence shown in place of the result."""
         if self.newer:
             return gettext("A newer version of Insight stored this result, and this version can't read it.")
         return gettext("What is stored of this result can't be read. The log says what is wrong with it.")
@@ -40,9 +40,9 @@ class Schema[T]:
     """How one kind of payload is stored and read.
 
     Attributes:
-        record: the frozen record that is stored today. A new field with a default needs no step: the default says what
-            is true of payloads without it.
-        upgrades: one step per number, the first makes number 2 of a payload of number 1. A step gives a new document.
+        record: the frozen record that is stored today. A new field with a default needs no upgrade step if the default
+            is correct for payloads without it.
+        upgrades: one step per number; the first turns number 1 into number 2. A step returns a new document.
     """
 
     record: type[T]
@@ -50,11 +50,11 @@ class Schema[T]:
 
     @property
     def number(self) -> int:
-        """The shape of today."""
+        """The current schema number."""
         return 1 + len(self.upgrades)
 
     def store(self, record: T) -> Document:
-        """The record as JSON values with its number.
+        """The record as JSON values with its schema number.
 
         Raises:
             ValueError: for NaN or infinity anywhere inside: a missing number must be a reason.
@@ -62,12 +62,12 @@ class Schema[T]:
         return {**dump(record), NUMBER: self.number}
 
     def upgraded(self, document: Any) -> Document | Unreadable:
-        """A stored payload in the shape of today with its number; whether its values are sound isn't looked at."""
+        """The payload upgraded to the current schema; its values aren't validated."""
         try:
             number = int(document.get(NUMBER, 1))
             if number > self.number:
                 return self._unreadable(f"schema {number}", newer=True)
-            if number < 1:  # a slice from below would take the last steps
+            if number < 1:  # a slice with a negative start would apply the last steps
                 return self._unreadable(f"schema {number}")
             for step in self.upgrades[number - 1 :]:
                 document = step(document)
@@ -76,17 +76,17 @@ class Schema[T]:
         return {**document, NUMBER: self.number}
 
     def read(self, document: Any) -> T | Unreadable:
-        """The record of a stored payload, whatever version wrote it."""
+        """The record of a stored payload, whichever version wrote it."""
         found = self.upgraded(document)
         if isinstance(found, Unreadable):
             return found
         try:
             return load(self.record, found)
-        except ValueError as trouble:  # pydantic's errors are such
+        except ValueError as trouble:  # pydantic's errors are ValueErrors
             return self._unreadable(str(trouble)[:500])
 
     def outward(self, document: Any) -> Any:
-        """The payload as other programs read it, or ``{"unreadable": sentence}``."""
+        """The payload as other programs receive it, or ``{"unreadable": sentence}``."""
         found = self.read(document)
         if isinstance(found, Unreadable):
             return {"unreadable": found.sentence()}

@@ -1,4 +1,4 @@
-"""Moves a run from queued to its end: one process takes it, progress goes to its row, every failure is a reason."""
+"""Execute a run: claim it, write progress to its row, and record its result or the reason for its failure."""
 
 import time
 from collections.abc import Callable
@@ -19,21 +19,21 @@ from runs.refusals import Refused
 from runs.shown_early import EarlyParts
 
 log = structlog.get_logger()
-REFUSED = "refused"  # counted apart from a failure: the question was wrong, not the program
+REFUSED = "refused"  # counted separately from failures: the request was invalid, the program is fine
 PICTURES = "insight_site.tasks.draw_pictures"
-SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
+SECONDS_BETWEEN_NOTES = 0.5  # pages poll every second or two; each progress update is a write
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
 
 
 class _GivenUpError(Exception):
-    """The run was closed as lost while it was still being computed: its consequences must not come either."""
+    """The run was closed as lost while it was still computing: its follow-up actions must not run either."""
 
 
 type Compute = Callable[[Progress], dict[str, Any]]
 
 
 def enqueue(run: Run) -> None:
-    """Hand a saved run to the queue's workers."""
+    """Put a saved run into the job queue."""
     put(kind_of(run).task, run.pk)
 
 
@@ -45,18 +45,18 @@ def perform(
     early: EarlyParts | None = None,
     then: Callable[[dict[str, Any]], None] | None = None,
 ) -> bool:
-    """Compute a run and store what came of it.
+    """Compute a run and store its result.
 
     Args:
         run: a saved row; only a queued one is taken, so that a repeated task does no harm.
-        compute: gives the payload, a JSON object; it calls the progress it is given between its steps.
-        listen: a further listener, for example a bar on the terminal.
-        early: where the computation leaves parts to show before its end; the row keeps none of them afterwards.
-        then: the consequences of the payload, in one transaction with "done": a process that dies in between leaves
-            neither, and whoever sees the run done sees them too. It may still refuse.
+        compute: returns the payload, a JSON object; it calls the progress it is given between its steps.
+        listen: a further progress listener, for example a bar on the terminal.
+        early: where the computation puts partial results; the row loses them when the run ends.
+        then: follow-up actions on the payload, in one transaction with the status "done": if the process dies in
+            between, neither is stored, and readers never see one without the other. It may still refuse.
 
     Returns:
-        True when the run is done; False when it failed, was cancelled, or somebody else has it. The row says why.
+        True when the run is done; False when it failed, was cancelled, or another process has it. The row says why.
     """
     now = timezone.now()
     taken = _rows(run).filter(status=Run.Status.QUEUED)
@@ -75,14 +75,14 @@ def perform(
                 raise _GivenUpError
     except Cancelled:
         _close(run, Run.Status.CANCELLED, reason=CANCELLED)
-    except KeyboardInterrupt:  # on a terminal: the row must not say "running" for ever
+    except KeyboardInterrupt:  # in a terminal: otherwise the row would say "running" for ever
         _close(run, Run.Status.CANCELLED, reason=CANCELLED)
         raise
     except Refused as refusal:
         _close(run, Run.Status.FAILED, outcome=REFUSED, reason=refusal.english, refusal=refusal.record())
     except _GivenUpError:
         log.warning("run.given_up", run=run._meta.label, pk=run.pk)
-    except Exception as trouble:  # a failure is a row too; the page keeps the last good run
+    except Exception as trouble:  # a failure is stored as well; the page keeps the last good run
         log.exception("run.failed", run=run._meta.label, pk=run.pk)
         failed = Refused(
             "An error of the program ({name}). The log has its details under run {pk}.",
@@ -97,7 +97,7 @@ def perform(
 
 
 def request_cancel(run: Run) -> None:
-    """Ask an open run to stop: a queued one at once, a running one at its next step.
+    """Cancel an open run: a queued one at once, a running one at its next step.
 
     Raises:
         Refused: when the run has ended already.
@@ -115,7 +115,7 @@ def _rows(run: Run) -> Any:
 
 
 def _close(run: Run, status: str, *, outcome: str = "", **values: Any) -> bool:
-    """False when somebody else has ended it: one that was given up as lost isn't done after all, others have begun."""
+    """End the run; False when another process already has: a run closed as lost must not be marked done."""
     open_row = _rows(run).filter(status=Run.Status.RUNNING)
     closed = bool(open_row.update(status=status, finished_at=timezone.now(), early=None, **values))
     if closed:

@@ -1,7 +1,7 @@
-"""What an app keeps of a person: listed in its `apps.py`, walked by `insight_site.privacy` to erase and to export it.
+"""Registry of the places where apps store personal data; `insight_site.privacy` uses it to erase and export.
 
-A field that may hold the id of a unit and is in no list fails `tests/insight_site/privacy/test_places.py`, so that
-nothing new is forgotten.
+Each app lists its own in `apps.py`. A field that may hold a unit's id and is in no list fails
+`tests/insight_site/privacy/test_places.py`, so that nothing new is forgotten.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ JSON, JSON_TEXT, PLAIN, BYTES = "json", "json text", "plain", "bytes"
 
 @dataclass(frozen=True)
 class UnitRows:
-    """A table of which each row is about one unit: erasing deletes the rows, exporting shows them.
+    """A table with one unit per row: erasing deletes the rows, exporting shows them.
 
     Attributes:
         model: "app.Model".
@@ -32,13 +32,13 @@ class UnitRows:
 
 @dataclass(frozen=True)
 class UnitTexts:
-    """Columns in which a unit's id may stand among other things: erasing puts a word in its place.
+    """Columns in which a unit's id may occur among other content: erasing replaces it with a placeholder.
 
     Attributes:
-        model: "app.Model"; its history is looked through too.
+        model: "app.Model"; its history table is searched too.
         fields: the columns.
         title: what a row is, for people.
-        kind: JSON for a JSON column, JSON_TEXT for JSON in a text, PLAIN for what people and programs wrote, BYTES.
+        kind: JSON for a JSON column, JSON_TEXT for JSON in a text, PLAIN for free text, BYTES.
         drop: delete the whole row instead.
     """
 
@@ -56,8 +56,9 @@ class UnitFiles:
     Attributes:
         name: in receipts.
         title: what it is, for people.
-        erase: dotted name of a function of ids to how many files went; "" where another step does it.
-        export: dotted name of a function of ids to rows, each a dict of JSON; "" where there is nothing of one's own.
+        erase: dotted name of a function from ids to the number of files deleted; "" where another step does it.
+        export: dotted name of a function from ids to rows, each a dict of JSON; "" when there is nothing separate to
+            export.
     """
 
     name: str
@@ -70,7 +71,7 @@ type Place = UnitRows | UnitTexts | UnitFiles
 
 
 def all_places() -> Iterator[Place]:
-    """The `personal_data` of every installed app."""
+    """The `personal_data` lists of all installed apps."""
     for app in apps.get_app_configs():
         yield from getattr(app, "personal_data", ())
 

@@ -1,4 +1,4 @@
-"""The other end of `runs.processes`: reads calls from its input, writes what came of them, ends with its input."""
+"""Child process of `runs.processes`: reads calls from stdin, writes results, and exits when stdin closes."""
 
 import os
 import pickle
@@ -8,10 +8,10 @@ import time
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe or is gone."""
+    """Answer calls until the parent closes the pipe or has died."""
     calls = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not come between the answers
+    os.dup2(2, 1)  # keep output that libraries print out of the stream of results
     while True:
         try:
             function, args, options = pickle.load(calls)  # noqa: S301 - our own parent wrote it

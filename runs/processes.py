@@ -1,8 +1,8 @@
-"""Functions that hold the interpreter, computed in other processes: UMAP and t-SNE would let no thread beside them run.
+"""Child processes for functions that hold the GIL: UMAP and t-SNE would block every other thread.
 
-The processes are our own interpreters behind two pipes, not `multiprocessing`: its fork would copy a process that has
-threads, and its other ways run the caller's main module again. They start fresh, so they hold no connection to the
-database; they read until their pipe ends, so none outlives its parent by more than the call it is computing.
+Each child is a Python interpreter connected by two pipes, not `multiprocessing`: its fork would copy a process that has
+threads, and its other start methods run the caller's main module again. Children start fresh, so they hold no database
+connection; they read until their pipe closes, so none outlives its parent by more than the current call.
 """
 
 import atexit
@@ -20,27 +20,27 @@ from typing import Any
 from runs import parallel
 
 type Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-type Answer = tuple[Any, Any, tuple[float, float]]  # what came of it, or its error; megabytes and seconds so far
+type Answer = tuple[Any, Any, tuple[float, float]]  # result or error; peak megabytes and CPU seconds so far
 
 _idle: list["_Child"] = []
 _alive: set["_Child"] = set()
-GENTLE = 10  # the niceness of a process that leaves the processor to others
+GENTLE = 10  # niceness of a low-priority process
 MOST = 3  # each holds half a gigabyte once it has fitted a UMAP
 _seats = threading.BoundedSemaphore(MOST)
 _lock = threading.Lock()
-_spent: dict[int, tuple[float, float]] = {}  # megabytes at most, and seconds of processor, by process
+_spent: dict[int, tuple[float, float]] = {}  # peak megabytes and CPU seconds, by process
 
 
 class ChildEndedError(RuntimeError):
-    """The process that computed a part ended before its answer: killed, or out of memory."""
+    """The child process ended before it returned a result: killed, or out of memory."""
 
 
 def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
-    """What the function gives, computed in another process where there is more than one worker.
+    """Call the function in a child process if there is more than one worker, else here.
 
     Args:
-        function: of a module, so that the other process finds it by its name.
-        args, options: what it takes; they and the result are copied, so they should be small.
+        function: a module-level function, so that the child process can import it.
+        args, options: its arguments; they and the result are copied, so they should be small.
 
     Raises:
         Exception: what the function raised, or `ChildEndedError`.
@@ -51,7 +51,7 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
         child = _take()
         try:
             found, trouble, (peak, seconds) = child.ask((function, args, options))
-        except BaseException:  # Ctrl-C among them: its answer would come to the next who asks
+        except BaseException:  # Ctrl-C too: otherwise the next caller would read this call's result
             child.end()
             raise
         with _lock:
@@ -65,7 +65,7 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
 
 
 def close() -> None:
-    """End the processes; the next call starts others."""
+    """End the child processes; the next call starts new ones."""
     with _lock:
         ended, _idle[:] = list(_alive), []
     for child in ended:
@@ -73,7 +73,7 @@ def close() -> None:
 
 
 def take_spent() -> tuple[float, float]:
-    """Megabytes that the processes held at most, all together, and their seconds of processor; forgotten afterwards."""
+    """Peak memory of all child processes together (MB) and their CPU seconds; resets both."""
     with _lock:
         found = sum(peak for peak, _ in _spent.values()), sum(seconds for _, seconds in _spent.values())
         _spent.clear()
@@ -81,7 +81,7 @@ def take_spent() -> tuple[float, float]:
 
 
 class _Child:
-    """One other process."""
+    """One child process."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(  # our own interpreter
@@ -89,7 +89,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C on a terminal reaches the parent alone, which ends its children
+            start_new_session=True,  # Ctrl-C in a terminal reaches the parent only, which ends its children
         )
 
     def ask(self, call: Call) -> Answer:
@@ -104,7 +104,7 @@ class _Child:
 
     def end(self) -> None:
         with _lock:
-            if self not in _alive:  # the one who computed and the one who stops all may both come here
+            if self not in _alive:  # the computing thread and the one that stops all may both get here
                 return
             _alive.discard(self)
         self.process.kill()
@@ -130,7 +130,7 @@ def _start() -> _Child:
 
 
 def _forget_children() -> None:
-    """A forked process doesn't speak with its parent's."""
+    """Reset the pool after a fork: the child must not use its parent's pipes."""
     global _lock, _seats
     _lock, _seats = threading.Lock(), threading.BoundedSemaphore(MOST)
     _idle.clear()
@@ -145,7 +145,7 @@ parallel.stoppers.append(close)
 
 @contextmanager
 def one_compiles(what: str) -> Iterator[None]:
-    """Of the processes that start together one compiles what Numba keeps on disk, inside the block; the others wait.
+    """Let one of several starting processes compile what Numba caches on disk; the others wait for the lock.
 
     Without a folder that may be written each compiles for itself, and so does a gentle process: on a busy machine the
     others would wait for the one that comes last.
@@ -153,7 +153,7 @@ def one_compiles(what: str) -> Iterator[None]:
     Args:
         what: names the lock; a lock ends with its process, however it ends.
     """
-    # Asked, not set: `os.nice(0)` sets the priority, which a unit of systemd may forbid.
+    # `os.nice(0)` would set the priority, which a systemd unit may forbid; this only reads it.
     if os.getpriority(os.PRIO_PROCESS, 0) >= GENTLE:
         yield
         return

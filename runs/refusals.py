@@ -1,4 +1,4 @@
-"""`Refused`: services and pure code raise it; the page, command or API that was asked words it for the person. Pure."""
+"""`Refused`: raised by services and pure code; the page, command or API turns it into a message. Pure."""
 
 import re
 from typing import Any
@@ -9,19 +9,19 @@ OPTIONS = re.compile(r"^--([a-z-]+)(?: and --([a-z-]+))?: ")
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
-    """A request that is refused: a sentence with its fields, and the option or field that it is about.
+    """A refused request: a sentence with its fields, and the option or field that it is about.
 
-    The sentence is worded when it is shown, in the language of whoever asked; its English text is its code.
+    The sentence is translated when it is shown; its English text is its code.
 
     Args:
-        text: with fields in braces; or a message, or a sentence that is worded already.
-        at: the option that is wrong, as the command line writes it, with or without its dashes; two have a blank
-            between them; "" when the request as a whole is refused.
-        fields: what stands in the text.
+        text: with fields in braces; or a message, or a sentence that is translated already.
+        at: the wrong option, as the command line writes it, with or without its dashes; two are separated by a blank;
+            "" when the request as a whole is refused.
+        fields: values for the text.
 
     Attributes:
-        message: the sentence before it is worded.
-        at: the option without its dashes; each door knows its own field of it.
+        message: the untranslated sentence.
+        at: the option without its dashes; each page, command or API maps it to its own field.
     """
 
     def __init__(self, text: str | Message, /, *, at: str = "", **fields: Any) -> None:
@@ -31,21 +31,21 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Refused":
-        """A refusal that a row has kept."""
+        """Restore a refusal stored in a row."""
         return cls(Message.from_record(record), at=record["at"])
 
     def record(self) -> dict[str, Any]:
-        """Text, fields and option, as a row keeps them."""
+        """Text, fields and option as JSON, for storing in a row."""
         return {**self.message.record(), "at": self.at}
 
     @property
     def english(self) -> str:
-        """As a command prints it in English."""
+        """The English sentence, as a command prints it."""
         return self._after_options(self.message.english, "{first} and {second}")
 
     @property
     def sentence(self) -> str:
-        """The sentence alone, for a page that shows it at its field; it begins with a capital unless a field does."""
+        """The sentence without the option, for display beside a form field; capitalised unless a value comes first."""
         worded = str(self.message)
         return worded[:1].upper() + worded[1:] if self.message.text[:1].islower() else worded
 
@@ -61,6 +61,6 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 
 def split_reason(reason: str) -> tuple[str, str]:
-    """The option (as `Refused.at` has it) and the sentence of a refusal that a run keeps as a command prints it."""
+    """Split a refusal stored as commands print it into option (as in `Refused.at`) and sentence."""
     found = OPTIONS.match(reason)
     return (" ".join(filter(None, found.groups())), reason[found.end() :]) if found else ("", reason)

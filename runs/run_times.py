@@ -1,7 +1,7 @@
-"""How long a run will take: what the last runs of its kind took on this machine, scaled to its size. Pure.
+"""Estimate how long a run will take, from the last runs of its kind on this machine scaled to its size. Pure.
 
-A kind's `Pace` says by which powers of its size the seconds of each step grow; docs/scale.md has the figures they are
-from. Nothing else is assumed once a run was measured.
+A kind's `Pace` gives the power of each size by which the seconds of a step grow; docs/scale.md has the measurements.
+Once a run has been measured, nothing else is assumed.
 """
 
 import math
@@ -13,9 +13,9 @@ from reporting.words import gettext
 from runs.spent import Spent
 
 type Size = Mapping[str, int]
-NEAREST = 3  # measured runs that a step's time comes from
-SLACK = 2.0  # times shorter and longer that a run nobody has measured may be: another machine, other data
-LONG = 90.0  # seconds from which minutes are told
+NEAREST = 3  # measured runs that a step's estimate uses
+SLACK = 2.0  # factor either way for a run without measurements: another machine, other data
+LONG = 90.0  # seconds from which times are shown in minutes
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Pace:
     """How the steps of one kind of run grow.
 
     Attributes:
-        slopes: by step, the power of each part of the size by which its seconds grow.
+        slopes: by step, the exponent of each part of the size.
         usual: seconds of each step of a run of the size `at`, on the machine of docs/scale.md.
     """
 
@@ -37,14 +37,14 @@ class Pace:
         return math.exp(sum(slope * grown[part] for part, slope in self.slopes[step].items()))
 
     def fits(self, spent: Spent) -> bool:
-        """Whether it was measured step by step, and nothing was compiled that the next run will find."""
+        """Whether the run was measured step by step and didn't compile anything that is cached by now."""
         parts = {part for slopes in self.slopes.values() for part in slopes}
         return not spent.compiled and self.slopes.keys() <= spent.steps.keys() and parts <= spent.size.keys()
 
 
 @dataclass(frozen=True)
 class Told:
-    """Seconds that a run will take: at least and at most; both are one number where such runs were measured."""
+    """Estimated seconds of a run, at least and at most; the same number when similar runs were measured."""
 
     least: float
     most: float
@@ -52,13 +52,13 @@ class Told:
 
 
 def tell(pace: Pace, size: Size, last: Sequence[Spent]) -> Told:
-    """How long a run of this size will take.
+    """Estimate how long a run of this size will take.
 
     Args:
         pace: of its kind.
         size: of the run.
-        last: what the last runs of its kind took, the latest first. Those with another number of workers than the
-            latest ran on another machine and tell nothing about this one.
+        last: resources used by the last runs of its kind, newest first. Runs with another number of workers than the
+            newest came from another machine and are ignored.
     """
     fitting = [spent for spent in last if pace.fits(spent)]
     here = [spent for spent in fitting if spent.workers == fitting[0].workers]
@@ -70,7 +70,7 @@ def tell(pace: Pace, size: Size, last: Sequence[Spent]) -> Told:
 
 
 def told_words(told: Told) -> tuple[str, str]:
-    """The time as people read it, and what else to know about it."""
+    """The estimate in words, with a note."""
     leave = gettext("you can leave the page")
     least, most, minutes = _rounded(told.least), _rounded(told.most), told.most >= LONG
     if told.measured:
@@ -87,12 +87,12 @@ def told_words(told: Told) -> tuple[str, str]:
 
 
 def _of_step(pace: Pace, step: str, size: Size, last: Sequence[Spent]) -> float:
-    """The median of the runs whose seconds need the least scaling; of equal ones the latest."""
+    """Median over the runs whose seconds need the least scaling; among equals the newest."""
     factors = [(pace.factor(step, size, spent.size), spent.steps[step]) for spent in last]
     nearest = sorted(factors, key=lambda one: abs(math.log(one[0])))[:NEAREST]
     return median(factor * seconds for factor, seconds in nearest)
 
 
 def _rounded(seconds: float) -> int:
-    """Seconds, by fives from ten on."""
+    """Seconds, rounded to multiples of five from ten on."""
     return round(seconds / 5) * 5 if seconds >= 10 else max(round(seconds), 2)

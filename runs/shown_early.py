@@ -1,6 +1,6 @@
-"""What a run shows of itself before its end: parts that it hands over as they come, kept in its row until it ends.
+"""Partial results of a running computation, stored in its row until it ends.
 
-They are no result: the row loses them at every end, and nothing but the run's own page reads them.
+They are no final results: every end deletes them, and only the run's own page reads them.
 """
 
 import threading
@@ -12,7 +12,7 @@ from runs.models import Run
 
 
 class EarlyParts:
-    """The parts of one run; `tell` is the `runs.progress.Early` that its computation is given."""
+    """The partial results of one run; its computation gets `tell` as its `runs.progress.Early`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -23,7 +23,7 @@ class EarlyParts:
         self.wanted = bool(kind_of(run).early)
 
     def tell(self, name: str, record: object) -> None:
-        """Keep a part, or another state of it. Other threads leave it for `write`: theirs is no connection of ours."""
+        """Add or replace a partial result. Other threads leave it to `write`: they must not use our connection."""
         if not self.wanted:
             return
         document = dump(record)
@@ -34,7 +34,7 @@ class EarlyParts:
             self.write()
 
     def write(self) -> None:
-        """Store what came since the last time; only while the run is being computed, so that an end stays an end."""
+        """Store partial results added since the last write, but only while the run is running."""
         with self.lock:
             if self.told == self.written:
                 return
@@ -44,5 +44,5 @@ class EarlyParts:
 
 
 def number_told(run: Run) -> int:
-    """How often a part has come: a page that knows this number needs nothing new."""
+    """How many partial results have been written: a page that has this number needs no update."""
     return int((run.early or {}).get(COUNT, 0)) if run.is_open else 0

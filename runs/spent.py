@@ -1,4 +1,4 @@
-"""What a computation took: kept with its result, so that a page or a document can say what the next one will need."""
+"""Resources that a computation used, stored with its result to estimate the next run."""
 
 import os
 import resource
@@ -11,21 +11,21 @@ from pathlib import Path
 
 from runs import parallel, processes
 
-TICK = 0.1  # seconds by which the time of a file may be behind the clock
+TICK = 0.1  # seconds by which a file's timestamp may lag behind the clock
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What one computation took. It differs from run to run, as nothing else of a result does.
+    """Resources of one computation. They vary from run to run, unlike the rest of a result.
 
     Attributes:
         seconds: of wall clock.
         processor_seconds: of all cores, other processes of the computation included.
-        peak_mb: memory held at most: of this process, plus the peaks of the others, which need not be at one time.
-        workers: parts that might be computed at once.
-        steps: seconds of wall clock of each step, one after the other; empty in results of version 0.4.
-        size: what the steps' seconds grow with, by name: users, behaviours, and the like.
-        compiled: Numba compiled something meanwhile, which no later run has to wait for.
+        peak_mb: peak memory of this process, plus the peaks of the others, which need not be simultaneous.
+        workers: how many parts could be computed at once.
+        steps: wall-clock seconds of each step in order; empty in results of version 0.4.
+        size: the quantities that the steps' seconds grow with, by name: users, behaviours, and the like.
+        compiled: Numba compiled something that later runs find in its cache.
     """
 
     seconds: float
@@ -38,7 +38,7 @@ class Spent:
 
 
 class Meter:
-    """Measures a computation from its beginning on; called, it says what has been spent so far."""
+    """Measures a computation from its construction on; calling it returns the resources used so far."""
 
     def __init__(self) -> None:
         self.wall, self.processor = time.perf_counter(), time.process_time()
@@ -47,11 +47,11 @@ class Meter:
         self.steps: dict[str, float] = {}
 
     def ended(self, step: str) -> None:
-        """A step has ended: it began where the one before it ended."""
+        """Record the end of a step; it began where the previous one ended."""
         self.steps[step] = round(time.perf_counter() - self.wall - sum(self.steps.values()), 3)
 
     def __call__(self, size: Mapping[str, int] | None = None) -> Spent:
-        """What has been spent so far, by a computation of this size."""
+        """Resources used so far, for a computation of this size."""
         peak, seconds = processes.take_spent()
         self.peak, self.elsewhere = max(self.peak, peak), self.elsewhere + seconds
         return Spent(
@@ -67,7 +67,7 @@ class Meter:
 
 @contextmanager
 def measured() -> Iterator[Meter]:
-    """Measure the block. Other processes end with the block."""
+    """Measure the block. Child processes end with the block."""
     processes.take_spent()
     _forget_peak()
     try:
@@ -77,7 +77,7 @@ def measured() -> Iterator[Meter]:
 
 
 def _compiled_since(moment: float) -> bool:
-    """Whether Numba wrote an index of compiled code since then, for us or for a process beside us."""
+    """Whether Numba wrote to its cache since then, in this process or another."""
     try:
         indexes = Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")
         return any(index.stat().st_mtime >= moment for index in indexes)
@@ -86,7 +86,7 @@ def _compiled_since(moment: float) -> bool:
 
 
 def _forget_peak() -> None:
-    """A worker computes one run after another: the largest one before this must not count. Linux only."""
+    """Reset the peak memory: a worker computes many runs, and an earlier larger one must not count. Linux only."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

@@ -1,8 +1,8 @@
-"""Background work of the queue itself, called by name."""
+"""Background tasks of the queue itself, called by name."""
 
 from runs.queue import leases
 
 
 def forget_old_jobs() -> int:
-    """Each night: jobs that were done or failed long ago."""
+    """Each night: delete old finished and failed jobs."""
     return leases.forget_old()

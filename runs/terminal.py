@@ -1,4 +1,4 @@
-"""What all commands share on a terminal: how they refuse, show progress, and print tables for people."""
+"""Terminal helpers for all commands: refusals, progress bars, and tables."""
 
 import json
 import sys
@@ -20,11 +20,11 @@ from runs.refusals import Refused
 
 
 def refuse(error: Refused, language: str | None = None) -> NoReturn:
-    """End the command as every command does for bad input: exit status 2 and one sentence on standard error.
+    """End the command for bad input: exit status 2 and one sentence on standard error.
 
     Args:
-        error: what is refused.
-        language: of the sentence, where the command has the option; else the language that is active.
+        error: the refusal.
+        language: of the sentence, if the command has the option; else the active language.
     """
     with translation.override(language or translation.get_language()):
         sentence = str(error)
@@ -32,12 +32,12 @@ def refuse(error: Refused, language: str | None = None) -> NoReturn:
 
 
 def fail(reason: str) -> NoReturn:
-    """End the command with exit status 1: the input was good, and the computation has no result."""
+    """End the command with exit status 1: the input was valid, but the computation has no result."""
     raise CommandError(reason, returncode=1) from None
 
 
 def add_language(parser: ArgumentParser) -> None:
-    """The option `--language`, of every command that prints sentences about results."""
+    """Add the option `--language`, for every command that prints sentences about results."""
     codes = [code for code, _name in settings.LANGUAGES]
     parser.add_argument(
         "--language", choices=codes, default=settings.LANGUAGE_CODE, help="language of sentences; default the site's"
@@ -45,16 +45,16 @@ def add_language(parser: ArgumentParser) -> None:
 
 
 def write_json(out: Any, document: object) -> None:
-    """One JSON document on one line, in UTF-8 as RFC 8259 asks, whatever the terminal is set to."""
+    """Print one JSON document on one line, in UTF-8 as RFC 8259 asks, whatever the terminal's encoding."""
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding != "utf-8":
         sys.stdout.reconfigure(encoding="utf-8")
     out.write(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def console(stream: Any) -> Console:
-    """A console for people on a command's output.
+    """A rich console for a command's output.
 
-    Without a terminal (a pipe, a log) nothing knows the width, and a narrow default would cut names.
+    Without a terminal (a pipe, a log) the width is unknown, and a narrow default would cut names.
     """
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal that can't show Hangul or a box line gets "?" there instead of an error.
@@ -66,7 +66,7 @@ def console(stream: Any) -> Console:
 def print_table(
     out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = ""
 ) -> None:
-    """One table with its title above and its note below; what comes from data is never read as markup."""
+    """Print one table with its title above and its note below; text from data is never read as markup."""
     printed = Table(title=escape(title), title_justify="left", caption_justify="left")
     printed.caption = escape(note) or None
     for column in columns:
@@ -78,7 +78,7 @@ def print_table(
 
 
 class Bar:
-    """A progress bar on standard error, and silence where that is no terminal."""
+    """A progress bar on standard error; prints nothing where that is no terminal."""
 
     def __enter__(self) -> "Bar":
         self._progress = Progress(
@@ -100,5 +100,5 @@ class Bar:
         self._progress.stop()
 
     def show(self, stage: str, share: float) -> None:
-        """Tell how far it is, 0 to 1: a `runs.progress.Progress`."""
+        """Show the progress, 0 to 1: a `runs.progress.Progress`."""
         self._progress.update(self._task, description=stage, completed=share)

@@ -1,4 +1,4 @@
-"""What the pages of every app share: the logged-in person, htmx, permissions, and the views of progress and cancel."""
+"""Helpers for the pages of all apps: user, htmx, permissions, and the views of progress and cancel."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-# A list page's rows, filtered by state and text, page by page: shared by the doors of all apps.
+# Lists with filters by state and text, and pagination: shared by all apps.
 
 PER_PAGE = 25
 LONGEST_TEXT = 200
@@ -39,14 +39,14 @@ LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class Listing:
-    """What `components/filters.html` and `components/pages.html` show.
+    """Context for `components/filters.html` and `components/pages.html`.
 
     Attributes:
         page: the rows of this page.
-        text: what was searched for, or "".
-        state: the state that was chosen, or "".
-        states: value and words of the states to choose from; empty where there are none.
-        total: rows without any filter: an empty list and an empty answer need other words.
+        text: the search text, or "".
+        state: the chosen state, or "".
+        states: value and label of the states to choose from; empty where there are none.
+        total: rows without any filter: an empty list and an empty search result need different messages.
     """
 
     page: Page[Any]
@@ -70,15 +70,15 @@ def listing(
     states: Iterable[tuple[str, Any]] = (),
     prefix: str = "",
 ) -> Listing:
-    """The rows that a request asks for by ``q``, ``state`` and ``page``; nonsense in them asks for nothing.
+    """The page of rows for the query parameters ``q``, ``state`` and ``page``; invalid values are ignored.
 
     Args:
         request: the page's request.
         rows: all rows, ordered.
         text_in: fields that are searched for ``q``, case-insensitively.
         state_in: the field that holds the state, or "" for none.
-        states: value and words of each state.
-        prefix: in front of the three names, where one page has two lists.
+        states: value and label of each state.
+        prefix: of the three parameters, where one page has two lists.
     """
     asked, choices = request.GET, tuple(states)
     text = asked.get(f"{prefix}q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
@@ -98,7 +98,7 @@ def listing(
 
 
 def open_runs() -> list[Run]:
-    """Computations of every kind that wait or run, the newest first."""
+    """Queued and running computations of every kind, newest first."""
     states = (Run.Status.QUEUED, Run.Status.RUNNING)
     found: list[Run] = []
     for kind in all_kinds():
@@ -106,27 +106,27 @@ def open_runs() -> list[Run]:
     return sorted(found, key=lambda row: row.created_at, reverse=True)
 
 
-PATIENCE = timedelta(seconds=4)  # a worker looks into the queue about once a second
+PATIENCE = timedelta(seconds=4)  # a worker polls the queue about once a second
 
 
 def person(request: "HttpRequest | Request") -> User | None:
-    """Who asks, to be kept with what they started; None for a key and for a stranger."""
+    """The logged-in account, to be recorded as the creator; None for API keys and anonymous users."""
     return request.user if isinstance(request.user, User) else None
 
 
 def is_htmx(request: HttpRequest) -> bool:
-    """True when a fragment is wanted."""
+    """Whether htmx asks for a fragment."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     return bool(htmx)
 
 
 def may[View: Callable[..., HttpResponseBase]](permission: str) -> Callable[[View], View]:
-    """403 for a logged-in person without the permission; stands below `login_required`."""
+    """Decorator: 403 for a logged-in account without the permission; stands below `login_required`."""
     return permission_required(permission, raise_exception=True)
 
 
 def progress_of(run: Run) -> dict[str, Any]:
-    """What `components/progress.html` needs beside the run."""
+    """Context of `components/progress.html` beside the run."""
     kind = kind_of(run)
     growing = kind.growing(run)
     waits = run.status == Run.Status.QUEUED and timezone.now() - run.created_at > PATIENCE
@@ -146,19 +146,19 @@ def progress_of(run: Run) -> dict[str, Any]:
 @require_safe
 @vary_on_headers("HX-Request")
 def progress(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
-    """The progress fragment; when the run has ended, the page asks for itself anew.
+    """The progress fragment; when the run has ended, the page reloads itself.
 
     Args:
         request: a poll of htmx, or a person who followed the link.
         label: the kind's model, named in the route.
-        lookup: which run, by the fields that the route takes.
+        lookup: the fields that identify the run, from the route.
     """
     kind, run = _find(label, lookup)
     if not is_htmx(request):
         return redirect(kind.home_url(run))
     known = request.GET.get("told", "")
     context = {"run": run, **progress_of(run), "swaps": True, "whole": not known}
-    if str(context["told"]) == known:  # the page has it all: nothing is swapped
+    if str(context["told"]) == known:  # the page is up to date: nothing is swapped
         del context["growing"]
     response = render(request, "components/progress.html", context)
     if not run.is_open:
@@ -169,7 +169,7 @@ def progress(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
 @login_required
 @require_POST
 def cancel(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
-    """Ask an open run to stop, or say why it can't be; the arguments are those of `progress`."""
+    """Cancel an open run, or say why that isn't possible; the arguments are those of `progress`."""
     kind, run = _find(label, lookup)
     if not request.user.has_perm(kind.permission):
         raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Ask a worker for something, with the ids of the request that asked; and tell people that something happened."""
+"""Put jobs into the queue with the request and trace ids of the caller, and queue notices about events."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -8,36 +8,36 @@ import structlog
 from runs.models import Job
 from runs.queue.registry import find_task
 
-# Whose request asked for a job: its ids travel with the job, into the lines that the worker logs of it.
+# Request and trace ids travel with the job, so that the worker's log lines carry them.
 
 IDS = ("request_id", "trace_id", "span_id")
 
 
 def here() -> dict[str, str] | None:
-    """The ids that this process logs now; None outside a request."""
+    """The ids bound to log lines in this process; None outside a request."""
     bound = structlog.contextvars.get_contextvars()
     return {name: str(bound[name])[:128] for name in IDS if bound.get(name)} or None
 
 
 def bound(job: Job) -> AbstractContextManager[object]:
-    """For the block that does a job: what is logged there names the job and the request, and so do jobs it asks for."""
+    """Bind a job's ids for the block: its log lines, and the jobs it queues, carry job and request ids."""
     ids = {name: str(value) for name, value in (job.origin or {}).items() if name in IDS}
     return structlog.contextvars.bound_contextvars(**ids, job=job.pk, task=job.task)
 
 
 class Around:
-    """What else surrounds each job; `insight_site.operation.tracing` sets it where a site traces."""
+    """Context manager around each job; `insight_site.operation.tracing` sets it when tracing is on."""
 
     job: Callable[[Job], AbstractContextManager[object]] = staticmethod(lambda job: nullcontext())
 
 
 def put(name: str, *arguments: int | str, schedule: str = "") -> Job:
-    """A row for a worker to take. Inside a transaction it is asked for when that is committed, and else never was.
+    """Add a job row for a worker. Inside a transaction the job exists only once that is committed.
 
     Args:
         name: of a task that an app lists.
-        arguments: ids and labels; everything else the task reads from the database, as it is when it begins.
-        schedule: name of the schedule that asks.
+        arguments: ids and labels; everything else the task reads from the database when it begins.
+        schedule: name of the schedule that requests it.
 
     Raises:
         UnknownTaskError: no app lists it.
@@ -48,26 +48,26 @@ def put(name: str, *arguments: int | str, schedule: str = "") -> Job:
     )
 
 
-# Say that something happened which people may want to hear of. The site above decides whom it concerns.
+# Queue a notice that something happened; `insight_site.notices` decides who receives it.
 #
-# What is said is a kind, a row and a state: never a result. The notice is made of the row by `insight_site.notices`,
-# which asks whether its outcome may be told.
+# A notice job carries a kind, a row and a state, never a result. `insight_site.notices` builds the text from the row
+# and checks whether its outcome may be shown.
 
 TASK = "insight_site.tasks.tell"
-OVER = "-"  # the state of something that no longer is: nobody is told, and the next time is news again
+OVER = "-"  # state of a condition that has ended: no notice is sent, and its next occurrence is news again
 
 
 def tell(
     kind: str, label: str, pk: int | str, state: str = "", *, by: int | None = None, to: Iterable[int | None] = ()
 ) -> None:
-    """Let a worker tell those whom it concerns, once this transaction is committed.
+    """Queue notices to the people concerned, once this transaction is committed.
 
     Args:
         kind: a key of `insight_site.notices.notice_kinds`.
         label: of the row's model, "experiments.Experiment".
         pk: of the row.
-        state: told once: the same state of the same row is no news. Empty: it is news each time.
-        by: account that did it; it isn't told.
-        to: accounts that it concerns above all, such as the reviewers who were asked.
+        state: each state of a row is announced once. Empty: announce it every time.
+        by: account that did it; it gets no notice.
+        to: accounts to notify in particular, such as the requested reviewers.
     """
     put(TASK, kind, label, pk, state, by or 0, ",".join(str(one) for one in to if one))

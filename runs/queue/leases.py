@@ -1,10 +1,10 @@
-"""Who has a job: one process at a time, as long as it says so again and again.
+"""Job leases: one process owns a job as long as it keeps renewing its lease (heartbeat).
 
-A process takes a job by one conditional update, so that two never have it. It then owns the row for `LEASE`, and says
-every few seconds that it lives. Two things free a job whose process is gone: its supervisor sees the process end, at
-once; any other worker sees that the lease isn't prolonged while it watches. It believes no clock but its own, since one
-machine with a wrong clock would take everybody's jobs; and a database that was away keeps everybody from prolonging, so
-watching begins anew afterwards.
+A process takes a job by one conditional update, so that two never have it. It then owns the row for `LEASE` and renews
+the lease every few seconds. A job whose process is gone is freed in two ways: its supervisor sees the process end, at
+once; any other worker sees that the lease isn't renewed while it watches. A worker trusts only its own clock, since one
+machine with a wrong clock would take everybody's jobs; and because nobody can renew while the database is unavailable,
+watching starts over afterwards.
 """
 
 import time
@@ -24,22 +24,22 @@ from runs.queue.enqueue import put, tell
 from runs.queue.registry import UnknownTaskError, all_tasks, find_task
 from runs.queue.status import JOBS, RUNS, count
 
-# Runs whose process died in the middle: begun anew where the queue knows it, else closed with a reason.
+# Runs whose process died are restarted if they have a job in the queue, else closed with a reason.
 
-# Whole sentences are stored in English: who reads them is known on the page alone, which translates them.
+# Whole sentences are stored in English; the page translates them for its reader.
 CANCELLED = gettext_noop("A person cancelled this run.")
 LOST = gettext_noop("The process that computed this run stopped in the middle. Start it again.")
-LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a sign of life
+LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a heartbeat
 FORGOTTEN_AFTER = timedelta(minutes=1)
 
 
 def process_gone(task: str, arguments: Sequence[Any], *, again: bool) -> None:
-    """Nobody works on this task any more: its run, if it has one, waits again, or has failed.
+    """The process of this task has died: its run, if it has one, is queued again or has failed.
 
-    A run that nobody had begun fails with its task too: nothing would ask for it any more, and it would wait for ever.
+    A run that was still queued fails together with its task: no other job would ever start it.
     """
     for kind in all_kinds():
-        # A row that somebody wrote by hand may hold anything: it must not end the worker that looks after it.
+        # A row edited by hand may hold anything: it must not crash the worker that cleans up.
         if kind.task == task and arguments and isinstance(arguments[0], int):
             this = kind.run_class._default_manager.filter(pk=arguments[0])
             running = this.filter(status=Run.Status.RUNNING)
@@ -54,7 +54,7 @@ def process_gone(task: str, arguments: Sequence[Any], *, again: bool) -> None:
 
 
 def close_lost(model: type[Run]) -> int:
-    """End the runs whose process died in the middle; returns how many.
+    """Close the runs whose process died while computing; returns how many.
 
     Without this a command that was killed leaves a page that says "running" for ever.
     """
@@ -72,10 +72,10 @@ def _fail(runs: QuerySet[Run]) -> int:
 
 
 def put_forgotten() -> int:
-    """Ask for the runs that wait and that nobody was asked for; how many.
+    """Queue jobs for runs that wait but have none; returns how many.
 
-    A worker calls it when it starts and each minute: a process that ends between keeping a run and asking for it leaves
-    one, and so did the release before, whose queue was of another kind.
+    A worker calls it when it starts and each minute: such runs are left behind by a process that died between saving
+    the run and queueing its job, and by the previous release, which had another queue.
     """
     made = 0
     for kind in all_kinds():
@@ -93,17 +93,17 @@ def put_forgotten() -> int:
 log = structlog.get_logger()
 LEASE = timedelta(seconds=60)
 WATCHED_SECONDS = LEASE.total_seconds() + 30.0
-GAP_SECONDS = 30.0  # who hasn't looked for longer has not watched
+GAP_SECONDS = 30.0  # after a longer gap a worker counts as not having watched
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5))  # before the second and every further try
-AT_ONCE = 5  # looked at in one go: another process may take the first
+AT_ONCE = 5  # candidates read at once: another process may take the first
 DONE_KEPT, FAILED_KEPT = timedelta(days=2), timedelta(days=30)
 ERROR_CHARS = 500
-DONE, FAILED, GIVEN_UP = "done", "failed", "given_up"  # as counted: one that failed is begun again
+DONE, FAILED, GIVEN_UP = "done", "failed", "given_up"  # as counted: a failed job is retried
 ENDED = "Its process ended in the middle."
 
 
 def take(queue: str, owner: str) -> Job | None:
-    """The first job of a queue that may begin, now this owner's; None when there is none."""
+    """Take the first job of a queue that may begin; None when there is none."""
     now = timezone.now()
     due = Q(due_at=None) | Q(due_at__lte=now)
     late = [task.name for task in all_tasks() if task.late]
@@ -121,12 +121,12 @@ def take(queue: str, owner: str) -> Job | None:
 
 
 def prolong(job: Job) -> bool:
-    """Own it for another while; False when somebody else has it by now."""
+    """Renew the lease; False when another process owns the job by now."""
     return bool(_owned(job).update(owned_until=timezone.now() + LEASE))
 
 
 def finish(job: Job) -> bool:
-    """It was done; False when it isn't this owner's any more."""
+    """Mark the job as done; False when this owner has lost it."""
     now = timezone.now()
     with transaction.atomic():
         if not _owned(job).update(state=Job.State.DONE, ended_at=now, owner="", owned_until=None, error=""):
@@ -137,18 +137,18 @@ def finish(job: Job) -> bool:
 
 
 def fail(job: Job, error: str) -> bool:
-    """It failed: try again after a pause, unless it has been tried often enough; False when it isn't this owner's."""
-    again = not job.schedule and job.attempts < _tries(job)  # what the clock asks for comes again by itself
+    """Record a failure and retry after a pause unless the tries are used up; False when this owner has lost the job."""
+    again = not job.schedule and job.attempts < _tries(job)  # scheduled jobs come again by themselves
     with transaction.atomic():
         if not (_again(job, error) if again else _give_up(job, error)):
             return False
-        # A run that it left open, as when the database was away: the next try would find it taken.
+        # A run left open, for example while the database was unavailable: the next try would find it taken.
         process_gone(job.task, job.arguments, again=again)
     return True
 
 
 def end(job: Job, error: str) -> bool:
-    """It must not go on, and would come no further a second time: given up, and its run with it."""
+    """Give up a job that would fail the same way again, and close its run."""
     with transaction.atomic():
         if not _give_up(job, error):
             return False
@@ -157,24 +157,24 @@ def end(job: Job, error: str) -> bool:
 
 
 def free(owner: str, *, counted: bool = True) -> int:
-    """The process of this owner is gone: what it had begun waits again, or is given up; how many those are.
+    """Free the jobs of a process that is gone: they wait again or are given up; returns how many.
 
     Args:
-        owner: a name that no process has any more.
-        counted: that it was begun counts as a try. Not when we ended the process ourselves.
+        owner: name of a process that no longer exists.
+        counted: count the interrupted attempt as a try. False when we ended the process ourselves.
     """
     return _free(Job.objects.filter(state=Job.State.RUNNING, owner=owner), counted=counted)
 
 
 class Watch:
-    """One worker's eye on the jobs of all: since when each lease stands as it does, by this process's own clock."""
+    """Watches all leases for one worker: since when each one is unchanged, by this process's own clock."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, datetime | None], float] = {}
         self._looked = float("-inf")
 
     def free_silent(self) -> int:
-        """Free the jobs whose lease wasn't prolonged for WATCHED_SECONDS; how many those are."""
+        """Free the jobs whose lease wasn't renewed for WATCHED_SECONDS; returns how many."""
         now = time.monotonic()
         if now - self._looked > GAP_SECONDS:
             self._seen = {}
@@ -189,7 +189,7 @@ class Watch:
 
 
 def run_again(jobs: Iterable[Job]) -> int:
-    """Put failed jobs back, with all their tries; how many of them were failed."""
+    """Queue failed jobs again with all their tries; returns how many of them were failed."""
     return sum(
         Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
             state=Job.State.WAITING, attempts=0, due_at=None, ended_at=None, error=""
@@ -199,7 +199,7 @@ def run_again(jobs: Iterable[Job]) -> int:
 
 
 def forget_old() -> int:
-    """Delete jobs that were done two days ago, or failed a month ago; how many."""
+    """Delete jobs done more than two days ago or failed more than a month ago; returns how many."""
     now = timezone.now()
     old = Q(state=Job.State.DONE, ended_at__lt=now - DONE_KEPT) | Q(
         state=Job.State.FAILED, ended_at__lt=now - FAILED_KEPT

@@ -1,7 +1,7 @@
-"""What a worker may run: the tasks that apps list in their configuration, and nothing else.
+"""Registry of tasks: a worker runs only tasks that apps list in their configuration.
 
-A row of the queue holds a name and JSON; a name that no app lists is refused. So who can write rows, or guesses an
-administrator's password, can ask for our own work and for no function besides (docs/adr/0007-a-queue-of-our-own.md).
+A job row holds a name and JSON; a name that no app lists is refused. So anyone who can write rows, or has guessed an
+administrator's password, can start our own tasks but no other function (docs/adr/0007-a-queue-of-our-own.md).
 """
 
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ class Task:
 
     Attributes:
         name: dotted name of the function. Rows hold it, so it never changes.
-        queue: STORE for the one process that moves events, which nothing may hold up; QUICK for what takes seconds;
-            LONG for what may take minutes.
-        seconds: after which its process is killed.
-        tries: how often it is begun at most, when it fails or its process ends in the middle.
-        late: begun when nothing else of its queue waits.
+        queue: STORE for the one process that moves events, which must never be blocked; QUICK for tasks of seconds;
+            LONG for tasks that may take minutes.
+        seconds: time limit, after which its process is killed.
+        tries: maximum number of attempts when it fails or its process dies.
+        late: low priority: begun when nothing else of its queue waits.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Task:
 
 
 def all_tasks() -> Iterator[Task]:
-    """The `tasks` of every installed app."""
+    """The `tasks` lists of all installed apps."""
     for app in apps.get_app_configs():
         yield from getattr(app, "tasks", ())
 
 
 def limit_of(name: str) -> int:
-    """Seconds that a task may take; those of an unknown one, which fails at once, are an hour."""
+    """Time limit of a task in seconds; an hour for an unknown one, which fails at once."""
     return next((task.seconds for task in all_tasks() if task.name == name), Task.seconds)
 
 

@@ -1,4 +1,4 @@
-"""The worker: its processes, what each takes from the queue, and the schedules."""
+"""The worker: its child processes, the job loop of each, and the schedules."""
 
 import multiprocessing
 import os
@@ -28,17 +28,17 @@ from runs.queue.enqueue import put
 from runs.queue.leases import put_forgotten
 from runs.queue.registry import LONG, QUICK, STORE, UnknownTaskError, find_task, limit_of
 
-# What the clock asks for: due schedules become jobs, once each, however many workers look.
+# Schedules: a due one becomes a job, once, however many workers look.
 
 log = structlog.get_logger()
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 
 def put_due() -> int:
-    """Ask for what is due; how many jobs that made.
+    """Queue jobs for the due schedules; returns how many.
 
-    One that still waits or runs isn't asked for again. A time that lies further ahead than two periods was written by
-    a clock that was wrong: it would keep the task away for as long as that clock was ahead, so it is put right.
+    A schedule whose job still waits or runs is skipped. A due time more than two periods ahead was written by a clock
+    that was wrong and would suspend the task for that long, so it is corrected.
     """
     now, made = timezone.now(), 0
     for row in Schedule.objects.all():
@@ -55,7 +55,7 @@ def put_due() -> int:
 
 
 def _ask(row: Schedule) -> int:
-    """1 when it was asked for; 0 for a task of another version, or one that an operator wrote into the former queue."""
+    """1 when the job was queued; 0 for a task of another version, or one that an operator added in the former queue."""
     try:
         put(row.task, schedule=row.name)
     except UnknownTaskError:  # the other schedules must go on
@@ -64,18 +64,18 @@ def _ask(row: Schedule) -> int:
     return 1
 
 
-# One process of a worker: takes jobs of one queue, one after the other, until it is told to end or has grown large.
-POLL, BEAT = 0.25, 15.0  # seconds between looks into the queue, and between signs of life
-PATIENCE = 5.0  # seconds between tries while the database is away
+# One process of a worker: takes jobs of one queue one by one, until SIGTERM or until it uses too much memory.
+POLL, BEAT = 0.25, 15.0  # seconds between polls of the queue, and between heartbeats
+PATIENCE = 5.0  # seconds between tries while the database is unavailable
 AWAY = (DatabaseError, InterfaceError)
 
 
 def serve(queue: str, owner: str) -> None:
-    """Work until SIGTERM: the job that runs is brought to its end then, the next isn't taken.
+    """Take jobs until SIGTERM; a running job is finished first.
 
     Args:
         queue: whose jobs are taken.
-        owner: this process's name in the rows; no process had it before.
+        owner: unique name of this process, stored in the rows it owns.
     """
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
@@ -102,13 +102,13 @@ def serve(queue: str, owner: str) -> None:
 
 
 def _name_process(owner: str) -> None:
-    """For `ps` and `top`, on Linux: queue and last part of the owner's name, as the row of a job that runs has it."""
+    """Set the process name for `ps` and `top` (Linux): queue and end of the owner's name, as in the job's row."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text("-".join(owner.rsplit(":", 2)[-2:]))
 
 
 def perform(job: Job) -> str:
-    """Run a job's function; what went wrong, or "". Its words are in the log alone: they may name a person."""
+    """Run a job's function; returns what went wrong, or "". Error messages are only logged: they may name people."""
     try:
         name = find_task(job.task).name
         module, _dot, function = name.rpartition(".")
@@ -123,7 +123,7 @@ def perform(job: Job) -> str:
 
 
 class _Keeper(threading.Thread):
-    """Says every few seconds that the job's process lives; ends it when it takes too long."""
+    """Renews the lease of a running job and kills the process when the job exceeds its time limit."""
 
     def __init__(self) -> None:
         super().__init__(name="keeper", daemon=True)
@@ -133,7 +133,7 @@ class _Keeper(threading.Thread):
         self._limit = 0
 
     def of(self, job: Job) -> "_Keeper":
-        """For a block in which this job runs."""
+        """For the block in which this job runs."""
         with self._lock:
             self._job, self._began, self._limit = job, time.monotonic(), limit_of(job.task)
             self._said = self._began
@@ -147,18 +147,18 @@ class _Keeper(threading.Thread):
             self._job = None
 
     def run(self) -> None:
-        """Look once a second."""
+        """Check once a second."""
         while True:
             time.sleep(1.0)
             self.look()
 
     def look(self) -> None:
-        """Once: end what takes too long, and say that the rest lives."""
+        """One check: kill the process if the job is overdue, else renew the lease."""
         try:
             with self._lock:
                 self._look()
         except AWAY:
-            connection.close()  # a broken one would fail for ever, and the job be taken for abandoned
+            connection.close()  # a broken connection would fail for ever, and the job would look abandoned
 
     def _look(self) -> None:
         job, now = self._job, time.monotonic()
@@ -170,12 +170,12 @@ class _Keeper(threading.Thread):
         if now - self._said > BEAT:
             self._said = now
             if not leases.prolong(job):
-                _end_group()  # somebody else has it: two would compute the same
+                _end_group()  # another process owns the job: both would compute it
             connection.close()
 
 
 def _until_written(write: Callable[..., bool], *said: Any) -> None:
-    """Say how the job ended, however long the database is away."""
+    """Record how the job ended, retrying while the database is unavailable."""
     while True:
         try:
             close_old_connections()
@@ -196,27 +196,27 @@ def _end_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-# A worker: a process for each place at a queue, schedules by the clock, and an eye on both.
+# A worker: one process per queue slot, the schedules, and monitoring of both.
 #
-# It has no thread of its own, so that it may fork: a new process has everything loaded at once and shares its memory.
-LOOK, WATCH = 1.0, 5.0  # seconds between looks at the clock, and between signs of life
-FORGOTTEN = 60.0  # and between looks for runs that nobody was asked for
+# It has no threads, so that it may fork: a new process has everything loaded at once and shares its memory.
+LOOK, WATCH = 1.0, 5.0  # seconds between checks of the schedules, and between heartbeats
+FORGOTTEN = 60.0  # seconds between searches for runs without a job
 forked = multiprocessing.get_context("fork")
 
 
 class Supervisor:
-    """Runs until SIGTERM or Ctrl-C, then gives its processes `WORKER_GRACE_SECONDS` to end their jobs."""
+    """Runs until SIGTERM or Ctrl-C, then gives its processes `WORKER_GRACE_SECONDS` to finish their jobs."""
 
     def __init__(self) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._slots: dict[str, tuple[str, ForkProcess]] = {}  # by the owner's name: its queue and its process
-        self._gone: dict[str, bool] = {}  # owners whose process ended and whose jobs aren't free yet; is it a try
+        self._gone: dict[str, bool] = {}  # owners whose process ended, jobs not freed yet; whether it counts as a try
         self._queues = [STORE, QUICK, *[LONG] * settings.WORKERS]
         self._watch = leases.Watch()
         self._told = False
 
     def run(self) -> None:
-        """Work until told to end."""
+        """Work until SIGTERM."""
         started, watched, asked = timezone.now(), 0.0, float("-inf")
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)
@@ -227,7 +227,7 @@ class Supervisor:
             if time.monotonic() - watched > WATCH:
                 watched = time.monotonic()
                 if settings.WORKER_ALIVE_FILE:
-                    with suppress(OSError):  # a full disk: whoever looks at the file sees it grow old
+                    with suppress(OSError):  # a full disk: monitors of the file see its age
                         Path(settings.WORKER_ALIVE_FILE).touch()
                 self._ask(lambda: status.sign(self._name, started))
                 self._ask(self._watch.free_silent)
@@ -241,7 +241,7 @@ class Supervisor:
         self._ask(lambda: status.leave(self._name))
 
     def _fill(self) -> None:
-        """Take away the processes that have ended, free their jobs, and begin others in their places."""
+        """Remove ended processes, free their jobs, and start new processes in their slots."""
         for owner, (_queue, process) in list(self._slots.items()):
             if not process.is_alive():
                 self._bury(owner, counted=True)
@@ -259,11 +259,11 @@ class Supervisor:
         if process.exitcode:
             log.warning("worker.process_ended", owner=owner, code=process.exitcode)
             with suppress(ProcessLookupError):
-                os.killpg(process.pid or 0, signal.SIGKILL)  # what it had started
+                os.killpg(process.pid or 0, signal.SIGKILL)  # processes that it started
         self._gone[owner] = counted
 
     def _free_gone(self) -> None:
-        """One that the database didn't free, as in a deadlock or while it was away, is asked for at the next look."""
+        """Free the jobs of ended processes; if the database fails (deadlock, outage), try again at the next check."""
         for owner, counted in list(self._gone.items()):
             self._ask(partial(self._free, owner, counted))
 
@@ -272,7 +272,7 @@ class Supervisor:
         del self._gone[owner]
 
     def _end(self) -> None:
-        """All at once: each may bring its job to an end; what isn't done in time is stopped and waits again."""
+        """End all processes at once, each after its current job; unfinished jobs are stopped and wait again."""
         for _queue, process in self._slots.values():
             process.terminate()
         latest = time.monotonic() + settings.WORKER_GRACE_SECONDS
@@ -286,7 +286,7 @@ class Supervisor:
         self._free_gone()
 
     def _fork(self, function: Callable[..., object], *args: str) -> ForkProcess:
-        connections.close_all()  # two processes must not speak over one connection
+        connections.close_all()  # two processes must not share a connection
         process = forked.Process(target=_in_child, args=(os.getpid(), function, *args))
         process.start()
         return process
@@ -295,7 +295,7 @@ class Supervisor:
         self._told = True
 
     def _ask(self, question: Callable[[], object]) -> None:
-        """Something of the database, which may be away: it comes back, and the next look asks again."""
+        """Run a database action; when the database is unavailable, the next check tries again."""
         try:
             close_old_connections()
             question()
@@ -305,7 +305,7 @@ class Supervisor:
 
 
 def _in_child(parent: int, function: Callable[..., object], *args: str) -> None:
-    """A new process begins with a group of its own, so that what it starts ends with it, and an eye on its parent."""
+    """Set up a new process: its own process group, so that its children end with it, and a watch on its parent."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -314,7 +314,7 @@ def _in_child(parent: int, function: Callable[..., object], *args: str) -> None:
 
 
 def _end_without(parent: int) -> None:
-    """Nobody would replace a process whose parent was killed, or tell it to end."""
+    """End when the parent was killed: nobody would replace this process or stop it."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os.killpg(0, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""`worker`: compute what waits in the queue and what the schedules ask for, until it is told to end."""
+"""`worker`: run queued jobs and due schedules until SIGTERM."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from runs.queue.worker import Supervisor
 
 
 class Command(BaseCommand):
-    """Our queue's worker (docs/adr/0007-a-queue-of-our-own.md)."""
+    """The worker of the job queue (docs/adr/0007-a-queue-of-our-own.md)."""
 
     help = "Compute requested and scheduled work until SIGTERM or Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work, and end with exit code 0 when told to."""
+        """Work until SIGTERM, then end with exit code 0."""
         Supervisor().run()
