@@ -1,1 +1,1 @@
-"""How numbers, tables, charts and documents look, for all apps. Pure."""
+"""Formatting of numbers, tables, charts and documents for all apps. Pure."""

@@ -1,4 +1,4 @@
-"""Canonical JSON as RFC 8785 has it, so that any program in any language finds the same digest and checks a signature.
+"""Canonical JSON (RFC 8785), so that a program in any language computes the same digest and can check a signature.
 
 Keys are sorted by their UTF-16 units, there are no blanks, and numbers are written as ECMAScript writes them.
 """
@@ -7,21 +7,21 @@ import hashlib
 import json
 from typing import Any
 
-LARGEST = 2**53  # a whole number beyond it is the nearest double, as in every program that knows only doubles
-PLAIN_FROM, PLAIN_BELOW = 1e-6, 1e21  # between them ECMAScript writes no exponent
+LARGEST = 2**53  # larger integers are written as the nearest double, as programs that know only doubles do
+PLAIN_FROM, PLAIN_BELOW = 1e-6, 1e21  # outside this range ECMAScript writes an exponent
 
 
 def canonical(value: Any) -> bytes:
-    """A JSON value in its one form.
+    """The canonical text of a JSON value.
 
     Raises:
-        ValueError: for what JSON doesn't have: NaN, infinity, keys that are no texts, other types.
+        ValueError: for what JSON doesn't have: NaN, infinity, keys that aren't strings, other types.
     """
     return "".join(_parts(value)).encode()
 
 
 def sha256_of(value: Any) -> str:
-    """The digest of that form, in hex."""
+    """SHA-256 of the canonical text, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
 

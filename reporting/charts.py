@@ -1,7 +1,7 @@
-"""The kit of every chart: colours that colour-blind readers can tell apart, a font stack with Hangul, titles, axes.
+"""Shared parts of all charts: colours that colour-blind readers can tell apart, fonts with Hangul, titles, axes.
 
-Altair takes a second to import, and a web process draws nothing: `alt` loads it at the first use. Nothing may use `alt`
-while a module is being imported, in a constant or an annotation (a test looks).
+Importing Altair takes a second, and a web process draws nothing: `alt` imports it at the first use. Nothing may use
+`alt` while a module is being imported, in a constant or an annotation (a test checks this).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ ORANGE = "#D55E00"
 GREY = "#6B7280"
 LIGHT = "#D1D5DB"
 INK = "#1F2937"
-ON_MARK = "#111827"  # text upon a coloured mark: it stays dark where text on the page turns light
+ON_MARK = "#111827"  # text upon a coloured mark: stays dark also in the dark theme
 GRID = "#EEF0F3"
 FONT = "Pretendard, 'Noto Sans CJK KR', 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 
@@ -23,15 +23,15 @@ GREEN = "#009E73"
 PURPLE = "#CC79A7"
 YELLOW = "#E69F00"
 SKY = "#56B4E9"
-# What the dark theme puts in place of paper, ink and lines; marks keep their colours, which have at least 3:1 on either
-# paper. The style sheet does the same to charts that stand inline (tests compare the two).
+# Colours that the dark theme uses for paper, ink and lines; marks keep their colours, which have a contrast of at least
+# 3:1 on either paper. The style sheet does the same for inline charts (tests compare the two).
 DARK = {"#ffffff": "#0f151d", "white": "#0f151d", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, "#7F3C8D", "#4B4B4B", "#A5AA99", "#11A579")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
-LINE = 84  # letters of a chart's title
+LINE = 84  # width of a chart's title in letters
 
 type Mark = dict[str, Any]
-type Drawn = tuple[Any, int]  # a chart of Altair, and how many marks it has
+type Drawn = tuple[Any, int]  # an Altair chart and its number of marks
 
 
 class _Altair:
@@ -43,9 +43,9 @@ class _Altair:
 
 
 def _finish_pandas() -> None:
-    """Altair uses pandas where it is loaded, and fails while another thread loads it for a question to the warehouse.
+    """Finish importing pandas: Altair uses it if it is loaded, and fails while another thread is still importing it.
 
-    This import waits until that one is done.
+    This import waits until that one has finished.
     """
     import pandas as pandas
 
@@ -58,7 +58,7 @@ class Drawing:
     """A chart ready to be rendered.
 
     Attributes:
-        slug: its short name, unique within a report.
+        slug: short name, unique within a report.
         label: what it shows, in the reader's language: the title that states the finding, read aloud by screen readers.
         spec: the Vega-Lite specification, with inline values only.
         marks: how many points, bars or lines it draws; many are rendered as PNG, since each is an element of an SVG.
@@ -76,7 +76,7 @@ def drawing(slug: str, label: str, chart: Any, *, marks: int) -> Drawing:
 
 
 def titled(slug: str, finding: str, made: Drawn) -> Drawing:
-    """A chart with its finding as title, unless it brings its own."""
+    """The chart with its finding as title, unless it already has one."""
     chart, marks = made
     if chart.title is alt.Undefined:
         chart = chart.properties(title=headline(finding))
@@ -85,17 +85,17 @@ def titled(slug: str, finding: str, made: Drawn) -> Drawing:
 
 # ── Pieces of charts ──────────────────────────────────────────────────────────
 def data(rows: Sequence[Mark]) -> Any:
-    """Rows as inline data."""
+    """Rows as inline chart data."""
     return alt.InlineData(values=list(rows))
 
 
 def headline(text: str) -> Any:
-    """The finding as the chart's title, in lines that fit."""
+    """The finding as the chart's title, wrapped to fit."""
     return alt.TitleParams(lines(text), offset=14)
 
 
 def lines(text: str, width: int = LINE) -> list[str]:
-    """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
+    """Wrap a text at so many Latin letters (a Hangul syllable counts as two): Vega cuts off what doesn't fit."""
     found: list[str] = []
     room = 0.0
     for word in text.split(" "):
@@ -110,7 +110,7 @@ def lines(text: str, width: int = LINE) -> list[str]:
 
 
 def letters(text: str, wide: float = 2) -> float:
-    """How many Latin letters wide a text is; a Hangul syllable is `wide` of them."""
+    """Width of a text in Latin letters; a Hangul syllable counts as `wide`."""
     return sum(wide if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
@@ -126,7 +126,7 @@ def share_axis() -> Any:
 
 
 def rule(at: float = 0.0, *, channel: str = "x", colour: str = INK) -> Any:
-    """A dashed line across the chart, at 0 unless said."""
+    """A dashed line across the chart, at 0 by default."""
     return alt.Chart(data([{"at": at}])).mark_rule(color=colour, strokeDash=[4, 3]).encode(**{channel: "at:Q"})
 
 
@@ -136,8 +136,8 @@ def forest(base: Any, title: str | list[str], *, colour: Any = None, shape: Any 
     Args:
         base: a chart of rows with `estimate`, `low` and `high` (None without interval), with its category axis.
         title: of the number's axis, with the unit.
-        colour: channel, by a column of the rows; blue without.
-        shape: channel; circles without.
+        colour: channel, by a column of the rows; blue if None.
+        shape: channel; circles if None.
     """
     paint: Mark = {"color": BLUE} if colour is None else {}
     channels: Mark = {} if colour is None else {"color": colour}
@@ -148,9 +148,9 @@ def forest(base: Any, title: str | list[str], *, colour: Any = None, shape: Any 
     return [rule(), bounded.encode(x=x, x2="high:Q", **channels), points.encode(x="estimate:Q", **channels, **shapes)]
 
 
-# ── Charts that are done ──────────────────────────────────────────────────────
+# ── Finished charts ───────────────────────────────────────────────────────────
 def darkened(spec: dict[str, Any]) -> dict[str, Any]:
-    """The same chart for a dark page; its data stay as they are."""
+    """The chart with the colours of a dark page; its data stay as they are."""
 
     def change(node: Any, name: str = "") -> Any:
         if isinstance(node, dict):
@@ -183,8 +183,8 @@ PAINTED = frozenset(
 def columns(spec: dict[str, Any]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
     """The data behind a chart as one table: its columns in order of appearance, and its rows.
 
-    A chart of several layers has several sets of rows, of which most layers share one; each set appears once, told
-    apart by the column ``set``, counted from 1, where there is more than one.
+    A chart of several layers has several data sets, of which most layers share one; each appears once. If there is more
+    than one, the column ``set``, counted from 1, says which one a row belongs to.
     """
     sets: list[list[dict[str, Any]]] = []
 
@@ -230,11 +230,11 @@ def theme() -> dict[str, Any]:
     }
 
 
-# How large a chart will be, told from its specification alone: its place on a page is kept while it is being drawn.
+# The expected size of a chart, computed from its specification: reserves its place on a page while it is drawn.
 
 EDGE = 5  # pixels that Vega leaves around a chart
 LETTER = 5.9  # pixels of a Latin letter on axes and in legends, at 12 pixels
-SIDE = 300  # of a plot whose specification says nothing
+SIDE = 300  # of a plot whose specification gives no size
 
 type Size = tuple[float, float]
 type Rows = list[dict[str, Any]]
@@ -286,7 +286,7 @@ def _layers(spec: dict[str, Any], data: dict[str, Any], sets: dict[str, Rows]) -
 def _plot(spec: dict[str, Any], layers: list[Layer]) -> Size:
     width, height = spec.get("width", SIDE), spec.get("height", SIDE)
     names, labelled, title = _axis(layers, "y")
-    if isinstance(height, dict):  # so many pixels a row
+    if isinstance(height, dict):  # a number of pixels per row
         height = height["step"] * len(names)
     beside = (max((_wide(name) for name in names), default=24.0) + 12 if labelled else 0) + 15 * title
     names, labelled, title = _axis(layers, "x")
@@ -296,7 +296,7 @@ def _plot(spec: dict[str, Any], layers: list[Layer]) -> Size:
 
 
 def _axis(layers: list[Layer], channel: str) -> tuple[list[str], bool, int]:
-    """The names that it lists, whether it has labels, and the lines of its title."""
+    """The category names of an axis, whether it has labels, and the lines of its title."""
     used = [(layer[channel], rows) for layer, rows in layers if "field" in layer.get(channel, {})]
     used = [(one, rows) for one, rows in used if one.get("axis", {}) is not None]
     names = [
@@ -312,7 +312,7 @@ def _axis(layers: list[Layer], channel: str) -> tuple[list[str], bool, int]:
 
 
 def _with_legend(size: Size, layers: list[Layer]) -> Size:
-    """Room for the first legend: channels of one field share theirs."""
+    """Space for the first legend; channels of one field share a legend."""
     for layer, rows in layers:
         for one in (layer.get("color", {}), layer.get("shape", {})):
             legend = one.get("legend", {})
@@ -324,7 +324,7 @@ def _with_legend(size: Size, layers: list[Layer]) -> Size:
 
 def _beside(size: Size, legend: dict[str, Any], title: list[str], names: list[str], one: dict[str, Any]) -> Size:
     width, height = size
-    if one.get("type") == "quantitative":  # a strip of colours with a few numbers
+    if one.get("type") == "quantitative":  # a colour bar with a few numbers
         names, height = ["0.0"], max(height, legend.get("gradientLength", 0) + 19 * len(title))
     if legend.get("orient", "right") == "right":
         return width + 18 + max(0.0, *(22 + _wide(name) for name in names), *(_wide(line) for line in title)), height

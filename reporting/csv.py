@@ -1,4 +1,4 @@
-"""Tables as CSV that spreadsheets open as they should. Pure."""
+"""Tables as CSV that spreadsheets open correctly. Pure."""
 
 import csv
 import re
@@ -8,10 +8,10 @@ from typing import Any
 
 from reporting.words import gettext
 
-# A cell of a page's table as numbers that a spreadsheet can calculate with. Pure.
+# Parse a cell of a page's table into numbers that a spreadsheet can calculate with. Pure.
 #
-# Tables hold text, since people read them; a file must hold the numbers themselves. What is no number stays text.
-# Figures have the digits of the page: a report's JSON has all of them.
+# Tables hold formatted text; a CSV file must hold the numbers. What is no number stays text. Numbers have the precision
+# of the page: a report's JSON has the full one.
 
 NUMBER = r"[+\u2212-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 BETWEEN = r"(?:\u2026|\u22ef|~|to)"
@@ -20,14 +20,14 @@ WHOLE_OF_N = r"(?:(?P<n>\d[\d,]*), )?"
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: a value with its limits and unit, units behind it; or a text, where it is no number.
+    """A cell: a value with its limits, unit and sample size; or a text, where it is no number.
 
     Attributes:
-        value: None where the cell has limits alone, or a text.
+        value: None if the cell has only limits, or a text.
         low, high: limits; None without.
         unit: "%", "points" or "".
-        n: units behind the figure, where the cell says so.
-        text: what is no number, "" else.
+        n: number of units behind the figure, if the cell gives it.
+        text: the text of a cell that is no number, else "".
     """
 
     value: float | None = None
@@ -39,7 +39,7 @@ class Cell:
 
 
 def read_cell(text: str) -> Cell:
-    """A cell as a table of a page has it, in the active language."""
+    """Parse a table cell written in the active language."""
     plain = " ".join(str(text).replace("\u00a0", " ").split())
     units = _units()
     unit = "|".join(re.escape(word) for word in units)
@@ -53,7 +53,7 @@ def read_cell(text: str) -> Cell:
 
 
 def _units() -> dict[str, str]:
-    """Units as the page writes them, in the active language and in English: to what the file calls them."""
+    """Map the units as pages write them, in the active language and in English, to the units in the file."""
     points = (gettext("%(value)s points") % {"value": ""}).strip()
     return {points: "points", "%p": "points", "points": "points", "%": "%"}
 
@@ -76,28 +76,28 @@ def _number(text: str | None) -> float | None:
     return int(value) if value.is_integer() and "." not in text else value
 
 
-# Our own cells begin with a sign too: "+24.1 (+21.3 … +26.9)". A formula may begin like them: "-1+cmd|' /C calc'!A0".
+# Our own cells may begin with a sign: "+24.1 (+21.3 … +26.9)". So may a formula: "-1+cmd|' /C calc'!A0".
 SIGNED = re.compile(r"[+-]\d")
 FORMULA = re.compile(r"[=|!@&\"'*^]|[^\W\d_]\(|[+\-/][^\W\d_]")
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """The file line by line, so that a long one can be sent while it is read."""
-    yield "\ufeff"  # without it Excel reads Hangul in the machine's old code page
+    """The file line by line, so that a long one can be streamed."""
+    yield "\ufeff"  # without it Excel reads Hangul in the machine's legacy code page
     writer = csv.writer(_Echo())
     for row in rows:
         yield writer.writerow([harmless(cell) for cell in row])
 
 
 def harmless(text: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: names of events come from outside (OWASP, CSV injection)."""
+    """Escape a cell that a spreadsheet would run as a formula: event names come from outside (OWASP, CSV injection)."""
     if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r", "\n"):
         return text
     return text if SIGNED.match(text) and not FORMULA.search(text) else f"'{text}"
 
 
 class _Echo:
-    """Where `csv` writes: it gives each line back."""
+    """File-like object for `csv.writer`: `write` returns the line."""
 
     def write(self, value: str) -> str:
         return value

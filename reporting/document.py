@@ -1,7 +1,7 @@
-"""Frozen records to JSON and back: how a result is stored with its run, and how other programs receive it.
+"""Convert frozen records to JSON and back: for storing a result with its run, and for other programs.
 
-Stored, a missing number keeps its reason as a code, so that a page can say it in the reader's language. Outward
-(command line, REST) it is ``{"not_computable": "reason in words"}``.
+In storage, a missing number keeps its reason as a code, so that a page can show it in the reader's language. For other
+programs (command line, REST) it is ``{"not_computable": "reason in words"}``.
 """
 
 from functools import cache
@@ -45,7 +45,7 @@ def load[T](kind: type[T], document: Any) -> T:
 
 
 def outward(document: Any) -> Any:
-    """The same document as other programs read it: each missing number with its reason in words.
+    """The document as other programs receive it: each missing number with its reason in words.
 
     Missing numbers may stand in it as `dump` wrote them or as records.
     """
@@ -61,7 +61,7 @@ def outward(document: Any) -> Any:
 
 
 def chosen(record: Any, *names: str) -> Any:
-    """Some fields of a record, by name; None, and a number that can't be computed, stay what they are."""
+    """Some fields of a record, by name; None and not computable numbers stay as they are."""
     if record is None or isinstance(record, NotComputable):
         return record
     return {name: getattr(record, name) for name in names}

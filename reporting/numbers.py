@@ -1,4 +1,4 @@
-"""Numbers as people read them: the same in sentences, tables and charts, on every page. Pure."""
+"""Format numbers for people: the same in sentences, tables and charts, on every page. Pure."""
 
 from typing import Protocol
 
@@ -6,12 +6,12 @@ from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 MINUS = "\u2212"
-TEN_POINTS = 0.1  # below it an effect has two decimals
-GLUE = "\u00a0"  # a number never parts from its unit, nor an interval from itself, at the end of a line
+TEN_POINTS = 0.1  # smaller effects get two decimals
+GLUE = "\u00a0"  # no line break between a number and its unit, or inside an interval
 
 
 class Absent(str):
-    """The reason why there is no number, standing in a number's place: a page shows "n/a" and the reason behind it."""
+    """Stands in place of a number that can't be computed: a page shows "n/a" and the reason behind it."""
 
     __slots__ = ()
 
@@ -21,26 +21,26 @@ class Limited(Protocol):
 
     @property
     def estimate(self) -> float:
-        """The estimate itself."""
+        """The point estimate."""
 
     @property
     def low(self) -> float:
-        """Lower limit."""
+        """Lower limit of the interval."""
 
     @property
     def high(self) -> float:
-        """Upper limit."""
+        """Upper limit of the interval."""
 
 
 # ── Plain numbers ─────────────────────────────────────────────────────────────
 def decimal(value: float, digits: int = 2) -> str:
-    """A number with so many decimals and a true minus sign; never a negative zero."""
+    """A number with a fixed count of decimals and a true minus sign; never a negative zero."""
     text = f"{value:,.{digits}f}"
     return text.replace("-", MINUS) if any(figure in text for figure in "123456789") else text.replace("-", "")
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """The same with a plus sign; 0 has none."""
+    """Like `decimal`, with a plus sign for positive numbers; 0 has none."""
     text = decimal(value, digits)
     return f"+{text}" if value > 0 and any(figure in text for figure in "123456789") else text
 
@@ -59,17 +59,17 @@ def count(value: int) -> str:
 
 
 def short_count(value: int) -> str:
-    """A whole number where there is little room: 3,265 is 3.3k."""
+    """A whole number in short form for narrow places: 3,265 is 3.3k."""
     return str(value) if value < 1_000 else f"{value / 1_000:.1f}k" if value < 100_000 else f"{value / 1_000:,.0f}k"
 
 
 def between(low: str, high: str) -> str:
-    """Two limits that stay together: ``58.2 to 63.2``, in Korean ``58.2~63.2``."""
+    """An interval without a line break inside: ``58.2 to 63.2``, in Korean ``58.2~63.2``."""
     return gettext("{low} to {high}").format(low=low, high=high).replace(" ", GLUE)
 
 
 def day_range(first: int, last: int) -> str:
-    """Days where there is little room: ``7–13``, in Korean ``7~13``."""
+    """A range of days in short form: ``7–13``, in Korean ``7~13``."""
     return gettext("{first}–{last}").format(first=first, last=last)
 
 
@@ -84,7 +84,7 @@ def number(value: Limited | float | NotComputable, digits: int = 3) -> str:
 
 # ── Shares ────────────────────────────────────────────────────────────────────
 def percent(value: float, digits: int = 1) -> str:
-    """A share, 0 to 1, as a percentage. Where so few decimals would leave nothing of it, two significant digits."""
+    """A share, 0 to 1, as a percentage. If it would round to zero, it gets two significant digits."""
     size = abs(value * 100)
     if 0 < size < 10**-digits:
         return f"{MINUS if value < 0 else ''}{size:.2g}%"
@@ -110,7 +110,7 @@ def limits(estimate: float, low: float, high: float) -> str:
 
 # ── Differences ───────────────────────────────────────────────────────────────
 def points(value: float, digits: int = 1) -> str:
-    """A difference of shares in points, with its sign and without the word."""
+    """A difference of shares in percentage points, with its sign and without the word."""
     text = decimal(value * 100, digits)
     return text if text.startswith(MINUS) else f"+{text}"
 
@@ -125,7 +125,7 @@ def difference(value: Limited | float | NotComputable) -> str:
 
 
 def effect_text(value: float, *, share: bool, plus: bool = False) -> str:
-    """An effect in its own unit: points for shares, else the outcome's unit; with `plus` a gain shows its sign."""
+    """An effect in its own unit: points for shares, else the outcome's unit; `plus` adds a sign to gains."""
     text = decimal(value * 100, 2 if abs(value) < TEN_POINTS else 1) if share else significant(value)
     if plus and value > 0 and any(figure in text for figure in "123456789"):
         text = f"+{text}"
@@ -133,7 +133,7 @@ def effect_text(value: float, *, share: bool, plus: bool = False) -> str:
 
 
 def effect_limits(low: float, high: float, share: bool) -> str:
-    """Two limits of an effect with one unit behind them."""
+    """Two limits of an effect, followed by their unit."""
     if not share:
         return between(significant(low), significant(high))
     digits = 2 if max(abs(low), abs(high)) < TEN_POINTS else 1
@@ -147,7 +147,7 @@ def signed_percent(value: float) -> str:
 
 # ── p-values ──────────────────────────────────────────────────────────────────
 def p_value(value: float | None) -> str:
-    """A p-value for a cell of a table: never printed as 0, empty where it wasn't tested."""
+    """A p-value for a table cell: never printed as 0, empty if not tested."""
     if value is None:
         return ""
     if value < 0.0001:
@@ -156,7 +156,7 @@ def p_value(value: float | None) -> str:
 
 
 def p_relation(value: float) -> str:
-    """A p-value with its sign of relation, for sentences that name the p themselves: ``= 0.012``."""
+    """A p-value with = or <, for sentences that name the p themselves: ``= 0.012``."""
     text = p_value(value)
     return text if text.startswith("<") else f"={GLUE}{text}"
 

@@ -1,9 +1,9 @@
-"""Small charts as SVG without a library: drawn while the page is made, with values to hover and hatched bars. Pure.
+"""Small charts as SVG without a library: drawn while the page is rendered, with tooltips and hatched bars. Pure.
 
-Altair's charts (`reporting.charts`) belong to stored runs, which the worker draws. These follow an address that has
-just been typed: one takes a third of a millisecond, where Altair and Vega take a second to load, a tenth to draw, and
-more than 200 MB of the process. Colours, dashes, font and the width of letters are those of `reporting.charts`, so that
-both look alike, and the style sheet turns them dark on a dark page.
+Altair's charts (`reporting.charts`) belong to stored runs and are drawn by the worker. These charts answer a query that
+has just been entered: one takes a third of a millisecond, whereas Altair and Vega take a second to load, a tenth to
+draw, and more than 200 MB of memory. Colours, dashes, font and letter widths are those of `reporting.charts`, so that
+both look alike, and the style sheet adapts them to a dark page.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Sheet:
     Attributes:
         slug: unique on the page.
         label: what it shows, in the reader's language.
-        x_range, y_range: the numbers at the borders of the plot area.
+        x_range, y_range: the range of values on each axis.
         width, height: of the whole picture in pixels.
         left, right, top, bottom: margins around the plot area.
     """
@@ -43,26 +43,26 @@ class Sheet:
     _below: list[str] = field(default_factory=list)
     _above: list[str] = field(default_factory=list)
 
-    # ── Places ────────────────────────────────────────────────────────────────
+    # ── Coordinates ───────────────────────────────────────────────────────────
     def x(self, value: float) -> float:
-        """Pixels from the left."""
+        """Pixels from the left of a value."""
         low, high = self.x_range
         room = self.width - self.left - self.right
         return round(self.left + room * (value - low) / ((high - low) or 1.0), 2)
 
     def y(self, value: float) -> float:
-        """Pixels from the top."""
+        """Pixels from the top of a value."""
         low, high = self.y_range
         room = self.height - self.top - self.bottom
         return round(self.height - self.bottom - room * (value - low) / ((high - low) or 1.0), 2)
 
     # ── Axes ──────────────────────────────────────────────────────────────────
     def share_axis(self, title: str) -> None:
-        """Lines and labels of shares from 0 up."""
+        """Grid lines and labels of shares, from 0 up."""
         self._y_axis(title, [(tick, percent(tick, 0 if tick * 100 % 1 < 1e-9 else 1)) for tick in ticks(*self.y_range)])
 
     def count_axis(self, title: str) -> None:
-        """Lines and labels of whole numbers; below 0 they are numbers too."""
+        """Grid lines and labels of whole numbers; negative ones without their sign."""
         whole = [tick for tick in ticks(*self.y_range) if tick == int(tick)]
         self._y_axis(title, [(tick, short_count(abs(int(tick)))) for tick in whole])
 
@@ -75,12 +75,12 @@ class Sheet:
         self._below.append(_text(8, 16, title))
 
     def x_axis(self, title: str, labels: Sequence[tuple[float, str]]) -> None:
-        """Labels below; so few that none covers another."""
+        """Labels of the x axis; so few that none overlap."""
         widest = max((text_width(text) for _, text in labels), default=1.0) + 14
         most = max(2, int((self.width - self.left - self.right) / widest))
         step = max(1, ceil(len(labels) / min(most, MOST_TICKS)))
         shown = [*labels[::step]]
-        if labels and (over := (len(labels) - 1) % step):  # the last one says where the axis ends
+        if labels and (over := (len(labels) - 1) % step):  # the last label shows where the axis ends
             shown = [*(shown if 2 * over > step else shown[:-1]), labels[-1]]
         for value, text in shown:
             self._below.append(_text(self.x(value), self.height - self.bottom + 18, text, anchor="middle"))
@@ -89,7 +89,7 @@ class Sheet:
 
     # ── Marks ─────────────────────────────────────────────────────────────────
     def line(self, points: Sequence[tuple[float, float] | None], colour: str, place: int = 0) -> None:
-        """A line through the points; it breaks at None."""
+        """A line through the points, interrupted at None."""
         run: list[str] = []
         for point in [*points, None]:
             if point is not None:
@@ -108,7 +108,7 @@ class Sheet:
         self._below.append(_tag("line", **shape, stroke=colour, **{"stroke-width": 1.5, "stroke-opacity": 0.55}))
 
     def dot(self, at: float, value: float, colour: str, title: str, *, hollow: bool = False, place: int = 0) -> None:
-        """A point with its value to hover; a hollow one is marked."""
+        """A point with its value as a tooltip; hollow if marked."""
         x, y = self.x(at), self.y(value)
         paint = {"fill": "#ffffff" if hollow else colour, "stroke": colour, "stroke-width": 1.5}
         paint |= {"class": "hollow"} if hollow else {}
@@ -121,7 +121,7 @@ class Sheet:
     def bar(
         self, span: tuple[float, float], values: tuple[float, float], colour: str, title: str, *, hatched: bool = False
     ) -> None:
-        """A bar between two numbers of each axis, with its value to hover; hatched where it isn't complete."""
+        """A bar between two numbers of each axis, with its value as a tooltip; hatched if incomplete."""
         left, right = self.x(span[0]), self.x(span[1])
         top, bottom = sorted((self.y(values[0]), self.y(values[1])))
         shape = {"x": left, "y": top, "width": round(right - left, 2), "height": round(max(bottom - top, 0.0), 2)}
@@ -131,7 +131,7 @@ class Sheet:
             self._below.append(_tag("rect", _title(title), **shape, fill=f"url(#{self.slug}-hatch)"))
 
     def note(self, at: float, value: float, text: str, *, anchor: str = "middle", rise: float = 6) -> None:
-        """A small text above a place."""
+        """A small text above a point."""
         self._above.append(_text(self.x(at), self.y(value) - rise, text, anchor=anchor, colour=INK))
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> None:
@@ -150,7 +150,7 @@ class Sheet:
 
     # ── The picture ───────────────────────────────────────────────────────────
     def markup(self, *, alone: bool = False) -> str:
-        """The `<svg>` element; `alone` for a file of its own, with its paper."""
+        """The `<svg>` element; with `alone` a file of its own with its background."""
         lines = _tag("path", d="M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4", stroke=GREY, **{"stroke-width": 1.2})
         pattern = {"id": f"{self.slug}-hatch", "width": 8, "height": 8, "patternUnits": "userSpaceOnUse"}
         paper = _tag("rect", width=self.width, height=self.height, fill="#ffffff") if alone else ""
@@ -161,7 +161,7 @@ class Sheet:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from `low` to `high`, at most so many."""
+    """Round numbers from `low` to `high`, at most `most`."""
     if high <= low:
         return [low]
     rough = (high - low) / most
@@ -171,7 +171,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def text_width(text: str) -> float:
-    """About how wide a text of 12 pixels is."""
+    """Approximate width of a text at 12 pixels."""
     return letters(text) * LETTER
 
 

@@ -1,28 +1,28 @@
-"""A page of a report: sections of parts, each with its sentence, its table and the drawing of its picture. Pure."""
+"""Structure of a report page: sections of parts, each with a finding, a table and a chart. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from reporting.charts import Drawing, Drawn, titled
 
-# A page that fills in while its numbers are computed: sentences and tables whose places stay where they are. Pure.
+# A page that fills in while its numbers are computed. Pure.
 #
-# Everything has its place from the beginning, so that nothing on the page moves when a number comes.
+# Every row and cell has its place from the beginning, so that nothing on the page moves when a number arrives.
 
-type Waiting = None  # the place of what isn't known yet
+type Waiting = None  # a cell whose value isn't known yet
 
 
 @dataclass(frozen=True)
 class GrowingTable:
-    """A table some of whose cells are still to come.
+    """A table some of whose cells are still missing.
 
     Attributes:
         title: what the rows are.
         columns: headings, with units.
         rows: one text per column; None where it isn't known yet.
         note: what the reader must know to read it.
-        ends: places of the columns that hold numbers alone.
-        wide: places of the columns that need more room than a number does.
+        ends: positions of the columns that hold only numbers (aligned right).
+        wide: positions of the columns that need more room than a number does.
     """
 
     title: str
@@ -34,7 +34,7 @@ class GrowingTable:
 
     @property
     def heads(self) -> list[tuple[str, str]]:
-        """The headings, each with its classes."""
+        """The headings, each with its CSS classes."""
         kinds = (("end", self.ends), ("wide", self.wide))
         return [
             (name, " ".join(word for word, places in kinds if place in places))
@@ -43,20 +43,20 @@ class GrowingTable:
 
     @property
     def cells(self) -> list[list[tuple[str | Waiting, bool]]]:
-        """The rows, each cell with True where its column holds numbers."""
+        """The rows; each cell with True if its column holds numbers."""
         return [[(cell, place in self.ends) for place, cell in enumerate(row)] for row in self.rows]
 
 
 @dataclass(frozen=True)
 class Growing:
-    """What a running computation shows so far.
+    """The partial results of a running computation, as its page shows them.
 
     Attributes:
-        title: what this is, for a heading.
-        counted: on what the numbers rest.
-        news: what has come by now, read out when it changes.
-        caution: what these numbers are not.
-        tables: the same ones with the same rows from the first part to the last.
+        title: a heading.
+        counted: the data that the numbers are based on.
+        news: what is known by now, read out by screen readers when it changes.
+        caution: warns that these are partial results.
+        tables: the same tables with the same rows from the first update to the last.
     """
 
     title: str
@@ -91,12 +91,12 @@ class Part:
     """One part of the page.
 
     Attributes:
-        slug: its anchor, and its picture's name.
+        slug: its anchor, and its chart's name.
         heading: the question it answers.
-        finding: the answer; the title of its picture says the same.
-        table: the rows behind the picture, or None.
+        finding: the answer, also the chart's title.
+        table: the rows behind the chart, or None.
         note: how to read it, or "".
-        draw: makes the picture, or None where there is nothing to draw. Only the worker calls it: it loads Altair.
+        draw: makes the chart, or None if there is nothing to draw. Only the worker calls it: it loads Altair.
     """
 
     slug: str
@@ -108,13 +108,13 @@ class Part:
 
     @property
     def picture(self) -> bool:
-        """Whether there is a picture; templates ask."""
+        """Whether there is a chart; for templates."""
         return self.draw is not None
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page: anchor, title, what is read first, and its parts; `closed` ones open on a click."""
+    """A section of the page: anchor, title, introduction, and its parts; `closed` ones open on a click."""
 
     slug: str
     title: str
@@ -124,11 +124,11 @@ class Section:
 
 
 def drawings(parts: Iterable[Part], slug: str = "") -> tuple[Drawing, ...]:
-    """The pictures of these parts in their order, each with the part's finding as its title.
+    """The charts of these parts in their order, each with the part's finding as its title.
 
     Args:
         parts: those of a page.
-        slug: of the one part that is asked for: the others, a tenth of a second each, aren't drawn. "" for all.
+        slug: of the one part to draw, since each takes a tenth of a second. "" draws all.
     """
     wanted = [part for part in parts if slug in ("", part.slug)]
     return tuple(titled(part.slug, part.finding, part.draw()) for part in wanted if part.draw is not None)

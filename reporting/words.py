@@ -1,7 +1,7 @@
-"""Words that people read, in the language of the moment. Pure: the site binds its translator, all others read English.
+"""Translated text for people, in the active language. Pure: the site binds a translator, else texts are English.
 
-`gettext` gives a text in the language that is active now. `say` keeps text and fields, for what is worded later and
-elsewhere: a refusal is raised by code that doesn't know who asked, and shown by the door that does.
+`gettext` translates a text into the language that is active now. `say` keeps text and fields for translating later and
+elsewhere: a refusal is raised by code that doesn't know the user, and translated by the page, command or API.
 """
 
 import re
@@ -15,7 +15,7 @@ from stats.results import NotComputable, Reason
 
 # Korean particles that fit the word before them: 은 or 는, 이 or 가, 을 or 를, 과 or 와, 으로 or 로. Pure.
 #
-# A translation can't know what name or number will stand in it, so it writes both: "{variant}은(는)". Which one is
+# A translation doesn't know which name or number will be inserted, so it contains both: "{variant}은(는)". Which one is
 # right depends on whether the word before ends in a consonant, and for 으로 on whether that is ㄹ.
 
 # As written in the catalogue: after a consonant, after a vowel (or, for 으로, ㄹ).
@@ -32,29 +32,29 @@ PAIRS = {
     "(으)로": ("으로", "로"),
 }
 EITHER = re.compile("|".join(map(re.escape, PAIRS)))
-# What stands between a word and its particle and isn't read: markup, quotes, brackets.
+# Unpronounced characters between a word and its particle: markup, quotes, brackets.
 UNREAD = re.compile(r"""(?:<[^<>]*>|&(?:\#x27|\#39|quot|lt|gt|amp);|['"’”」』)\]}*`…\s])+$""")
 FIRST_HANGUL, LAST_HANGUL, FINALS = 0xAC00, 0xD7A3, 28
-RIEUL = 8  # place of ㄹ among the final consonants
+RIEUL = 8  # index of ㄹ among the final consonants
 DIGITS_WITH_FINAL, DIGITS_WITH_RIEUL = ("013678", "178")  # 영 일 삼 육 칠 팔, and 십 백 천
 UNITS = {"%": "트", "％": "트", "‰": "밀", "℃": "도", "+": "스", "×": "배"}
 LOOK_BACK = 120
 
 
 def fit(text: str) -> str:
-    """The text with the one particle of each pair that fits; both stay where nothing readable stands before."""
+    """Choose the right particle of each pair in a text; both stay if no readable word stands before."""
     if "(" not in text or not EITHER.search(text):
         return text
     return EITHER.sub(lambda found: _fitting(text[max(0, found.start() - LOOK_BACK) : found.start()], found[0]), text)
 
 
 class Fitted(str):
-    """A translated text whose particles are chosen when its fields are known."""
+    """A translated text whose particles are chosen when its fields are filled in."""
 
     __slots__ = ()
 
     def format(self, *args: Any, **fields: Any) -> str:
-        """As `str.format`."""
+        """Like `str.format`."""
         return fit(super().format(*args, **fields))
 
     def __mod__(self, value: Any) -> str:
@@ -62,7 +62,7 @@ class Fitted(str):
 
 
 def fitted(text: str) -> str:
-    """A text of the catalogue, ready for its fields."""
+    """Wrap a text of the catalogue so that `format` chooses its particles."""
     return Fitted(text) if EITHER.search(text) else text
 
 
@@ -101,18 +101,18 @@ _in_english: ContextVar[bool] = ContextVar("in_english", default=False)
 
 
 def bind(translate: Callable[[str], str]) -> None:
-    """Let all words go through a translator: a text in, the same in the language that is active now out."""
+    """Set the translator for all texts: a function from a text to its translation in the active language."""
     _bound.translate = translate
 
 
 def gettext(text: str) -> str:
-    """A text in the language that is active now; `tools.messages` finds it by this name."""
+    """Translate a text into the active language; `tools.messages` extracts calls by this name."""
     return text if _in_english.get() else fitted(_bound.translate(text))
 
 
 @contextmanager
 def in_english() -> Iterator[None]:
-    """Until the block ends, all words stay English: for what a row keeps, whoever is logged in."""
+    """Until the block ends, all texts stay English: for texts stored in a row, whatever the user's language."""
     token = _in_english.set(True)
     try:
         yield
@@ -122,11 +122,11 @@ def in_english() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence before it is worded: the English text is its code, and `str` words it in the active language.
+    """An untranslated sentence: the English text is its code, and `str` translates it into the active language.
 
     Attributes:
         text: with fields in braces; the catalogue's key.
-        fields: what stands in them: numbers and names as people read them, or messages.
+        fields: their values: formatted numbers and names, or messages.
     """
 
     text: str
@@ -137,7 +137,7 @@ class Message:
 
     @property
     def english(self) -> str:
-        """The sentence as machines get it, whatever language is active."""
+        """The sentence in English, for machines, whatever language is active."""
         return Message(self.text, {name: getattr(value, "english", value) for name, value in self.fields.items()}).plain
 
     @property
@@ -146,12 +146,12 @@ class Message:
         return self._with_fields(self.text)
 
     def record(self) -> dict[str, Any]:
-        """The sentence as a row keeps it, to be worded by whoever reads it later."""
+        """The message as JSON for storing in a row; each reader sees it translated."""
         return {"text": self.text, "fields": {name: _kept(value) for name, value in self.fields.items()}}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Message":
-        """The sentence again."""
+        """Restore a stored message."""
         fields = {
             name: cls.from_record(value) if isinstance(value, dict) else value
             for name, value in record["fields"].items()
@@ -170,12 +170,12 @@ def _kept(value: Any) -> Any:
 
 
 def later(text: str) -> str:
-    """The text as it is: a sentence whose fields are known later, and which the message tool has to find."""
+    """Mark a text for the message extractor and return it unchanged; its fields are known later."""
     return text
 
 
 def say(text: str, /, **fields: Any) -> Message:
-    """A sentence with its fields, worded by whoever shows it."""
+    """A sentence with its fields, translated when it is shown."""
     return Message(text, fields)
 
 
@@ -185,7 +185,7 @@ def reason_words(missing: NotComputable) -> str:
 
 
 def _of_data() -> dict[Reason, str]:
-    """Reasons that lie in the data: too little, or nothing that differs."""
+    """Reasons that concern the data: too little, or no variation."""
     return {
         Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
         Reason.NO_VARIANCE: gettext(
@@ -250,7 +250,7 @@ def _of_data() -> dict[Reason, str]:
 
 
 def _of_plans() -> dict[Reason, str]:
-    """Reasons that lie in a plan, before any unit came."""
+    """Reasons that concern a plan, before any unit arrived."""
     return {
         Reason.NO_DETECTABLE_EFFECT: gettext(
             "With this many units even the largest possible effect would be found too rarely."
@@ -276,7 +276,7 @@ def _of_plans() -> dict[Reason, str]:
 
 
 def _of_methods() -> dict[Reason, str]:
-    """Reasons that lie in the method or the time."""
+    """Reasons that concern the method or the time."""
     return {
         Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
         Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
@@ -337,52 +337,52 @@ def _of_methods() -> dict[Reason, str]:
     }
 
 
-# Small counts with their noun, one as well as many: "once", "3 times"; "1 day", "7 days". Pure.
+# Small counts with their noun, singular or plural: "once", "3 times"; "1 day", "7 days". Pure.
 
 
 def times_words(times: int) -> str:
-    """How often."""
+    """A number of times: "once", "3 times"."""
     return gettext("once") if times == 1 else gettext("{n} times").format(n=times)
 
 
 def days_words(days: int) -> str:
-    """Within how long, or for how long."""
+    """A number of days: "1 day", "7 days"."""
     return gettext("1 day") if days == 1 else gettext("{n} days").format(n=days)
 
 
 def times_said(times: int) -> Message:
-    """The same inside a refusal, which is worded when it is shown."""
+    """The same for use inside a refusal, translated when it is shown."""
     return say("once") if times == 1 else say("{n} times", n=times)
 
 
 def days_said(days: int) -> Message:
-    """The same inside a refusal."""
+    """The same for use inside a refusal."""
     return say("1 day") if days == 1 else say("{n} days", n=days)
 
 
-# What people call an event or a property, where they gave it a name to show. Pure: the site lends the table.
+# Display names of events and properties, if people have given any. Pure: the site supplies the table.
 #
-# Stored results, documents for machines and command lines keep names as they are sent. Pages say `shown(name)`:
-# inside a request of a person, the site has lent a table (`names_from`); elsewhere a name stands for itself.
+# Stored results, documents for machines and command lines use names as they are sent. Pages call `shown(name)`: during
+# a person's request the site has supplied a table (`names_from`); otherwise the name itself is shown.
 
 type Lookup = Callable[[str, str], str]
 _lookup: ContextVar[Lookup | None] = ContextVar("shown_names", default=None)
 
 
 def shown(event: str, property: str = "") -> str:
-    """The name of an event, or of one of its properties, as the reader's language shows it."""
+    """The display name of an event, or of one of its properties, in the active language."""
     lookup = _lookup.get()
     name = property or event
     return (lookup(event, property) or name) if lookup else name
 
 
 def unescaped(text: str) -> str:
-    """A specification without its backslashes; a name that people typed keeps its own."""
+    """A specification without backslash escapes."""
     return re.sub(r"\\([\\:\[\]#=/])", r"\1", text)
 
 
 def shown_in(text: str) -> str:
-    """A behaviour or metric, such as ``count:EVENT[property=value]:0-6``, with the names to show, unescaped."""
+    """A behaviour or metric, such as ``count:EVENT[property=value]:0-6``, with display names, unescaped."""
     words = re.split(r"(?<!\\)([:\[\]#=/])", text)
     event, made = "", ""
     for place in range(0, len(words), 2):
@@ -399,7 +399,7 @@ def shown_in(text: str) -> str:
 
 @contextmanager
 def names_from(lookup: Lookup) -> Iterator[None]:
-    """Let `shown` ask this until the block ends: event and property (or "") in, the name to show or "" out."""
+    """Until the block ends, `shown` looks names up here: from event and property (or "") to display name or ""."""
     token = _lookup.set(lookup)
     try:
         yield
@@ -408,5 +408,5 @@ def names_from(lookup: Lookup) -> Iterator[None]:
 
 
 def as_sent() -> AbstractContextManager[None]:
-    """Until the block ends, names stand for themselves: for documents that machines read."""
+    """Until the block ends, names are shown as sent: for documents that machines read."""
     return names_from(lambda _event, _property: "")
