@@ -1,1 +1,1 @@
-"""Pure statistics: frozen summaries in, frozen results out. Nothing here knows Django."""
+"""Pure statistics: frozen summaries in, frozen results out. Independent of Django."""

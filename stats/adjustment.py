@@ -25,7 +25,7 @@ class Adjusted(Estimate):
     Attributes:
         variance_reduction: 1 - adjusted SE^2 / unadjusted SE^2; 0.2 = the same precision with 20 % fewer units.
             Negative when the covariates cost more than they explain.
-        kept: positions of the covariates used, 0-based; the others repeat these.
+        kept: positions of the covariates used, 0-based; the others are redundant.
     """
 
     variance_reduction: float
@@ -92,9 +92,9 @@ def lin_clustered(
 ) -> Adjusted | NotComputable:
     """Lin's interacted regression with errors clustered by the unit of assignment.
 
-    CR2 scores of the nudge's coefficient, to which each cluster's part in the estimated covariate means is added, as in
-    ``lin``; t with Bell-McCaffrey degrees of freedom. Refused below ``CLUSTERS_PER_COEFFICIENT`` clusters per arm for
-    each coefficient of that arm: fewer give far too many alarms.
+    CR2 scores of the nudge's coefficient, to which each cluster's contribution to the estimated covariate means is
+    added, as in ``lin``; t with Bell-McCaffrey degrees of freedom. Refused below ``CLUSTERS_PER_COEFFICIENT`` clusters
+    per arm for each coefficient of that arm: fewer give far too many false alarms.
 
     Args:
         y: outcome per unit.
@@ -124,8 +124,8 @@ def cluster_difference(
 
     Args:
         y: outcome per unit.
-        treated: 1 variant, 0 control. Any other number is a further arm of the same experiment: it has its own mean
-            and changes nothing here.
+        treated: 1 variant, 0 control. Any other number is a further arm of the same experiment with its own mean; it
+            doesn't affect the result.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
         n: units per row, where rows are cells with the means of the outcome.
@@ -171,7 +171,7 @@ def _estimate(effect: float, error: float, alpha: float, method: str, df: float 
 def adjusted_of(
     found: LinEffects, plain: Estimate | NotComputable | None, *, alpha: float = 0.05
 ) -> Adjusted | NotComputable:
-    """The effect on the first outcome beside the plain one, whose error says how much variance is gone."""
+    """The effect on the first outcome, with the variance reduction against the unadjusted estimate."""
     effect = lin_estimate(found, alpha=alpha)
     if isinstance(effect, NotComputable):
         return effect

@@ -1,4 +1,4 @@
-"""Bayesian companion numbers. They never enter the verdict, and they don't make peeking harmless."""
+"""Bayesian results shown beside the test. They never enter the verdict, and they don't make peeking safe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from scipy import optimize, stats
 from stats.results import NotComputable, Reason, check_alpha
 from stats.summaries import Array, Mean
 
-# Trapezoid rule in standard normal units. Spacing 1/32 would do for smooth functions; 1/128 is for the kink where the
-# support of a share ends at 0 or 1, which a handful of units still feels.
+# Trapezoid rule in standard normal units. Spacing 1/32 would do for smooth functions; 1/128 handles the kink where the
+# support of a share ends at 0 or 1, which matters with a handful of units.
 NODES = np.linspace(-9.0, 9.0, 2305)
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What is believed of the difference variant minus control, after the data.
+    """Posterior of the difference variant minus control.
 
     Attributes:
         chance_better: P(variant > control), 0 to 1.
@@ -67,7 +67,7 @@ def beta_binomial(
     zero, one = (
         _Beta(prior[0] + group.successes, prior[1] + group.n - group.successes) for group in (control, variant)
     )
-    # Integrate over the narrower one: what is left is smooth on its scale, even for 10 units against 10 million.
+    # Integrate over the narrower one: the rest is smooth on its scale, even for 10 units against 10 million.
     swapped = zero.sd < one.sd
     narrow, wide = (zero, one) if swapped else (one, zero)
     at, weights = narrow.nodes()
@@ -145,7 +145,7 @@ class _Beta:
         """Points and weights (sum 1) of an average over this law: quantiles of equally spaced normal deviates."""
         weights = stats.norm.pdf(NODES)
         lower = NODES <= 0
-        # Each half from its own tail: a probability near 1 has no digits left.
+        # Each half from its own tail: a probability near 1 has too few digits.
         at = np.empty_like(NODES)
         at[lower] = stats.beta.ppf(stats.norm.cdf(NODES[lower]), self.a, self.b)
         at[~lower] = stats.beta.isf(stats.norm.sf(NODES[~lower]), self.a, self.b)

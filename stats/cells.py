@@ -1,4 +1,4 @@
-"""Moments of an encouragement design from cells: units that share arm, stratum and covariates. No row is needed."""
+"""Moments of an encouragement design from cells of units that share arm, stratum and covariates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from stats.ratios import Mix
 from stats.results import NotComputable, Reason
 from stats.summaries import COUNT_TOLERANCE, Array, Joint, Values, finite_array
 
-# The four counts behind the moments of two 0/1 columns, and back.
+# Convert between the moments of two 0/1 columns and their four counts.
 
 type Counts = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ def cross_counts(joint: Joint, i: int = 0, j: int = 1) -> Counts | NotComputable
     first, second = joint.column(i), joint.column(j)
     both = mean_of_product(joint, i, j) * joint.n
     together = round(both)
-    # Both or neither of the columns' ones may be in the product; rounding in a warehouse is no more than this.
+    # The product can contain both columns' ones or none; rounding in a warehouse is within this tolerance.
     fits = max(0, first.successes + second.successes - joint.n) <= together <= min(first.successes, second.successes)
     if not (first.is_proportion and second.is_proportion and fits) or abs(both - together) > max(
         COUNT_TOLERANCE, 1e-9 * joint.n
@@ -65,12 +65,12 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None
     """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
 
     The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
-    that regression: they leave out the differences between strata's effects, as Mantel-Haenszel does.
+    that regression: they ignore differences between the strata's effects, as Mantel-Haenszel does.
 
     Args:
         strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
-        mix: to be used instead: a ratio of sums is standardised to the strata's shares of all units, and says what it
-            is in the population, so that the errors hold the mix's (docs/methods/comparison.md, "Ratio delta method").
+        mix: weights to use instead: a ratio of sums is standardised to the strata's shares of all units and refers to
+            the population, so that the errors include the mix's (docs/methods/comparison.md, "Ratio delta method").
 
     Source: docs/methods/encouragement.md, "Strata"; Mantel and Haenszel 1959.
     """
@@ -96,7 +96,7 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Checked cells with at least one unit each."""
+    """Validated cells with at least one unit each."""
 
     n: Array
     means: Array
@@ -114,10 +114,11 @@ class _Cells:
 def iv_moments_cells(
     n: npt.ArrayLike, means: Values, covariance: Values, treated: Values, x: Values
 ) -> IvMoments | NotComputable:
-    """Exactly ``iv_moments_adjusted``, of cells within which arm and covariates are constant.
+    """Same result as ``iv_moments_adjusted``, from cells within which arm and covariates are constant.
 
     Within a cell the residual nudge g is one number, and the units' squared residuals sum to (n-1)*S + n*r*r' with S
-    the n-1 covariance and r the residual of the cell's mean: the HC0 sandwich needs no row. Rows are cells of n = 1.
+    the n-1 covariance and r the residual of the cell's mean: the HC0 sandwich needs no unit-level rows. Rows are cells
+    of n = 1.
 
     Args:
         n: units per cell; cells of 0 units are left out.
@@ -136,7 +137,7 @@ def iv_moments_cells(
 
 
 def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | None = None) -> Joint:
-    """Moments of all the cells' units together, in columns (outcomes..., covariates...): what ``lin`` reads.
+    """Moments of all the cells' units together, in columns (outcomes..., covariates...), the input of ``lin``.
 
     Args:
         n: units per cell.
@@ -165,11 +166,11 @@ def group_segments(labels: Sequence[str], sizes: Array, least: int) -> list[tupl
     Args:
         labels: of the segments.
         sizes: units by arm and segment, 2 x segments.
-        least: units of an arm below which a stratum has hardly a variance of its own.
+        least: units of an arm below which a stratum's own variance is unreliable.
 
     Returns:
-        Label and segments of each stratum. Others that are too few even together join the largest, so that nobody is
-        left out; segments without units are in none.
+        Label and segments of each stratum. If the others are too few even together, they join the largest, so that no
+        unit is left out; segments without units are in none.
 
     Source: docs/methods/comparison.md, "Population-weighted difference".
     """

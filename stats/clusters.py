@@ -1,9 +1,9 @@
-"""Errors between clusters that were assigned as wholes: CR2 with Bell and McCaffrey's degrees of freedom.
+"""Standard errors for cluster-randomised designs: CR2 with Bell and McCaffrey's degrees of freedom.
 
 Clusters have very unequal sizes (guilds, cities). The usual sandwich with G-1 degrees of freedom per arm then gave 8 to
 16 % false alarms at 5 % with 5 to 15 clusters an arm: a large cluster draws its arm's mean towards itself, so its
-residual is too small, and few clusters carry the whole variance. CR2 undoes the first, the degrees of freedom the
-second.
+residual is too small, and few clusters carry the whole variance. CR2 corrects the first problem, the degrees of freedom
+the second.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from stats.design_matrix import Integers, cluster_codes
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Values, finite_array
 
-# A cluster whose fit leaves less than this of a direction fixes a coefficient alone: it tells nothing about its error.
+# A cluster that leaves less than this of a direction determines a coefficient alone: its error can't be estimated.
 FIXED_BELOW = 1e-9
-# A variance below this share of the largest squared value is rounding, of which a test would make a finding.
+# A variance below this share of the largest squared value is rounding, which must not become a finding.
 ROUNDING = 1e-26
-# Ours: a few clusters in two arms are errors of the data; one in ten is another way to assign.
+# Our choice: a few clusters in two arms are data errors; one in ten means another way of assignment.
 REACH_ACROSS = 0.1
 # Standard errors that a normal law exceeds in one of 1,000 draws.
 MORE_THAN_CHANCE = 3.09
@@ -28,7 +28,7 @@ MORE_THAN_CHANCE = 3.09
 
 @dataclass(frozen=True, eq=False)
 class ClusterScores:
-    """What each cluster adds to the error of one contrast.
+    """Each cluster's contribution to the error of one contrast.
 
     Attributes:
         sums: clusters x outcomes, in the outcome's unit; their squares add up to the CR2 variance.
@@ -91,14 +91,14 @@ def _degrees(adjusted: Array, fitted: Array) -> float:
     own, lost = (adjusted * fitted).sum(axis=1), (fitted**2).sum(axis=1)
     trace = float((own - lost).sum())
     squared = float((own**2).sum() - 2 * (own * lost).sum() + ((fitted.T @ fitted) ** 2).sum())
-    # No spread at all means no variance either, which the tests refuse.
+    # Without any spread there is no variance either, which the tests refuse.
     return max(trace**2 / squared, 1.0) if squared > 0 else 1.0
 
 
 def weights_of(n: Values | None, rows: int) -> Array:
     """Units per row: rows are units, or cells of units that share arm, cluster and covariates, with the cells' means.
 
-    A cluster's score is a sum over its units, so that cells lose nothing.
+    A cluster's score is a sum over its units, so that cells lose no information.
 
     Raises:
         ValueError: unless there is one number above 0 for each row.
@@ -139,7 +139,7 @@ def difference_scores(
 
 
 def effective_number(codes: Integers, n: Values | None = None) -> float:
-    """How many clusters of equal size would tell as much: N^2 / sum n_g^2, from 1 to the number of clusters.
+    """Number of equally large clusters with the same information: N^2 / sum n_g^2, from 1 to the number of clusters.
 
     Source: Kish 1965 (the same formula for weights); Carter, Schnepel and Steigerwald 2017.
     """
@@ -153,7 +153,7 @@ class ClusterCount:
 
     Attributes:
         clusters: how many there are.
-        effective: how many of equal size would tell as much.
+        effective: how many of equal size would carry the same information.
     """
 
     clusters: int
@@ -167,9 +167,9 @@ def count_clusters(codes: Integers, n: Values | None = None) -> ClusterCount:
 
 
 def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
-    """More than a tenth of the clusters hold units of several arms: then units were assigned, not clusters.
+    """True when more than a tenth of the clusters have units in several arms: then units were assigned, not clusters.
 
-    Counted by cluster such a file seems balanced whatever its split, since each cluster stands in every arm.
+    Counted by cluster, such a file would seem balanced whatever its split, since each cluster is in every arm.
     """
     pairs = np.unique(np.column_stack([np.asarray(clusters), np.asarray(arm)]), axis=0)
     arms = np.unique(pairs[:, 0], return_counts=True)[1]
@@ -177,7 +177,7 @@ def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
 
 
 def shares_differ(clusters: npt.ArrayLike, nudged: npt.ArrayLike) -> bool:
-    """The nudged shares of the clusters scatter more than draws of single units do: clusters drew shares of their own.
+    """Whether the clusters' nudged shares vary more than by drawing single units: then clusters drew shares.
 
     X = sum n_g (p_g - p)^2 / (p q) has the mean 1 and the variance 2 + (1 - 6 p q) / (n_g p q) for each cluster where
     units were drawn one by one; True where X lies above its mean by more than a normal law does in one of 1,000.
@@ -192,7 +192,7 @@ def shares_differ(clusters: npt.ArrayLike, nudged: npt.ArrayLike) -> bool:
     spread = float(arm.mean() * (1 - arm.mean()))
     seen = float((sizes * (np.bincount(codes, weights=arm) / sizes - arm.mean()) ** 2).sum()) / spread
     variance = float((2 + (1 - 6 * spread) / (sizes * spread)).sum())
-    least = 1e-9 * len(sizes)  # of clusters of one unit nothing scatters, and rounding is no finding
+    least = 1e-9 * len(sizes)  # clusters of one unit have no scatter, and rounding is no finding
     return bool(seen - len(sizes) > least + MORE_THAN_CHANCE * np.sqrt(max(variance, 0.0)))
 
 
@@ -205,7 +205,7 @@ def mixed_clusters(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> int:
 def count_by_arm(
     clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str], n: Values | None = None
 ) -> dict[str, ClusterCount]:
-    """Clusters of each arm, coded 0, 1, ... in the order of the labels."""
+    """Count the clusters of each arm, coded 0, 1, ... in the order of the labels."""
     codes, arms = np.asarray(clusters), np.asarray(arm)
     units = weights_of(n, len(codes))
     return {label: count_clusters(codes[arms == code], units[arms == code]) for code, label in enumerate(labels)}
@@ -217,7 +217,7 @@ class Randomisation:
 
     Attributes:
         p_value: two-sided, at least 1 / (draws + 1).
-        draws: random assignments that were tried beside the real one.
+        draws: random assignments tried in addition to the real one.
         seed: of their generator, filled in by the caller that made it.
     """
 
@@ -226,7 +226,7 @@ class Randomisation:
     seed: int | None = None
 
 
-# One in 2,000 is fine enough beside a t test, and quick for thousands of clusters.
+# One in 2,000 is precise enough beside a t test, and fast for thousands of clusters.
 DRAWS = 1_999
 BLOCK = 2_000_000
 
@@ -240,10 +240,10 @@ def randomisation_test(
     draws: int = DRAWS,
     n: Values | None = None,
 ) -> Randomisation | NotComputable:
-    """How often would another assignment of the same clusters differ as much? No law of errors is assumed.
+    """Randomisation test: how often would another assignment of the clusters differ as much? Distribution-free.
 
-    The statistic is Welch's t of the unweighted cluster means; arms keep their numbers of clusters. It tests that
-    nobody was moved; studentised, it stays near its level when the arms only spread differently.
+    The statistic is Welch's t of the unweighted cluster means; arms keep their numbers of clusters. The null hypothesis
+    is no effect on any unit; studentised, the test stays near its level if the arms differ only in spread.
 
     Args:
         y: outcome per unit.
@@ -275,7 +275,7 @@ def randomisation_test(
     extreme, step = 0, max(BLOCK // len(means), 1)
     for start in range(0, draws, step):
         block = np.tile(nudged, (min(step, draws - start), 1))
-        # Ties count: rounding must not make the real assignment rarer than its mirror image.
+        # Ties count: rounding must not make the real assignment less frequent than its mirror image.
         extreme += int((_welch(means, rng.permuted(block, axis=1)) >= seen * (1 - 1e-12)).sum())
     return Randomisation((1 + extreme) / (1 + draws), draws)
 

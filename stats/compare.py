@@ -1,4 +1,4 @@
-"""Two groups compared: proportions, means, relative lift. Always variant minus control."""
+"""Comparison of two groups: proportions, means, relative lift. Always variant minus control."""
 
 import logging
 from math import exp, log, sqrt
@@ -10,7 +10,7 @@ from stats.score import newcombe_limits, score_interval, score_z, wilson_limits
 from stats.summaries import Joint, Mean
 
 SMALL_EXPECTED_COUNT = 5
-# Boschloo's test looks at every table with the same group sizes; beyond this many it would take seconds.
+# Boschloo's test examines every table with the same group sizes; beyond this many it would take seconds.
 LARGEST_EXACT_TABLE = 50_000
 
 
@@ -116,14 +116,14 @@ def lift(
     * Shares: Katz's log interval, whenever both have a success.
     * Means: the log interval when both are positive and distinguishable from 0 at this level; otherwise Fieller's,
       as long as the control mean is positive and distinguishable from 0.
-    * Otherwise there is no lift: the reason says which mean is the cause.
+    * Otherwise there is no lift: the reason names the mean that is the cause.
 
     Args:
         control: summary of control.
         variant: summary of the variant.
         alpha: two-sided error rate.
-        critical: two-sided critical value at this rate where the errors have another law than the normal one, as
-            between clusters; None for the normal quantile.
+        critical: two-sided critical value at this rate if the errors aren't normal, as with clusters; None for the
+            normal quantile.
 
     Returns:
         The lift, 0.1 = 10 % more than control.

@@ -1,21 +1,21 @@
-"""Columns of a design matrix: drop what repeats; codes of clusters. Shared by covariate and instrument methods."""
+"""Design matrices: drop redundant columns; code cluster labels. Shared by covariate and instrument methods."""
 
 import numpy as np
 import numpy.typing as npt
 
 from stats.summaries import Array
 
-# A column whose share of variance not explained by earlier columns is below this repeats them.
+# A column is redundant if earlier columns leave less than this share of its variance unexplained.
 REDUNDANT_BELOW = 1e-9
 
 type Integers = npt.NDArray[np.intp]
 
 
 def independent_columns(*covariances: Array) -> list[int]:
-    """Positions of columns that no earlier kept column explains, in each of the groups.
+    """Positions of columns that aren't explained by earlier kept columns in any of the groups.
 
-    A full set of dummies loses its last, a constant column goes, and so does one that is constant within an arm: its
-    slope in that arm couldn't be told.
+    The last of a full set of dummies is dropped, as are constant columns and columns that are constant within an arm:
+    their slope in that arm couldn't be estimated.
 
     Args:
         covariances: one k x k matrix per group.
@@ -40,7 +40,7 @@ def cluster_codes(clusters: npt.ArrayLike, n: int) -> Integers:
 
 
 def fewest_clusters(treated: Array, codes: Integers, arms: tuple[float, ...]) -> int:
-    """The number of clusters of the arm that has fewest."""
+    """The smaller number of clusters of the two arms."""
     return min(len(np.unique(codes[treated == arm])) for arm in arms)
 
 

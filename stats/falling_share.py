@@ -1,7 +1,7 @@
-"""Has a weekly share fallen below what its own last weeks lead to expect? A prediction limit for one new week.
+"""Detect that a weekly share has fallen below what its own recent weeks predict: a prediction limit for one new week.
 
-The level is local: the last FEWEST_WEEKS to MOST_WEEKS weeks alone, so that a share that drifts slowly isn't reported
-each week. It is robust: a week far from the others neither moves the level nor widens the limit without end.
+The level is local, from the last FEWEST_WEEKS to MOST_WEEKS weeks only, so that slow drift isn't reported each week. It
+is robust: an outlying week neither moves the level nor widens the limit without bound.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ FEWEST_WEEKS = 8
 MOST_WEEKS = 12
 FEWEST_UNITS = 30  # of a week; a smaller one jumps by chance, and is left out
 ALPHA = 0.005  # of each week, one-sided
-SMALLEST_FALL = 0.1  # of the usual share: less isn't worth anybody's morning
-FAR = 2.5  # robust standard deviations beyond which a week doesn't enter the level
+SMALLEST_FALL = 0.1  # of the usual share: smaller falls aren't worth a notice
+FAR = 2.5  # robust standard deviations beyond which a week doesn't affect the level
 NORMAL = 1.4826  # the median absolute deviation of a normal variable times this is its standard deviation
 
 
 @dataclass(frozen=True)
 class WeekCount:
-    """One complete week: units that count, and how many of them did it."""
+    """One complete week: number of units, and how many of them did it."""
 
     reached: int
     units: int
@@ -32,15 +32,15 @@ class WeekCount:
 
 @dataclass(frozen=True)
 class Fall:
-    """The newest week against those before it.
+    """The newest week compared with those before it.
 
     Attributes:
         share: of the newest week, 0 to 1.
         usual: the level of the weeks before.
         limit: the share below which a week is unusual.
         overdispersion: variance of the weeks over that of a binomial, 1 or more.
-        weeks: how many weeks the level rests on.
-        fallen: the share lies below the limit and at least SMALLEST_FALL of the usual share below it.
+        weeks: how many weeks the level is based on.
+        fallen: whether the share lies below the limit and at least SMALLEST_FALL of the usual share below it.
     """
 
     share: float
@@ -90,7 +90,7 @@ def falling(before: Sequence[WeekCount], newest: WeekCount, *, alpha: float = AL
 
 
 def _residual(reached: np.ndarray, units: np.ndarray, level: float) -> np.ndarray:
-    """Distance from the level in binomial standard deviations; 0 where the level leaves none."""
+    """Distance from the level in binomial standard deviations; 0 if the level has no variance."""
     variance = level * (1 - level) / units
     found: np.ndarray = np.zeros_like(units)
     np.divide(reached / units - level, np.sqrt(variance), out=found, where=variance > 0)

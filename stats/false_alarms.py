@@ -1,4 +1,4 @@
-"""False alarms of a test on values of units that nothing was done to: many random halves, one test each (A/A tests)."""
+"""A/A tests: false alarms of a test on the values of untreated units, by many random halves with one test each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from stats.ratios import linearised
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Mean
 
-# The exact interval of a share, for few trials and for what happens rarely.
+# Exact interval of a share, for few trials and rare events.
 
 
 def clopper_pearson(successes: int, n: int, *, alpha: float = 0.05) -> Interval | NotComputable:
     """Exact interval of one share, 0 to 1: it covers in at least 1 - alpha, whatever the share and n.
 
-    ``NotComputable`` when n is 0. Wilson's is shorter and covers about 1 - alpha on average; where the question is
-    whether a rate of errors may be the planned one, the promise must hold for each share.
+    ``NotComputable`` when n is 0. Wilson's is shorter and covers about 1 - alpha on average; to judge whether an error
+    rate may be the planned one, coverage must hold for each share.
 
     Source: Clopper and Pearson 1934.
     """
@@ -36,13 +36,13 @@ def clopper_pearson(successes: int, n: int, *, alpha: float = 0.05) -> Interval 
     return Interval(successes / n, low, high, 1 - alpha, "clopper-pearson-interval")
 
 
-# A group of units as one mean with its error, whatever the metric: a mean, a ratio or a quantile, linearised.
+# A group of units as one mean with its error, for any metric: a mean, a ratio or a quantile, linearised.
 
-ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, whatever floats make of it
+ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, despite rounding of floats
 
 
 class Summary(StrEnum):
-    """How a metric is summarised, and with it which test compares two groups."""
+    """The kind of a metric, which decides the test that compares two groups."""
 
     SHARE = "share"
     MEAN = "mean"
@@ -53,7 +53,7 @@ class Summary(StrEnum):
 def mean_of_sums(n: int, sums: Array, centre: float) -> Mean:
     """The mean of a group from sums of its values minus a centre, and of their squares.
 
-    The centre is the mean of all units, so that squares don't drown what differs.
+    The centre is the mean of all units, so that squares keep their significant digits.
     """
     if n < 2:
         return Mean(n, centre + float(sums[0]) if n else 0.0, 0.0)
@@ -79,7 +79,7 @@ def ratio_of_sums(n: int, sums: Array, centre: Array) -> Mean | NotComputable:
 
 
 def quantile_of_sorted(values: Array, share: float) -> tuple[float, Mean]:
-    """The quantile of sorted values, and as a mean that experiments compare. Source: docs/methods/comparison.md."""
+    """The quantile of sorted values, and as a mean for comparisons. Source: docs/methods/comparison.md."""
     n = len(values)
     if n < 2:
         found = float(values[0]) if n else 0.0
@@ -101,13 +101,13 @@ def level_of_units(
     """The metric of one group of units, with its interval.
 
     Args:
-        values: one number per unit; of a ratio what stands above the line.
+        values: one number per unit; of a ratio the numerator.
         summary: share, mean, ratio or quantile.
-        below: of a ratio what stands below the line.
+        below: of a ratio the denominator.
         share: of a quantile.
         alpha: two-sided error rate of the interval.
 
-    A quantile's interval lies between two of the values, so that it holds for whole numbers too.
+    A quantile's interval has two of the values as limits, so that it holds for whole numbers too.
     """
     n = len(values)
     if n == 0:
@@ -139,7 +139,7 @@ def _quantile_level(values: Array, share: float, alpha: float) -> Interval | Not
     return Interval(level, float(values[first - 1]), float(values[last - 1]), 1 - alpha, "order-statistics")
 
 
-# Units in two halves at random, many times: by a hash of each unit with the split's number, as experiments draw.
+# Random halves of units, many times: by a hash of each unit with the split's number, as experiments assign.
 
 AT_ONCE = 4_000_000  # entries of one block in memory
 type Keys = NDArray[np.uint64]
@@ -150,9 +150,9 @@ def halves(keys: Keys, splits: int, seed: int) -> Iterator[Halves]:
     """Blocks of splits x units, True for the second half; the same for a seed, whatever the order of the units.
 
     Args:
-        keys: one number per unit that tells it from others, any 64 bits.
-        splits: how many.
-        seed: of all of them.
+        keys: one unique number per unit, any 64 bits.
+        splits: number of splits.
+        seed: for all splits.
     """
     numbers = mixed(np.arange(splits, dtype=np.uint64) + mixed(np.array([seed], dtype=np.uint64)))
     block = max(1, AT_ONCE // max(len(keys), 1))
@@ -162,7 +162,7 @@ def halves(keys: Keys, splits: int, seed: int) -> Iterator[Halves]:
 
 
 def mixed(numbers: Keys) -> Keys:
-    """Numbers whose every bit depends on every bit of what came in. Source: SplitMix64, Steele, Lea and Flood 2014."""
+    """Mix numbers so that every bit depends on every input bit. Source: SplitMix64, Steele, Lea and Flood 2014."""
     with np.errstate(over="ignore"):
         found = numbers + np.uint64(0x9E3779B97F4A7C15)
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -170,19 +170,19 @@ def mixed(numbers: Keys) -> Keys:
     return np.asarray(found ^ (found >> np.uint64(31)))
 
 
-# False alarms of a test on the values of units that nothing was done to: many random halves, one test each (A/A).
+# False alarms of a test on the values of untreated units: many random halves, one test each (A/A).
 #
 # Source: Kohavi, Tang and Xu 2020, chapter 19; the tests are those of docs/methods/comparison.md.
 
 ALPHA = 0.05
-FEWEST_UNITS = 100  # fewer in all say little of a test whose errors hold for many units
+FEWEST_UNITS = 100  # in all: fewer are too few for tests with large-sample errors
 type Told = Callable[[float], None]
 type Found = list[Estimate | NotComputable]
 
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """How often a test called a difference where there is none.
+    """How often a test found a difference where there is none.
 
     Attributes:
         alarms: splits whose p-value is below alpha.
@@ -201,11 +201,11 @@ class FalseAlarms:
     alpha: float
 
     def among(self, metrics: int) -> Interval | NotComputable:
-        """The rate as `rate_among` has it."""
+        """The rate with an interval from `rate_among`."""
         return rate_among(self.alarms, self.splits, metrics)
 
     def is_off(self, metrics: int = 1) -> bool:
-        """True where that interval excludes alpha: p-values of this metric aren't what they say."""
+        """True if that interval excludes alpha: p-values of this metric are not reliable."""
         found = self.among(metrics)
         return isinstance(found, Interval) and not found.low <= self.alpha <= found.high
 
@@ -235,19 +235,19 @@ def false_alarms(
     """Split units into halves at random many times, and count how often their difference has p < alpha.
 
     Args:
-        values: one number per unit; of a ratio what stands above the line.
-        keys: one number per unit that tells it from others, any 64 bits.
+        values: one number per unit; of a ratio the numerator.
+        keys: one unique number per unit, any 64 bits.
         summary: share, mean, ratio or quantile.
         splits: number of halves to try.
         seed: of the halves.
-        below: of a ratio what stands below the line.
+        below: of a ratio the denominator.
         share: of a quantile.
         alpha: two-sided error rate of each test.
-        told: hears the share done, 0 to 1.
+        told: progress callback, called with the share done, 0 to 1.
 
     Returns:
-        The rate with its 95 % Wilson interval over splits that had a test. Splits share units, so that the interval
-        says how well the rate of *these* units is known, not of others.
+        The rate with its 95 % Wilson interval over splits that had a test. Splits share units, so that the interval is
+        for the rate of *these* units, not of others.
     """
     check_alpha(alpha)
     if len(values) < FEWEST_UNITS:
@@ -277,7 +277,7 @@ def _rate(found: Found, n: int, alpha: float) -> FalseAlarms | NotComputable:
 
 
 def _sums(columns: Array, block: Halves) -> list[tuple[tuple[int, Array], tuple[int, Array]]]:
-    """Of both halves of each split: units, and the sums of the columns."""
+    """Number of units and column sums of both halves of each split."""
     sizes = block.sum(axis=1)
     second = block.astype(np.float64) @ columns
     first = columns.sum(axis=0) - second
@@ -286,7 +286,7 @@ def _sums(columns: Array, block: Halves) -> list[tuple[tuple[int, Array], tuple[
 
 
 def _means(values: Array, block: Halves, alpha: float, *, whole: bool) -> Found:
-    """Halves compared by their means; `whole` numbers are counted, so that a share is one exactly."""
+    """Compare the means of the halves; with `whole`, 0/1 values are counted, so that shares are exact."""
     if whole:
         return [
             compare.compare_proportions(*(Mean.from_counts(round(float(sums[0])), n) for n, sums in both), alpha=alpha)
@@ -301,7 +301,7 @@ def _means(values: Array, block: Halves, alpha: float, *, whole: bool) -> Found:
 
 
 def _ratios(above: Array, below: Array, block: Halves, alpha: float) -> Found:
-    """Halves compared by their ratios, each linearised at its own point, as experiments do."""
+    """Compare the ratios of the halves, each linearised at its own point, as in experiments."""
     centre = np.array([above.mean(), below.mean()])
     a, b = above - centre[0], below - centre[1]
     found: Found = []
@@ -317,7 +317,7 @@ def _ratios(above: Array, below: Array, block: Halves, alpha: float) -> Found:
 
 
 def _quantiles(values: Array, block: Halves, share: float, alpha: float) -> Found:
-    """Halves of sorted values compared by a quantile; where one has no density, neither has an error, as elsewhere."""
+    """Compare a quantile of the halves of sorted values; without a density there is no error, as in experiments."""
     found: Found = []
     for half in block:
         first, second = quantile_of_sorted(values[~half], share)[1], quantile_of_sorted(values[half], share)[1]

@@ -1,7 +1,7 @@
 """Sums of 0/1 columns over many overlapping groups of units, in compiled loops over bytes.
 
-A shuffle says of each unit yes or no, and a byte is enough for that: a thousand shuffles of 200,000 units are read at
-memory's speed, where a product of floating-point numbers reads four times as much and adds one by one.
+A shuffle is yes or no for each unit, which fits into a byte: a thousand shuffles of 200,000 units are read at memory
+speed, while a product of floating-point numbers reads four times as much and adds one by one.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def sums_over_groups(starts: Small, units: Small, values: Bytes) -> Small:
 
 
 def first_of_each_stratum(orders: Small, code: Ints, kept: Ints) -> Bytes:
-    """Units × orders: 1 for the first `kept[s]` units of each stratum s when the units stand in that order.
+    """Units × orders: 1 for the first `kept[s]` units of each stratum s in that order.
 
     Args:
         orders: orders × units, each a permutation of the units.
@@ -45,10 +45,10 @@ def first_of_each_stratum(orders: Small, code: Ints, kept: Ints) -> Bytes:
 
 
 def tosses_by_group(coins: npt.NDArray[np.float32], chance: npt.NDArray[np.float32], group: Ints, groups: int) -> Small:
-    """Groups × columns: how many units of each group have a coin below their chance.
+    """Groups × columns: number of units in each group whose random number is below the group's chance.
 
     Args:
-        coins: units × columns, numbers from 0 to 1.
+        coins: units × columns, random numbers from 0 to 1.
         chance: per group.
         group: of each unit, 0 to `groups` - 1.
         groups: how many there are.
@@ -59,7 +59,7 @@ def tosses_by_group(coins: npt.NDArray[np.float32], chance: npt.NDArray[np.float
 
 
 def compile_all() -> None:
-    """Compile the loops and keep them on disk, so that no study waits for it."""
+    """Compile the loops and cache them on disk, so that no study waits for it."""
     groups = np.array([0, 1], dtype=np.int32), np.zeros(1, dtype=np.int32)
     sums_over_groups(*groups, np.ones((1, 1), dtype=np.uint8))
     one = np.zeros(1, dtype=np.int64)
@@ -69,12 +69,12 @@ def compile_all() -> None:
 
 @cache
 def _compiled(loop: Callable[..., None]) -> Any:
-    """The loop in machine code, kept in `NUMBA_CACHE_DIR`; it lets go of the interpreter, so threads run it at once."""
+    """The compiled loop, cached in `NUMBA_CACHE_DIR`; it releases the GIL, so threads run in parallel."""
     import numba
 
     try:
         return numba.njit(nogil=True, cache=True)(loop)
-    except RuntimeError:  # no folder that may be written: compile for this process alone
+    except RuntimeError:  # no writable folder: compile for this process only
         return numba.njit(nogil=True)(loop)
 
 

@@ -1,4 +1,4 @@
-"""When segments differ: the effect on everybody, and the test of the odds."""
+"""When segments differ: the population effect, shrunk segment effects, and a test of equal odds ratios."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.stratified import Heterogeneity, Strata, tables_of
 from stats.summaries import Array
 
-# Segments' effects drawn towards their common mean: what of their differences is more than noise.
+# Shrink segments' effects towards their common mean: separates real differences from noise.
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Shrinkage:
     """Segments' effects after empirical-Bayes shrinkage.
 
     Attributes:
-        tau_squared: variance of the true effects between segments, effect's unit squared; 0 when the differences are no
-            larger than their errors explain.
+        tau_squared: variance of the true effects between segments, effect's unit squared; 0 when errors explain the
+            differences.
         mean: random-effects mean of the segments' effects, with its interval.
         effects: shrunk effect per segment, in the order given. With ``tau_squared`` 0 all are the common mean.
         kept: weight of each segment's own effect, 0 to 1; the rest of the weight is the mean's.
@@ -37,9 +37,10 @@ class Shrinkage:
 def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage | NotComputable:
     """DerSimonian and Laird's variance between segments, and each effect shrunk by it.
 
-    The interval of a shrunk effect holds its own error, that of the mean and, from four segments on, Morris's term for
-    that of ``tau_squared``. It covers on average over segments (simulated: 91 to 99 % of them at .95), not for one that
-    is unlike the others; with two or three segments it is too short. The forest shows the raw effects as well.
+    The interval of a shrunk effect includes its own error, that of the mean and, from four segments on, Morris's term
+    for that of ``tau_squared``. It covers on average over segments (simulated: 91 to 99 % of them at .95), not for a
+    segment unlike the others; with two or three segments it is too short. The forest plot shows the raw effects as
+    well.
 
     Args:
         estimates: raw effect per segment, of different units.
@@ -61,7 +62,7 @@ def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage |
     # Morris 1983: kept * v, and the error of the mean where the mean replaces the segment's own effect.
     squared = kept * variances + (1 - kept) ** 2 * of_mean
     if len(effects) > 3:
-        # Morris 1983 for unequal variances: what the estimate of tau^2 adds, the more the further a segment is pulled.
+        # Morris 1983 for unequal variances: the error of estimating tau^2, larger the further a segment is shrunk.
         average = float((random * variances).sum() / random.sum()) + tau_squared
         squared += 2 / (len(effects) - 3) * (1 - kept) ** 2 * average * random * (effects - mean) ** 2
     errors = np.sqrt(squared)
@@ -96,13 +97,14 @@ def _interval(effect: float, error: float, z: float, alpha: float, method: str) 
 
 
 def population_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotComputable:
-    """Difference weighted by the strata's shares of all units, N_k/N: the effect on everybody when effects differ.
+    """Difference weighted by the strata's shares of all units, N_k/N: the population effect when effects differ.
 
-    Mantel-Haenszel weights favour strata with equal arms; where effects differ between strata, they answer another
-    question. The error holds that of the shares, so that it speaks of the population that the units came from.
+    Mantel-Haenszel weights favour strata with equal arms; where effects differ between strata, they estimate something
+    else. The error includes that of the shares, so that it refers to the population that the units came from.
 
     Args:
-        strata: (control, variant) per stratum; each needs two units per arm, or its share of everybody can't be judged.
+        strata: (control, variant) per stratum; each needs two units per arm, or its part of the population effect can't
+            be estimated.
         alpha: two-sided error rate.
 
     Source: docs/methods/comparison.md; Rothman, Greenland and Lash 2008, chapter 15 (standardisation).

@@ -1,4 +1,4 @@
-"""Does one experiment change what another does? Arms by arms over the units that both share."""
+"""Interaction of two experiments: does one change the effect of the other? By the arms of both over shared units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.sequential.boundaries import always_valid_p, sequence_multiplier, tightest_rho_squared
 from stats.summaries import Array, Mean
 
-# Fewer units in a cell say nothing of its variance, and a cell of one value would look as if it were without error.
+# Fewer units don't determine a cell's variance, and a cell with a single value would seem to have no error.
 FEWEST_IN_A_CELL = 30
-# Expected numbers below this make Pearson's chi-square too large or too small (Cochran 1954).
+# Expected counts below this make Pearson's chi-square inaccurate (Cochran 1954).
 FEWEST_EXPECTED = 5
 
 
 @dataclass(frozen=True)
 class ArmsContrast:
-    """What one arm of the second experiment changes of the effect of one arm of the first.
+    """How one arm of the second experiment changes the effect of one arm of the first.
 
     Attributes:
-        first, second: places of the arms, 1 or more; 0 is the control of each.
+        first, second: indexes of the arms, 1 or more; 0 is the control of each.
         change: (first with second - control with second) - (first with control - both controls), outcome's unit.
     """
 
@@ -43,7 +43,7 @@ class Interaction:
         p_value: of all contrasts together, 0 to 1.
         units: in all cells.
         contrasts: with their own intervals.
-        any_look: the p-value and the intervals hold at every look together.
+        any_look: whether the p-value and the intervals hold at every look together.
     """
 
     statistic: float
@@ -76,7 +76,7 @@ def interaction(
 ) -> Interaction | NotComputable:
     """Test that the effects of two experiments add up, from n, mean and variance of each cell.
 
-    Every cell has its own variance, so that a share near 0 in one arm does no harm. With one contrast the test is
+    Every cell has its own variance, so that a share near 0 in one arm is no problem. With one contrast the test is
     Welch's t on the difference in differences.
 
     Args:
@@ -118,7 +118,7 @@ def interaction(
 
 
 def independence(counts: Sequence[Sequence[int]]) -> Independence | NotComputable:
-    """Does the arm of one experiment say anything of the arm of the other? Each draw has a seed of its own: it mustn't.
+    """Test that the arms of two experiments are independent, as they must be, since each assignment has its own seed.
 
     Args:
         counts: shared units, a row for each arm of the first, a column for each of the second. Rows and columns without
@@ -146,7 +146,7 @@ def independence(counts: Sequence[Sequence[int]]) -> Independence | NotComputabl
 
 
 def _contrasts(pairs: Sequence[tuple[int, int]], rows: int, columns: int) -> Array:
-    """One row a contrast over the cells, row by row: the difference in differences against both controls."""
+    """One row per contrast over the cells, row by row: the difference in differences against both controls."""
     found = np.zeros((len(pairs), rows * columns))
     for place, (i, j) in enumerate(pairs):
         for row, column, sign in ((i, j, 1.0), (0, j, -1.0), (i, 0, -1.0), (0, 0, 1.0)):

@@ -18,7 +18,7 @@ LEAST_NUDGE_LEFT = 1e-9
 
 @dataclass(frozen=True)
 class IvMoments:
-    """What every estimate and set of the behaviour's effect is computed from.
+    """The input of every estimate and set of the behaviour's effect.
 
     Attributes:
         itt: effect of the nudge on the outcome R, variant minus control.
@@ -28,8 +28,9 @@ class IvMoments:
         c_rd: their sampling covariance.
         n_control: units in control.
         n_variant: units in the variant.
-        degrees_of_freedom: of the t law when clusters were assigned; None means the normal law. One number for all that
-            is computed from these moments, so that the test of the outcome and the set of effects can't contradict.
+        degrees_of_freedom: of the t law when clusters were assigned; None means the normal law. One number for
+            everything computed from these moments, so that the test of the outcome and the set of effects can't
+            contradict each other.
     """
 
     itt: float
@@ -43,17 +44,17 @@ class IvMoments:
 
     @property
     def f_statistic(self) -> float | NotComputable:
-        """Robust F of the first stage; none where the behaviour doesn't vary within the groups."""
+        """Robust F of the first stage; not computable if the behaviour doesn't vary within the groups."""
         return self.first_stage**2 / self.v_d if self.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
 
     def critical_value(self, alpha: float) -> float:
-        """Two-sided critical value of the normal law, or of the t law between clusters."""
+        """Two-sided critical value of the normal distribution, or of t with clusters."""
         if self.degrees_of_freedom is None:
             return float(stats.norm.isf(alpha / 2))
         return float(stats.t.isf(alpha / 2, self.degrees_of_freedom))
 
     def tail(self, statistic: float) -> float:
-        """Two-sided p-value of a statistic under the same law."""
+        """Two-sided p-value of a statistic under the same distribution."""
         if self.degrees_of_freedom is None:
             return 2 * float(stats.norm.sf(abs(statistic)))
         return 2 * float(stats.t.sf(abs(statistic), self.degrees_of_freedom))
@@ -139,8 +140,8 @@ class NudgeFit:
 
     Attributes:
         coefficients: effect of the nudge on each outcome.
-        left: what the covariates leave unexplained of the nudge, per row.
-        residuals: what the whole regression leaves unexplained, per row and outcome.
+        left: residual of the nudge on the covariates, per row.
+        residuals: residuals of the whole regression, per row and outcome.
         strength: sum over units of ``left`` squared.
         columns: number of coefficients: constant, nudge and covariates kept.
     """
@@ -177,11 +178,11 @@ def nudge_fit(outcomes: Array, nudge: Array, covariates: Array, n: Array) -> Nud
 
 
 def constant_and_covariates(columns: Array, n: Array | None = None) -> Array:
-    """A constant and the covariates that don't repeat each other, centred and scaled to standard deviation 1.
+    """A constant and the non-redundant covariates, centred and scaled to standard deviation 1.
 
     Args:
         columns: one row per unit, or per cell of units.
-        n: units per row; without it, one.
+        n: units per row; 1 by default.
     """
     weights = np.ones(len(columns)) if n is None else n
     units = weights.sum()
@@ -193,8 +194,8 @@ def constant_and_covariates(columns: Array, n: Array | None = None) -> Array:
 
 
 def _residual(values: Array, q: Array, root: Array) -> Array:
-    """Columns of ``values`` without what ``q``, an orthonormal basis of the weighted design, explains."""
-    # The mean first: with earnings of 1e8 the projection would otherwise eat digits.
+    """Residuals of ``values`` on ``q``, an orthonormal basis of the weighted design."""
+    # The mean first: with earnings of 1e8 the projection would otherwise lose digits.
     weighted = (values - (root[:, 0] ** 2) @ values / (root**2).sum()) * root
     once = weighted - q @ (q.T @ weighted)
     return (once - q @ (q.T @ once)) / root

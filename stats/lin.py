@@ -1,4 +1,4 @@
-"""Lin's adjusted levels and effects of several outcomes at once: what a registered adjustment rests on.
+"""Lin's adjusted levels and effects of several outcomes at once: the basis of a registered adjustment.
 
 With (outcome, behaviour) as the outcomes, the effects and their covariance are the five moments of the encouragement
 analysis, so that the adjusted test and the adjusted Anderson-Rubin set can't contradict each other
@@ -21,8 +21,8 @@ from stats.ratios import Mix
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Mean, Values, finite_array
 
-# Ours: with fewer units a coefficient, the residual variance of a skewed outcome is too small. It depends on the number
-# of units and covariates alone, so that no result can choose.
+# Our choice: with fewer units per coefficient the residual variance of a skewed outcome is underestimated. It depends
+# only on the numbers of units and covariates, so that results can't influence it.
 UNITS_PER_COEFFICIENT = 10
 # Rule of thumb; simulated with 12 to 30 clusters and 3 to 6 covariates, fewer gave 10-13 % false alarms at 5 %.
 CLUSTERS_PER_COEFFICIENT = 5
@@ -36,8 +36,8 @@ class LinEffects:
         levels: each arm's regression read at the pooled covariate means, 2 x k.
         covariance: sampling covariance of the levels, 2 x k x 2 x k; both arms share the covariate means.
         n: units of control and of the variant.
-        kept: positions of the covariates used, 0-based; empty: none can be used, and this is the plain difference.
-        degrees_of_freedom: of the t law between clusters; None for the normal law.
+        kept: positions of the covariates used, 0-based; empty if none can be used: this is then the plain difference.
+        degrees_of_freedom: of the t distribution with clusters; None for the normal one.
     """
 
     levels: Array
@@ -59,7 +59,7 @@ class LinEffects:
 
     @property
     def moments(self) -> IvMoments:
-        """Of the first two outcomes, the second being the behaviour."""
+        """The five moments of the first two outcomes, the second being the behaviour."""
         return moments_of(self.effects, self.errors, *self.n, self.degrees_of_freedom)
 
     @property
@@ -70,7 +70,7 @@ class LinEffects:
         return "lin-adjustment" if self.degrees_of_freedom is None else "lin-adjustment-clustered"
 
     def critical_value(self, alpha: float) -> float:
-        """Two-sided critical value of the normal law, or of the t law between clusters."""
+        """Two-sided critical value of the normal distribution, or of t with clusters."""
         df = self.degrees_of_freedom
         return float(stats.norm.isf(alpha / 2) if df is None else stats.t.isf(alpha / 2, df))
 
@@ -87,8 +87,8 @@ def lin_effects(
         units_per_coefficient: an arm with fewer units for each coefficient is compared without covariates.
 
     Returns:
-        The effect equals that of OLS with centred, interacted covariates; its variance holds the term for the estimated
-        covariate means, which HC2 of that regression omits. Redundant covariates are dropped.
+        The effect equals that of OLS with centred, interacted covariates; its variance includes the term for the
+        estimated covariate means, which HC2 of that regression omits. Redundant covariates are dropped.
 
     Source: Lin 2013; Negi and Wooldridge 2021; docs/methods/comparison.md, "Registered adjustment".
     """
@@ -128,11 +128,11 @@ def lin_effects_stratified(
     So both comparisons estimate the same, and a plan may give its segments different shares.
 
     Args:
-        strata: (control, variant) of (outcomes ..., covariates ...) per stratum; one is the whole. Those without
-            units in one arm carry no weight.
+        strata: (control, variant) of (outcomes ..., covariates ...) per stratum; a single one is the whole sample.
+            Strata without units in one arm have no weight.
         outcomes: how many of the columns are outcomes.
-        mix: the strata's shares of all units in the place of Mantel-Haenszel's n1 n0 / N: the effect in the population,
-            whose errors hold the mix's.
+        mix: the strata's shares of all units, used instead of Mantel-Haenszel's n1 n0 / N: gives the population effect,
+            with errors that include the mix's.
         units_per_coefficient: a stratum with fewer units in an arm for each coefficient is compared without covariates.
 
     Source: docs/methods/comparison.md; Miratrix, Sekhon and Yu 2013 (adjustment by strata).
@@ -165,9 +165,9 @@ def lin_effects_stratified(
 def lin_effects_clustered(
     outcomes: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, n: Values | None = None
 ) -> LinEffects | NotComputable:
-    """The same when whole clusters were assigned: CR2 scores of both levels, t with Bell-McCaffrey degrees of freedom.
+    """``lin_effects`` for assigned clusters: CR2 scores of both levels, t with Bell-McCaffrey degrees of freedom.
 
-    Each cluster's part in the estimated covariate means is added to its scores, as in ``lin_effects``.
+    Each cluster's contribution to the estimated covariate means is added to its scores, as in ``lin_effects``.
 
     Args:
         outcomes: units x k.
@@ -221,7 +221,7 @@ def lin_effects_clustered(
 
 
 def lin_estimate(found: LinEffects, *, alpha: float = 0.05) -> Estimate | NotComputable:
-    """The effect on the first outcome; p < alpha exactly if the Anderson-Rubin set of its moments leaves out 0."""
+    """The effect on the first outcome; p < alpha exactly if the Anderson-Rubin set of its moments excludes 0."""
     check_alpha(alpha)
     effect, variance = float(found.effects[0]), float(found.errors[0, 0])
     if variance <= 0:
@@ -250,7 +250,7 @@ def lin_lift(found: LinEffects, *, alpha: float = 0.05) -> Interval | NotComputa
 
 
 def _not_negative(covariance: Array) -> Array:
-    """Of an outcome that the covariates explain fully, rounding may leave a variance of -1e-17."""
+    """Cut rounding below 0: if covariates explain an outcome fully, its variance may come out as -1e-17."""
     variances = np.diag(covariance)
     return covariance if (variances >= 0).all() else covariance * np.outer(variances > 0, variances > 0)
 

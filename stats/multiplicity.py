@@ -1,4 +1,4 @@
-"""Adjusted p-values for families of tests. Callers remove what couldn't be computed; m counts tests actually done."""
+"""Adjusted p-values for families of tests. Callers leave out tests that couldn't be computed; m counts the others."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     p = _checked(p_values)
     order = np.argsort(p, kind="stable")
-    # `multipletests(method="holm")` of statsmodels 0.14 collects garbage in each call: a tenth of a second, or a half
-    # in a process that holds a gigabyte.
+    # `multipletests(method="holm")` of statsmodels 0.14 runs the garbage collector in each call: a tenth of a second,
+    # or half a second in a process with a gigabyte.
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)

@@ -20,7 +20,7 @@ DAYS_PER_WEEK = 7
 
 
 class Change(StrEnum):
-    """What the effect does over enrolment weeks."""
+    """Trend of the effect over enrolment weeks."""
 
     FADES = "fades"
     GROWS = "grows"
@@ -55,7 +55,7 @@ class Trend:
         slope: change of the effect per week of later enrolment, in the outcome's unit, with interval and z test.
         first: fitted effect of the first tested week.
         last: fitted effect of the last tested week.
-        change: what the line says, at the slope's level.
+        change: the trend's direction, at the slope's level.
     """
 
     slope: Estimate
@@ -69,8 +69,8 @@ class Novelty:
     """Effect by enrolment week.
 
     Attributes:
-        weeks: one entry per week given, rising.
-        heterogeneity: Cochran's Q over the tested weeks: any difference between weeks.
+        weeks: one entry per given week, ascending.
+        heterogeneity: Cochran's Q over the tested weeks: tests for any difference between weeks.
         trend: a steady rise or fall over the tested weeks.
     """
 
@@ -89,7 +89,7 @@ def effect_by_week(weeks: Sequence[tuple[date, Mean, Mean]], *, alpha: float = 0
     Returns:
         Weeks below 50 units in an arm, or for shares below 10 units with or 10 without the outcome in both arms
         together, are shown but not tested. Trend and heterogeneity are ``TOO_FEW_WEEKS`` below three and two tested
-        weeks: two weeks have no line that could be wrong.
+        weeks: through two weeks a line always fits.
 
     Raises:
         ValueError: if a week is given twice.
@@ -121,7 +121,7 @@ def linear_trend(effects: Sequence[tuple[date, Estimate]], *, alpha: float = 0.0
     Source: Thompson and Higgins 2002 (fixed-effect meta-regression).
     """
     check_alpha(alpha)
-    # Counted from the first week: as days since year 1 their spread would drown in rounding.
+    # Counted from the first week: as days since year 1 their spread would be lost in rounding.
     start = min((week for week, _ in effects), default=date.min)
     weeks = np.array([(week - start).days / DAYS_PER_WEEK for week, _ in effects])
     if len(np.unique(weeks)) < 3:

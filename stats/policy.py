@@ -1,4 +1,4 @@
-"""Whom to nudge: rules on traits, scores whose mean is an effect, and what a chosen rule gains on held-out units."""
+"""Targeting rules: whom to nudge by traits, doubly robust scores, and a rule's gain on held-out units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from stats.results import Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array
 from stats.trait_cells import OTHER, TraitCells
 
-# Rules of at most two conditions on traits: which there are, and which one a sample chooses.
+# Rules of at most two conditions on traits: enumerate them, and choose one on a sample.
 
 type Flags = npt.NDArray[np.bool_]
 
-# A rule must leave out, and take, this share of the units: less is no policy.
+# A rule must include, and exclude, at least this share of the units to be useful.
 LEAST_SHARE = 0.05
-# Error rate of the proof that a second condition is worth having, over all pairs of conditions together.
+# Error rate of the test that a second condition adds something, over all pairs of conditions together.
 SECOND_CONDITION_ALPHA = 0.05
 
 
@@ -37,7 +37,7 @@ class NudgeRule:
 
     Attributes:
         conditions: one or two.
-        any_of: one of two is enough; otherwise both must hold.
+        any_of: whether one of the two is enough; otherwise both must hold.
     """
 
     conditions: tuple[TraitCondition, ...]
@@ -46,11 +46,11 @@ class NudgeRule:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a sample chooses: everybody, nobody, or a rule.
+    """What a sample chooses: nudge all units, none, or by a rule.
 
     Attributes:
-        rule: None for everybody or nobody.
-        everybody: of these two; False where there is a rule.
+        rule: None for all or none.
+        everybody: True for all, False for none; False with a rule.
     """
 
     rule: NudgeRule | None
@@ -59,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """Every condition that may stand in a rule, with the cells that it takes.
+    """Every condition allowed in a rule, with the cells that it selects.
 
     Attributes:
         conditions: each level of each trait, and its opposite.
@@ -70,7 +70,7 @@ class Conditions:
     flags: Array = field(repr=False)
 
     def takes(self, choice: Choice) -> Array:
-        """1.0 for each cell that a choice takes, 0.0 for the others."""
+        """1.0 for each cell that a choice selects, 0.0 for the others."""
         if choice.rule is None:
             return np.full(self.flags.shape[1], float(choice.everybody))
         found = [self.flags[self.conditions.index(condition)] for condition in choice.rule.conditions]
@@ -78,7 +78,7 @@ class Conditions:
 
 
 def all_conditions(cells: TraitCells) -> Conditions:
-    """Each level that units have, and its opposite; of a trait with two levels each level once."""
+    """Every level with units, and its opposite; for a trait with two levels each level once."""
     found: dict[bytes, tuple[TraitCondition, Flags]] = {}
     for holds in (True, False):
         for place, (trait, labels) in enumerate(zip(cells.traits, cells.levels, strict=True)):
@@ -93,15 +93,16 @@ def all_conditions(cells: TraitCells) -> Conditions:
 
 
 def choose(conditions: Conditions, units: Array, gain: Array, squares: Array) -> Choice:
-    """The choice with the largest gain; a second condition only where it is proved to add something.
+    """The choice with the largest gain; a second condition only if it significantly adds something.
 
-    The best of a thousand pairs is best by luck: it replaces the simpler choice only where the gain that it adds is
-    significant after Bonferroni over all pairs. One condition, everybody and nobody are few, and compete by gain alone.
+    The best of a thousand pairs is best by luck: it replaces the simpler choice only if its additional gain is
+    significant after Bonferroni over all pairs. Rules of one condition, all and none are few, and compete by gain
+    alone.
 
     Args:
-        conditions: that may be used.
+        conditions: allowed conditions.
         units: per cell.
-        gain: sum over a cell's units of what nudging them gains, net of its cost.
+        gain: sum over a cell's units of the gain from nudging them, net of its cost.
         squares: sum of the squares of the same.
     """
     total = float(units.sum())
@@ -117,7 +118,7 @@ def choose(conditions: Conditions, units: Array, gain: Array, squares: Array) ->
     pairs = _Pairs.of(flags, units, gain)
     taken = conditions.takes(simple)
     added = np.stack([pairs.both, pairs.either]) - best
-    # Units that both choices treat alike add nothing; the square of the others' scores is their variance.
+    # Units that both choices treat alike contribute nothing; the squares of the others' scores give the variance.
     spread = np.stack([_differ(flags, squares, taken, any_of=any_of) for any_of in (False, True)])
     allowed = np.stack([pairs.allowed(any_of=any_of) for any_of in (False, True)])
     count = int(allowed.sum())
@@ -135,7 +136,7 @@ def choose(conditions: Conditions, units: Array, gain: Array, squares: Array) ->
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Sums over the cells that both conditions take, and that either takes, of all pairs at once."""
+    """For all pairs of conditions at once: sums over the cells that both select, and that either selects."""
 
     both: Array
     either: Array
@@ -149,7 +150,7 @@ class _Pairs:
         return cls(both, either, n_both / units.sum(), n_either / units.sum())
 
     def allowed(self, *, any_of: bool) -> Flags:
-        """Each pair once, taking neither hardly anybody nor nearly everybody, nor the same as one condition."""
+        """Mask: each pair once, without pairs that select hardly any or nearly all units, or equal one condition."""
         share = self.share_either if any_of else self.share_both
         single = np.diag(self.share_both)
         alone = np.isclose(share, single[:, None]) | np.isclose(share, single[None, :])
@@ -164,18 +165,18 @@ def _sums(flags: Array, values: Array) -> tuple[Array, Array]:
 
 
 def _differ(flags: Array, values: Array, taken: Array, *, any_of: bool) -> Array:
-    """Sum of the values over the cells that a pair of conditions and another choice treat differently."""
+    """Sum of the values over the cells where a pair of conditions and another choice differ."""
     mine = _sums(flags, values)[any_of]
     common = _sums(flags, values * taken)[any_of]
     return np.asarray(mine + float(values @ taken) - 2 * common)
 
 
-# Units in random folds, drawn from the moments of their cells: no row is needed to hold some of them out.
+# Random folds of units, drawn from the moments of their cells: holding units out needs no unit-level rows.
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Of each cell and arm the units of a fold, the mean of their outcome and its variance; cells x 2 each."""
+    """One fold's units per cell and arm, with the mean of their outcome and its variance; cells x 2 each."""
 
     n: Array
     means: Array
@@ -183,21 +184,21 @@ class Fold:
 
     @property
     def units(self) -> Array:
-        """Per cell, of both arms."""
+        """Units per cell, both arms together."""
         return np.asarray(self.n.sum(axis=1))
 
 
 def whole(cells: TraitCells) -> Fold:
-    """All units."""
+    """Number of all units."""
     return Fold(cells.n, cells.means[:, :, 0], cells.covariance[:, :, 0, 0])
 
 
 def split(cells: TraitCells, folds: int, rng: np.random.Generator) -> list[Fold]:
-    """Each unit into a fold at random.
+    """Assign each unit to a fold at random.
 
-    Of a 0/1 outcome this is exact: how many of a cell's units are 1 is all there is to know, and each falls into each
-    fold alike. Of a number, the folds' means are drawn from the normal law that they have given the cell's own mean,
-    v (diag(1/n_k) - 1/n): their law without that condition is then that of independent folds.
+    Of a 0/1 outcome this is exact: the number of ones in a cell is sufficient, and each falls into each fold with equal
+    probability. For numbers, the folds' means are drawn from their normal distribution given the cell's own mean, v
+    (diag(1/n_k) - 1/n): unconditionally they are then distributed as independent folds.
 
     Source: multinomial thinning; Neufeld, Dharamshi, Gao and Witten 2024 (data thinning of a normal mean).
     """
@@ -218,7 +219,7 @@ def split(cells: TraitCells, folds: int, rng: np.random.Generator) -> list[Fold]
 
 
 def joined(folds: list[Fold]) -> Fold:
-    """Several folds as one."""
+    """Merge several folds into one."""
     n = np.sum([fold.n for fold in folds], axis=0)
     means = np.sum([fold.n * fold.means for fold in folds], axis=0) / np.maximum(n, 1)
     scatter = np.sum(
@@ -227,31 +228,31 @@ def joined(folds: list[Fold]) -> Fold:
     return Fold(n, means, scatter / np.maximum(n - 1, 1))
 
 
-# What nudging a unit gains, as a score whose mean over any group is the effect on that group.
+# Doubly robust scores of the gain from nudging a unit: their mean over any group is the effect on that group.
 
-# The outcome model of a cell is drawn towards its arm's mean as if so many units of the arm stood in the cell.
+# The outcome model shrinks a cell's mean towards its arm's mean as if this many units with the arm's mean were added.
 PRIOR_UNITS = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of each cell: its units, the sum of their scores and the sum of the squares."""
+    """Per cell: number of units, sum of their scores, and sum of squares."""
 
     units: Array
     total: Array
     squares: Array
 
     def times(self, weights: Array) -> "Scores":
-        """Each cell's scores times a weight; a weight of 0 leaves its units in."""
+        """Each cell's scores times a weight; a weight of 0 keeps its units in the denominator."""
         return Scores(self.units, self.total * weights, self.squares * weights**2)
 
     def net(self, cost: float) -> "Scores":
-        """The scores less the cost of nudging a unit."""
+        """The scores minus the cost of nudging a unit."""
         total = self.total - cost * self.units
         return Scores(self.units, total, self.squares - 2 * cost * self.total + cost**2 * self.units)
 
     def inside(self, kept: Array) -> "Scores":
-        """The units of some cells alone."""
+        """The scores of the units in some cells only."""
         return Scores(self.units * kept, self.total * kept, self.squares * kept)
 
     def mean(self, alpha: float) -> Interval:
@@ -264,14 +265,14 @@ class Scores:
 
 
 def scores(judging: Fold, learning: Fold, share: Array) -> Scores:
-    """Doubly robust scores of a fold's units, with an outcome model that was learnt on others.
+    """Doubly robust scores of a fold's units, with an outcome model learnt on other units.
 
     A unit's score is m1(x) - m0(x) + G (R - m1(x))/e - (1-G)(R - m0(x))/(1-e); a cell's moments give its sum and the
     sum of its squares.
 
     Args:
-        judging: the units that are scored.
-        learning: the units from which m is learnt.
+        judging: the units to score.
+        learning: the units to learn m from.
         share: of the variant among a cell's units as assigned, per cell.
 
     Source: Robins, Rotnitzky and Zhao 1994.
@@ -285,7 +286,7 @@ def scores(judging: Fold, learning: Fold, share: Array) -> Scores:
 
 
 def variant_share(cells: TraitCells) -> Array:
-    """Share of the variant in each cell's stratum, as its units show it; strictly between 0 and 1."""
+    """Share of the variant in each cell's stratum, estimated from its units; strictly between 0 and 1."""
     found = np.zeros(len(cells.n))
     for stratum in np.unique(cells.stratum):
         inside = cells.stratum == stratum
@@ -295,23 +296,23 @@ def variant_share(cells: TraitCells) -> Array:
 
 
 def _outcome_model(fold: Fold) -> Array:
-    """Mean outcome per cell and arm, drawn towards the arm's mean: a small cell has hardly one of its own."""
+    """Mean outcome per cell and arm, shrunk towards the arm's mean, since small cells have imprecise means."""
     arm = (fold.n * fold.means).sum(axis=0) / np.maximum(fold.n.sum(axis=0), 1)
     return np.asarray((fold.n * fold.means + PRIOR_UNITS * arm) / (fold.n + PRIOR_UNITS))
 
 
-# Whom to nudge: the rule that a sample chooses, and what such a choice gains on units that had no part in it.
+# Targeting: the rule that a sample chooses, and its gain on units that had no part in the choice.
 
-# Of five folds two choose and three judge: a rule of one or two conditions is chosen with fewer units than it takes to
-# prove what it gains.
+# Of five folds two choose and three evaluate: choosing a rule of one or two conditions needs fewer units than proving
+# its gain.
 FOLDS, JUDGING, SPLITS = 5, 3, 20
-# Units of an arm below which no rule of any use could be told from luck.
+# Units of an arm below which no useful rule could be distinguished from luck.
 LEAST_UNITS = 500
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A rule whom to nudge, its value beside nudging everybody and nobody, and whether it beats both.
+    """A targeting rule, its gain over nudging everybody and nobody, and whether it beats both.
 
     All gains are per unit of the whole population, nudged or not, in the outcome's unit, net of the cost.
 
@@ -320,17 +321,17 @@ class Policy:
         everybody: without a rule, which of these two it is.
         beats: there is a rule, and its gains over everybody and over nobody both lie above 0 with the whole interval,
             whose limits are one-sided at alpha each.
-        share: of the units that the choice takes.
-        over_all: what the choice gains over nudging everybody, on held-out units.
-        over_none: what it gains over nudging nobody, on held-out units.
-        all_over_none: what nudging everybody gains over nobody.
-        inside: effect of the nudge on the units that the choice takes, on held-out units, before its cost; not
-            computable where it takes nobody.
+        share: of the units that the choice nudges.
+        over_all: gain of the choice over nudging everybody, on held-out units.
+        over_none: its gain over nudging nobody, on held-out units.
+        all_over_none: gain of nudging everybody over nobody.
+        inside: effect of the nudge on the units that the choice nudges, on held-out units, before its cost; not
+            computable if it nudges nobody.
         outside: the same of the others.
-        agreement: share of the training samples that chose this very rule, 0 to 1.
+        agreement: share of the training samples that chose exactly this rule, 0 to 1.
         cost: of nudging one unit, in the outcome's unit.
         folds: of each split.
-        splits: random splits, of which the medians are told.
+        splits: random splits, whose medians are reported.
         seed: of the splits.
         judging: of the folds, those that judge what the others chose; 1, each in turn, in analyses up to 0.4.
     """
@@ -353,22 +354,22 @@ class Policy:
 
 
 def whom_to_nudge(cells: TraitCells, *, cost: float = 0.0, alpha: float = 0.05, seed: int) -> Policy | NotComputable:
-    """Choose a rule of at most two conditions, and estimate what such a choice gains on held-out units.
+    """Choose a rule of at most two conditions, and estimate its gain on held-out units.
 
-    Of five random folds two choose and the other three tell the gain: given the choice it is a plain mean over units
-    that had no part in it. 20 random splits, whose medians are taken, so that no lucky split decides. A median of
-    limits at half the error rate holds at the whole rate however the splits depend on each other: at least half of them
-    are wrong together at most twice as often as a single one (Markov). Folds that judge in turn give narrower limits,
-    but each choice then rests on the units that judge the others: where nothing has an effect, such limits over nobody
-    and over everybody lay above 0 in 7 to 13 %.
+    Of five random folds two choose and the other three estimate the gain: given the choice it is a plain mean over
+    units that had no part in it. The medians over 20 random splits are reported, so that no lucky split decides. A
+    median of limits at half the error rate holds at the whole rate however the splits depend on each other: at least
+    half of them are wrong together at most twice as often as a single one (Markov). Evaluating on each fold in turn
+    gives narrower limits, but each choice then uses the units that evaluate the others: where nothing has an effect,
+    such limits over nobody and over everybody lay above 0 in 7 to 13 %.
 
-    "Beats" asks for two lower limits above 0: over everybody and over nobody, each one-sided at alpha. Both must hold,
+    "Beats" requires two lower limits above 0: over everybody and over nobody, each one-sided at alpha. Both must hold,
     so neither is corrected. A rule that does as well as everybody with fewer nudges doesn't beat it unless a nudge has
     a cost; with effects of one sign everywhere and no cost, no rule can.
 
     Args:
         cells: of control and the variant.
-        cost: of nudging one unit, in the outcome's unit: those whom the nudge hardly helps are then better left out.
+        cost: of nudging one unit, in the outcome's unit: users whom the nudge hardly helps are then better left out.
         alpha: error rate of "beats", and of each limit: the intervals have the level 1 - 2 alpha.
         seed: of the splits.
 
@@ -410,7 +411,7 @@ def whom_to_nudge(cells: TraitCells, *, cost: float = 0.0, alpha: float = 0.05, 
 
 @dataclass(frozen=True, eq=False)
 class _Round:
-    """One split: what the learning folds chose, its gains over everybody and nobody on the others, and the effects."""
+    """One split: the choice of the learning folds, its gains over everybody and nobody on the others, and effects."""
 
     choice: Choice
     gains: tuple[Scores, Scores]
@@ -430,7 +431,7 @@ def _judged(conditions: Conditions, folds: list[Fold], share: Array, cost: float
 
 def _effect(found: Sequence[Scores], alpha: float) -> Interval | NotComputable:
     known = [one for one in found if one.units.sum() > 0]
-    # Units that hardly any split puts on this side have no effect to tell.
+    # If hardly any split selects units on this side, there is no effect to report.
     return _median(known, alpha) if len(known) > len(found) / 2 else NotComputable(Reason.NO_DATA)
 
 

@@ -1,4 +1,4 @@
-"""The difference of two quantiles from counts: the value, the density beside it, and one column whose mean it is.
+"""Difference of two quantiles from counts: the value, the density there, and a column whose mean is the quantile.
 
 A quantile's error is that of a share divided by the density at the quantile. The density comes from two neighbouring
 quantiles, so that no unit leaves the warehouse. Source: docs/methods/comparison.md, "Difference of quantiles".
@@ -12,8 +12,8 @@ from scipy import stats
 
 from stats.summaries import Array
 
-ROUNDING = 1e-9  # .1 x 50 units are five, whatever floats make of it
-LEVEL = 0.05  # for which the bandwidth is best
+ROUNDING = 1e-9  # .1 x 50 units are five, despite rounding of floats
+LEVEL = 0.05  # the bandwidth is optimal for this level
 # Units on the smaller side of the quantile. With five at least 94.6 % of 500 intervals covered on two skewed laws, with
 # one or two 88 to 92 % (docs/methods/comparison.md).
 LEAST_BEYOND = 5
@@ -26,8 +26,8 @@ class QuantilePoint:
     Attributes:
         share: of units that don't exceed it, 0 to 1.
         value: the quantile.
-        spread: one over the density there, in the value's unit; 0 where so many units have just this value that there
-            is no density, or too few lie beyond it, and then the difference has no error.
+        spread: one over the density there, in the value's unit; 0 if too many units have exactly this value for a
+            density, or too few lie beyond it; the difference then has no error.
     """
 
     share: float
@@ -36,7 +36,7 @@ class QuantilePoint:
 
 
 def bandwidth(n: int, share: float) -> float:
-    """How far to both sides of the share the neighbouring quantiles lie, in shares.
+    """Distance in shares from the quantile to its neighbouring quantiles on both sides.
 
     Source: Hall and Sheather 1988, as in R's quantreg `bandwidth.rq`; cut so that both stay inside 0 to 1.
     """
@@ -48,9 +48,9 @@ def bandwidth(n: int, share: float) -> float:
 
 
 def quantile_point(n: int, share: float, value: float, low: float, high: float, *, on: int) -> QuantilePoint:
-    """The quantile of n units with its spread, from those one bandwidth to both sides.
+    """The quantile of n units with its spread, from the quantiles one bandwidth to both sides.
 
-    No spread where more units stand on the quantile than one standard error of the share, sqrt(n p (1 - p)) of them:
+    No spread if more units have exactly this value than one standard error of the share, sqrt(n p (1 - p)) of them:
     the neighbouring quantiles of whole numbers jump between 0 and 1 by luck, and 5 % tests alarmed in 11 to 22 %.
 
     Args:
@@ -68,7 +68,7 @@ def quantile_point(n: int, share: float, value: float, low: float, high: float, 
 
 
 def order_limits(n: int, share: float, alpha: float) -> tuple[int, int]:
-    """Ranks, 1 to n, of the sorted values between which the quantile lies with 1 - alpha or more, whatever the law.
+    """Ranks, 1 to n, of the sorted values between which the quantile lies with 1 - alpha or more, for any distribution.
 
     The first is 0 and the second n + 1 where that side has no limit.
 
@@ -80,8 +80,8 @@ def order_limits(n: int, share: float, alpha: float) -> tuple[int, int]:
 def linearised_quantile(below: Array, variance: Array, point: QuantilePoint) -> tuple[Array, Array]:
     """Means and variances of the column value - (at or below - share) * spread, per cell.
 
-    Its mean over the whole group is the quantile, its variance that of the quantile times n, so that everything that
-    is done with means holds for quantiles. Over some of the units it is one step from the group's quantile to theirs.
+    Its mean over the whole group is the quantile, its variance that of the quantile times n, so that methods for means
+    work for quantiles. Over some of the units it is one step from the group's quantile to theirs.
 
     Args:
         below: share of each cell's units at or below the value.

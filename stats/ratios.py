@@ -1,4 +1,4 @@
-"""Ratios of sums: the column whose mean is the ratio, at a given point. Standardised over strata before dividing."""
+"""Ratios of sums: linearised to a column whose mean is the ratio; standardised over strata before dividing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from stats.summaries import Array, Mean
 
 @dataclass(frozen=True)
 class Mix:
-    """The strata's shares of all units, to which something is standardised, and how many units showed them.
+    """The strata's shares of all units, used for standardisation, and the number of units they are estimated from.
 
     Attributes:
         shares: one per stratum, together 1.
@@ -25,18 +25,18 @@ class Mix:
 
     @classmethod
     def of(cls, sizes: Sequence[float]) -> "Mix":
-        """Of strata with so many units."""
+        """The mix of strata with so many units."""
         units = sum(sizes)
         return cls(tuple(size / max(units, 1.0) for size in sizes), units)
 
     def part(self, places: Sequence[int]) -> "Mix":
-        """Of some strata alone; as many units have shown it as lie in them."""
+        """The mix of some strata alone, estimated from the units in them."""
         return Mix.of([self.shares[place] * self.units for place in places])
 
     def errors(self, values: Array) -> Array:
-        """Sampling covariance that the shares bring into standardised values: sum_k share_k (x_k - x)(x_k - x)' / N.
+        """Sampling covariance that estimated shares add to standardised values: sum_k share_k (x_k - x)(x_k - x)' / N.
 
-        Without it an interval speaks of the mix that came, not of the population that it was drawn from: where a
+        Without it an interval refers to the observed mix, not to the population that it was drawn from: where a
         fiftieth of the units carry the effect, the population's ratio was covered in 78 % of experiments.
 
         Args:
@@ -51,7 +51,7 @@ class Mix:
 
 
 def ratio_point(n: Array, means: Array) -> Array:
-    """Mean numerator and mean denominator, the first two columns, of some cells; zeros when they have no units.
+    """Mean numerator and mean denominator (the first two columns) over some cells; zeros when they have no units.
 
     Args:
         n: units per cell.
@@ -64,12 +64,12 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
     """The cells with one column r + (M - r K) / K0 in the place of numerator M and denominator K.
 
     With r = M0 / K0 its mean at the point is the ratio and its variance that of the delta method. Strata are averaged
-    in M and K first and divided then: averaging the strata's own ratios answers another question.
+    in M and K first and divided then: averaging the strata's own ratios estimates something else.
 
     Args:
         means: cells x columns, numerator and denominator first.
         covariance: their n-1 covariances, cells x columns x columns.
-        point: M0 and K0, such as the standardised means of an arm. K0 = 0 leaves the numerator as it is.
+        point: M0 and K0, such as the standardised means of an arm. K0 = 0 leaves the numerator unchanged.
 
     Source: Deng, Knoblich and Lu 2018; Miratrix, Sekhon and Yu 2013; docs/methods/comparison.md, "Ratio delta method".
     """
@@ -84,7 +84,7 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
 
 
 def unit_sd(means: tuple[float, float], variances: tuple[float, float], covariance: float) -> float | NotComputable:
-    """Standard deviation of one unit's part in a ratio of sums: what a size needs in the place of a mean's.
+    """Standard deviation of one unit's contribution to a ratio of sums, for sample sizes, in place of a mean's.
 
     Args:
         means: of numerator and denominator per unit.
@@ -105,8 +105,8 @@ def standardised(strata: Sequence[Mean], mix: Mix, *, of_population: bool = True
 
     Args:
         strata: summaries of the linearised column, one per stratum; those without units carry no weight.
-        mix: to which they are standardised.
-        of_population: the error holds that of the mix; False for that of these units alone.
+        mix: the target shares.
+        of_population: whether the error includes the mix's; False for these units only.
 
     Source: docs/methods/comparison.md, "Ratio delta method" (the variance of r_g).
     """
@@ -122,11 +122,11 @@ def standardised(strata: Sequence[Mean], mix: Mix, *, of_population: bool = True
 def standardised_difference(
     strata: Sequence[tuple[Mean, Mean]], mix: Mix, *, alpha: float = 0.05
 ) -> Estimate | NotComputable:
-    """Difference of both arms' standardised columns, variant minus control: what it is in the population.
+    """Difference of both arms' standardised columns, variant minus control, in the population.
 
     Args:
         strata: (control, variant) of the linearised column, one per stratum.
-        mix: to which both are standardised; its error is that of the strata's differences, which both arms share.
+        mix: the target shares; their error is that of the strata's differences, which both arms share.
         alpha: two-sided error rate.
 
     Returns:

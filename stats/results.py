@@ -1,6 +1,6 @@
-"""What every method of this package returns: frozen results, and reasons as values.
+"""Result types of this package: frozen records, and reasons for missing numbers.
 
-A number that can't be computed is a value that carries its reason, never 0, 1, NaN or a bare None.
+A number that can't be computed is a value with its reason, never 0, 1, NaN or a bare None.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""Two-stage (saturation) designs: what a nudge does to those who get it, and to those beside them.
+"""Two-stage (saturation) designs: effects of a nudge on those who get it, and on those beside them.
 
-Clusters draw the share of their units that is nudged, 0 among them; units are then drawn inside. Pure.
+Clusters draw the share of their units that is nudged, including 0; units are then drawn inside. Pure.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from stats.iv_moments import IvMoments, moments_of
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Values, finite_array
 
-# The three groups that a share is judged by.
+# Groups for the comparison at one share.
 CONTROL, BESIDE, NUDGED = 0, 1, 2
 METHOD = "saturation"
 
 
 @dataclass(frozen=True)
 class BehaviourEffect:
-    """What one contrast of a saturation design says of the behaviour.
+    """The behaviour's effect from one contrast of a saturation design.
 
     Attributes:
         moved: the contrast on the behaviour, 0.01 = one point. Of one's own effect: the share of units that did it; of
             the peers': the share of a unit's friends that did it.
-        effect: the contrast on the outcome over `moved` (Wald), in the outcome's unit. Of the peers' effect it is what
-            all friends together do where none of them did it before.
+        effect: the contrast on the outcome over `moved` (Wald), in the outcome's unit. Of the peers' effect it is the
+            effect of all friends together if none of them did it before.
         effect_set: the Anderson-Rubin set of that ratio.
     """
 
@@ -46,21 +46,21 @@ class SaturationEffects:
     """Clusters with one share of nudged units against the clusters in which nobody is nudged.
 
     Attributes:
-        outcome: its metric text.
+        outcome: the metric's text.
         share: of a cluster's units that is nudged by plan, above 0 to 1.
         clusters: how many drew it; `control_clusters` drew 0.
         units: in pure control, beside nudged units, and nudged.
         means: of the same, in the outcome's unit; None where there are none.
-        direct: nudged minus not nudged units of these clusters: what one's own nudge does among nudged others.
+        direct: nudged minus not nudged units of these clusters: the effect of one's own nudge among nudged others.
         spillover: units of these clusters that aren't nudged, minus units of clusters without nudge.
         total: nudged units minus units of clusters without nudge; the sum of the two.
-        overall: all units of these clusters, by plan, minus units of clusters without nudge: what rolling out to this
-            share of a cluster does to an average unit of it.
+        overall: all units of these clusters, by plan, minus units of clusters without nudge: the effect on an average
+            unit of rolling out to this share of a cluster.
         own: effect of one's own behaviour, from the contrast of `direct`; None without a behaviour, and in payloads of
             0.4.
         peers: effect of the friends' behaviour on those beside them, from the contrast of `spillover`; None likewise.
-        beside_moved: how much more of the units beside nudged ones did it than of clusters without nudge: what friends'
-            nudges do to one's own act, which `peers` takes to be nothing; None likewise.
+        beside_moved: how much more of the units beside nudged ones did it than of clusters without nudge: the effect of
+            friends' nudges on one's own behaviour, which `peers` assumes to be none; None likewise.
     """
 
     outcome: str
@@ -93,12 +93,12 @@ def saturation_effects(
     """Direct, spillover, total and overall effect at one share, with errors between clusters; own and peers' effect.
 
     Differences of the means of units (each unit counts once, so large clusters count more). One regression on the three
-    groups gives all four contrasts: CR2 errors, t with Bell-McCaffrey degrees of freedom. They hold whatever units
-    of one cluster do to each other; units of different clusters must not reach each other.
+    groups gives all four contrasts: CR2 errors, t with Bell-McCaffrey degrees of freedom. They allow any interference
+    within a cluster, but none between clusters.
 
     With a behaviour: one's own effect is direct / (its contrast on the behaviour). Units are drawn one by one inside a
-    cluster, so that friends' acts are alike on both sides and cancel; a comparison inside each single cluster would not
-    do, since whoever is nudged there has one nudged friend less. The peers' effect is spillover / (its contrast on the
+    cluster, so that friends' acts are alike on both sides and cancel; a comparison inside each single cluster would be
+    biased, since a nudged unit there has one nudged friend less. The peers' effect is spillover / (its contrast on the
     share of friends that did it): a nudge must reach those beside it by the friends' acts alone, and these must not
     change one's own act (`beside_moved` shows whether they do).
 
@@ -107,8 +107,8 @@ def saturation_effects(
         nudged: 1 for nudged units, 0 for the others.
         share: of its cluster's units that is nudged by plan, per row.
         clusters: label of each row's cluster.
-        at: the share that is judged; rows of other shares above 0 are left out.
-        outcome: its name, kept with the result.
+        at: the share to evaluate; rows of other shares above 0 are left out.
+        outcome: its name, stored with the result.
         alpha: two-sided error rate.
         n: units per row, where rows are cells with the means of the outcome.
         behaviour: share of the row's units that did it.
@@ -152,7 +152,7 @@ def saturation_effects(
 def _of_behaviour(
     y: Array, did: Array, group: Integers, codes: Integers, units: Array, alpha: float
 ) -> tuple[BehaviourEffect | NotComputable, BehaviourEffect | NotComputable, Estimate | NotComputable]:
-    """Own and peers' effect, and whether friends' nudges moved those beside them."""
+    """Own and peers' effect, and the effect of friends' nudges on one's own behaviour."""
     sizes = np.bincount(codes, weights=units)[codes]
     sums = np.bincount(codes, weights=units * did)[codes]
     friendly = sizes > 1  # a unit alone in its cluster has no friends
@@ -176,7 +176,7 @@ def _effect(moments: IvMoments | NotComputable, alpha: float) -> BehaviourEffect
 def _moments(
     columns: Array, group: Integers, codes: Integers, units: Array, sides: tuple[int, int]
 ) -> IvMoments | NotComputable:
-    """Second side minus first, of outcome and behaviour together."""
+    """Moments of the second group minus the first, for outcome and behaviour together."""
     clusters = min(len(np.unique(codes[group == side])) for side in sides)
     if clusters < 2:
         return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": clusters, "needed": 2})
@@ -192,7 +192,7 @@ def _moments(
 def _contrast(
     values: Array, group: Integers, codes: Integers, units: Array, weights: Sequence[float], alpha: float
 ) -> Estimate | NotComputable:
-    """One contrast of the groups' means; groups without weight stay in the regression and change nothing."""
+    """One contrast of the groups' means; groups without weight stay in the regression without effect."""
     used = [place for place, weight in enumerate(weights) if weight]
     clusters = [len(np.unique(codes[group == place])) for place in used]
     if min(clusters) < 2:

@@ -1,6 +1,6 @@
 """The score test of a difference of two proportions against any value, and the interval dual to it.
 
-Own code because statsmodels' inversion raises as soon as a group has 0 or n successes (its solver meets a NaN).
+Own code because statsmodels' inversion raises when a group has 0 or n successes (its solver meets a NaN).
 """
 
 from math import inf, isinf, nextafter, sqrt
@@ -13,24 +13,24 @@ from scipy.optimize import brentq
 from stats.results import check_alpha
 from stats.summaries import Array
 
-# Shares of many groups at once, with their score intervals: arrays in, arrays out.
+# Vectorised shares of many groups, with score intervals.
 
 
 def share(part: npt.ArrayLike, whole: npt.ArrayLike) -> Array:
-    """part / whole, NaN where there is no whole."""
+    """part / whole, NaN if whole is 0."""
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     empty = np.full(np.broadcast(part, whole).shape, np.nan)
     return np.asarray(np.divide(part, whole, out=empty, where=whole > 0))
 
 
 def wilson_limits(part: npt.ArrayLike, whole: npt.ArrayLike, *, alpha: float = 0.05) -> tuple[Array, Array]:
-    """Wilson's limits of each share, 0 to 1, NaN where there is no whole. Source: Wilson 1927."""
+    """Wilson's limits of each share, 0 to 1, NaN if the whole is 0. Source: Wilson 1927."""
     check_alpha(alpha)
     p, n = share(part, whole), np.maximum(np.asarray(whole, dtype=np.float64), 1)
     z2 = float(stats.norm.isf(alpha / 2)) ** 2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    # Rounding would leave 1e-17 where the limit is exactly the border.
+    # Otherwise rounding would leave 1e-17 where the limit is exactly the border.
     return np.where(p == 0, 0.0, centre - half), np.where(p == 1, 1.0, centre + half)
 
 
@@ -110,9 +110,9 @@ def score_interval(successes: tuple[int, int], n: tuple[int, int], *, alpha: flo
 def _restricted_control_rate(successes: tuple[int, int], n: tuple[int, int], value: float) -> float:
     """The likeliest control rate when the variant's is higher by ``value``.
 
-    The score falls in the rate. Where it is nowhere above or nowhere below 0, the likeliest rate is a border; else its
-    zero lies between both, and Newton's steps find it in a few. Where one would leave them, halving is as safe as ever;
-    the closed form breaks near borders.
+    The score decreases in the rate. If it is nowhere above or nowhere below 0, the likeliest rate is a border; else its
+    zero lies between the borders, and Newton's method finds it in a few steps. A step that would leave them is replaced
+    by bisection; the closed form fails near borders.
     """
     (x0, x1), (n0, n1) = successes, n
     low, high = max(0.0, -value), min(1.0, 1.0 - value)
@@ -145,6 +145,6 @@ def _restricted_control_rate(successes: tuple[int, int], n: tuple[int, int], val
 
 
 def _score(successes: tuple[int, int], n: tuple[int, int], p0: float, value: float) -> float:
-    """The score at a border: what has no successes, or no failures, adds no pole there."""
+    """The score at a border: groups without successes, or without failures, have no pole there."""
     pairs = zip(successes, n, (p0, p0 + value), strict=True)
     return sum((x / p if x else 0.0) - ((m - x) / (1 - p) if m - x else 0.0) for x, m, p in pairs)

@@ -1,4 +1,4 @@
-"""Sample ratio: did the arms get the shares of units that were planned? At one look, and at any look."""
+"""Sample ratio mismatch: did the arms get the planned shares of units? For one look, and for any number of looks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from scipy import special, stats
 from stats.results import NotComputable, Reason
 from stats.summaries import Array
 
-# Weight and concentration of the Dirichlet priors around the plan. Ours, by simulation: the narrow one finds 49:51
-# soonest, the wide one 60:40 among a thousand units or one empty arm among fifty, which the narrow one misses.
+# Weight and concentration of the Dirichlet priors around the plan. Our choice, by simulation: the narrow one detects
+# 49:51 soonest, the wide one 60:40 among a thousand units or one empty arm among fifty, which the narrow one misses.
 PRIORS = ((0.9, 3_000.0), (0.1, 30.0))
 
 
@@ -24,7 +24,7 @@ class SampleRatio:
         statistic: the chi-square statistic.
         degrees_of_freedom: number of arms with a share, less one.
         p_value: upper tail probability, 0 to 1; it holds for one look.
-        any_look: p-value that holds at every look together (`evidence_against_split`); None where one look decides.
+        any_look: p-value that holds at every look together (`evidence_against_split`); None for a single look.
     """
 
     expected: dict[str, float]
@@ -40,7 +40,7 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
     Args:
         observed: units per arm; an arm that is planned but missing here counts as 0 units.
         shares: planned weight per arm, at least 0, in any scale. Arms of weight zero are dropped from sum and degrees
-            of freedom: units found there are another check's business.
+            of freedom: units found there are another check's task.
 
     Returns:
         The test, or ``NotComputable``: an arm was observed without a planned share, no units, or one arm only.
@@ -72,7 +72,7 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
 
 
 def evidence_against_split(parts: Iterable[tuple[Mapping[str, int], Mapping[str, float]]]) -> float:
-    """Natural logarithm of the evidence against the planned split, which may be looked at as often as one likes.
+    """Natural logarithm of the evidence against the planned split, valid at any number of looks.
 
     Args:
         parts: units and planned shares by arm, for each part of the units with a plan of its own; parts are different
@@ -101,7 +101,8 @@ def split_evidence(seen: Array, plan: Array) -> Array:
 
     The alternative is a mixture of Dirichlet priors centred on the plan p: ``B(c p + n) / B(c p) / prod(p^n)`` for each
     concentration c, B being the multivariate beta function. Under the plan it is a martingale that starts at 1, so it
-    ever reaches 1/alpha with a chance of at most alpha (Ville), whatever the looks; small counts need no approximation.
+    ever reaches 1/alpha with a chance of at most alpha (Ville), for any number of looks; small counts need no
+    approximation.
 
     Args:
         seen: units by arm, at least 0.

@@ -85,7 +85,7 @@ def clustered_risk_difference(
     alpha: float = 0.05,
     n: Values | None = None,
 ) -> Estimate | NotComputable:
-    """Mantel-Haenszel difference when whole clusters were assigned; a cluster may reach into several strata.
+    """Mantel-Haenszel difference for cluster-randomised designs; a cluster may have units in several strata.
 
     Args:
         y: outcome per unit.
@@ -97,8 +97,8 @@ def clustered_risk_difference(
 
     Returns:
         Variant minus control with weights n1*n0/N: the weighted difference of the means of strata and arms. CR2 errors,
-        t with Bell-McCaffrey degrees of freedom. Where an arm of a stratum is a single cluster, which can't tell its
-        own error, the errors come from the regression with one effect for all strata, whose coefficient is the same.
+        t with Bell-McCaffrey degrees of freedom. If an arm of a stratum is a single cluster, whose error can't be
+        estimated, the errors come from the regression with one effect for all strata, whose coefficient is the same.
 
     Source: Mantel and Haenszel 1959; Bell and McCaffrey 2002.
     """
@@ -132,7 +132,7 @@ def clustered_risk_difference(
 
 
 def _strata_design(labels: Integers, arm: Array, codes: Integers, weights: Array) -> tuple[Array, Array]:
-    """A column for each arm of each stratum; with a single cluster in one of them, for each stratum and the arm."""
+    """Design matrix: a column per arm and stratum; if one of them is a single cluster, per stratum and for the arm."""
     k = len(weights)
     cells = labels + k * (arm == 1)
     clusters = np.bincount(np.unique(np.column_stack([cells, codes]), axis=0)[:, 0], minlength=2 * k)

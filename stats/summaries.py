@@ -1,4 +1,4 @@
-"""Summaries that leave the warehouse: n, mean, variance, covariance. They pool with ``+``.
+"""Summaries computed in the warehouse: n, mean, variance, covariance. They pool with ``+``.
 
 Never sums of squares: with mean 1e8 and standard deviation 1, sum(x^2) - n*mean^2 is rounding noise.
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 type Array = npt.NDArray[np.float64]
 type Values = npt.ArrayLike
 
-# How far a stored mean or variance of 0/1 values may be from that of its counts: rounding in a warehouse, not more.
+# Tolerance for a stored mean or variance of 0/1 values against that of its counts: rounding in a warehouse.
 COUNT_TOLERANCE = 1e-4
 VARIANCE_TOLERANCE = 1e-6
 
@@ -74,7 +74,7 @@ class Mean:
         return cls(n, successes / n if n else 0.0, successes * (n - successes) / n / (n - 1) if n > 1 else 0.0)
 
     def __add__(self, other: "Mean") -> "Mean":
-        """The summary of both groups together; a summary with n = 0 changes nothing."""
+        """The pooled summary of both groups; a summary with n = 0 changes nothing."""
         if self.n == 0:
             return other
         if other.n == 0:
@@ -139,7 +139,7 @@ class Joint:
         return cls(n, means, centred.T @ centred / (n - 1) if n > 1 else np.zeros((k, k)))
 
     def __add__(self, other: "Joint") -> "Joint":
-        """The summary of both groups together.
+        """The pooled summary of both groups.
 
         Raises:
             ValueError: if the groups have different numbers of columns.
@@ -162,5 +162,5 @@ class Joint:
         return Joint(self.n, self.means[chosen], self.covariance[np.ix_(chosen, chosen)])
 
     def column(self, i: int) -> Mean:
-        """The summary of column ``i`` alone."""
+        """The summary of column ``i`` only."""
         return Mean(self.n, float(self.means[i]), float(self.covariance[i, i]))

@@ -1,4 +1,4 @@
-"""Several estimates together: their difference, their ratio, and their mean when experiments differ."""
+"""Combine several estimates: differences, ratios, and means with random effects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from stats.heterogeneity import variance_between
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array
 
-# A mean of effects that differ between experiments, and an interval for the effect of the next one.
+# Random-effects mean, and a prediction interval for the effect of the next experiment.
 
 FEWEST = 3
 GRID, RANDOM_EFFECTS_ROUNDS, SPREADS = 400, 3, 200
@@ -19,13 +19,13 @@ GRID, RANDOM_EFFECTS_ROUNDS, SPREADS = 400, 3, 200
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """What effects have in common, and how far they spread.
+    """Mean and spread of the experiments' effects.
 
     Attributes:
         mean: average effect, Hartung-Knapp interval.
-        prediction: the same estimate with the interval in which the true effect of one more experiment lies.
+        prediction: the same estimate with a prediction interval for the true effect of one more experiment.
         spread: standard deviation of the true effects between experiments, by restricted likelihood.
-        experiments: how many went in.
+        experiments: how many were used.
     """
 
     mean: Interval
@@ -64,7 +64,7 @@ def random_effects(
     low, high = predicted(y, s, alpha)
     return RandomEffects(
         Interval(mean, mean - half, mean + half, 1 - alpha, "hartung-knapp"),
-        # No less is known of an average than of one of its parts.
+        # The prediction interval is never narrower than the mean's.
         Interval(mean, min(low, mean - half), max(high, mean + half), 1 - alpha, "prediction-interval"),
         spread,
         k,
@@ -72,7 +72,7 @@ def random_effects(
 
 
 def predicted(effects: Array, errors: Array, alpha: float) -> tuple[float, float]:
-    """Limits between which the true effect of one more experiment lies, for a flat prior of spread and mean.
+    """Prediction limits for the true effect of one more experiment, with a flat prior on spread and mean.
 
     A mixture over spreads, weighted by their restricted likelihood, of N(mean, error^2 + spread^2).
 
@@ -105,8 +105,8 @@ def restricted_likelihood(effects: Array, errors: Array) -> tuple[float, float, 
     Source: Viechtbauer 2005, equation 9.
     """
     low, high = 0.0, float(np.ptp(effects))
-    # Given the spread, the mean is a weighted mean: one dimension is left. Its likelihood may have two hills, so that a
-    # search by halving could climb the wrong one; a grid, twice refined, can't.
+    # Given the spread, the mean is a weighted mean, so one dimension is left. Its likelihood may have two maxima, where
+    # a bisection could find the wrong one; a grid, refined twice, can't.
     for _ in range(RANDOM_EFFECTS_ROUNDS):
         grid = np.linspace(low, high, GRID)
         loss, mean, weight = _profile(effects, errors, grid)
@@ -120,15 +120,15 @@ def _profile(effects: Array, errors: Array, spreads: Array) -> tuple[Array, Arra
     variance = spreads[:, None] ** 2 + errors**2
     weight = (1 / variance).sum(axis=1)
     mean = (effects / variance).sum(axis=1) / weight
-    # log(weight) is what having estimated the mean costs.
+    # log(weight) accounts for estimating the mean
     loss = (np.log(variance) + (effects - mean[:, None]) ** 2 / variance).sum(axis=1) + np.log(weight)
     return loss, mean, weight
 
 
-# Ratios of two estimates, each with an error that chance has not made small together with the ratio itself.
+# Ratios of two estimates, with errors that don't shrink with a ratio that is small by chance.
 
 RATIOS_AT_POOL_ROUNDS = 2
-# No promise is moved beyond half or twice of what it was, however far its finding lies from the pooled ratio.
+# A promise is moved at most to half or twice its value, however far its finding lies from the pooled ratio.
 MOST_MOVED = 2.0
 
 
@@ -146,14 +146,14 @@ class Ratios:
 
 
 def ratios_at_pool(found: Array, found_errors: Array, promised: Array, promised_errors: Array) -> Ratios:
-    """Ratios found / promised with errors taken at the ratio that all of them share.
+    """Ratios found / promised, with errors computed at the pooled ratio.
 
-    By the delta method a ratio's variance is s_f^2 / p^2 + f^2 s_p^2 / p^4: it holds the ratio itself, so that small
-    ratios claim small errors and weigh most. Here the promise's part is taken at the pooled ratio r, in two rounds:
-    variance (s_f^2 + r^2 s_p^2) / q^2 of the ratio r + (f - r p) / q. In the denominator p would do the same again, a
-    promise too large by luck having a small ratio and a large weight; so q is the promise as promise and finding
-    together tell it at r, which is uncorrelated with f - r p: (p v + r f s_p^2) / (v + r^2 s_p^2), v = s_f^2 and the
-    spread of true ratios. Where promises are known exactly, q = p and the values are the plain ratios.
+    By the delta method a ratio's variance is s_f^2 / p^2 + f^2 s_p^2 / p^4: it contains the ratio itself, so that small
+    ratios get small errors and the largest weights. Here the promise's part is computed at the pooled ratio r, in two
+    rounds: variance (s_f^2 + r^2 s_p^2) / q^2 of the ratio r + (f - r p) / q. p in the denominator would have the same
+    problem, since a promise too large by luck has a small ratio and a large weight; so q estimates the promise from
+    both promise and finding at r, which is uncorrelated with f - r p: (p v + r f s_p^2) / (v + r^2 s_p^2), v = s_f^2
+    and the spread of true ratios. Where promises are known exactly, q = p and the values are the plain ratios.
 
     Args:
         found: k findings, of any sign; `found_errors` their standard errors, above 0.

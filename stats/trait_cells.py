@@ -1,6 +1,6 @@
-"""Units of control and variant by what was known of them before assignment: the moments of each combination of traits.
+"""Moments of control and variant for each combination of traits known before assignment.
 
-Both the step from compliers to everybody and the rule whom to nudge read nothing else; no unit is needed.
+Generalising from compliers and targeting rules need nothing else; no unit-level rows are needed.
 """
 
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ type Codes = npt.NDArray[np.int64]
 
 # The name of the trait "segment": no property or column has it.
 SEGMENT = ""
-# A level that stands for several rare ones: no condition names it, since nobody could say whom it takes.
+# A level for several rare ones: no condition uses it, since nobody could say whom it selects.
 OTHER = "other"
 
 
 @dataclass(frozen=True, eq=False)
 class TraitColumns:
-    """What was known of some rows before their assignment; a row is a unit, or units that are alike.
+    """Traits of some rows, known before assignment; a row is a unit, or several identical units.
 
     Attributes:
         traits: names.
@@ -33,12 +33,12 @@ class TraitColumns:
     codes: Codes
 
     def of(self, rows: npt.NDArray[np.bool_]) -> "TraitColumns":
-        """Some of the rows."""
+        """A subset of the rows."""
         return self if not self.traits else replace(self, codes=self.codes[rows])
 
     @property
     def varied(self) -> "TraitColumns":
-        """Without traits that are the same for all rows."""
+        """Drop traits that are the same for all rows."""
         kept = [place for place in range(len(self.traits)) if len(np.unique(self.codes[:, place])) > 1]
         return TraitColumns(
             tuple(self.traits[place] for place in kept),
@@ -61,8 +61,8 @@ class TraitCells:
         n: units in control and in the variant, cells x 2.
         means: of the outcome, and of the behaviour where one is named, cells x 2 x columns.
         covariance: n-1 covariance, cells x 2 x columns x columns; zeros where n <= 1.
-        stratum: of each cell, within which all units had the same chance of the variant; all 0 with one split for all.
-            With several, the first trait tells them apart.
+        stratum: of each cell; within a stratum all units had the same chance of the variant; all 0 with one split for
+            all. With several, the first trait is the stratum.
         proportion: the outcome is 0 or 1.
     """
 
@@ -98,7 +98,7 @@ class TraitCells:
         return control, variant
 
     def without(self, trait: int) -> "TraitCells":
-        """The same units, told apart by one trait less."""
+        """Merge cells that differ only in one trait."""
         kept = [place for place in range(len(self.traits)) if place != trait]
         names, labels = tuple(self.traits[i] for i in kept), tuple(self.levels[i] for i in kept)
         return _pooled(replace(self, traits=names, levels=labels, codes=self.codes[:, kept]))
@@ -114,13 +114,13 @@ def trait_cells(
     proportion: bool,
     stratum: npt.ArrayLike | None = None,
 ) -> TraitCells:
-    """Rows of any make as one entry per combination of traits. A trait that is the same for all is left out.
+    """Pool rows to one entry per combination of traits. A trait that is the same for all is left out.
 
     Args:
         columns: traits of the rows.
         treated: 1 variant, 0 control, per row.
         n: units per row; 1 where rows are units.
-        means: rows x k: the outcome, perhaps the behaviour.
+        means: rows x k: the outcome, optionally the behaviour.
         covariance: rows x k x k, n-1; zeros where n <= 1.
         proportion: the outcome is 0 or 1.
         stratum: of each row, where the split differs between values of the first trait; None for one split.
@@ -145,12 +145,12 @@ def trait_cells(
 
 
 def _pooled(cells: TraitCells) -> TraitCells:
-    """Cells of the same combination as one: means by units, scatter within and between."""
+    """Pool cells of the same combination: means weighted by units, variance within and between cells."""
     codes, kept = cells.codes, cells.n.sum(axis=1) > 0
     if codes.shape[1]:
         keys, place = np.unique(codes[kept], axis=0, return_inverse=True)
         place = place.ravel()
-    else:  # nothing tells the units apart
+    else:  # without traits
         keys, place = np.zeros((int(kept.any()), 0), np.int64), np.zeros(int(kept.sum()), np.int64)
     size, columns = len(keys), cells.means.shape[2]
     n, means = cells.n[kept], cells.means[kept]

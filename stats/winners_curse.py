@@ -1,4 +1,4 @@
-"""What several shipped changes add up to, with and without the winner's curse."""
+"""The total effect of several shipped changes, with and without the winner's curse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from scipy import special, stats
 from stats.results import Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array
 
-# Effects of many experiments as two groups: changes that do nothing, and changes whose effects follow a normal law.
+# Two-group model of effects: changes without effect, and changes whose effects follow a normal distribution.
 
-# The prior of the share of nothings is Beta(3, 1): most changes of a mature product do nothing that can be seen.
+# The prior of the share without effect is Beta(3, 1): most changes of a mature product have no visible effect.
 NOTHINGS = 20
 MEANS, SPREADS, ROUNDS = 41, 25, 3
-# Values of mean and spread with less of the posterior than this, all together, are cut off when the grid is refined.
+# Values of mean and spread with less of the posterior than this in total are cut off when the grid is refined.
 CUT = 1e-4
 DRAWS, SEED = 10_000, 20_261
 
 
 @dataclass(frozen=True, eq=False)
 class TwoGroups:
-    """Posterior of the law of effects, on a grid of G points.
+    """Posterior of the effects' distribution, on a grid of G points.
 
     Attributes:
         weights: of each point, summing to 1.
-        nothing: share of changes that do nothing, 0 to 1.
+        nothing: share of changes without effect, 0 to 1.
         mean, spread: of the true effects of the others, effect's unit.
     """
 
@@ -43,7 +43,7 @@ class SumOfSome:
     Attributes:
         mean: of the sum, effect's unit.
         draws: of the sum.
-        nothing: posterior mean of the share of changes that do nothing.
+        nothing: posterior mean of the share of changes without effect.
     """
 
     mean: float
@@ -52,14 +52,14 @@ class SumOfSome:
 
 
 def sum_of(effects: Array, errors: Array, places: Sequence[int]) -> SumOfSome:
-    """Posterior of the sum of the true effects at some places, whose law all effects together tell.
+    """Posterior of the sum of some true effects, whose distribution is estimated from all effects.
 
     Args:
         effects: k estimates of different units; `errors` their standard errors, above 0.
-        places: of those that are summed, at least one.
+        places: positions of the summed ones, at least one.
 
     Source: Johnstone and Silverman 2004, Stephens 2017 (spike and slab of effects); the hyperparameters are integrated
-    over, since a plug-in is too sure of them.
+    over, since plug-in estimates would be overconfident.
     """
     law = two_groups(effects, errors)
     chosen, variances = list(places), errors[list(places)] ** 2
@@ -67,7 +67,7 @@ def sum_of(effects: Array, errors: Array, places: Sequence[int]) -> SumOfSome:
     at = np.searchsorted(np.cumsum(law.weights), rng.random(DRAWS), side="right").clip(max=len(law.weights) - 1)
 
     def given(point: Array) -> tuple[Array, Array, Array]:
-        """Chance not to be a nothing, mean and standard deviation if it isn't one: points x places."""
+        """Probability of an effect, and its conditional mean and standard deviation: points x places."""
         mean, squared = law.mean[point, None], law.spread[point, None] ** 2
         x, total = effects[chosen], squared + variances
         kept = squared / total
@@ -86,7 +86,7 @@ def sum_of(effects: Array, errors: Array, places: Sequence[int]) -> SumOfSome:
 
 
 def two_groups(effects: Array, errors: Array) -> TwoGroups:
-    """Posterior of the law: true effects are 0 with a share, else normal with a mean and a spread.
+    """Posterior of the two-group model: true effects are 0 with a probability, else normal with a mean and a spread.
 
     Priors: the share Beta(3, 1); with R the largest of all effects and errors in size, so that the unit doesn't matter,
     the mean flat between -R and R, and the spread flat in its square up to R.
@@ -99,7 +99,7 @@ def two_groups(effects: Array, errors: Array) -> TwoGroups:
     for _round in range(ROUNDS):
         means, spreads = _steps(*limits[0], MEANS), _steps(*limits[1], SPREADS)
         slab = _log_normal(effects - means[:, None, None], spreads[:, None] ** 2 + variances) - spike
-        slab = np.exp(np.minimum(slab, 700.0))  # how much likelier each is as something than as nothing
+        slab = np.exp(np.minimum(slab, 700.0))  # likelihood ratio of an effect against none
         fit = np.array([np.log(share + (1 - share) * slab).sum(axis=2) for share in shares])
         fit += np.log(spreads)  # flat in the square
         weights = np.exp(fit - fit.max())
@@ -113,12 +113,12 @@ def two_groups(effects: Array, errors: Array) -> TwoGroups:
 
 
 def _steps(low: float, high: float, number: int) -> Array:
-    """Middles of so many even steps."""
+    """Midpoints of equal steps."""
     return np.asarray(low + (high - low) * (np.arange(number) + 0.5) / number)
 
 
 def _narrowed(values: Array, weights: Array, limits: tuple[float, float]) -> tuple[float, float]:
-    """The limits without the outer steps that hold next to nothing."""
+    """The limits without outer steps that have next to no probability."""
     below = np.cumsum(weights)
     first, last = int(np.searchsorted(below, CUT / 2)), int(np.searchsorted(below, 1 - CUT / 2))
     step = (limits[1] - limits[0]) / len(values)
@@ -130,9 +130,9 @@ def _log_normal(distance: Array, variance: Array) -> Array:
     return np.asarray(-0.5 * (distance**2 / variance + np.log(2 * pi * variance)))
 
 
-# What the shipped changes add up to by their own experiments: the plain sum, and the sum without the winners' luck.
+# Total effect of the shipped changes from their experiments: the plain sum, and the sum without the winner's curse.
 
-# With fewer experiments nobody can tell which changes do nothing and how far the others spread.
+# With fewer experiments the share without effect and the spread of the others can't be estimated.
 FEWEST_EXPERIMENTS = 10
 
 
@@ -141,13 +141,13 @@ class SummedEffects:
     """The sum of selected experiments' effects.
 
     Attributes:
-        naive: sum of the effects as found. Too large on average: what was shipped is what luck had helped.
-        shrunk: sum of the true effects, with what all experiments, shipped or not, tell of such effects.
-        selected: experiments in the sums; `experiments` that the law of effects was learnt from.
-        tau_squared: of readings up to version 0.4 alone, which took all effects as draws from one normal law: its
+        naive: sum of the effects as found. Too large on average: shipped changes tend to be those that luck had helped.
+        shrunk: estimated sum of the true effects, using all experiments, shipped or not.
+        selected: experiments in the sums; `experiments` that the effects' distribution was estimated from.
+        tau_squared: only in results up to version 0.4, which assumed one normal distribution for all effects: its
             variance, effect's unit squared.
-        nothing: share of the experiments' changes that do nothing, 0 to 1; None where `shrunk` isn't computable, and in
-            readings up to 0.4.
+        nothing: share of the experiments' changes without effect, 0 to 1; None if `shrunk` isn't computable, and in
+            results up to 0.4.
     """
 
     naive: Interval
@@ -161,13 +161,14 @@ class SummedEffects:
 def sum_selected(
     effects: Sequence[float], errors: Sequence[float], selected: Sequence[int], *, alpha: float = 0.05
 ) -> SummedEffects | NotComputable:
-    """Sum the effects of experiments that were selected by what they found.
+    """Sum the effects of experiments that were selected by their results.
 
-    The shrunk sum presumes two groups of changes: some do nothing, the effects of the others follow a normal law; how
-    many, and which law, all experiments together tell (`two_groups`). Given the data of an experiment it
-    then doesn't matter that it was selected by them (Dawid 1994). It needs the losers too: learnt from winners alone it
-    would be as wrong as the naive sum. One normal law without nothings covered 70 % where nine of ten changes do
-    nothing; this one 92 to 97 % there, under a normal law and under t with 3 degrees of freedom.
+    The shrunk sum assumes two groups of changes: some have no effect, the effects of the others are normally
+    distributed; shares and distribution are estimated from all experiments (`two_groups`). Given the data of an
+    experiment it then doesn't matter that it was selected by them (Dawid 1994). It needs the losers too: estimated from
+    winners alone it would be as biased as the naive sum. A single normal distribution covered 70 % where nine of ten
+    changes have no effect; this one 92 to 97 % there, under a normal distribution and under t with 3 degrees of
+    freedom.
 
     Args:
         effects: of all experiments on one outcome, in one unit; of different units each.

@@ -1,1 +1,1 @@
-"""What the behaviour does, read from a randomised nudge: moments, tests, sets, bounds, and its validity."""
+"""Effect of a behaviour from a randomised nudge (instrumental variables): moments, tests, sets, bounds, validity."""

@@ -20,7 +20,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True)
 class AndersonRubin:
-    """The set, in the outcome's unit per unit who reaches the behaviour.
+    """An Anderson-Rubin set, in the outcome's unit per unit who reaches the behaviour.
 
     Attributes:
         shape: ``interval`` [low, high]; ``rays`` (-inf, low] and [high, inf), so everything *outside* (low, high);
@@ -55,7 +55,7 @@ def anderson_rubin(moments: IvMoments, *, q: float | None = None, alpha: float =
     Args:
         moments: from ``iv_moments`` or ``iv_moments_adjusted``.
         q: critical value of the squared z; by default the chi-square(1) quantile (between clusters: of the
-            squared t). A sequential plan passes its own, with the ``alpha`` it spends, which names the level.
+            squared t). A sequential plan passes its own, with the ``alpha`` that it spends, which gives the level.
         alpha: two-sided error rate.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Several nudged arms with one control: the common effect of a treatment on them, and whether one fits all arms."""
+"""Several nudged arms with one control: the common effect of a treatment, and whether one effect fits all arms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def fit_arms(
     residual = _residual_variances(groups, effect, treatment)
     if residual.min() <= 0:
         return NotComputable(Reason.NO_VARIANCE)
-    # Influence of an arm's mean: n * centred treatment / strength; arms are independent.
+    # Influence on an arm's mean: n * centred treatment / strength; arms are independent.
     error = sqrt(float(((n * treated) ** 2 * residual).sum())) / strength
     itt, first = effects_of(control, arms, treatment)
     inverse = np.linalg.inv(np.diag(residual[1:]) + residual[0])
@@ -91,14 +91,14 @@ def _centred(means: list[float], n: Array) -> Array:
 
 
 def refused(control: Joint, arms: Sequence[Joint], *, least: int) -> NotComputable | None:
-    """Why these arms can't be compared, or None."""
+    """The reason why these arms can't be compared, or None."""
     if len(arms) < least:
         raise ValueError(f"this needs at least {least} nudged arms, not {len(arms)}")
     n = min(group.n for group in (control, *arms))
     return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2}) if n < 2 else None
 
 
-# The effects that several nudged arms with one control don't reject together: exact, unbounded or empty as may be.
+# Anderson-Rubin set of several nudged arms with one control: exact; it may be empty or unbounded.
 
 type Piece = tuple[float | None, float | None]
 
@@ -117,7 +117,7 @@ class EffectSet:
 
     @property
     def empty(self) -> bool:
-        """No effect fits all arms."""
+        """True when no effect fits all arms."""
         return not self.pieces
 
     @property
@@ -157,7 +157,7 @@ def arms_effect_set(
     if min(scale) <= 0 or still > 1:
         return NotComputable(Reason.NO_VARIANCE)
     critical = float(stats.chi2.isf(alpha, len(arms)))
-    # In units of the errors' ratio, so that earnings and shares give polynomials of like size.
+    # In units of the ratio of errors, so that earnings and shares give polynomials of similar size.
     itt, first = (values / size for values, size in zip(effects_of(control, arms, treatment), scale, strict=True))
     parts = [_quadratic(group, scale, treatment) for group in groups]
     poly = _set_polynomial(itt, first, parts, critical)
@@ -168,7 +168,7 @@ def arms_effect_set(
 
 @dataclass(frozen=True, eq=False)
 class _Inside:
-    """Is b in the set? By the statistic itself, not by the polynomial."""
+    """Whether b is in the set: by the statistic itself, not by the polynomial."""
 
     itt: Array
     first: Array
@@ -211,15 +211,15 @@ def _product(*factors: Array) -> Array:
 
 
 def _real_roots(coefficients: Array) -> list[float]:
-    # A leading coefficient that is rounding would give a root at 1e15 instead of none.
+    # A leading coefficient that is only rounding would give a root at 1e15 instead of none.
     kept = np.abs(coefficients) > 1e-14 * np.abs(coefficients).max()
     roots = np.roots(coefficients[int(np.argmax(kept)) :])
-    # A double root may come out with a small imaginary part: one root too many only splits an interval in two.
+    # A double root may have a small imaginary part: one root too many only splits an interval in two.
     return sorted(float(root.real) for root in roots if abs(root.imag) <= 1e-6 * (1 + abs(root)))
 
 
 def _pieces(roots: list[float], inside: _Inside, unit: float) -> list[Piece]:
-    """Intervals between roots whose middle is in the set, neighbours joined."""
+    """The intervals between roots whose midpoint is in the set, with neighbours merged."""
     ends: list[float | None] = [None, *roots, None]
     pieces: list[Piece] = []
     for low, high in pairwise(ends):

@@ -1,4 +1,4 @@
-"""How far the effect on everybody may be from the effect on compliers: Balke and Pearl's bounds."""
+"""Balke and Pearl's bounds: how far the effect on everybody may differ from the effect on compliers."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -49,8 +49,8 @@ class Bounds:
     """Bounds of the average effect of the behaviour on everybody, P(R1 = 1) - P(R0 = 1), from -1 to 1.
 
     Attributes:
-        low: smallest effect that some mix of types allows, given the shares as observed. By chance the observed shares
-            may fit no mix at all: both bounds are then the middle of their limits.
+        low: smallest effect that some mix of types allows, given the shares as observed. If by chance the observed
+            shares fit no mix at all, both bounds are the midpoint of their limits.
         high: largest.
         limit_low: lower confidence limit: the true smallest effect lies above it. None in payloads of 0.3.
         limit_high: upper confidence limit.
@@ -82,12 +82,13 @@ def balke_pearl(
     Args:
         control: moments of (R, D), both 0/1.
         variant: the same.
-        rejected: the instrument inequalities were rejected, which is the test of the model behind these bounds.
+        rejected: whether the instrument inequalities, the test of the model behind these bounds, were rejected.
         alpha: error rate of both limits together.
 
     Returns:
         The bounds, or ``NotComputable(MODEL_CONTRADICTED)`` when the inequalities are rejected, or no mix of types
-        comes near the shares: the nudge then acts on another path than the behaviour, or it wasn't random.
+        comes near the shares: the nudge then affects the outcome by another path than the behaviour, or it wasn't
+            random.
 
     Source: Balke and Pearl 1997; limits by Bonferroni over intersection bounds, Chernozhukov, Lee and Rosen 2013; that
     they hold for the whole range and so for the effect too, Imbens and Manski 2004; docs/methods/encouragement.md.
@@ -103,7 +104,7 @@ def balke_pearl(
         return NotComputable(Reason.MODEL_CONTRADICTED)
     found = bounds_of_shares(shares)
     if isinstance(found, NotComputable):
-        # Only by chance: the limits leave room for the model, and its test didn't reject.
+        # By chance only: the limits are compatible with the model, and its test didn't reject.
         middle = (low + high) / 2
         found = Bounds(middle, middle)
     return Bounds(found.low, found.high, low, high, 1 - alpha)
@@ -120,7 +121,7 @@ def _limits(shares: Shares, sizes: tuple[int, int], alpha: float) -> tuple[float
 def _sum(text: str, shares: Shares, sizes: tuple[int, int]) -> tuple[float, float]:
     """A sum of shares and its standard error.
 
-    The variance counts one unit more in each cell, so that a cell where nobody was seen isn't taken for impossible
+    The variance adds one unit to each cell, so that an empty cell doesn't count as impossible
     (Agresti and Caffo 2000).
     """
     constant, weights = 0.0, np.zeros((2, 2, 2))
@@ -155,7 +156,7 @@ def bounds_of_shares(shares: npt.ArrayLike) -> Bounds | NotComputable:
     ends = []
     for sign in (1.0, -1.0):
         solved = linprog(sign * effect, A_eq=matrix, b_eq=p.ravel(), bounds=(0, None), method="highs")
-        # Status 2: no mix of types reproduces the shares.
+        # Status 2: no mix of types gives these shares.
         if solved.status == 2:
             return NotComputable(Reason.MODEL_CONTRADICTED)
         if solved.fun is None:

@@ -1,4 +1,4 @@
-"""Who the nudge moved: shares of compliers and others, their outcome levels, and how they differ from everybody."""
+"""Compliers, the users whom the nudge moved: their share, outcome levels, and traits compared with all users."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from stats.summaries import Joint
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of the three kinds of users, 0 to 1; they sum to 1. Nobody is known by name, only how many there are.
+    """Shares of the three kinds of users, 0 to 1; they sum to 1. Individual users can't be classified.
 
     Attributes:
         compliers: reach the behaviour only if nudged: the first stage. Below 0 when the nudge lowered the behaviour.
@@ -30,13 +30,13 @@ class Shares:
 
 @dataclass(frozen=True)
 class Level:
-    """Mean of something among compliers.
+    """Mean of a variable among compliers.
 
     Attributes:
         value: the mean, in its own unit.
         error: the same with its delta-method error and interval; not computable for columns that aren't 0/1, whose
             products' variances don't follow from the moments, and where nothing varies.
-        limits: Anderson-Rubin set of the mean, which holds for a weak nudge as well; as computable as ``error``.
+        limits: Anderson-Rubin set of the mean, which holds for a weak nudge as well; computable whenever ``error`` is.
     """
 
     value: float
@@ -63,18 +63,18 @@ class Levels:
 
     @property
     def impossible(self) -> bool:
-        """Either level can't be: exclusion or monotonicity is in doubt."""
+        """Whether either level is impossible: exclusion or monotonicity is then in doubt."""
         return self.nudged.impossible or self.control.impossible
 
 
 @dataclass(frozen=True)
 class Trait:
-    """A variable known before assignment, among compliers beside everybody.
+    """A variable known before assignment, among compliers compared with everybody.
 
     Attributes:
         everybody: its mean over both arms.
         compliers: its mean among compliers.
-        ratio: compliers' mean over everybody's; 1.5 of a 0/1 variable: compliers have it half as often again.
+        ratio: compliers' mean over everybody's; 1.5 of a 0/1 variable: it is 1.5 times as frequent among compliers.
     """
 
     everybody: float
@@ -111,7 +111,7 @@ def complier_shares(control: Joint, variant: Joint, *, alpha: float = 0.05) -> S
 
 
 def complier_levels(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Levels | NotComputable:
-    """E[R1 | complier] and E[R0 | complier]: each is a Wald ratio of its own, so errors and sets are those of ``wald``.
+    """E[R1 | complier] and E[R0 | complier]: each is a Wald ratio, with errors and sets as for ``wald``.
 
     The first has the outcome R*D over the behaviour D, the second R*(D-1).
 
@@ -133,7 +133,7 @@ def complier_levels(control: Joint, variant: Joint, *, alpha: float = 0.05) -> L
 
 
 def complier_trait(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Trait | NotComputable:
-    """Mean of a variable among compliers, (E[XD|1] - E[XD|0]) / first stage, beside that of everybody.
+    """Mean of a variable among compliers, (E[XD|1] - E[XD|0]) / first stage, compared with everybody.
 
     Args:
         control: moments of (X, D), X known before assignment: the nudge must not be able to move it.
@@ -155,7 +155,7 @@ def _level(control: Joint, variant: Joint, *, minus: bool, alpha: float) -> Leve
     plain = iv_moments(control, variant)
     if isinstance(plain, NotComputable):
         return plain
-    # A nudge that moved nothing has no compliers: the refusal of the ratio itself.
+    # A nudge that moved nobody has no compliers: return the ratio's own reason.
     if abs(plain.first_stage) <= NO_FIRST_STAGE_BELOW * plain.v_d**0.5:
         return NotComputable(Reason.NO_FIRST_STAGE)
     products = [mean_of_product(arm) - (float(arm.means[0]) if minus else 0.0) for arm in (control, variant)]

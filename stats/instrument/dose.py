@@ -1,4 +1,4 @@
-"""If every act counts and not only the threshold: effect per act, and which acts the nudge added."""
+"""Dose response, if every act counts and not only the threshold: effect per act, and which acts the nudge added."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from stats.multiplicity import holm
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Joint
 
-# Arms that nudge to different numbers of acts: does it take Z of them, or does every act count?
+# Arms that nudge to different numbers of acts: do Z acts matter, or does every act count?
 
 STEP, DOSE = 1, 2  # columns of the treatments in (R, D, N)
 
 
 class Dose(StrEnum):
-    """Which reading of the behaviour the dose arms support."""
+    """Which model of the behaviour the dose arms support."""
 
     STEP = "step"
     DOSE = "dose"
@@ -31,14 +31,14 @@ class Dose(StrEnum):
 
 @dataclass(frozen=True)
 class DoseTest:
-    """Does it take Z acts, or does every act count?
+    """Test between two models: only reaching Z acts matters, or every act counts.
 
     Attributes:
         step: the fit with the treatment "reached Z".
         dose: the fit with the treatment "number of acts".
         answer: ``step`` when only the dose's set is empty, ``dose`` when only the step's is, else ``unclear``.
-        step_set: every effect of reaching Z that all arms together don't reject; empty where none fits them.
-        dose_set: the same of one act more.
+        step_set: every effect of reaching Z that all arms together don't reject; empty if none fits them.
+        dose_set: the same for one more act.
     """
 
     step: ArmsFit | NotComputable
@@ -51,8 +51,8 @@ class DoseTest:
 def dose_test(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> DoseTest:
     """Step against dose, from arms that nudge to different numbers of acts.
 
-    The arms' joint Anderson-Rubin sets decide: they hold for weak nudges as well, where J, which is shown beside them,
-    need not.
+    The arms' joint Anderson-Rubin sets decide: they hold for weak nudges as well, while J, which is also shown, may
+    not.
 
     Args:
         control: moments of (R, D, N).
@@ -72,7 +72,7 @@ def dose_test(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> 
 
 @dataclass(frozen=True)
 class ActResponse:
-    """Average causal response: the outcome's change per act more, averaged over the acts that the nudge added.
+    """Average causal response: the outcome's change per additional act, averaged over the acts that the nudge added.
 
     Attributes:
         effect: the ratio with its delta-method error; not computable when the nudge added no acts.
@@ -89,7 +89,7 @@ class ActResponse:
 
 @dataclass(frozen=True)
 class DoseWeights:
-    """Where the nudge added acts: weight of the step from z-1 to z acts in the average causal response.
+    """Weights of the steps from z-1 to z acts in the average causal response: where the nudge added acts.
 
     Attributes:
         times: z = 1, 2, ..., the last meaning "so many or more" when the counts were capped.
@@ -98,8 +98,8 @@ class DoseWeights:
         weights: ``raised`` over its sum; they sum to 1.
         threshold: Z, the number of acts of the behaviour under test.
         share_at_threshold: weight of the step that crosses Z, normally 0 to 1.
-        coarsening: 1 - ``share_at_threshold``: acts that the nudge added on the same side of Z. If each act matters,
-            they work around the threshold, and the effect on compliers overstates the step across Z.
+        coarsening: 1 - ``share_at_threshold``: share of the added acts that don't cross Z. If each act matters, they
+            have an effect without crossing the threshold, and the effect on compliers overstates the step across Z.
         negative: z whose ``raised`` is below 0 beyond chance (Holm over all z): they contradict monotonicity.
     """
 
@@ -155,7 +155,7 @@ def dose_weights(
     variances = sum(reached[i] * (1 - reached[i]) / (sizes[i] - 1) for i in (0, 1))
     errors = np.sqrt(np.asarray(variances))
     total = float(raised.sum())
-    # Below this the acts added are rounding, and the weights would be noise over noise.
+    # Below this the number of added acts is rounding, and the weights would be noise.
     if abs(total) <= 1e-12 * max(most, 1):
         return NotComputable(Reason.NO_FIRST_STAGE)
     weights = raised / total

@@ -1,8 +1,8 @@
-"""Before the start: what arms that nudge to several numbers of acts could tell, from planned moments.
+"""Power of dose arms (which nudge to different numbers of acts), from planned moments, before the start.
 
-How often would the joint sets reject the reading that is false, and keep the one that is true? The moments of each arm
-are made from the acts of users without a nudge: of those below an arm's number a share does exactly as many as it
-nudges to, whoever they are, and the outcome follows one of the two readings.
+How often would the joint sets reject the false model and keep the true one? The moments of each arm are computed from
+the acts of users without a nudge: of those below an arm's target a share does exactly the target, independent of who
+they are, and the outcome follows one of the two models.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from stats.instrument.placebo import SHARE_OF_FIRST_STAGE
 from stats.results import NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Joint
 
-ANGLES = 720  # of the grid on which the least statistic is looked for
+ANGLES = 720  # of the grid that is searched for the least statistic
 LARGEST_UNITS = 10**12  # beyond it the answer is "never"
 
 
 @dataclass(frozen=True)
 class ActsBefore:
-    """What users do without a nudge, one entry per number of acts.
+    """Distribution of acts and outcomes without a nudge, one entry per number of acts.
 
     Attributes:
         times: numbers of acts, rising; the last may mean "so many or more".
@@ -55,13 +55,13 @@ class DosePlan:
     """The arms as planned.
 
     Attributes:
-        acts: what users do without a nudge.
+        acts: the distribution without a nudge.
         threshold: Z, the number under test.
         targets: number of acts that each arm nudges to, at least two arms and one of them at Z or above.
         shares: planned shares of the base (control, or the placebo) and of each arm, any positive numbers.
-        take_up: share of all units that a nudge to Z brings there, above 0. Each arm moves the same share of the users
-            who are below its number.
-        effect: of reaching Z, absolute; with the other reading each act has the effect that gives the arm at Z (or the
+        take_up: share of all units that a nudge to Z moves to Z, above 0. Each arm moves the same share of the users
+            below its target.
+        effect: of reaching Z, absolute; in the other model each act has the effect that gives the arm at Z (or the
             nearest above) the same difference of the outcome.
         alpha: error rate of each set.
     """
@@ -85,22 +85,22 @@ class DosePlan:
 
     @property
     def response(self) -> float:
-        """Share of the users below its number whom each arm moves."""
+        """Share of the users below its target that each arm moves."""
         return self.take_up / self.acts.below(self.threshold)
 
 
 @dataclass(frozen=True)
 class DosePower:
-    """What the arms could tell.
+    """Power of the dose arms.
 
     Attributes:
-        rejects_dose: chance that J rejects "each act counts", if it takes Z acts.
-        rejects_step: chance that J rejects "it takes Z acts", if each act counts.
+        rejects_dose: chance that J rejects "each act counts", if only reaching Z matters.
+        rejects_step: chance that J rejects "only reaching Z matters", if each act counts.
         tells_step: chance of the answer "step" if that is true: the joint set of one act is empty, that of the step
             isn't.
         tells_dose: chance of the answer "dose" if that is true.
-        wrong: chance to reject a reading that is true, the same for both.
-        needed: units of all these arms with their base that tell each of the two with the wanted chance.
+        wrong: chance to reject a true model, the same for both.
+        needed: units of all these arms and their base that give each right answer with the wanted chance.
     """
 
     rejects_dose: float
@@ -112,12 +112,12 @@ class DosePower:
 
 
 def planned_moments(plan: DosePlan, units: int, *, steps: bool) -> tuple[Joint, tuple[Joint, ...]]:
-    """Moments of (R, D, N) of the base and of each arm with so many units in all, as a reading would have them.
+    """Moments of (R, D, N) of the base and of each arm with so many units in all, under one model.
 
     Args:
         plan: the arms.
         units: of all of them.
-        steps: True where it takes Z acts, False where each act counts.
+        steps: True if only reaching Z matters, False if each act counts.
     """
     whole = sum(plan.shares)
     sizes = [max(round(units * share / whole), 2) for share in plan.shares]
@@ -126,7 +126,7 @@ def planned_moments(plan: DosePlan, units: int, *, steps: bool) -> tuple[Joint, 
 
 
 def per_act(plan: DosePlan) -> float:
-    """Effect of one act that gives the arm at Z, or the nearest above, the difference that the step gives it."""
+    """Effect of one act that gives the arm at Z, or the nearest above, the same difference as the step does."""
     acts = plan.acts
     target = min(one for one in plan.targets if one >= plan.threshold)
     added = sum(share * max(target - n, 0) for n, share in zip(acts.times, acts.shares, strict=True))
@@ -134,9 +134,9 @@ def per_act(plan: DosePlan) -> float:
 
 
 def dose_power(plan: DosePlan, units: int, *, power: float = 0.8) -> DosePower | NotComputable:
-    """What so many units of the arms and their base could tell.
+    """Power of so many units in the arms and their base.
 
-    Rejecting a false reading follows a noncentral chi-square with arms - 1 degrees of freedom, whose noncentrality is
+    Rejecting a false model follows a noncentral chi-square with arms - 1 degrees of freedom, whose noncentrality is
     the statistic at the planned moments: J against its own quantile, the set against that of arms degrees of freedom.
 
     Args:
@@ -145,13 +145,13 @@ def dose_power(plan: DosePlan, units: int, *, power: float = 0.8) -> DosePower |
         power: wanted chance of a right answer, for `DosePower.needed`.
 
     Returns:
-        The chances; not computable where the arms move nothing, or where more can't be moved than are below Z.
+        The chances; not computable if the arms move nobody, or would have to move more users than there are below Z.
 
     Source: Hansen 1982 and Newey 1985 (J under misspecification); Anderson and Rubin 1949.
     """
     if not 0 < plan.response <= 1:
         return NotComputable(Reason.NO_FIRST_STAGE)
-    # The statistics grow in proportion to the units: one size gives all of them.
+    # The statistics are proportional to the units: one size gives all of them.
     at = 1_000_000
     if_step, if_dose = (_noncentrality(plan, at, steps=steps) for steps in (True, False))
     if not computable(if_step):
@@ -181,12 +181,12 @@ def dose_power(plan: DosePlan, units: int, *, power: float = 0.8) -> DosePower |
 def placebo_power(
     reach: float, take_up: float, units: tuple[int, int], *, alpha: float = 0.05
 ) -> float | NotComputable:
-    """Chance that a placebo which leaves the behaviour alone is shown to: limits inside a quarter of the take-up.
+    """Power to show that an inert placebo leaves the behaviour alone: limits inside a quarter of the take-up.
 
     2 Phi(bound / SE - z) - 1, at least 0, with z of the interval at level 1 - 2 alpha.
 
     Args:
-        reach: share of units that reach the behaviour by themselves, 0 to 1.
+        reach: share of units that reach the behaviour without a nudge, 0 to 1.
         take_up: planned first stage of the nudge.
         units: of control and of the placebo.
         alpha: of each of the two one-sided tests.
@@ -201,7 +201,7 @@ def placebo_power(
 
 
 def placebo_units(reach: float, take_up: float, *, power: float = 0.8, alpha: float = 0.05) -> int | NotComputable:
-    """Units of control and of the placebo, each, that show it with so large a chance: `placebo_power` solved for n."""
+    """Units of control and of the placebo, each, for a given power: `placebo_power` solved for n."""
     if not 0 < reach < 1:
         return NotComputable(Reason.NO_VARIANCE)
     quantiles = float(stats.norm.isf(min(alpha, 0.499)) + stats.norm.ppf((1 + power) / 2))
@@ -229,7 +229,7 @@ def _arm(plan: DosePlan, target: int, n: int, steps: bool) -> Joint:
 
 
 def _variances(acts: ActsBefore, outcome: Array) -> Array:
-    """Variance within the cells: that of a share follows its mean, that of a mean stays."""
+    """Variance within the cells: that of a share follows its mean, that of a mean is unchanged."""
     variances = np.array(acts.variances)
     means = np.array(acts.means)
     if np.allclose(variances, means * (1 - means), atol=1e-9):
@@ -239,7 +239,7 @@ def _variances(acts: ActsBefore, outcome: Array) -> Array:
 
 
 def _noncentrality(plan: DosePlan, units: int, *, steps: bool) -> tuple[float, float] | NotComputable:
-    """J and the joint set's least statistic of the reading that is false."""
+    """Noncentralities of J and of the joint set's least statistic for the false model."""
     base, arms = planned_moments(plan, units, steps=steps)
     false = DOSE if steps else STEP
     fit = fit_arms(base, arms, treatment=false)
@@ -247,7 +247,7 @@ def _noncentrality(plan: DosePlan, units: int, *, steps: bool) -> tuple[float, f
 
 
 def least_statistic(base: Joint, arms: Sequence[Joint], *, treatment: int) -> float:
-    """The smallest value over b of the joint Anderson-Rubin statistic: the set is empty where it is above the quantile.
+    """The smallest value over b of the joint Anderson-Rubin statistic: the set is empty if it is above the quantile.
 
     In the angle of b it is smooth and periodic, with a finite value at plus or minus infinity.
     """

@@ -1,4 +1,4 @@
-"""Encouragement design: a nudge is randomised, and the effect of the *behaviour* on compliers is read from it."""
+"""Encouragement design: a nudge is randomised, which identifies the effect of the *behaviour* on compliers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ __all__ = [
 
 # Standard errors of the first stage.
 NO_FIRST_STAGE_BELOW = 1e-10
-# A share of units below this is rounding of a fit with covariates, whatever its error: one unit of any data is more.
+# A share of units below this is rounding of a fit with covariates, whatever its error: a single unit is more.
 ROUNDED_SHARE = 1e-12
 LARGEST_LIBRARY_FIT = 200_000
 
 
 @dataclass(frozen=True)
 class TakeUp:
-    """How far the nudge moved the behaviour.
+    """Effect of the nudge on the behaviour.
 
     Attributes:
         control: share of control that reached the behaviour, 0 to 1.
@@ -77,7 +77,7 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
 
 
 def effect_on_behaviour(moments: IvMoments | NotComputable, *, alpha: float = 0.05) -> Estimate | NotComputable:
-    """The first stage as an estimate with its p-value, for example of a placebo, which should move nothing.
+    """The first stage as an estimate with its p-value, for example of a placebo, which should have none.
 
     Source: docs/methods/encouragement.md, "Placebo arm".
     """
@@ -92,7 +92,7 @@ def effect_on_behaviour(moments: IvMoments | NotComputable, *, alpha: float = 0.
 
 
 def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
-    """Segments whose first stage is surely of the other sign than the strongest one's: monotonicity is in doubt there.
+    """Segments whose first stage significantly has the other sign than the strongest: monotonicity is in doubt there.
 
     Args:
         segments: first stage of each segment with a Bonferroni level (alpha / number of segments), so that all hold.
@@ -112,7 +112,7 @@ def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
 def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable:
     """Effect of the behaviour on compliers, ITT / first stage, with its delta-method error.
 
-    Its interval isn't reliable for a weak first stage: ``anderson_rubin`` decides, this is shown beside it.
+    Its interval isn't reliable for a weak first stage: ``anderson_rubin`` decides, this ratio is only shown beside it.
 
     Returns:
         The outcome's change per complier who reaches the behaviour.
@@ -125,7 +125,7 @@ def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable
         return NotComputable(Reason.NO_FIRST_STAGE)
     effect = moments.itt / moments.first_stage
     variance = moments.v_r - 2 * effect * moments.c_rd + effect**2 * moments.v_d
-    # R = b*D exactly leaves a residual variance that is rounding: anything below 1e-12 of its parts.
+    # If R = b*D exactly, the residual variance is rounding: anything below 1e-12 of its parts.
     if variance <= 1e-12 * (moments.v_r + effect**2 * moments.v_d):
         return NotComputable(Reason.NO_VARIANCE)
     error = sqrt(variance) / abs(moments.first_stage)
@@ -155,11 +155,11 @@ def two_stage(
     Source: Angrist and Imbens 1995 (linearmodels ``IV2SLS``).
     """
     check_alpha(alpha)
-    # The same refusals as for the moments: sizes, clusters, a nudge that the covariates explain.
+    # Refuse in the same cases as for the moments: sizes, clusters, a nudge explained by covariates.
     moments = iv_moments_adjusted(r, d, g, x, clusters)
     if isinstance(moments, NotComputable):
         return moments
-    # An uninformative ratio is refused here too, before the library meets a singular matrix.
+    # Refuse an uninformative ratio too, before the library meets a singular matrix.
     ratio = wald(moments, alpha=alpha)
     if isinstance(ratio, NotComputable):
         return ratio
@@ -184,7 +184,7 @@ def _library_fit(outcome: Array, behaviour: Array, nudge: Array, exogenous: Arra
 
 
 def as_treated(control: Joint, variant: Joint) -> float | NotComputable:
-    """Mean R of those with D = 1 minus that of those with D = 0, whatever the nudge. A warning, never a finding.
+    """Mean R of those with D = 1 minus that of those with D = 0, ignoring the nudge. A warning, never a finding.
 
     Args:
         control: moments of (R, D).
@@ -198,9 +198,9 @@ def as_treated(control: Joint, variant: Joint) -> float | NotComputable:
 
 
 def per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
-    """Mean R of the nudged with D = 1 minus that of control with D = 0: only those who did as told.
+    """Mean R of the nudged with D = 1 minus that of control with D = 0: only those who complied.
 
-    A warning, never a finding: who does as told differs from who doesn't, with and without the nudge.
+    For warnings only, never a finding: those who comply differ from those who don't, with and without the nudge.
 
     Args:
         control: moments of (R, D).

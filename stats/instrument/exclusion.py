@@ -1,7 +1,7 @@
-"""How much of the nudge's effect may bypass the behaviour before nothing is known about the behaviour.
+"""How strongly the exclusion restriction must fail before nothing is known about the behaviour's effect.
 
-The nudge's *direct effect* g is what being nudged does to the outcome by itself, whatever the unit then does. No test
-can see a small g, so these numbers say how large it would have to be.
+The nudge's *direct effect* g is its effect on the outcome that doesn't go through the behaviour. No test can detect a
+small g, so these numbers show how large it would have to be.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from stats.iv_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Joint
 
-# The default grid goes from no direct effect to one and a half breakdown values, which is its eighth step.
+# The default grid goes from 0 to one and a half breakdown values; the breakdown value is its eighth step.
 STEPS, BREAKDOWN_STEP = 12, 8
-# A group that the nudge can't move: its first stage lies within this share of everybody's.
+# A group whose behaviour the nudge can't move: its first stage lies within this share of everybody's.
 ZERO_BAND = 0.25
 SMALLEST_GROUP = 50  # units of an arm
 
 
 @dataclass(frozen=True)
 class DirectRow:
-    """The set of effects of the behaviour that the data don't contradict, if being nudged had this effect by itself.
+    """The effects of the behaviour that the data don't reject, given this direct effect of the nudge.
 
     Attributes:
         direct: assumed direct effect of being nudged, in the outcome's unit (0.01 = one point of a share).
@@ -41,7 +41,7 @@ class DirectRow:
 
 @dataclass(frozen=True)
 class DirectRange:
-    """A registered range of direct effects, and what it leaves of the behaviour's effect.
+    """A registered range of direct effects, and the behaviour's effect given that range.
 
     Attributes:
         low: smallest direct effect allowed, in the outcome's unit.
@@ -56,15 +56,15 @@ class DirectRange:
 
 @dataclass(frozen=True)
 class ZeroFirstStage:
-    """A group known before the assignment whose behaviour the nudge can't move: it shows the direct effect itself.
+    """A group, known before assignment, whose behaviour the nudge can't move: it shows the direct effect itself.
 
     Attributes:
         group: segment, or level of a covariate.
         units: of both arms.
-        take_up: its first stage, with the interval that was shown to lie inside the band.
+        take_up: its first stage, with an interval inside the band.
         band: half width of that band, a quarter of everybody's first stage, in share of units.
         direct: effect of the nudge inside the group, with its interval: an estimate of the direct effect.
-        effect_set: effects of the behaviour among everybody else once that direct effect is taken off, error included.
+        effect_set: effects of the behaviour among everybody else after subtracting that direct effect, with its error.
     """
 
     group: str
@@ -76,10 +76,10 @@ class ZeroFirstStage:
 
 
 def breakdown_value(moments: IvMoments, critical: float) -> float | NotComputable:
-    """g* = |ITT| - c sqrt(V_R), with the sign of ITT: if the direct effect goes beyond it, nothing is shown.
+    """g* = |ITT| - c sqrt(V_R), with the sign of ITT: with a larger direct effect nothing is shown.
 
-    It is the end of ITT's interval that lies nearer to 0, so that over all experiments it exceeds the true ITT of a
-    behaviour without effect, which then is the direct effect, in at most half of the interval's error rate.
+    It is the end of ITT's interval nearer to 0. If the behaviour has no effect, the true ITT is the direct effect,
+    which the breakdown value therefore exceeds in at most half of the interval's error rate.
 
     Args:
         moments: of the comparison that decides.
@@ -100,12 +100,12 @@ def breakdown_value(moments: IvMoments, critical: float) -> float | NotComputabl
 
 
 def default_range(breakdown: float) -> tuple[float, ...]:
-    """Direct effects from 0 to 1.5 breakdown values; the breakdown itself is one of them, to the last digit."""
+    """Direct effects from 0 to 1.5 breakdown values; the breakdown value itself is exactly one of them."""
     return tuple(step * breakdown / BREAKDOWN_STEP for step in range(STEPS + 1))
 
 
 def range_grid(low: float, high: float, breakdown: float | NotComputable) -> tuple[float, ...]:
-    """Direct effects of a registered range, evenly, with the breakdown value where it lies inside."""
+    """Evenly spaced direct effects of a registered range, with the breakdown value if it lies inside."""
     even = [low + step * (high - low) / STEPS for step in range(STEPS)] + [high]
     inside = [breakdown] if computable(breakdown) and low < breakdown < high else []
     return tuple(sorted({*even, *inside}))
@@ -138,10 +138,10 @@ def sensitivity(
 def union_of_sets(
     moments: IvMoments, lowest: float, highest: float, *, critical: float, alpha: float = 0.05
 ) -> AndersonRubin:
-    """All effects that the data don't contradict if the direct effect lies anywhere between two numbers.
+    """All effects that the data don't reject for some direct effect between two numbers.
 
-    A bounded set moves one way with g, so that its ends at both numbers are the union's ends. Where the first stage
-    isn't significant at this critical value the union can have three pieces; the whole line then stands for it.
+    A bounded set moves monotonically with g, so that its ends at both numbers are the union's ends. If the first stage
+    isn't significant at this critical value, the union can have three pieces; the whole line is then returned.
 
     Args:
         moments: of the comparison that decides.
@@ -164,11 +164,11 @@ def union_of_sets(
 
 
 def blind_spot(control: Joint, variant: Joint, *, sign: int = 1) -> float | NotComputable:
-    """Direct effects up to this size leave all instrument inequalities intact, however many units there are.
+    """Direct effects up to this size violate no instrument inequality: no number of units detects them.
 
     A direct effect g > 0 on everybody breaks "R = 1, not D" once never-takers * g > compliers * E[R0 | compliers], and
-    "R = 0, D" once always-takers * g > compliers * (1 - E[R1 | compliers]). The smaller limit counts. For g < 0 R = 1
-    and R = 0 change places. Computed as if the nudge were valid: with a direct effect at work the limit is larger.
+    "R = 0, D" once always-takers * g > compliers * (1 - E[R1 | compliers]). The smaller limit counts. For g < 0, R = 1
+    and R = 0 are swapped. Computed as if the nudge were valid: with a direct effect at work the limit is larger.
 
     Args:
         control: moments of (R, D), both 0/1.
@@ -176,8 +176,8 @@ def blind_spot(control: Joint, variant: Joint, *, sign: int = 1) -> float | NotC
         sign: 1 for a direct effect that adds to R, -1 for one that takes from it.
 
     Returns:
-        The limit, at least 0, as a share of units (0.01 = one point); not computable without compliers, or where
-        everybody is one.
+        The limit, at least 0, as a share of units (0.01 = one point); not computable without compliers, or if everybody
+        is one.
 
     Source: Kitagawa 2015; Huber and Mellace 2015; docs/methods/encouragement.md, "How much exclusion must fail".
     """
@@ -201,10 +201,10 @@ def blind_spot(control: Joint, variant: Joint, *, sign: int = 1) -> float | NotC
 def unmoved_group(
     everybody: IvMoments, groups: Mapping[str, IvMoments | NotComputable], *, alpha: float = 0.05
 ) -> tuple[str, float] | None:
-    """The group whose first stage is shown to lie inside the band, and the error rate of the interval that shows it.
+    """The group whose first stage is shown to lie inside the band, and the error rate of that interval.
 
     Shown by two one-sided tests: the interval at level 1 - 2 alpha/K lies inside the band, for K groups that are tried,
-    so that trying many makes none pass. The outcome plays no part in the choice.
+    so that trying many doesn't make one pass by luck. The choice ignores the outcome.
 
     Args:
         everybody: moments of the whole comparison, whose first stage sets the band.
@@ -242,10 +242,10 @@ def zero_first_stage(
     nominal_alpha: float = 0.05,
     alpha: float = 0.05,
 ) -> ZeroFirstStage:
-    """The direct effect that a group without first stage shows, and the set of effects once it is taken off.
+    """The direct effect shown by a group without first stage, and the set of effects after subtracting it.
 
     The set is {b : (ITT - g - b FS)^2 <= c^2 (V_R + V_g - 2 b C_RD + b^2 V_D)} with ITT, FS and their (co)variances of
-    everybody else: both parts have no unit in common, so that their variances add up.
+    everybody else: the two parts share no units, so that their variances add up.
 
     Args:
         group: its moments.
@@ -265,7 +265,7 @@ def zero_first_stage(
         group.itt, error, group.itt - half, group.itt + half, group.tail(group.itt / error), 1 - alpha, "unpooled-z"
     )
     less = replace(others, itt=others.itt - group.itt, v_r=others.v_r + group.v_r)
-    # Between clusters the part with fewer degrees of freedom decides: on the safe side.
+    # With clusters the part with fewer degrees of freedom decides, to be conservative.
     widest = max(critical, others.critical_value(nominal_alpha))
     return ZeroFirstStage(
         group=label,

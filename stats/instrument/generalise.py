@@ -1,4 +1,4 @@
-"""From those whom the nudge moved to everybody: the complier effect reweighted by traits, and bounds for the others."""
+"""Generalise from compliers to everybody: the complier effect reweighted by traits, and bounds for the others."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -14,10 +14,10 @@ from stats.results import Estimate, NotComputable, Reason, check_alpha, computab
 from stats.summaries import Array, Joint
 from stats.trait_cells import TraitCells
 
-# Below this F a cell's own ratio is no normal number, and its compliers are too few to speak for the cell.
+# Below this F a cell's own ratio isn't nearly normal, and its compliers are too few to represent the cell.
 COMPARABLE_F = 10.0
-# A cell needs these units in each arm, and so many of all that its F would be this with everybody's first stage; traits
-# are given up until nine units in ten lie in such cells.
+# A cell needs this many units in each arm, and so many in all that its F would be this with everybody's first stage;
+# traits are dropped until nine units in ten are in such cells.
 CELL_UNITS = 100
 EXPECTED_F = 20.0
 WANTED_SHARE = 0.9
@@ -31,7 +31,7 @@ class CellEffect:
         combination: (trait, level) of each trait.
         share: of all units, 0 to 1.
         first_stage: share of its units that the nudge moves, -1 to 1.
-        effect: of the behaviour on these; not computable where they aren't comparable.
+        effect: of the behaviour on these; not computable if they aren't comparable.
     """
 
     combination: tuple[tuple[str, str], ...]
@@ -47,8 +47,8 @@ class Reweighted:
     Attributes:
         effect: average effect of the behaviour on these units, if within a combination of traits those whom the nudge
             moves respond like all others.
-        share: of all units that lie in a combination with comparable compliers, 0 to 1.
-        traits: that tell the combinations apart, after those were given up that left too few units in each.
+        share: of all units in a combination with comparable compliers, 0 to 1.
+        traits: that tell the combinations apart, after dropping those that left too few units in each.
         cells: the combinations, the largest first.
     """
 
@@ -60,7 +60,7 @@ class Reweighted:
 
 @dataclass(frozen=True)
 class Everybody:
-    """What is known of the behaviour's effect beyond those whom the nudge moved.
+    """The behaviour's effect beyond compliers.
 
     Attributes:
         moved: share of units that the nudge moves, the first stage, -1 to 1: for them the effect is known.
@@ -87,8 +87,8 @@ def reweighted(cells: TraitCells, *, alpha: float = 0.05) -> Reweighted | NotCom
         alpha: two-sided error rate.
 
     Returns:
-        With one cell, the Wald estimate. ``NO_COMPARABLE_COMPLIERS`` where the nudge moves no cell clearly,
-        ``NO_TRAITS`` where nothing known before divides the units into cells that are large enough.
+        With one cell, the Wald estimate. ``NO_COMPARABLE_COMPLIERS`` if the nudge clearly moves no cell, ``NO_TRAITS``
+        if no trait divides the units into cells that are large enough.
 
     Source: Angrist and Fernandez-Val 2013, theorem 1; the delta method; docs/methods/encouragement.md, "Reweighted".
     """
@@ -117,12 +117,12 @@ def reweighted(cells: TraitCells, *, alpha: float = 0.05) -> Reweighted | NotCom
 
 
 def _coarsened(cells: TraitCells, whole: IvMoments) -> TraitCells:
-    """The cells with traits given up, the last named first, until nine in ten units lie in large cells.
+    """Drop traits, the last named first, until nine in ten units are in large cells.
 
     Sizes and the first stage of all units decide, never that of a cell nor an outcome. A segment with a split
-    of its own stays: without it the arms of a cell couldn't be compared.
+    of its own is never dropped: without it the arms of a cell couldn't be compared.
     """
-    # F grows with the units.
+    # F is proportional to the units.
     wanted = EXPECTED_F * whole.v_d / max(whole.first_stage**2, EXPECTED_F * whole.v_d)
     while cells.traits:
         large = (cells.n.min(axis=1) >= CELL_UNITS) & (cells.n.sum(axis=1) >= wanted * cells.units)
@@ -134,11 +134,11 @@ def _coarsened(cells: TraitCells, whole: IvMoments) -> TraitCells:
 
 
 def bounds_of_the_others(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Bounds | NotComputable:
-    """How the behaviour may act on those whom the nudge doesn't move, always- and never-takers together.
+    """Bounds of the behaviour's effect on those whom the nudge doesn't move, always- and never-takers together.
 
-    Of always-takers only the outcome with the behaviour is seen, of never-takers only that without: the other may be
-    anything. Under monotonicity [p_11.0 - d_0 - p_10.1, p_11.0 + (1 - d_1) - p_10.1] / (d_0 + 1 - d_1): an interval of
-    width 1, whatever the data. Limits by the delta method on each end, so that together they hold for the whole range.
+    Always-takers are observed only with the behaviour, never-takers only without: the other outcome is unknown. Under
+    monotonicity [p_11.0 - d_0 - p_10.1, p_11.0 + (1 - d_1) - p_10.1] / (d_0 + 1 - d_1): an interval of width 1 for any
+    data. Limits by the delta method on each end, so that together they hold for the whole range.
 
     Args:
         control: moments of (R, D), both 0/1.
@@ -146,14 +146,14 @@ def bounds_of_the_others(control: Joint, variant: Joint, *, alpha: float = 0.05)
         alpha: error rate of both limits together.
 
     Returns:
-        The bounds, or ``NOBODY_UNMOVED`` where the nudge moves everybody.
+        The bounds, or ``NOBODY_UNMOVED`` if the nudge moves everybody.
 
     Source: Balke and Pearl 1997 under monotonicity, less the compliers; Imbens and Manski 2004.
     """
     check_alpha(alpha)
     if min(control.n, variant.n) < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(control.n, variant.n), "needed": 2})
-    # Where the nudge keeps users from the behaviour, its absence is the nudge towards it.
+    # If the nudge keeps users from the behaviour, swap the arms: control then acts as the nudge towards it.
     if variant.means[1] < control.means[1]:
         control, variant = variant, control
     counts = [cross_counts(arm) for arm in (control, variant)]
@@ -176,7 +176,7 @@ def bounds_of_the_others(control: Joint, variant: Joint, *, alpha: float = 0.05)
 
 
 def _variance(shares: Array, values: Array) -> float:
-    """Of a value that is 0 for everybody outside these two kinds of units."""
+    """Variance of a value that is 0 for everybody outside these two kinds of units."""
     mean = float(shares @ values)
     return max(float(shares @ values**2) - mean**2, 0.0)
 
@@ -190,7 +190,7 @@ def _whole(cells: TraitCells) -> IvMoments | NotComputable:
 
 
 def _comparable(found: IvMoments | NotComputable, direction: float, alpha: float) -> Estimate | NotComputable:
-    """The cell's complier effect, where it has clearly been moved in the direction of all units together."""
+    """The cell's complier effect, if it was clearly moved in the same direction as all units together."""
     if not computable(found):
         return found
     strong = found.first_stage * direction > 0 and found.first_stage**2 >= COMPARABLE_F * found.v_d

@@ -1,4 +1,4 @@
-"""Nudges of different strength move different users: the behaviour's effect at each margin, and whether they agree."""
+"""Nudges of different strength move different users: the behaviour's effect at each margin, and whether these agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stats.iv_moments import iv_moments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Joint
 
-# Directions of the effect that are tried before the best one is refined.
+# Directions of the effect to try before the best one is refined.
 DIRECTIONS = 360
 
 
@@ -24,8 +24,8 @@ class Margin:
     """Users who reach the behaviour under one nudge and not under the next weaker one.
 
     Attributes:
-        weaker: place of the weaker arm; 0 is control.
-        stronger: place of the stronger arm.
+        weaker: index of the weaker arm; 0 is control.
+        stronger: index of the stronger arm.
         take_up_low: share of the weaker arm that reaches the behaviour.
         take_up_high: that of the stronger one.
         effect: of the behaviour on the users between both, the Wald ratio of the two arms.
@@ -42,7 +42,7 @@ class Margin:
 
 @dataclass(frozen=True)
 class Margins:
-    """The effect at each margin, from the users whom any nudge moves to those whom only the strongest does.
+    """The effect at each margin, from users whom any nudge moves to those whom only the strongest moves.
 
     Attributes:
         rows: by rising take-up.
@@ -58,13 +58,13 @@ class Margins:
 
 
 def effect_at_margins(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> Margins | NotComputable:
-    """Effects between arms that are neighbours in take-up, and the test that they are one effect.
+    """Effects between arms adjacent in take-up, and the test that they are one common effect.
 
     With monotonicity along the arms, arm k against arm k-1 compares users who differ in the nudge alone and of whom the
     stronger nudge moves those between both take-ups: a ratio of its own, an average of marginal effects between the
-    two. Only how the arms are ordered is read from the data; where two take-ups can't be told apart, their set is
-    unbounded whichever is called the stronger. The statistic is free of the order: it is that of the differences to
-    control, minimised over a common effect, and bounded by a chi-square(m-1) whatever the strength of the nudges.
+    two. Only the order of the arms is taken from the data; if two take-ups can't be distinguished, their set is
+    unbounded in either order. The statistic doesn't depend on the order: it is that of the differences to control,
+    minimised over a common effect, and bounded by a chi-square(m-1) for nudges of any strength.
 
     Args:
         control: moments of (R, D, ...).

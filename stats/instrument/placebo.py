@@ -1,10 +1,10 @@
-"""What being nudged does by itself: a placebo nudge against control, and whether it moves the behaviour. Pure."""
+"""Placebo nudge against control: the direct effect of being nudged, and whether it moves the behaviour. Pure."""
 
 from dataclasses import dataclass
 
 from stats.results import Estimate, NotComputable, computable
 
-# docs/methods/encouragement.md, "Placebo arm": a placebo leaves the behaviour alone when its first stage is surely
+# docs/methods/encouragement.md, "Placebo arm": a placebo leaves the behaviour alone if its first stage is significantly
 # below a quarter of the nudge's.
 SHARE_OF_FIRST_STAGE = 0.25
 
@@ -14,8 +14,8 @@ class Placebo:
     """A nudge of equal salience towards an inert behaviour, against control.
 
     Attributes:
-        outcome: its effect on the outcome R: what being nudged does by itself.
-        behaviour: its effect on the behaviour D; about 0 where those moved are simply whom the nudge moves.
+        outcome: its effect on the outcome R: the direct effect of being nudged.
+        behaviour: its effect on the behaviour D; about 0 if only the nudge's content moves users.
     """
 
     outcome: Estimate | NotComputable
@@ -29,7 +29,7 @@ class Equivalence:
     Attributes:
         effect: its first stage against control, share of units, -1 to 1.
         low, high: its limits at level 1 - 2 alpha.
-        bound: what the limits must stay inside, share of units, at least 0.
+        bound: the limits must lie inside plus and minus this, share of units, at least 0.
     """
 
     effect: float
@@ -39,7 +39,7 @@ class Equivalence:
 
     @property
     def shown(self) -> bool:
-        """Both one-sided tests reject a first stage of the bound or more."""
+        """Whether both one-sided tests reject a first stage of the bound or more."""
         return -self.bound < self.low and self.high < self.bound
 
 
@@ -50,12 +50,12 @@ def leaves_alone(
 
     Args:
         placebo: its first stage against control with the interval at level 1 - 2 alpha, share of units.
-        planned: the registered first stage of the nudge, share of units; None where nothing was planned (a file).
-        nudge: its observed first stage against control, which takes the place of an unplanned one. Its own error
-            enters the bound with a quarter only and is left out.
+        planned: the registered first stage of the nudge, share of units; None if nothing was planned (a file).
+        nudge: its observed first stage against control, used if none was planned. Its error would enter the bound by a
+            quarter only and is ignored.
 
     Returns:
-        The test; not computable when the placebo's first stage isn't, or when there is nothing to take a quarter of.
+        The test; not computable if the placebo's first stage isn't, or if the nudge has no first stage.
 
     Source: Schuirmann 1987 (two one-sided tests); docs/methods/encouragement.md, "Placebo arm".
     """

@@ -1,6 +1,6 @@
-"""Many experiments, one behaviour: every experiment that moved it is an instrument for its effect.
+"""Pool many experiments on one behaviour: every experiment that moved it is an instrument for its effect.
 
-An experiment gives its five moments only, so results of tests that ran elsewhere count like our own.
+Only the five moments of an experiment are needed, so external results count like our own.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ from stats.results import Estimate, NotComputable, Reason, check_alpha, computab
 from stats.summaries import Array
 from stats.synthesis import RandomEffects, random_effects
 
-# Point estimates of the pooled effect whose errors hold with many weak nudges: LIML and JIVE, from moments.
+# Point estimates of the pooled effect with errors valid for many weak nudges: LIML and JIVE, from moments.
 
 
 def liml(stack: Stack, best: float, *, alpha: float) -> Estimate | NotComputable:
     """The effect with the smallest Anderson-Rubin statistic, with its error for many weak instruments.
 
-    With variances alike but for size this is LIML; else the continuously updated estimate, LIML's robust version. The
-    error is I^(1/2) / (I - T), I = D' V^-1 D the information as it looks, T = tr(V^-1 Var D) what chance adds to it.
+    With proportional variances this is LIML; else the continuously updated estimate, LIML's robust version. The
+    error is I^(1/2) / (I - T), I = D' V^-1 D the apparent information, T = tr(V^-1 Var D) the part of it due to chance.
 
     Args:
         stack: the instruments.
@@ -43,7 +43,7 @@ def liml(stack: Stack, best: float, *, alpha: float) -> Estimate | NotComputable
         alpha: two-sided error rate.
 
     Returns:
-        The estimate, or ``WEAK_FIRST_STAGE`` when chance explains all information.
+        The estimate, or ``WEAK_FIRST_STAGE`` when chance explains all of the information.
 
     Source: Anderson and Rubin 1949; Hansen, Heaton and Yaron 1996; Newey and Windmeijer 2009; Zhao et al. 2020.
     """
@@ -109,7 +109,7 @@ FEWEST_INSTRUMENTS = 3
 
 @dataclass(frozen=True)
 class Egger:
-    """What is left of the effect when every nudge may also act by itself.
+    """The behaviour's effect when every nudge may also have a direct effect.
 
     Attributes:
         slope: effect of the behaviour, in the outcome's unit per unit that reaches it.
@@ -123,13 +123,13 @@ class Egger:
 
 
 def egger(stack: Stack, *, alpha: float) -> Egger | NotComputable:
-    """Weighted regression of ITT on FS with intercept, sampling noise in FS taken out of slope and strength.
+    """Weighted regression of ITT on FS with intercept, corrected for sampling noise in FS.
 
-    Plain Egger's regression is flattened by the noise in FS; here products run over different units only, as in JIVE.
+    Plain Egger regression is attenuated by the noise in FS; here products run over different units only, as in JIVE.
     Errors grow by the residuals' dispersion; t with K - 2 degrees of freedom.
 
-    Needs direct effects that have nothing to do with how strongly a nudge moves the behaviour. Which arm is called the
-    variant matters: the intercept is what the variants do by themselves.
+    Assumes direct effects that are independent of how strongly a nudge moves the behaviour. It matters which arm is
+    called the variant: the intercept is the variants' average direct effect.
 
     Source: Bowden, Davey Smith and Burgess 2015; Egger et al. 1997; Ye, Shao and Kang 2021 (noise taken out).
     """
@@ -168,24 +168,24 @@ def _t_estimate(effect: float, error: float, degrees: int, alpha: float, method:
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
 
 
-# Do the nudges agree on one effect, and which experiments drive the pooled one?
+# Whether the nudges agree on one effect, and which experiments drive the pooled one.
 
-# How the two tests share alpha. A few nudges that act by themselves show in the first one alone; the second is for
-# nudges that all do.
+# How the two tests share alpha. The first detects a few nudges with direct effects; the second is for direct effects of
+# all nudges.
 SHARE_OVER, SHARE_INTERCEPT = 0.8, 0.2
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Could one effect of the behaviour, and nothing else, explain what all nudges did?
+    """Test whether a single effect of the behaviour explains the results of all nudges.
 
     Attributes:
         statistic: over-identification statistic: the smallest value that the Anderson-Rubin statistic takes.
         degrees_of_freedom: instruments less one.
         p_over_identified: its upper tail.
-        p_intercept: of Egger's intercept, two-sided: do the nudges act by themselves on average?
+        p_intercept: of Egger's intercept, two-sided: do the nudges have a direct effect on average?
         p_value: of both together, weighted Bonferroni; below alpha, the nudges disagree.
-        agree: whether ``p_value`` is at least alpha. That they agree isn't proof that no nudge acts by itself.
+        agree: whether ``p_value`` is at least alpha. Agreement doesn't prove that no nudge has a direct effect.
     """
 
     statistic: float
@@ -198,7 +198,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Influence:
-    """What one experiment adds.
+    """Influence of one experiment on the pooled result.
 
     Attributes:
         key: of the experiment.
@@ -269,12 +269,12 @@ def _weights(stack: Stack, best: float) -> Array:
 
 __all__ = ["Answer", "Instrument", "Pooled", "SharedControl", "pooled"]
 
-# A ratio of effects is near normal only for a nudge that moved the behaviour: the usual floor of its F.
+# A ratio of effects is nearly normal only for a nudge that moved the behaviour: the usual lower limit of its F.
 LEAST_F = 10.0
 
 
 class Answer(StrEnum):
-    """Which of the pooled numbers answers "what does the behaviour do?"."""
+    """Which of the pooled results answers "what is the effect of the behaviour?"."""
 
     ONE_EXPERIMENT = "one_experiment"
     POOLED = "pooled"
@@ -283,23 +283,23 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Pooled:
-    """What all experiments together say of one behaviour, in the outcome's unit per unit that reaches it.
+    """Pooled results of all experiments on one behaviour, in the outcome's unit per unit that reaches it.
 
     Attributes:
-        answer: which of the following to lead with. ``pooled``: ``liml`` with ``likelihood_ratio``.
+        answer: which of the following results to show first. ``pooled``: ``liml`` with ``likelihood_ratio``.
             ``nudges_disagree``: no pooled set; ``egger.slope`` with its interval, and ``influence``.
             ``one_experiment``: its own set.
         experiments: how many experiments are in.
         instruments: how many nudged arms.
         left_out: instruments that couldn't be pooled: no variance, or a second arm whose shared control isn't known.
         mean_f: mean of the instruments' first-stage F.
-        liml: point estimate, error for many weak nudges.
-        jive: jackknife estimate, shown beside it.
+        liml: point estimate, with an error valid for many weak nudges.
+        jive: jackknife estimate, for comparison.
         anderson_rubin: effects that no test of all moments rejects; empty when the nudges disagree much.
-        likelihood_ratio: conditional likelihood-ratio set; each is the answer only where the nudges agree.
+        likelihood_ratio: conditional likelihood-ratio set; each is the answer only if the nudges agree.
         agreement: do the nudges agree?
         egger: regression with free intercept.
-        random_effects: of the experiments' own effects, with prediction interval; only where nudges agree.
+        random_effects: of the experiments' own effects, with prediction interval; only if nudges agree.
         influence: leave-one-out, the worst-fitting experiment first.
         level: of all intervals and sets.
     """
@@ -386,8 +386,8 @@ def _random_effects(
 ) -> RandomEffects | NotComputable:
     """Random effects of the experiments' own ratios, of nudges that moved the behaviour.
 
-    One arm per experiment, its first, since arms that share a control aren't independent. Each error is taken at the
-    pooled effect: at the experiment's own, chance would couple error and estimate and pull the mean.
+    Only the first arm of each experiment, since arms that share a control aren't independent. Each error is computed at
+    the pooled effect: at the experiment's own, error and estimate would be correlated and bias the mean.
     """
     if answer is Answer.NUDGES_DISAGREE:
         return NotComputable(Reason.NUDGES_DISAGREE)

@@ -1,4 +1,4 @@
-"""Past experiments of one behaviour, stacked, and the sets of effects that all of them together do not reject."""
+"""Stack past experiments on one behaviour; sets of effects that all of them together don't reject."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from stats.instrument.arms import EffectSet, Piece
 from stats.iv_moments import IvMoments
 from stats.summaries import Array
 
-# Past experiments as instruments for one behaviour, stacked: every pooled statistic is a function of this.
+# Past experiments as instruments for one behaviour, stacked: the input of every pooled statistic.
 
-# Below this share of V_R * V_D the outcome *is* the behaviour times a number, and no error is left.
+# Below this share of V_R * V_D the outcome is proportional to the behaviour, without any error.
 LEAST_DETERMINANT = 1e-9
-# Where nobody or everybody of an arm did it, the counted variance of a share is 0: a floor of 1e-6 as standard error.
+# If nobody or everybody of an arm did it, the estimated variance of a share is 0: use at least 1e-6 as standard error.
 LEAST_V_D = 1e-12
 
 
@@ -41,10 +41,10 @@ class Instrument:
 
     Attributes:
         key: of the experiment. Instruments of the same key were compared with the same control.
-        name: of the experiment (and arm), as people call it.
-        moments: variant minus control, on the one definition of behaviour and outcome that all share.
-        control: what the arms of one experiment share. Needed where a key has several instruments: without it only the
-            first of them is pooled.
+        name: display name of the experiment (and arm).
+        moments: variant minus control, with the same definition of behaviour and outcome for all.
+        control: variances that the arms of one experiment share. Needed if a key has several instruments: without it
+            only the first of them is pooled.
     """
 
     key: str
@@ -59,9 +59,9 @@ class AtAngles:
 
     Attributes:
         ar: Anderson-Rubin statistic, e' V^-1 e.
-        lm: score statistic, the part of ``ar`` in the direction in which the effect could be another.
+        lm: score statistic, the part of ``ar`` in the direction of a changed effect.
         slope: half the derivative of ``ar`` by the angle.
-        strength: what is known about the direction: the total of the moments' own chi-square less ``ar``.
+        strength: information about the direction: the total of the moments' own chi-square less ``ar``.
     """
 
     ar: Array
@@ -74,7 +74,7 @@ class AtAngles:
 class Stack:
     """K instruments of J experiments in standard units; an effect b stands at the angle atan(b / unit).
 
-    On the circle the two ends of the line meet, so that unbounded sets need no care of their own: with e(t) = ITT cos t
+    On the circle the two ends of the line meet, so that unbounded sets need no special treatment: with e(t) = ITT cos t
     - FS sin t and V(t) its variance, e' V^-1 e at the angle t is the Anderson-Rubin statistic of b.
 
     Attributes:
@@ -170,7 +170,7 @@ def _turned(part: Array, cos: Array, sin: Array) -> tuple[Array, Array]:
 def usable(instruments: Sequence[Instrument]) -> tuple[list[Instrument], list[Instrument]]:
     """Instruments that can be pooled, and those that can't.
 
-    Left out: moments without variance, and all but the first arm of an experiment whose shared control isn't known.
+    Left out: moments without variance, and all but the first arm of an experiment with unknown shared control.
     """
     kept: list[Instrument] = []
     dropped: list[Instrument] = []
@@ -195,8 +195,8 @@ def _variances(moments: IvMoments) -> tuple[float, float, float]:
 def stacked(instruments: Sequence[Instrument], *, alpha: float) -> Stack:
     """The stack of usable instruments.
 
-    Between clusters the variances grow by (t / z)^2 at this error rate, so that an experiment's own set stays the one
-    that its own page shows.
+    Between clusters the variances grow by (t / z)^2 at this error rate, so that a single experiment's set equals the
+    one on its own page.
     """
     keys = list(dict.fromkeys(one.key for one in instruments))
     member = np.array([[float(one.key == key) for key in keys] for one in instruments])
@@ -224,7 +224,7 @@ def stacked(instruments: Sequence[Instrument], *, alpha: float) -> Stack:
     )
 
 
-# Where a function on the circle of effects is at most 0: exact ends, however narrow or unbounded the pieces.
+# Find where a function on the circle of effects is at most 0: exact ends, even for narrow or unbounded pieces.
 
 type Curve = Callable[[Array], Array]
 EVEN = 241
@@ -253,7 +253,7 @@ def lowest(stack: Stack) -> float:
 def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
     """For each experiment, angle and value of the smallest statistic of all the others.
 
-    Experiments are independent, so the statistic without one is the whole less that one's part.
+    Experiments are independent, so the statistic without one is the total minus that one's part.
     """
     points = _points(stack)
     parts = stack.parts(points)
@@ -270,10 +270,10 @@ def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
 
 
 def angles(stack: Stack, best: float) -> Array:
-    """Angles that no feature of the statistics slips between: even ones, each ratio's, and many around the best.
+    """Angles dense enough for every feature of the statistics: even ones, each ratio's, and many around the best.
 
-    And every angle at which the Anderson-Rubin statistic is flat: there the score is 0, and where variances differ much
-    a narrow piece of the likelihood-ratio set may lie.
+    Also every angle at which the Anderson-Rubin statistic is flat: there the score is 0, and with very different
+    variances a narrow piece of the likelihood-ratio set may lie there.
     """
     width = 1 / np.sqrt(1 + max(stack.total() - float(stack.ar(np.array([best]))[0]), 0.0))
     points = np.unique(np.concatenate([_points(stack), _wrapped(best + width * AROUND)]))
@@ -291,7 +291,7 @@ def pieces(curve: Curve, points: Array, unit: float) -> tuple[Piece, ...]:
 
     Args:
         curve: of angles in [-pi/2, pi/2]; the same at both ends.
-        points: sorted angles, both ends among them, near enough that no piece and no gap lies between two.
+        points: sorted angles, both ends among them, dense enough that no piece and no gap lies between two.
         unit: effect at the angle pi/4.
     """
     inside = curve(points) <= 0
@@ -323,7 +323,7 @@ def _wrapped(angles: Array) -> Array:
 
 
 def _crossing(curve: Curve, left: float, right: float) -> float:
-    """The end between an angle outside and one inside, to the last digits."""
+    """The exact boundary between an angle outside and one inside."""
 
     def at(angle: float) -> float:
         # The end itself is inside.
@@ -341,7 +341,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)
 def anderson_rubin_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
     """All b with e(b)' V(b)^-1 e(b) <= the chi-square(K) quantile, e = ITT - b FS.
 
-    Holds for nudges of any strength. It also rejects where the nudges disagree, so that it may be empty.
+    Holds for nudges of any strength. It may be empty, since it also rejects if the nudges disagree.
 
     Source: Anderson and Rubin 1949; docs/methods/pooling.md, "Pooled experiments".
     """
@@ -351,7 +351,7 @@ def anderson_rubin_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
 
 
 def likelihood_ratio_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
-    """All b that the conditional likelihood-ratio test doesn't reject: as exact, and narrower with many nudges.
+    """All b that the conditional likelihood-ratio test doesn't reject: equally exact, and narrower with many nudges.
 
     Source: Moreira 2003; Kleibergen 2005 (the robust statistic); Andrews, Moreira and Stock 2007 (its p-value).
     """
@@ -371,14 +371,14 @@ def likelihood_ratio_set(stack: Stack, best: float, *, alpha: float) -> EffectSe
 def likelihood_ratio(stack: Stack, t: Array) -> tuple[Array, Array]:
     """Kleibergen's likelihood-ratio statistic and the strength that it is conditioned on, at the angles.
 
-    (AR - s + sqrt((AR - s)^2 + 4 s LM)) / 2. With variances alike but for size it is AR less its minimum.
+    (AR - s + sqrt((AR - s)^2 + 4 s LM)) / 2. With proportional variances it is AR less its minimum.
 
     Source: Kleibergen 2005, equation 33; Moreira 2003.
     """
     found = stack.at(t)
     gap = found.ar - found.strength
     root = np.sqrt(gap**2 + 4 * found.strength * found.lm)
-    # With gap < 0 the sum would cancel: the same number by the other root.
+    # With gap < 0 the sum would cancel: compute the same number from the other root.
     low = np.divide(2 * found.strength * found.lm, root - gap, out=np.zeros_like(gap), where=gap < 0)
     return np.where(gap < 0, low, (gap + root) / 2), found.strength
 

@@ -1,4 +1,4 @@
-"""The error of the ratio that makes a plain t test valid for a weak nudge. An extra beside the Anderson-Rubin set."""
+"""The error of the ratio that makes a plain t test valid for a weak nudge. Shown beside the Anderson-Rubin set."""
 
 from dataclasses import replace
 from math import sqrt
@@ -100,7 +100,7 @@ CRITICAL = np.array(
         1.96,
     ]
 )
-# Above this F a plain t at 1.96 has size 5 %; below the other, the table ends: its values grow without limit.
+# Above this F a plain t at 1.96 has size 5 %; below the other the table ends, as its values grow without limit.
 ENOUGH, LEAST = 104.7, 4.0
 
 
@@ -125,8 +125,8 @@ def tf_critical(f_statistic: float) -> float | NotComputable:
 def tf_adjusted(ratio: Estimate, moments: IvMoments) -> Estimate | NotComputable:
     """The Wald ratio with its tF-adjusted error: a 95 % interval and p-value that hold for a weak nudge.
 
-    Only the 5 % level is published here, so the level is .95 whatever the ratio's own. The p-value is right in being
-    below .05 or not; it isn't exact elsewhere.
+    Only the 5 % level is published, so the level is .95 whatever the ratio's own. The p-value is valid for comparison
+    with .05; it isn't exact elsewhere.
 
     Args:
         ratio: from ``wald`` with the same moments.

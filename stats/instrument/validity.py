@@ -1,4 +1,4 @@
-"""Can the nudge be a valid instrument? Testable implications of exclusion and monotonicity."""
+"""Tests of a nudge's validity as an instrument: testable implications of exclusion and monotonicity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Inequalities:
 
 
 def over_arms(found: Sequence[Inequalities | NotComputable | None]) -> list[Inequalities | NotComputable | None]:
-    """The tests of several nudge arms with Holm over all of them together: m arms are m chances to reject by luck.
+    """The tests of several nudge arms with Holm over all of them together: m arms give m chances to reject by luck.
 
     Args:
         found: of each arm, in order; None for an arm without a behaviour.
@@ -148,7 +148,7 @@ def inequalities_from_moments(control: Joint, variant: Joint) -> Inequalities | 
 
 
 def _forbidden(did: int) -> float:
-    """Sign of variant minus control in the direction that the assumptions forbid: fewer who did it, more who didn't."""
+    """Sign of variant minus control in the direction excluded by the assumptions: fewer who did it, more who didn't."""
     return -1.0 if did == 1 else 1.0
 
 
@@ -181,7 +181,7 @@ def _clustered_tail(
     sign: float,
     n: NDArray[np.float64] | None,
 ) -> float | None:
-    """One-sided p-value of the cell's share: CR2 error between clusters, t law with Bell and McCaffrey's degrees."""
+    """One-sided p-value of the cell's share: CR2 error, t with Bell and McCaffrey's degrees of freedom."""
     found = cluster_difference(cell, nudged.astype(np.float64), clusters, n=n)
     if isinstance(found, NotComputable):
         return None
@@ -190,7 +190,7 @@ def _clustered_tail(
 
 
 def inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
-    """One-sided tests read at several looks: each p as if it were two-sided, which errs on the safe side."""
+    """One-sided tests repeated at several looks: each p as if it were two-sided, which is conservative."""
     if not computable(found) or not look.is_repeated:
         return found
     raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)

@@ -1,1 +1,1 @@
-"""How many units a plan needs, and what several comparisons and looks cost."""
+"""Sample size and power of a plan, with several comparisons and looks."""

@@ -1,4 +1,4 @@
-"""What whole clusters cost a plan: the law of their sizes and how alike their units are, measured on past data."""
+"""Design effect of assigning clusters: their size distribution and intraclass correlation, measured on past data."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -11,14 +11,14 @@ from stats.summaries import Values, finite_array
 
 @dataclass(frozen=True)
 class ClusterLaw:
-    """Sizes and likeness of past clusters.
+    """Sizes and intraclass correlation of past clusters.
 
     Attributes:
         clusters: how many there were, with at least one unit each; `units` in them.
         mean_size: units per cluster.
         variation: coefficient of variation of the sizes, sd / mean; 0 for equal ones.
-        correlation: intraclass correlation of the outcome by the analysis of variance; below 0 where clusters are more
-            alike than their units.
+        correlation: intraclass correlation of the outcome by the analysis of variance; below 0 if clusters differ less
+            than by chance.
         low, high: limits of it; `level` of this interval.
     """
 
@@ -33,14 +33,14 @@ class ClusterLaw:
 
     @property
     def design_effect(self) -> float:
-        """What a plan with such clusters costs; a negative correlation isn't counted on."""
+        """The design effect of a plan with such clusters; a negative correlation counts as 0."""
         return design_effect(self.mean_size, self.variation, max(self.correlation, 0.0))
 
 
 def design_effect(mean_size: float, variation: float, correlation: float) -> float:
     """Units needed as a multiple of those of independent units: 1 + ((1 + cv^2) m - 1) rho.
 
-    With the sizes that will be there it equals Kish's 1 + (sum n^2 / sum n - 1) rho, the price of means of units.
+    With known sizes it equals Kish's 1 + (sum n^2 / sum n - 1) rho, the design effect of means of units.
 
     Source: Donner and Klar 2000, chapter 5 (equal sizes); Eldridge, Ashby and Kerry 2006 (coefficient of variation).
     """

@@ -1,7 +1,7 @@
-"""The plan that a size is computed for: the family of comparisons, the looks, and what they cost.
+"""The plan behind a sample size: the family of comparisons, the looks, and the additional units they require.
 
-It is the plan that will judge: Holm's first level over primary outcomes and arms, the registered looks and their
-spending. Sizes and powers are in `power.py`.
+It is the plan of the later analysis: Holm's first level over primary outcomes and arms, the registered looks and their
+spending. Sizes and powers are in `sample_size.py`.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ USUAL_LOOKS = 5
 
 
 class Method(StrEnum):
-    """The three registered ways to look at an experiment."""
+    """The three ways to look at an experiment that can be registered."""
 
     FIXED = "fixed"
     GROUP_SEQUENTIAL = "group_sequential"
@@ -34,11 +34,11 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Critical:
-    """When a plan looks, and what it then asks.
+    """The looks of a plan and their critical values.
 
     Attributes:
         times: looks as shares of the planned units, the last 1.
-        values: what the absolute z must reach at each.
+        values: the critical value of the absolute z at each.
     """
 
     times: tuple[float, ...]
@@ -47,17 +47,17 @@ class Critical:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is fixed before the start. A wrong value is refused with a sentence that begins with the field's name.
+    """What is fixed before the start. An invalid value is refused with a sentence that begins with the field's name.
 
     Attributes:
-        baseline: control's share, 0 to 1 exclusive; for means its mean, which nothing depends on.
+        baseline: control's share, 0 to 1 exclusive; for means its mean, which isn't used.
         sd: standard deviation of a mean within the groups, above 0; None for a share.
         alpha: two-sided error rate of the whole plan. Each comparison has alpha/(primary outcomes x arms that count):
-            the level at which Holm tests the smallest p-value, so that no help from others is presumed.
+            the level at which Holm tests the smallest p-value, so that nothing is assumed about the others.
         power: probability to find the effect that is planned for, above alpha and below 1.
         shares: planned split, control first; any positive numbers.
-        take_up: share of units whom the nudge moves to the behaviour, variant less control, above 0 to 1. Below 1 the
-            effect is that of the behaviour, and only take_up * effect of it arrives in the outcome.
+        take_up: share of units that the nudge moves to the behaviour, variant minus control, above 0 to 1. Below 1 the
+            effect is that of the behaviour, and the outcome changes by take_up * effect only.
         method: fixed, group sequential or always valid.
         looks: of a sequential plan, the last at the planned size: a number of equally spaced ones, 1 to 100, or their
             rising shares of the planned units, the last 1.
@@ -67,8 +67,8 @@ class Plan:
         cluster_variation: coefficient of variation of the clusters' sizes, at least 0.
         primaries: primary outcomes of the plan, at least 1.
         spending: how the looks of a group sequential plan spend alpha.
-        placebo: place of a placebo arm among the shares, 1 or more; None without one. The other arms are compared with
-            it instead of control, and it is no member of the family (docs/methods/power.md).
+        placebo: index of a placebo arm among the shares, 1 or more; None without one. The other arms are compared with
+            it instead of control, and it is not a member of the family (docs/methods/power.md).
     """
 
     baseline: float = 0.0
@@ -115,12 +115,12 @@ class Plan:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """Places of the arms that count: each is compared with the comparator."""
+        """Indexes of the arms that count: each is compared with the comparator."""
         return tuple(place for place in range(1, len(self.shares)) if place != self.placebo)
 
     @property
     def comparator(self) -> int:
-        """Place of the arm that the others are compared with: the placebo, or control."""
+        """Index of the arm that the others are compared with: the placebo, or control."""
         return self.placebo or 0
 
     @property
@@ -146,10 +146,10 @@ class Plan:
 
 
 def critical_values(plan: Plan, *, level: float | None = None) -> Critical:
-    """What z must reach at the looks of the plan. They don't depend on the size.
+    """Critical values of z at the looks of the plan. They don't depend on the size.
 
     Args:
-        plan: what is fixed.
+        plan: fixed before the start.
         level: two-sided error rate over all looks; None for that of one comparison.
 
     Source: Lan and DeMets 1983 (group sequential); Waudby-Smith et al. 2024 (always valid).
@@ -165,7 +165,7 @@ def critical_values(plan: Plan, *, level: float | None = None) -> Critical:
 
 
 def reached(critical: Critical, ratio: float, drift: float) -> float:
-    """Power when the expected z at the end is ``drift``, its standard error the one under the effect.
+    """Power when the expected z at the end is ``drift``, with the standard error under the effect.
 
     Bounds are stated in standard errors under no effect, hence the ratio of the two.
 
@@ -181,7 +181,7 @@ def drift_needed(critical: Critical, ratio: float, power: float) -> float:
     alone = critical.values[-1] * ratio + float(stats.norm.ppf(power))
     if len(critical.times) == 1:
         return alone
-    # The last look alone gives the power already, so that all looks together need no more than this drift.
+    # The last look alone gives the power already, so that all looks together need at most this drift.
     return float(optimize.brentq(lambda drift: reached(critical, ratio, drift) - power, 0.0, alone + 1e-6))
 
 
@@ -197,7 +197,7 @@ def inflation(plan: Plan) -> float:
 
 
 def require(holds: bool, sentence: str) -> None:
-    """Refuse a value that can't be.
+    """Refuse an invalid value.
 
     Raises:
         ValueError: with the sentence.

@@ -1,8 +1,8 @@
-"""How many units, how small an effect, how many days: for shares and means, fixed and sequential plans.
+"""Sample size, smallest detectable effect, power and duration: for shares and means, fixed and sequential plans.
 
 Everything is a plan for one comparison of a variant with its comparator; the ITT test's power is also that of "the
-Anderson-Rubin set excludes 0". Power after the data are in ("post hoc") says nothing that the interval doesn't. Two
-numbers must not be mixed: the effect that is planned for, and the margin below which nobody would act.
+Anderson-Rubin set excludes 0". Power computed after the data are in ("post hoc") adds nothing to the interval. Don't
+confuse the effect that is planned for with the margin below which nobody would act.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Size:
     Attributes:
         units: units of each variant, control first, rounded up.
         exact: units of control before rounding.
-        power: what the rounded size reaches for the effect, 0 to 1.
+        power: power of the rounded size for the effect, 0 to 1.
         formula: name of the formula.
     """
 
@@ -42,10 +42,10 @@ class Size:
 
 
 def sample_size(plan: Plan, effect: float) -> Size | NotComputable:
-    """Units that find the effect with the plan's power.
+    """Units needed to detect the effect with the plan's power.
 
     Args:
-        plan: what is fixed.
+        plan: fixed before the start.
         effect: absolute, variant minus control (0.02 = two points of a share); with a take-up below 1 the effect of
             the behaviour on those whom the nudge moves.
 
@@ -69,7 +69,7 @@ def sample_size(plan: Plan, effect: float) -> Size | NotComputable:
     if not total <= LARGEST_UNITS:
         return NotComputable(Reason.TOO_MANY_UNITS)
     whole = sum(plan.shares)
-    # The 1e-9 keeps a size that is whole but for the rounding of floats from growing by one.
+    # The 1e-9 keeps rounding of floats from increasing a whole size by one.
     units = tuple(max(ceil(total * share / whole - 1e-9), 2) for share in plan.shares)
     return Size(units, total * plan.shares[0] / whole, power_at(plan, effect, units), plan.formula)
 
@@ -78,15 +78,15 @@ def power_at(plan: Plan, effect: float, units: tuple[int, ...]) -> float:
     """Probability that the comparison with the smallest variant rejects in the direction of the effect.
 
     For means with a fixed plan the wrong direction counts as well, as in R's power.t.test with ``strict = TRUE`` and in
-    pwr.t.test; it matters only where power is hopeless.
+    pwr.t.test; it matters only if power is very low.
 
     Args:
-        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        plan: fixed before the start; its ``power`` and ``shares`` play no part.
         effect: as in `sample_size`.
         units: units of each variant, control first, at least 2 each.
 
     Raises:
-        ValueError: for an effect or units that can't be.
+        ValueError: for an impossible effect or number of units.
 
     Source: as `sample_size`; the recursion of Armitage, McPherson and Rowe 1969 for sequential plans.
     """
@@ -98,19 +98,19 @@ def power_at(plan: Plan, effect: float, units: tuple[int, ...]) -> float:
 
 
 def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = False) -> float | NotComputable:
-    """The smallest effect that these units find with the plan's power.
+    """The smallest effect that these units detect with the plan's power.
 
     Args:
-        plan: what is fixed; its ``shares`` play no part.
+        plan: fixed before the start; its ``shares`` play no part.
         units: units of each variant, control first, at least 2 each.
         downwards: look for a loss instead of a gain (the two differ for shares).
 
     Returns:
         The effect, negative if ``downwards``; of the behaviour when take-up is below 1. ``NotComputable`` when even
-        the largest possible effect of a share, or one of a million standard deviations, isn't found.
+        the largest possible effect of a share, or one of a million standard deviations, isn't detected.
 
     Raises:
-        ValueError: for units that can't be.
+        ValueError: for an impossible number of units.
 
     Source: R's power.prop.test solved for p2; docs/methods/power.md.
     """
@@ -126,7 +126,7 @@ def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = Fal
         largest = min((plan.baseline if downwards else 1 - plan.baseline) / plan.take_up, 1.0)
     else:
         largest = plan.sd / plan.take_up
-        # The end of the search is for whole clusters with less than one unit's worth of information.
+        # The upper end of the search is for clusters with less than one unit's worth of information.
         while short(largest) < 0 and largest < LARGEST_EFFECT * plan.sd:
             largest *= 2
     if short(largest) < 0:
@@ -138,13 +138,13 @@ def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) 
     """Probability to conclude NO_MATERIAL_EFFECT at the planned end when there is no effect at all.
 
     Two one-sided tests: the interval at level 1 - 2 alpha (1 - alpha by the last look's critical value in a plan with
-    several looks) lies between -margin and +margin. Holm has no part in it, as in the verdict. An earlier look may
-    conclude it too, so that a plan with several looks reaches a little more.
+    several looks) lies between -margin and +margin. Holm isn't applied, as in the verdict. An earlier look may conclude
+    it too, so that the power of a plan with several looks is slightly higher.
 
     Args:
-        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        plan: fixed before the start; its ``power`` and ``shares`` play no part.
         margin: the smallest effect that anybody would act on, above 0, in the outcome's unit; with a take-up below 1
-            that of the behaviour: take_up * margin of it arrives in the outcome.
+            that of the behaviour: the outcome changes by take_up * margin.
         units: units of each variant, control first, at least 2 each.
 
     Returns:
@@ -152,7 +152,7 @@ def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) 
         the critical value. The take-up is taken as known, which holds while the effects are small beside the sd.
 
     Raises:
-        ValueError: for a margin or units that can't be.
+        ValueError: for an impossible margin or number of units.
 
     Source: Schuirmann 1987; Julious 2004, section 3 (power where the true difference is 0); docs/methods/power.md.
     """
@@ -170,12 +170,12 @@ def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) 
 def dilution_curve(
     plan: Plan, effect: float, *, take_ups: tuple[float, ...] = TAKE_UPS
 ) -> tuple[tuple[float, Size | NotComputable], ...]:
-    """The size at several take-ups: it grows with 1 / take_up^2, so a weak nudge can't be bought back.
+    """The size at several take-ups: it grows with 1 / take_up^2, so more units hardly compensate for a weak nudge.
 
     Args:
-        plan: what is fixed, but for its take-up.
+        plan: fixed before the start, except for its take-up.
         effect: of the behaviour, as in `sample_size`.
-        take_ups: shares above 0 to 1; those that would take the outcome out of 0 to 1 are left out.
+        take_ups: shares above 0 to 1; those that would move the outcome out of 0 to 1 are left out.
 
     Source: docs/methods/power.md.
     """
@@ -210,7 +210,7 @@ def days_needed(
 
 
 def check_effect(plan: Plan, effect: float) -> None:
-    """Refuse an effect that can't be.
+    """Refuse an impossible effect.
 
     Raises:
         ValueError: for 0, no number, or a share that would leave 0 to 1.
@@ -228,7 +228,7 @@ def _possible(plan: Plan, effect: float) -> bool:
 
 
 def _pair(plan: Plan) -> tuple[float, float]:
-    """Shares of all units that the comparator and the smallest arm that counts have."""
+    """Shares of all units in the comparator and in the smallest arm that counts."""
     whole = sum(plan.shares)
     n0, n1 = _compared(plan, plan.shares)
     return n0 / whole, n1 / whole
@@ -244,7 +244,7 @@ def _design_effect(plan: Plan) -> float:
 
 
 def _spreads(plan: Plan, effect: float, weights: tuple[float, float] | None = None) -> tuple[float, float]:
-    """Standard errors of the difference times the root of all units: under no effect, and under this one."""
+    """Standard errors of the difference times the square root of all units: under no effect, and under this one."""
     w0, w1 = weights or _pair(plan)
     if plan.sd is not None:
         both = plan.sd * sqrt(1 / w0 + 1 / w1)
@@ -270,7 +270,8 @@ def _t_power(d: float, n0: float, n1: float, level: float) -> float:
     if df <= 0:
         return 0.0
     threshold = float(stats.t.isf(level / 2, df))
-    # The wrong tail is taken from the other side: SciPy's nct.cdf is NaN from a shift of about 5 on, its sf never is.
+    # The wrong tail is computed from the other side: SciPy's nct.cdf is NaN from a shift of about 5 on, its sf never
+    # is.
     return float(stats.nct.sf(threshold, df, shift) + stats.nct.sf(threshold, df, -shift))
 
 
@@ -282,7 +283,7 @@ def _units_by_t(plan: Plan, effect: float) -> float:
     normal = (z / size) ** 2 * (1 / w0 + 1 / w1)
     if normal > LARGEST_UNITS:
         return inf
-    low = 4 / (w0 + w1)  # two units in each group are the fewest that are ever planned
+    low = 4 / (w0 + w1)  # a plan has at least two units in each group
     if _t_power(size, low * w0, low * w1, level) >= plan.power:
         return low
     high = normal + low
@@ -293,10 +294,10 @@ def _units_by_t(plan: Plan, effect: float) -> float:
     )
 
 
-# Events and units that a log-rank test needs: it counts those who leave, not those who are enrolled.
+# Events and units for a log-rank test, which counts those who leave, not those who are enrolled.
 #
-# Two formulas are in use and named. Schoenfeld's is the one that sizes; Freedman's stands beside it, and where they
-# differ much (a hazard ratio far from 1, a lopsided split) neither should be trusted to the unit.
+# Two named formulas are in use. Schoenfeld's gives the size; Freedman's is shown for comparison. If they differ much (a
+# hazard ratio far from 1, an unequal split), neither is exact.
 #
 # Source: docs/methods/power.md, "Time to churn".
 
@@ -322,7 +323,7 @@ def schoenfeld(hazard_ratio: float, drift: float, ratio: float = 1.0) -> float:
 
     Args:
         hazard_ratio: above 0, not 1.
-        drift: z(1 - level/2) + z(power), or what a plan with looks needs in its place.
+        drift: z(1 - level/2) + z(power), or the drift that a plan with looks needs instead.
         ratio: units of the variant over those of its comparator.
 
     Source: Schoenfeld 1981, 1983.
@@ -331,19 +332,19 @@ def schoenfeld(hazard_ratio: float, drift: float, ratio: float = 1.0) -> float:
 
 
 def freedman(hazard_ratio: float, drift: float, ratio: float = 1.0) -> float:
-    """The same by Freedman 1982, table 1."""
+    """The number of events by Freedman 1982, table 1."""
     return drift**2 * (1 + ratio * hazard_ratio) ** 2 / (ratio * (1 - hazard_ratio) ** 2)
 
 
 def survival_size(plan: Plan, effect: float) -> SurvivalSize | NotComputable:
-    """Units of which enough leave within the horizon for the log-rank test to find the effect.
+    """Units needed so that enough leave within the horizon for the log-rank test to detect the effect.
 
     Args:
         plan: `baseline` is the share of control that hasn't left by the horizon, 0 to 1 exclusive.
         effect: change of that share, absolute; with a take-up below 1 that of the behaviour.
 
     Returns:
-        The size under proportional hazards, where everybody is followed to the horizon.
+        The size under proportional hazards, if everybody is followed to the horizon.
 
     Raises:
         ValueError: for an effect that would leave nobody, or everybody.

@@ -1,7 +1,7 @@
 """The size at which a true success is shipped: the outcome must be proved and every guardrail unharmed.
 
-All tests must pass at once, so that the chance to fail is shared between them: with G guardrails each test is planned
-for 1 - (1 - power) / (G + 1). Nothing is adjusted in the level of a guardrail: shipping needs all of them.
+All tests must pass at once, so the probability of failing is split between them: with G guardrails each test is planned
+for 1 - (1 - power) / (G + 1). The level of a guardrail isn't adjusted, since shipping needs all of them to pass.
 
 Source: docs/methods/power.md, "Guardrails".
 """
@@ -19,11 +19,11 @@ LARGEST_LEVEL = 0.999
 
 @dataclass(frozen=True)
 class Watched:
-    """A guardrail as the arithmetic of power sees it.
+    """A guardrail, with what the power calculation needs.
 
     Attributes:
         margin: a loss of this size or more is harm, above 0.
-        baseline: control's share, 0 to 1 exclusive; nothing depends on that of a mean.
+        baseline: control's share, 0 to 1 exclusive; not used for a mean.
         sd: standard deviation of a mean, above 0; None for a share.
     """
 
@@ -38,7 +38,7 @@ class Watched:
 
     @property
     def variance(self) -> float:
-        """Of one unit."""
+        """Variance of one unit."""
         return self.baseline * (1 - self.baseline) if self.sd is None else self.sd**2
 
 
@@ -47,10 +47,10 @@ class GuardedSize:
     """A size that ships a true success with the plan's power.
 
     Attributes:
-        size: the larger of all needs; its power is the chance to ship, at least.
+        size: the larger of all needs; its power is a lower bound of the chance to ship.
         success: units of each variant for the outcome alone, at its share of the chance to fail.
         guardrails: units of each variant for each guardrail, likewise.
-        each: power that every single test is planned for.
+        each: planned power of every single test.
     """
 
     size: Size
@@ -60,10 +60,10 @@ class GuardedSize:
 
 
 def guarded_size(plan: Plan, effect: float, watched: Sequence[Watched]) -> GuardedSize | NotComputable:
-    """Units with which a success of the planned size is shipped in `plan.power` of cases, if no guardrail changes.
+    """Units needed to ship a success of the planned size in `plan.power` of cases, if no guardrail changes.
 
     Args:
-        plan: what is fixed.
+        plan: fixed before the start.
         effect: as in `sample_size`.
         watched: guardrails that must be shown unharmed; their true change is 0.
 
@@ -88,10 +88,10 @@ def guarded_size(plan: Plan, effect: float, watched: Sequence[Watched]) -> Guard
 
 
 def power_to_ship(plan: Plan, effect: float, watched: Sequence[Watched], units: tuple[int, ...]) -> float:
-    """At least this is the probability that a success is proved and every guardrail unharmed (Bonferroni).
+    """Lower bound (Bonferroni) of the probability that a success is proved and every guardrail unharmed.
 
     Args:
-        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        plan: fixed before the start; its ``power`` and ``shares`` play no part.
         effect: as in `sample_size`.
         watched: guardrails that must be shown unharmed; their true change is 0.
         units: units of each variant, control first, at least 2 each.
@@ -106,7 +106,7 @@ def power_to_ship(plan: Plan, effect: float, watched: Sequence[Watched], units: 
 
 
 def _critical(plan: Plan) -> Critical:
-    """One-sided at alpha: the plan at 2 alpha, without a part for other arms and outcomes."""
+    """One-sided at alpha: the plan at 2 alpha, without sharing alpha with other arms and outcomes."""
     return critical_values(plan, level=min(2 * plan.alpha, LARGEST_LEVEL))
 
 
@@ -119,7 +119,7 @@ def _total(plan: Plan, one: Watched, critical: Critical, power: float) -> float:
 
 
 def _clusters(plan: Plan) -> float:
-    """Units needed per independent unit; covariates of the outcome say nothing of a guardrail. Source: Kish 1965."""
+    """Units needed per independent unit; the outcome's covariates don't apply to a guardrail. Source: Kish 1965."""
     return 1 + (plan.cluster_size - 1) * plan.cluster_correlation
 
 

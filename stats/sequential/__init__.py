@@ -1,1 +1,1 @@
-"""Looking before the end: intervals that hold at every look, bounds of planned looks, estimates after a stop."""
+"""Interim looks: intervals valid at every look, bounds of planned looks, estimates after an early stop."""

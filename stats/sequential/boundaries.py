@@ -1,6 +1,7 @@
-"""Safe peeking: an interval that holds at every look, and bounds for a few planned looks.
+"""Safe peeking: confidence sequences valid at every look, and bounds for a few planned looks.
 
-Information is counted in mature units, never in exposed ones: a unit whose outcome isn't known yet says nothing.
+Information is counted in mature units, never in exposed ones: a unit whose outcome isn't known yet carries no
+information.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from scipy import optimize, special, stats
 from stats.results import check_alpha
 from stats.summaries import Array
 
-# The confidence sequence rests on near normality of the difference: below this it is not shown.
+# The confidence sequence relies on near normality of the difference: below this it isn't shown.
 FEWEST_MATURE = 100
-# A look with less new information (a share of the plan) decides nothing that the look before it didn't.
+# A look with less new information (a share of the plan) doesn't allow a new decision.
 LEAST_STEP = 1e-4
 # Beyond 9 standard deviations of a Brownian value there is less than 1e-18 of its mass.
 REACH = 9.0
@@ -26,7 +27,7 @@ _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 class Spending(StrEnum):
-    """How much of the error rate may be gone when a share t of the planned information is in."""
+    """How much of the error rate may be spent when a share t of the planned information is in."""
 
     OBRIEN_FLEMING = "obrien_fleming"
     POCOCK = "pocock"
@@ -36,8 +37,8 @@ def tightest_rho_squared(planned_units: int, *, alpha: float = 0.05) -> float:
     """The mixing variance r2 = rho^2 that makes the confidence sequence tightest at the planned number of units.
 
     Args:
-        planned_units: mature units in both groups that the plan asks for, at least 1. Fixed before the start: tuning
-            it to what was seen breaks the guarantee.
+        planned_units: mature units in both groups that the plan asks for, at least 1. Fixed before the start: tuning it
+            to the data breaks the guarantee.
         alpha: two-sided error rate.
 
     Returns:
@@ -120,18 +121,18 @@ def bounds(
 ) -> tuple[float, ...]:
     """Critical values c_k of the looks so far: reject at look k if abs(z_k) >= c_k.
 
-    Only looks that were taken stand in the list: a skipped one spends nothing, and the next may spend it. A look with
-    less than 0.01 % new information gets infinity and spends nothing either. So does one whose fraction fell below an
-    earlier one's, as corrections of the data do: what was spent stays spent. A last look on fallen data gets what is
-    left for itself alone (Bonferroni), since nobody knows how it hangs together with looks at data that were wrong.
+    The list holds only looks that were taken: a skipped one spends nothing, and the next may spend its part. A look
+    with less than 0.01 % new information gets infinity and spends nothing either. So does one whose fraction fell below
+    an earlier one's, as corrections of the data do: what was spent stays spent. A last look with such a lower fraction
+    gets what is left for itself alone (Bonferroni), since its correlation with looks at the wrong data is unknown.
 
     Args:
         fractions: mature units over planned ones at each look, above 0, in the order of the looks.
         alpha: two-sided error rate over all looks.
         spending: how the error rate is spent.
-        final: the last look spends all that is left, also if its fraction isn't 1. That holds its level only if
-            nothing that was seen made it the last (`experiments.analyse.closing`). A fraction of 1 or more spends all
-            that is left in any case.
+        final: the last look spends all that is left, even if its fraction isn't 1. The level holds only if the data had
+            no part in making it the last (`experiments.analyse.closing`). A fraction of 1 or more spends all that is
+            left in any case.
 
     Returns:
         One bound a look. Adding a look never changes an earlier bound, unless that look was called final.
@@ -187,16 +188,16 @@ def inflation(
 def upper_tail(
     fractions: Sequence[float], critical: Sequence[float], z: float, *, drift: float, up: bool = True
 ) -> float:
-    """Probability to end at least as high as a look that ended at z, in the stage-wise order.
+    """Probability of an outcome at least as high as ending at this look with z, in the stage-wise order.
 
     The order: out above at an early look is highest, out below at an early one lowest; at the same look z decides.
 
     Args:
-        fractions: of the looks before that went on, and of this one; rising by at least 0.01 %.
+        fractions: of the earlier looks that continued, and of this one; rising by at least 0.01 %.
         critical: bounds of the looks before.
         z: of this look.
         drift: expected z at fraction 1.
-        up: False for the probability to end at most as high.
+        up: False for the probability of at most as high.
 
     Source: Armitage 1957; Siegmund 1978; Jennison and Turnbull 2000, section 8.4.
     """
@@ -229,7 +230,7 @@ def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: fl
 def crossing_by_look(
     fractions: Sequence[float], critical: Sequence[float], *, drift: float = 0.0
 ) -> tuple[tuple[float, float], ...]:
-    """The same by the end of each look: (above, below) at it or at one before it."""
+    """The same cumulatively by look: (above, below) at it or at one before it."""
     times = _checked_times(fractions)
     if any(b < a for a, b in pairwise(times)):
         raise ValueError(f"fractions of information must never fall: {times}")
@@ -250,14 +251,14 @@ def crossing_by_look(
 
 @dataclass(frozen=True)
 class _State:
-    """The Brownian value's sub-density where nothing has been rejected yet: masses on quadrature nodes."""
+    """Sub-density of the Brownian value without a rejection so far: masses on quadrature nodes."""
 
     time: float
     nodes: Array
     masses: Array
 
     def exit(self, time: float, bound: float, drift: float = 0.0, *, upwards: bool = True) -> float:
-        """Probability to be beyond the bound at the next look."""
+        """Probability of crossing the bound at the next look."""
         if bound == inf:
             return 0.0
         step, sign = time - self.time, 1.0 if upwards else -1.0
@@ -267,10 +268,10 @@ class _State:
     def after(self, time: float, bound: float, following: float, drift: float = 0.0) -> "_State":
         """The sub-density after a look that didn't reject, on nodes fine enough for the step that follows."""
         if bound == inf:
-            return self  # nobody left here, so the next step may start from the earlier look
+            return self  # nothing was rejected here, so the next step may start from the earlier look
         step, edge = time - self.time, bound * sqrt(time)
         low, high = (max(min(drift * time + side * REACH * sqrt(time), edge), -edge) for side in (-1, 1))
-        # Panels of 16 nodes: one rule with thousands of nodes would take seconds to make.
+        # Panels of 16 nodes: computing one rule with thousands of nodes would take seconds.
         panels = ceil(NODES_PER_DEVIATION * (high - low) / sqrt(min(following, time)) / len(_POINTS)) + 2
         width = (high - low) / panels
         nodes = (low + width * (np.arange(panels)[:, None] + (_POINTS + 1) / 2)).ravel()
@@ -285,14 +286,14 @@ _START = _State(0.0, np.zeros(1), np.ones(1))
 
 def _solve(state: _State, time: float, side: float) -> float:
     """The bound whose exit probability on each side is ``side``; infinity when there is nothing to spend."""
-    # Far below any error rate that matters; in the tail beyond, the nodes no longer carry the mass.
+    # Far below any relevant error rate; further out in the tail the nodes carry no mass.
     if side < 1e-15:
         return inf
     return float(optimize.brentq(lambda c: log(max(state.exit(time, c), 1e-300)) - log(side), 0.0, 38.0, xtol=1e-10))
 
 
 def _alone(side: float) -> float:
-    """The bound of a look that is judged as if it were the only one."""
+    """The bound of a look as if it were the only one."""
     return inf if side < 1e-15 else float(stats.norm.isf(side))
 
 

@@ -1,7 +1,7 @@
-"""How one look at an experiment is judged: at a fixed end, at a planned look, or at any time.
+"""Critical values and p-values of one look at an experiment: at a fixed end, at a planned look, or at any time.
 
 A look has one critical value in place of z. Everything is then computed at the level that this value has for a single
-normal test, so that interval, Anderson-Rubin set and verdict can't disagree; p-values become repeated ones.
+normal test, so that interval, Anderson-Rubin set and verdict can't disagree; p-values become repeated p-values.
 """
 
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -21,9 +21,9 @@ from stats.sequential.boundaries import (
     tightest_rho_squared,
 )
 
-# A repeated p-value below this is shown as this: no plan spends less, and the recursion has no digits left there.
+# A repeated p-value below this is shown as this: no plan spends less, and the recursion isn't accurate there.
 SMALLEST_P = 1e-10
-# A bound beyond 16 standard errors is none that data meet; the laws' tails still have digits there.
+# Data never reach a bound beyond 16 standard errors; the distributions' tails are still accurate there.
 SMALLEST_LEVEL = 1e-60
 LARGEST_ALPHA = 0.999
 
@@ -40,7 +40,7 @@ class Look:
         fractions: shares of the planned information at the looks so far, this one last; for ``group_sequential``.
         spending: how these looks spend the error rate.
         final: this look ends the experiment.
-        rest: a final look spends what is left; False where what was seen may have made it the last
+        rest: a final look spends what is left; False if the data may have influenced that it is the last
             (docs/methods/comparison.md, "The last look of a plan with planned looks").
         planned_looks: shares at which the plan looks, rising; for the units that such a plan needs.
     """
@@ -57,7 +57,7 @@ class Look:
 
     @property
     def critical(self) -> float:
-        """What the absolute z must reach at this look."""
+        """The critical value of the absolute z at this look."""
         if self.method == "group_sequential":
             return _bound(self.fractions, self.alpha, self.spending, self.final and self.rest)
         if self.method == "always_valid":
@@ -74,14 +74,14 @@ class Look:
 
     @property
     def multiplier(self) -> float:
-        """The critical value as it is used: that of `nominal_alpha`, which an early look's infinite bound exceeds."""
+        """The critical value in use: that of `nominal_alpha`, finite even if an early look's bound is infinite."""
         return float(stats.norm.isf(self.nominal_alpha / 2))
 
     def inflation(self, power: float) -> float:
         """How many times the units of a plan with one look this plan needs for the same power, at least 1.
 
-        Always valid: the confidence sequence's multiplier at the planned units takes the place of z; it is the same
-        whatever the plan's size.
+        Always valid: the confidence sequence's multiplier at the planned units takes the place of z; it doesn't depend
+        on the plan's size.
         """
         if self.method == "group_sequential":
             return inflation(self.planned_looks or (1.0,), alpha=self.alpha, spending=self.spending, power=power)
@@ -121,17 +121,17 @@ def fixed(alpha: float) -> Look:
 
 
 def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputable:
-    """The same estimate as this look may read it: repeated p-value, and the level of all looks together."""
+    """Adjust an estimate to this look: repeated p-value, and the level of all looks together."""
     if not computable(found) or not look.is_repeated:
         return found
     return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
 
 
 def told_at[T](found: T, look: Look) -> T:
-    """A whole record of statistics at `nominal_alpha`, as this look may tell it: every part of it as `at_look` does.
+    """Adjust a record of statistics computed at `nominal_alpha` to this look: every part of it as by `at_look`.
 
     Every `level` becomes that of all looks together and every `p_value` a repeated one; limits stay, since they were
-    computed with the look's critical value. What isn't a record or a tuple of records is returned as it is.
+    computed with the look's critical value. Anything else than a record or a tuple of records is returned unchanged.
     """
     if not look.is_repeated:
         return found

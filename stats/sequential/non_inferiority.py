@@ -1,8 +1,8 @@
-"""No harm, harm, or not known yet: what one look may say of a guardrail (docs/methods/decision.md, "Non-inferiority").
+"""Non-inferiority of a guardrail at one look: no harm, harm, or unknown (docs/methods/decision.md, "Non-inferiority").
 
 Two questions with two error rates. "No harm" is a one-sided test of the whole margin, and every guardrail must pass it,
-so that nothing is adjusted for their number. "Harm" is a loss of any size, and one guardrail is enough, so that its
-p-value is multiplied by the number of guardrails and arms.
+so it isn't adjusted for their number. "Harm" is a loss of any size, and one guardrail is enough, so its p-value is
+multiplied by the number of guardrails and arms.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from stats.sequential.looks import LARGEST_ALPHA, Look
 
 
 class Safety(StrEnum):
-    """What is known of a guardrail."""
+    """What is known about a guardrail."""
 
     NO_HARM = "no_harm"
     HARM = "harm"
@@ -25,10 +25,10 @@ class Judged:
     """One guardrail at one look.
 
     Attributes:
-        safety: what is known.
+        safety: the conclusion.
         loss: upper one-sided limit of the loss, in the guardrail's unit, positive for a change to the worse: "no harm"
             when it lies below the margin.
-        harm_p: two-sided p-value of the difference as this look may read it, times the number of tests, at most 1.
+        harm_p: two-sided p-value of the difference at this look, times the number of tests, at most 1.
     """
 
     safety: Safety
@@ -39,7 +39,7 @@ class Judged:
 def one_sided(look: Look) -> Look:
     """The same plan with an error rate of alpha on one side: its two-sided twin at 2 alpha.
 
-    Bounds don't scale: the plan is computed anew at the other rate (docs/methods/comparison.md).
+    Bounds don't scale: the plan is recomputed at the other rate (docs/methods/comparison.md).
     """
     return replace(look, alpha=min(2 * look.alpha, LARGEST_ALPHA))
 
@@ -50,16 +50,16 @@ def judge(
     """Non-inferiority of a guardrail at one look.
 
     Args:
-        found: the difference, variant minus control, with the p-value that this look may read.
+        found: the difference, variant minus control, with this look's p-value.
         narrow: the same with the limits of `one_sided`.
         higher_is_better: which way is better.
-        margin: a loss of this size or more is harm, above 0; None where none was registered, and then nothing can be
-            shown to be unharmed.
+        margin: a loss of this size or more is harm, above 0; None if none was registered; the guardrail can't be shown
+            to be unharmed then.
         alpha: error rate of the plan.
         tests: guardrails times arms that could each raise a false alarm, at least 1.
 
     Returns:
-        A proved loss is harm even where it is smaller than the margin: harm goes first.
+        A proved loss is harm even if it is smaller than the margin: harm takes precedence.
 
     Source: Schultzberg, Ankargren, Franberg 2024, decision rule 2; for one look, Farrington, Manning 1990 (shares: the
     score interval holds the margins that the score test doesn't reject).

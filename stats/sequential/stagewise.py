@@ -1,8 +1,8 @@
 """The effect after a plan with planned looks: median-unbiased estimate and interval by the stage-wise order.
 
 A plan that may stop early stops when the difference happens to be large, so the plain estimate is too large and its
-interval misses too often on one side. Ordering the ways in which the plan may end, by the look first, gives an interval
-that holds whatever the looks decided, and an estimate that is too large as often as too small.
+interval misses too often on one side. Ordering the possible ends of the plan, by the look first, gives an interval that
+is valid whatever the looks decided, and an estimate that is too large as often as too small.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ class Stagewise:
     """An effect after the looks of a plan.
 
     Attributes:
-        estimate: median-unbiased: as often above the truth as below, over all ways in which the plan may end. Given
-            that it ended early it is still 1.1 to 1.3 times too large: no estimate can know that luck ended it.
+        estimate: median-unbiased: as often above the truth as below, over all possible ends of the plan. Given an early
+            end it is still 1.1 to 1.3 times too large: no estimate can correct for the luck that ended it.
         low: lower limit, in the effect's unit.
         high: upper limit.
         p_value: two-sided, 0 to 1, by the same order; below 1 - level exactly if the interval excludes 0.
         level: confidence level.
         method: ``stage-wise``.
-        looks: how many looks the order knows, this one included.
+        looks: number of looks in the order, this one included.
     """
 
     estimate: float
@@ -57,13 +57,13 @@ def stagewise(
         standard_error: of it, same unit.
         fraction: share of the planned information at that look, above 0.
         before: (fraction, critical value) of the looks before it that didn't stop the plan, in their order. A look that
-            was crossed but followed by more data isn't among them: the units that were under way when it was crossed
-            take its place (Whitehead's deletion).
+            crossed its bound but was followed by more data is left out: the units that were under way then replace it
+            (Whitehead's deletion).
         alpha: two-sided error rate of the interval.
 
     Returns:
-        Limits at which the probability to end at least as high (as low) is alpha/2, and the value at which it is 1/2.
-        ``NO_VARIANCE`` without a standard error.
+        Limits at which the probability of an end at least as high (as low) is alpha/2, and the value at which it is
+        1/2. ``NO_VARIANCE`` without a standard error.
 
     Source: Siegmund 1978; Tsiatis, Rosner and Mehta 1984 (the interval); Kim 1989 (the median-unbiased estimate);
     Jennison and Turnbull 2000, sections 8.4 and 8.5; Whitehead 1992 (units under way).
@@ -89,7 +89,7 @@ def stagewise(
 
 
 def _rising(before: Sequence[tuple[float, float]], fraction: float) -> tuple[list[float], list[float]]:
-    """Looks with new information, and this one after them also where a correction of the data lowered its share."""
+    """Looks with new information, and this one after them, even if a data correction lowered its share."""
     times: list[float] = []
     critical: list[float] = []
     for time, bound in before:

@@ -1,1 +1,1 @@
-"""How long units stay: Kaplan-Meier, log-rank, restricted mean, the share active on each day."""
+"""Survival analysis: Kaplan-Meier, log-rank, restricted mean, and the share active on each day."""

@@ -1,7 +1,7 @@
 """The D-n curve of an experiment: share active on each day by arm, and on which days the arms differ.
 
-A difference is looked at on every day at once, so beside the pointwise interval there is a band that holds for all days
-together. Only that band may be read for "from day n on".
+A difference is examined on every day at once, so in addition to the pointwise interval there is a band that holds for
+all days together. Only that band supports conclusions such as "from day n on".
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class DayShare:
 
 @dataclass(frozen=True)
 class DayDifference:
-    """One day of two arms.
+    """Shares of two arms on one day, and their difference.
 
     Attributes:
         control: control's share.
@@ -55,7 +55,7 @@ class DayDifference:
 
     @property
     def sign(self) -> int:
-        """1 when the band lies above 0, -1 when it lies below, 0 when it holds 0."""
+        """1 if the band lies above 0, -1 if below, 0 if it contains 0."""
         return (self.band.low > 0) - (self.band.high < 0)
 
 
@@ -111,13 +111,13 @@ def curve_difference(control: Days, variant: Days, *, alpha: float = 0.05) -> Cu
 
     Args:
         control: (eligible, active) per day of control.
-        variant: the same of the variant. A day that only one arm names is skipped.
+        variant: the same of the variant. A day that only one arm has is skipped.
         alpha: two-sided error rate, of each pointwise interval and of the whole band.
 
     Returns:
         Score intervals at alpha (pointwise) and at 1 - (1 - alpha)^(1/m) (band), m days. The days' differences are
-        jointly normal in large samples and depend on each other, since the same units come back; by Sidak's inequality
-        the band holds at least 1 - alpha whatever that dependence. ``NO_DATA`` without a common day.
+        jointly normal in large samples and dependent, since they are the same units; by Sidak's inequality the band
+        holds at least 1 - alpha whatever that dependence. ``NO_DATA`` without a common day.
 
     Raises:
         ValueError: unless 0 <= active <= eligible.

@@ -1,6 +1,6 @@
 """Time to churn of one group: counts of durations that pool with ``+``, and the Kaplan-Meier curve.
 
-Everything works on counts per distinct time, so that millions of units cost as little as the days they span.
+Everything works on counts per distinct time, so that the cost depends on the number of days, not of units.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Durations:
-    """How long the units of one group stayed, as counts.
+    """Durations of one group's units, as counts.
 
     Attributes:
         times: distinct times, rising, at least 0, in the caller's unit (days since day 0).
@@ -81,7 +81,7 @@ class Durations:
         return cls(np.array(times, dtype=np.float64), counts[0], counts[1])
 
     def __add__(self, other: "Durations") -> "Durations":
-        """Both groups together."""
+        """The pooled durations of both groups."""
         times = np.union1d(self.times, other.times)
         counts = np.zeros((2, len(times)), dtype=np.int64)
         for group in (self, other):
@@ -102,7 +102,7 @@ class Durations:
 
     @property
     def follow_up(self) -> float:
-        """The largest time, of a unit that left or not: the curve is known up to here. 0.0 without units."""
+        """The largest time, of a unit that left or not: the curve is known up to it. 0.0 without units."""
         observed = self.times[self.events + self.censored > 0]
         return float(observed[-1]) if len(observed) else 0.0
 
@@ -113,7 +113,7 @@ class Durations:
         return tuple(self.n - int(count) for count in gone[places])
 
     def events_at(self, times: Array) -> Counts:
-        """Units that left at exactly each of the given times."""
+        """Number of units that left at exactly each of the given times."""
         if not len(self.times):
             return np.zeros(len(times), dtype=np.int64)
         places = np.minimum(np.searchsorted(self.times, times), len(self.times) - 1)
@@ -210,7 +210,7 @@ def life_table(durations: Durations) -> tuple[Array, Counts, Counts, Array, Arra
 
 
 def at_risk_table(groups: Sequence[Durations], days: Sequence[float]) -> tuple[tuple[int, ...], ...]:
-    """Units at risk just before each day, one row per group: what stands below a Kaplan-Meier chart."""
+    """Units at risk just before each day, one row per group: the table below a Kaplan-Meier chart."""
     return tuple(group.at_risk(days) for group in groups)
 
 

@@ -1,4 +1,4 @@
-"""Do two groups leave at the same pace? The log-rank test on counts, within strata, and whether curves cross."""
+"""Log-rank test of two groups on counts, within strata, and whether the survival curves cross."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class LogRank:
         degrees_of_freedom: 1 for two groups.
         p_value: upper tail, 0 to 1.
         observed: units of the variant that left.
-        expected: units of the variant that would have left at the pace of both groups together. Fewer observed than
+        expected: expected number under equal hazards of both groups. Fewer observed than
             expected: the variant stays longer.
-        strata: strata that had units of both groups at risk when somebody left.
+        strata: number of strata with units of both groups at risk when somebody left.
     """
 
     statistic: float
@@ -37,12 +37,12 @@ class LogRank:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Whether two survival curves cross. It describes; it is no test.
+    """Whether two survival curves cross. Descriptive, not a test.
 
     Attributes:
         crosses: each curve lies above the other at some time. Noise alone often does that.
         clearly: each lies above the other by more than the pointwise interval at some time. Log-rank and a single RMST
-            difference then hide that the effect turns.
+            difference then hide that the effect changes its sign.
         ahead: largest lead of the variant, a share, at least 0.
         behind: largest lead of control, a share, at least 0.
     """
@@ -93,7 +93,7 @@ def curves_cross(control: Durations, variant: Durations, *, alpha: float = 0.05)
     gap = one - zero
     gap[np.abs(gap) <= ROUNDING] = 0.0
     beyond = np.abs(gap) > float(stats.norm.isf(alpha / 2)) * np.sqrt(zero_variance + one_variance)
-    # At 1 and at 0 Greenwood's error is 0, also for a single unit: nothing is clear there.
+    # At 1 and at 0 Greenwood's error is 0, even for a single unit: nothing is significant there.
     beyond &= (zero > 0) & (one > 0) & (zero < 1) & (one < 1)
     clearly = bool((beyond & (gap > 0)).any() and (beyond & (gap < 0)).any())
     ahead, behind = max(float(gap.max(initial=0.0)), 0.0), max(float((-gap).max(initial=0.0)), 0.0)

@@ -1,4 +1,4 @@
-"""Restricted mean survival time: how many of the first tau days a unit stays on average."""
+"""Restricted mean survival time: the average number of the first tau days that a unit stays."""
 
 from dataclasses import dataclass
 from math import sqrt
