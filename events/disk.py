@@ -1,4 +1,4 @@
-"""Files of a Delta table on a disk: forced to it in the order in which they must survive a power cut."""
+"""Durable files of a Delta table on a disk: synced in the order in which they must survive a power cut."""
 
 import json
 import os
@@ -14,14 +14,14 @@ class NewFile:
     """A Parquet file that isn't part of the table yet.
 
     Attributes:
-        path: where it lies now: somewhere on the store's disk, so that a rename puts it in its place.
+        path: its current place, on the store's disk, so that a rename moves it into the table.
         day: the UTC date of all its events.
-        rows: how many they are.
+        rows: their number.
         size: bytes.
         oldest: the first event's time, ISO 8601 in UTC.
         newest: the last event's time.
         numbered: True when each row has its user's number.
-        joins: True for a file of the dictionary that joins users.
+        joins: True for a file of the dictionary that contains joins.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class NewFile:
 
 
 def force(path: Path) -> None:
-    """Force one file, or the names in one folder, to the disk."""
+    """Sync one file, or the names in one folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -44,10 +44,10 @@ def force(path: Path) -> None:
 
 
 def place(root: Path, files: Sequence[tuple[Path, str]]) -> None:
-    """Move files to their names below the table's folder, and force files and names to the disk."""
+    """Move files to their names below the table's folder, and sync files and names to the disk."""
     for path, name in files:
         (root / name).parent.mkdir(exist_ok=True)
-        os.utime(path)  # a vacuum takes old files that no commit names; this one may have been written for hours
+        os.utime(path)  # a vacuum deletes old files that no commit names; writing this one may have taken hours
         path.rename(root / name)
     moved = [root / name for _, name in files]
     for path in {*moved, *(path.parent for path in moved), root}:
@@ -55,12 +55,12 @@ def place(root: Path, files: Sequence[tuple[Path, str]]) -> None:
 
 
 def force_commit(root: Path, version: int) -> None:
-    """Force one commit of the table in this folder: its data files, their folders, the log."""
+    """Sync one commit of the table in this folder: its data files, their folders, the log."""
     log = root / "_delta_log" / f"{version:020d}.json"
-    if not log.exists():  # pragma: no cover - another layout of the log: the slow way is always right
+    if not log.exists():  # pragma: no cover - another layout of the log: syncing everything is always right
         os.sync()
         return
-    # Not splitlines: it also splits at U+0085, U+2028 and U+2029, which stand in names as they were sent.
+    # Not splitlines: it also splits at U+0085, U+2028 and U+2029, which may occur in names as sent.
     actions = [json.loads(line) for line in log.read_text(encoding="utf-8").split("\n") if line]
     files = [root / unquote(action["add"]["path"]) for action in actions if "add" in action]
     folders = {path.parent for path in files} | {root, log.parent}

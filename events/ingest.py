@@ -1,7 +1,7 @@
-"""The Segment-compatible door: events in by HTTP. Contract: docs/events.md.
+"""The Segment-compatible ingest API: events over HTTP. Contract: docs/events.md.
 
-The libraries drop a whole batch on 400, 401, 403, 404 or 413, so those are for requests that can't be read at all; a
-bad event is reported inside a 200. A 200 is sent after the rows are durable, never before.
+The libraries drop a whole batch on 400, 401, 403, 404 or 413, so these are used only for requests that can't be read at
+all; a bad event is reported inside a 200. A 200 is sent only after the rows are durable.
 """
 
 import zlib
@@ -16,7 +16,7 @@ from events.json_body import read_body
 from events.outbox import accept, pressure
 from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection
 
-# Segment's library for browsers writes the first letter alone.
+# Segment's browser library sends only the first letter.
 SHORT = {kind[0]: kind for kind in ("batch", "track", "identify", "page", "screen", "group", "alias")}
 REPORTED = 100
 RETRY_SECONDS = 5
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class RefusedRequestError(Exception):
-    """A request that can't be read or taken: status, code, one sentence, and when to come again, in seconds."""
+    """A refused request: status, code, one sentence, and after how many seconds to retry."""
 
     def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class RefusedRequestError(Exception):
 
 
 def ingest(request: HttpRequest, kind: str) -> HttpResponse:
-    """Take a batch, or one event whose type is in the path. No exception leaves as HTML."""
+    """Accept a batch, or one event whose type is in the path. Every error is answered as JSON, never as HTML."""
     received_at = timezone.now()
     try:
         return _take(request, SHORT.get(kind, kind), received_at)
@@ -52,7 +52,7 @@ def ingest(request: HttpRequest, kind: str) -> HttpResponse:
 def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
     caller: Caller | None = getattr(request, "caller", None)
     if caller is not None:
-        _refuse_under_pressure()  # before the work of reading
+        _refuse_under_pressure()  # before parsing the request
     body = _decoded(_body(request), request.headers.get("Content-Encoding", ""))
     try:
         read = read_body(body)
@@ -93,14 +93,14 @@ def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
 
 
 def _refuse_under_pressure() -> None:
-    """Only who may send is told how things stand."""
+    """Refuse when the site is overloaded; called after authentication, so that only senders learn of it."""
     if found := pressure.pressure():
         pressure.count_refused(found)
         raise RefusedRequestError(429, found.code, found.message, found.retry_seconds)
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The body as sent. Without a length a WSGI server shows a chunked body as an empty one: that is 411, not 200."""
+    """The raw body. Without a length, a WSGI server presents a chunked body as an empty one: that is 411, not 200."""
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isdigit() or request.headers.get("Transfer-Encoding"):
         raise RefusedRequestError(411, "length_required", "send a Content-Length; chunked bodies are not taken")
@@ -111,7 +111,7 @@ def _body(request: HttpRequest) -> bytes:
     except (OSError, UnreadablePostError):
         body = b""
     if len(body) < int(length):
-        # 408 and not 400: the libraries send again after the one, and drop the batch after the other.
+        # 408 and not 400: the libraries retry after a 408, and drop the batch after a 400.
         raise RefusedRequestError(
             408, "cut_body", "the body did not arrive as long as its Content-Length; send it again"
         )
@@ -119,7 +119,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:
-    """Open a gzip body, never past the limit: a small body can hold a gigabyte of zeros."""
+    """Unpack a gzip body, never past the limit: a small body can hold a gigabyte of zeros."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return body

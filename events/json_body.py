@@ -1,8 +1,8 @@
-"""The JSON of a request: read by orjson, and by Python's own reader where orjson would change or refuse a value. Pure.
+"""The JSON of a request: parsed by orjson, or by Python's own parser if orjson would change or refuse a value. Pure.
 
 orjson reads a batch in much less time, but refuses NaN, Infinity, lone surrogates and numbers beyond a double, and
-turns integers beyond 64 bits into floats without a word. A body that may hold one of these is read the slow way, where
-the value fails its event alone.
+silently turns integers beyond 64 bits into floats. A body that may hold one of these is parsed the slow way, where the
+value makes only its own event fail.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 BOM = b"\xef\xbb\xbf"
-NUL = b"\\u0000"  # the one way to write it; written with two backslashes it is another text, and read the slow way too
+NUL = b"\\u0000"  # the only way to write it; after two backslashes it is other text, but is parsed the slow way too
 ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 LONG = b"0" * 19  # 2**63 has 19 digits
 BEYOND = re.compile(rb"9[0-9]{18}|[0-9]{20}")
@@ -22,11 +22,11 @@ BEYOND = re.compile(rb"9[0-9]{18}|[0-9]{20}")
 
 @dataclass(frozen=True)
 class Body:
-    """A body that was read.
+    """A parsed body.
 
     Attributes:
         data: what it holds.
-        plain: True when no text in it holds NUL or a lone surrogate, each number is finite, and integers fit 64 bits.
+        plain: True when no text contains NUL or a lone surrogate, each number is finite, and integers fit 64 bits.
     """
 
     data: Any
@@ -39,7 +39,7 @@ def read_body(body: bytes) -> Body:
     Raises:
         ValueError: when it is not JSON in UTF-8, or nested too deeply to be read at all.
     """
-    # Two steps: looking for a pattern at each byte of a body costs more than reading it.
+    # Two steps: searching a pattern at each byte of a body costs more than parsing it.
     long = LONG in body.translate(ZEROS) and BEYOND.search(body) is not None
     if not long and NUL not in body:
         try:
@@ -50,7 +50,7 @@ def read_body(body: bytes) -> Body:
 
 
 def load_json(body: bytes) -> Any:
-    """Read with Python's own reader. A number that JSON or 64 bits can't hold becomes NaN, which fails its event alone.
+    """Parse with Python's own parser. A number beyond JSON or 64 bits becomes NaN, which makes only its own event fail.
 
     Raises:
         ValueError: when it is not JSON in UTF-8, or nested too deeply to be read at all.
@@ -63,12 +63,12 @@ def load_json(body: bytes) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """The shortest JSON text, letters as they are; of any value that `load_json` reads."""
+    """The shortest JSON text, with letters unescaped; for any value that `load_json` returns."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def dump_plain(value: Any) -> bytes:
-    """The same as UTF-8, of a part of a plain body; `value` may be nested 250 levels deep.
+    """Serialise a part of a plain body to UTF-8; `value` may be nested 250 levels deep.
 
     Raises:
         TypeError: when it is nested deeper.

@@ -1,10 +1,11 @@
-"""A store in Amazon's S3, or in what speaks its language (MinIO, Ceph, R2): keys, bytes, and DuckDB's way to it.
+"""Access to a store in Amazon S3 or a compatible service (MinIO, Ceph, R2): credentials, files, and DuckDB's extension.
 
 Delta's own client reads the usual environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
 AWS_ENDPOINT_URL, AWS_ALLOW_HTTP); DuckDB is given the same. A commit is a PUT that the server refuses when the name is
-taken (If-None-Match), so two commits never get one number. `AWS_S3_ALLOW_UNSAFE_RENAME` would give that up.
+taken (If-None-Match), so two commits never get the same number. `AWS_S3_ALLOW_UNSAFE_RENAME` would break that.
 
-DuckDB's extension comes as a wheel that fits exactly one DuckDB, and is loaded by its path: nothing is downloaded.
+DuckDB's extension is installed from a wheel for exactly one version of DuckDB, and loaded by its path: nothing is
+downloaded.
 """
 
 import importlib.util
@@ -21,27 +22,27 @@ from urllib.parse import unquote, urlsplit
 from runs.refusals import Refused
 
 PACKAGE = "duckdb_extension_httpfs"
-PIECE = 8 * 1024 * 1024  # bytes handed on at once
+PIECE = 8 * 1024 * 1024  # bytes per read
 AT_ONCE = 4
-# Delta writes other characters once or twice percent-encoded, and every reader decodes them its own way.
+# Delta percent-encodes other characters once or twice, and every reader decodes them in its own way.
 PLAIN = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9._~/=-]+)?")
 
 
 def is_remote(place: str) -> bool:
-    """True for an address, False for a folder."""
+    """True for an object-store address, False for a folder."""
     return urlsplit(place).scheme not in ("", "file")
 
 
 def local_folder(place: str) -> Path | None:
-    """The folder of a store on this machine; None when it lies in an object store."""
+    """The folder of a store on this machine; None for an object store."""
     return None if is_remote(place) else Path(place.removeprefix("file://")).resolve()
 
 
 def checked(place: str) -> str:
-    """The address of a store, without a slash at its end.
+    """Validate the address of a store; returned without a final slash.
 
     Raises:
-        Refused: when it is of a kind that can't be read here, or keys are missing.
+        Refused: when its kind isn't supported, or keys are missing.
     """
     place = place.rstrip("/")
     if not PLAIN.fullmatch(place):
@@ -64,7 +65,7 @@ def is_readable() -> bool:
 
 
 def attach(place: str, execute: Callable[[str], Any]) -> None:
-    """Let a DuckDB connection read the files of this store; nothing to do for a folder.
+    """Let a DuckDB connection read the files of this store; does nothing for a folder.
 
     Args:
         place: the store's address, checked.
@@ -103,7 +104,7 @@ def _quoted(text: str) -> str:
 
 
 def place(place: str, files: Sequence[tuple[Path, str]]) -> None:
-    """Copy files into the store, each to its name below the address; when one fails, none stays."""
+    """Copy files into the store, each to its name below the address; if one fails, all are removed."""
     client = _client(place)
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -127,12 +128,12 @@ def _write(client: Any, name: str, source: IO[bytes]) -> None:
 
 def remove(place: str, name: str) -> None:
     """Delete a file that no commit names."""
-    with suppress(OSError):  # never written, or the store is away: then nobody reads it either
+    with suppress(OSError):  # never written, or the store can't be reached: then nobody can read it either
         _client(place).delete_file(name)
 
 
 def opened(place: str, name: str) -> Any:
-    """One file of a store, in a folder or not, as what pyarrow reads from.
+    """Open one file of a store, in a folder or not, for reading with pyarrow.
 
     Args:
         place: the store's address, checked, or its folder.
@@ -155,7 +156,7 @@ def names(place: str, folder: str) -> Iterator[str]:
 
 
 def opened_as_named(place: str, name: str) -> Any:
-    """One file by its own name, to be read from any place in it.
+    """Open one file by its plain (not percent-encoded) name for random access.
 
     Raises:
         FileNotFoundError: when it isn't there.
@@ -166,17 +167,17 @@ def opened_as_named(place: str, name: str) -> Any:
 
 
 def put(place: str, name: str, source: IO[bytes]) -> None:
-    """Write one file; nobody sees it before it is whole."""
+    """Write one file; it becomes visible only when complete."""
     _write(_client(place), name, source)
 
 
 def writer(place: str, name: str) -> Any:
-    """What takes the bytes of one file, which is there when it is closed and not before."""
+    """A stream that writes one file, which appears when the stream is closed."""
     return _client(place).open_output_stream(name, None)
 
 
 def remove_as_named(place: str, name: str) -> None:
-    """Delete one file.
+    """Delete one file by its plain (not percent-encoded) name.
 
     Raises:
         OSError: when the store can't be reached.
@@ -187,5 +188,5 @@ def remove_as_named(place: str, name: str) -> None:
 def _client(place: str) -> Any:
     from deltalake.fs import DeltaStorageHandler
 
-    # The handler under pyarrow's: pyarrow hands its buffers on as they are, and the writer below takes bytes only.
+    # The handler below pyarrow's: pyarrow passes its buffers on unchanged, and the writer below takes bytes only.
     return DeltaStorageHandler(place)._handler

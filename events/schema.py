@@ -1,7 +1,7 @@
-"""The event record: what a sender may send, what is kept of it, and why an event is refused. Pure.
+"""The event record: validation and conversion of sent events, and error codes. Pure.
 
-An event that can't be kept never fails its batch: `read_event` answers with a `Rejection` that the door reports and the
-quarantine keeps. The rules are those of docs/events.md; the codes are part of the contract.
+An event that can't be kept never fails its batch: `read_batch` returns a `Rejection` that the API reports and the
+quarantine stores. The rules are those of docs/events.md; the codes are part of the contract.
 """
 
 import json
@@ -29,7 +29,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 EXPOSURE = "Experiment Viewed"
 EXPOSURE_EVENTS = (EXPOSURE, "experiment_viewed")
-RESERVED = ("$user", "$joined")  # of the dictionary of users (`events.delta.dictionary`)
+RESERVED = ("$user", "$joined")  # used by the dictionary of users (`events.delta.dictionary`)
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
     "not_an_object": say("an event must be a JSON object"),
@@ -52,7 +52,7 @@ ERRORS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is calling, as the key says; the site puts it on `request.caller` and apps only read it.
+    """The caller identified by the key; the site sets it as `request.caller`, apps only read it.
 
     Attributes:
         key_prefix: the first characters of the key, which may be logged; kind: ``client``, ``server`` or ``admin``.
@@ -60,8 +60,9 @@ class Caller:
         scopes: what the key may do, for example ``{"events:write"}``.
         allowed_origins: browser origins that may use the key; empty for any.
         rate: calls a minute for each door, or None for the door's own default.
-        log_exposures: evaluations with this key log exposures.
-        preview: remote evaluation honours forced values; key_name: what people call the key; made_by: its account.
+        log_exposures: whether evaluations with this key log exposures.
+        preview: whether remote evaluation honours forced values; key_name: the key's name; made_by: account of its
+            creator.
         key_id: its row.
     """
 
@@ -78,23 +79,23 @@ class Caller:
     key_id: int = 0
 
     def may(self, scope: str) -> bool:
-        """True when the key has the scope itself or all of its family (``admin:*``)."""
+        """True when the key has the scope itself or the wildcard of its family (``admin:*``)."""
         return scope in self.scopes or f"{scope.split(':')[0]}:*" in self.scopes
 
 
 class EventRecord(NamedTuple):
-    """One accepted event, in the columns of the store. A frozen dataclass would take three times as long to make.
+    """One accepted event, in the columns of the store. A frozen dataclass would take three times as long to create.
 
     Attributes:
         user_id: the unit.
         event: the name; kinds other than track are called ``$page``, ``$identify`` and so on.
         time: when it happened, after the correction of the sender's clock, UTC.
         properties: JSON text.
-        message_id: the sender's id, or None: such an event can't be recognised when it is sent again.
+        message_id: the sender's id, or None: then a repeat of the event can't be recognised.
         traits: of an identify event, else None.
         clamped: True when the event claimed to come from the future and was set to the time of arrival.
-        earlier_id: the id that the same person had before: the visitor's beside a user's, or an alias's `previousId`.
-        is_user: the event came with a `userId`.
+        earlier_id: the same person's earlier id: the anonymous id sent with a user's, or an alias's `previousId`.
+        is_user: whether the event has a `userId`.
     """
 
     user_id: str
@@ -110,7 +111,7 @@ class EventRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class Rejection:
-    """One refused event: a code of `ERRORS`, its place in the batch, and the beginning of what was sent."""
+    """One refused event: a code of `ERRORS`, its index in the batch, and its beginning."""
 
     index: int
     message_id: str | None
@@ -119,12 +120,12 @@ class Rejection:
 
     @property
     def message(self) -> str:
-        """The code as one sentence for the sender, in English; pages word the code."""
+        """The code as one sentence for the sender, in English; pages translate the code."""
         return ERRORS[self.code].english
 
 
 class BadEventError(Exception):
-    """Raised inside this module with a code of `ERRORS`."""
+    """Raised within this module with a code of `ERRORS`."""
 
 
 def read_batch(
@@ -141,16 +142,16 @@ def read_batch(
     """Read the events of one request.
 
     Args:
-        events: as JSON gave them.
+        events: as parsed from JSON.
         received_at: our time of arrival, aware.
-        kind: the type when the path says it; otherwise each event has its own.
-        context: the batch's context, given to each event that has none; ignored when it is over 8 KiB or holds what
-            an event may not hold, since refusing it would refuse every event.
-        sent_at: the sender's clock when it sent the request, as JSON gave it; an unreadable one counts as absent,
+        kind: the type if the path gives it; otherwise each event has its own.
+        context: the batch's context, given to each event that has none; ignored if it is over 8 KiB or contains
+            something invalid, since refusing it would refuse every event.
+        sent_at: the sender's clock when it sent the request, as parsed from JSON; an unreadable one counts as absent,
             since refusing it would make the libraries drop the batch.
         historical: True for `/v1/import`: times are kept as sent.
-        plain: as `events.json_body.Body` says of the events: their texts and numbers need no look then.
-        oldest: before it an event may not have happened.
+        plain: from `events.json_body.Body`: texts and numbers then need no check.
+        oldest: the earliest time allowed for an event.
     """
     sent, context = _sent_at(sent_at), _shared_context(context)
     accepted: list[EventRecord] = []
@@ -168,10 +169,10 @@ def read_batch(
 def correct_time(
     original: datetime, *, sent_at: datetime | None, received_at: datetime, historical: bool = False
 ) -> datetime:
-    """When the event happened by our clock. Source: Segment's rule, `receivedAt - (sentAt - originalTimestamp)`.
+    """The event's time by our clock. Source: Segment's rule, `receivedAt - (sentAt - originalTimestamp)`.
 
-    The difference of the clocks counts when it is over 5 seconds and under a day; an import, and an event more than 48
-    hours older than its sending, keep their time. The result may lie after `received_at`: the caller decides.
+    The clock difference is applied if it is over 5 seconds and under a day; an import, and an event more than 48
+    hours older than its sending, keep their time. The result may be later than `received_at`: the caller decides.
     """
     if historical or sent_at is None or sent_at - original > HISTORY:
         return original
@@ -242,7 +243,7 @@ def _earlier_id(kind: str, user: str, anonymous: str, properties: dict[str, Any]
 def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     given = raw.get("traits" if kind in ("identify", "group") else "properties")
     if kind == "identify" and not isinstance(given, dict) and isinstance(raw.get("context"), dict):
-        given = raw["context"].get("traits")  # RudderStack's libraries say them only there
+        given = raw["context"].get("traits")  # RudderStack's libraries send traits only there
     properties: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
     if kind == "track":
         name = raw.get("event")
@@ -265,7 +266,7 @@ def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str,
 
 
 def _exposure(properties: dict[str, Any]) -> dict[str, Any]:
-    """Only the shape: which experiments there are is not known here."""
+    """Check only the shape: the existing experiments are not known here."""
     for name, other in (("experiment_id", "experimentId"), ("variation_id", "variationId")):
         value = properties.get(name, properties.get(other))
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
@@ -285,13 +286,13 @@ def _shared_context(context: Any) -> dict[str, Any] | None:
 
 
 def _check_whole(raw: dict[str, Any], plain: bool) -> None:
-    """Refuse an event for its size, its depth, or any text or number in it."""
+    """Refuse an event for its size, its depth, or any invalid text or number in it."""
     if plain:
         try:
             text = dump_plain(raw)
         except TypeError:
             raise BadEventError("event_too_large") from None
-        if text.count(b"{") + text.count(b"[") > MAX_DEPTH:  # else it can't be that deep
+        if text.count(b"{") + text.count(b"[") > MAX_DEPTH:  # otherwise it can't be that deep
             for _ in _scalars(raw):
                 pass
     else:
@@ -311,7 +312,7 @@ def _check_values(raw: dict[str, Any]) -> None:
 
 
 def _scalars(raw: Any) -> Iterator[Any]:
-    """Every key and value that is not a container, without recursion, level by level."""
+    """Iterate over all keys and non-container values, level by level without recursion."""
     level = [raw]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []

@@ -1,16 +1,16 @@
-"""Who sent an event, as the prefix of its message id says. Pure.
+"""Identify who sent an event from the prefix of its message id. Pure.
 
-The prefix is always added by us, never by the sender, so nobody can send an id that is another's:
+The prefix is always added by us, never by the sender, so no sender can forge another's id:
 
     {source}:s:{id}    by a server or admin key of that source
-    {source}:c:{id}    by a client key, which anybody can read in a page
-    {source}:{id}      0.3 wrote it and kept no kind of key; taken for a server's, since nothing better is known
-    assignment:{id}    Insight's own: an exposure that our door wrote
+    {source}:c:{id}    by a client key, which anyone can read in a web page
+    {source}:{id}      written by 0.3 without the kind of key; treated as a server's
+    assignment:{id}    Insight's own: an exposure that our API logged
     anything else      read from a file by `import_events`, which only an operator can run
 
-Since 0.5 what a client key sent or evaluated also bears a mark of its visitor's address in that hour (`events.visits`),
-before the id: ``{source}:c:~{mark}:{id}``, and ``assignment:~{mark}:{id}``. It is no part of the id by which a repeat
-is known: who is told to send again may have another address by then.
+Since 0.5, ids of events sent or evaluated with a client key also contain a mark of the visitor's address in that hour
+(`events.visits`), before the id: ``{source}:c:~{mark}:{id}``, and ``assignment:~{mark}:{id}``. Repeats are recognised
+without the mark: a sender told to retry may have another address by then.
 """
 
 import re
@@ -20,9 +20,9 @@ from typing import Literal
 Kind = Literal["insight", "server", "client", "file"]
 
 OWN = "assignment"
-# For SQL: POSIX classes and no groups, so that every engine reads it alike.
+# For SQL: POSIX classes and no groups, so that every engine matches alike.
 BY_CLIENT = "^[0-9]+:c:"
-BY_VISITOR = "^assignment:~"  # our own, of an evaluation with a client key
+BY_VISITOR = "^assignment:~"  # our own, for an evaluation with a client key
 _MARKED = re.compile("^([0-9]{1,18}:c|assignment):~([0-9a-f]{8}):")
 LETTERS = {"client": "c", "server": "s", "admin": "s"}
 
@@ -42,7 +42,7 @@ class Sender:
 
 
 def prefix_of(source: int, kind: str) -> str:
-    """The prefix of the message ids of a caller, without the colon that follows.
+    """The message id prefix of a caller, without the colon that follows.
 
     Args:
         source: the row of `events.Source`.
@@ -55,23 +55,23 @@ def prefix_of(source: int, kind: str) -> str:
 
 
 def marked(mark: str) -> str:
-    """What stands between a prefix with its colon and the sender's id; "" without a mark."""
+    """The mark as it stands between the prefix with its colon and the sender's id; "" without a mark."""
     return f"~{mark}:" if mark else ""
 
 
 def mark_of(message_id: str | None) -> str:
-    """The mark of the visitor in an id of the store; "" where it has none."""
+    """The visitor's mark in a stored message id; "" if it has none."""
     found = _MARKED.match(message_id or "")
     return found[2] if found else ""
 
 
 def unmarked(message_id: str) -> str:
-    """An id of the store as repeats are known by it."""
+    """A stored message id without the mark, as used to recognise repeats."""
     return _MARKED.sub(r"\1:", message_id, count=1)
 
 
 def sender_of(message_id: str | None) -> Sender:
-    """Who sent the event with this id of the store."""
+    """Who sent the event with this stored message id."""
     first, colon, rest = (message_id or "").partition(":")
     if first == OWN and colon:
         return Sender(None, "insight")

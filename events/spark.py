@@ -1,4 +1,4 @@
-"""Spark as the warehouse: everything that must be set before its first question, and the one session of a process.
+"""Spark as the warehouse: settings that must be made before the first query, and the single session of a process.
 
 The address is ``pyspark://`` with Spark's own settings behind a question mark, such as
 ``pyspark://?spark.master=spark://host:7077&spark.executor.memory=8g``; what it leaves out, Spark reads from
@@ -26,7 +26,7 @@ _lock = Lock()
 OURS = {
     "spark.app.name": "insight",
     "spark.sql.session.timeZone": "UTC",
-    # Small tables of ours go to the cluster, and answers come back, as Arrow: executors need no Python for them.
+    # Our small tables go to the cluster, and results come back, as Arrow: executors need no Python for them.
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
     "spark.ui.enabled": "false",
@@ -49,7 +49,7 @@ def connect(address: str) -> Any:
             "Spark needs one more package: pip install --require-hashes -r requirements-spark.txt."
         ) from error
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
-        os.environ.setdefault(name, sys.executable)  # another Python's pickles would not be read
+        os.environ.setdefault(name, sys.executable)  # pickles of another Python version could not be read
     with _lock:
         builder = SparkSession.builder
         for name, value in conf(address).items():
@@ -59,7 +59,7 @@ def connect(address: str) -> Any:
 
 
 def conf(address: str) -> dict[str, str]:
-    """Spark's settings: ours, then those of the address, then the time zone, which nobody may change."""
+    """Spark's settings: ours, then those of the address, then the time zone, which can't be overridden."""
     parts = urlsplit(address)
     asked = dict(parse_qsl(parts.query))
     if place := parts.path.strip("/"):
@@ -70,14 +70,14 @@ def conf(address: str) -> dict[str, str]:
 
 @contextmanager
 def kept(backend: Any, question: "ir.Table") -> Iterator["ir.Table"]:
-    """Keep the answer to a question in the cluster's cache until the block ends.
+    """Cache the result of a query in the cluster until the block ends.
 
-    Not by `Table.cache` of Ibis: it doesn't send the small tables of this process that a question names, and it asks
-    Ibis' own engine where a question names nothing else. The types are the question's: Spark truncates a date to a
-    moment, which would come back as one from here on.
+    Not by `Table.cache` of Ibis: it doesn't send this process's in-memory tables that a query uses, and runs on Ibis'
+    own engine if a query uses nothing else. The column types are those of the query: Spark truncates a date to a
+    timestamp, which would stay one from here on.
 
     Args:
-        backend: what `connect` gave.
+        backend: from `connect`.
         question: computed when it is first read.
     """
     name = f"insight_{uuid4().hex}"

@@ -1,10 +1,10 @@
 """The event store: one Delta Lake table, partitioned by event date (late arrivals: by month).
 
-Only this module and `events.delta` know Delta.
+Only this module and `events.delta` use Delta.
 
 Exactly once rests on two facts of Delta (both are tested): a commit can carry a number under an application id, and two
 concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has
-already seen, so `append` reads the last number first, through the very handle that it then writes with.
+already seen, so `append` reads the last number first, through the same handle that it then writes with.
 
 Readers take the files of one version and read Parquet. Compaction only adds files and marks old ones as removed;
 `vacuum` deletes those a week later, so a query that has listed its files is never disturbed.
@@ -41,9 +41,9 @@ from events.delta.snapshot import snapshot as snapshot
 
 LATE_DAYS = 31
 COMPACT_TO_BYTES = 128 * 1024 * 1024
-OWNER = "insight.owner"  # whose the store is, as a number beside each batch
+OWNER = "insight.owner"  # the store's owner, as a number beside each batch
 LOOKS, LOOK_AGAIN_SECONDS = 3, 0.1
-BATCH = ".batch"  # after a writer's name: the digest of its last batch
+BATCH = ".batch"  # appended to a writer's name: the digest of its last batch
 
 
 class UnreadableLog(Exception):  # noqa: N818 - what it is, not what went wrong in the program
@@ -51,7 +51,7 @@ class UnreadableLog(Exception):  # noqa: N818 - what it is, not what went wrong 
 
 
 class OtherBatch(Exception):  # noqa: N818 - alike
-    """The store has a batch under this number, but with other events."""
+    """The store has a batch with this number, but with other events."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Seen:
 
 
 def look(app_id: str) -> Seen | None:
-    """Open the table for a question about it; None when there is none.
+    """Open the table to inspect it; None when there is none.
 
     Raises:
-        UnreadableLog: when the log is damaged. An empty last commit, which Delta takes for a commit without rows, is
-            recognised on a disk.
+        UnreadableLog: when the log is damaged. An empty last commit, which Delta reads as a commit without rows, is
+            detected on a disk.
         OSError: when the store can't be reached.
     """
     for tries_left in reversed(range(LOOKS)):
@@ -93,7 +93,7 @@ def look(app_id: str) -> Seen | None:
         except DeltaError as error:
             if not tries_left:
                 raise UnreadableLog(str(error)) from error
-            time.sleep(LOOK_AGAIN_SECONDS)  # an erasure makes the log shorter, perhaps at this moment
+            time.sleep(LOOK_AGAIN_SECONDS)  # an erasure may be shortening the log at this moment
     return None  # pragma: no cover - the last look ends otherwise
 
 
@@ -115,22 +115,22 @@ def _seen(handle: Any, app_id: str) -> Seen:
 
 
 def number_of(text: str) -> int:
-    """A text's SHA-256 digest as a number that a commit can carry (63 bits)."""
+    """A text's SHA-256 digest as a number that fits into a commit (63 bits)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def digest_of(message_ids: Iterable[str | None]) -> int:
-    """The number of a batch's events, in their order."""
+    """Digest of a batch's message ids, in their order, as a number."""
     return number_of("\n".join(str(name) for name in message_ids))
 
 
 def rehearse(table: pa.Table) -> None:
-    """Write rows into a table in memory, which fails as `append` would for rows that no table can hold."""
+    """Write rows into a table in memory; it fails as `append` would for rows that can't be stored."""
     write_deltalake("memory:///rehearsal", _conform(table), partition_by=[PARTITION], configuration=CONFIGURATION)
 
 
 def exists() -> bool:
-    """True when the table has been made, which the first append does."""
+    """True when the table exists; the first append creates it."""
     return bool(DeltaTable.is_deltatable(url()))
 
 
@@ -146,11 +146,11 @@ def append(
 
     Args:
         table: rows with the columns of `SCHEMA`; `event_date` may be left out and is then as `_parts` says.
-        app_id: who writes. Its batches are numbered upwards, and a batch with a number that is not above the last is
-            taken for a replay and skipped.
+        app_id: who writes. Its batch numbers increase; a batch whose number isn't above the last one counts as a replay
+            and is skipped.
         version: the number of the batch, 1 or more.
         owner: the number of the database that the table belongs to from now on.
-        check: looks at the table that is about to be written (None when it would be made) and may raise.
+        check: called with the table before it is written (None if it would be created); may raise.
 
     Returns:
         True when this call wrote the rows, False when the batch was there already (also when another process writes
@@ -158,7 +158,7 @@ def append(
 
     Raises:
         ValueError: for a version below 1 or columns that don't fit `SCHEMA`.
-        OtherBatch: when a batch with this number, but with other message ids, is there.
+        OtherBatch: when there is a batch with this number, but with other message ids.
         OSError: when the store can't be reached.
     """
     if version < 1:
@@ -179,7 +179,7 @@ def append(
             return False
         try:
             written = _write(Snapshot(with_numbers(seen.handle)), rows, marks)
-        except DeltaError as error:  # another process committed in between: look again whether it was this batch
+        except DeltaError as error:  # another process committed in between: check whether it was this batch
             if not overtaken(error):
                 raise
             continue
@@ -189,7 +189,7 @@ def append(
 
 
 def _write(at: "Snapshot", rows: pa.Table, marks: Sequence[Transaction]) -> int:
-    """Commit rows together with what is new in the dictionary; the table's version then."""
+    """Commit rows together with new dictionary entries; returns the table's version then."""
     rows, made, highest = dictionary.numbered(rows, at.opened_dictionary(), at.highest())
     both = pa.concat_tables([part.select(TABLE.names).cast(TABLE) for part in (rows, made)])
     given = [Transaction(dictionary.USERS, highest)] if rows.num_rows else []
@@ -201,7 +201,7 @@ def _write(at: "Snapshot", rows: pa.Table, marks: Sequence[Transaction]) -> int:
 def ids_since(moment: datetime) -> Iterator[list[tuple[str, int]]]:
     """Message id and moment of arrival (microseconds since 1970) of each event that came at this moment or later.
 
-    Some at a time, in no order; parts of files that are all older aren't read.
+    In batches, in no order; parts of files with only older events aren't read.
     """
     since = int(moment.timestamp() * 1_000_000)
     seen = look("")
@@ -222,7 +222,7 @@ def _is_newer(group: Any, place: int, moment: datetime) -> bool:
 
 
 def files_of(files: Collection[tuple[date, str]], days: Collection[date]) -> list[str]:
-    """The paths of those files that hold events of these dates."""
+    """The paths of the event files of these dates."""
     return [path for day, path in files if day in days]
 
 
@@ -230,7 +230,7 @@ def compact() -> dict[str, int]:
     """Join small files into larger ones, partition by partition; readers and writers go on meanwhile.
 
     Returns:
-        ``{"added": files written, "removed": files replaced}``; zeros when somebody else replaced files meanwhile.
+        ``{"added": files written, "removed": files replaced}``; zeros when another commit replaced files meanwhile.
     """
     if not exists():
         return {"added": 0, "removed": 0}
@@ -241,12 +241,12 @@ def compact() -> dict[str, int]:
 def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS, kept: Collection[str] = ()) -> int:
     """Delete files that left the table more than `keep_hours` ago (at least the week that readers may rely on).
 
-    Files that no commit knows, which a killed flush, import or compaction has left, go at the same age.
+    Files that no commit names, left by a killed flush, import or compaction, are deleted at the same age.
 
     Args:
-        keep_hours: how long at least.
-        kept: paths of files that stay whatever their age: Delta's own way to keep versions reads them from the log,
-            which forgets them after a month.
+        keep_hours: minimum age in hours.
+        kept: paths of files that stay whatever their age: Delta's own protection of versions reads them from the log,
+            which drops them after a month.
 
     Returns:
         The number of files deleted.
@@ -255,7 +255,7 @@ def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS, kept: Collection[str] = ()) 
         raise ValueError(f"keep_hours must be at least {KEEP_REMOVED_HOURS}, not {keep_hours}: a reader may hold them")
     if not exists():
         return 0
-    if place.is_local():  # what an import left behind that was killed; Delta passes over such folders
+    if place.is_local():  # left by a killed import; Delta ignores such folders
         for folder in Path(url()).glob("_import-*"):
             if folder.stat().st_mtime < time.time() - keep_hours * 3600:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -278,9 +278,9 @@ def _conform(table: pa.Table) -> pa.Table:
 
 
 def _parts(table: pa.Table) -> pa.ChunkedArray:
-    """The partition of each row: its UTC date, and the first of its month for what arrived over `LATE_DAYS` late.
+    """The partition of each row: its UTC date, or the first of its month for events more than `LATE_DAYS` late.
 
-    A batch of events of very many days would otherwise make a file for each, which no compaction can join.
+    Otherwise a batch with events of very many days would make a file for each, which no compaction can join.
     """
     happened, arrived = (
         table.column(name).cast(pa.timestamp("us", tz="UTC")).cast(pa.date32()) for name in ("time", "received_at")

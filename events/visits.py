@@ -1,9 +1,9 @@
-"""One visitor in one hour, as eight digits that nobody can turn back into an address (docs/privacy.md).
+"""Pseudonymous mark of a visitor for one hour: eight digits that don't reveal the address (docs/privacy.md).
 
-Analyses count how many new ids came from one address in one hour (`experiments.analyse.gather.newcomers`), which only
-the door can see. So the door notes a digest of the address with a secret of the hour: random, the same in all
-processes, and deleted when the hour is over. From then on nobody can say whose mark it was, nor join the marks of two
-hours. Each process reads the secret once an hour.
+Analyses count how many new ids came from one address in one hour (`experiments.analyse.gather.newcomers`); only the API
+sees the address. So it stores a digest of the address with a secret of the hour: random, the same in all processes, and
+deleted when the hour is over. From then on a mark can't be traced to an address, nor marks of two hours be linked. Each
+process reads the secret once an hour.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ def mark_of_visitor(address: str, at: datetime) -> str:
     """The mark of an address in the hour of this moment.
 
     Args:
-        address: what counts as one visitor; "" for one that isn't known.
+        address: the visitor's address; "" if it isn't known.
         at: the moment of arrival.
 
     Raises:
-        django.db.Error: when the database is away in the first call of an hour.
+        django.db.Error: when the database is unavailable in the first call of an hour.
     """
     salt = _salt(int(at.timestamp()) // HOUR)
     return hashlib.blake2b(address.encode(), key=salt, digest_size=DIGITS // 2).hexdigest()

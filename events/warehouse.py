@@ -40,7 +40,7 @@ COLUMNS = {
     "received_at": "timestamp",
 }
 REQUIRED = ("user_id", "event", "time")
-# The second format packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
+# The second encoding packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
 PARQUET = {"compression": "zstd", "parquet_version": "v2"}
 BATCH = 1_000_000
 NO_TEXTS: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -60,12 +60,12 @@ class Warehouse:
     Attributes:
         backend: the Ibis backend; for this module and for temporary tables of tests only.
         events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC. In the embedded
-            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id; where
-        some ids count as one person, both are the person's, and `own_user` is the number of the id that was sent.
+            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id; if
+            some ids count as one person, both are the person's, and `own_user` is the number of the id as sent.
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
-        files: the store's files behind `events`; None where a warehouse of the customer's own is read, or no store.
-        sql_seconds: after which a question with an SQL metric is stopped; None for the usual time.
+        files: the store's files behind `events`; None if a customer's warehouse is read, or no store.
+        sql_seconds: time limit of a query with an SQL metric; None for the usual time.
     """
 
     backend: Any
@@ -76,49 +76,49 @@ class Warehouse:
     sql_seconds: float | None = None
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
-        """A table of units as it leaves the warehouse: ``user_id`` is the id, whatever it is inside.
+        """A table of units for use outside the warehouse: ``user_id`` is the id, even if it is a number inside.
 
         Args:
             units: one row per unit, or a few.
-            key: a further column with what ``user_id`` was, for what goes back in.
+            key: a further column with the inner ``user_id``, for joining back.
         """
         units = units.mutate(**{key: units.user_id}) if key else units
         return units if self.users is None else self.users.named(units)
 
     def keyed(self, units: "ir.Table") -> "ir.Table":
-        """A table from outside, with ids in ``user_id``, with what joins with the events there; unknown users go."""
+        """A table from outside, with ids in ``user_id``, made joinable with the events; unknown users are dropped."""
         return units if self.users is None else self.users.keyed(units)
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
-        """Run a question and bring its answer, which must be an aggregate or one row per unit, never raw events."""
+        """Run a query and fetch its result, which must be an aggregate or one row per unit, never raw events."""
         with self._guarded(question):
             frame: pd.DataFrame = self.backend.to_pandas(question)
         return frame
 
     def arrow(self, question: "ir.Table") -> "pa.Table":
-        """The same as an Arrow table: several times cheaper than `run` for an answer of a million rows."""
+        """The result as an Arrow table: several times cheaper than `run` for a million rows."""
         with self._guarded(question):
             return self.backend.to_pyarrow(question)
 
     def batches(self, question: "ir.Table") -> "Iterator[pa.RecordBatch]":
-        """The same a million rows at a time, for an answer of many millions that becomes an array of another form."""
+        """The result in batches of a million rows, for many millions that are converted to another form."""
         with self._guarded(question):
             yield from self.backend.to_pyarrow_batches(question, chunk_size=BATCH)
 
     def write(self, question: "ir.Table", path: Path) -> None:
-        """Run a question and write its answer, which may be large, as a Parquet file; DuckDB only."""
+        """Run a query and write its result, which may be large, as a Parquet file; DuckDB only."""
         self.backend.to_parquet(question, path, **PARQUET)
 
     def write_sorted(
         self, question: "ir.Table", path: Path, by: Sequence[str], few: Mapping[str, Sequence[str]] = NO_TEXTS
     ) -> None:
-        """The same, sorted; the question reads stored tables only, none from this process's memory.
+        """Like `write`, but sorted; the query may read stored tables only, none from this process's memory.
 
         Args:
             question: the rows.
             path: the file.
             by: columns to sort by.
-            few: for columns of few different texts all of these in their order: numbers are sorted in place of them.
+            few: for columns with few distinct texts, all of these in order: they are then sorted as numbers.
         """
         kinds = {name: f"::ENUM({', '.join(map(literal, texts))})" for name, texts in few.items()}
         columns = ", ".join(
@@ -148,24 +148,24 @@ class Warehouse:
         return self.backend.table("joined_ids")
 
     def cancel(self) -> None:
-        """End the question that another thread is running here, with an exception there; DuckDB only."""
+        """Interrupt the query that another thread is running here, which then raises; DuckDB only."""
         self.backend.con.interrupt()
 
     def _guarded(self, question: "ir.Table") -> AbstractContextManager[None]:
-        """No files but the store's, no network, no settings and an end in time, where an SQL metric is asked for."""
+        """If the query has an SQL metric: no files but the store's, no network, no settings, and a time limit."""
         own = str(object_store.local_folder(store.url()) or store.url())
         return guarded(self.backend, question, () if settings.WAREHOUSE_URL else (own,), self.sql_seconds)
 
     @contextmanager
     def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:
-        """Run a question once and keep its answer inside the warehouse as a temporary table until the block ends.
+        """Run a query once and keep its result inside the warehouse as a temporary table until the block ends.
 
-        For a table of units that several questions read: the join behind it then runs once. Spark has a cache instead
-        of temporary tables; Trino has neither and gives the question itself, which each reader computes again.
+        For a table of units that several queries read: its join then runs once. Spark uses a cache instead of temporary
+        tables; Trino has neither, so each reader computes the query again.
         """
         if self.dialect == "pyspark":
             with spark.kept(self.backend, question) as table:
-                if holds_sql(question):  # the cache fills when it is first read: here, where it can be stopped
+                if holds_sql(question):  # the cache is filled by the first read: here, where it can be stopped
                     with self._guarded(question):
                         self.backend.to_pandas(table.count())
                 yield table
@@ -184,15 +184,15 @@ class Warehouse:
 
 @contextmanager
 def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Warehouse]:
-    """Open the warehouse that the settings name, and close it at the end of the block.
+    """Open the warehouse of the settings, and close it at the end of the block.
 
     Args:
-        memory: how much the embedded engine may take, for example ``2GB``: what doesn't fit goes to a temporary folder.
+        memory: memory limit of the embedded engine, for example ``2GB``; the rest spills to a temporary folder.
             Empty for the engine's own limit, four fifths of the machine.
         at: an earlier version of the embedded store, whose files are there; None for the newest.
 
     Raises:
-        Refused: when WAREHOUSE_URL can't be opened, its table or columns are not there, or the event store is not whole
+        Refused: when WAREHOUSE_URL can't be opened, its table or columns don't exist, or the event store is damaged
             (`ownership.StoreRefused`): it is never read as an empty one.
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
@@ -203,7 +203,7 @@ def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Wareh
                 _bound(backend, memory, scratch)
             yield Warehouse(backend, table, str(backend.name), users, read)
     finally:
-        if backend.name != "pyspark":  # its session is the process's
+        if backend.name != "pyspark":  # its session belongs to the process
             backend.disconnect()
 
 
@@ -212,8 +212,8 @@ def bounded(*, memory: str, scratch: Path) -> Iterator[Warehouse]:
     """An embedded engine with bounded memory and no events yet: `Warehouse.stored` and `read` bring the tables.
 
     Args:
-        memory: how much the engine may take, for example ``2GB``.
-        scratch: a folder for what doesn't fit.
+        memory: limit of the engine, for example ``2GB``.
+        scratch: a folder to spill to.
     """
     import ibis
 
@@ -250,7 +250,7 @@ def _embedded() -> Any:
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar_print = false")
-    backend.raw_sql("SET autoinstall_known_extensions = false")  # nothing is downloaded while the site runs
+    backend.raw_sql("SET autoinstall_known_extensions = false")  # the site downloads nothing while it runs
     object_store.attach(store.url(), backend.raw_sql)
     return backend
 
@@ -273,7 +273,7 @@ def _remote(address: str) -> Any:
 
 
 def _whole_store(backend: Any, at: StoreFiles | None) -> "tuple[ir.Table, Users | None, StoreFiles | None]":
-    """The store's events, with numbers for users when all have theirs."""
+    """The store's events, with user numbers if all users have one."""
     may_join = True
     if at is None:
         seen = ownership.seen_to_read()
@@ -303,7 +303,7 @@ def _whole_store(backend: Any, at: StoreFiles | None) -> "tuple[ir.Table, Users 
 
 
 def _join_users(backend: Any, entries: Sequence[str]) -> bool:
-    """Make the table ``number, stays, name`` of those who count as another; False when nobody does."""
+    """Create the table ``number, stays, name`` of joined users; False when there are none."""
     backend.raw_sql(
         f"""CREATE OR REPLACE TEMP TABLE joined_users AS WITH entry AS (FROM {_parquet(entries)}), last AS (
         SELECT "user" AS number, arg_max(CAST(trim(properties, '{{}}"into: ') AS BIGINT), received_at) AS stays
@@ -332,7 +332,7 @@ def _view(backend: Any, files: Sequence[str], user: str, text: str = "", joined:
 
 
 def _parquet(files: Sequence[str]) -> str:
-    """What stands after FROM for files of the store."""
+    """SQL source (after FROM) for files of the store."""
     return f"read_parquet([{', '.join(literal(os.fspath(file)) for file in files)}], hive_partitioning = true)"
 
 
@@ -355,7 +355,7 @@ def _mapped(backend: Any) -> "ir.Table":
             names=", ".join(table.columns),
         )
     events = table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
-    # Where the table is a store of Insight's, its dictionary of users lies among the events.
+    # If the table is an Insight store, it also contains the dictionary of users.
     return events.filter(~events.event.isin(RESERVED).fill_null(False))
 
 

@@ -1,1 +1,1 @@
-"""The event store's table: where its files lie, and one version of it that somebody reads or commits to."""
+"""The event store's Delta table: where its files lie, and one version of it for reading or for a commit."""

@@ -1,7 +1,7 @@
-"""Whether an object store lets one of several commits in: a trial, for `manage.py doctor`.
+"""Trial for `manage.py doctor`: does an object store accept several concurrent commits under one version?
 
-A commit is a PUT that the server refuses when the name is taken. A server that passes over `If-None-Match` lets the
-second of two writers replace what the first has been told it wrote, and events are lost without a word.
+A commit is a PUT that the server must refuse when the name is taken. A server that ignores `If-None-Match` lets the
+second of two writers overwrite the first one's commit, and events are lost without an error.
 """
 
 import threading
@@ -18,11 +18,11 @@ WRITERS = 8
 
 
 def loses_commits(place: str) -> bool:
-    """True when writers at one moment have each been told that they wrote, and fewer commits are there.
+    """True when concurrent writers were all told that they had committed, but fewer commits exist.
 
-    It is tried in a folder of its own below the store's address, which is deleted again; what a server that fails
-    meanwhile keeps there, nobody reads. Who is True loses events; who is False was not seen to, for a server may let
-    two in now and then.
+    The trial runs in a folder of its own below the store's address, which is deleted afterwards; files that stay there
+    because the server fails meanwhile do no harm. True means that the server loses events; False only means that this
+    trial found no loss, since a server may fail now and then.
 
     Args:
         place: the store's address, checked.
@@ -41,7 +41,7 @@ def loses_commits(place: str) -> bool:
 
 
 def _commits_kept(trial: str) -> int:
-    """How many of the commits that were each told to be in are in."""
+    """Number of commits that exist after WRITERS concurrent ones were reported as successful."""
     row = pa.table({"n": [1]})
     together = threading.Barrier(WRITERS)
 

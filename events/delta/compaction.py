@@ -1,7 +1,7 @@
-"""Join small files into larger ones, date by date; readers and writers go on meanwhile.
+"""Join small files into larger ones, date by date; readers and writers continue meanwhile.
 
-Delta's own OPTIMIZE carries no mark of ours in its commit, so a commit that replaces files at the same moment
-(`rewrite`, numbers for an older store) would not notice it and double their events. Tried with deltalake 1.6.6.
+Delta's own OPTIMIZE can't carry our transaction mark in its commit, so a concurrent commit that replaces files
+(`rewrite`, numbers for an older store) would not notice it and duplicate their events. Tried with deltalake 1.6.6.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ APP_ID = "compaction"
 
 
 def compact(target_bytes: int) -> tuple[int, int]:
-    """Write small files of one date into one, up to this size; how many were written, and how many replaced.
+    """Join small files of one date into files of up to this size; returns how many were written and how many replaced.
 
     Zeros when there is nothing to join, or another commit replaced files meanwhile.
     """
@@ -37,7 +37,7 @@ def compact(target_bytes: int) -> tuple[int, int]:
         except Exception as error:
             if not overtaken(error):
                 raise
-            # An answer that was lost, or a log that was shortened right after, looks like a commit that failed.
+            # A lost answer, or a log that was shortened right after, looks like a failed commit.
             if not snapshot().has([name for _, name in placed]):
                 place.discard(placed)
                 return 0, 0
@@ -45,7 +45,7 @@ def compact(target_bytes: int) -> tuple[int, int]:
 
 
 def _groups(at: Snapshot, target_bytes: int) -> list[list[str]]:
-    """Files to join, those that were written first in front."""
+    """Groups of files to join, oldest files first."""
     by_day: dict[object, list[tuple[str, int]]] = defaultdict(list)
     for path, size in at.sizes():
         if size < target_bytes:

@@ -1,13 +1,13 @@
-"""The dictionary of users: rows of the event store that say which number a user has. It knows no table format.
+"""The dictionary of users: rows of the event store that say which number a user has. Independent of the table format.
 
 Each event carries the number of its user in the column `user`, so that no join compares texts. The dictionary's rows
-lie in the same table, in a partition of their own that no reader of events opens: `$user` says that `user_id` has the
-number `user` since `time`; `$joined` says that the number `user` counts as another one, the `into` of its properties,
-or with its own number that it counts as no other any more.
-So one commit holds events and the numbers that are new in them; erasing, compaction and backup treat both alike.
+lie in the same table, in a partition of their own that readers of events skip: `$user` says that `user_id` has the
+number `user` since `time`; `$joined` says that the number `user` counts as another one, `into` in its properties; if
+that is its own number, it no longer counts as another. So one commit holds events together with their new numbers;
+erasing, compaction and backup treat both alike.
 
-A number is given once: the highest one lies in the table's log, beside each commit that gives some, and two commits
-that give, erase or rewrite numbers never both succeed from the same version (`events.store`).
+A number is never assigned twice: the highest one is in the table's log, beside each commit that assigns some, and two
+commits that assign, erase or rewrite numbers never both succeed from the same version (`events.store`).
 """
 
 import threading
@@ -25,14 +25,14 @@ from pyarrow import parquet
 
 from events.schema import RESERVED
 
-USERS = "insight.users"  # the application id under which the highest number lies in the log
+USERS = "insight.users"  # the Delta application id whose version is the highest assigned number
 HAS_NUMBER, JOINED = RESERVED
 DAY = date(1, 1, 1)
 COLUMN = "user"
 BATCH_ROWS = 131_072
 STAMP = pa.timestamp("us", tz="UTC")
 
-KEPT_BYTES = 64 * 1024 * 1024  # of ids and numbers in memory: about two million users
+KEPT_BYTES = 64 * 1024 * 1024  # cache size for ids and numbers: about two million users
 
 Numbers = NDArray[np.int64]
 Pair = tuple[pa.Array, pa.Array]
@@ -40,7 +40,7 @@ Pair = tuple[pa.Array, pa.Array]
 
 @dataclass(frozen=True)
 class EntryFile:
-    """A file of the dictionary: its address, under which no other file ever lies, and how to open it."""
+    """A file of the dictionary: its unique address, never reused, and how to open it."""
 
     name: str
     open: Callable[[], Any]
@@ -51,26 +51,26 @@ _keeping = threading.Lock()
 
 
 def is_dictionary(path: str) -> bool:
-    """True for a file of the dictionary, by its path."""
+    """True for the path of a dictionary file."""
     return f"event_date={DAY.isoformat()}/" in path
 
 
 def numbered(
     rows: pa.Table, sources: Iterable[EntryFile], highest: int, now: datetime | None = None
 ) -> tuple[pa.Table, pa.Table, int]:
-    """Give each row its user's number.
+    """Add each row's user number.
 
     Args:
         rows: have ``user_id``.
         sources: files of the dictionary.
-        highest: the highest number that was ever given.
+        highest: the highest number ever assigned.
         now: the moment of the new entries; the present one by default.
 
     Returns:
         The rows with the column `user`; the new entries, in the store's columns; the highest number now.
     """
     encoded = rows.column("user_id").combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):  # what pyarrow makes of a column without rows
+    if isinstance(encoded, pa.ChunkedArray):  # pyarrow returns a chunked array for a column without rows
         encoded = encoded.combine_chunks()
     texts = encoded.dictionary
     numbers = numbers_of(texts, sources)
@@ -82,12 +82,12 @@ def numbered(
 
 
 def numbers_of(texts: pa.Array, sources: Iterable[EntryFile]) -> Numbers:
-    """The number of each of these different texts, 0 where the dictionary has none; reads a bounded part at a time."""
+    """The number of each of these distinct ids, 0 where the dictionary has none; reads a bounded part at a time."""
     numbers = np.zeros(len(texts), dtype=np.int64)
     if not len(texts):
         return numbers
     for source in sources:
-        for ids, given in _pairs(source):  # an entry that joins a user names the user's own number too
+        for ids, given in _pairs(source):  # a `$joined` entry names the user's own number too
             place = pc.index_in(ids, value_set=texts)
             known = pc.is_valid(place)
             numbers[pc.filter(place, known).to_numpy()] = pc.filter(given, known).to_numpy()
@@ -106,7 +106,7 @@ def texts_of(numbers: Sequence[int], sources: Iterable[EntryFile]) -> dict[int, 
 
 
 def joins_of(sources: Iterable[EntryFile]) -> dict[int, int]:
-    """Which numbers count as which others; the last word counts, also that a number is by itself again."""
+    """Numbers that count as others; the last entry of a number wins, even if it makes the number its own again."""
     parts = [pa.array([], STAMP)], [pa.array([], pa.int64())], [pa.array([], pa.int64())]
     for source in sources:
         for batch in _parts(source, ["event", COLUMN, "properties", "received_at"]):
@@ -120,7 +120,7 @@ def joins_of(sources: Iterable[EntryFile]) -> dict[int, int]:
 
 
 def _into(properties: pa.Array) -> pa.Array:
-    """The number that `into_text` has written."""
+    """Parse the number written by `into_text`."""
     return pc.utf8_trim(properties, characters='{}"into: ').cast(pa.int64())
 
 
@@ -135,7 +135,7 @@ def all_texts(sources: Iterable[EntryFile]) -> list[str]:
 
 
 def _pairs(source: EntryFile) -> Iterator[Pair]:
-    """Ids and their numbers, a part at a time. What was read lately is kept: each flush asks for all of it again."""
+    """Ids and their numbers in parts. Recent files are cached, since each flush reads the whole dictionary."""
     with _keeping:
         kept = _kept.get(source.name)
         if kept is not None:
@@ -164,7 +164,7 @@ def _keep(name: str, read: list[Pair]) -> None:
 
 
 def _parts(source: EntryFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """A bounded part of a file at a time, in that order of columns; texts as one type, whoever wrote the file."""
+    """A file in bounded parts, with the columns in this order and one string type, whoever wrote the file."""
     with parquet.ParquetFile(source.open()) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             arrays = [batch.column(name) for name in columns]
@@ -173,18 +173,18 @@ def _parts(source: EntryFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def entries(texts: pa.Array, numbers: Numbers, now: datetime) -> pa.Table:
-    """Entries that give these users these numbers."""
+    """Dictionary entries that assign these numbers to these users."""
     return _rows(texts, numbers, HAS_NUMBER, pa.nulls(len(texts), pa.string()), now)
 
 
 def join_entries(texts: Sequence[str], numbers: Sequence[int], into: Sequence[int], now: datetime) -> pa.Table:
-    """Entries that let each of these users count as the one with the number in `into`; their own: as nobody else."""
+    """Dictionary entries that make each of these users count as the number in `into`; its own number undoes a join."""
     properties = pa.array([into_text(number) for number in into], pa.string())
     return _rows(pa.array(texts, pa.string()), np.asarray(numbers, dtype=np.int64), JOINED, properties, now)
 
 
 def into_text(number: int) -> str:
-    """The properties of an entry that joins a user to the one with this number."""
+    """The properties of an entry that joins a user to this number."""
     return f'{{"into": {number}}}'
 
 

@@ -1,4 +1,4 @@
-"""Where the event store lies, a folder or an object store, and how files get there and stay there."""
+"""Location of the event store (a folder or an object store), and durable placement of files in it."""
 
 import os
 import tempfile
@@ -15,10 +15,10 @@ LOG = "_delta_log"
 
 
 def url() -> str:
-    """Where the table lies: a folder or an object-store address (EVENTS_URL).
+    """The table's location: a folder or an object-store address (EVENTS_URL).
 
     Raises:
-        Refused: when an address can't be used, which `object_store.checked` says.
+        Refused: when an address can't be used, see `object_store.checked`.
     """
     place = str(settings.EVENTS_URL)
     return object_store.checked(place) if object_store.is_remote(place) else place.removeprefix("file://")
@@ -30,7 +30,7 @@ def local_folder() -> Path | None:
 
 
 def shown_url() -> str:
-    """The table's address for people: without user name, password or query, which may hold a secret."""
+    """The table's address for display: without user name, password or query, which may hold a secret."""
     parts = urlsplit(url())
     return url() if is_local() else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -42,10 +42,10 @@ def is_local() -> bool:
 
 @contextmanager
 def staging() -> Iterator[Path]:
-    """A folder for files to come; readers don't see it, and at the end of the block it is gone.
+    """A temporary folder for new files, invisible to readers and deleted at the end of the block.
 
-    It lies on the store's disk, so that a rename puts the files in their place; for an object store, where nothing can
-    be renamed, in the machine's temporary folder (TMPDIR).
+    It is on the store's disk, so that a rename moves the files to their places; for an object store, where nothing can
+    be renamed, it is in the machine's temporary folder (TMPDIR).
     """
     if not is_local():
         with tempfile.TemporaryDirectory(prefix="insight-import-") as folder:
@@ -57,19 +57,19 @@ def staging() -> Iterator[Path]:
 
 
 def sync_commit(version: int) -> None:
-    """Force one commit to the disk: the writer doesn't, and the outbox forgets its rows after this."""
-    if is_local():  # an object store has kept it when it answers
+    """Force one commit to the disk: Delta's writer doesn't, and the outbox deletes its rows after this."""
+    if is_local():  # an object store has stored it when it answers
         disk.force_commit(Path(url()), version)
 
 
 def sync_everything() -> None:
-    """Another process, perhaps a killed one, wrote the batch: nobody knows what of it has reached the disk."""
+    """Force all files to the disk: another, perhaps killed, process wrote the batch, and may not have synced it."""
     if is_local():
         os.sync()
 
 
 def place(files: Sequence[tuple[Path, str]]) -> None:
-    """Put files where a commit may name them: that is only of files which the disk, or the object store, has."""
+    """Move files to where a commit may name them; they are durable when this returns."""
     if is_local():
         disk.place(Path(url()), files)
     else:
@@ -77,7 +77,7 @@ def place(files: Sequence[tuple[Path, str]]) -> None:
 
 
 def discard(files: Sequence[tuple[Path, str]]) -> None:
-    """Take files away again that no commit names; who wrote them has them where they were."""
+    """Remove files that no commit names; the writer still has its originals."""
     for path, name in files:
         if is_local():
             (Path(url()) / name).rename(path)

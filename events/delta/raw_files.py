@@ -1,4 +1,4 @@
-"""The files below the store's address as bytes, in a folder or in an object store: for who keeps a copy of them.
+"""Read and write the store's files as bytes, in a folder or in an object store: for backups.
 
 Names are those of the files themselves; Delta's log has them percent-encoded.
 """
@@ -23,7 +23,7 @@ def names(folder: str = "") -> list[str]:
 
 
 def opened(name: str) -> Any:
-    """One file, to be read from any place in it and closed.
+    """Open one file for random access; the caller closes it.
 
     Raises:
         FileNotFoundError: when it isn't there, or not any more.
@@ -32,7 +32,7 @@ def opened(name: str) -> Any:
 
 
 def put(name: str, source: IO[bytes]) -> None:
-    """Write one file, and give it back when the disk or the object store has it; one of this name is replaced."""
+    """Write one file, replacing one of this name; it is durable when this returns."""
     if not is_local():
         object_store.put(url(), name, source)
         return
@@ -46,7 +46,7 @@ def put(name: str, source: IO[bytes]) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete one file that may be gone already."""
+    """Delete one file that may already be gone."""
     if is_local():
         (Path(url()) / name).unlink(missing_ok=True)
     else:

@@ -1,8 +1,8 @@
-"""Change or remove rows that are in the store already, in one commit; and leave nothing of what was there before.
+"""Change or remove rows that are already in the store, in one commit, without leaving the old rows behind.
 
-Delta's own DELETE writes its condition into the log, so the id that is to be erased would stay there. Here files are
-read, written again without these rows and replaced. Who commits at the same moment (flush, import, compaction) is
-noticed by Delta, and only what is new is read again.
+Delta's own DELETE writes its condition into the log, so the erased id would stay there. Here files are read, written
+again without these rows, and replaced. Delta detects concurrent commits (flush, import, compaction), and then only new
+files are read again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,22 +25,22 @@ from events.delta.snapshot import ATTEMPTS, COLLIDED, PARTITION, TABLE, Snapshot
 APP_ID = "rewriting"
 BATCH_ROWS = 65_536  # read at once
 GROUP_ROWS = 262_144  # of a row group that is written
-ROWS = pa.schema([part for part in TABLE if part.name != PARTITION])  # as they lie in a file: the date is in its path
-ORPHAN_SECONDS = 3600  # between putting a file in its place and naming it in a commit lie seconds
+ROWS = pa.schema([part for part in TABLE if part.name != PARTITION])  # as stored in a file: the date is in its path
+ORPHAN_SECONDS = 3600  # between moving a file to its place and its commit lie seconds
 
 
 @dataclass(frozen=True)
 class Rewriting:
-    """What is asked of the store.
+    """What to rewrite.
 
     Attributes:
-        change: rows of a file, with the columns of `ROWS`, to those that stay, changed where they must be; the very
-            same table says that nothing changes. The second argument is True for rows of the dictionary of users.
+        change: from rows of a file, with the columns of `ROWS`, to those that stay, changed where necessary; returning
+            the very same table means that nothing changes. The second argument is True for rows of the dictionary of
+            users.
         wanted: whether files of this date may hold such rows; `dictionary.DAY` is the dictionary's.
-        begin: called with each version that is tried, before its files are looked at; what `change` says may then be
-            another.
-        before: called before each commit with how many events go, when `change` has seen everything: what must be kept
-            of the rows, must be kept now.
+        begin: called with each version that is tried, before its files are read; `change` may then give other results.
+        before: called before each commit with the number of removed events, when `change` has seen everything: the last
+            moment to save anything from the rows.
     """
 
     change: Callable[[pa.Table, bool], pa.Table]
@@ -51,13 +51,13 @@ class Rewriting:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What became of it.
+    """The result of a rewrite.
 
     Attributes:
         before: version of the table that was read.
         after: version of the commit; the same as `before` when there was nothing to do.
         files: how many files were replaced.
-        removed: events that are gone; entries of the dictionary don't count.
+        removed: how many events were removed; entries of the dictionary don't count.
     """
 
     before: int = 0
@@ -68,7 +68,7 @@ class Rewritten:
 
 @dataclass
 class _Written:
-    """What replaces one file: None of it when no row is left."""
+    """The replacement of one file; `file` is None when no row is left."""
 
     file: disk.NewFile | None
     name: str
@@ -78,14 +78,14 @@ class _Written:
 
 @dataclass
 class _Pass:
-    """One rewriting under way: what is known of each file that was read, None for one that stays."""
+    """One rewrite in progress: the result for each file read so far, None for files that stay."""
 
     asked: Rewriting
     folder: Path
     known: dict[str, _Written | None] = field(default_factory=dict)
 
     def read(self, at: Snapshot) -> dict[str, _Written]:
-        """Look at the files that are new in this version; those to replace."""
+        """Read the files that are new in this version; returns the files to replace."""
         paths = at.paths()
         for path in paths:
             if path not in self.known:
@@ -110,7 +110,7 @@ class _Pass:
         return _Written(file, f"{PARTITION}={day.isoformat()}/{target.name}", gone)
 
     def place(self, found: Sequence[_Written]) -> None:
-        """Put what isn't there yet where a commit may name it."""
+        """Move the new files to where a commit may name them."""
         waiting = [one for one in found if one.file is not None and not one.placed]
         place.place([(one.file.path, one.name) for one in waiting if one.file is not None])
         for one in waiting:
@@ -118,7 +118,7 @@ class _Pass:
 
 
 class KeptRows:
-    """A Parquet file that is being written, and what its entry in the log says of it."""
+    """A Parquet file being written, with the statistics for its log entry."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows, self._nulls, self._joins = path, 0, 0, False
@@ -127,7 +127,7 @@ class KeptRows:
         self._writer = parquet.ParquetWriter(path, ROWS, compression="zstd")
 
     def add(self, rows: pa.Table) -> None:
-        """Write these rows."""
+        """Append rows."""
         if not rows.num_rows:
             return
         self._waiting.append(rows)
@@ -150,7 +150,7 @@ class KeptRows:
         self._writer.close()
 
     def as_new(self, day: date) -> disk.NewFile:
-        """The file as the table takes it."""
+        """The file's record for a commit."""
         low, high = (moment.astimezone(UTC).isoformat() for moment in (min(self._times), max(self._times)))
         size = self.path.stat().st_size
         return disk.NewFile(self.path, day, self.rows, size, low, high, numbered=not self._nulls, joins=self._joins)
@@ -160,7 +160,7 @@ def rewrite(asked: Rewriting) -> Rewritten:
     """Replace the files that hold rows to be changed or removed, in one commit.
 
     Raises:
-        OSError: when the store can't be reached, or other writers were quicker again and again.
+        OSError: when the store can't be reached, or concurrent commits won every attempt.
     """
     with place.staging() as folder:
         work = _Pass(asked, folder)
@@ -190,8 +190,8 @@ def rewrite(asked: Rewriting) -> Rewritten:
 def drop_what_was() -> int:
     """Delete every file that has left the table, whatever its age, and the log of all versions but the last.
 
-    A question that listed its files before is disturbed: call it when none is under way any more. Files that no commit
-    knows go when they are an hour old.
+    This breaks queries that have listed their files before: call it when none is running any more. Files that no commit
+    names are deleted once they are an hour old.
 
     Returns:
         The number of files deleted.
@@ -204,11 +204,11 @@ def drop_what_was() -> int:
 
 
 def _shorten_log() -> int:
-    """Leave a checkpoint and the commits since: older ones hold the least and the greatest id of each file."""
+    """Keep only a checkpoint and later commits: older ones contain the smallest and the largest id of each file."""
     for _ in range(ATTEMPTS):
         at = snapshot()
         try:
-            at.commit([], app_id=APP_ID, highest=at.highest())  # the last commit stays, so it must hold nothing
+            at.commit([], app_id=APP_ID, highest=at.highest())  # the last commit stays, so it must name no file
         except Exception as error:
             if not overtaken(error):
                 raise
@@ -225,7 +225,7 @@ def _shorten_log() -> int:
 
 
 def _version_of(name: str) -> int:
-    """The version that a file of the log is about; those that are about none never go."""
+    """The version that a log file belongs to; huge for files without one, which are never deleted."""
     head = name.rpartition("/")[2].partition(".")[0]
     return int(head) if head.isdigit() else 1 << 62
 
@@ -236,7 +236,7 @@ def day_of(path: str) -> date:
 
 
 def rows_of(path: str) -> Iterator[pa.Table]:
-    """The rows of a file, a bounded part at a time, with all columns of `ROWS` in its types."""
+    """The rows of a file in bounded parts, with all columns of `ROWS` in its types."""
     with parquet.ParquetFile(object_store.opened(url(), path)) as file:
         for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
             rows = pa.table(batch)
@@ -246,7 +246,7 @@ def rows_of(path: str) -> Iterator[pa.Table]:
 
 
 def numbers_in(path: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The numbers of the users of a file, in order and each once; each row must have one."""
+    """The user numbers in a file, sorted and without repeats; each row must have one."""
     found = [np.array([], np.int64)]
     with parquet.ParquetFile(object_store.opened(url(), path)) as file:
         batches = file.iter_batches(GROUP_ROWS, columns=[dictionary.COLUMN], use_threads=False)

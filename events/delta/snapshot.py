@@ -1,6 +1,6 @@
-"""The table at one version: which files it has, what is a number's in it, and one commit of files to it.
+"""The table at one version: its files, user numbers and statistics, and a commit of files on top of it.
 
-Beside `events.store`, only this module knows Delta.
+Only this module and `events.store` use Delta.
 """
 
 import json
@@ -31,10 +31,10 @@ SCHEMA = pa.schema(
         pa.field("user_id", pa.string(), nullable=False),
         pa.field("event", pa.string(), nullable=False),
         pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("properties", pa.string()),  # JSON text, as it was sent
+        pa.field("properties", pa.string()),  # JSON text as sent
         pa.field("message_id", pa.string()),
         pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("event_date", pa.date32(), nullable=False),  # the partition: `events.store._parts`
+        pa.field("event_date", pa.date32(), nullable=False),  # the partition: see `events.store._parts`
     ]
 )
 TABLE = SCHEMA.append(pa.field(dictionary.COLUMN, pa.int64()))  # null in rows of an older version
@@ -44,20 +44,21 @@ KEEP_REMOVED_HOURS = 7 * 24
 COUNTED = {"delta.dataSkippingStatsColumns": f"user_id,event,time,{dictionary.COLUMN}"}
 CONFIGURATION = {**COUNTED, "delta.deletedFileRetentionDuration": f"interval {KEEP_REMOVED_HOURS} hours"}
 RESERVES = "insight.reserves"
-# Carried by every commit that takes files out of the table: Delta lets two of one id never both succeed. By itself it
-# would take a commit of files that replace what a compaction has replaced already, and double their events.
+# Carried by every commit that removes files from the table: Delta never lets two with one id both succeed. Without it,
+# Delta would accept a commit that replaces files which a compaction has already replaced, and their events would be
+# duplicated.
 REPLACES = "insight.replaces"
-# What Delta says of the log when a version that it builds on was erased.
+# Delta's error message when a version that the commit builds on was erased from the log.
 SHORTENED = re.compile("Invalid table version|not found: .*_delta_log", re.IGNORECASE)
 COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided with other writers"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The table at one version, open for one commit of files that are written already.
+    """The table at one version, for one commit of files that are already written.
 
-    Who reads the known ids and commits through the same snapshot and application id can't be overtaken: when another
-    writer of that id commits in between, Delta refuses this commit.
+    A process that reads the known ids and commits through the same snapshot and application id can't be overtaken: when
+    another writer of that id commits in between, Delta refuses this commit.
     """
 
     handle: Any
@@ -77,7 +78,7 @@ class Snapshot:
         return [str(uri) for uri in self.handle.file_uris() if dictionary.is_dictionary(str(uri))]
 
     def opened_dictionary(self, *, joins: bool = False) -> Iterator[EntryFile]:
-        """The same, for `dictionary`; with `joins` only those that may join users."""
+        """Open the files of `dictionary`; with `joins` only those that may hold joins."""
         actions = self._actions()
         lowest = actions.column("min.event").to_pylist() if "min.event" in actions.column_names else []
         for row, path in enumerate(actions.column("path").to_pylist()):
@@ -85,7 +86,7 @@ class Snapshot:
                 yield EntryFile(f"{url()}/{path}", partial(object_store.opened, url(), path))
 
     def highest(self) -> int:
-        """The highest number that was ever given to a user; 0 before the first."""
+        """The highest number ever assigned to a user; 0 before the first."""
         return int(self.handle.transaction_version(dictionary.USERS) or 0)
 
     def last(self, app_id: str) -> int:
@@ -95,8 +96,8 @@ class Snapshot:
     def unnumbered(self) -> list[str]:
         """Paths, below the table's address, of files with events whose users have no number yet.
 
-        A file says so itself, in the log: a mark of the whole table would be wrong as soon as an older version of
-        Insight, which knows no numbers, had written to it.
+        Decided file by file from the log's statistics: a flag of the whole table would be wrong as soon as an older
+        version of Insight, which has no numbers, wrote to it.
         """
         actions = self._actions()
         paths = actions.column("path").to_pylist()
@@ -124,8 +125,8 @@ class Snapshot:
             files: the files.
             app_id: who writes.
             removed: paths, below the table's address, of the files that these replace.
-            highest: for files with numbers, the highest one that they may hold.
-            still: for files with numbers, whether these are still right in a newer version.
+            highest: for files with numbers, the highest of them.
+            still: for files with numbers, whether they are still right in a newer version.
 
         Returns:
             False when the numbers, or the removed files, aren't right any more; the files are gone then.
@@ -148,7 +149,7 @@ class Snapshot:
                     raise
                 at = Snapshot(DeltaTable(url()))
                 if _names_of(at.handle) >= {path.name for path, _ in placed}:
-                    return True  # an object store kept the commit, and its answer was lost on the way
+                    return True  # an object store accepted the commit, but its answer was lost
                 if still is None or at.last(app_id) != self.last(app_id):
                     place.discard(placed)
                     raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
@@ -158,11 +159,11 @@ class Snapshot:
         return False
 
     def replacing(self) -> Transaction:
-        """The mark of a commit that takes files out of the table."""
+        """The transaction mark of a commit that removes files from the table."""
         return Transaction(REPLACES, self.last(REPLACES) + 1)
 
     def commit(self, actions: Sequence[Any], *, app_id: str, highest: int | None, replaces: bool = False) -> None:
-        """Commit files that are in their places, under this writer's next number; `replaces` where files go."""
+        """Commit files that are in their places, under this writer's next number; `replaces` if files are removed."""
         marks = [Transaction(app_id, self.last(app_id) + 1)]
         marks += [Transaction(dictionary.USERS, max(highest, self.highest()))] if highest is not None else []
         marks += [self.replacing()] if replaces else []
@@ -180,30 +181,30 @@ class Snapshot:
             for version in range(before + 1, int(self.handle.version()) + 1):  # one of them is ours
                 try:
                     disk.force(Path(url()) / place.LOG / f"{version:020d}.json")
-                except FileNotFoundError:  # an erasure has made the log shorter; a checkpoint holds what it said
+                except FileNotFoundError:  # an erasure has shortened the log; a checkpoint holds the content
                     place.sync_everything()
 
     def paths(self) -> list[str]:
-        """Paths of all files, the dictionary's too, below the table's address, as the log has them."""
+        """Paths of all files, including the dictionary's, below the table's address, as in the log."""
         found: list[str] = self._actions().column("path").to_pylist()
         return found
 
     def sizes(self) -> list[tuple[str, int]]:
-        """The same with their bytes, those that were written first in front."""
+        """The same with their sizes in bytes, oldest first."""
         actions = self._actions().sort_by("modification_time")
         return list(zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True))
 
     def action(self, name: str, file: disk.NewFile) -> AddAction:
-        """The entry of the log for a file that lies under this name."""
+        """The log entry for a file with this name."""
         return _action(name, file)
 
     def has(self, paths: Collection[str]) -> bool:
-        """True when the table consists of these files, among others."""
+        """Whether all these files are part of the table."""
         return not paths or set(paths) <= set(self._actions().column("path").to_pylist())
 
 
 def overtaken(error: Exception) -> bool:
-    """True when a commit failed because of another one, also when that one has made the log shorter meanwhile."""
+    """True when a commit failed because of a concurrent one, even if that one has shortened the log."""
     return isinstance(error, CommitFailedError) or (
         isinstance(error, DeltaError) and SHORTENED.search(str(error)) is not None
     )
@@ -214,7 +215,7 @@ def _names_of(handle: Any) -> set[str]:
 
 
 def removals(paths: Sequence[str]) -> list[RemoveAction]:
-    """Entries of the log that take these files out of the table."""
+    """Log entries that remove these files from the table."""
     now = int(time.time() * 1000)
     return [RemoveAction(path, True, now, partition_values={PARTITION: _day_of(path)}) for path in paths]
 
@@ -224,7 +225,7 @@ def _day_of(path: str) -> str:
 
 
 def snapshot() -> Snapshot:
-    """Open the table for one commit, and make it, or its column of numbers, when it isn't there."""
+    """Open the table for one commit; create it, or add its column of numbers, if missing."""
     for _ in range(ATTEMPTS):
         try:
             return Snapshot(with_numbers(open_or_create()))
@@ -234,7 +235,7 @@ def snapshot() -> Snapshot:
 
 
 def reserve(count: int) -> int:
-    """Set numbers for users aside that nobody else will give; the number before the first of them."""
+    """Reserve user numbers that nobody else will assign; returns the number before the first of them."""
     for _ in range(ATTEMPTS):
         at = snapshot()
         before = at.highest()
@@ -249,7 +250,7 @@ def reserve(count: int) -> int:
 
 
 def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
-    """Commit entries that `make` makes for the newest version, perhaps with new numbers; False when it wants none."""
+    """Commit the entries that `make` returns for the newest version, perhaps with new numbers; False if it is None."""
     for _ in range(ATTEMPTS):
         at = snapshot()
         made = make(at)
@@ -269,7 +270,7 @@ def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
 
 
 def with_numbers(handle: Any) -> Any:
-    """The table with the column of numbers; older versions made it without."""
+    """The table with the column of numbers, added if an older version made it without."""
     if any(field.name == dictionary.COLUMN for field in handle.schema().fields):
         return handle
     handle.alter.set_table_properties(COUNTED)
@@ -279,7 +280,7 @@ def with_numbers(handle: Any) -> Any:
 
 
 def open_or_create() -> Any:
-    """The table, made when it isn't there."""
+    """The table, created if missing."""
     for _ in range(ATTEMPTS):
         try:
             return DeltaTable(url())
@@ -290,13 +291,13 @@ def open_or_create() -> Any:
                 DeltaTable.create(
                     url(), TABLE, partition_by=[PARTITION], mode="ignore", name="events", configuration=CONFIGURATION
                 )
-            except (CommitFailedError, DeltaError):  # two processes made it at once; the loser opens it
+            except (CommitFailedError, DeltaError):  # two processes created it at once; the loser opens it
                 continue
     raise OSError("the event store could not be made")
 
 
 def _action(name: str, file: disk.NewFile) -> AddAction:
-    """The file as Delta's log wants it."""
+    """The file's entry for Delta's log."""
     low, high = {"time": file.oldest}, {"time": file.newest}
     if file.day == dictionary.DAY:
         low["event"] = dictionary.JOINED if file.joins else dictionary.HAS_NUMBER

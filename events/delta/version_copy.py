@@ -1,8 +1,8 @@
-"""One version of the store as files that somebody keeps: which ones, held while they are copied, and a log for them.
+"""Copy one version of the store for a backup: its files, protected while they are copied, and a log for the copy.
 
 A copy has the Parquet files of that version and none besides. Its log is a checkpoint, which Delta itself writes from
-the source's log, and the commit of that version, which a writer wants to see; so the numbers of the batches, the owner
-and the highest number of a user are in the copy as they were.
+the source's log, and the commit of that version, which writers need; so the numbers of the batches, the owner and the
+highest number of a user are in the copy as they were.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from events.delta import dictionary, raw_files
 from events.delta.place import LOG, is_local, url
 
 HELD = "_backup-"  # Delta ignores names with an underscore
-BEGUN_SECONDS = 60  # between the making of a folder and its lock
+BEGUN_SECONDS = 60  # between creating the folder and locking it
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StoreVersion:
         number: the version, as Delta counts.
         batch: the writer's last batch in it; 0 before its first.
         files: names of its Parquet files below the store's address.
-        events: how many rows they have, the dictionary's left out.
+        events: number of events in them, without the dictionary's rows.
     """
 
     number: int
@@ -48,7 +48,7 @@ def version_at(writer: str, most: int) -> StoreVersion | None:
     """The newest version that holds no batch of this writer after number `most`; None when there is no table.
 
     Args:
-        writer: who numbers its batches; "" when nobody has.
+        writer: who numbers its batches; "" for none.
         most: the last batch that may be in it.
     """
     if not DeltaTable.is_deltatable(url()):
@@ -65,10 +65,10 @@ def version_at(writer: str, most: int) -> StoreVersion | None:
 
 
 def log_of(number: int) -> dict[str, bytes]:
-    """The files of a log that has this version alone, by name.
+    """The log files of a copy that has only this version, by name.
 
     Raises:
-        FileNotFoundError: when the log's older part was cleared away meanwhile.
+        FileNotFoundError: when the log's older part was deleted meanwhile.
     """
     with tempfile.TemporaryDirectory(prefix="insight-log-") as folder:
         log = Path(folder) / LOG
@@ -82,7 +82,7 @@ def log_of(number: int) -> dict[str, bytes]:
 
 
 def _since_checkpoint(number: int) -> Iterator[str]:
-    """The part of the source's log that says what this version is."""
+    """The files of the source's log from the last checkpoint to this version."""
     found = {name: _number(name) for name in raw_files.names(LOG) if _number(name) is not None}
     checkpoints = [at for name, at in found.items() if ".checkpoint" in name and (at or 0) <= number]
     first = max((at for at in checkpoints if at is not None), default=0)
@@ -96,13 +96,13 @@ def _number(name: str) -> int | None:
 
 @contextmanager
 def held(files: Sequence[str]) -> Iterator[Callable[[str], Any]]:
-    """Keep files from being deleted inside the block; gives what opens each of them by its name.
+    """Protect files from deletion inside the block; yields a function that opens one by its name.
 
-    On a disk they get a second name in a folder of their own. Where that can't be, and in an object store, nothing
-    holds them: opening one then raises FileNotFoundError, when a vacuum or an erasure was quicker.
+    On a disk they get hard links in a folder of their own. If hard links are impossible, and in an object store,
+    nothing protects them: opening one then raises FileNotFoundError if a vacuum or an erasure deleted it first.
 
     Raises:
-        FileNotFoundError: when one is gone already.
+        FileNotFoundError: when one is already gone.
     """
     if not files or not is_local():
         yield raw_files.opened
@@ -119,7 +119,7 @@ def held(files: Sequence[str]) -> Iterator[Callable[[str], Any]]:
                 os.link(root / name, path)
         except FileNotFoundError:
             raise
-        except OSError:  # no second names on this disk
+        except OSError:  # no hard links on this disk
             second = {name: root / name for name in files}
         yield lambda name: second[name].open("rb")
     finally:
@@ -128,7 +128,7 @@ def held(files: Sequence[str]) -> Iterator[Callable[[str], Any]]:
 
 
 def remove_abandoned() -> None:
-    """Remove what a backup that was killed has held: it would keep the events of erased users."""
+    """Remove the hard links of a killed backup: they would preserve the events of erased users."""
     if not is_local():
         return
     for folder in Path(url()).glob(f"{HELD}*"):

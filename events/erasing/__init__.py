@@ -1,1 +1,1 @@
-"""Forgetting: one person's events on request, everybody's when they are old, and what of the erased comes late."""
+"""Deletion of events: of one person on request, of old events by retention, and of late events of erased users."""

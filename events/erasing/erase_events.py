@@ -1,4 +1,4 @@
-"""Take persons out of the event store: their events, their entries among the users, their ids in others' events."""
+"""Erase people from the event store: their events, their dictionary entries, and their ids in others' events."""
 
 import json
 from collections.abc import Callable, Collection
@@ -26,14 +26,14 @@ BATCH = 500
 
 @dataclass
 class SeenOfPersons:
-    """What was seen of the persons in the store, for the counts that stay.
+    """What was found about the people in the store, for the statistics that stay.
 
     Attributes:
         first: time of each one's first event.
-        exposed: when each met an experiment first, by the experiment's key and the id.
-        mentions: others' events in which an id stood.
-        events: of theirs.
-        message_ids: of their events, as far as they are still recognised.
+        exposed: time of each one's first exposure, by the experiment's key and the id.
+        mentions: others' events that contained an id.
+        events: number of their events.
+        message_ids: of their events that are still recognised as repeats.
     """
 
     first: dict[str, datetime] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class SeenOfPersons:
 
 
 class Change:
-    """What `rewrite` asks for each part of a file, perhaps twice."""
+    """The `change` of the rewrite, called for each part of a file, perhaps twice."""
 
     def __init__(self, ids: Collection[str], numbers: Collection[int], words: Collection[str] = ()) -> None:
         self.seen, self._scrub = SeenOfPersons(), Scrub(set(ids) - set(words))
@@ -54,7 +54,7 @@ class Change:
         self._mentioned: dict[str, int] = {}
 
     def __call__(self, rows: pa.Table, is_dictionary: bool) -> pa.Table:
-        """The rows that stay, with these ids erased in them; the same table when there are none."""
+        """The rows that stay, with these ids erased in them; the same table if nothing changes."""
         theirs = pc.is_in(rows.column("user_id"), value_set=self._ids)
         if is_dictionary:
             joined = pc.is_in(rows.column("properties"), value_set=self._joins)
@@ -100,16 +100,16 @@ def _experiment(said: str | None) -> str:
 def erase_events(
     ids: Collection[str], numbers: Collection[int], note: Callable[[SeenOfPersons], None], words: Collection[str] = ()
 ) -> Rewritten:
-    """Remove these persons in one commit, however many they are; what was there before is still on the disk.
+    """Remove these people in one commit, however many they are; the old files stay on the disk until they are deleted.
 
     Args:
         ids: all of them (`same_person.ids_of`).
         numbers: their numbers.
-        note: called before the commit with what was seen: afterwards nobody can count it.
-        words: those of the ids that stay in others' events, where they mean something else.
+        note: called before the commit with what was found: afterwards it can't be counted.
+        words: ids that stay in others' events, where they mean something else.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not this database's.
+        ownership.StoreRefused: when the store is damaged or not this database's.
     """
     if not store.exists():
         return Rewritten()
@@ -125,7 +125,7 @@ def erase_events(
 
 
 def _forget_message_ids(message_ids: Collection[str]) -> None:
-    """Their digests need no secret, and some ids are made of the user's."""
+    """Forget their message ids: anyone can compute these digests, and some ids contain the user's."""
     names = sorted(map(unmarked, message_ids))
     for start in range(0, len(names), BATCH):
         some = names[start : start + BATCH]

@@ -1,4 +1,4 @@
-"""Files beside the store that may hold a person's rows: uploads that wait, and what Explore prepared."""
+"""Delete files beside the store that may hold a person's rows: waiting uploads, and Explore's prepared log."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ APART = re.compile(rb"[\s,;|\"'\[\]{}:]+")
 
 
 def remove_uploads(ids: Collection[str]) -> int:
-    """Remove uploaded files that hold one of these ids, or can't be read; how many. They must be uploaded again."""
+    """Remove uploads that hold one of these ids or can't be read; returns how many. They must be uploaded again."""
     names, removed = frozenset(ids), 0
     for upload in Upload.objects.all():
         path = files.path_of(upload) if upload.stored_as else files.folder_of(upload) / files.INCOMING
@@ -42,7 +42,7 @@ def _holds(path: Path, ids: frozenset[str]) -> bool:
 
 
 def _text_holds(file: IO[bytes], ids: frozenset[str]) -> bool:
-    """Ids between separators; a file in another encoding than UTF-8 is taken to hold one."""
+    """Whether a text file holds one of the ids between separators; True for files that aren't UTF-8."""
     names = {form.encode() for name in ids for form in (name, json.dumps(name)[1:-1])}
     odd = {name for name in names if APART.search(name)}
     rest = b""
@@ -57,7 +57,7 @@ def _text_holds(file: IO[bytes], ids: frozenset[str]) -> bool:
 
 
 def _parquet_texts(path: Path) -> Iterator[IO[bytes]]:
-    """Each column as lines; an id may stand within JSON, and in lists and structs, which Python writes as JSON does."""
+    """Each column as lines of text; ids may be nested in JSON, and lists and structs are written as JSON."""
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             for column in batch.columns:
@@ -65,7 +65,7 @@ def _parquet_texts(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_prepared(_ids: Collection[str]) -> int:
-    """Remove what Explore prepared of the store; it is made anew when somebody asks. How many files went."""
+    """Remove Explore's prepared log; the next query makes it again. Returns how many files were deleted."""
     removed = 0
     folder = numbered_log.folder()
     for place in folder.glob("*") if folder.is_dir() else ():

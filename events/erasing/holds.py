@@ -1,4 +1,4 @@
-"""Who still needs old events: apps list functions that say so (`retention_holds` in `apps.py`)."""
+"""Plans that still need old events; apps list functions that return them (`retention_holds` in `apps.py`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class Hold:
     """One plan that needs events.
 
     Attributes:
-        name: as people know it.
+        name: shown to people.
         url: of its page.
         since: events from this UTC date on; None for all.
-        until: the day from which it needs them no more, as planned; None while that is open.
+        until: the planned day from which it no longer needs them; None while that is open.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Hold:
 
 
 def all_holds() -> Iterator[Hold]:
-    """Those of every app."""
+    """The holds of all apps."""
     for app in apps.get_app_configs():
         for name in getattr(app, "retention_holds", ()):
             yield from import_string(name)()

@@ -18,7 +18,7 @@ COLUMNS = ["user_id", "event", "time", "properties", "message_id", "received_at"
 
 
 def rows_of_person(ids: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Every event of these ids, and the entry among the store's users, in no order."""
+    """Every event of these ids, and their entries in the dictionary of users, in no order."""
     flush.flush_events()
     if not store.exists():
         return

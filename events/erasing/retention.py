@@ -1,4 +1,4 @@
-"""Events and traits that are older than somebody wants to keep them: by source, each night, never what a plan needs."""
+"""Retention: each night delete events and traits past their source's limit, but never those that a plan needs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Limits:
     Attributes:
         by_source: by the number of the source; None where all stay.
         others: of events without a source (files, Insight's own) and of sources that are gone.
-        holds: plans that need older ones than somebody wants to keep.
+        holds: plans that need events past the limit.
     """
 
     by_source: Mapping[int, date | None]
@@ -40,23 +40,23 @@ class Limits:
 
     @property
     def earliest(self) -> date | None:
-        """Every event before this date goes; None when some of that age may stay."""
+        """Every event before this date is deleted; None when some sources keep all of theirs."""
         days = [*self.by_source.values(), self.others]
         return None if None in days else min(day for day in days if day)
 
     @property
     def latest(self) -> date | None:
-        """No event before another date goes; None when none goes at all."""
+        """Only events before this date can be deleted; None when none is deleted."""
         return max((day for day in (*self.by_source.values(), self.others) if day), default=None)
 
     def of(self, message_id: str | None) -> date | None:
-        """Of an event with this message id."""
+        """The limit for an event with this message id."""
         source = sender_of(message_id).source
         return self.others if source is None else self.by_source.get(source, self.others)
 
 
 def limits_now() -> Limits:
-    """From the sources' days, the site's (RETENTION_DAYS) and the plans that need older events."""
+    """The current limits, from the sources' days, the site's (RETENTION_DAYS) and the plans that need older events."""
     today, site = timezone.now().date(), settings.RETENTION_DAYS or None
     days = dict(Source.objects.values_list("pk", "retention_days"))
     wanted = {pk: _before(today, own if own is not None else site) for pk, own in days.items()}
@@ -80,13 +80,13 @@ def _held(day: date | None, holding: Iterable[Hold]) -> date | None:
 
 
 class _Old:
-    """What `rewrite` asks for each part of a file."""
+    """The `change` of the rewrite, called for each part of a file."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
     def wanted(self, day: date) -> bool:
-        """Only files of dates on which something may go."""
+        """Only files of dates on which events may be deleted."""
         latest = self.limits.latest
         return latest is not None and dictionary.DAY < day < latest
 
@@ -104,13 +104,13 @@ class _Old:
 
 
 def retain(*, dry_run: bool = False) -> dict[str, int]:
-    """Delete what is older; how many events, users without any event left, and traits.
+    """Delete older events; returns the numbers of deleted events, users without any event left, and traits.
 
-    The files that held them go with the store's vacuum a week later: a question that is under way may read them. So do
-    versions with such rows that a final analysis names.
+    The old files are deleted by the store's vacuum a week later, since running queries may read them. Versions with
+    such rows that a final analysis names are released as well.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not this database's.
+        ownership.StoreRefused: when the store is damaged or not this database's.
     """
     limits = limits_now()
     old_traits = UnitTraits.objects.filter(updated_at__lt=timezone.now() - timedelta(days=settings.TRAITS_DAYS))
@@ -135,7 +135,7 @@ def _count_old(limits: Limits) -> int:
 
 
 class _Unused:
-    """What `rewrite` asks to forget users who have no event any more: their numbers are never given again."""
+    """The `change` that removes users without events from the dictionary: their numbers are never assigned again."""
 
     def __init__(self) -> None:
         self._by_file: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}  # sets of int take ten times as much
@@ -143,7 +143,7 @@ class _Unused:
         self._whole = False
 
     def begin(self, at: Snapshot) -> None:
-        """Look who has events in this version; a flush that gives some meanwhile makes the commit fail."""
+        """Find the users with events in this version; a concurrent flush that assigns numbers makes the commit fail."""
         paths = [path for path in at.paths() if not dictionary.is_dictionary(path)]
         self._whole = not at.unnumbered()  # an older store's users have no numbers yet
         if not self._whole:
@@ -157,12 +157,12 @@ class _Unused:
         joins = dictionary.joins_of(at.opened_dictionary(joins=True))
         joined, into = np.array(list(joins), np.int64), np.array(list(joins.values()), np.int64)
         roots = np.union1d(np.setdiff1d(used, joined), into[np.isin(joined, used)])
-        # Who was joined stays with the person, though this id has no event any more: a late one must count as theirs.
+        # Joined ids stay with their person even without events of their own: a late event must count as that person's.
         used = np.union1d(np.union1d(used, roots), joined[np.isin(into, roots)])
         self._used = pa.array(used, pa.int64())
 
     def __call__(self, rows: pa.Table, is_dictionary: bool) -> pa.Table:
-        """The entries that stay."""
+        """The dictionary entries that stay."""
         if not (is_dictionary and self._whole):
             return rows
         kept = rows.filter(pc.is_in(rows.column(dictionary.COLUMN), value_set=self._used))
@@ -170,7 +170,7 @@ class _Unused:
 
 
 def _forget_links(before: date) -> None:
-    """What was said, before that date, of ids that the store knows no more."""
+    """Delete links received before that date between ids that the store no longer knows."""
     known = set(known_users())
     old = IdLink.objects.filter(received_at__date__lt=before).values_list("pk", "visitor", "user")
     gone = [pk for pk, visitor, user in old.iterator() if visitor not in known and user not in known]

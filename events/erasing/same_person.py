@@ -1,4 +1,4 @@
-"""All ids of a person: those that were joined count as one, whichever of them is named."""
+"""All ids of a person: joined ids count as one, whichever of them is named."""
 
 from collections.abc import Collection
 
@@ -11,15 +11,15 @@ from events.identity.persons import ids_with
 
 
 def ids_of(named: Collection[str]) -> tuple[set[str], set[int]]:
-    """The ids of these persons and their numbers in the store; an id that the store doesn't know stays by itself.
+    """The ids of these people and their numbers in the store; an id that the store doesn't know is returned alone.
 
-    Those that the database joins count too: the store learns of a login with the next flush.
+    Ids joined in the database are included: the store learns of a login only with the next flush.
     """
     return ids_in_store(ids_with(named))
 
 
 def ids_in_store(names: Collection[str]) -> tuple[set[str], set[int]]:
-    """The same by what the store alone knows of joined ids."""
+    """The same, from the joins in the store only."""
     names = set(names)
     if not store.exists():
         return names, set()

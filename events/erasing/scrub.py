@@ -1,8 +1,8 @@
-"""Find the ids of erased users in what was written about others, and put a word in their place. Pure.
+"""Replace the ids of erased users in other records by a placeholder. Pure.
 
 A value counts when it *is* the id, not when it contains it: ``{"invited": "u7"}`` is about u7, ``{"note": "u7 came"}``
-is a text that somebody wrote. Numbers stay, since a count may be any number. In plain texts an id counts between other
-characters than letters, digits and underscores.
+is a text that somebody wrote. Numbers stay, since a count may be any number. In plain text an id must be delimited by
+characters other than letters, digits and underscores.
 """
 
 import json
@@ -12,21 +12,21 @@ from typing import Any
 
 ERASED = "[erased]"
 WORDS = re.compile(r"\w")
-STRUCTURE = re.compile(r"[\s:,\[\]{}]")  # JSON between two texts begins with one of these
+STRUCTURE = re.compile(r"[\s:,\[\]{}]")  # what stands between two texts of JSON begins with one of these
 
 
 class Scrub:
-    """The ids to look for; they may be many, a text costs a look-up for each of its values."""
+    """The ids to look for; their number may be large, since each value of a text costs one look-up."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = frozenset(ids)
-        # As JSON writes them, with and without escapes for what isn't ASCII.
+        # Their JSON forms, with and without escapes for non-ASCII characters.
         forms = {json.dumps(name, ensure_ascii=plain)[1:-1]: name for name in self.ids for plain in (True, False)}
         self._odd = {form for form in forms if '"' in form or "\\" in form or STRUCTURE.match(form)}
         self._forms = frozenset(forms) - self._odd
 
     def json_text(self, text: str) -> str:
-        """A JSON text, cut or whole, with these ids erased; the same object when it has none."""
+        """A JSON text, complete or cut off, with these ids erased; the same object when it has none."""
         hits = self._forms.intersection(text.split('"'))
         for form in hits:
             text = text.replace(f'"{form}"', f'"{ERASED}"')
@@ -43,7 +43,7 @@ class Scrub:
         return text if scrubbed == value else json.dumps(scrubbed, ensure_ascii=False)
 
     def value(self, value: Any) -> Any:
-        """A value of a JSON column, with these ids erased in its texts; its keys are names of ours."""
+        """A value of a JSON column with these ids erased in its texts; keys are our own names."""
         if isinstance(value, str):
             return ERASED if value in self.ids else value
         if isinstance(value, list):
@@ -53,7 +53,7 @@ class Scrub:
         return value
 
     def plain(self, text: str) -> str:
-        """A text that a person or a program wrote, with these ids erased."""
+        """A plain text, written by a person or a program, with these ids erased."""
         for name in self.ids:
             if name in text:
                 before, after = (r"(?<!\w)" if WORDS.match(name) else ""), (r"(?!\w)" if WORDS.match(name[-1]) else "")

@@ -1,1 +1,1 @@
-"""Which ids are one person: what senders say of it, which of that holds, and how the store comes to know it."""
+"""Identity resolution: links between ids reported by senders, which of them hold, and how the store learns of them."""

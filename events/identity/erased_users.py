@@ -1,7 +1,7 @@
-"""Events of erased users that come late: known by a digest, dropped at the door and before a flush, and counted.
+"""Late events of erased users: recognised by a digest, dropped on arrival and before a flush, and counted.
 
-The digest needs a secret (ERASURE_PEPPER), so who has the table alone can't try ids on it. While nobody was erased the
-door asks the database once in `FRESH_SECONDS`; afterwards each process holds the digests in memory.
+The digest needs a secret (ERASURE_PEPPER), so someone with only the table can't test ids against it. While nobody has
+been erased, the ingest API queries the database once in `FRESH_SECONDS`; afterwards each process caches the digests.
 """
 
 import hmac
@@ -43,7 +43,7 @@ def _digest(pepper: bytes, user_id: str) -> bytes:
 
 
 def remember(user_ids: Iterable[str]) -> None:
-    """Drop events of these users from now on, for ERASED_DAYS; every process knows it `FRESH_SECONDS` later."""
+    """Drop events of these users from now on, for ERASED_DAYS; other processes follow within `FRESH_SECONDS`."""
     until = timezone.now() + timedelta(days=settings.ERASED_DAYS)
     rows = [ErasedUser(key=key_of(user), until=until) for user in set(user_ids)]
     ErasedUser.objects.bulk_create(
@@ -53,7 +53,7 @@ def remember(user_ids: Iterable[str]) -> None:
 
 
 def are_known(user_ids: Iterable[str]) -> list[str]:
-    """Those of these users whose events are dropped."""
+    """Those of these users whose events must be dropped."""
     keys, pepper = _keys(), settings.ERASURE_PEPPER.encode()
     return [user for user in user_ids if _digest(pepper, user) in keys] if keys else []
 
@@ -70,8 +70,8 @@ def drop_records(records: list[EventRecord]) -> list[EventRecord]:
 
 
 def drop_waiting(first: int, last: int) -> int:
-    """Delete rows of erased users from a part of the outbox that no batch has; how many they were."""
-    forget()  # the flush takes no old answer
+    """Delete erased users' rows from a part of the outbox that is in no batch; returns how many."""
+    forget()  # the flush must not use cached digests
     if not _keys():
         return 0
     rows = OutboxEvent.objects.filter(id__range=(first, last))
@@ -85,13 +85,13 @@ def drop_waiting(first: int, last: int) -> int:
 
 
 def count(user_ids: Sequence[str]) -> None:
-    """Count events that were dropped, one for each of these."""
+    """Count dropped events, one for each of these ids."""
     for user, times in Counter(user_ids).items():
         ErasedUser.objects.filter(key=key_of(user)).update(late=F("late") + times)
 
 
 def drop_old() -> int:
-    """Forget whose events were dropped, when the time is over."""
+    """Delete expired digests."""
     return ErasedUser.objects.filter(until__lt=timezone.now()).delete()[0]
 
 
@@ -114,6 +114,6 @@ def _living() -> "QuerySet[ErasedUser]":
 
 
 def forget() -> None:
-    """Ask the database anew the next time."""
+    """Clear the cache, so that the next call queries the database."""
     global _known  # noqa: PLW0603 - alike
     _known = _Known()

@@ -1,4 +1,4 @@
-"""How many ids were joined, and what of it wasn't: for the data page, metrics and REST."""
+"""How many ids were joined and how many links were rejected: for the data page, metrics and REST."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,15 @@ KEY = "identity-counts"
 
 @dataclass(frozen=True)
 class Counts:
-    """Of all times.
+    """Counts since the beginning.
 
     Attributes:
-        joined_ids: ids that count as another one; persons: those as whom they count.
+        joined_ids: ids that count as another one; persons: the people that they count as.
         shared_devices: visitors with whom a second user has logged in.
         two_users: pairs of users that would have become one without an alias.
         circles: aliases between ids that were one already.
-        too_many: links that a person with too many ids didn't get.
-        by_public_keys: logins that client keys alone have reported.
+        too_many: links rejected because the person has too many ids.
+        by_public_keys: logins reported by client keys only.
     """
 
     joined_ids: int = 0
@@ -35,12 +35,12 @@ class Counts:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was ever said of two ids."""
+        """True when no link was ever reported."""
         return self == Counts()
 
 
 def counts() -> Counts:
-    """The counts, at most a minute old: a page that asks again and again reads no table each time."""
+    """The counts, cached for a minute: frequent requests don't read the tables each time."""
     found = cache.get(KEY)
     if not isinstance(found, Counts):
         found = counted()
@@ -49,7 +49,7 @@ def counts() -> Counts:
 
 
 def counted() -> Counts:
-    """The same as they are now."""
+    """The counts, from the database."""
     state = IdLink.State
     rows = IdLink.objects.values("state").annotate(n=Count("pk"), visitors=Count("visitor", distinct=True))
     held = IdLink.objects.filter(state=state.HOLDS)

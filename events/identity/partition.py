@@ -1,8 +1,8 @@
 """Which links between ids hold. Pure (docs/identity.md).
 
-One id has at most one user: the one of the earliest link that is believed, whatever arrives first. What a server key
-says goes before what a client key says. So the answer depends on the set of links alone; only the two limits and
-`knew_visitor`, which is noted when a link is said first, depend on the order in which they came.
+One id has at most one user: that of the earliest trusted link, whatever arrives first. Links reported by a server key
+win over those of a client key. So the result depends only on the set of links; only the two limits and `knew_visitor`,
+recorded when a link is first reported, depend on their order of arrival.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,24 +12,24 @@ from typing import Literal
 
 State = Literal["holds", "second_user", "known_user", "cycle", "too_many", "public_key"]
 
-# As Mixpanel has it (500 ids of one person); people clear cookies, but not more often than daily for over a year.
+# Mixpanel's limit (500 ids per person); people clear cookies, but not more often than daily for over a year.
 MOST_IDS = 500
-# Users that aliases have made one: people change an e-mail address or a login now and then.
+# Users joined by aliases: people change an e-mail address or a login now and then.
 MOST_USERS = 20
 
 
 @dataclass(frozen=True)
 class Link:
-    """A sender's word that two ids are one person.
+    """A link reported by a sender: two ids are one person.
 
     Attributes:
         visitor: the id that counts as the other from then on: a visitor's, or with an alias perhaps a user's.
         user: the id of the user.
-        at: when the person logged in, as the event has it.
-        is_alias: a server key said explicitly that both are one, so both may be users.
-        by_server: a server key has said it.
-        believed: a server key has said it, or the source believes what its client keys say.
-        knew_visitor: the visitor's id had been sent as a user's when this was said first.
+        at: when the person logged in, as sent with the event.
+        is_alias: a server key reported explicitly that both are one, so both may be users.
+        by_server: reported by a server key.
+        believed: reported by a server key, or the source trusts its client keys.
+        knew_visitor: the visitor's id had been sent as a user's when this link was first reported.
     """
 
     visitor: str
@@ -42,12 +42,12 @@ class Link:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """Both, as a key."""
+        """Both ids, as a key."""
         return self.visitor, self.user
 
     @property
     def rank(self) -> tuple[bool, datetime, str, str]:
-        """The order in which links are looked at: nothing in it depends on their arrival."""
+        """Sort key of links, independent of their arrival."""
         return not self.by_server, self.at, self.user, self.visitor
 
 
@@ -57,8 +57,8 @@ def judge(
     """The state of each link.
 
     Args:
-        links: all links of the visitors and, of aliases, of both ids and whom they lead to.
-        users: those of the ids to which any link that is believed leads.
+        links: all links of the visitors; for aliases, of both ids and the ids that they lead to.
+        users: ids that are the user of any trusted link.
         others: for users, how many ids (and of these, users) count as them by links that are not in `links`.
     """
     states: dict[tuple[str, str], State] = {}
@@ -80,7 +80,7 @@ def _state(
 ) -> State:
     if not link.believed:
         return "public_key"
-    # Two users who used one device are two persons: only a server that says it with an alias makes them one.
+    # Two users of one device are two people: only an alias sent by a server joins them.
     if not link.is_alias and (link.visitor in users or link.knew_visitor):
         return "known_user"
     if link.visitor in parents:
@@ -99,7 +99,7 @@ def _alone(name: str, users: Collection[str]) -> tuple[int, int]:
 
 
 def root_of(name: str, parents: Mapping[str, str]) -> str:
-    """The id as which this one counts, by way of all others."""
+    """The id that this one finally counts as, following all links."""
     while name in parents:
         name = parents[name]
     return name

@@ -1,4 +1,4 @@
-"""Which ids are one person, as the database has it; light enough for every process."""
+"""Ids that are one person, from the database; cheap to import in every process."""
 
 from collections.abc import Iterable
 from itertools import batched
@@ -10,7 +10,7 @@ STEPS = 64  # of a chain of aliases: more than `partition.MOST_USERS`
 
 
 def roots_of(names: Iterable[str]) -> dict[str, str]:
-    """For each id the one as which it counts: itself, where it counts as no other."""
+    """The id that each of these ids counts as; itself if it counts as no other."""
     roots = {name: name for name in names}
     for _ in range(STEPS):
         ends = set(roots.values())
@@ -25,7 +25,7 @@ def roots_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def ids_with(names: Iterable[str]) -> set[str]:
-    """These ids and all that count as the same persons, as the database has it."""
+    """These ids and all others that count as the same people, from the database."""
     asked = set(names)
     asked |= set(roots_of(asked).values())
     found = set(asked)
@@ -40,9 +40,9 @@ def ids_with(names: Iterable[str]) -> set[str]:
 
 
 def visitors_of(users: Iterable[str]) -> dict[str, set[str]]:
-    """For those of these ids as which others count, all of the others."""
+    """For each of these ids, the other ids that count as it."""
     found: dict[str, set[str]] = {}
-    above = {name: name for name in users}  # by an id, the one of `users` as which it counts
+    above = {name: name for name in users}  # by id, the one of `users` that it counts as
     while above:
         below: dict[str, str] = {}
         for some in batched(sorted(above), BATCH):

@@ -1,7 +1,7 @@
-"""What an event or a call says of two ids, before anything is asked of the database.
+"""Extract reported links (anonymous id, user id) from events and calls, before the database is queried.
 
-Browsers send both ids with every event after a login, so each process remembers what it has handed on: a sender without
-logins, and one whose logins are known, costs no question.
+Browsers send both ids with every event after a login, so each process caches the links that it has already stored:
+senders without logins, and known logins, cost no query.
 """
 
 import threading
@@ -14,8 +14,8 @@ from itertools import islice
 from events.schema import EventRecord
 
 REMEMBERED = 100_000
-FORGOTTEN_SECONDS = 3600.0  # what retention has taken away may come back
-# What broken senders put in the place of an id; each would make one person of everybody. As PostHog refuses them.
+FORGOTTEN_SECONDS = 3600.0  # links deleted by retention may be reported again
+# Placeholders that broken senders send as ids; each would merge everybody into one person. PostHog refuses the same.
 NO_IDS = frozenset(
     {
         "anonymous",
@@ -36,13 +36,13 @@ NO_IDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One statement: a visitor is a user, since a moment.
+    """A reported link: a visitor is a user, since a moment.
 
     Attributes:
         visitor: the id that the person had before.
         user: the user's id.
         at: when it happened.
-        is_alias: it was an alias.
+        is_alias: reported as an alias.
     """
 
     visitor: str
@@ -57,13 +57,13 @@ _since = time.monotonic()
 
 
 def said_in(records: Sequence[EventRecord], *, by_server: bool) -> list[Said]:
-    """What these events say that this process hasn't handed on yet; the earliest of several."""
+    """Links in these events that this process hasn't stored yet; the earliest report of each."""
     telling = [record for record in records if record.earlier_id is not None]
     if not telling:
         return []
     found: dict[tuple[str, str, bool], Said] = {}
     for record in telling:
-        # An alias of a browser says that a visitor has signed up: it is no more than a login.
+        # An alias sent by a browser means that a visitor has signed up: it counts as a login.
         alias = by_server and record.event == "$alias"
         one = Said(record.earlier_id or "", record.user_id, record.time, alias)
         earlier = found.get((one.visitor, one.user, alias))
@@ -73,7 +73,7 @@ def said_in(records: Sequence[EventRecord], *, by_server: bool) -> list[Said]:
 
 
 def is_new(one: Said, *, by_server: bool) -> bool:
-    """True when this process has handed on nothing that says as much, and both ids are ids."""
+    """True when this process hasn't stored this link for this or an earlier time, and neither id is a placeholder."""
     global _since  # noqa: PLW0603 - the memory of this process
     if time.monotonic() - _since > FORGOTTEN_SECONDS:
         forget()
@@ -85,7 +85,7 @@ def is_new(one: Said, *, by_server: bool) -> bool:
 
 
 def handed_on(said: Sequence[Said], *, by_server: bool) -> None:
-    """Remember what has been kept: after its transaction, which may be rolled back."""
+    """Add links to the cache, after their transaction has committed."""
     with _lock:
         for one in said:
             _known[one.visitor, one.user, one.is_alias, by_server] = one.at
@@ -94,6 +94,6 @@ def handed_on(said: Sequence[Said], *, by_server: bool) -> None:
 
 
 def forget() -> None:
-    """Hand on everything again."""
+    """Clear the cache."""
     with _lock:
         _known.clear()

@@ -1,1 +1,1 @@
-"""Are events coming in? Sources, the way to the store, and the last events that came."""
+"""Event inflow: status of sources, the pipeline to the store, and the latest events."""

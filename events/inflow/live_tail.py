@@ -1,4 +1,4 @@
-"""The last events that came, waiting or stored, and the last refused ones. Users are shortened, keys are masked."""
+"""The latest events, waiting or stored, and the latest refused ones. User ids are shortened, keys are masked."""
 
 import json
 import re
@@ -49,7 +49,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One refused event: when, whose, why in the reader's language, and how it began."""
+    """One refused event: time, source, reason in the reader's language, and the beginning of what was sent."""
 
     received_at: datetime
     source: str
@@ -88,17 +88,17 @@ def refusals(most: int = 20) -> list[Refusal]:
 
 
 def shortened(user_id: str) -> str:
-    """Enough of an id to follow one user with the eyes, too little to look somebody up."""
+    """A shortened id: enough to follow one user by eye, too little to identify someone."""
     return user_id if len(user_id) <= 6 else f"{user_id[:2]}…{user_id[-4:]}"
 
 
 def masked(text: str) -> str:
-    """A text without keys that somebody sent along."""
+    """Mask API keys in a text."""
     return KEYS.sub(r"\1…", text)
 
 
 def stored(most: int) -> Sequence[Mapping[str, Any]]:
-    """The newest rows of the store; kept until the next flush, since reading the store's log takes a second."""
+    """The newest rows of the store; cached until the next flush, since reading the store's log takes a second."""
     from events.inflow import newest_files
 
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").values_list("version", flat=True)

@@ -1,4 +1,4 @@
-"""What the store's log alone can tell: its version, how many events it holds, and which came last."""
+"""Facts from the store's log alone: its version, its number of events, and the newest rows."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def row_count() -> int | None:
 
 
 def _event_files(seen: store.Seen) -> pa.Table:
-    """What the log says of each file, but for the dictionary's, which hold no events."""
+    """Log entries of the event files; the dictionary's files hold no events."""
     actions = pa.table(seen.handle.get_add_actions(flatten=True))
     return actions.filter([not dictionary.is_dictionary(path) for path in actions.column("path").to_pylist()])
 
@@ -36,7 +36,7 @@ def _event_files(seen: store.Seen) -> pa.Table:
 def latest_rows(most: int) -> list[dict[str, Any]]:
     """About the last `most` rows that arrived, from the newest files.
 
-    No more than `LATEST_FILES` files are opened: half of them those written last, half those of the latest dates. A
+    At most `LATEST_FILES` files are opened: half of them the most recently written, half those of the latest dates. A
     compaction writes the files of every date again, and the latest arrivals are then in a file that is no newer than
     any other; an import of old events arrives in files of early dates.
     """
@@ -47,9 +47,9 @@ def latest_rows(most: int) -> list[dict[str, Any]]:
     for path in _newest(_event_files(seen)):
         try:
             file = parquet.ParquetFile(object_store.opened(store.url(), path))
-        except FileNotFoundError:  # a vacuum came in between
+        except FileNotFoundError:  # a vacuum deleted it meanwhile
             continue
-        # A compaction puts the rows that were written last into the last row group.
+        # Compaction puts the most recently written rows into the last row group.
         last = file.read_row_group(file.num_row_groups - 1, columns=COLUMNS).sort_by([("received_at", "descending")])
         rows += last.slice(0, most).to_pylist()
     return sorted(rows, key=lambda row: row["received_at"], reverse=True)[:most]

@@ -1,4 +1,4 @@
-"""How each source is doing: when it sent last, how much, how late, and what was refused.
+"""Status of each source: last event, volume, lateness and refusals.
 
 Counted by ten minutes (`events.outbox.arrivals`), so "the last hour" is 60 to 70 minutes. Imported files have
 no source.
@@ -18,7 +18,7 @@ from django.utils import timezone
 from events.models import Arrivals, OutboxEvent, Rejected, Source
 from events.outbox.arrivals import COLUMNS, Came, counted
 
-MOST_WAITING = 50_000  # of those that wait for the store
+MOST_WAITING = 50_000  # of those waiting for the store
 KEPT_SECONDS = 5
 STEP = timedelta(minutes=10)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
@@ -29,7 +29,7 @@ KEY = "events.source_pulse"
 
 
 class State(StrEnum):
-    """What a person should know of a source first; the page has a sentence for each."""
+    """The main status of a source; the page has a sentence for each."""
 
     NEVER = "never"
     SILENT = "silent"
@@ -47,7 +47,7 @@ class Pulse:
         hour: events that arrived in the last hour.
         day: in the last 24 hours.
         week: in the last seven days.
-        late: of the week's, those that happened over a day before they arrived.
+        late: of the week's, those that arrived more than a day after they happened.
         refused: events refused in the last seven days.
         reason: code of the most frequent refusal, or "".
     """
@@ -63,7 +63,7 @@ class Pulse:
 
     @property
     def state(self) -> State:
-        """What matters most: nothing came, nothing comes any more, much is refused, or all is well."""
+        """The most important status: nothing ever arrived, arrivals stopped, many refusals, or all is well."""
         if self.last is None:
             return State.REFUSED if self.refused else State.NEVER
         if timezone.now() - self.last > SILENT:
@@ -107,7 +107,7 @@ def _count(now: datetime) -> dict[int, dict[str, Any]]:
 
 
 def _came(now: datetime) -> Iterator[tuple[int, datetime, Came]]:
-    """What is in the store, by ten minutes, and what waits."""
+    """Counts of stored events, by ten minutes, and of waiting ones."""
     for row in Arrivals.objects.filter(began__gte=now - WEEK):
         yield row.source, row.began, Came(row.events, row.late, row.last)
     waiting = OutboxEvent.objects.order_by("-pk")

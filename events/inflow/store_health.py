@@ -1,4 +1,4 @@
-"""The way of events into the store: what waits, when it was emptied last, and whether anybody does."""
+"""Health of the event pipeline: waiting events, the last flush, and whether a worker is running."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,17 +18,17 @@ KEY = "events.store_trouble"
 
 @dataclass(frozen=True)
 class Health:
-    """How the store is doing.
+    """State of the store.
 
     Attributes:
         waiting: accepted events that are not yet in the store.
         lag_seconds: age of the oldest of them; 0 when none waits.
         flushed_at: when events were put into the store last; None when none were yet.
         flushed: how many then.
-        worker_heard: when a worker gave its last sign.
+        worker_heard: time of the last worker heartbeat.
         worker_alive: whether that is at most half a minute ago.
-        trouble: why the store isn't used, in the reader's language; "" when it is whole.
-        refuses: why senders are told to come later: ``outbox_full`` or ``disk_full``; "" when they aren't.
+        trouble: why the store can't be used, in the reader's language; "" when it is fine.
+        refuses: why senders are told to retry later: ``outbox_full`` or ``disk_full``; "" when they aren't.
         place: address of the store, without secrets.
     """
 
@@ -44,7 +44,7 @@ class Health:
 
     @property
     def is_slow(self) -> bool:
-        """True when events wait longer than a worker that lives would let them."""
+        """True when events wait longer than they would with a running worker."""
         return self.waiting > 0 and self.lag_seconds > SLOW_SECONDS
 
 
@@ -66,7 +66,7 @@ def store_health() -> Health:
 
 
 def _trouble() -> str:
-    """Asked twice a minute at most: it reads the store's log."""
+    """Checked at most twice a minute: it reads the store's log."""
     record = cache.get(KEY)
     if record is None:
         try:

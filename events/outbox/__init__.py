@@ -1,1 +1,1 @@
-"""From an accepted event to the store: accept, flush, set aside what the store refuses, and whose store it is."""
+"""The outbox: accepted events on their way to the store; flush, quarantine, and ownership of the store."""

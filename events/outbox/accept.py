@@ -1,4 +1,4 @@
-"""Accept events: they are durable rows of the outbox when this returns."""
+"""Accept events: when this returns, they are durable rows of the outbox."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from events.schema import EventRecord, Rejection, read_batch
 from events.senders import prefix_of
 from events.visits import mark_of_visitor
 
-QUARANTINE_AN_HOUR = 1_000  # rows of one source: a person reads the first dozen
+QUARANTINE_AN_HOUR = 1_000  # rows of one source: people read only the first dozen
 INGESTED = Counter("insight_ingest_events", "Events that came in by HTTP, by what became of them.", ["result"])
 RESULTS = [INGESTED.labels(name) for name in ("accepted", "duplicate", "rejected", "from_the_future", "erased_user")]
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of one request: counts of new and repeated events, and each refused one."""
+    """The result of one request: counts of new and repeated events, and each refused one."""
 
     accepted: int
     duplicates: int
@@ -37,19 +37,19 @@ class Receipt:
 def accept_events(
     *, source_id: int, key_kind: str, events: list[Any], received_at: datetime, visitor: str = "", **options: Any
 ) -> Receipt:
-    """Keep the events of one request in one transaction: outbox rows, latest traits, quarantine.
+    """Store the events of one request in one transaction: outbox rows, latest traits, quarantine.
 
     Args:
         source_id: the row of `Source`.
-        key_kind: of the caller: ``client``, ``server`` or ``admin``. Source and kind prefix the message ids: what
-            anybody sends with a public key never makes a repeat of what a server sends.
-        events: as JSON gave them.
+        key_kind: of the caller: ``client``, ``server`` or ``admin``. Source and kind prefix the message ids, so that an
+            event sent with a public key never makes a server's event look like a repeat.
+        events: as parsed from JSON.
         received_at: time of arrival.
-        visitor: with a client key, what counts as one visitor: its address.
+        visitor: with a client key, the visitor's address.
         options: of `events.schema.read_batch`.
 
     Raises:
-        django.db.Error: when the database can't keep them; then nothing was kept.
+        django.db.Error: when the database can't store them; then nothing was stored.
     """
     if key_kind == "client":
         options["oldest"] = received_at - timedelta(days=settings.CLIENT_EVENT_DAYS)
@@ -60,7 +60,7 @@ def accept_events(
     said = [record for record in records if record.traits]
     by_server = key_kind != "client"
     logins = said_in(records, by_server=by_server)
-    # One statement is a transaction by itself.
+    # A single statement is a transaction by itself.
     with transaction.atomic() if said or rejected or logins else nullcontext():
         new = add_to_outbox(records, prefix=prefix, received_at=received_at, source=source_id, mark=mark)
         _remember_traits(said, received_at)
@@ -81,15 +81,15 @@ def accept_events(
 def add_to_outbox(
     records: Sequence[EventRecord], *, prefix: str, received_at: datetime, source: int | None = None, mark: str = ""
 ) -> int:
-    """Insert what isn't there yet, by message id, in one statement; the number of new rows.
+    """Insert events with unknown message ids, in one statement; returns the number of new rows.
 
-    Other doors that make events of their own (an exposure, for example) call this in their transaction.
+    Other code that makes events (an exposure, for example) calls this in its transaction.
 
     Args:
-        records: an id that stands twice in them is kept once, as it came first.
+        records: of a repeated id only the first record is stored.
         prefix: of the message ids.
         received_at: time of arrival.
-        source: as `events.outbox.insert.insert` has it; mark: alike.
+        source: as for `events.outbox.insert.insert`; mark: likewise.
     """
     rows: dict[str, EventRecord] = {}
     for record in records:
@@ -115,9 +115,9 @@ def _remember_traits(said: Sequence[EventRecord], received_at: datetime) -> None
 
 
 def _quarantine(rejected: Sequence[Rejection], source: int, kind: str, received_at: datetime) -> None:
-    """Keep them to be read, as far as there is room; the sender is told of all, and metrics count them.
+    """Store refused events for people to read, up to a limit; the sender is told of all, and metrics count them.
 
-    A public key gets half of the room: whoever floods it hides no event that a server sent.
+    A public key gets half of the limit, so that flooding it hides no event sent by a server.
     """
     most = QUARANTINE_AN_HOUR if kind != "client" else QUARANTINE_AN_HOUR // 2
     hour = Rejected.objects.filter(source=source, received_at__gt=received_at - timedelta(hours=1))

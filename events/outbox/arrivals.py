@@ -1,4 +1,4 @@
-"""How many events of each source arrived, by ten minutes: noted at each flush, since a week's events are many."""
+"""Count arrived events by source and ten minutes, at each flush, since a week has too many events to count later."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Came:
 
 
 def counted(rows: Iterable[tuple[str, datetime, datetime]]) -> dict[tuple[int, datetime], Came]:
-    """Rows of (message id, arrival, time of the event) by source and ten minutes; without what no key sent."""
+    """Count rows of (message id, arrival, time of the event) by source and ten minutes, without those of no source."""
     found: dict[tuple[int, datetime], Came] = {}
     for message_id, received_at, time in rows:
         source = sender_of(message_id).source
@@ -47,12 +47,12 @@ def counted(rows: Iterable[tuple[str, datetime, datetime]]) -> dict[tuple[int, d
 
 
 def counted_in(table: "pa.Table") -> dict[tuple[int, datetime], Came]:
-    """The same of a table with these columns, as the store has them: a batch has too many rows to look at each."""
+    """The same for a table with the store's columns, vectorised, since a batch has too many rows for a loop."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     received, time = (table.column(name).cast(pa.int64()) for name in ("received_at", "time"))
-    # As events.senders.sender_of reads it.
+    # Equivalent to events.senders.sender_of.
     source = pc.struct_field(pc.extract_regex(table.column("message_id"), "^(?P<source>[0-9]{1,18}):"), "source")
     rows = pa.table(
         {
@@ -76,7 +76,7 @@ def _moment(microseconds: int) -> datetime:
 
 
 def note(table: "pa.Table") -> None:
-    """Add a batch that is in the store; call it in the transaction that settles it, so that it counts once."""
+    """Count a stored batch; call it in the transaction that settles it, so that it counts once."""
     for (source, began), came in counted_in(table).items():
         row, made = Arrivals.objects.get_or_create(
             source=source, began=began, defaults={"events": came.events, "late": came.late, "last": came.last}
@@ -88,5 +88,5 @@ def note(table: "pa.Table") -> None:
 
 
 def drop_old_arrivals() -> int:
-    """Forget what is older than any page shows."""
+    """Delete counts older than any page shows."""
     return Arrivals.objects.filter(began__lt=timezone.now() - KEPT).delete()[0]

@@ -1,4 +1,4 @@
-"""The rows of a batch as a query: what web workers ask too, without NumPy and Arrow."""
+"""The rows of a batch as a query, without NumPy and Arrow, for web workers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from events.models import Flush, FormerOutboxEvent, OutboxEvent
 
 
 def rows_of(batch: Flush) -> QuerySet[Any]:
-    """The rows of a batch, in no order; none when it is settled."""
+    """The rows of a batch, in no order; none once it is settled."""
     if batch.ranges is None:
         return FormerOutboxEvent.objects.filter(flush=batch)
     chosen = Q(pk__in=[])

@@ -1,12 +1,13 @@
-"""Move accepted events from the outbox to the store, each exactly once, whatever is killed and when.
+"""Move accepted events from the outbox to the store exactly once, even if processes are killed at any moment.
 
 1. *Seal*: a new `Flush` with the next number names up to `FLUSH_ROWS` waiting rows by their ids.
-2. *Write*: one Delta commit that carries the number. A batch that is in already is not written again.
+2. *Write*: one Delta commit that carries the number. A batch that is already stored is not written again.
 3. *Settle* (one transaction): the flush is marked, its rows are deleted. Their message ids stay known.
 
-Dying after 1 or 2 leaves an open flush, which the next call takes up before it seals another. Two calls at once work on
-the same open flush: Delta lets one of them write it. `version` is unique, so that two can't seal at once either. Who
-reads the rows of a batch while another settles it sees all or none; so it looks afterwards whether the batch is open.
+Dying after 1 or 2 leaves an open flush, which the next call completes before it seals another. Two concurrent calls
+work on the same open flush: Delta lets one of them write it. `version` is unique, so that two can't seal at once
+either. A process that reads a batch while another settles it sees all rows or none, so it checks afterwards that the
+batch is open.
 """
 
 import uuid
@@ -30,25 +31,25 @@ if TYPE_CHECKING:
     from events import store
 
 FLUSH_ROWS = 100_000  # a commit of the store costs as much as writing 10,000 rows
-FLUSH_CHARS = 30_000_000  # of properties in them: what one process can hold
+FLUSH_CHARS = 30_000_000  # of properties in them: what fits into one process
 FORMER_ROWS = 25_000
 
 
 @dataclass(frozen=True)
 class OutboxState:
-    """How far the store is behind: waiting rows, and the age of the oldest in seconds (0 when none waits)."""
+    """Backlog of the outbox: waiting rows, and the age of the oldest in seconds (0 when none waits)."""
 
     rows: int
     lag_seconds: float
 
 
 def flush_events() -> int:
-    """Move everything that was accepted before this call; the number of events that this call saw into the store.
+    """Move all events accepted before this call to the store; returns how many this call moved.
 
-    Then the store is told which ids count as one person since.
+    Then update the store's links between ids.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not this database's; the events wait in the outbox.
+        ownership.StoreRefused: when the store is damaged or not this database's; the events wait in the outbox.
     """
     moved = _move_events()
     if IdLink.objects.filter(in_store=False).exists():
@@ -60,7 +61,7 @@ def flush_events() -> int:
 
 def _move_events() -> int:
     if not ownership.known().last and not any(part.exists() for part in _waiting()):
-        return 0  # a database that only reads
+        return 0  # a read-only database
     moved = 0
     while True:
         batch, took_all = _seal()
@@ -68,7 +69,7 @@ def _move_events() -> int:
             return moved
         table = _write_or_set_aside(batch)
         moved += settle(batch, table)
-        if took_all:  # who came later waits for the next call
+        if took_all:  # later events wait for the next call
             return moved
 
 
@@ -83,7 +84,7 @@ def outbox_state() -> OutboxState:
 
 
 def _waiting() -> list[QuerySet[Any]]:
-    """What isn't in the store, by table; the old one's in two, so that its week of ids isn't read."""
+    """Events not stored yet, by table; two queries for the old table, so that its week of known ids isn't read."""
     former = FormerOutboxEvent.objects
     return [
         OutboxEvent.objects.all(),
@@ -93,10 +94,10 @@ def _waiting() -> list[QuerySet[Any]]:
 
 
 def maintain_store() -> dict[str, int]:
-    """Drop old message ids and old quarantine rows, compact the store, delete files that left it a week ago.
+    """Drop old message ids and quarantine rows, compact the store, delete files that left it a week ago.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
+        ownership.StoreRefused: when the store is damaged or not ours; the database's part is done by then.
     """
     from events import store
     from events.time_travel import kept_versions
@@ -106,23 +107,23 @@ def maintain_store() -> dict[str, int]:
     ownership.check_to_write()
     try:
         done = store.compact()
-    finally:  # a file that can't be read keeps none that left the store
+    finally:  # an unreadable file must not keep others from being deleted
         deleted = store.vacuum(kept=kept_versions.kept_paths())
     return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": deleted, **dropped}
 
 
 def drop_old_message_ids() -> int:
-    """Forget message ids that came over EVENT_ID_DAYS ago; a repeat after that counts as a new event."""
+    """Delete message ids older than EVENT_ID_DAYS; a repeat after that counts as a new event."""
     dropped = message_ids.drop_old()
     before = timezone.now() - timedelta(days=settings.EVENT_ID_DAYS)
-    # The last one in the store stays, and what came after it: the numbering goes on, and the store must have it.
+    # The last stored batch and later ones stay: numbering continues from them, and the store must have them.
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
     Flush.objects.filter(committed_at__lt=before).exclude(version=last.version if last else 0).delete()
     return dropped
 
 
 def _seal() -> tuple[Flush | None, bool]:
-    """The open flush, or a new one with rows that wait; None when there is nothing to do. True when it has them all."""
+    """The open flush, or a new one of waiting rows, or None when there are none; True if it has all waiting rows."""
     while True:
         ours = ownership.check_to_write()
         if ours.last > ours.committed:
@@ -130,12 +131,12 @@ def _seal() -> tuple[Flush | None, bool]:
         try:
             with transaction.atomic():
                 return _take_rows(ours.last + 1, ours.writer or uuid.uuid4().hex)
-        except IntegrityError:  # another process sealed this number: look again
+        except IntegrityError:  # another process sealed this number: try again
             continue
 
 
 def _take_rows(version: int, writer: str) -> tuple[Flush | None, bool]:
-    """A new batch of the first rows that wait, the old table's before all others; and whether it has them all."""
+    """A new batch of the first waiting rows, those of the old table first; and whether it has them all."""
     from events.outbox import rows
 
     if former := _take_former(version, writer):
@@ -161,7 +162,7 @@ def _take_former(version: int, writer: str) -> Flush | None:
 
 
 def _write_or_set_aside(batch: Flush) -> "pa.Table | None":
-    """Write the batch and give back its rows, as `write_batch` does; rows that can't be written are set aside first."""
+    """Write the batch and return its rows, as `write_batch` does; rows that can't be written are quarantined first."""
     from events.outbox import set_aside
 
     try:
@@ -170,14 +171,14 @@ def _write_or_set_aside(batch: Flush) -> "pa.Table | None":
         raise
     except Exception:
         if not set_aside.set_aside(batch):
-            raise  # the store's trouble or the database's, not the rows'
+            raise  # the problem is the store's or the database's, not the rows'
         return write_batch(batch)
 
 
 def write_batch(batch: Flush) -> "pa.Table | None":
-    """Put the batch into the store, unless it is there; its rows, or None when another process has settled it.
+    """Write the batch to the store unless it is there; returns its rows, or None when another process has settled it.
 
-    A store that is not whole or not ours is never written.
+    A store that is damaged or not ours is never written.
     """
     from events import store
     from events.outbox import rows
@@ -199,7 +200,7 @@ def write_batch(batch: Flush) -> "pa.Table | None":
         raise ownership.StoreRefused(ownership.Trouble.AHEAD) from error
     if not wrote and _is_open(batch):
         seen = ownership.look(batch.writer)
-        if seen and seen.number > batch.version and _is_open(batch):  # ours are numbered on only after they are settled
+        if seen and seen.number > batch.version and _is_open(batch):  # we seal the next batch only after settling
             raise ownership.StoreRefused(ownership.Trouble.AHEAD)
     return table
 
@@ -209,14 +210,14 @@ def _is_open(batch: Flush) -> bool:
 
 
 def settle(batch: Flush, table: "pa.Table | None") -> int:
-    """Mark the batch and delete its rows, which are those of `table`; 0 when another process has done it."""
+    """Mark the batch as stored and delete its rows, which are those of `table`; 0 when another process has done it."""
     with transaction.atomic():
         mine = table is not None and Flush.objects.filter(pk=batch.pk, committed_at=None).update(
             committed_at=timezone.now()
         )
         if mine:
             arrivals.note(table)
-            if batch.ranges is None:  # there the ids are what is known of a row
+            if batch.ranges is None:  # rows of the old table also serve as known message ids
                 rows_of(batch).update(user_id="", event="", properties="")
             else:
                 rows_of(batch).delete()
@@ -229,7 +230,7 @@ def _drop_old_rejected() -> int:
 
 
 def store_state() -> str:
-    """What the probe says of a store that may be used.
+    """The health check's text for a usable store.
 
     Raises:
         ownership.StoreRefused: when it must not be used.

@@ -1,4 +1,4 @@
-"""Tell the event store which ids count as which, after a flush: the database decides, the store's questions follow."""
+"""After a flush, write the links between ids to the event store; the database decides which links hold."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,12 +20,12 @@ BATCH = 500
 
 
 def write_links() -> int:
-    """Write what isn't in the store yet; how many ids count as another one, or as none any more, since this call.
+    """Write links that the store doesn't have yet; returns how many ids now count as another one, or no longer do.
 
-    Killed anywhere, the next call does it again: what the store has already it isn't told twice.
+    If the process is killed, the next call continues; links that the store already has aren't written again.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not this database's.
+        ownership.StoreRefused: when the store is damaged or not this database's.
     """
     done = 0
     while waiting := list(IdLink.objects.filter(in_store=False).order_by("id")[:LINKS_AT_ONCE]):
@@ -34,20 +34,20 @@ def write_links() -> int:
         ownership.check_to_write()
         done += count_as(roots_of({row.visitor for row in waiting}))
         for some in batched(waiting, BATCH):
-            for state in {row.state for row in some}:  # one that has turned meanwhile is written again
+            for state in {row.state for row in some}:  # a link that changes meanwhile is written again
                 same = [row.pk for row in some if row.state == state]
                 IdLink.objects.filter(pk__in=same, state=state).update(in_store=True)
     return done
 
 
 def count_as(roots: Mapping[str, str]) -> int:
-    """Let each id's events count as another's, also those that come later; how many entries were new.
+    """Let each id's events count as another's, including later ones; returns how many entries were new.
 
     An id that the store doesn't know gets a number, so that its later events count at once. Readers look up once and
-    follow no chain: name for each id the one as which all of them count.
+    follow no chain: map each id directly to the one that all of them count as.
 
     Args:
-        roots: for each id the one as which it counts; itself, to be by itself again.
+        roots: for each id the one it counts as; itself, to undo a join.
     """
     listed, done = sorted(roots.items()), 0
     for start in range(0, len(listed), IDS_AT_ONCE):
@@ -62,7 +62,7 @@ def count_as(roots: Mapping[str, str]) -> int:
 
 
 def _entries(at: Snapshot, roots: Mapping[str, str]) -> tuple[pa.Table | None, int]:
-    """What is to be written, and how many entries of joined ids are in it."""
+    """The entries to write, and how many of them belong to joined ids."""
     texts = pa.array(sorted({*roots, *roots.values()}), pa.string())
     now = datetime.now(UTC)
     numbers = dictionary.numbers_of(texts, at.opened_dictionary())

@@ -1,10 +1,10 @@
-"""Rows into the outbox: one statement for a whole batch, which also tells new message ids from known ones.
+"""Insert rows into the outbox: one statement for a whole batch, which also separates new message ids from known ones.
 
-It is written by hand because the ORM can't say it: its `bulk_create` with `ignore_conflicts` tells neither how many
-rows are new nor which, and makes a VALUES list of six parameters a row. PostgreSQL gets one array for each column and
-answers in one statement: the ids that it takes are those whose events it keeps. SQLite gets one JSON text, and two
-statements in a transaction, which nobody else can write between. COPY can't skip a known id; COPY into a temporary
-table and on from there took half as long again as the arrays.
+It is hand-written SQL because the ORM can't do it: `bulk_create` with `ignore_conflicts` reports neither how many rows
+are new nor which, and makes a VALUES list of six parameters a row. PostgreSQL gets one array per column and does it in
+one statement: it keeps the events of the ids that it inserts. SQLite gets one JSON text, and two statements in a
+transaction, between which nobody else can write. COPY can't skip a known id; COPY into a temporary table and an INSERT
+from there took half as long again as the arrays.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,15 +26,15 @@ NAMES = {
     "former": FormerOutboxEvent._meta.db_table,
     "kinds": ", ".join(f"'{letter}:'" for letter in sorted(set(LETTERS.values()))),
 }
-# A scalar, which PostgreSQL looks up row by row; NOT EXISTS it may answer by reading the whole table. The first EXISTS
-# is asked once: nearly always the old table is empty.
+# A scalar, which PostgreSQL looks up row by row; a NOT EXISTS might be executed by reading the whole table. The first
+# EXISTS runs once: nearly always the old table is empty.
 NEW_TO_FORMER = "(NOT EXISTS (SELECT 1 FROM {former}) OR ({unknown}))"
 UNKNOWN = "(SELECT 1 FROM {former} o WHERE o.message_id = n.id) IS NULL"
 UNKNOWN_TO_03 = (
     "(substr(n.id, %s, 2) IN ({kinds}) OR "
     "(SELECT 1 FROM {former} o WHERE o.message_id = %s || substr(n.id, %s)) IS NULL)"
 )
-# In one order everywhere: two requests that repeat each other's ids would otherwise lock each other out.
+# In the same order everywhere: two requests that repeat each other's ids would otherwise deadlock.
 ARRAYS = """
     WITH n AS MATERIALIZED (
         SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
@@ -62,16 +62,16 @@ JSON_IDS = """
 def insert(
     rows: Mapping[str, EventRecord], *, received_at: datetime, prefix: str, source: int | None, mark: str = ""
 ) -> int:
-    """Insert the events whose ids aren't known; how many those are.
+    """Insert the events whose ids aren't known; returns how many.
 
     Args:
         rows: events by their whole message id.
         received_at: time of arrival.
         prefix: of all these ids, without the colon that follows.
-        source: the sender's; an event is then also known when 0.3 kept it as ``{source}:{id}``, whatever the kind of
-            key. An id that itself begins like a kind (``c:…``) can't be looked up: what reads as 0.3's id of it may be
-            a client's id of today, and a client could take a server's id again. None where 0.3 wrote the same ids.
-        mark: of the visitor; stored in the ids, and no part of what is compared.
+        source: the sender's; an event then also counts as known if 0.3 stored it as ``{source}:{id}``, whatever the
+            kind of key. An id that itself begins like a kind (``c:…``) isn't looked up there: its form of 0.3 may equal
+            a client's id of today, and a client could again block a server's id. None if 0.3 wrote the same ids.
+        mark: of the visitor; stored in the ids, but not compared.
     """
     if not rows:
         return 0
@@ -93,8 +93,8 @@ def insert(
 
 
 def _run_bare(sql: str, values: list[Any]) -> int:
-    """The number of rows that the statement made."""
-    # Django writes values into the statement's text; sent beside it, PostgreSQL needs not read 30 kB of SQL.
+    """Run a statement with server-side parameters; returns the number of inserted rows."""
+    # Django inserts the values into the SQL text; sent separately, they save PostgreSQL from parsing 30 kB of SQL.
     with connection.cursor() as cursor, connection.wrap_database_errors, psycopg.Cursor(cursor.connection) as bare:
         bare.execute(sql, values)
         return bare.rowcount
@@ -116,7 +116,7 @@ def _array(texts: Iterable[str]) -> str:
 
 
 def _json(rows: Mapping[str, EventRecord], keys: Iterable[str]) -> str:
-    """All rows as SQLite reads them."""
+    """All rows as JSON for SQLite."""
     moment = connection.ops.adapt_datetimefield_value
     listed: list[list[Any]] = [
         [key, name, record.user_id, record.event, moment(record.time), record.properties]

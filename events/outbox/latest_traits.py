@@ -13,14 +13,14 @@ TRAITS_BYTES = 64 * 1024  # of one user, as JSON
 def merge_traits(
     traits: Mapping[str, Any], times: Mapping[str, str], new: Mapping[str, Any], at: datetime
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Latest value of each trait by the time of its event, so that a late arrival doesn't undo a newer value.
+    """Latest value of each trait by the time of its event, so that a late event doesn't overwrite a newer value.
 
     Args:
-        traits: value by name; `times` has the ISO time (UTC) at which each was said.
+        traits: value by name; `times` has the ISO time (UTC) of each.
         new: traits of one identify event that happened at `at`. At equal times the one that arrives later wins.
 
     Returns:
-        New values and times, the latest said: at most `MAX_TRAITS` names and `TRAITS_BYTES` of JSON.
+        The merged values and times, the most recent ones: at most `MAX_TRAITS` names and `TRAITS_BYTES` of JSON.
     """
     values, said = dict(traits), dict(times)
     stamp = at.astimezone(UTC).isoformat(timespec="microseconds")
@@ -34,9 +34,9 @@ def merge_traits(
 
 
 def _latest(values: Mapping[str, Any], said: Mapping[str, str]) -> list[str]:
-    """The names that were said last, as many as there is room for."""
+    """The most recently sent names, as many as fit."""
     latest, left, kept = sorted(values, key=lambda name: said.get(name, ""), reverse=True), TRAITS_BYTES, list[str]()
     for name in latest[:MAX_TRAITS]:
-        left -= len(dumps({name: values[name]}).encode())  # with braces, where the whole has a comma
+        left -= len(dumps({name: values[name]}).encode())  # with braces, where the whole text has a comma
         kept += [name] if left >= 0 else []
     return kept

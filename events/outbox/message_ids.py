@@ -1,6 +1,7 @@
-"""Message ids that were accepted: kept as digests, so that an event that is sent again is known after its flush.
+"""Accepted message ids, stored as digests, so that an event sent again is recognised after its flush.
 
-A digest has 16 bytes of SHA-256. Nobody finds a second text with a given one, so no sender's id can hide another's.
+A digest has 16 bytes of SHA-256. Finding a second text with a given digest is infeasible, so no sender's id can hide
+another's.
 """
 
 import hashlib
@@ -17,17 +18,17 @@ from django.utils import timezone
 from events.models import FormerOutboxEvent, MessageId, OutboxEvent
 
 PRUNE_ROWS = 5_000
-SLICES = 256  # of the ids by their first byte: no index by time, which each event would have to pay for
+SLICES = 256  # of the ids by first byte: an index by time would slow each insert
 
 
 def keys_of(message_ids: Iterable[str]) -> list[str]:
-    """The digests of whole message ids, each as 32 hexadecimal digits; the migration of the old table has it in SQL."""
+    """The digests of full message ids, each as 32 hexadecimal digits; the old table's migration repeats this in SQL."""
     sha256 = hashlib.sha256
     return [sha256(name.encode()).hexdigest()[:32] for name in message_ids]
 
 
 def drop_old() -> int:
-    """Forget ids that came over EVENT_ID_DAYS ago; how many. An event that still waits for the store keeps its id."""
+    """Delete ids older than EVENT_ID_DAYS; returns how many. An event that still waits for the store keeps its id."""
     before = timezone.now() - timedelta(days=settings.EVENT_ID_DAYS)
     return _drop_former(before) + _drop(min(before, _oldest_that_waits() or before))
 
@@ -42,12 +43,12 @@ def _drop(before: datetime) -> int:
     for first in range(SLICES):
         begin, end = UUID(int=first << 120), UUID(int=(first << 120) | ((1 << 120) - 1))
         old = MessageId.objects.filter(key__range=(begin, end), received_at__lt=before)
-        # Looked for before they are deleted: a DELETE that searches holds SQLite's one lock for writing meanwhile, and
+        # Selected before they are deleted: a DELETE that searches would hold SQLite's single write lock meanwhile, and
         # 256 in a row left no gap in which an approval or an event could be written.
         for keys in batched(old.values_list("key", flat=True), PRUNE_ROWS):
             begun = time.monotonic()
             dropped += old.filter(key__in=keys).delete()[0]
-            time.sleep(time.monotonic() - begun)  # others get as long as this had
+            time.sleep(time.monotonic() - begun)  # leave others as much time as this took
     return dropped
 
 

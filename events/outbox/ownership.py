@@ -1,8 +1,8 @@
-"""Whether the store is whole and this database's own: asked before each write, each reading and by its probe.
+"""Check that the store is intact and this database's own: before each write, each read, and in the health check.
 
-The database knows the number of the last batch that it has put into the store. Each batch's commit says whose it is
-(the owner mark: where the database lies, and who numbers its batches) and which events it holds (the digest). So a
-store that is gone, older than the database, or written by another database is told from an empty one.
+The database knows the number of the last batch that it has written to the store. Each batch's commit names its owner
+(the owner mark: where the database is, and who numbers its batches) and its events (the digest). So a store that is
+missing, older than the database, or written by another database is distinguished from an empty one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Trouble(StrEnum):
-    """What may be wrong with a store. `words` has a sentence for each."""
+    """Possible problems of a store. `words` has a sentence for each."""
 
     MISSING = "missing"
     UNREADABLE = "unreadable"
@@ -35,7 +35,7 @@ class Trouble(StrEnum):
 
 
 class StoreRefused(Refused):
-    """The store is not written, or not read, until somebody has repaired it or decided whose it is."""
+    """The store is not written, or not read, until somebody has repaired it or decided who owns it."""
 
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
@@ -44,10 +44,10 @@ class StoreRefused(Refused):
 
 @dataclass(frozen=True)
 class Known:
-    """What the database knows of its batches.
+    """The database's record of its batches.
 
     Attributes:
-        writer: under which name it numbers them; empty before the first.
+        writer: the name under which it numbers them; empty before the first.
         committed: the number of the last batch that is in the store; 0 before the first.
         last: the number of the last batch, also when it is still open (then it is above `committed`).
     """
@@ -58,7 +58,7 @@ class Known:
 
 
 def known() -> Known:
-    """What this database knows; nothing when it has no tables, since command lines work on files alone."""
+    """This database's record; empty when it has no tables, since some commands work on files alone."""
     try:
         rows = list(Flush.objects.order_by("-version").values_list("version", "writer", "committed_at")[:2])
     except DatabaseError:
@@ -72,14 +72,14 @@ def known() -> Known:
 
 
 def owner_mark(writer: str) -> int:
-    """The number by which a store names its owner: where the database lies, and who numbers its batches."""
+    """A store's owner as a number: made from where the database is, and who numbers its batches."""
     from events import store
 
     return store.number_of(f"{_place()}|{writer}")
 
 
 def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
-    """What is wrong for a reader, or None. A database that has put nothing into a store may read another's."""
+    """The problem for a reader, or None. A database that has written nothing to a store may read another's."""
     if not ours.committed:
         return None
     if seen is None:
@@ -88,7 +88,7 @@ def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
 
 
 def trouble_in_writing(ours: Known, seen: store.Seen | None) -> Trouble | None:
-    """What is wrong for a writer, or None. `ours` must be read before the store is looked at."""
+    """The problem for a writer, or None. `ours` must be read before the store is opened."""
     return trouble_in_reading(ours, seen) or (_stranger(ours, seen) if seen else None)
 
 
@@ -97,7 +97,7 @@ def _stranger(ours: Known, seen: store.Seen) -> Trouble | None:
 
 
 def look(writer: str) -> store.Seen | None:
-    """The store as it is now, None when there is none.
+    """The current state of the store, None when there is none.
 
     Raises:
         StoreRefused: when its log can't be read.
@@ -111,15 +111,15 @@ def look(writer: str) -> store.Seen | None:
 
 
 def check_to_write() -> Known:
-    """Refuse to write into a store that is not whole or not ours; what the database knows of it.
+    """Refuse to write into a store that is damaged or not ours; returns the database's record.
 
     Raises:
-        StoreRefused: with the sentence that says what to do.
+        StoreRefused: with a sentence that says what to do.
     """
     while True:
         before = known()
         seen = look(before.writer)
-        after = known()  # a second time: what a process of ours writes meanwhile is no stranger's
+        after = known()  # read again: batches that our own processes write meanwhile aren't foreign
         if before.writer != after.writer:
             continue
         found = trouble_in_writing(before, seen)
@@ -131,16 +131,16 @@ def check_to_write() -> Known:
 
 
 def _is_ahead(ours: Known, seen: store.Seen) -> bool:
-    """True when the store has a batch that this database hasn't made."""
-    if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
+    """True when the store has a batch that this database didn't make."""
+    if seen.number == ours.last > ours.committed:  # written but not settled: is it ours?
         foreign = seen.digest not in (None, digest_of(ours.last))
-        # Settled since: then its rows were gone.
+        # If it was settled meanwhile, its rows were already gone.
         return foreign and Flush.objects.filter(version=ours.last, committed_at=None).exists()
     return seen.number > ours.last
 
 
 def digest_of(version: int) -> int:
-    """The number of a batch's events, as its commit carries it; the batch must be open."""
+    """The digest of a batch's events as a number, as in its commit; the batch must be open."""
     from events import store
 
     batch = Flush.objects.filter(version=version).first()
@@ -149,7 +149,7 @@ def digest_of(version: int) -> int:
 
 
 def files_to_read() -> list[str]:
-    """The Parquet files with the store's events; empty when nothing was ever put into it.
+    """The Parquet files with the store's events; empty when nothing was ever written to it.
 
     Raises:
         StoreRefused: when the store is missing, older than the database, or another's.
@@ -159,12 +159,12 @@ def files_to_read() -> list[str]:
 
 
 def seen_to_read() -> store.Seen | None:
-    """The store at its newest version; None when nothing was ever put into it.
+    """The store at its newest version; None when nothing was ever written to it.
 
     Raises:
         StoreRefused: when the store is missing, older than the database, or another's.
     """
-    ours = known()  # before the store: what is written in between is no mistake
+    ours = known()  # before the store: later commits are no error
     seen = look(ours.writer)
     if found := trouble_in_reading(ours, seen):
         raise StoreRefused(found)
@@ -200,7 +200,7 @@ def words(trouble: Trouble) -> str:
 
 
 def _place() -> str:
-    """Where this database lies, so that its copy elsewhere is another one: the same for web, worker and commands."""
+    """Where this database is, so that a copy elsewhere differs: the same for web, worker and commands."""
     from events import store
 
     if connection.vendor == "postgresql":
@@ -214,7 +214,7 @@ def _place() -> str:
 
 
 def _postgres_place() -> str:
-    """The identifier of the cluster, which a dump doesn't carry over, and the database in it."""
+    """The cluster's identifier, which a dump doesn't copy, and the database's in it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
         oid = cursor.fetchone()[0]
@@ -222,12 +222,12 @@ def _postgres_place() -> str:
             with transaction.atomic():
                 cursor.execute("SELECT system_identifier FROM pg_control_system()")
                 return f"{cursor.fetchone()[0]}/{oid}"
-        except DatabaseError:  # a role that may not ask
+        except DatabaseError:  # a role without the permission
             return str(oid)
 
 
 def place() -> str:
-    """Where the store lies, without the secrets of its address."""
+    """The store's address, without secrets."""
     from events import store
 
     return store.shown_url()

@@ -1,7 +1,7 @@
-"""Whether the site may take more events: refused with a 429 in time, they stay with senders who send them again.
+"""Backpressure: refuse events with a 429 while the site can't take more; senders keep them and retry.
 
-Without it a worker that has stopped fills the database's disk, and then nothing is answered at all. Each process looks
-once a second; events of Insight's own (exposures) are never refused.
+Otherwise a stopped worker lets the database's disk fill up, and then no request is answered at all. Each process checks
+once a second; Insight's own events (exposures) are never refused.
 """
 
 import shutil
@@ -19,8 +19,8 @@ from events.models import Flush, OutboxEvent
 from events.object_store import local_folder
 
 LOOK_SECONDS = 1.0
-SHARE = 0.05  # of a process's time, at most, for looking
-FLUSHED_SECONDS = 30  # until when the outbox may be shorter: the flush comes each minute
+SHARE = 0.05  # maximum share of a process's time for checking
+FLUSHED_SECONDS = 30  # the outbox may be shorter after this: the flush runs every minute
 DISK_SECONDS = 60
 REFUSED = Counter("insight_ingest_refused", "Calls that were told to come later, by reason.", ["reason"])
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class Pressure:
     Attributes:
         code: ``outbox_full`` or ``disk_full``.
         message: for the sender, in English.
-        retry_seconds: when to come again.
+        retry_seconds: after how long to retry.
     """
 
     code: str
@@ -57,7 +57,7 @@ _seen = _Seen()
 
 
 def pressure() -> Pressure | None:
-    """Why a sender must come later, or None; as this process saw it a moment ago.
+    """Why senders must retry later, or None; cached for a moment.
 
     Raises:
         django.db.Error: when the database is away.
@@ -74,34 +74,34 @@ def pressure() -> Pressure | None:
 
 
 def count_refused(found: Pressure) -> None:
-    """One more call was told to come later."""
+    """Count one call that was told to retry later."""
     REFUSED.labels(found.code).inc()
 
 
 def forget() -> None:
-    """Look again at the next call."""
+    """Clear the cache."""
     _seen.pressure, _seen.until = None, 0.0
 
 
 def look() -> Pressure | None:
-    """The state at this moment."""
+    """The current state, without the cache."""
     if any(shutil.disk_usage(folder).free < settings.DISK_FREE_MB * 1_000_000 for folder in _folders()):
         return NO_ROOM
     return FULL if _is_full(settings.OUTBOX_ROWS) else None
 
 
 def _is_full(most: int) -> bool:
-    """True when more rows wait than `most`. The ends of their numbers say no at once; counting them takes a second."""
+    """True when more than `most` rows wait. The first and last id can rule it out at once; counting takes a second."""
     waiting = OutboxEvent.objects.order_by("id").values_list("id", flat=True)
     first, last = waiting.first(), waiting.last()
-    if first is None or last is None or last - first < most:  # numbers are left out too
+    if first is None or last is None or last - first < most:  # ids have gaps, so this is only an upper bound
         return False
     leaving = Flush.objects.filter(committed_at=None).aggregate(rows=Sum("rows"))["rows"] or 0
     return waiting[: most + leaving + 1].count() > most + leaving
 
 
 def _folders() -> set[Path]:
-    """Where events are written on this machine; the disk of a PostgreSQL server is not seen from here."""
+    """Folders on this machine to which events are written; a PostgreSQL server's disk can't be checked from here."""
     found = {local_folder(str(settings.EVENTS_URL))}
     if connection.vendor == "sqlite":
         name = str(connection.settings_dict["NAME"])

@@ -1,8 +1,8 @@
-"""What the store has already, for a database that is older than it: restored, it knows of no batch since its backup.
+"""Find waiting events that the store has already: a restored database knows no batch since its backup.
 
-An accepted event keeps its id and the moment at which it came, on the way from the outbox into the store. So a waiting
-row whose id and moment both stand in the store is in it; an id that came again after EVENT_ID_DAYS is a new event with
-another moment. Ids that came lately are noted, so that senders who repeat them are recognised as before.
+An accepted event keeps its id and its moment of arrival on the way from the outbox into the store. So a waiting row
+whose id and moment are both in the store is already stored; an id sent again after EVENT_ID_DAYS is a new event with
+another moment. Recent ids are recorded, so that repeats are recognised as before.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def recognise_stored() -> int:
-    """Take waiting events that the store has out of the outbox, and note ids that it has; how many were taken out.
+    """Delete waiting events that are already in the store, and record its recent ids; returns how many were deleted.
 
     No batch may be open.
     """
@@ -47,7 +47,7 @@ def recognise_stored() -> int:
 
 
 class _Waiting:
-    """Rows that wait, by a number of what they are: 16 bytes a row, whatever they hold."""
+    """Waiting rows, indexed by a hash: 16 bytes a row, whatever they hold."""
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
@@ -60,7 +60,7 @@ class _Waiting:
         self._keys: Numbers = both["pk"]
 
     def among(self, ids: Sequence[Came]) -> QuerySet[Any]:
-        """Those of them whose id and moment are in a list."""
+        """The rows whose id and moment are in a list."""
         if not self._numbers.size:
             return self.rows.none()
         wanted = {_number(one): one for one in ids}
@@ -98,7 +98,7 @@ def _delete(rows: QuerySet[Any]) -> int:
 
 
 def _settle(rows: QuerySet[Any], settled: Flush | None) -> int:
-    """The old table keeps the ids of what is in the store, and nothing else of it; each with a batch that is in."""
+    """The old table keeps only the ids of stored rows; each is assigned to a settled batch."""
     if settled is None:
         return _delete(rows)
     return int(rows.update(flush=settled, user_id="", event="", properties=""))

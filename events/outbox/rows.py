@@ -1,11 +1,11 @@
-"""Rows of the outbox: which of them a batch takes, and the batch as the store's columns.
+"""Rows of the outbox: choose those of a batch, and convert the batch to the store's columns.
 
 A batch names its rows by ranges of ids, so that sealing it writes one row and not each of them. The ranges hold the ids
 that were *seen*: a request with a lower id may be committed later, and its events then belong to no batch until the
 next one sees them.
 
-On PostgreSQL each column comes as one value, all texts after one another and their lengths; Arrow uses these bytes as
-they are. Row by row through Python took four times as long.
+On PostgreSQL each column is read as one value, all texts concatenated with their lengths; Arrow uses these bytes
+unchanged. Row by row through Python took four times as long.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ TEXTS = ("user_id", "event", "properties", "message_id")
 MOMENTS = ("time", "received_at")
 MOST_RANGES = 400  # SQLite takes no more than 1,000 conditions
 EPOCH = 946_684_800_000_000  # PostgreSQL counts microseconds since 2000
-# The years 1 to 9999, in microseconds since 2000. PostgreSQL's 'infinity' would become a year that no calendar has.
+# The years 1 to 9999, in microseconds since 2000. PostgreSQL's 'infinity' would become an invalid year.
 FIRST_MOMENT, LAST_MOMENT = -63_082_281_600_000_000, 252_455_615_999_999_999
 WAITING = (
     "SELECT string_agg(int8send(id), ''), string_agg(int4send(octet_length(properties)), '') "
@@ -42,11 +42,11 @@ PARTS += [MOMENT.format(name=name) for name in MOMENTS]
 
 
 def waiting(most: int, chars: int) -> tuple[Ids, bool]:
-    """The ids of the first rows, and whether these are all that wait.
+    """The ids of the first waiting rows, and whether there are no others.
 
     Args:
         most: rows at most.
-        chars: characters of their properties at most (on PostgreSQL bytes); one row is taken in any case.
+        chars: characters of their properties at most (on PostgreSQL bytes); one row is always taken.
     """
     if connection.vendor == "postgresql":
         found = _one(WAITING, [most])
@@ -61,7 +61,7 @@ def waiting(most: int, chars: int) -> tuple[Ids, bool]:
 
 
 def ranges_of(ids: Ids) -> list[list[int]]:
-    """Ascending ids as [first, last] of each run without a gap."""
+    """Ascending ids as [first, last] of each gapless run."""
     if not len(ids):
         return []
     breaks = np.flatnonzero(np.diff(ids) != 1)
@@ -70,17 +70,17 @@ def ranges_of(ids: Ids) -> list[list[int]]:
 
 
 def table_of_batch(batch: Flush) -> pa.Table:
-    """The rows of a batch in the order in which they came, as the store's columns."""
+    """The rows of a batch in order of arrival, as the store's columns."""
     if batch.ranges and connection.vendor == "postgresql":
         return _columns(batch.ranges)
     return table_of(rows_of(batch))
 
 
 def table_of(rows: QuerySet[Any]) -> pa.Table:
-    """Rows of either outbox, in the order in which they came, as the store's columns."""
+    """Rows of either outbox table in order of arrival, as the store's columns."""
     if connection.vendor != "sqlite":
         return to_table(rows.order_by("id").values_list(*COLUMNS))
-    # A moment is a text there. Arrow reads a column of them in less time than Django needs for a few rows.
+    # SQLite stores moments as text. Arrow parses a column of them in less time than Django needs for a few rows.
     columns = [Cast(name, TextField()) if name in MOMENTS else name for name in COLUMNS]
     return to_table(rows.order_by("id").values_list(*columns))
 
@@ -94,7 +94,7 @@ def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
 
 
 def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
-    """The values as a column; moments may be texts without a zone, which are UTC."""
+    """A column of values; moments may be texts without a zone, which are UTC."""
     if pa.types.is_timestamp(kind) and values and isinstance(values[0], str):
         return pa.array(values, pa.string()).cast(pa.timestamp(kind.unit)).cast(kind)
     return pa.array(values, type=kind)
@@ -119,13 +119,13 @@ def _columns(ranges: list[list[int]]) -> pa.Table:
         made[name] = _arrow(moments + EPOCH, pa.timestamp("us", tz="UTC"))
     table = pa.Table.from_arrays([made[field.name] for field in _fields()], schema=pa.schema(_fields()))
     firsts, lasts = np.array(ranges, np.int64).T
-    ours = ids <= lasts[np.searchsorted(firsts, ids, side="right") - 1]  # not what was committed since, in a gap
+    ours = ids <= lasts[np.searchsorted(firsts, ids, side="right") - 1]  # without later commits
     places = np.flatnonzero(ours)[np.argsort(ids[ours], kind="stable")]
     return table if len(places) == len(ids) and (np.diff(places) > 0).all() else table.take(_arrow(places, pa.int64()))
 
 
 def _arrow(numbers: Ids, kind: pa.DataType) -> pa.Array:
-    """The numbers as they lie in memory; `pa.array` of NumPy's loads pandas, which takes longer than a flush."""
+    """Wrap a NumPy buffer; `pa.array` would import pandas, which takes longer than a flush."""
     return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int64))])
 
 
@@ -134,7 +134,7 @@ def _numbers(value: bytes | None, kind: str) -> Ids:
 
 
 def _one(sql: str, values: list[Any]) -> tuple[Any, ...]:
-    """The one row of a statement about the outbox, its columns as PostgreSQL has them."""
+    """The single result row of a query on the outbox, with PostgreSQL's columns."""
     sql = sql.format(table=OutboxEvent._meta.db_table, columns=", ".join(PARTS))
     with connection.cursor() as cursor, connection.wrap_database_errors, psycopg.Cursor(cursor.connection) as bare:
         found: tuple[Any, ...] = bare.execute(sql, values, binary=True).fetchall()[0]

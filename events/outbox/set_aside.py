@@ -1,7 +1,7 @@
-"""Rows of the outbox that no store can take: found by halving, put into the quarantine, so that the others go on.
+"""Quarantine outbox rows that can't be written: found by bisection, so that the other rows continue.
 
-A row is judged by itself, in a table in memory, never by a store that fails: a full disk or a database that is away
-makes no event bad. Only rows of a batch that isn't in the store yet are taken out, and a process that has the same
+A row is tested by itself, in a table in memory, never against a store that fails: a full disk or an unavailable
+database makes no event bad. Only rows of a batch that isn't stored yet are taken out, and another process with the same
 batch fails on the same rows, so nobody can have written them.
 """
 
@@ -29,10 +29,10 @@ log = structlog.get_logger()
 
 
 def set_aside(batch: Flush) -> int:
-    """Put the rows of an open batch that can't be written into the quarantine; how many they were.
+    """Move rows of an open batch that can't be written into the quarantine; returns how many.
 
     Raises:
-        Exception: what a row that is fine fails with: then it isn't the rows.
+        Exception: when writing fails even without any rows: then the rows aren't the cause.
     """
     seen = ownership.look(batch.writer)
     if seen and seen.number >= batch.version:
@@ -42,7 +42,7 @@ def set_aside(batch: Flush) -> int:
     refused = [(row, _quarantined(rows.filter(pk=row), reason)) for row, reason in found.items()]
     with transaction.atomic():
         for row, rejected in refused:
-            if rows.filter(pk=row).delete()[0]:  # no other process has done it
+            if rows.filter(pk=row).delete()[0]:  # unless another process has done it
                 rejected.save()
         Flush.objects.filter(pk=batch.pk, committed_at=None).update(rows=rows.count())
     batch.refresh_from_db()
@@ -52,7 +52,7 @@ def set_aside(batch: Flush) -> int:
 
 
 def _bad(batch: Rows, ids: Sequence[int]) -> dict[int, str]:
-    """Those of the rows that can't be written, each with the reason; `ids` are some of the batch's that follow."""
+    """The rows that can't be written, each with the reason; `ids` are consecutive ones of the batch."""
     trouble = _trouble(batch, ids)
     if trouble is None:
         return {}
@@ -61,30 +61,30 @@ def _bad(batch: Rows, ids: Sequence[int]) -> dict[int, str]:
         return _bad(batch, ids[:middle]) | _bad(batch, ids[middle:])
     if any(_trouble(batch, ids) is None for _ in range(TRIES - 1)):
         return {}
-    if other := _trouble(batch, []):  # without any row it fails too
+    if other := _trouble(batch, []):  # it fails even without any row
         raise other
     return {row: type(trouble).__name__ for row in ids}
 
 
 def _trouble(batch: Rows, ids: Sequence[int]) -> Exception | None:
-    """What keeps these rows from being read and written."""
+    """The error when these rows are read and written, or None."""
     try:
         rows = batch.filter(id__range=(ids[0], ids[-1])) if ids else batch.none()
         store.rehearse(outbox_rows.table_of(rows))
     except MemoryError:
         raise
-    except Exception as error:  # every part of the way has its own
+    except Exception as error:  # every step raises its own exceptions
         return error
     return None
 
 
 def _quarantined(row: Rows, reason: str) -> Rejected:
-    """The row as a person can read it, each column as far as it can be read."""
+    """The row as readable text, each column as far as it can be decoded."""
     texts = {name: _readable(row, name) for name in outbox_rows.TEXTS}
     sender = sender_of(texts["message_id"])
     return Rejected(
         source=Source.objects.filter(pk=sender.source).first() if sender.source else None,
-        received_at=timezone.now(),  # the moment of arrival may be what can't be read
+        received_at=timezone.now(),  # the moment of arrival may be the unreadable column
         code=CODE,
         message=f"the event can't be written to the event store ({reason})",
         message_id=unmarked(str(texts["message_id"])).split(":", 2)[-1][:100],
@@ -96,7 +96,7 @@ def _readable(row: Rows, name: str) -> str | None:
     try:
         with transaction.atomic():
             return str(row.values_list(name, flat=True).get())
-    except Exception:  # as bytes, then
+    except Exception:  # then as bytes
         try:
             with transaction.atomic():
                 raw = row.annotate(raw=Cast(name, BinaryField())).values_list("raw", flat=True).get()

@@ -1,1 +1,1 @@
-"""The log once more, prepared for quick questions: users by number, sorted by event, and what questions keep."""
+"""The prepared log: a copy of the event log for fast queries, with numbered users, sorted by event, and a cache."""

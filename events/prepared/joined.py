@@ -1,6 +1,6 @@
-"""Users of the prepared log who count as one person: a small table beside it, so that a login makes nothing anew.
+"""Joined users of the prepared log: a small table beside it, so that a login doesn't rebuild anything.
 
-The log's own numbers stay as they are written. While nobody was joined nothing of this is asked.
+The log keeps its own numbers. While no users are joined, nothing of this is queried.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from events.warehouse import Warehouse
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Above so many events what is kept is not made anew for each login, but within `YOUNG_SECONDS`.
+# For larger logs cached tables aren't rebuilt at each login, but at most every `YOUNG_SECONDS`.
 MANY_EVENTS = 5_000_000
 
 
 def with_joins(log: NumberedLog) -> NumberedLog:
-    """The log, with the digest of what the store says about joined users; "" where it joins nobody."""
+    """The log with the digest of the store's joins; "" if there are none."""
     seen = store.look("")
     names = [] if seen is None else [file.name for file in store.Snapshot(seen.handle).opened_dictionary(joins=True)]
     if not names:
@@ -30,7 +30,7 @@ def with_joins(log: NumberedLog) -> NumberedLog:
 
 
 def _recent(log: NumberedLog) -> str:
-    """The digest of a moment ago, in a log so large that questions would wait."""
+    """The digest of a moment ago, for logs so large that queries would have to wait."""
     if log.events < MANY_EVENTS:
         return ""
     begin = f"kept-{log.version}-"
@@ -46,7 +46,7 @@ def pairs(warehouse: Warehouse, names: "ir.Table") -> "ir.Table":
         warehouse: the engine.
         names: ``user_id, number`` of all users of the log.
 
-    A person whose own id has no events in the log counts as the least of their numbers.
+    A person whose own id has no events in the log counts as the smallest of their numbers.
     """
     import ibis
 
@@ -68,7 +68,7 @@ def _entries() -> Sequence[str]:
 
 
 def counted_as(table: "ir.Table", joins: "ir.Table | None") -> "ir.Table":
-    """A table with the log's numbers in ``user_id``, with those as which they count."""
+    """Replace numbers in ``user_id`` by those that they count as."""
     import ibis
 
     if joins is None:

@@ -1,4 +1,4 @@
-"""One part of the numbered log, written once: the rows themselves, who is new in them, and what every question asks.
+"""One part of the numbered log, written once: its rows, its new users, and precomputed tables.
 
 A part's files, with its number in their names: `log` has ``user_id, event, time``; `users` has ``user_id`` as the store
 has it and ``number``; `days` has the active days (`events.counting.user_bits.active_days`); `events` has one row per
@@ -56,7 +56,7 @@ class PartFiles:
 
 @dataclass(frozen=True)
 class Added:
-    """What a part has brought.
+    """Statistics of a new part.
 
     Attributes:
         users: how many users are new.
@@ -86,10 +86,10 @@ def write_part(
     Args:
         warehouse: a bounded engine.
         files: of the store, at least one.
-        part: where to.
+        part: the target.
         earlier: `users` of the parts before.
-        users: how many have a number already.
-        step: is told which of the `STEPS` begins, and may end the work.
+        users: how many users have a number already.
+        step: called with the number of each of the `STEPS` as it begins; may raise to stop.
     """
     import ibis
 
@@ -103,7 +103,7 @@ def write_part(
     numbers = warehouse.read([*earlier, part.users])
     rows = stored.join(numbers, "user_id").select(user_id="number", event="event", time="time")
     names = [row["event"] for row in warehouse.arrow(stored.select("event").distinct()).to_pylist()]
-    # Sorted by their places in this list, texts cost a third of what they cost as texts.
+    # Sorted by their index in this list, names cost a third of sorting the texts.
     warehouse.write_sorted(rows, part.log, ("event", "user_id"), {"event": sorted(names)})
     step(2)
     log = warehouse.read([part.log])

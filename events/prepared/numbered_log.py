@@ -1,9 +1,9 @@
-"""The store's log once more with users as numbers, sorted by event, in Parquet of its own: made once, added to later.
+"""A copy of the store's log with numbered users, sorted by event, in Parquet files of its own: updated incrementally.
 
 Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts, whose files
-`events.prepared.log_part` describes. New files of the store become one more part. When a file has left the store
-(compaction, an erased user) or there are too many parts, everything is made anew: so what was erased from the store is
-gone here too. The same where the folder was made by a version of Insight that laid it out differently.
+are described in `events.prepared.log_part`. New files of the store become one more part. When a file has left the store
+(compaction, an erased user) or there are too many parts, everything is rebuilt: so data erased from the store are gone
+here too. The same if another version of Insight made the folder with another layout.
 """
 
 import fcntl
@@ -30,20 +30,20 @@ from runs.progress import Progress
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Its number is that of the layout: what an older Insight prepared is not read, and removed once the new is there.
+# The layout's number: what an older Insight prepared is not read, and removed once the new copy exists.
 STATE, OLDER_STATES = "state-2.json", ("state.json",)
 MOST_PARTS = 40
 PART_BYTES = 384 * 1024 * 1024  # of the store's files: about ten million events, which are sorted in memory
-PART_FILES = 200  # where their size isn't known
-LITTLE = 0.01  # share of the store's bytes by which it may have grown without anybody waiting for the newest events
+PART_FILES = 200  # used if their sizes aren't known
+LITTLE = 0.01  # share of the store's bytes by which it may have grown without making anybody wait for the newest events
 YOUNG_SECONDS = 600
 WAIT_SECONDS = 0.2
-KEEP_SECONDS = 900  # a question may still read what a newer version has replaced
+KEEP_SECONDS = 900  # a running query may still read what a newer version has replaced
 
 
 @dataclass(frozen=True)
 class NumberedLog:
-    """One generation as it is now.
+    """The current state of one generation.
 
     Attributes:
         generation: its folder's name.
@@ -54,7 +54,7 @@ class NumberedLog:
         events: how many events it holds.
         oldest, newest: times of the first and the last event, ISO 8601 in UTC.
         day_grain: True when every event carries a date without a time of day.
-        joins: digest of which users count as one (`events.prepared.joined`), when it is opened; not kept.
+        joins: digest of the joins (`events.prepared.joined`), set when it is opened; not stored.
     """
 
     generation: str
@@ -70,11 +70,11 @@ class NumberedLog:
 
     @property
     def folder(self) -> Path:
-        """Where the parts lie."""
+        """The folder of its parts."""
         return folder() / self.generation
 
     def part(self, number: int) -> PartFiles:
-        """One of the parts, the first being 0."""
+        """A part by index, from 0."""
         return PartFiles(self.folder, number)
 
     def all_parts(self) -> list[PartFiles]:
@@ -83,18 +83,18 @@ class NumberedLog:
 
 
 def folder() -> Path:
-    """Where this store's generations lie; the project's time zone decides about `day_grain`."""
+    """The folder of this store's generations; the project's time zone matters for `day_grain`."""
     key = hashlib.sha256(f"{store.url()}|{settings.TIME_ZONE}".encode()).hexdigest()[:16]
     return Path(settings.EXPLORE_DIR) / key
 
 
 def version_of(files: Sequence[str]) -> str:
-    """The version of a store that consists of these files, which never change."""
+    """A digest of these files of a store, which never change."""
     return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:20]
 
 
 def current() -> NumberedLog | None:
-    """What is prepared now, of whatever version; None when nothing is."""
+    """The current generation, of whatever version; None when there is none."""
     try:
         found = json.loads((folder() / STATE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -104,10 +104,10 @@ def current() -> NumberedLog | None:
 
 
 def nearly_current(files: Sequence[str]) -> NumberedLog | None:
-    """What is prepared, where little has come since and not long ago; None where that isn't so.
+    """The current generation, if few events were added since and it is recent; else None.
 
-    A store of this size gets new events each minute, and nobody should wait each time. In a small store the newest
-    batch is more than a little. A file that has left the store may hold a user who was erased: then nothing is current.
+    A large store gets new events each minute, and readers should not wait each time. In a small store the newest batch
+    exceeds the limit. A file that has left the store may hold an erased user: then None is returned.
     """
     found = current()
     if found is None or not set(found.sources) <= set(files) or not found.events:
@@ -120,12 +120,12 @@ def nearly_current(files: Sequence[str]) -> NumberedLog | None:
 
 
 def up_to_date(warehouse: Warehouse, files: Sequence[str], progress: Progress) -> NumberedLog:
-    """The numbered log of exactly these files of the store, made or added to when it isn't there.
+    """The numbered log of exactly these files of the store, made or extended if needed.
 
     Args:
         warehouse: a bounded engine.
         files: of the store, at least one.
-        progress: listens, and may end it; also while another process is making it.
+        progress: progress callback, which may raise to stop; also called while another process is making it.
     """
     version = version_of(files)
     found = current()
@@ -141,7 +141,7 @@ def up_to_date(warehouse: Warehouse, files: Sequence[str], progress: Progress) -
 
 
 def _share_done(files: Sequence[str]) -> float:
-    """How much of the store's bytes is numbered."""
+    """Share of the store's bytes that is numbered."""
     now = current()
     if now is None or not set(now.sources) <= set(files):
         return 0.0
@@ -161,7 +161,7 @@ def _make(warehouse: Warehouse, before: NumberedLog | None, files: Sequence[str]
             progress("numbering", (number + done / STEPS) / len(batches))
 
         log = _add_part(warehouse, log, batch, step)
-        _remember(log)  # who is ended here goes on from here the next time
+        _remember(log)  # if stopped here, the next call continues from this state
     return log
 
 
@@ -211,7 +211,7 @@ def _remember(log: NumberedLog) -> None:
 
 
 def _sweep(log: NumberedLog) -> None:
-    """Remove what a newer version has replaced, once no question can still be reading it."""
+    """Remove old generations once no query can still be reading them."""
     before = time.time() - KEEP_SECONDS
     for place in folder().iterdir():
         if place.is_dir() and place.name != log.generation and place.stat().st_mtime < before:
@@ -222,13 +222,13 @@ def _sweep(log: NumberedLog) -> None:
 
 
 def moment_of(text: str) -> datetime:
-    """A time as the record keeps it."""
+    """Parse a time of the record."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @contextmanager
 def _alone(waiting: Callable[[], None]) -> Iterator[None]:
-    """No other process of this machine prepares the same store inside the block; `waiting` is called until then."""
+    """Lock out other processes of this machine that prepare the same store; `waiting` is called until then."""
     folder().mkdir(parents=True, exist_ok=True)
     with (folder() / "lock").open("w") as file:
         while True:

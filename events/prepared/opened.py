@@ -1,4 +1,4 @@
-"""The prepared log, open for one question: what it keeps for later ones, and what can end it."""
+"""A connection to the prepared log for one query, with cached tables and cancellation."""
 
 import hashlib
 import os
@@ -34,27 +34,27 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stop:
-    """Ends a question from another thread, also while the engine is at work."""
+    """Stops a query from another thread, even while the engine is at work."""
 
     asked: bool = False
     _warehouse: Warehouse | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> None:
-        """End it."""
+        """Stop it."""
         with self._lock:
             self.asked = True
             if self._warehouse is not None:
                 self._warehouse.cancel()
 
     def check(self) -> None:
-        """Raise `Cancelled` when somebody has ended it."""
+        """Raise `Cancelled` if it was stopped."""
         if self.asked:
             raise Cancelled
 
     @contextmanager
     def watching(self, warehouse: Warehouse) -> Iterator[None]:
-        """Inside the block `now` also ends what the engine is doing."""
+        """Inside the block `now` also interrupts the engine."""
         with self._lock:
             self._warehouse = warehouse
         try:
@@ -77,7 +77,7 @@ class Prepared:
         warehouse: the engine.
         numbers: the generation that is read.
         basis: clock, data's end, engine.
-        stop: may have ended the question.
+        stop: stops the query.
     """
 
     warehouse: Warehouse
@@ -91,17 +91,17 @@ class Prepared:
         return joined.counted_as(numbered_log.numbered(self.warehouse, self.numbers), self.joins)
 
     def rows(self, question: "ir.Table") -> list[dict[str, Any]]:
-        """The answer to a question, which must be small."""
+        """The rows of a query, which must be few."""
         self.stop.check()
         found: list[dict[str, Any]] = self.warehouse.arrow(question).to_pylist()
         return found
 
     def kept(self, name: str, question: Callable[[], "ir.Table"]) -> "ir.Table":
-        """A table that is made once for this version of the store and then read again.
+        """A table that is computed once for this version of the store and cached.
 
         Args:
-            name: of the table; it says everything that the table depends on.
-            question: gives the expression when there is no such table yet.
+            name: of the table; it must contain everything that the table depends on.
+            question: returns the expression if the table isn't cached yet.
         """
         place = kept_folder(self.numbers) / f"{_digest(name)}.parquet"
         if not place.exists():
@@ -132,7 +132,7 @@ class Prepared:
 
     @cached_property
     def joins(self) -> "ir.Table | None":
-        """``number, stays`` of those who count as another; None where nobody does."""
+        """``number, stays`` of joined users; None if there are none."""
         if not self.numbers.joins:
             return None
         return self.kept("joined users", lambda: joined.pairs(self.warehouse, self._own_names))
@@ -143,7 +143,7 @@ class Prepared:
         return joined.counted_as(self.warehouse.read([part.days for part in self.numbers.all_parts()]), self.joins)
 
     def event_names(self) -> list[str]:
-        """Names of the log's events, those of most events first."""
+        """Names of the log's events, the most frequent first."""
         parts = self.warehouse.read([part.events for part in self.numbers.all_parts()])
         rows = self.rows(parts.group_by("event").aggregate(events=parts.events.sum()))
         return [row["event"] for row in sorted(rows, key=lambda row: (-row["events"], row["event"]))]
@@ -166,21 +166,21 @@ class Prepared:
         return self.basis.clock.local_date(oldest), self.basis.clock.local_date(newest)
 
     def people(self, signup: str) -> "ir.Table":
-        """One row per user with its clock and its active days: see `events.counting.user_bits`."""
+        """One row per user with its time zero and its active days: see `events.counting.user_bits`."""
         first, last = self._dates
         words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
         question = lambda: people(self._starts(signup), self.active, self.basis, monday=self.monday, **words)  # noqa: E731
         return self.kept(f"people {signup} {self.basis.clock.mode}", question)
 
     def _starts(self, signup: str) -> "ir.Table":
-        """Every user's clock."""
+        """Every user's time zero."""
         log = any_event(self.log, self.active) if signup == "*" else self.log
         return queries.cohort(log, signup, self.basis)
 
     def acts(self, behaviour: Behaviour) -> "ir.Table":
-        """Each time that anybody showed a behaviour: ``user_id, time, value``; `value` is null but for ``EVENT#prop``.
+        """Each occurrence of a behaviour: ``user_id, time, value``; `value` is null except for ``EVENT#prop``.
 
-        Properties aren't part of the numbered log: a behaviour that needs them is read from the store once, and kept.
+        Properties aren't part of the numbered log: a behaviour that needs them is read from the store once, and cached.
         """
         import ibis
 
@@ -196,7 +196,7 @@ class Prepared:
 
 
 def kept_folder(numbers: NumberedLog) -> Path:
-    """Where the tables and answers of one version lie."""
+    """The folder of one version's cached tables and results."""
     return numbers.folder / f"kept-{numbers.version}{numbers.joins and '-'}{numbers.joins}"
 
 
@@ -206,13 +206,13 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
 
     Args:
         day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
-        stop: ends the work when it is asked to.
-        progress: listens while the log is being numbered.
-        newest: don't be content with a log to which little has come since.
+        stop: stops the work.
+        progress: called while the log is being numbered.
+        newest: require an up-to-date log, even if few events were added since.
 
     Raises:
         Refused: there are no events, or they lie in another warehouse.
-        Cancelled: `stop` was asked.
+        Cancelled: `stop` was triggered.
     """
     if settings.WAREHOUSE_URL:
         raise Refused(
@@ -249,10 +249,10 @@ def _digest(name: str) -> str:
 
 
 def _give_name(part: Path, place: Path) -> None:
-    """Lay a table where readers look for it, unless another process has made the same one meanwhile.
+    """Move a table to its cache name, unless another process has made the same one meanwhile.
 
-    An engine opens a file several times for one question: replaced in between, it reads the end of one and the rows of
-    the other, and fails.
+    An engine opens a file several times for one query: if it were replaced in between, the engine would read the footer
+    of one file and the rows of the other, and fail.
     """
     try:
         os.link(part, place)
@@ -263,9 +263,9 @@ def _give_name(part: Path, place: Path) -> None:
 
 
 def _make_room(newest: Path) -> None:
-    """Remove the tables that were read longest ago, until all of them together are as small as the settings say.
+    """Remove the least recently read tables until the cache is within the size limit of the settings.
 
-    What was read within the last minute stays: a question may be about to read it again.
+    Tables read within the last minute stay: a query may be about to read them again.
     """
     tables = sorted(newest.parent.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
     room = settings.EXPLORE_KEEP_MB * 1024 * 1024

@@ -1,1 +1,1 @@
-"""The store as it was: versions that somebody named for good, their files, and a digest of rows read in them."""
+"""Earlier versions of the store: versions that final analyses name, their files, and a digest of the rows read."""

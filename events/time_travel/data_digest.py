@@ -1,4 +1,4 @@
-"""A digest of the events that an analysis read: the same whatever files they lie in, another when one row differs."""
+"""A digest of the events that an analysis read: independent of the files they are in, different if one row differs."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataDigest:
-    """What was read.
+    """The data that were read.
 
     Attributes:
         sha256: of the people's digests in their order, a line each (`queries.person_digests`).
-        people: how many they are.
-        rows: how many events they have.
+        people: number of people.
+        rows: number of their events.
     """
 
     sha256: str
@@ -25,10 +25,10 @@ class DataDigest:
 
 
 def digest_of(batches: "Iterable[pa.RecordBatch]") -> DataDigest:
-    """Of all events of some people; it takes about a second for a million events.
+    """Digest of all events of some people; it takes about a second for a million events.
 
     Args:
-        batches: the answer to `queries.person_digests`, in its order.
+        batches: the result of `queries.person_digests`, in its order.
     """
     whole, count, rows = hashlib.sha256(), 0, 0
     for batch in batches:

@@ -1,7 +1,7 @@
 """Keep the files of versions that a final analysis names, until the retention period, an erasure or another store.
 
-Compaction takes files out of the table and `vacuum` deletes them a week later; those of a kept version stay. What may
-not be kept any longer is let go here *before* its files are deleted, so that nobody takes them for lost.
+Compaction takes files out of the table and `vacuum` deletes them a week later; those of a kept version stay. Versions
+that may not be kept any longer are released here *before* their files are deleted, so that these don't count as lost.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -18,7 +18,7 @@ from events.time_travel.store_files import StoreFiles
 
 
 def keep(files: StoreFiles) -> KeptVersion:
-    """Keep the files of this version from now on."""
+    """Protect the files of this version from now on."""
     return KeptVersion.objects.create(
         version=files.version,
         files={"events": files.events, "dictionary": files.dictionary, "numbered": files.numbered},
@@ -26,7 +26,7 @@ def keep(files: StoreFiles) -> KeptVersion:
 
 
 def files_of(row: KeptVersion) -> StoreFiles:
-    """What was kept."""
+    """The recorded files of this version."""
     return StoreFiles(
         version=row.version,
         events=tuple(row.files["events"]),
@@ -36,28 +36,28 @@ def files_of(row: KeptVersion) -> StoreFiles:
 
 
 def kept_paths() -> frozenset[str]:
-    """Every file that must not be deleted although it may have left the table."""
+    """Every file that must not be deleted even if it has left the table."""
     return frozenset(path for row in _kept() for path in _paths(row))
 
 
 def missing_in(files: StoreFiles) -> list[str]:
-    """Those of these files that aren't there."""
+    """The files among these that are missing."""
     there = set(raw_files.names())
     return [path for path in (*files.events, *files.dictionary) if path not in there]
 
 
 def let_go_before_erasure() -> int:
-    """Every version with a file that has left the table: an erasure deletes those, whoever's rows they hold."""
+    """Release every version with a file that has left the table: an erasure deletes all of those files."""
     present = set(snapshot().paths())
     return _let_go(KeptVersion.Gone.ERASURE, (row for row in _kept() if not present.issuperset(_paths(row))))
 
 
 def let_go_old(wanted: Callable[[date], bool], change: Callable[[pa.Table, bool], pa.Table]) -> int:
-    """Versions with rows that the retention period has taken out of the table.
+    """Release versions with rows that retention has removed from the table.
 
     Args:
         wanted: whether files of this date may hold such rows.
-        change: rows of a file to those that stay; the very same table where all do.
+        change: from rows of a file to those that stay; the very same table if all do.
     """
     known: dict[str, bool] = {}
 
@@ -82,7 +82,7 @@ def let_go_old(wanted: Callable[[date], bool], change: Callable[[pa.Table, bool]
 
 
 def let_go_missing() -> int:
-    """Versions of another store than the one that this database has now: after a restore, or for a new store."""
+    """Release versions of another store than this database's current one: after a restore, or for a new store."""
     there = set(raw_files.names())
     return _let_go(KeptVersion.Gone.OTHER_STORE, (row for row in _kept() if not there.issuperset(_paths(row))))
 

@@ -1,4 +1,4 @@
-"""The rows behind a digest. Columns out: ``digest`` of one person's rows, ``rows`` how many they are."""
+"""Queries for the data digest. Columns out: ``digest`` of one person's rows, and ``rows``, their number."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ COLUMNS = ("event", "time", "properties", "message_id", "received_at")
 
 
 def person_digests(log: ir.Table, people: ir.Table) -> ir.Table:
-    """For each of these people the SHA-256 of all their events in the log, in the order of the digests.
+    """For each person the SHA-256 of all their events in the log, ordered by digest.
 
-    The rows of a person are sorted as texts, and the persons by their digests, so that neither the order of files nor
-    that of rows in them changes anything.
+    The rows of a person are sorted as texts, and people by their digests, so that neither the order of files nor that
+    of rows in them matters.
 
     Args:
         log: the event log of the embedded engine.
@@ -34,7 +34,7 @@ def person_digests(log: ir.Table, people: ir.Table) -> ir.Table:
 
 
 def _said(column: Any) -> Any:
-    """A value with its length in front, so that two rows never read alike; a missing one is a dash."""
+    """A value prefixed by its length, so that different rows never give the same text; a missing one is a dash."""
     import ibis
 
     text = column.cast("string")

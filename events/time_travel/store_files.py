@@ -1,4 +1,4 @@
-"""The files that the store consists of at one version: enough to read it again when the log has forgotten it."""
+"""The files of the store at one version: enough to read it again after the log has dropped it."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ class StoreFiles:
     Attributes:
         version: as Delta counts.
         events: paths of the Parquet files with events, below the store's address, as the log has them.
-        dictionary: alike of the files with the users' numbers.
-        numbered: every event's user has a number.
+        dictionary: likewise the files with the users' numbers.
+        numbered: whether every event's user has a number.
     """
 
     version: int
@@ -24,7 +24,7 @@ class StoreFiles:
 
 
 def files_at(at: Snapshot) -> StoreFiles:
-    """Of the version that this snapshot has open."""
+    """The files of the version that this snapshot has open."""
     paths = sorted(at.paths())
     return StoreFiles(
         version=int(at.handle.version()),
