@@ -1,1 +1,1 @@
-"""What is in the event store: names, counts, properties, and what people call them."""
+"""The catalogue of the event store: event names, counts, properties, and display names."""

@@ -1,6 +1,6 @@
-"""Ask the warehouse what is in the store, as the payload that `events.catalogue.listing` reads.
+"""Query the warehouse for the list of events, as the payload that `events.catalogue.listing` reads.
 
-Bounded whatever the store holds: up to `LISTED` names are listed and up to `DETAILED` looked into; users are sampled
+Bounded whatever the store holds: up to `LISTED` names are listed and up to `DETAILED` examined; users are sampled
 where their pairs with names would be more than `MOST_PAIRS`; properties are read from about `SAMPLED` events at most.
 """
 
@@ -29,7 +29,7 @@ type Row = dict[str, Any]
 
 
 def gather_catalogue(asked: Questions) -> dict[str, Any]:
-    """The list of the store's events, to be stored."""
+    """Compute the payload of the list of events."""
     found = _rows(asked, queries.names(asked.log, LISTED))
     totals = _rows(asked, queries.number_of_names(asked.log))[0]
     names = [row["event"] for row in found]
@@ -82,17 +82,17 @@ def _facts(row: Row | None) -> dict[str, int]:
 def _reach(
     asked: Questions, pairs: Any, signup: str, facts: Mapping[str, Row], users: int
 ) -> tuple[dict[str, int], int]:
-    """Users by name who did it once they were new, and the number of new users."""
-    if signup == EVERY_EVENT:  # everybody is new with their first event
+    """Users by event name who did it at or after signup, and the number of new users."""
+    if signup == EVERY_EVENT:  # every user is new with their first event
         return {name: row["users"] for name, row in facts.items()}, users
     found = {row["event"]: row["users"] for row in _rows(asked, queries.reach(pairs, signup))}
     return found, found.get(signup, 0)
 
 
 def _weeks(asked: Questions, found: list[Row]) -> Mapping[str, list[int]]:
-    """Each name's occurrences in the weeks up to its last one, from its first on, at most `WEEKS` of them.
+    """Weekly counts of each name up to its last week, from its first on, at most `WEEKS` of them.
 
-    A range of its own: one event of today must not make a line at zero of a log that ended years ago.
+    Each name has its own range: one event of today must not turn a log that ended years ago into a line at zero.
     """
     first, counts = {}, {}
     for row in found:
@@ -112,7 +112,7 @@ def _monday(moment: datetime) -> date:
 
 
 def _properties(asked: Questions, events: Mapping[str, int]) -> Mapping[str, list[Row]]:
-    """Properties by name of the event, from a sample of users for each; `NOT_LISTED` where the engine can't tell."""
+    """Properties by event name, from a sample of users for each; `NOT_LISTED` if the engine can't list them."""
     dialect = asked.basis.dialect
     if dialect not in queries.KEYS:
         return NOT_LISTED
@@ -157,7 +157,7 @@ def _kind(row: Row) -> str:
 
 
 def traits() -> list[Row]:
-    """Traits of the users that were heard of last, at most `TRAIT_ROWS` of them."""
+    """Traits of the users with the most recent identify events, at most `TRAIT_ROWS` of them."""
     seen: Counter[str] = Counter()
     values: dict[str, Counter[str]] = defaultdict(Counter)
     kinds: dict[str, set[str]] = defaultdict(set)

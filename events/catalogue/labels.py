@@ -1,6 +1,6 @@
-"""What people call events and properties: a name to show and a description in both languages, and what is hidden.
+"""Labels of events and properties: display name and description in both languages, and whether they are hidden.
 
-Inside a person's request the table is read once, at the first name that is shown (`shown_here`).
+During a person's request the table is read once, when the first name is shown (`shown_here`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,18 +20,18 @@ _here: ContextVar[dict[str, Table] | None] = ContextVar("event_labels", default=
 
 
 def label(event: str, property: str = "") -> str:
-    """The display name in the language that is active, or the name itself where nobody gave one."""
+    """The display name in the active language, or the name itself if there is none."""
     return _name(event, property) or property or event
 
 
 def description(event: str, property: str = "") -> str:
-    """The description in the language that is active; empty where there is none."""
+    """The description in the active language; empty if there is none."""
     row = table().get((event, property))
     return "" if row is None else row.description(_language())
 
 
 def table() -> Table:
-    """Every label by (event, property or ""): read once in a request, and anew elsewhere."""
+    """Every label by (event, property or ""): read once per request, and on every call elsewhere."""
     kept = _here.get()
     if kept is None:
         return _load()
@@ -42,7 +42,7 @@ def table() -> Table:
 
 @contextmanager
 def shown_here() -> Iterator[None]:
-    """Until the block ends, `reporting.words` shows display names, and the table is read at most once."""
+    """Until the block ends, `reporting.words` shows display names; the table is read at most once."""
     token = _here.set({})
     try:
         with words.names_from(_name):
@@ -52,11 +52,11 @@ def shown_here() -> Iterator[None]:
 
 
 def save_label(row: EventLabel, *, renamed: bool) -> None:
-    """Keep what people call something; an empty row is no row.
+    """Store a label; an empty one is deleted.
 
     Args:
         row: with its new fields.
-        renamed: a display name has changed, so charts that show it are to be rendered anew.
+        renamed: a display name has changed, so charts that show it must be rendered again.
     """
     with transaction.atomic():
         if any([row.name_en, row.name_ko, *row.descriptions(), row.hidden]):
@@ -71,7 +71,7 @@ def save_label(row: EventLabel, *, renamed: bool) -> None:
 
 
 def _name(event: str, property: str) -> str:
-    """The display name, with the name as sent behind it where two are called alike; "" where there is none."""
+    """The display name, followed by the name as sent if two share it; "" if there is none."""
     known, language = table(), _language()
     row = known.get((event, property))
     name = "" if row is None else row.name(language)
@@ -89,7 +89,7 @@ def _load() -> Table:
     try:
         with transaction.atomic():
             return {(row.event, row.property): row for row in EventLabel.objects.all()}
-    except DatabaseError:  # a database that was not migrated yet, or none: names stand for themselves
+    except DatabaseError:  # a database that isn't migrated yet, or none: no display names
         return {}
 
 

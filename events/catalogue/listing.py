@@ -1,6 +1,6 @@
-"""The list of the store's events, as every page that lets people choose one reads it. No engine is asked here.
+"""The list of the store's events, for every page that lets people choose one. No engine is queried here.
 
-`catalogue()` costs one small query: the list itself is read anew only when a worker has made a newer one.
+`catalogue()` costs one small query: the list itself is only read again when a worker has made a newer one.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from events.models import CatalogueSnapshot
 from events.schema import EXPOSURE_EVENTS
 
 SCHEMA = 1
-NEAREST_OF = 1_000  # names that are compared letter by letter
+NEAREST_OF = 1_000  # how many names are compared letter by letter
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class EventEntry:
         users: by how many users; an estimate where the catalogue says `one_in` above 1.
         first_seen: time of its first occurrence, UTC.
         last_seen: of its last.
-        reached: new users who did it at or after their signup; None where that isn't known.
+        reached: new users who did it at or after their signup; None if unknown.
         reached_of: new users in all.
         weeks: occurrences in each week from its first to its last, at most 26 of them, the oldest first.
-        properties: what its events carry, the most frequent first; empty also where it was not looked for.
-        detailed: whether properties were looked for.
+        properties: what its events carry, the most frequent first; also empty if they weren't queried.
+        detailed: whether properties were queried.
     """
 
     name: str
@@ -87,12 +87,12 @@ class EventEntry:
 
     @property
     def is_exposure(self) -> bool:
-        """Insight's own record that a unit met its variant: no behaviour of the unit."""
+        """Insight's own record that a unit was exposed to its variant: not a behaviour of the unit."""
         return self.name in EXPOSURE_EVENTS
 
     @property
     def label(self) -> str:
-        """The name to show in the language that is active."""
+        """The display name in the active language."""
         return labels.label(self.name)
 
     def find(self, name: str) -> PropertyEntry | None:
@@ -102,7 +102,7 @@ class EventEntry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that is listed of the store at one moment.
+    """The catalogue of the store at one moment.
 
     Attributes:
         events: the events, those with the most users first; at most `names` are in the store.
@@ -150,7 +150,7 @@ class Catalogue:
 
     @property
     def unlisted(self) -> int:
-        """How many names of the store are not in the list."""
+        """How many event names of the store are not in the list."""
         return max(0, self.names - len(self.events))
 
     def find(self, name: str) -> EventEntry | None:
@@ -202,24 +202,24 @@ class Catalogue:
 
 
 def catalogue() -> Catalogue:
-    """The latest list that was made; an empty one when there is none (`events.catalogue.refresh` makes one)."""
+    """The newest list; an empty one if there is none yet (`events.catalogue.refresh` makes one)."""
     newest = CatalogueSnapshot.objects.made().values_list("pk", flat=True).first()
     if newest is None:
         return Catalogue()
     if newest not in _read:
         row = CatalogueSnapshot.objects.filter(pk=newest).first()
-        if row is None or row.made_at is None:  # a newer one came in between
+        if row is None or row.made_at is None:  # a newer one was made in between
             return Catalogue()
         _read.clear()
         _read[newest] = from_payload(row.payload, row.made_at)
     return _read[newest]
 
 
-_read: dict[int, Catalogue] = {}  # of this process: the list that was read last, by its row
+_read: dict[int, Catalogue] = {}  # cache of this process: the list read last, by its row
 
 
 def from_payload(payload: dict[str, Any], made_at: datetime) -> Catalogue:
-    """The list as its row keeps it; an empty one for a row of another version, which is soon made anew."""
+    """The list stored in a row; an empty one for a row of another version, which is soon replaced."""
     if payload.get("schema") != SCHEMA:
         return Catalogue()
     events = tuple(_event(row) for row in payload["events"])

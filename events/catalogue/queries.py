@@ -1,6 +1,6 @@
-"""Questions to the event log for the list of its events, as Ibis expressions. Nothing runs here.
+"""Queries of the event log for the catalogue, as Ibis expressions. Nothing runs here.
 
-A *pair* is a user and an event's name: most of what the list says comes from one table of pairs, made by one scan.
+A *pair* is a user and an event's name: most of the list comes from one table of pairs, computed in one scan.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from events.counting.user_ids import text_of
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Engines that list the names of a JSON object's members as an array; elsewhere properties aren't listed.
+# Engines that list the member names of a JSON object as an array; on others properties aren't listed.
 KEYS = {"duckdb": "json_keys", "pyspark": "json_object_keys", "databricks": "json_object_keys"}
-SPARKS_NUMBER = r"[0-9.]\s*[dDfF]\s*$"  # "7d" is 7.0 for Java, and for no other engine
-UNREADABLE = "[\"'\\\\*\\x00-\\x1f]"  # engines disagree about how these are written inside a path
+SPARKS_NUMBER = r"[0-9.]\s*[dDfF]\s*$"  # Java reads "7d" as 7.0; no other engine does
+UNREADABLE = "[\"'\\\\*\\x00-\\x1f]"  # engines disagree about how these are escaped in a path
 VALUE_CHARS = 80
 
 
@@ -54,7 +54,7 @@ def days(events: ir.Table, name: str) -> ir.Table:
 
 
 def pairs(events: ir.Table, listed: Sequence[str], one_in: int) -> ir.Table:
-    """One row per user and name: ``user_id, event, times, first_time, last_time``; of one in so many users."""
+    """One row per user and name: ``user_id, event, times, first_time, last_time``; for one in `one_in` users."""
     log = _only(events, listed)
     if one_in > 1:
         log = log.filter(text_of(log).hash() % one_in == 0)
@@ -66,7 +66,7 @@ def pairs(events: ir.Table, listed: Sequence[str], one_in: int) -> ir.Table:
 def names_of_pairs(pairs: ir.Table) -> ir.Table:
     """One row per name: ``event, users, once, begins``.
 
-    `once` are the users who did it exactly once; `begins` those of whom nothing earlier is known.
+    `once` are the users who did it exactly once; `begins` those with no earlier event.
     """
     starts = pairs.group_by("user_id").aggregate(start=pairs.first_time.min())
     both = pairs.join(starts, "user_id")
@@ -76,7 +76,7 @@ def names_of_pairs(pairs: ir.Table) -> ir.Table:
 
 
 def reach(pairs: ir.Table, signup: str) -> ir.Table:
-    """One row per name: ``event, users``: how many who did `signup` did this event then or later."""
+    """One row per name: ``event, users``: how many users who did `signup` did this event then or later."""
     new = pairs.filter(pairs.event == signup).select("user_id", at=pairs.first_time)
     both = pairs.join(new, "user_id")
     both = both.filter(both.last_time >= both.at)
@@ -101,13 +101,13 @@ def members(sample: ir.Table, dialect: str) -> ir.Table:
     reader = ibis.udf.scalar.builtin(_text_and_path, name=function, signature=(("string", "string"), "string"))
     before, after = path.split("{}")
     name = rows.property.re_search(UNREADABLE).ifelse(ibis.null("string"), rows.property)
-    # Inside a function: sqlglot writes the reader as ->> and puts no brackets around what is joined by ||.
+    # Inside a function: sqlglot writes the reader as ->> and puts no brackets around operands joined by ||.
     value = reader(rows.properties, (ibis.literal(before) + name + after).nullif(""))
     return rows.select("event", "user_id", "property", value=value)
 
 
 def sampled(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
-    """``event, user_id, properties`` of the sampled users' events; `one_in`: of one in so many users, by event."""
+    """``event, user_id, properties`` of the sampled users' events; `one_in` gives the sampling rate by event."""
     import ibis
 
     listed = ibis.memtable({"event": list(one_in), "one_in": list(one_in.values())})
@@ -157,7 +157,7 @@ def values(members: ir.Table, most: int) -> ir.Table:
 
 
 def _only(events: ir.Table, listed: Sequence[str]) -> ir.Table:
-    """The events with these names; none for all."""
+    """The events with these names; all events for None."""
     import ibis
 
     if not listed:
@@ -166,7 +166,7 @@ def _only(events: ir.Table, listed: Sequence[str]) -> ir.Table:
 
 
 def _valid(properties: ir.StringValue, dialect: str) -> ir.StringValue:
-    """Null instead of text that is no JSON, on which DuckDB would fail the whole question."""
+    """Null instead of text that is no JSON, which would make DuckDB fail the whole query."""
     import ibis
 
     if dialect != "duckdb":

@@ -1,4 +1,4 @@
-"""Make the list of the store's events: in a worker when the store has changed, or at once for a small store."""
+"""Refresh the list of the store's events: in a worker when the store has changed, or at once for a small store."""
 
 import time
 from datetime import datetime, timedelta
@@ -23,14 +23,14 @@ from runs.refusals import Refused
 TASK = "events.tasks.refresh_catalogue"
 AT_ONCE_ROWS = 300_000  # about two seconds in a web process
 ASKED_SECONDS = 60
-PATIENCE = 10  # a list that took s seconds is made anew no sooner than s times this later: at most a tenth of a core
-LOST_AFTER = timedelta(minutes=15)  # a process that died while it made one
-WITHOUT_VERSION = timedelta(hours=1)  # how old a list of a foreign warehouse may be, which tells no version
+PATIENCE = 10  # a list that took s seconds isn't refreshed for s times this long: at most a tenth of a core
+LOST_AFTER = timedelta(minutes=15)  # after this, the process that was making the list counts as dead
+WITHOUT_VERSION = timedelta(hours=1)  # maximum age of a list of a customer's warehouse, which has no version
 log = structlog.get_logger()
 
 
 def ready_catalogue() -> Catalogue:
-    """The list; where there is none it is made now, or a worker is asked for it when that would take long.
+    """The list; if there is none it is made now, or by a worker when that would take long.
 
     Raises:
         StoreRefused: when the store must not be read.
@@ -46,16 +46,16 @@ def ready_catalogue() -> Catalogue:
 
 
 def request_catalogue() -> None:
-    """Ask a worker for a new list, once a minute at most: after an import, or while a page waits for it.
+    """Queue a refresh of the list, at most once a minute: after an import, or while a page waits for it.
 
-    Each minute one comes by itself; asking only makes it sooner.
+    A refresh runs every minute anyway; this only makes it sooner.
     """
     if cache.add("events.catalogue.asked", True, ASKED_SECONDS):
         put(TASK)
 
 
 def refresh_if_due() -> bool:
-    """Make the list anew when the store has changed since the last; True when this call did."""
+    """Refresh the list if the store has changed since the last one; True when this call did."""
     flush_events()
     last = CatalogueSnapshot.objects.made().defer("payload").first()
     if last is not None and last.made_at is not None and not _is_due(last, last.made_at):
@@ -64,7 +64,7 @@ def refresh_if_due() -> bool:
 
 
 def make_catalogue() -> bool:
-    """Make the list now; False when there is no event, or another process is making one.
+    """Make the list now; False when there are no events, or another process is making one.
 
     Raises:
         StoreRefused: when the store must not be read.

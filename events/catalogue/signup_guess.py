@@ -1,23 +1,23 @@
-"""Which event begins a user's life? A guess that a person can correct. Pure."""
+"""Guess which event begins a user's life; a person can correct it. Pure."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 EVERY_EVENT = "*"
-# How teams call it: snake_case, "Signed Up", camelCase and Korean read alike once letters alone are left.
+# Common names of a signup event: snake_case, "Signed Up", camelCase and Korean are compared by letters only.
 NAMES = re.compile(
     r"^(user|account|app|member)?(signup|signedup|signupcompleted?|completedsignup|register(ed)?|registration(completed?)?"
     r"|completeregistration|accountcreated|createaccount|created|usercreated|firstopen|install(ed)?|join(ed)?"
     r"|회원가입(완료)?|가입(완료)?|신규가입|계정생성)$"
 )
-LEAST_USERS = 0.3  # of all users: a name alone doesn't make an event of few users the beginning of all
+LEAST_USERS = 0.3  # of all users: the name alone doesn't make a rare event the signup
 LEAST_SCORE = 0.6
 
 
 @dataclass(frozen=True)
 class NameFacts:
-    """What the log says of one name: users who did it, did it exactly once, and began with it."""
+    """Counts of one event name: users who did it, did it exactly once, and began with it."""
 
     name: str
     users: int
@@ -26,9 +26,9 @@ class NameFacts:
 
 
 def guess_signup(names: Sequence[NameFacts]) -> str:
-    """The event that most users do first and only once, one that is called so before others; or "*".
+    """The event that most users do first and only once, preferring names common for signups; or "*".
 
-    "*" stands for each user's first event of any kind: right where no event is a beginning.
+    "*" stands for each user's first event of any kind: right if no event marks a beginning.
     """
     largest = max((facts.users for facts in names), default=0)
     called = [facts for facts in names if NAMES.match(_letters(facts.name)) and facts.users >= LEAST_USERS * largest]

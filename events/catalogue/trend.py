@@ -1,4 +1,4 @@
-"""One event day by day, asked of the warehouse when its page is opened, and kept for two minutes."""
+"""Daily counts of one event, queried when its page is opened and cached for two minutes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ KEPT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Day:
-    """Occurrences of an event on one UTC day, and the different users who did it."""
+    """Occurrences of an event on one UTC day, and the number of users who did it."""
 
     day: date
     events: int
@@ -23,7 +23,7 @@ class Day:
 
 
 def daily(name: str) -> tuple[Day, ...]:
-    """The days from the event's first to the store's last day, days without it as zeros; none for an unknown event.
+    """The days from the event's first to the store's last day, days without it as zeros; empty for an unknown event.
 
     Raises:
         Refused: when the store must not be read.
@@ -42,7 +42,7 @@ def daily(name: str) -> tuple[Day, ...]:
 
 
 def by_week(days: tuple[Day, ...]) -> tuple[tuple[date, int], ...]:
-    """Monday and occurrences of each week. Users can't be added up over days, so weeks have none."""
+    """Monday and occurrences of each week. Users of several days can't be added up, so weeks have none."""
     weeks: dict[date, int] = {}
     for row in days:
         monday = row.day - timedelta(days=row.day.weekday())

@@ -1,1 +1,1 @@
-"""Questions to the event log as Ibis expressions: days, counts, values of units. Nothing runs here."""
+"""Queries of the event log as Ibis expressions: days, counts, values of units. Nothing runs here."""

@@ -1,7 +1,7 @@
-"""The active days of a unit as bits of a few whole numbers, so that curve and churn follow from one pass over the log.
+"""Active days of a unit as bits of a few integers, so that retention curve and churn need one pass over the log.
 
-A word holds 31 days: its numbers and the sums of two words stay inside 64 bits with a sign on every engine. Bits are
-joined with one operation at a time, since engines disagree about the precedence of two.
+A word holds 31 days: words and sums of two words fit into signed 64-bit integers on every engine. Bits are combined
+with one operation at a time, since engines disagree about the precedence of two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 WORD_DAYS = 31
-MOST_GAP = WORD_DAYS  # a longer silence would reach over two words
+MOST_GAP = WORD_DAYS  # a longer silence would span more than two words
 
 
 def words_for(days: int) -> int:
@@ -44,7 +44,7 @@ def name_of(word: int) -> str:
 
 
 def active_on(units: ir.Table, day: int) -> ir.BooleanValue:
-    """Whether a unit was active on the day; false for a day beyond the words that are there."""
+    """Whether a unit was active on the day; false for days beyond the stored words."""
     import ibis
 
     word, bit = divmod(day, WORD_DAYS)
@@ -58,8 +58,8 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
     """The units' columns and ``churn_word, churn_bit``: the word and the bit of the day of churn, null when censored.
 
     The day of churn is the last active day before the first silence of `gap` whole days, day 0 being active by
-    definition: `events.counting.queries.survival_times` says the same from the log itself. Units with `gap` complete
-    days or fewer are left out: no churn can be seen of them.
+    definition: `events.counting.queries.survival_times` computes the same from the log itself. Units with `gap`
+    complete days or fewer are left out: churn can't be observed for them.
 
     Args:
         units: with ``complete_days`` and all words, none of them null.
@@ -86,20 +86,20 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
 
 
 def day_of(word: int, bit: int) -> int:
-    """The day that `churn_word` and `churn_bit` name."""
+    """The day encoded by `churn_word` and `churn_bit`."""
     return word * WORD_DAYS + bit.bit_length() - 1
 
 
 def _lasts(units: ir.Table, columns: Sequence[ir.IntegerValue], word: int, gap: int) -> ir.IntegerValue:
-    """The active days of one word that `gap` silent whole days follow."""
+    """Active days of one word that are followed by `gap` silent whole days."""
     import ibis
 
     following = columns[word + 1] * 2**WORD_DAYS if word + 1 < len(columns) else 0
     both = columns[word] + following
     soon = reduce(lambda left, right: left | right, [both >> shift for shift in range(1, gap + 1)])
-    # Days from here on have no `gap` whole days behind them yet.
+    # Days from here on don't have `gap` complete days after them yet.
     open_days = units.complete_days.cast("int64") - gap - word * WORD_DAYS
-    allowed = ibis.cases(  # engines read a bare 1 as 32 bits: it may be shifted by 30 places at most
+    allowed = ibis.cases(  # engines read a bare 1 as 32 bits: it can be shifted by at most 30 places
         (open_days <= 0, 0),
         (open_days >= WORD_DAYS, 2**WORD_DAYS - 1),
         else_=(ibis.literal(1, "int64") << open_days.cast("int32")) - 1,

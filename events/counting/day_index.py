@@ -2,7 +2,7 @@
 
 Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
 timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`. On DuckDB, where adding an
-interval costs more than the rest of a question, rolling days are the same number from a difference in microseconds.
+interval costs more than the rest of a query, rolling days are the same number from a difference in microseconds.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ def day_index(
     Args:
         moment, anchor, anchor_date: of the same row.
         clock: how days are counted.
-        dialect: the engine's name; DuckDB has microseconds as whole numbers, which saves most of the time of a scan.
+        dialect: the engine's name; DuckDB has microseconds as integers, which saves most of the time of a scan.
     """
     if dialect == "duckdb" and clock.mode is DayMode.ROLLING:
-        # Whole numbers, but divided as float64: exact for 285 years to either side of the anchor.
+        # Integers, but divided as float64: exact for 285 years to either side of the anchor.
         return moment.delta(anchor, unit="microsecond") // DAY
     dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
     if clock.mode is DayMode.CALENDAR:
         return dates
-    # A rolling day ends at the anchor's time of day: before it, the day of the date before still runs. The number is
-    # chosen, not cast: PostgreSQL casts no truth value to one.
+    # A rolling day ends at the anchor's time of day: earlier moments still belong to the day of the previous date. The
+    # number comes from a CASE, not a cast: PostgreSQL can't cast a boolean to it.
     return dates - (moment < anchor + dates.as_interval("D")).ifelse(1, 0)
 
 
 def local_date(moment: ir.TimestampValue, clock: Clock, years: Years = ALL_YEARS) -> ir.DateValue:
-    """The date that numbers the days of this clock; of moments in these years (UTC)."""
+    """The date that numbers the days of this clock; for moments in these years (UTC)."""
     return wall_clock(moment, clock.zone, years).date()
 
 
 def wall_clock(moment: ir.TimestampValue, zone: str, years: Years = ALL_YEARS) -> ir.TimestampValue:
-    """The wall-clock reading of a UTC moment, by the zone's offsets as a CASE, the newest change first.
+    """Local wall-clock time of a UTC moment, by the zone's offsets as a CASE, the newest change first.
 
     Args:
         moment: in UTC.
         zone: its name.
-        years: the first and the last year that moments may lie in: few years make a short CASE.
+        years: the first and the last year of the moments: few years make a short CASE.
     """
     import ibis
 

@@ -1,4 +1,4 @@
-"""Who came through the steps of a funnel, as an expression. Nothing runs here."""
+"""Funnels as an expression: how many steps each unit completed. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def came_through(events: ir.Table, users: ir.Table, funnel: Funnel, basis: Basis) -> ir.Table:
-    """One row per unit with an event of a step in the window: ``user_id, value``, the steps that it did in order.
+    """One row per unit with an event of a step in the window: ``user_id, value``, the steps completed in order.
 
-    A step is done at its first occurrence after the step before; two events of one moment have no order, so that the
-    later step needs a later moment. Taking the first never misses a way through: every later way fits behind it.
+    A step is completed at its first occurrence after the step before; events at the same moment have no order, so the
+    later step needs a later moment. Taking the first occurrence never misses a completion: any later one leaves less
+    room.
     """
     import ibis
 

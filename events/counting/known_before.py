@@ -1,7 +1,7 @@
-"""What is known of units before a moment of theirs, as Ibis expressions: what their signup said, their active days.
+"""Covariates known before a moment of each unit, as Ibis expressions: signup properties and active days.
 
-Every covariate of an experiment comes from here, typed with its moment: a later signup and events from day 0 on say
-nothing that was known at the assignment (docs/methods/comparison.md, "Only what was known before"). Nothing runs here.
+Every covariate of an experiment comes from here and is bound to its moment: a later signup, and events from day 0 on,
+were not known at assignment (docs/methods/comparison.md, "Only what was known before"). Nothing runs here.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
 def with_signup(
     events: ir.Table, table: ir.Table, event: str, names: Mapping[str, str], moment: str, basis: Basis
 ) -> ir.Table:
-    """Add ``signed_up``, the unit's first signup if it is no later than its moment, and what it said.
+    """Add ``signed_up``, the unit's first signup if it is no later than its moment, and that signup's properties.
 
     Args:
         events: the event log.
         table: has ``user_id`` and the column `moment`.
         event: name of the signup event.
-        names: property by the column that holds its text; "" where the signup is later or doesn't say it.
+        names: property by the name of its text column; "" if the signup is later or lacks the property.
         moment: column of the moment before which it must be known.
         basis: engine.
     """
@@ -64,7 +64,7 @@ def with_active_days(events: ir.Table, table: ir.Table, days: int, column: str, 
 
     slim = table.select("user_id", _at=table[moment], _date=local_date(table[moment], basis.clock))
     log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
-    # A day and an hour more than the longest such stretch: cheap to compare, and the day index decides.
+    # A day and an hour more than the longest possible stretch: a cheap filter; the day index decides.
     log = log.filter(log.time < log["_at"], log.time >= log["_at"] - ibis.interval(days=days + 2))
     log = log.mutate(day=day_index(log.time, log["_at"], log["_date"], basis.clock, basis.dialect))
     log = log.filter(ibis._.day.between(-days, -1))
@@ -83,5 +83,5 @@ def level_counts(values: ir.Table, column: str, most: int) -> ir.Table:
 
 
 def pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
-    """The level, or "other" where it is none of those kept."""
+    """The level, or "other" if it isn't among those kept."""
     return level.isin(["", *kept]).ifelse(level, OTHER)

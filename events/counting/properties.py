@@ -1,4 +1,4 @@
-"""How each engine reads one property out of the JSON text of an event, as text."""
+"""Read one property from the JSON text of an event, as text, on each engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-# engine: (function of text and path, how the path is written). All give scalars as text and null where there is none.
+# engine: (function of text and path, how the path is written). All give scalars as text, and null if absent.
 READERS = {
     "duckdb": ("json_extract_string", '$."{}"'),
     "pyspark": ("get_json_object", "$['{}']"),
@@ -25,7 +25,7 @@ def property_text(properties: ir.StringValue, name: str, dialect: str) -> ir.Str
     """The property `name` as text; null when the event doesn't carry it or has no properties.
 
     Raises:
-        ValueError: for an engine that we don't know, or a name with a quote, backslash or control character: engines
+        ValueError: for an unknown engine, or a name with a quote, backslash or control character: engines
             disagree about how those are written inside a path.
     """
     import ibis

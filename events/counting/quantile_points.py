@@ -1,4 +1,4 @@
-"""Quantiles of a number per unit, without bringing units out of the warehouse or sorting them. Nothing runs here."""
+"""Quantiles of a number per unit, computed in the warehouse without sorting units. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, whatever floats make of it
+ROUNDING = 1e-9  # of a share: .1 x 10 units is one unit, despite rounding of floats
 
 
 def quantile_points(
     table: ir.Table, column: str, shares: Mapping[str, Callable[[ir.Table], ir.Value] | float], *, by: str
 ) -> ir.Table:
-    """One row per group: ``by, units``, per name the smallest value that at least this share doesn't exceed.
+    """One row per group: ``by, units``, and for each share the smallest value that at least this share doesn't exceed.
 
-    Beside each value, as ``NAME_units``, the units that have just this one.
+    Each value also has ``NAME_units``, the number of units with exactly this value.
 
-    Equal values are counted before they are ordered, so that a count of a few values stays a small question.
+    Equal values are counted before they are ordered, so that a count with few distinct values stays a small query.
 
     Args:
         table: one row per unit; nulls are left out.

@@ -1,10 +1,10 @@
-"""Questions to the event log, as Ibis expressions: cohorts, days, counts, retention, values. Nothing runs here.
+"""Queries of the event log, as Ibis expressions: cohorts, days, counts, retention, values. Nothing runs here.
 
 Every function takes the normalised event table of `events.warehouse` (``user_id, event, time, properties, …`` with
-naive UTC timestamps) and gives a table; the docstring names its columns. A table of *users* always has ``user_id,
-anchor, anchor_date, complete_days``, and any further column (variant, segment) travels along.
+naive UTC timestamps) and returns a table; the docstring names its columns. A table of *users* always has ``user_id,
+anchor, anchor_date, complete_days``, and any further columns (variant, segment) are kept.
 
-How days are counted alike on every engine: `events.counting.day_index`.
+How every engine counts days alike: `events.counting.day_index`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
 
 
 def strangers(events: ir.Table, prefix: str) -> ir.Table:
-    """One row ``events``: how many belong to users whose id doesn't begin with the prefix."""
+    """One row ``events``: number of events of users whose id doesn't begin with the prefix."""
     other = events.filter(~text_of(events).startswith(prefix))
     return other.aggregate(events=other.count())
 
@@ -70,7 +70,7 @@ def event_names(events: ir.Table) -> ir.Table:
 def cohort(
     events: ir.Table, anchor: str, basis: Basis, *, first: date | None = None, last: date | None = None
 ) -> ir.Table:
-    """Units with their clock zero: ``user_id, anchor, anchor_date, complete_days``.
+    """Units with their time zero: ``user_id, anchor, anchor_date, complete_days``.
 
     Args:
         events: the event log.
@@ -79,7 +79,7 @@ def cohort(
         first: first local date of the anchor that belongs to the cohort.
         last: last such date, inclusive.
 
-    Units that are too young are in the table: they are excluded by maturity, and their number is reported.
+    Units that are too young are included: maturity excludes them later, and their number is reported.
     """
     log = events if anchor == "*" else events.filter(events.event == anchor)
     users = log.group_by("user_id").aggregate(anchor=log.time.min())
@@ -90,8 +90,8 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
     """One row per exposure event of the experiment: the event's columns, ``variant, source, by_client``.
 
     `variant` is what the event names. `source` is the number, as text, of the source whose client key sent the event,
-    and "" for everybody else; `by_client` is 1 for these, and for what our door wrote for a client key, else 0. Whether
-    such an exposure counts is for the caller to say. A log without message ids knows no senders.
+    and "" otherwise; `by_client` is 1 for these, and for exposures that our API logged for a client key, else 0. The
+    caller decides whether such an exposure counts. A log without message ids has no senders.
     """
     import ibis
 
@@ -110,7 +110,7 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 
 def first_and_last(log: ir.Table, since: datetime) -> ir.Table:
-    """One row of what of a log lies at or after a moment: ``first, last, events``; null times where nothing does."""
+    """One row about the events at or after a moment: ``first, last, events``; null times if there are none."""
     log = log.filter(log.time >= utc(since))
     return log.aggregate(first=log.time.min(), last=log.time.max(), events=log.count())
 
@@ -123,7 +123,7 @@ def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
 
 
 def mature(users: ir.Table, window: Window) -> ir.BooleanValue:
-    """Whether the whole window of each unit lies before the data's end."""
+    """Whether each unit's whole window lies before the end of the data."""
     return users.complete_days >= window.days_needed
 
 
@@ -134,7 +134,7 @@ def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Windo
 
 
 def activity_since_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
-    """One row per activity of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
+    """One row per activity event of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
     return in_window(since_anchor(active_events(events, basis), users, basis), window)
 
 
@@ -151,7 +151,7 @@ def counts(
 
     Columns: ``user_id, behaviour, day, n``.
 
-    The arguments are those of `occurrences`, of which these are the numbers of rows.
+    The arguments are those of `occurrences`, whose rows are counted here.
     """
     log = occurrences(events, users, basis, days=days, first_day=first_day, behaviours=behaviours)
     return log.group_by("user_id", "behaviour", "day").aggregate(n=log.count())
@@ -169,18 +169,18 @@ def occurrences(
 ) -> ir.Table:
     """One row for each thing to count on day `first_day` to `days` - 1: ``user_id, behaviour, day`` and `keep`.
 
-    Listed behaviours also have their ``place`` in the list, each once: numbers are grouped in less time than texts.
+    Listed behaviours also have their ``place`` in the list, each once: grouping numbers is faster than grouping texts.
 
-    These rows are events: a question groups them before anything leaves the warehouse.
+    These rows are events: a query must aggregate them before anything leaves the warehouse.
 
     Args:
         events: the event log.
         users: the units, with their clocks.
         basis: clock, data's end, engine.
-        days: the landmark, the largest "within Y days" that will be asked.
+        days: the landmark, the largest "within Y days" needed.
         first_day: the first day that counts, usually the anchor's.
         behaviours: what to count, at least one; None takes every event name but exposures.
-        keep: further columns of `users` that travel along.
+        keep: further columns of `users` to keep.
 
     For ``EVENT#prop`` a value counts on the day it is first seen, so that sums over days give the number of different
     values, exactly as they give the number of events for the others.
@@ -206,9 +206,9 @@ def occurrences(
 
 
 def matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
-    """One row per event and behaviour it shows: the event's columns and ``behaviour, place, value``, in a single scan.
+    """One row per event and matching behaviour: the event's columns and ``behaviour, place, value``, in a single scan.
 
-    `place` is that of the behaviour among the different ones of the list.
+    `place` is the index of the behaviour in the list without repeats.
     """
     import ibis
 
@@ -244,10 +244,10 @@ def outcomes(
 ) -> ir.Table:
     """The users' columns and one column per definition: a number, or null for a unit that is too young.
 
-    All in one pass over the log, but funnels and SQL metrics, which have one each.
+    One pass over the log for all, except that each funnel and SQL metric has its own.
 
     Retention and funnels give 1.0 or 0.0, values give the number per unit (0.0 for a unit that did nothing).
-    `survival` has two columns and a population of its own: see `survival_times`.
+    `survival` has two columns and its own population: see `survival_times`.
 
     Args:
         events: the event log.
@@ -257,7 +257,7 @@ def outcomes(
         keep: columns of `users` that `also` reads.
         also: further numbers per unit from the same pass, given all events since the anchor with their ``day``; null
             for a unit without any event.
-        has_row: names of SQL metrics that also say, as ``NAME_row``, whether their SELECT has a number for the unit:
+        has_row: SQL metrics that also get ``NAME_row``: whether their SELECT has a number for the unit:
             1.0, 0.0, or null for a unit that is too young.
     """
     import ibis
@@ -315,7 +315,7 @@ def _apart(events: ir.Table, users: ir.Table, definition: Asked, basis: Basis) -
 
 
 def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
-    """The users' columns and ``mature, retained`` (1.0, 0.0, or null where not mature) for one definition."""
+    """The users' columns and ``mature, retained`` (1.0, 0.0, or null if not mature) for one definition."""
     import ibis
 
     if isinstance(definition, Survival):
@@ -328,10 +328,10 @@ def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Reten
 def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) -> ir.Table:
     """The users' columns and ``duration, churned``: day of the last activity before the first silence of `gap` days.
 
-    Churn on day d shows when d + gap <= K - 1, where K is the unit's complete days. So follow-up ends on day
+    Churn on day d can be observed when d + gap <= K - 1, where K is the unit's complete days. So follow-up ends on day
     K - gap - 1 for everybody: a unit without such a silence is censored there, not at its last activity, and units with
-    K <= gap, of which nothing can be seen, are left out. One day later a unit would be at risk of what can't be seen.
-    Source: docs/methods/retention.md, "Time to churn".
+    K <= gap, for which nothing can be observed, are left out. With one more day, a unit would be at risk of churn that
+    can't be observed. Source: docs/methods/retention.md, "Time to churn".
     """
     import ibis
 
@@ -377,7 +377,7 @@ def _bounded(definitions: Mapping[str, Asked]) -> list[Bounded]:
 
 
 def _reach(definitions: Sequence[Bounded]) -> Window:
-    """The smallest window that holds all of theirs."""
+    """The smallest window that covers all of them."""
     last_days = [definition.window.end_day for definition in definitions]
     bounded = [day for day in last_days if day is not None]
     first = min(definition.window.start_day for definition in definitions)
@@ -385,7 +385,7 @@ def _reach(definitions: Sequence[Bounded]) -> Window:
 
 
 def in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:
-    """Only users whose anchor falls on these local dates, both inclusive; None is no bound."""
+    """Only users whose anchor falls on these local dates, both inclusive; None for no bound."""
     import ibis
 
     if first is not None:

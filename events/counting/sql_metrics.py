@@ -1,4 +1,4 @@
-"""An SQL metric as a part of a question: its SELECT over the events that it may see. Nothing runs here."""
+"""An SQL metric as a subquery: its SELECT over the events that it may see. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def selected(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> ir.Table:
-    """One row per unit that the SELECT gives: ``user_id, value``.
+    """One row per unit that the SELECT returns: ``user_id, value``.
 
-    It sees these units' events of its window before the data's end, and none that say that a unit met its variant:
-    `day` and `seconds` count from the unit's anchor. Properties are read here, so that no engine's JSON enters.
+    It sees these units' events in the window before the end of the data, without exposures; `day` and `seconds` count
+    from the unit's anchor. Properties are extracted here, so that the SELECT contains no engine-specific JSON.
     """
     found = checked(expression.sql)
     seen, name = _seen(events, users, expression, basis)
@@ -30,7 +30,7 @@ def selected(events: ir.Table, users: ir.Table, expression: Expression, basis: B
 
 
 def comparing(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> tuple[ir.Table, int]:
-    """What each comparison of an SQL metric says by itself: ``user_id, c_0, c_1, …``, 1 or 0, and how many there are.
+    """The result of each comparison of an SQL metric: ``user_id, c_0, c_1, …``, 1 or 0, and the number of comparisons.
 
     It sees what `selected` sees; a unit without any such event has no row.
     """
@@ -50,7 +50,7 @@ def _seen(events: ir.Table, users: ir.Table, expression: Expression, basis: Basi
     }
     numbers = {f"number_{at}": amount(log, name, basis) for at, name in enumerate(found.numbers)}
     seen = log.select(UNIT, "event", day=log.day.cast("float64"), seconds=seconds.cast("float64"), **texts, **numbers)
-    # One name for one table, whoever asks again: two different ones must never share it.
+    # The same table always gets the same name: two different tables must never share one.
     return seen, f"seen_{hash(seen.op()) & (2**64 - 1):x}"
 
 

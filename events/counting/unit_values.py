@@ -1,4 +1,4 @@
-"""Parts of questions to the event log: which events count for a unit, and one number per unit and definition.
+"""Building blocks for queries of the event log: which events count for a unit, and one number per unit and definition.
 
 `events.counting.queries` builds its questions from them. Nothing runs here.
 """
@@ -33,15 +33,15 @@ from events.windows import Clock, Window
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# A property beyond it is no amount of anything; its square would leave the range of numbers when units are summed.
+# A larger property value is no plausible amount; its square would overflow when units are summed.
 LARGEST = 1e30
-# With so few digits no engine leaves the range of its numbers.
+# With so few digits no engine overflows.
 A_NUMBER = r"^\s*[+-]?([0-9]{1,200}\.?[0-9]{0,200}|\.[0-9]{1,200})([eE][+-]?[0-9]{1,2})?\s*$"
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What every question needs to know, stored with each result.
+    """Parameters of every query, stored with each result.
 
     Attributes:
         clock: how days are counted.
@@ -57,12 +57,12 @@ class Basis:
 
 
 def is_apart(definition: Asked) -> bool:
-    """Whether a definition has a question of its own: no single pass over a unit's events counts it."""
+    """Whether a definition needs a query of its own: no single pass over a unit's events counts it."""
     return isinstance(getattr(definition, "of", definition), Funnel | Expression)
 
 
 def is_select(definition: Asked) -> bool:
-    """Whether a definition is an SQL metric, capped or not: a unit without a row then counts 0."""
+    """Whether a definition is an SQL metric, capped or not: units without a row then count as 0."""
     return isinstance(getattr(definition, "of", definition), Expression)
 
 
@@ -73,7 +73,7 @@ def aggregate(log: ir.Table, definition: Asked, basis: Basis) -> ir.Value:
     if isinstance(definition, Survival | Funnel | Expression):
         raise ValueError(f"{definition} is asked through a question of its own")
     if isinstance(definition, Capped):
-        return aggregate(log, definition.of, basis)  # a unit's whole sum is cut, by `finish`
+        return aggregate(log, definition.of, basis)  # the cap applies to a unit's whole sum, in `finish`
     inside = between(log.day, definition.window)
     match definition:
         case Active():
@@ -89,16 +89,16 @@ def aggregate(log: ir.Table, definition: Asked, basis: Basis) -> ir.Value:
             text = property_text(log.properties, definition.behaviour.distinct, basis.dialect)
             return these.ifelse(text, ibis.null("string")).nunique()
         case Total():
-            # A CASE, not a filtered sum: engines then read the JSON of these events only, not of the whole log.
+            # A CASE, not a filtered sum: engines then parse the JSON of these events only, not of the whole log.
             number = amount(log, definition.property, basis)
             return (inside & (log.event == definition.event)).ifelse(number, ibis.null("float64")).sum()
 
 
 def amount(log: ir.Table, name: str, basis: Basis) -> ir.FloatingValue:
-    """A property as a number; null where it is none.
+    """A property as a number; null if it is none.
 
-    PostgreSQL ends a question at the first text that is no number, and Spark takes "7d" for one: elsewhere than in
-    DuckDB, whose cast tries, only what looks like a number is cast.
+    PostgreSQL fails a query at the first text that is no number, and Spark reads "7d" as one: on engines other than
+    DuckDB, which has a safe cast, only text that looks like a number is cast.
     """
     import ibis
 
@@ -109,21 +109,21 @@ def amount(log: ir.Table, name: str, basis: Basis) -> ir.FloatingValue:
 
 
 def within_reach(number: ir.FloatingValue) -> ir.FloatingValue:
-    """The same number, or null: text such as "Infinity" casts too, and one such event would leave no variance."""
+    """The number, or null if it is too large: "Infinity" casts too, and one such event would ruin the variance."""
     import ibis
 
     return number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
 
 
 def how_many(condition: ir.BooleanValue) -> ir.IntegerScalar:
-    """Of how many rows the condition is true: counted, since DuckDB adds numbers up in 128 bits."""
+    """Number of rows for which the condition is true: counted, since DuckDB sums in 128 bits."""
     import ibis
 
     return condition.ifelse(ibis.literal(1, "int32"), ibis.null("int32")).count()
 
 
 def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
-    """What was counted as the definition's value: 1.0 or 0.0 for retention and funnels, else a number; never null."""
+    """The definition's value from its aggregate: 1.0 or 0.0 for retention and funnels, else a number; never null."""
     import ibis
 
     if is_select(definition):
@@ -142,11 +142,11 @@ def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
         least = definition.times
     elif isinstance(definition, Funnel):
         least = len(definition.steps)
-    return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL casts no truth value to a number
+    return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL can't cast a boolean to a number
 
 
 def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) -> ir.Table:
-    """Events of these units from their anchor to the data's end, with `day`; earlier events are no behaviour."""
+    """Events of these units from their anchor to the end of the data, with `day`; earlier events don't count."""
     slim = users.select("user_id", "anchor", "anchor_date", *keep)
     log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
     log = log.filter(log.time >= log.anchor)
@@ -166,13 +166,13 @@ def between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
 
 
 def matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
-    """Whether an event shows the behaviour."""
+    """Whether an event matches the behaviour."""
     same = log.event == behaviour.event
     if behaviour.where is None:
         return same
     name, value = behaviour.where
     found = (property_text(log.properties, name, basis.dialect) == value).fill_null(False)
-    return same.ifelse(found, False)  # a CASE: the JSON of other events is not read
+    return same.ifelse(found, False)  # a CASE: the JSON of other events isn't parsed
 
 
 def active_events(events: ir.Table, basis: Basis) -> ir.Table:
@@ -188,7 +188,7 @@ def is_activity(events: ir.Table, basis: Basis) -> ir.BooleanValue:
 
 
 def either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
-    """The first of these properties that the event carries, as text; null when it carries none."""
+    """The first of these properties that the event has, as text; null if it has none."""
     import ibis
 
     return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])

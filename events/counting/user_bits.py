@@ -1,9 +1,9 @@
-"""One row per user with everything that questions about activity ask: clock zero, age, and active days as bits.
+"""One row per user with everything that activity queries need: time zero, age, and active days as bits.
 
 Two sets of bits: ``days_0 …`` count from the user's own anchor (`events.counting.day_bits`), ``dates_0 …`` are dates of
 the calendar, of which a word holds four weeks from Monday on. Retention of any definition, active users of any date or
-week and the weeks of a user's life follow from this one table, without the log. It is made from the users' active days,
-which don't depend on what starts a clock.
+week and the weeks of a user's life follow from this one table, without the log. It is computed from the users' active
+days, which don't depend on the start event.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 WEEKS = 4  # in one word
 DATE_DAYS = 7 * WEEKS
-MOST_DAYS = 36 * day_bits.WORD_DAYS  # three years; later days are only known through `last_day`
+MOST_DAYS = 36 * day_bits.WORD_DAYS  # three years; of later days only `last_day` is known
 
 
 def first_monday(newest: date, oldest: date) -> date:
-    """The Monday on which ``dates_0`` begins: of the oldest date, but not more than `MOST_DAYS` before the newest."""
+    """The Monday on which ``dates_0`` begins: that of the oldest date, but at most `MOST_DAYS` before the newest."""
     first = max(oldest, newest - timedelta(days=MOST_DAYS))
     return first - timedelta(days=first.weekday())
 
 
 def day_words(days: int) -> int:
-    """How many words hold the days of a log that spans so many days."""
+    """Number of words for the days of a log that spans so many days."""
     return day_bits.words_for(min(days, MOST_DAYS - 1))
 
 
 def date_words(monday: date, newest: date) -> int:
-    """How many words hold the dates from a Monday to the newest date."""
+    """Number of words for the dates from a Monday to the newest date."""
     return (newest - monday).days // DATE_DAYS + 1
 
 
 def dates_name(word: int) -> str:
-    """The column of a word of dates."""
+    """Name of the column that holds a word of dates."""
     return f"dates_{word}"
 
 
@@ -50,7 +50,7 @@ def dates_name(word: int) -> str:
 def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: datetime) -> ir.Table:
     """The activity of every user by dates: ``user_id, date, local, first, last``; DuckDB only.
 
-    All that people's days ask of a log, in a fraction of its rows, whatever starts their clocks: a rolling day ends at
+    Enough to compute users' active days for any start event, in a fraction of the log's rows: a rolling day ends at
     the anchor's time of day, so it is active when the first or the last activity of a date lies on its side.
 
     Args:
@@ -59,7 +59,7 @@ def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: dateti
         oldest, newest: naive UTC times of the log's first and last event.
 
     ``date`` is UTC's and ``local`` the zone's, both in days since 1970; `first` and `last` are microseconds of the UTC
-    date. No row lies on two dates of either kind. Activity at `newest` itself is in rows of its own, since a log of
+    date. No row spans two dates of either kind. Activity at `newest` itself is in rows of its own, since a log of
     rolling days ends just before its newest event.
     """
     import ibis
@@ -77,7 +77,7 @@ def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: dateti
 
 
 def any_event(events: ir.Table, active: ir.Table) -> ir.Table:
-    """``user_id, time`` of some events, each user's first among them: of activity by its days, and of exposures.
+    """``user_id, time`` of some events that include each user's first: activity from its days, and exposures.
 
     Args:
         events: the log.
@@ -107,7 +107,7 @@ def _epoch() -> ir.TimestampScalar:
     return utc(datetime(1970, 1, 1, tzinfo=UTC))
 
 
-# ── People ────────────────────────────────────────────────────────────────────
+# ── Users ─────────────────────────────────────────────────────────────────────
 def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monday: date, weeks_words: int) -> ir.Table:
     """One row per user: ``user_id, anchor, anchor_date, complete_days, last_day, days_0 …, dates_0 …``.
 
@@ -119,8 +119,8 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
         monday: the first day of the first word of dates.
         weeks_words: how many words of dates there are.
 
-    `last_day` is the day of the last activity up to the data's end, null for none. Only what happens from the anchor on
-    is activity.
+    `last_day` is the day of the last activity up to the data's end, null for none. Only events from the anchor on count
+    as activity.
     """
 
     start = users.select(
@@ -139,12 +139,12 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
     )
     names = [*map(day_bits.name_of, range(words)), *map(dates_name, range(weeks_words))]
     joined = users.left_join(found, "user_id").drop("user_id_right")
-    # Words hold 31 bits at most: numbers of half the width are read in half the time.
+    # Words have at most 31 bits: integers of half the width are read in half the time.
     return joined.mutate(**{name: joined[name].fill_null(0).cast("int32") for name in names})
 
 
 def _rolling(log: ir.Table) -> ir.Table:
-    """With ``day``, and whether the date has activity for it (``late``), and for the day before (``early``)."""
+    """Add ``day``, and whether the date has activity for it (``late``) and for the day before (``early``)."""
     clock = log.start - log.start_date.cast("int64") * DAY
     return log.mutate(day=log.date - log.start_date, early=log["first"] < clock, late=log["last"] >= clock)
 
@@ -167,7 +167,7 @@ def _day_bits(log: ir.Table, word: int) -> ir.Value:
 
 
 def bits(place: ir.IntegerValue, first: int, number: int) -> ir.IntegerValue:
-    """The bit of a place in a word that begins with `first` and holds so many places; 0 outside."""
+    """The bit of a day in a word that starts at `first` and holds so many days; 0 outside."""
     import ibis
 
     bit = ibis.literal(1, "int64") << (place - first).cast("int32")

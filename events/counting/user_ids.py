@@ -1,4 +1,4 @@
-"""Users of a numbered store as ids and as numbers, in expressions: numbers inside the warehouse, ids at its doors."""
+"""Map user ids to user numbers and back, in expressions: numbers inside the warehouse, ids outside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 TEXT = "user_text"  # the column with the id in the events of a numbered store
-OWN = "own_user"  # and the one with the number of the id that was sent, where some ids count as one person
+OWN = "own_user"  # and the number of the id as sent, if some ids count as one person
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,24 @@ class Users:
     """The dictionary in an open warehouse.
 
     Attributes:
-        known: ``known_id, known_number, known_own``: each user's id and the number that they count as, which is their
-            own or that of the user to whom they were joined.
-        joined: some were joined.
+        known: ``known_id, known_number, known_own``: each user's id and the number that it counts as: its own, or that
+            of the user it was joined to.
+        joined: whether any ids were joined.
     """
 
     known: ir.Table
     joined: bool
 
     def named(self, units: ir.Table) -> ir.Table:
-        """A table with numbers in ``user_id``, with ids instead."""
+        """Replace numbers in ``user_id`` by ids."""
         names = self.known.filter(self.known.known_own) if self.joined else self.known
         table = units.join(names, units.user_id == names.known_number)
         return table.select(**{name: table.known_id if name == "user_id" else table[name] for name in units.columns})
 
     def keyed(self, units: ir.Table) -> ir.Table:
-        """A table with ids in ``user_id``, with numbers instead; whom the store doesn't know is left out.
+        """Replace ids in ``user_id`` by numbers; users that the store doesn't know are dropped.
 
-        Of several rows that count as one user, which were several users when the table was made, the user's own stays.
+        If several rows now count as one user, having been several when the table was made, that user's own row is kept.
         """
         import ibis
 
@@ -46,5 +46,5 @@ class Users:
 
 
 def text_of(events: ir.Table) -> ir.Column:
-    """The users' ids as they were sent: of what is drawn or sampled by them, so that numbers change nothing in it."""
+    """The users' ids as sent: for sampling and random draws by id, so that numbering changes none of them."""
     return events[TEXT] if TEXT in events.columns else events.user_id

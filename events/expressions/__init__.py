@@ -1,7 +1,7 @@
-"""SQL metrics: a SELECT per unit that people write, what it may be, and how it becomes part of a question.
+"""SQL metrics: a user-written SELECT per unit: what is allowed, and how it becomes part of a query.
 
-Three walls, each enough alone against files and the network: the text may hold few characters and no comment
-(`one_line`); the tree is not passed on but built anew from the nodes that are listed, so that nothing of the writer's
-but names, numbers and texts reaches an engine (`gate`, `rebuilt`); the connection has neither files nor settings and
-stops in time (`limits`). The contract for writers: docs/sql_metrics.md.
+Three independent safeguards keep files and the network out of reach: the text allows few characters and no comment
+(`one_line`); the syntax tree is rebuilt from a list of allowed nodes, so that only the writer's names, numbers and
+texts reach an engine (`gate`, `rebuilt`); the connection has no access to files or settings and a time limit
+(`guarded`). The contract for writers: docs/sql_metrics.md.
 """

@@ -1,7 +1,7 @@
-"""What an SQL metric may be: one SELECT over `events`, built anew from a list of nodes. Pure; sqlglot loads late.
+"""Validate an SQL metric: one SELECT over `events`, rebuilt from a list of allowed nodes. Pure; sqlglot loads late.
 
 The contract: ``SELECT user_id, <number> AS value FROM events … GROUP BY user_id``, where `events` may also be a SELECT
-of the same kind in brackets. `statement.EVENT_COLUMNS` and `FUNCTIONS` list all that there is.
+of the same kind in brackets. `statement.EVENT_COLUMNS` and `FUNCTIONS` list all that is allowed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=256)
 def checked(sql: str) -> Checked:
-    """The statement, parsed and built anew.
+    """Parse the statement, check it and rebuild it.
 
     Args:
         sql: on one line, as `one_line` has it.
@@ -28,7 +28,7 @@ def checked(sql: str) -> Checked:
         Refused: with one sentence that names the piece and where it stands.
     """
     refuse_text(sql)
-    # Only now: sqlglot costs a third of a second and 40 MB, which no process pays before it meets an SQL metric.
+    # Imported late: sqlglot costs a third of a second and 40 MB, only in processes that meet an SQL metric.
     from events.expressions.rebuilt import Rebuilding
 
     try:
@@ -43,7 +43,7 @@ def _parsed(sql: str) -> exp.Select:
     from sqlglot.errors import SqlglotError
 
     first = (sql.split() or [""])[0]
-    if first.upper() != "SELECT":  # the parser then never meets another statement
+    if first.upper() != "SELECT":  # the parser then never meets another kind of statement
         raise Refused("An SQL metric begins with SELECT, not with '{piece}'.", piece=first[:40])
     try:
         statements = sqlglot.parse(sql, read="duckdb")

@@ -1,7 +1,7 @@
-"""How a question with an SQL metric runs: on a connection without files, network and settings, and not for ever.
+"""Run a query with an SQL metric: on a connection without files, network and settings, and with a time limit.
 
-The second wall: whatever passed the gate, an embedded engine reads nothing but the store, and each engine stops in
-time. A remote warehouse has the rights of the role that WAREHOUSE_URL names: docs/sql_metrics.md says which it needs.
+Even if something gets past validation, an embedded engine reads only the store, and each engine stops in time. A remote
+warehouse has the rights of the role in WAREHOUSE_URL: docs/sql_metrics.md says which it needs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SECONDS = 600.0
-ENGINES = ("duckdb", "postgres", "pyspark")  # whose questions can be stopped from another thread
+ENGINES = ("duckdb", "postgres", "pyspark")  # their queries can be stopped from another thread
 
 
 @contextmanager
 def guarded(
     backend: Any, question: "ir.Table", readable: Sequence[str], seconds: float | None = None
 ) -> Iterator[None]:
-    """Run the block on a locked connection, at most for `seconds`; a question without an SQL metric runs as it is.
+    """Run the block on a locked connection, at most for `seconds`; queries without an SQL metric run unchanged.
 
     Args:
         backend: the Ibis backend; an embedded one stays locked until it is closed.
-        question: what the block runs.
+        question: the query that the block runs.
         readable: folders that the embedded engine may still read.
         seconds: None for `SECONDS`.
 
@@ -55,7 +55,7 @@ def guarded(
     timer.start()
     try:
         yield
-    except Exception as error:  # each driver has its own for a question that was stopped
+    except Exception as error:  # each driver raises its own exception for a stopped query
         if not over.is_set():
             raise
         raise Refused(
@@ -68,7 +68,7 @@ def guarded(
 
 
 def lock(backend: Any, readable: Sequence[str]) -> None:
-    """Take files, network and settings from an embedded engine, until it is closed.
+    """Remove access to files, network and settings from an embedded engine, until it is closed.
 
     Args:
         backend: the Ibis backend of DuckDB.
@@ -99,7 +99,7 @@ def _stop(backend: Any, group: str) -> None:
 
 
 def holds_sql(question: "ir.Table") -> bool:
-    """Whether an SQL metric is part of a question."""
+    """Whether a query contains an SQL metric."""
     import ibis.expr.operations as ops
 
     return bool(question.op().find(ops.SQLStringView))

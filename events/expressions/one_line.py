@@ -1,4 +1,4 @@
-"""The text of an SQL metric before anybody parses it: which characters it may hold, how long and how deep. Pure."""
+"""Check the text of an SQL metric before it is parsed: allowed characters, length and nesting depth. Pure."""
 
 import re
 from unicodedata import category
@@ -15,7 +15,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def one_line(sql: str) -> str:
-    """The statement on one line, without a semicolon at its end; what stands between quotes stays as it is."""
+    """The statement on one line, without a final semicolon; quoted text stays unchanged."""
     parts = QUOTED.split(sql)
     parts[::2] = [BLANKS.sub(" ", part) for part in parts[::2]]
     text = "".join(parts).strip(" ")
@@ -23,10 +23,10 @@ def one_line(sql: str) -> str:
 
 
 def refuse_text(sql: str) -> None:
-    """Refuse what no SQL metric needs, before a parser sees it: its own mistakes and its recursion are no danger then.
+    """Refuse what no SQL metric needs before parsing, so that bugs and recursion of the parser can't be exploited.
 
     Raises:
-        Refused: too long or too deep, a comment, a second statement, a character that stands for nothing here.
+        Refused: too long or too deep, a comment, a second statement, a character with no meaning here.
     """
     if len(sql) > LONGEST:
         raise Refused("An SQL metric has at most {most} characters, not {count}.", most=LONGEST, count=len(sql))

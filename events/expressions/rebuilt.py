@@ -1,7 +1,7 @@
-"""The tree of an SQL metric, built anew from the parser's: what isn't listed here doesn't exist.
+"""Rebuild the tree of an SQL metric from the parser's: only listed nodes are allowed.
 
 A node is read only through the arguments that `ARGUMENTS` lists for it, and one with any other argument is refused.
-Numbers are cast to DOUBLE where they come from and divisions by 0 give NULL, so that engines count alike.
+Numbers are cast to DOUBLE where they enter and divisions by 0 give NULL, so that engines compute alike.
 """
 
 import re
@@ -21,7 +21,7 @@ LEVELS = 4  # of SELECTs
 
 
 class Rebuilding:
-    """One statement on its way, with the properties and event names that it has named so far."""
+    """One statement being rebuilt, with the properties and event names found so far."""
 
     def __init__(self) -> None:
         self.names = Names()
@@ -119,7 +119,7 @@ class Rebuilding:
         else:
             found = values.any(inner, aggregates=grouped is not None)
             taken = name in values.known or bool(OURS.fullmatch(name))
-        if taken:  # engines disagree about which of the two a condition then means
+        if taken:  # engines disagree about which of the two a condition then refers to
             refuse("shadowed", item, piece=name)
         if not name or not NAME.fullmatch(name) or (name == statement.UNIT and found.kind != UNIT):
             refuse("no_name", item)

@@ -1,4 +1,4 @@
-"""How the gate refuses: one sentence with the piece and the character at which it stands."""
+"""Error messages for SQL metrics: one sentence with the offending piece and its position."""
 
 from typing import NoReturn
 
@@ -54,9 +54,9 @@ def refuse(code: str, node: exp.Expr, *, piece: str = "", names: str = "") -> No
 
     Args:
         code: of the sentence.
-        node: what stands there.
-        piece: to be named in place of the node's own words.
-        names: of what there is instead.
+        node: the node.
+        piece: shown instead of the node's own text.
+        names: allowed alternatives.
 
     Raises:
         Refused: always.
@@ -66,7 +66,7 @@ def refuse(code: str, node: exp.Expr, *, piece: str = "", names: str = "") -> No
 
 
 def piece_of(node: exp.Expr) -> str:
-    """The node's own words, cut."""
+    """The node's own text, shortened."""
     words = node.sql(dialect="duckdb")
     return words if len(words) <= SHOWN else f"{words[:SHOWN]}…"
 

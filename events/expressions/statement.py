@@ -1,4 +1,4 @@
-"""An SQL metric that has passed the gate, and the names that it may use. Pure; sqlglot loads late."""
+"""A validated SQL metric, and the names that it may use. Pure; sqlglot is imported late."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 TABLE = "events"
 UNIT, VALUE = "user_id", "value"
-# What an SQL metric sees of each event, by kind; more are its properties, by the functions "property" and "number".
+# Columns of each event in an SQL metric, by kind; properties are read with the functions "property" and "number".
 EVENT_COLUMNS = {UNIT: "unit", "event": "text", "day": "number", "seconds": "number"}
 PLACEHOLDERS = ("first_day", "last_day")  # of the window
 
 
 @dataclass(frozen=True)
 class Checked:
-    """An SQL metric that may run.
+    """A validated SQL metric.
 
     Attributes:
-        tree: built by us: `TABLE`, and columns ``property_0, …, number_0, …`` for the properties.
+        tree: the rebuilt tree, with `TABLE` and columns ``property_0, …, number_0, …`` for the properties.
         properties: names of the properties that are read as text, in that order.
         numbers: those that are read as numbers.
         events: names that `event` is compared with.
@@ -34,12 +34,13 @@ class Checked:
     events: tuple[str, ...]
 
     def sql(self, *, dialect: str, table: str, window: Window) -> str:
-        """The SELECT in an engine's words, of a table with those columns."""
+        """The SELECT in an engine's dialect, over a table with those columns."""
         return self._filled(self.tree, table, window).sql(dialect=dialect)
 
     def comparisons(self, *, dialect: str, table: str, window: Window) -> tuple[str, int]:
-        """A SELECT of `UNIT` and ``c_0, c_1, …``, 1 where one of the unit's events passes a comparison that stands in
-        the statement, by itself and outside of any sum; and how many there are.
+        """A SELECT of `UNIT` and ``c_0, c_1, …`` with one column per comparison in the statement, and their number.
+
+        A column is 1 if one of the unit's events passes that comparison alone, outside of any aggregate.
         """
         from sqlglot import exp
 

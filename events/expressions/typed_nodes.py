@@ -1,7 +1,6 @@
-"""Numbers, texts and conditions of an SQL metric, built anew with their kinds.
+"""Rebuild numbers, texts and conditions of an SQL metric with their types.
 
-Every function and operator that there is stands in one of the tables below; what the parser knows beyond them is
-refused by name.
+Every allowed function and operator is in one of the tables below; others that the parser knows are refused by name.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ JOINTS: dict[type[exp.Expr], type[exp.Connector]] = {exp.And: exp.And, exp.Or: e
 ONE_NUMBER: dict[type[exp.Expr], type[exp.Func]] = {exp.Abs: exp.Abs, exp.Floor: exp.Floor, exp.Ceil: exp.Ceil}
 OF_MANY: dict[type[exp.Expr], type[exp.Func]] = {exp.Sum: exp.Sum, exp.Avg: exp.Avg, exp.Min: exp.Min, exp.Max: exp.Max}
 NEEDED = {"this", "expression", "low", "high", "true"}
-# The arguments of each node that are read; a node with another one is refused.
+# The arguments that are read of each node; a node with any other one is refused.
 BOTH_SIDES = (*TWO_NUMBERS, *ORDERS, *EQUALS, *JOINTS, exp.Like, exp.Is, exp.Nullif, exp.Filter)
 ONE_SIDE = (*ONE_NUMBER, *OF_MANY, exp.Column, exp.Paren, exp.Neg, exp.Not, exp.Where)
 ARGUMENTS: dict[type[exp.Expr], set[str]] = {
@@ -51,7 +50,7 @@ ARGUMENTS: dict[type[exp.Expr], set[str]] = {
 
 @dataclass(frozen=True)
 class Typed:
-    """A rebuilt piece: its kind, and the columns that it reads outside sum, count and the like."""
+    """A rebuilt expression: its type, and the columns that it reads outside aggregates."""
 
     tree: exp.Expr
     kind: str
@@ -60,7 +59,7 @@ class Typed:
 
 @dataclass
 class Names:
-    """The properties and event names that a statement has named so far."""
+    """Properties and event names used in a statement so far."""
 
     properties: list[str] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
@@ -68,18 +67,18 @@ class Names:
 
 
 class Values:
-    """The pieces of one SELECT.
+    """The expressions of one SELECT.
 
     Args:
-        known: the columns that it may read, by kind.
-        base: what notes the properties and event names; None where the SELECT reads another one.
+        known: the columns that it may read, by type.
+        base: records the properties and event names; None if the SELECT reads another SELECT.
     """
 
     def __init__(self, known: Mapping[str, str], base: Names | None) -> None:
         self.known, self.base, self.depth = known, base, 0
 
     def column(self, node: exp.Column) -> tuple[str, str]:
-        """Name and kind of a column."""
+        """Name and type of a column."""
         self._arguments(node)
         name = node.name.lower()
         if not isinstance(node.this, exp.Identifier) or name not in self.known:
@@ -91,11 +90,11 @@ class Values:
         return self._of(node, aggregates, TRUTH)
 
     def any(self, node: exp.Expr, *, aggregates: bool) -> Typed:
-        """Any piece but a unit.
+        """Any expression except a unit.
 
         Args:
             node: of the parser's tree.
-            aggregates: whether sum, count and the like may stand here.
+            aggregates: whether aggregates are allowed here.
         """
         self.depth += 1
         if self.depth > DEEPEST:

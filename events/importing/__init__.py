@@ -1,1 +1,1 @@
-"""Files of events: what their columns mean, whether they are whole, and their way into the store."""
+"""Import of event files: column mapping, validation, and writing to the store."""

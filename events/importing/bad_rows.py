@@ -1,8 +1,8 @@
-"""Words of an import: why a row is refused, and which step is running. Pure."""
+"""Messages of an import: why a row is refused, and which step is running. Pure."""
 
 from reporting.words import gettext
 
-# What the engine calls a record that it leaves out.
+# DuckDB's codes for the records that it skips.
 REJECTED = {
     "MISSING COLUMNS": "fields",
     "TOO MANY COLUMNS": "fields",
@@ -39,7 +39,7 @@ def reason_words(reason: str, value: str = "") -> str:
 
 
 def step_words(step: str) -> str:
-    """What an import is doing."""
+    """Label of an import's current step."""
     return {
         "read": gettext("reading the rows"),
         "bad": gettext("looking at refused rows"),

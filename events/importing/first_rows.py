@@ -1,6 +1,6 @@
-"""The beginning of a file as it would be kept: its first rows, and what looks odd in it.
+"""Preview of a file: its first rows as they would be imported, and warnings.
 
-The import's own SQL reads it, so a row is shown as it will be kept.
+It uses the import's own SQL, so rows are shown exactly as they will be stored.
 """
 
 import codecs
@@ -29,15 +29,15 @@ from events.warehouse import identifier, literal
 from runs.refusals import Refused
 
 ROWS = 20
-MOST_ROWS = 200_000  # of a Parquet file, which has no first megabytes
-MOST_SHOWN = 40  # properties
+MOST_ROWS = 200_000  # of a Parquet file, which can't be cut after some megabytes
+MOST_SHOWN = 40  # maximum number of property columns
 TAIL_BYTES = 1_000_000
 DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One row as it would be kept, or why it would be refused (`bad`, `shown`)."""
+    """One row as it would be stored, or why it would be refused (`bad`, `shown`)."""
 
     user: str
     event: str
@@ -54,21 +54,21 @@ class Kept:
 
 @dataclass(frozen=True)
 class Preview:
-    """The beginning of a file as it would be kept.
+    """The first rows of a file as they would be stored.
 
     Attributes:
         rows: the first rows.
-        count: rows that were looked at.
-        whole: they are all rows of the file.
-        estimate: about how many rows the file has; None where that can't be told.
+        count: rows that were examined.
+        whole: whether they are all rows of the file.
+        estimate: about how many rows the file has; None if that can't be estimated.
         refused: of `count`, by reason.
         users: different users among the good rows.
         oldest: time of the first good row.
         newest: time of the last one.
         signups: users for whom a signup event would be made.
-        without: users without a signup, of the file, to be made, or in the store.
-        others: so many users get theirs at their first event, since they have none of those that were chosen.
-        warnings: code and figures of what looks odd.
+        without: users without a signup: none in the file, to be made, or in the store.
+        others: how many users get theirs at their first event, since they lack the chosen date or event.
+        warnings: codes and figures.
     """
 
     rows: tuple[Kept, ...]
@@ -86,7 +86,7 @@ class Preview:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Names of the properties in the first rows, at most `MOST_SHOWN`: the columns of the table."""
+        """Names of the properties in the first rows, at most `MOST_SHOWN`: the columns of the preview."""
         return tuple(dict.fromkeys(name for row in self.rows for name, _ in row.properties))[:MOST_SHOWN]
 
     @property
@@ -102,12 +102,12 @@ class Preview:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What of a file is looked at.
+    """The part of a file that is examined.
 
     Attributes:
         path: the file itself.
         head: its first bytes, unpacked; empty for Parquet.
-        whole: `head` is all of it.
+        whole: `head` is the whole file.
         packed: by gzip.
     """
 
@@ -130,13 +130,13 @@ def parquet_sample(path: Path) -> Sample:
             refuse_width(len(columns))
             texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in columns)
             rows = connection.execute(f"SELECT {texts} FROM read_parquet({literal(str(path))}) LIMIT 1000").fetchall()
-        except (ScratchError, UnicodeDecodeError) as error:  # the second of a column's name
+        except (ScratchError, UnicodeDecodeError) as error:  # the second for a column's name
             raise Refused("The Parquet file is damaged or cut: save it again.", at="file") from error
     return Sample(columns, tuple(tuple(cell or None for cell in row) for row in rows))
 
 
 def users_with_event(files: list[str], name: str, users: list[str]) -> int:
-    """How many of these users have an event of this name in files of the store."""
+    """How many of these users have an event of this name in the store's files."""
     if not files or not users:
         return 0
     with _engine() as (connection, _):
@@ -156,12 +156,12 @@ def preview(
     *,
     signed_up: Callable[[list[str]], int] = lambda users: 0,
 ) -> Preview:
-    """The beginning of a file as this mapping would keep it; the mapping has no mistakes.
+    """The first rows as this mapping would store them; the mapping must be valid.
 
-    `signed_up` says how many of some users have a signup event in the store.
+    `signed_up` returns how many of some users have a signup event in the store.
 
     Raises:
-        Refused: when the engine can't read it so.
+        Refused: when the engine can't read the file this way.
     """
     options = options_of(mapping, reading, sample)
     with _engine() as (connection, folder):
@@ -200,7 +200,7 @@ def preview(
 
 
 def ends_in_the_middle(beginning: Beginning, reading: Reading, columns: int) -> bool:
-    """True when the last row of a text file is no whole row; never of a packed one, which would have to be read."""
+    """True when the last row of a text file is incomplete; False for packed files, which would have to be unpacked."""
     if reading.kind == "parquet" or beginning.packed:
         return False
     with beginning.path.open("rb") as file:
@@ -235,7 +235,7 @@ def _engine() -> Iterator[tuple[Scratch, Path]]:
         tempfile.TemporaryDirectory(prefix="insight-preview-") as folder,
         scratch(Path(folder), memory="256MB") as connection,
     ):
-        connection.execute("SET threads = 1")  # a page, beside others
+        connection.execute("SET threads = 1")  # a page, among other requests
         yield connection, Path(folder)
 
 
@@ -251,7 +251,7 @@ def _source(
 
 
 def utf_8(data: bytes, encoding: str) -> bytes:
-    """Text in UTF-8. A byte that its encoding doesn't have stays as it is, so that its row is refused by the reader."""
+    """Convert to UTF-8. Undecodable bytes stay as they are, so that the reader refuses their row."""
     if encoding == "utf-8":
         return data
     errors = "replace" if encoding == "utf-16" else "surrogateescape"
@@ -259,7 +259,7 @@ def utf_8(data: bytes, encoding: str) -> bytes:
 
 
 def _rejected(connection: Scratch) -> dict[str, int]:
-    """Rows that the reader left out, by kind."""
+    """Rows that the reader skipped, by kind of error."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchall():
         return {}
     records = "SELECT min(error_type) AS kind FROM rejects GROUP BY line_byte_position"
@@ -296,9 +296,9 @@ def _counts(connection: Scratch, rejected: dict[str, int], now: datetime) -> dic
 
 
 def _signups(connection: Scratch, source: SourceFile, options: ImportOptions) -> tuple[int, list[str]]:
-    """Users for whom a signup would be made, and the users who have none here; the store isn't asked.
+    """Number of users for whom a signup would be made, and the users without one in this file; the store isn't queried.
 
-    Where no signup is made and the file holds none they come from elsewhere, and nobody is without.
+    If no signup is made and the file holds none, signups come from elsewhere, and no user counts as lacking one.
     """
     signup = options.signup or Signup(SignupFrom.EVENT, event=SIGNUP)
     everybody = "SELECT user_id FROM kept WHERE bad IS NULL"
@@ -317,7 +317,7 @@ def _signups(connection: Scratch, source: SourceFile, options: ImportOptions) ->
 def _warnings(
     made: Preview, found: dict[str, Any], beginning: Beginning, reading: Reading, sample: Sample, mapping: Mapping
 ) -> Iterator[tuple[str, float]]:
-    """What looks odd, most serious first: code and figure."""
+    """Warnings, most serious first: code and figure."""
     rows, good = max(1, found["rows"]), found["good"]
     if not good:
         yield "nothing", 0

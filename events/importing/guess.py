@@ -1,6 +1,6 @@
-"""What the columns of a file probably mean, from their names and first values. Pure; a person corrects it.
+"""Guess the meaning of a file's columns from their names and first values. Pure; a person corrects it.
 
-A name counts more than a value, and a value decides where no name speaks: in a log with the columns `source`, `target`
+Names count more than values; values decide when no name matches: in a log with the columns `source`, `target`
 and `weight`, `weight` is the time because it holds Unix seconds, and the user is the first column that is left.
 """
 
@@ -40,7 +40,7 @@ SIGNUP_COLUMNS = re.compile(
 )
 TIME_WORDS = re.compile(r"(?:^|_)(?:date|time|datetime|timestamp|ts|at|on|when|utc|kst|user|event|day)(?=_|$)")
 FILE_WORDS = re.compile(r"(?:^|_)(?:master|raw|log|logs|data|dataset|export|events?|sample|final|copy|\d+)(?=_|$)")
-MOST_EVENTS = 200  # different names: beyond that a column holds free text
+MOST_EVENTS = 200  # distinct names: beyond that a column holds free text
 FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 NAMES_SOMEONE = re.compile(r"(?i)(^|[_ ])(id|target|to|receiver|recipient|code|zip|phone)$|[a-z]Id$|번호$|코드$")
 OTHERWISE = "event"
@@ -48,12 +48,13 @@ OTHERWISE = "event"
 
 @dataclass(frozen=True)
 class Context:
-    """What is known beside the file.
+    """What is known apart from the file's content.
 
     Attributes:
-        file_name: as it lay on the person's disk.
+        file_name: on the person's disk.
         time_zone: the site's.
-        have_signed_up: whether most of these users have a signup event in the store already, so that none need be made.
+        have_signed_up: whether most of these users have a signup event in the store already, so that none has to be
+            made.
     """
 
     file_name: str
@@ -62,7 +63,7 @@ class Context:
 
 
 def guess_mapping(sample: Sample, context: Context) -> Mapping:
-    """The mapping that is offered first: always complete, so that a preview can be shown at once."""
+    """The initial mapping: always complete, so that a preview can be shown at once."""
     formats = {column: time_formats.format_of(sample.values(column)) for column in sample.columns}
     time = _time(sample, formats)
     user = _user(sample, time, formats)
@@ -103,12 +104,12 @@ def event_names(sample: Sample, column: str) -> list[str]:
 
 
 def is_signup(name: str) -> bool:
-    """True when an event's name says that it is a signup."""
+    """True when an event's name is a common one for signups."""
     return _plain(name) in SIGNUPS
 
 
 def _with_signup(mapping: Mapping, sample: Sample, formats: dict[str, str], context: Context) -> Mapping:
-    """The mapping with where signups come from."""
+    """The mapping with the source of signup events added."""
     if mapping.event:
         names = event_names(sample, mapping.event)
         found = next((name for name in names if name == SIGNUP), next(filter(is_signup, names), ""))
@@ -132,7 +133,7 @@ def _time(sample: Sample, formats: dict[str, str]) -> str:
         return named
     spoken = [column for column in dated if re.search(r"time|date|_at$|_ts$|일시|날짜|시각", column.lower())]
     others = [column for column in spoken if not SIGNUP_COLUMNS.search(column.lower())]
-    # Of several, that which differs most: a day of birth is the same on all rows of a user.
+    # Of several, the one with most distinct values: a day of birth is the same on all rows of a user.
     candidates = others or spoken or dated
     if candidates:
         return max(candidates, key=lambda column: len(set(sample.values(column))))
@@ -156,9 +157,9 @@ def _event(sample: Sample, taken: set[str]) -> str:
 
 
 def _message_id(sample: Sample, taken: set[str]) -> str:
-    """A column whose name says that it names rows, and that does so in the sample.
+    """A column that by its name identifies rows, and is unique in the sample.
 
-    A mere number such as `purchase_id` is none: the ids of two files would meet in the store.
+    Plain numbers such as `purchase_id` don't qualify: ids of two files would collide in the store.
     """
     column = _named([column for column in sample.columns if column not in taken], IDS)
     values = sample.values(column) if column else []
@@ -166,7 +167,7 @@ def _message_id(sample: Sample, taken: set[str]) -> str:
 
 
 def _event_name(sample: Sample, time: str, file_name: str) -> str:
-    """One name for all rows: what the time's column says (`date_watched`), else what the file is called."""
+    """One event name for all rows: from the time's column (`date_watched`), else from the file's name."""
     said = _trimmed(_snake(time), TIME_WORDS) if time_formats.format_of(sample.values(time)) else ""
     if re.search(r"time|date|_at$|_on$", _snake(time)) and len(said) > 2:
         return SIGNUP if SIGNUP_COLUMNS.search(said) else said

@@ -1,9 +1,9 @@
-"""Import of event files: checked as a whole, given message ids, and put into the store in one commit.
+"""Import event files: validate them, assign message ids, and add them to the store in one commit.
 
-Each file is read in bounded memory, once for its users and once straight into Parquet files beside the store, a row
-without a readable moment or user into a folder of its own. Only then it is decided whether they become part of the
+Each file is read in bounded memory, once for its users and once straight into Parquet files beside the store, rows
+without a readable time or user into a folder of their own. Only then the import decides whether they become part of the
 table. A message id is the digest of the row's content, with the occurrence number from the second identical row of a
-file on, since real logs repeat rows: a repeated import finds all its ids in the store and adds nothing.
+file on, since real logs repeat rows: importing a file again finds all its ids in the store and adds nothing.
 """
 
 import time
@@ -88,17 +88,17 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
 
 
 def _numbers(job: Job, sources: Sequence[SourceFile]) -> Foretold | None:
-    """The numbers of the files' users, where to read the users alone takes much less than to write the rows twice."""
+    """User numbers assigned ahead, if reading only the users is much cheaper than writing the rows twice."""
     if any(source.kind == "lines" for source in sources):
         return None
     try:
         return foretell(job, " UNION ALL ".join(users_of(source, job.options) for source in sources), app_id=APP_ID)
-    except ScratchError:  # a file that can't be read: `_stage` says which
+    except ScratchError:  # an unreadable file: `_stage` reports which
         return None
 
 
 def _add(job: Job, files: Sequence[Staged], good: Sequence[Staged], since: Snapshot, numbers: Foretold | None) -> bool:
-    """Commit the files; False when another import did so meanwhile."""
+    """Commit the files; False when another import committed meanwhile."""
     kept = set(good)
     written = [file for file in files if file in kept]
     others = [file for file in files if file not in kept]
@@ -108,7 +108,7 @@ def _add(job: Job, files: Sequence[Staged], good: Sequence[Staged], since: Snaps
 
 
 def _seen(job: Job, report: ImportReport, files: Sequence[Staged], user: str) -> ImportReport:
-    """The report with the users, by one of their columns, and the span of the good rows."""
+    """The report with the number of users, counted by this column, and the time span of the good rows."""
     if not files:
         return report
     users = job.run(f"SELECT count(DISTINCT {identifier(user)}) FROM {read_staged(files)}", "compare")[0][0]
@@ -117,11 +117,11 @@ def _seen(job: Job, report: ImportReport, files: Sequence[Staged], user: str) ->
 
 
 def _stage(job: Job, source: SourceFile, number: int, received: int, numbers: Foretold | None) -> list[Staged]:
-    """Write one file's rows as Parquet, a folder per date; those without a date are the bad ones."""
+    """Write one file's rows as Parquet, a folder per date; rows without a date are the bad ones."""
     sql = stored_columns(source, job.options, received_us=received)
     if numbers is not None:
         sql = numbers.numbered(sql)
-        # DuckDB takes a CSV file for a few dozen rows, and would hold them in memory instead of the users.
+        # DuckDB estimates a CSV file at a few dozen rows, and would hold them in memory instead of the users.
         job.connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     try:
         return job.write(sql, f"source={number}", "read", estimated_rows(source))
@@ -132,7 +132,7 @@ def _stage(job: Job, source: SourceFile, number: int, received: int, numbers: Fo
 
 
 def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> ImportReport:
-    """Count the bad rows and find the lines of the first ones; only a file that has some is read a second time."""
+    """Count the bad rows and find the lines of the first ones; only files that have some are read a second time."""
     bad, examples = Counter[str](), list[BadRow]()
     for source, found in zip(sources, dateless, strict=True):
         if found:
@@ -149,7 +149,7 @@ def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> 
 
 
 def _bad_rows(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]:
-    """How many rows are bad for which reason, and the first of them with their lines, in the file's order."""
+    """The number of bad rows by reason, and the first of them with their lines, in the file's order."""
     job.run(
         f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM (SELECT row_number() OVER () - 1 AS ordinal, bad, "
         f"shown FROM ({fields(source, job.options)})) WHERE bad IS NOT NULL AND bad <> 'blank'",
@@ -163,7 +163,7 @@ def _bad_rows(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]
 
 
 def _rejected(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]:
-    """Records that the reader itself had to leave out; one record may have several errors and counts once."""
+    """Records that the reader skipped; a record with several errors counts once."""
     if source.kind == "parquet" or not _has_rejects(job.connection):
         return Counter(), []
     records = (
@@ -188,7 +188,7 @@ def _has_rejects(connection: Scratch) -> bool:
 
 
 def _silent(step: str, percent: float, rows_per_second: float) -> None:
-    """No progress is shown."""
+    """A progress callback that does nothing."""
 
 
 def _first_line(error: Exception) -> str:

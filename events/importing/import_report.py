@@ -1,4 +1,4 @@
-"""What an import did: the record that a command prints and a run stores. Pure."""
+"""The report of an import: printed by the command and stored with the run. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -60,5 +60,5 @@ IMPORT = Schema(ImportReport)
 
 
 def read_import(payload: Document) -> ImportReport | Unreadable:
-    """What a finished import did, of its stored payload."""
+    """The report of a finished import, from its stored payload."""
     return IMPORT.read(payload)

@@ -1,4 +1,4 @@
-"""What the columns of an uploaded file mean: the record that a person confirms, checked, and as options. Pure."""
+"""The mapping of a file's columns: confirmed by a person, validated, and converted to options. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
 from events.importing.text_reading import Reading, Sample
 from runs.refusals import Refused
 
-MOST_REFUSED = 1_000  # refused rows that are named
+MOST_REFUSED = 1_000  # refused rows reported by name
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Mapping:
     Attributes:
         user: column of the user id.
         time: column of the time.
-        time_format: one of `time_formats.FORMATS`; "" goes by the values.
-        time_zone: of times that carry none.
+        time_format: one of `time_formats.FORMATS`; "" detects it from the values.
+        time_zone: of times without one.
         event: column of the event's name; "" with `event_name`.
         event_name: the name of all rows.
-        properties: column and type (``text``, ``number``, ``flag``) of what is kept beside.
+        properties: column and type (``text``, ``number``, ``flag``) of the properties.
         message_id: column of an id that is unique per event; "" makes ids from the row's content.
-        signup: where the signup events come from that are made.
+        signup: source of the signup events to be made.
         signup_column: with COLUMN.
         signup_event: with EVENT.
         signup_others: users who have none of these count from their first event.
@@ -45,12 +45,12 @@ class Mapping:
 
 
 def known_format(mapping: Mapping, sample: Sample) -> str:
-    """The format of the time that is chosen or recognised; "" when none reads the values."""
+    """The chosen or detected time format; "" when none reads the values."""
     return mapping.time_format or time_formats.format_of(sample.values(mapping.time))
 
 
 def needs_zone(mapping: Mapping, sample: Sample) -> bool:
-    """True when a person must say the time zone."""
+    """True when a person must give the time zone."""
     if known_format(mapping, sample) and time_formats.needs_zone(
         known_format(mapping, sample), sample.values(mapping.time)
     ):
@@ -59,7 +59,7 @@ def needs_zone(mapping: Mapping, sample: Sample) -> bool:
 
 
 def mistakes(mapping: Mapping, sample: Sample) -> list[Refused]:
-    """What is wrong with a mapping, each at its field, with what to do."""
+    """Validation errors of a mapping, each at its field, with what to do."""
     found: list[Refused] = []
     if len(sample.columns) < 2:
         found.append(
@@ -82,9 +82,9 @@ def mistakes(mapping: Mapping, sample: Sample) -> list[Refused]:
 
 
 def options_of(mapping: Mapping, reading: Reading, sample: Sample) -> ImportOptions:
-    """The options of an import by this mapping; it has no mistakes."""
+    """The import options for this mapping, which must be valid."""
     rename = reading.kind == "csv" and (sample.renamed or not reading.header)
-    plain = reading.kind != "csv"  # JSON and Parquet bring their own types
+    plain = reading.kind != "csv"  # JSON and Parquet have types of their own
     return ImportOptions(
         user=mapping.user,
         time=mapping.time,

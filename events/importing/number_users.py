@@ -1,4 +1,4 @@
-"""Numbers for the users of files that an import, or the upgrade of an older store, has written beside the table."""
+"""Assign numbers to the users in Parquet files that an import, or the upgrade of an older store, has written."""
 
 import time
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ STEP = "store"
 
 
 def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str, removed: Sequence[str] = ()) -> bool:
-    """Commit the events of these files with their users' numbers, and the numbers that are new.
+    """Commit the events of these files with their users' numbers, and new dictionary entries.
 
     Args:
-        job: what writes them.
+        job: the import or upgrade.
         files: paths of Parquet files with the columns of the store but the date.
-        since: what `files` rest on; another writer with this application id may not have committed since.
+        since: the snapshot that `files` are based on; no other writer with this application id may have committed
+            since.
         app_id: who writes.
         removed: paths of the files, below the table's address, that these replace.
 
@@ -51,13 +52,13 @@ def add_numbered(job: Job, files: Sequence[str], since: Snapshot, *, app_id: str
 
 
 def rows_of(files: Sequence[str]) -> str:
-    """What stands after FROM for these files, with numbers or without."""
-    # Without their folders, which aren't the same for all: the date is in the time.
+    """SQL source (after FROM) for these files, with numbers or without."""
+    # Without hive partitioning, since the folders differ between files: the date is in the time.
     return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, union_by_name = true)"
 
 
 def _give(job: Job, at: Snapshot) -> int:
-    """Make the table `numbers` of everybody: ``user_id, number, new``; the highest number in it."""
+    """Create the table `numbers` of all users: ``user_id, number, new``; returns the highest number in it."""
     count = look_up(job, at.dictionary())
     if count:
         number_new(job, reserve(count))
@@ -65,7 +66,7 @@ def _give(job: Job, at: Snapshot) -> int:
 
 
 def look_up(job: Job, entries: Sequence[str]) -> int:
-    """Make the table `numbers` of `people` from files of the dictionary; how many are new and have no number yet."""
+    """Create the table `numbers` of `people` from the dictionary's files; returns how many have no number yet."""
     job.run(
         f"CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, number, number IS NULL AS new FROM people "
         f"LEFT JOIN ({_known(entries)}) USING (user_id)",
@@ -75,7 +76,7 @@ def look_up(job: Job, entries: Sequence[str]) -> int:
 
 
 def number_new(job: Job, before: int) -> None:
-    """Give the numbers after `before` to those of `numbers` who are new."""
+    """Assign the numbers after `before` to the new users in `numbers`."""
     job.run(
         "CREATE OR REPLACE TEMP TABLE numbers AS SELECT user_id, coalesce(number, "
         f"{before} + row_number() OVER (ORDER BY new DESC, user_id)) AS number, new FROM numbers",
@@ -89,7 +90,7 @@ def highest_of(job: Job) -> int:
 
 
 def _known(files: Sequence[str]) -> str:
-    """SQL for ``user_id, number`` of those of `people` whom these files of the dictionary know."""
+    """SQL for ``user_id, number`` of those of `people` that are in these files of the dictionary."""
     if not files:
         return "SELECT NULL::VARCHAR AS user_id, NULL::BIGINT AS number WHERE false"
     return (
@@ -99,7 +100,7 @@ def _known(files: Sequence[str]) -> str:
 
 
 def agrees(job: Job, newer: Snapshot) -> bool:
-    """True when nobody of `numbers` was given a number, or lost one, since they were made."""
+    """True when no user in `numbers` was assigned a number, or lost one, since the table was made."""
     return not job.run(
         f"SELECT 1 FROM numbers LEFT JOIN ({_known(newer.dictionary())}) AS now USING (user_id) "
         "WHERE now.number IS DISTINCT FROM CASE WHEN NOT new THEN numbers.number END LIMIT 1",
@@ -118,7 +119,7 @@ def write_events(job: Job, rows: str, name: str) -> list[Staged]:
 
 
 def write_entries(job: Job, name: str) -> list[Staged]:
-    """Write the dictionary's entries of those of `numbers` who are new."""
+    """Write dictionary entries for the new users in `numbers`."""
     moment = f"make_timestamptz({time.time_ns() // 1000})"
     return job.write(
         f"""SELECT user_id, {literal(HAS_NUMBER)} AS event, {moment} AS "time", NULL::VARCHAR AS properties,

@@ -1,8 +1,8 @@
-"""Numbers for the users of an import before its rows are written, so that nearly all rows are written only once.
+"""Assign user numbers before an import's rows are written, so that nearly all rows are written only once.
 
-Who is new gets the numbers that come next, and nothing in the store says so until the files are right: an import that
-is refused has given none. They are reserved at the end; when somebody else was given numbers meanwhile, these don't
-hold, and `number_users.add_numbered` writes the rows again with others.
+New users get the next free numbers, but nothing is recorded in the store until the files are valid: a refused import
+has assigned none. The numbers are reserved at the end; if others were assigned meanwhile, these are invalid, and
+`number_users.add_numbered` writes the rows again with other numbers.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ STEP = "read"
 
 @dataclass(frozen=True)
 class Foretold:
-    """What the numbers in the job's table `numbers` rest on.
+    """The state that the numbers in the job's table `numbers` are based on.
 
     Attributes:
-        before: the highest number that was ever given.
-        new: how many users got one of those that come next.
+        before: the highest number ever assigned.
+        new: how many users got one of the next numbers.
         entries: the dictionary's files.
     """
 
@@ -37,7 +37,7 @@ class Foretold:
 
 
 def foretell(job: Job, users: str, *, app_id: str) -> Foretold:
-    """Make the tables `people` and `numbers`; writes nothing to the store.
+    """Create the tables `people` and `numbers`; writes nothing to the store.
 
     Args:
         job: the import.
@@ -59,18 +59,18 @@ def foretell(job: Job, users: str, *, app_id: str) -> Foretold:
 def add_foretold(
     job: Job, foretold: Foretold, written: Sequence[Staged], others: Sequence[Staged], since: Snapshot, *, app_id: str
 ) -> bool:
-    """Commit events and the numbers that are new, where the numbers still hold.
+    """Commit events and new numbers, if the numbers are still valid.
 
     Args:
-        job: what wrote them.
+        job: the import.
         foretold: their numbers.
         written: files whose rows have their numbers.
         others: files whose rows have none yet.
-        since: what the files rest on.
+        since: the snapshot that the files are based on.
         app_id: who writes; nobody else may have committed under it since.
 
     Returns:
-        False when the numbers don't hold any more, or there is nothing to save; the files are where they were.
+        False when the numbers are no longer valid, or `written` is empty; the files are where they were.
     """
     if not written:
         return False
@@ -92,7 +92,7 @@ def add_foretold(
 
 
 def _keep_used(job: Job, foretold: Foretold, written: Sequence[Staged], others: Sequence[Staged]) -> bool:
-    """Forget the new users of whom no row is left; whether any are left."""
+    """Drop new users without any row left from `numbers`; returns whether new ones remain."""
     if not foretold.new:
         return False
     used = f'SELECT "{COLUMN}" AS number FROM {rows_of([str(file.path) for file in written])}'

@@ -1,7 +1,7 @@
-"""Numbers for the users of a store that an older version has written, some files of it at a time.
+"""Assign numbers to the users of a store written by an older version, some files at a time.
 
-Each commit replaces whole files and brings the numbers that are new in them, so whoever is killed in between goes on
-where they were. Until the last file has its numbers, questions join by text as they did before.
+Each commit replaces whole files and adds their new numbers, so an interrupted upgrade continues where it stopped. Until
+the last file has its numbers, queries join by text as before.
 """
 
 import os
@@ -23,10 +23,9 @@ AS_STORED = ImportOptions(user="user_id", time="time", event="event")
 
 
 def number_store() -> int:
-    """Give numbers to all users of the store; how many files were written again for it, 0 when all have theirs.
+    """Assign numbers to all users of the store; returns how many files were rewritten, 0 when all have their numbers.
 
-    Events may come in meanwhile. A file that somebody else replaces at the same moment (compaction, an erased user) is
-    looked at again.
+    Events may arrive meanwhile. A file that is replaced concurrently (compaction, an erased user) is tried again.
     """
     if not store.exists():
         return 0
@@ -41,16 +40,16 @@ def number_store() -> int:
 
 
 def number_and_maintain() -> dict[str, int]:
-    """Give numbers where some are missing, then what `flush.maintain_store` does, also when the first has failed.
+    """Assign missing numbers, then run `flush.maintain_store`, even if the first step has failed.
 
     Raises:
-        ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
+        ownership.StoreRefused: when the store is damaged or not ours; the database's part is done by then.
     """
     numbered, trouble = 0, None
     try:
         ownership.check_to_write()
         numbered = number_store()
-    except Exception as error:  # one bad file must not keep ids and refused events for ever
+    except Exception as error:  # one bad file must not block the cleanup of ids and refused events for ever
         trouble = error
     done = flush.maintain_store()
     if trouble is not None:
@@ -59,7 +58,7 @@ def number_and_maintain() -> dict[str, int]:
 
 
 def _number(paths: Sequence[str]) -> bool:
-    """Replace these files by ones with numbers; False when one of them has left the store."""
+    """Replace these files by numbered ones; False when one of them has left the store."""
     at = store.snapshot()
     with store.staging() as folder, scratch(folder) as connection:
         object_store.attach(store.url(), connection.execute)
@@ -69,7 +68,7 @@ def _number(paths: Sequence[str]) -> bool:
 
 
 def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
-    """What is read and written at once: bounded, since the dictionary is read for each."""
+    """Batches of files to rewrite at once: bounded, but large, since the dictionary is read for each."""
     batch: list[str] = []
     size = 0
     for path in paths:
@@ -84,4 +83,4 @@ def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _silent(step: str, percent: float, rows_per_second: float) -> None:
-    """Nobody watches."""
+    """A progress callback that does nothing."""

@@ -1,4 +1,4 @@
-"""How the columns of a file become events: the options of an import, checked."""
+"""Import options: how the columns of a file become events, validated."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from events.windows import Clock, DayMode
 from runs.refusals import Refused
 
 WHITESPACE = "whitespace"  # the separator that stands for any run of blanks
-# A number as JSON writes it, short enough to come back as it was: `007` and a long id stay text.
+# A number as JSON writes it, short enough to be restored exactly: `007` and a long id stay text.
 NUMBER = r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?"
 
 
@@ -20,17 +20,17 @@ class ImportOptions:
         time: column of the time.
         event: column of the event's name, or None with `event_name`.
         event_name: the name of all events of a file that holds one kind only.
-        properties: columns that become properties; one column that holds JSON objects is taken as it is.
+        properties: columns that become properties; a single column that holds JSON objects is used as it is.
         types: ``number`` or ``flag`` of properties that are not text; a cell that is none stays the text that it is.
         message_id: column of an id that is unique per event; None makes ids from the content.
         time_format: ``iso``, ``unix_s``, ``unix_ms``, ``unix_us`` or a strptime pattern.
-        time_zone: zone of times that carry none.
-        separator: see `import_sources.open_source`.
+        time_zone: zone of times without one.
+        separator: see `source_files.open_source`.
         columns: names of the columns of files without a header line.
         header: the files have one all the same, and `columns` replaces its names.
         max_bad: how many bad rows are left out before the import is refused; None for any number.
         examples: how many of them are named.
-        signup: which signup events are made; None for none.
+        signup: how signup events are made; None for none.
     """
 
     user: str

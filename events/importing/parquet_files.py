@@ -1,4 +1,4 @@
-"""The Parquet files of a running import: written beside the store, and made distinct before they are committed."""
+"""The Parquet files of a running import: written beside the store, and deduplicated before they are committed."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -14,7 +14,7 @@ from events.importing.scratch import Scratch
 from events.store import PARTITION, files_of
 from events.warehouse import literal
 
-# A code of `events.importing.bad_rows.STEPS`, percentage done, rows per second (0: not known).
+# Code of a step (`events.importing.bad_rows.step_words`), percentage done, rows per second (0: not known).
 Progress = Callable[[str, float, float], None]
 COLUMNS = 'user_id, event, "time", properties, message_id, received_at, event_date'
 
@@ -31,7 +31,7 @@ class Staged:
     newest: str
 
     def as_new(self) -> NewFile:
-        """The file as the store takes it."""
+        """The file's record for a commit."""
         if self.day is None:
             raise ValueError("bad rows must not reach the store")
         return NewFile(self.path, self.day, self.rows, self.size, self.oldest, self.newest)
@@ -39,7 +39,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Job:
-    """What every step of one import needs: its engine, its options, whom to tell, and its folder."""
+    """What every step of one import needs: the engine, the options, the progress callback, and its folder."""
 
     connection: Scratch
     options: ImportOptions
@@ -47,7 +47,7 @@ class Job:
     folder: Path
 
     def run(self, sql: str, step: str, rows: int = 0) -> list[tuple[Any, ...]]:
-        """Run one long statement in a thread, report its progress meanwhile, and give its rows."""
+        """Run one long statement in a thread and report its progress; returns its rows."""
         started = time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(self.connection.execute, sql)
@@ -56,7 +56,7 @@ class Job:
                 try:
                     self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
                 except BaseException:  # a person cancelled: the pool would wait for the statement's end
-                    while not running.done():  # again and again: one that has not begun yet isn't interrupted
+                    while not running.done():  # repeatedly: a statement that hasn't begun yet isn't interrupted
                         self.connection.interrupt()
                         time.sleep(0.02)
                     raise
@@ -64,7 +64,7 @@ class Job:
             return running.result().fetchall()
 
     def write(self, sql: str, name: str, step: str, rows: int = 0) -> list[Staged]:
-        """Write the store's columns that `sql` gives as Parquet below the folder `name`, a folder per date."""
+        """Write the result of `sql`, in the store's columns, as Parquet below the folder `name`, a folder per date."""
         root = self.folder / name
         written = self.run(
             f"COPY ({sql}) TO {literal(str(root))} (FORMAT parquet, PARQUET_VERSION v2, PARTITION_BY ({PARTITION}), "
@@ -76,16 +76,16 @@ class Job:
 
 
 def settle(job: Job, files: Sequence[Staged], known: Collection[tuple[date, str]]) -> list[Staged]:
-    """The files to commit: identical rows told apart, and without the events that the store has.
+    """The files to commit: repeated rows numbered, and without events that are already in the store.
 
-    Only dates that hold a message id twice, or that the store has events of, are written again.
+    Only dates with a repeated message id, or with events in the store, are written again.
 
     Args:
         job: the import.
         files: the good rows of all files, each below a folder ``source=N``.
         known: date and path of every file of the store.
 
-    Where message ids are given, one id is one event: the earliest.
+    With message ids from the file, one id is one event: the earliest.
     """
     if not files:
         return []
@@ -109,7 +109,7 @@ def settle(job: Job, files: Sequence[Staged], known: Collection[tuple[date, str]
 
 
 def _distinct(job: Job, files: Sequence[Staged], old: Sequence[str]) -> str:
-    """SQL for the rows of these files, each event once and none that the store's files `old` have."""
+    """SQL for the rows of these files, each event once and without those in the store's files `old`."""
     repeats = f"SELECT * FROM {read_staged(files)} SEMI JOIN repeated ON hash(message_id) = key"
     if job.options.message_id is None:
         numbered = f"SELECT *, row_number() OVER (PARTITION BY source, message_id) - 1 AS occurrence FROM ({repeats})"
@@ -143,12 +143,12 @@ def _days_with_known_ids(job: Job, files: Sequence[Staged], old: Sequence[str]) 
 
 
 def read_staged(files: Sequence[Staged]) -> str:
-    """What stands after FROM for the rows of written files, with `source` and the partition."""
+    """SQL source (after FROM) for the rows of written files, with `source` and the partition."""
     return read_parquet([str(file.path) for file in files])
 
 
 def read_parquet(paths: Sequence[str]) -> str:
-    """What stands after FROM for Parquet files of one folder structure: the store's, or a running import's."""
+    """SQL source (after FROM) for Parquet files of one folder structure: the store's, or a running import's."""
     listed = ", ".join(literal(path) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{PARTITION}: DATE}})"
 

@@ -1,4 +1,4 @@
-"""A DuckDB of the import's own, for set-based work on files. The warehouse that answers questions is another one."""
+"""A DuckDB for the import, separate from the warehouse that answers queries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ ScratchError = duckdb.Error
 
 @contextmanager
 def scratch(folder: Path, *, memory: str = "1GB") -> Iterator[Scratch]:
-    """A DuckDB of our own for a set-based job on files (the import): bounded memory, the rest spills into `folder`."""
+    """A DuckDB of its own for set-based work on files (the import): bounded memory, the rest spills into `folder`."""
     connection = duckdb.connect(
         str(folder / "scratch.duckdb"), config={"memory_limit": memory, "temp_directory": str(folder / "spill")}
     )

@@ -1,7 +1,7 @@
 """The signup events that an import makes: one for each user of the files, unless they have signed up before.
 
-Retention counts days from the signup, and many logs hold none. A made event says in its property `made_from` where its
-moment comes from, so that nobody takes it for one that was sent.
+Retention counts days from the signup, and many logs hold none. The property `made_from` of such an event names the
+source of its time, so that it isn't mistaken for a sent one.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ def make_signups(
     known: Sequence[str],
     received: int,
 ) -> list[Staged]:
-    """Write one signup event for each user of the files, and none where the files or the store have an earlier one.
+    """Write one signup event for each user of the files, unless the files or the store have an earlier one.
 
     Args:
         job: the import.
-        signup: where the moment comes from.
+        signup: source of the time.
         sources: the files, for a column with signup dates.
         files: their good rows, written already.
         known: the paths of the store's files.
@@ -46,9 +46,10 @@ def make_signups(
 
 
 def without_signup(job: Job, files: Sequence[Staged], made: Sequence[Staged], known: Sequence[str]) -> int:
-    """Users of the files who have no signup event there, among those that were made, or in the store.
+    """Number of users of the files without a signup event in the files, among those just made, or in the store.
 
-    No study that begins with it counts them. 0 where the files have none at all: it comes from elsewhere then.
+    Studies that begin with a signup leave them out. 0 if the files have no signups at all: they come from elsewhere
+    then.
     """
     if not files:
         return 0
@@ -63,7 +64,7 @@ def without_signup(job: Job, files: Sequence[Staged], made: Sequence[Staged], kn
 
 
 def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged]) -> str:
-    """SQL for ``user_id, us, source``: one row a user."""
+    """SQL for ``user_id, us, source``: one row per user."""
     first = f'SELECT user_id, min(epoch_us("time")) AS us FROM {read_staged(files)}'
     if signup.source is SignupFrom.COLUMN:
         rows = " UNION ALL ".join(
@@ -81,8 +82,8 @@ def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Seq
 
 
 def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
-    """SQL for ``user_id, us``: the first signup of each user that the files or the store have."""
-    # Two readings: the folders of a running import have one level more than those of the store.
+    """SQL for ``user_id, us``: each user's first signup in the files or the store."""
+    # Two reads: the folders of a running import have one level more than those of the store.
     readings = [read_staged(files), *([read_parquet(known)] if known else [])]
     rows = " UNION ALL ".join(
         f'SELECT user_id, "time" FROM {reading} WHERE event = {literal(SIGNUP)}' for reading in readings

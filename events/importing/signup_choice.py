@@ -1,4 +1,4 @@
-"""Which event of a file counts as a user's signup, as a person chose it. Pure."""
+"""The user's choice of which event or date of a file counts as signup. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ class SignupFrom(StrEnum):
 
 @dataclass(frozen=True)
 class Signup:
-    """One `signup` event is made for each user, at one moment of the file.
+    """How the `signup` event of each user is made.
 
     Attributes:
         source: FIRST: the user's first event of the file; COLUMN: the earliest date in `column`; EVENT: the first

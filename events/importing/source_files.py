@@ -1,4 +1,4 @@
-"""Files of events as DuckDB relations: how a CSV, TSV, whitespace, JSON Lines or Parquet file gives its fields.
+"""Files of events as DuckDB relations: how fields are read from CSV, TSV, whitespace, JSON Lines or Parquet.
 
 Everything here builds SQL text and reads at most a header; `events.importing.import_file` runs it.
 """
@@ -28,8 +28,8 @@ class SourceFile:
     Attributes:
         path: the file.
         kind: ``csv``, ``lines`` (whitespace or JSON Lines, one record per line) or ``parquet``.
-        relation: what stands after FROM.
-        columns: the names of its columns, or None where each line brings its own (JSON Lines).
+        relation: SQL source (after FROM).
+        columns: the names of its columns, or None if each line has its own (JSON Lines).
         types: DuckDB's type of each column that isn't text.
         skipped: lines before the first record.
         broken: SQL that is true where a line has the wrong shape.
@@ -78,8 +78,8 @@ def open_source(
 
     Args:
         path: the file; ``.gz`` may follow the ending of a text file.
-        connection: asked for the columns of a Parquet file.
-        separator: one character, ``\\t``, or ``whitespace`` for any run of blanks; None goes by the ending.
+        connection: used to read the columns of a Parquet file.
+        separator: one character, ``\\t``, or ``whitespace`` for any run of blanks; None decides by the ending.
         columns: names of the columns of a file without a header line.
         header: it has one all the same, and `columns` replaces its names.
     """
@@ -117,14 +117,14 @@ def open_source(
 
 
 def open_text(path: Path) -> io.TextIOBase:
-    """The file as text, unpacked, without a byte-order mark; broken bytes stay visible."""
+    """Open the file as text, unpacked, without a byte-order mark; undecodable bytes stay visible."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
 def lines_of_records(source: SourceFile, ordinals: list[int]) -> dict[int, int]:
-    """Line numbers (from 1) of records (from 0); of Parquet files the row numbers."""
+    """Map record numbers (from 0) to line numbers (from 1); for Parquet to row numbers."""
     if source.kind != "csv":
         return {ordinal: ordinal + source.skipped + 1 for ordinal in ordinals}
     wanted, found, ordinal = set(ordinals), dict[int, int](), -source.skipped
@@ -143,7 +143,7 @@ def lines_of_records(source: SourceFile, ordinals: list[int]) -> dict[int, int]:
 
 
 def lines_at_bytes(source: SourceFile, positions: list[int]) -> dict[int, int]:
-    """The line numbers (from 1) of bytes of the unpacked file, which is read once."""
+    """Map byte positions of the unpacked file to line numbers (from 1), reading it once."""
     found, count, here = dict[int, int](), 1, 0
     with _open_bytes(source.path) as data:
         for position in sorted(set(positions)):
@@ -155,7 +155,7 @@ def lines_at_bytes(source: SourceFile, positions: list[int]) -> dict[int, int]:
 
 
 def estimated_rows(source: SourceFile) -> int:
-    """About how many records a file has, from the length of its first lines; 0 where that can't be told."""
+    """Estimated number of records, from the length of the first lines; 0 if it can't be estimated."""
     if source.kind == "parquet" or source.path.suffix == ".gz":
         return 0
     with source.path.open("rb") as data:
@@ -184,7 +184,7 @@ def _parquet(path: Path, connection: Scratch) -> SourceFile:
     relation = f"read_parquet({literal(str(path))})"
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except (ScratchError, UnicodeDecodeError) as error:  # the second of a column's name
+    except (ScratchError, UnicodeDecodeError) as error:  # the second for a column's name
         raise Refused("{file}: this is no Parquet file.", file=path) from error
     types = {str(row[0]): str(row[1]) for row in described}
     return SourceFile(path, "parquet", relation, tuple(types), types)
@@ -201,7 +201,7 @@ def _csv(path: Path, separator: str, width: int, skipped: int) -> str:
 
 
 def _lines(path: Path, skipped: int) -> str:
-    """Each line as one value: a separator that text doesn't hold, and no quotes."""
+    """Read each line as one value: with a separator that no text contains, and no quotes."""
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, delim = chr(1), quote = '', escape = '', header = false, "
         f"skip = {skipped}, columns = {{'line': 'VARCHAR'}}, store_rejects = true, rejects_limit = 0, "

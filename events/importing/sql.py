@@ -1,4 +1,4 @@
-"""SQL text that turns one file's fields into events: user, name, moment, properties, message id, and what is wrong.
+"""SQL text that turns one file's fields into events: user, name, moment, properties, message id, and errors.
 
 Nothing runs here; `events.importing.import_file` runs it. Names and texts enter through `literal` and `identifier`
 only.
@@ -12,17 +12,17 @@ from events.warehouse import literal
 UNIX = {"unix_s": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 LONGEST_NAME = 256  # characters of a user id and an event name, as for events that are sent (`events.schema`)
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
-# The lengths keep two rows apart whose fields only run together alike. `strlen` counts bytes, which costs nothing.
+# Length prefixes distinguish rows whose concatenated fields are equal. `strlen` counts bytes, which is cheap.
 CONTENT = "concat(strlen(user_id), ':', user_id, strlen(event), ':', event, us, ':', properties)"
 
 
 def fields(source: SourceFile, options: ImportOptions) -> str:
-    """Rows of ``user_id, event, raw_time, us, properties, given, bad, shown``; `bad` is a code, or null for an event.
+    """Rows of ``user_id, event, raw_time, us, properties, given, bad, shown``; `bad` is an error code, or null.
 
-    `us` is the moment in microseconds since 1970, `given` the message id of the file, `shown` the text to complain of.
+    `us` is the moment in microseconds since 1970, `given` the message id from the file, `shown` the offending text.
     """
 
-    def guarded(sql: str) -> str:  # a line of the wrong shape must not be asked for its fields
+    def guarded(sql: str) -> str:  # fields of a malformed line must not be read
         return sql if source.broken == "false" else f"CASE WHEN NOT ({source.broken}) THEN {sql} END"
 
     user = f"CAST({source.field(options.user)} AS VARCHAR)"
@@ -43,12 +43,12 @@ def fields(source: SourceFile, options: ImportOptions) -> str:
 
 
 def users_of(source: SourceFile, options: ImportOptions) -> str:
-    """Rows of ``user_id``: of all rows of a file whose lines all have the same shape, bad ones too."""
+    """Rows of ``user_id``, bad rows included; for files whose lines all have the same shape."""
     return f"SELECT CAST({source.field(options.user)} AS VARCHAR) AS user_id FROM {source.relation}"
 
 
 def signup_dates(source: SourceFile, options: ImportOptions, column: str, time_format: str) -> str:
-    """Rows of ``user_id, us``: the moment that a column of each good row holds, in microseconds since 1970."""
+    """Rows of ``user_id, us``: the time in a column of each good row, in microseconds since 1970."""
     moment = microseconds(source, column, time_format, options.time_zone)
     moment = moment if source.broken == "false" else f"CASE WHEN NOT ({source.broken}) THEN {moment} END"
     user = f"CAST({source.field(options.user)} AS VARCHAR)"
@@ -59,8 +59,8 @@ def signup_dates(source: SourceFile, options: ImportOptions, column: str, time_f
 def stored_columns(source: SourceFile, options: ImportOptions, *, received_us: int) -> str:
     """The columns of the store; a bad row has no `event_date`.
 
-    The message id is the content's digest, the same for identical rows: `events.importing.import_file` tells those
-    apart later.
+    The message id is the content's digest, the same for identical rows: `events.importing.import_file` numbers those
+    later.
     """
     message_id = f"md5({CONTENT})" if options.message_id is None else "given"
     return f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, {message_id} AS message_id,
@@ -83,12 +83,12 @@ def _bad(source: SourceFile, options: ImportOptions) -> str:
 
 
 def _empty(name: str) -> str:
-    """SQL that is true for a missing or blank text; the comparison spares nearly every row the costly `trim`."""
+    """SQL that is true for a missing or blank text; the comparison avoids the costly `trim` for nearly every row."""
     return f"({name} IS NULL OR ({name} < '!' AND trim({name}) = ''))"
 
 
 def _unkept(name: str) -> str:
-    """SQL that is true for a name that no table of users could hold."""
+    """SQL that is true for a name that no table of users could store."""
     return f"(length({name}) > {LONGEST_NAME} OR contains({name}, chr(0)))"
 
 
@@ -107,7 +107,7 @@ def _properties(source: SourceFile, options: ImportOptions) -> str:
 
 
 def _typed(value: str, kind: str) -> str:
-    """SQL of a property's value as JSON of its type; a cell of another kind stays the text that it is."""
+    """SQL of a property's value as JSON of its type; a cell of another type stays text."""
     text = f"CAST({value} AS VARCHAR)"
     if kind == "number":
         return f"CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN CAST({text} AS JSON) ELSE to_json({text}) END"
@@ -133,8 +133,8 @@ def microseconds(source: SourceFile, column: str, time_format: str, zone: str) -
         factor = UNIX[time_format]
         return f"TRY_CAST(round(TRY_CAST({trimmed} AS DECIMAL(24, 6)) * {factor}) AS BIGINT)"
     if time_format == "iso":
-        # Casting to a zoned type honours the row's own offset; a plain TIMESTAMP would drop it without a word. The
-        # first digit keeps out words such as 'infinity' and 'epoch', and spares nearly every row the costly `trim`.
+        # Casting to a zoned type honours the row's own offset; a plain TIMESTAMP would drop it silently. The
+        # first digit excludes words such as 'infinity' and 'epoch', and avoids the costly `trim` for nearly every row.
         return (
             "CASE "
             + " ".join(
@@ -143,7 +143,7 @@ def microseconds(source: SourceFile, column: str, time_format: str, zone: str) -
             )
             + " END"
         )
-    if "%p" in time_format:  # as Excel writes the halves of the day in Korean
+    if "%p" in time_format:  # Excel's AM and PM in Korean
         trimmed = f"replace(replace({trimmed}, '오전', 'AM'), '오후', 'PM')"
     parsed = f"try_strptime({trimmed}, {literal(time_format)})"
     if "%z" in time_format or "%Z" in time_format:

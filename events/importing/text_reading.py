@@ -1,4 +1,4 @@
-"""How the bytes of a file become rows: packing, kind, encoding, separator, header. Guessed from its beginning. Pure."""
+"""Guess how to read a file from its beginning: compression, kind, encoding, separator, header. Pure."""
 
 import codecs
 import csv
@@ -13,15 +13,15 @@ from events.importing import time_formats
 from events.importing.options import WHITESPACE
 from runs.refusals import Refused
 
-ENCODINGS = ("utf-8", "utf-16", "cp949", "shift_jis", "cp1252")  # of UTF-16 the mark at the beginning says the order
+ENCODINGS = ("utf-8", "utf-16", "cp949", "shift_jis", "cp1252")  # for UTF-16 the byte-order mark gives the order
 SEPARATORS = (",", "\t", ";", "|", WHITESPACE)
 MOST_COLUMNS = 500
-LONGEST_LINE = 1_000_000  # bytes of the first line: beyond that it is no table
+LONGEST_LINE = 1_000_000  # bytes of the first line: beyond that the file is no table
 SAMPLE_ROWS = 1_000
-FEW_BROKEN = 0.001  # share of broken characters in a file whose encoding is recognised all the same
-CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that no text has many of
+FEW_BROKEN = 0.001  # tolerated share of undecodable characters in a file whose encoding is recognised
+CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that are rare in any text
 HANGUL = re.compile(r"[가-힣]")
-# What a file is that is no text, by its first bytes.
+# Files that aren't text, by their first bytes.
 OTHER_FILES = {
     b"PK\x03\x04": "zip",
     b"\xd0\xcf\x11\xe0": "excel",
@@ -53,7 +53,7 @@ class Reading:
 class Sample:
     """The columns of a file and its first rows, as text; None for an empty cell.
 
-    `renamed` says that the header's own names could not be kept: one is empty or stands there twice.
+    `renamed` means that the header's names could not be used: one is empty or repeated.
     """
 
     columns: tuple[str, ...]
@@ -67,10 +67,10 @@ class Sample:
 
 
 def guess_reading(head: bytes) -> Reading:
-    """How a file is read that begins like this.
+    """Guess how to read a file from its beginning.
 
     Raises:
-        Refused: at "file", for a file that holds no rows: with what to do instead.
+        Refused: at "file", for a file without rows, with advice.
     """
     if not head.strip():
         raise Refused("The file is empty: choose one with at least one row.", at="file")
@@ -92,7 +92,7 @@ def guess_reading(head: bytes) -> Reading:
 
 
 def sample_of(head: bytes, reading: Reading) -> Sample:
-    """Columns and first rows of a text file that begins like this.
+    """Columns and first rows of a text file, from its beginning.
 
     Raises:
         Refused: at "encoding" or "file", when it can't be read so.
@@ -114,10 +114,10 @@ def sample_of(head: bytes, reading: Reading) -> Sample:
 
 
 def decoded(head: bytes, encoding: str) -> str:
-    """The beginning of a file as text; a character that is cut at its end is left out.
+    """The beginning of a file as text, without a character cut off at the end.
 
     Raises:
-        Refused: at "encoding", when nearly nothing can be read.
+        Refused: at "encoding", when nearly nothing can be decoded.
     """
     try:
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
@@ -139,7 +139,7 @@ def rows_of(text: str, separator: str) -> list[list[str]]:
                 rows.append(row)
             if len(rows) > SAMPLE_ROWS:
                 break
-    except csv.Error:  # a cell of more than 131,072 characters: what came before is sample enough
+    except csv.Error:  # a cell of more than 131,072 characters: the rows before it are enough
         pass
     return rows
 
@@ -168,7 +168,7 @@ def _refuse_odd_text(text: str) -> None:
 
 
 def refuse_width(columns: int) -> None:
-    """Refuse, at "file", a table that no form could show."""
+    """Refuse, at "file", a table with too many columns for the form."""
     if columns > MOST_COLUMNS:
         raise Refused(
             "The file has {count} columns; at most {most} can be read. Save a copy with the user, the time, the event "
@@ -199,7 +199,7 @@ def _fits(head: bytes, encoding: str) -> bool:
 
 
 def _share_broken(head: bytes, encoding: str) -> float:
-    """Share of characters that an encoding doesn't have: a row may be broken in a file that is in it all the same."""
+    """Share of characters that an encoding can't decode: a few broken rows don't rule the encoding out."""
     text = decoded(head, encoding)
     return text.count("\ufffd") / max(1, len(text))
 
@@ -216,13 +216,13 @@ def _separator(lines: Sequence[str]) -> str:
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """True unless a cell of the first line is a number or a time, or is empty all along."""
+    """True unless a cell of the first line is a number or a time, or is empty in all rows."""
     cells = [cell.strip() for cell in rows[0]] if rows else []
     return not any(re.fullmatch(r"[+-]?\d+([.,]\d+)?", cell) or time_formats.format_of([cell]) for cell in cells)
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of columns, each once: an empty one is called by its place, a repeated one gets a number."""
+    """Unique column names: an empty one is named by its position, a repeated one gets a number."""
     made: list[str] = []
     for place, given in enumerate(names, start=1):
         name, number = given or f"column {place}", 2

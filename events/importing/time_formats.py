@@ -1,4 +1,4 @@
-"""How a column writes its times: guessed from its values, and shown by an example. Pure."""
+"""Time formats of a column: guessed from its values, and shown by an example. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(?P<zone>Z|UTC|[+-]\d{2}(:?\d{2})?))?)?", re.IGNORECASE
 )
-UNIX = {  # digits of moments between 1990 and 2100
+UNIX = {  # number of digits for moments between 1990 and 2100
     "unix_s": (631_152_000, 4_102_444_800),
     "unix_ms": (631_152_000_000, 4_102_444_800_000),
     "unix_us": (631_152_000_000_000, 4_102_444_800_000_000),
@@ -66,12 +66,12 @@ def has_zone(values: Sequence[str]) -> bool:
 
 
 def needs_zone(code: str, values: Sequence[str]) -> bool:
-    """True when nothing but a person can say in which time zone the values are."""
+    """True when the time zone of the values can't be determined from the data."""
     return code not in UNIX and not (code == "iso" and has_zone(values))
 
 
 def is_ambiguous(code: str, values: Sequence[str]) -> bool:
-    """True when day and month could stand the other way round."""
+    """True when day and month could be swapped."""
     swapped = code.translate(str.maketrans("dm", "md")) if code.startswith(("%d", "%m")) else ""
     some = [value.strip() for value in values if value.strip()][:MOST_VALUES]
     return bool(swapped) and all(reads(swapped, value) for value in some)
@@ -83,7 +83,7 @@ def example(code: str) -> str:
 
 
 def _likely(value: str) -> list[str]:
-    """The formats that could read a value of this shape, the plainest first."""
+    """The formats that could match a value of this shape, the simplest first."""
     if value.isdigit() or re.fullmatch(r"\d+\.\d+", value):
         return ["%Y%m%d", "%Y%m%d%H%M%S", *UNIX] if value.isdigit() else [*UNIX, "%Y.%m.%d"]
     if not re.search(r"\d", value):

@@ -1,4 +1,4 @@
-"""What people say of a metric beside its definition: names, description, owner, tags, unit. Pure."""
+"""Descriptive fields of a metric, apart from its definition: names, description, owner, tags, unit. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -6,16 +6,16 @@ from reporting.words import say
 from runs.refusals import Refused
 
 MOST_TAGS, LONGEST_TAG = 20, 40
-# The longest text of each field, as its column holds it.
+# Maximum length of each field, as in its column.
 LONGEST = {"name_en": 80, "name_ko": 80, "description": 1000, "owner": 150, "unit": 40}
 
 
 @dataclass(frozen=True)
 class About:
-    """None of it decides a number, so that changing it makes no version.
+    """Descriptive fields: they don't affect results, so changing them makes no new version.
 
     Attributes:
-        name_en, name_ko: as people call it; the Korean one may be empty.
+        name_en, name_ko: display names; the Korean one may be empty.
         description: what it is for, and what it isn't.
         owner: a team, or a person's account.
         tags: each once, in order.
@@ -31,7 +31,7 @@ class About:
 
 
 def checked_about(about: About) -> About:
-    """The same without blanks around texts, tags each once and in order.
+    """The fields with surrounding blanks removed, and tags without repeats in order.
 
     Raises:
         Refused: `at` names the field.
@@ -48,7 +48,7 @@ def checked_about(about: About) -> About:
 
 
 def checked_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Tags in small letters, each once, in order.
+    """Tags in lower case, without repeats, in order.
 
     Raises:
         Refused: too many, too long, or with a comma inside.

@@ -1,4 +1,4 @@
-"""The badge of a check: how often a test called a difference where there is none, and what that means."""
+"""False-alarm badge of a check: how often a test reported a difference where there is none, and what that means."""
 
 from django.utils.translation import gettext as _
 
@@ -12,7 +12,7 @@ from stats.results import Interval, NotComputable
 
 
 def badge_words(report: CheckReport, metrics: int) -> str:
-    """How often a test called a difference that isn't there: "5.1 % of 1,000 splits (3.9 to 6.6)".
+    """The false-alarm rate with its interval: "5.1 % of 1,000 splits (3.9 to 6.6)".
 
     Args:
         report: of a check.
@@ -26,13 +26,13 @@ def badge_words(report: CheckReport, metrics: int) -> str:
 
 
 def kept_badge_words(check: MetricCheck, metrics: int) -> str:
-    """The same from what a list reads of a check; "" where nothing could be computed."""
+    """The same from the columns that lists read; "" if nothing could be computed."""
     rate = _kept(check, metrics)
     return rate_words(rate, check.splits or 0) if isinstance(rate, Interval) else ""
 
 
 def is_kept_badge_off(check: MetricCheck, metrics: int) -> bool:
-    """Whether that rate isn't the planned one."""
+    """Whether the false-alarm rate differs from the planned one."""
     rate = _kept(check, metrics)
     return isinstance(rate, Interval) and not rate.low <= ALPHA <= rate.high
 
@@ -49,9 +49,9 @@ def rate_words(rate: Interval, splits: int) -> str:
 
 
 def badge_warning(report: CheckReport, metrics: int) -> str:
-    """What a false-alarm rate that isn't the planned one means; "" for one that may well be.
+    """Explains a false-alarm rate that differs from the planned one; "" for one that is compatible with it.
 
-    A cap is advised where one can help: of a share and of a quantile no value is enormous.
+    It suggests a cap if one can help: shares and quantiles have no extreme values.
     """
     badge = report.badge
     if not isinstance(badge, FalseAlarms) or not badge.is_off(metrics):

@@ -1,4 +1,4 @@
-"""Check a metric on its own past, as a run: ask the warehouse once, then split what it said many times."""
+"""Check a metric on its own past, as a run: query the warehouse once, then split the units at random many times."""
 
 import hashlib
 from contextlib import suppress
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 WEEKS, MOST_WEEKS = 8, 52
 SPLITS = 1_000
-MOST_SPLIT = 200_000  # units whose halves are tried; of more a sample, by the hash of their ids
+MOST_SPLIT = 200_000  # units used for splits; of more, a sample by the hash of their ids
 WEEK = timedelta(days=7)
 PREVIEW_WEEKS, PREVIEW_ROWS = 4, 5
-PREVIEW_SECONDS = 15.0  # of each question: a page waits for it, and its worker is given up after thirty
+PREVIEW_SECONDS = 15.0  # of each query: a page waits for it, and its worker is killed after thirty
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Past:
-    """The units of the past weeks: number, weekday, values; of an SQL metric which of them have a row."""
+    """The units of the past weeks: number, week, values; for an SQL metric which of them have a row."""
 
     keys: Keys
     week: np.ndarray[Any, np.dtype[np.int64]]
@@ -57,7 +57,7 @@ class Past:
 
 
 def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int = WEEKS) -> MetricCheck:
-    """Keep a check of a metric's newest version and hand it to the workers.
+    """Store a check of a metric's newest version and queue it.
 
     Args:
         key: of the metric.
@@ -66,7 +66,7 @@ def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int =
         weeks: how many, back from the last whose days are complete; 1 to 52.
 
     Raises:
-        Refused: there is no such metric, or no number per unit in it.
+        Refused: there is no such metric, or it has no number per unit.
     """
     row = Metric.objects.filter(key=key).first()
     if row is None:
@@ -81,7 +81,7 @@ def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int =
 
 
 def run_check(pk: int) -> bool:
-    """Compute a waiting check; True when it is done. One that is gone or taken is left alone."""
+    """Compute a waiting check; True when it is done. One that is deleted or taken is left alone."""
     run = MetricCheck.objects.select_related("version").filter(pk=pk).first()
     return run is not None and perform(run, lambda progress: _compute(run, progress))
 
@@ -100,16 +100,16 @@ def _compute(run: MetricCheck, progress: Progress) -> dict[str, Any]:
 def check_metric(
     asked: Questions, facts: Facts, *, weeks: int, splits: int, signup_event: str, seed: int, progress: Progress
 ) -> CheckReport:
-    """The metric of the units of past weeks, and how often a test tells halves of them apart.
+    """Measure the metric on units of past weeks, and how often a test finds a difference between random halves of them.
 
     Args:
         asked: the open warehouse.
         facts: what is measured.
-        weeks: back from the last day that is complete.
+        weeks: back from the last complete day.
         splits: random halves.
         signup_event: what starts a unit's clock, or ``*``.
         seed: of the halves.
-        progress: hears how far it is.
+        progress: called with the share done.
 
     Raises:
         Refused: the definition has no number per unit, or would tell the arms of a locked experiment apart.
@@ -140,14 +140,14 @@ def check_metric(
 
 
 def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
-    """What a metric gives on the users of the past weeks, at once: before anybody certifies it or plans with it.
+    """Preview a metric on the users of the past weeks: before it is certified or used in a plan.
 
     Args:
         text: the definition with its cap.
-        signup_event: what starts a unit's clock; "" for what the log most likely has.
+        signup_event: what starts a unit's clock; "" for the guessed signup event.
 
     Raises:
-        Refused: it can't be read or asked, takes too long, or would tell the arms of a locked experiment apart.
+        Refused: it can't be read or queried, takes too long, or would tell the arms of a locked experiment apart.
     """
     facts = Facts(text)
     _refuse_survival(facts)
@@ -160,7 +160,7 @@ def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
         past = _past(asked, definition, start, end, PREVIEW_WEEKS)
     summary, share = _summary(definition), getattr(definition, "share", None) or 0.5
     rows = past.values if past.has_row is None else past.values[past.has_row]
-    order = np.argsort(mixed(past.keys if past.has_row is None else past.keys[past.has_row]))  # by no order of theirs
+    order = np.argsort(mixed(past.keys if past.has_row is None else past.keys[past.has_row]))  # not by id
     return MetricPreview(
         definition=str(definition),
         is_share=summary is Summary.SHARE,
@@ -176,12 +176,12 @@ def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
 
 
 def _midnight(moment: datetime, time_zone: str) -> datetime:
-    """The beginning of its local day, so that weeks are whole days of the calendar."""
+    """The beginning of its local day, so that weeks consist of whole calendar days."""
     return moment.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _usual_start() -> str:
-    with suppress(StoreRefused):  # the run itself says what ails the store
+    with suppress(StoreRefused):  # the run itself reports the store's problem
         return ready_catalogue().guess_signup() or "*"
     return "*"
 
@@ -200,7 +200,7 @@ def _summary(definition: Definition) -> Summary:
 
 
 def _past(asked: Questions, definition: Definition, signup_event: str, end: datetime, weeks: int) -> Past:
-    """One question: whole numbers of each unit; caps are cut here, where the share of units is known."""
+    """One query: uncapped numbers of each unit; caps are applied here, where the share of units is known."""
     whole: Any = [definition.numerator, definition.denominator] if isinstance(definition, Ratio) else [definition]
     parts = {f"v{at}": _uncut(part) for at, part in enumerate(whole)}
     start = end - weeks * WEEK
@@ -222,7 +222,7 @@ def _uncut(part: Any) -> Any:
 
 
 def _cut(values: Array, part: Any) -> tuple[Array, float | None]:
-    """The values at most as large as the cap, and the cap; one that is a share of units is taken from these units."""
+    """The values cut at the cap, and the cap; a cap given as a share of units is computed from these units."""
     if not isinstance(part, Capped) or not len(values):
         return values, None
     cap = part.cap
@@ -233,7 +233,7 @@ def _cut(values: Array, part: Any) -> tuple[Array, float | None]:
 
 
 def _keys(answer: "pa.Table") -> Keys:
-    """A number for each unit, that the same unit has next time."""
+    """A stable number for each unit."""
     ids = answer.column("user_id").to_pylist()
     if ids and isinstance(ids[0], int):
         return mixed(np.array(ids, dtype=np.int64).astype(np.uint64))

@@ -1,4 +1,4 @@
-"""What a check of a metric found: its value week by week, and the false alarms on its own past. Pure."""
+"""The report of a metric check: its value week by week, and false alarms on its own past. Pure."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ class PastWeek:
 
     Attributes:
         first: local date of the week's first day.
-        units: that came, with all their days complete.
+        units: units that began in this week, with all their days complete.
         value: of the metric, with its 95 % interval.
     """
 
@@ -31,8 +31,8 @@ class MetricPreview:
         definition: what was measured, with its cap.
         is_share: it is a share of units.
         signup_event: what started a unit's clock; ``*`` for the first event of any kind in these weeks.
-        first, last: local dates of the first and the last day on which they came.
-        users: that came, with all their days complete.
+        first, last: local dates of the first and the last day on which they began.
+        users: who began then, with all their days complete.
         rows: of an SQL metric the users for whom its SELECT has a row, the others counting 0; None elsewhere.
         value: of the metric over all users, with its 95 % interval.
         some: values of some users, with a row where rows are counted.
@@ -53,18 +53,18 @@ class MetricPreview:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """A metric on its own past.
+    """A metric checked on its own past.
 
     Attributes:
         definition: what was measured, with its cap.
         is_share: it is a share of units.
         signup_event: what started a unit's clock; ``*`` for the first event of any kind in these weeks.
         cap: the number at which values were cut, of these units where it was a share; None without one.
-        units: that came in these weeks.
+        units: that began in these weeks.
         weeks: the oldest first.
         badge: false alarms over random halves of these units, or of `sampled` of them.
-        sampled: how many were split.
-        splits, seed: as they were asked for.
+        sampled: how many units were split.
+        splits, seed: as requested.
         rows: of an SQL metric the units for whom its SELECT has a row, the others counting 0; None elsewhere, and in
             results of version 0.4.
     """
@@ -86,5 +86,5 @@ CHECK = Schema(CheckReport)
 
 
 def read_check(payload: Document) -> CheckReport | Unreadable:
-    """What a check of a metric found, of its stored payload."""
+    """The report of a metric check, from its stored payload."""
     return CHECK.read(payload)

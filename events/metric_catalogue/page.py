@@ -1,4 +1,4 @@
-"""What the pages of the catalogue show: rows of the list, versions with what changed, and the past of a metric."""
+"""Contexts of the catalogue's pages: rows of the list, versions with their changes, and the past of a metric."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ from stats.results import Interval, NotComputable
 
 @dataclass(frozen=True)
 class ShownVersion:
-    """One version with what it changed of the one before."""
+    """One version with its changes from the one before."""
 
     version: MetricVersion
     state: str
@@ -39,7 +39,7 @@ class ShownVersion:
 
 
 def list_rows(metrics: list[Metric]) -> list[dict[str, Any]]:
-    """What the list says of each: definition, badge, uses."""
+    """Rows of the list: definition, badge and number of uses of each metric."""
     versions = [metric.current.pk for metric in metrics]
     checks = MetricCheck.objects.filter(version__in=versions, status=Run.Status.DONE).light().order_by("pk")
     badges = {check.version_id: check for check in checks}
@@ -60,7 +60,7 @@ def list_rows(metrics: list[Metric]) -> list[dict[str, Any]]:
 
 
 def metric_parts(metric: Metric) -> dict[str, Any]:
-    """The definition in both languages, versions with what changed, and who uses it."""
+    """The definition in both languages, versions with their changes, and uses."""
     facts = metric.current.facts
     return {
         "current": metric.current,
@@ -74,7 +74,7 @@ def metric_parts(metric: Metric) -> dict[str, Any]:
 
 
 def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
-    """The newest finished check: badge, weeks, and whether it is of an older version."""
+    """The newest finished check: badge, weeks, and whether it checked an older version."""
     if check is None or check.payload is None:
         return {}
     report = read_check(check.payload)
@@ -94,7 +94,7 @@ def check_parts(check: MetricCheck | None, metric: Metric) -> dict[str, Any]:
 
 
 def _line_of_sql(facts: Facts) -> str:
-    """An SQL metric with its cap, to be previewed; "" for every other one."""
+    """An SQL metric with its cap as one line, for the preview; "" for every other metric."""
     definition = facts.read()
     return str(definition) if isinstance(getattr(definition, "of", definition), Expression) else ""
 
@@ -126,7 +126,7 @@ def _said(value: str | float | None) -> str:
 
 
 def preview_parts(found: MetricPreview) -> dict[str, Any]:
-    """A preview as lines: the value with its interval, who has a row, and how the values look."""
+    """A preview as lines: the value with its interval, how many users have a row, and some values."""
     value = found.value
     lines = []
     if isinstance(value, NotComputable):
@@ -154,7 +154,7 @@ def preview_parts(found: MetricPreview) -> dict[str, Any]:
 
 
 def _how(report: CheckReport, metrics: int) -> str:
-    """Whose values were split, how often, with which seed."""
+    """Which units were split, how often, with which seed."""
     start = _("each user's first event in these weeks") if report.signup_event == "*" else report.signup_event
     text = _(
         "{units} users who came in these weeks (day 0: {start}), {sampled} of them split into halves {splits} times "

@@ -1,4 +1,4 @@
-"""One question about a metric's past: its number for each unit of some weeks. Nothing runs here."""
+"""Query for a metric check: the metric's number for each unit of some weeks. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def past_units(
     events: ir.Table, basis: Basis, parts: Mapping[str, Any], *, signup_event: str, start: datetime, end: datetime
 ) -> ir.Table:
-    """One row per unit that came in these weeks: ``user_id, anchor`` and one column per part.
+    """One row per unit that began in these weeks: ``user_id, anchor`` and one column per part.
 
     Beside an SQL metric, as ``NAME_row``, 1.0 where its SELECT has a row for the unit, else 0.0.
 
@@ -25,8 +25,9 @@ def past_units(
         events: the event log.
         basis: clock, data's end, activity, engine.
         parts: values or retentions by the name of their column, with caps left off.
-        signup_event: what starts a unit's clock; ``*`` for its first event in these weeks, whoever is around.
-        start, end: the weeks; the days that the parts need lie complete behind their end.
+        signup_event: what starts a unit's clock; ``*`` for its first event in these weeks, even if it was active
+            before.
+        start, end: the weeks; all days that the parts need are complete after their end.
     """
     log = events.filter(events.time >= utc(start)) if signup_event == "*" else events
     users = queries.cohort(log, signup_event, basis)

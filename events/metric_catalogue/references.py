@@ -1,4 +1,4 @@
-"""`metric:KEY` and `metric:KEY@2` in the fields of plans and studies: which version is meant, and may it be picked."""
+"""Resolve `metric:KEY` and `metric:KEY@2` in plans and studies to a version, and check that it may be picked."""
 
 from collections.abc import Collection
 
@@ -10,11 +10,11 @@ from runs.refusals import Refused
 
 
 def picked(text: str, held: Collection[int] = ()) -> MetricVersion | None:
-    """The version that a text names; None for a definition of its own.
+    """The version that a text refers to; None for a text that is itself a definition.
 
     Args:
         text: of a field.
-        held: ids of versions that the plan has already: they stay, whatever has become of the metric since.
+        held: ids of versions that the plan has already: they stay allowed, whatever the metric's state.
 
     Raises:
         Refused: there is no such metric or version, it is deprecated, or a newer version has taken its place.
@@ -43,7 +43,7 @@ def picked(text: str, held: Collection[int] = ()) -> MetricVersion | None:
 
 
 def named_version(text: str) -> MetricVersion | None:
-    """The version that a text names, whether it may be picked or not; None for none."""
+    """The version that a text refers to, whether it may be picked or not; None for none."""
     named = reference(text)
     if named is None:
         return None
@@ -53,7 +53,7 @@ def named_version(text: str) -> MetricVersion | None:
 
 
 def taken_line(text: str) -> tuple[str, MetricVersion | None]:
-    """A definition as one line, and the version that it comes from; None for one that the text writes itself.
+    """A definition as one line, and the version that it comes from; None for a text that is itself a definition.
 
     Raises:
         Refused: as `picked`.
@@ -68,5 +68,5 @@ def is_known(text: str) -> bool:
 
 
 def reference_to(version: MetricVersion) -> str:
-    """How a field names a version."""
+    """The text by which a field refers to a version."""
     return f"metric:{version.metric.key}@{version.number}"

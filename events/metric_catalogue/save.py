@@ -1,4 +1,4 @@
-"""Make and change metrics, and say what may be trusted: each verb locks the row, checks, writes, and keeps history."""
+"""Services that create, change, certify and deprecate metrics; each locks the row, checks, writes and keeps history."""
 
 from dataclasses import asdict
 
@@ -17,17 +17,17 @@ Status = Metric.Status
 
 
 def create_metric(*, key: str, about: About, facts: Facts, by: User | None = None, why: str = "") -> Metric:
-    """Put a metric into the catalogue, with its first version as a draft.
+    """Add a metric to the catalogue, with its first version as a draft.
 
     Args:
-        key: how plans, files and programs call it; it never changes.
-        about: what people say of it.
+        key: identifies it in plans, files and programs; it never changes.
+        about: its descriptive fields.
         facts: its definition.
         by: who makes it.
-        why: for the version.
+        why: reason, stored with the version.
 
     Raises:
-        Refused: a key that is none or exists, or a field that can't hold its value; `at` names it.
+        Refused: the key is invalid or taken, or a field has an invalid value; `at` names it.
     """
     if not is_key(key):
         raise Refused("A key has small letters, digits, dots, dashes and underscores, at most 64.", at="key")
@@ -45,17 +45,17 @@ def create_metric(*, key: str, about: About, facts: Facts, by: User | None = Non
 def change_metric(
     *, key: str, about: About | None = None, facts: Facts | None = None, by: User | None = None, why: str = ""
 ) -> Metric:
-    """Change what people say of a metric, or its definition: another definition is a new version, and a draft again.
+    """Change a metric's descriptive fields or its definition; another definition makes a new version, as a draft.
 
     Args:
         key: of the metric.
-        about: None leaves it as it is.
+        about: None leaves them as they are.
         facts: None leaves the definition as it is; the same one makes no version.
         by: who changes it.
-        why: for the version.
+        why: reason, stored with the version.
 
     Raises:
-        Refused: there is no such metric, or a field can't hold its value.
+        Refused: there is no such metric, or a field has an invalid value.
     """
     about = None if about is None else checked_about(about)
     facts = None if facts is None else checked(facts)
@@ -72,15 +72,15 @@ def change_metric(
 
 
 def certify(*, key: str, version: int, by: User | None = None) -> Metric:
-    """Say that a version may be trusted. Its author can't, as soon as somebody else could.
+    """Certify a version. Its author may only do so if no other account can.
 
     Args:
         key: of the metric.
-        version: the number that was looked at: a newer one isn't certified by accident.
-        by: who says so; None for a key, or a file.
+        version: the number that was reviewed, so that a newer one isn't certified by accident.
+        by: who certifies; None for a key, or a file.
 
     Raises:
-        Refused: it isn't the newest version, is deprecated, or the author asks.
+        Refused: it isn't the newest version, is deprecated, or its author certifies.
     """
     with transaction.atomic():
         row = locked(key)
@@ -101,7 +101,7 @@ def certify(*, key: str, version: int, by: User | None = None) -> Metric:
 
 
 def deprecate(*, key: str, by: User | None = None, why: str = "") -> Metric:
-    """Let nobody pick a metric anew. What runs goes on, and says so.
+    """Deprecate a metric: it can't be picked any more. Running plans continue and show it.
 
     Raises:
         Refused: there is no such metric.
@@ -113,7 +113,7 @@ def deprecate(*, key: str, by: User | None = None, why: str = "") -> Metric:
 
 
 def take_up_again(*, key: str, by: User | None = None, why: str = "") -> Metric:
-    """A deprecated or certified metric as a draft again, with the version that it has, to be certified anew.
+    """Make a deprecated or certified metric a draft again, with its current version, which must be certified again.
 
     Raises:
         Refused: there is no such metric.
@@ -166,5 +166,5 @@ def _columns(about: About) -> dict[str, object]:
 
 
 def _others(by: User) -> bool:
-    """Whether somebody else may change metrics."""
+    """Whether another account may change metrics."""
     return User.objects.with_perm(CHANGE, backend=BACKEND).exclude(pk=by.pk).exists()

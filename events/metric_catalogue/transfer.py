@@ -1,4 +1,4 @@
-"""The whole catalogue to a file, and from files: first what would change, then all of it in one transaction."""
+"""Export and import of the whole catalogue as YAML: a preview of the changes, then all of them in one transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,11 +21,11 @@ MOST_FILES = 500
 
 @dataclass(frozen=True)
 class MetricChange:
-    """What a file would make of one metric.
+    """A change that an import would make to one metric.
 
     Attributes:
         key: of the metric.
-        fields: name, what stands there, what comes; empty for a new metric.
+        fields: name, old value, new value; empty for a new metric.
         place: file and line.
     """
 
@@ -35,12 +35,12 @@ class MetricChange:
 
 
 def with_versions() -> "Iterable[Metric]":
-    """All metrics with their versions, in two questions."""
+    """All metrics with their versions, in two queries."""
     return Metric.objects.order_by("key").prefetch_related(Prefetch("versions", MetricVersion.objects.all()))
 
 
 def entry_of(row: Metric) -> Entry:
-    """A metric as a file has it."""
+    """A metric as an entry of a file."""
     about = About(row.name_en, row.name_ko, row.description, row.owner, tuple(row.tag_list), row.unit)
     return Entry(row.key, about, row.current.facts, row.status)
 
@@ -54,7 +54,7 @@ def read_place(place: Path) -> list[Entry]:
     """The metrics of a file, or of all YAML files of a folder and its sub-folders.
 
     Raises:
-        WrongFileError: with one sentence for each mistake of each file.
+        WrongFileError: with one sentence for each error of each file.
         Refused: there is no such file, or there are too many.
     """
     files = _files(place)
@@ -88,7 +88,7 @@ def read_place(place: Path) -> list[Entry]:
 
 
 def changes(entries: Sequence[Entry]) -> list[MetricChange]:
-    """What an import would change, in the order of keys; nothing is written."""
+    """The changes that an import would make, ordered by key; nothing is written."""
     stored = {row.key: entry_of(row) for row in with_versions()}
     found = []
     for entry in sorted(entries, key=lambda one: one.key):
@@ -100,17 +100,17 @@ def changes(entries: Sequence[Entry]) -> list[MetricChange]:
 
 
 def import_entries(entries: Sequence[Entry], *, by: User | None = None, why: str = "imported") -> list[MetricChange]:
-    """Make the catalogue what the entries say, all of it or nothing. Metrics that they don't name stay as they are.
+    """Apply the entries to the catalogue, all or nothing. Metrics that they don't name stay as they are.
 
-    A plan that runs keeps its definition: it has a copy of it, with the version that it came from.
+    Running plans keep their definition: they have a copy of it, with the version that it came from.
 
     Args:
         entries: of `read_place`.
         by: who imports.
-        why: for new versions.
+        why: reason, stored with new versions.
 
     Raises:
-        Refused: what the catalogue refuses; then nothing has changed.
+        Refused: when one change is refused; then nothing has changed.
     """
     with transaction.atomic():
         found = changes(entries)
@@ -135,7 +135,7 @@ def _apply(entry: Entry, by: User | None, why: str, *, new: bool) -> None:
     if row.is_deprecated or entry.status != CERTIFIED:
         row = save.take_up_again(key=entry.key, by=by, why=why)
     if entry.status == CERTIFIED:
-        save.certify(key=entry.key, version=row.version)  # a file names no person: whoever reviewed it did
+        save.certify(key=entry.key, version=row.version)  # a file names no person: whoever reviewed it certifies
 
 
 def _differences(before: Entry, after: Entry) -> tuple[tuple[str, str, str], ...]:

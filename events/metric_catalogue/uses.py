@@ -1,4 +1,4 @@
-"""Who uses a metric: plans and studies that picked a version. They lie above, and are read through their keys to it."""
+"""Plans and studies that use a metric. Their models belong to apps above this one: foreign keys are followed back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class Use:
     Attributes:
         title: its name; url of its page.
         version: number of the version that it has.
-        started: it keeps that version for good.
+        started: whether it has started and keeps that version for good.
     """
 
     title: str
@@ -26,7 +26,7 @@ class Use:
 
 
 def uses_of(metric: Metric) -> list[Use]:
-    """Plans first, then studies; the newest choice in front."""
+    """The uses of a metric: plans first, then studies, the newest first."""
     versions: Any = metric.versions.order_by()
     plans = versions.filter(chosen__isnull=False).order_by("-chosen__id")
     found = [
@@ -46,7 +46,7 @@ def uses_of(metric: Metric) -> list[Use]:
 
 
 def numbers_of_uses(metrics: list[Metric]) -> dict[int, int]:
-    """How many plans and studies have a version of each, by the metric's id."""
+    """How many plans and studies use each metric, by the metric's id."""
     found: dict[int, int] = {}
     for users in ("chosen", "studies"):
         given: Any = {f"versions__{users}__isnull": False, "pk__in": [row.pk for row in metrics]}

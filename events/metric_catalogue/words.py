@@ -1,4 +1,4 @@
-"""What pages and lists say of a metric: its state, its version, its definition, its values."""
+"""Texts about a metric for pages and lists: its state, version, definition and values."""
 
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -13,7 +13,7 @@ LANGUAGES = ("en", "ko")
 
 
 def state_words(version: MetricVersion) -> str:
-    """A version's own state: certified or not, and whether its metric is deprecated by now."""
+    """A version's state: certified or not, and whether its metric is deprecated."""
     if version.metric.is_deprecated:
         return str(Metric.Status.DEPRECATED.label)
     certified = version.certified_at is not None
@@ -27,7 +27,7 @@ def version_words(version: MetricVersion) -> str:
 
 
 def since_words(version: MetricVersion) -> str:
-    """What has become of the metric since this version was picked; "" while it is the newest one."""
+    """What has changed about the metric since this version was picked; "" while it is the newest one."""
     metric = version.metric
     if metric.is_deprecated:
         return _("The metric is deprecated: it can't be picked anew, and what runs goes on with it.")
@@ -38,7 +38,7 @@ def since_words(version: MetricVersion) -> str:
 
 
 def definition_sentences(facts: Facts) -> list[tuple[str, str]]:
-    """Language and sentence, in both languages: whoever certifies reads both, first their own."""
+    """Language and sentence, in both languages, the reader's own first: certifying requires reading both."""
     found = []
     own = (translation.get_language() or "en").split("-")[0]
     for language in sorted(LANGUAGES, key=lambda one: one != own):
@@ -48,7 +48,7 @@ def definition_sentences(facts: Facts) -> list[tuple[str, str]]:
 
 
 def definition_sentence(facts: Facts) -> str:
-    """The definition with its cap as a sentence; its text where this version of Insight can't read it."""
+    """The definition with its cap as a sentence; its plain text if this version of Insight can't read it."""
     try:
         return sentence(facts.read())
     except Refused:

@@ -1,4 +1,4 @@
-"""Metrics as YAML: the order is fixed, and what is written reads back as the same. Pure."""
+"""Read and write metrics as YAML: in a fixed order, and reading returns what was written. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ HEAD = "# Metrics of Insight. `manage.py metrics import --check` says what this 
 
 
 class _Dumper(yaml.SafeDumper):
-    """Plain values; line ends that are no line feed are escaped, or a reader would fold them into blanks."""
+    """YAML dumper for plain values; unusual line breaks are escaped, since a reader would fold them into blanks."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """In quotes where a character needs them."""
+        """Quote a text that contains such characters."""
         style = '"' if ODD_BREAKS.search(text) else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -41,8 +41,8 @@ class Entry:
     Attributes:
         key: of the metric.
         about, facts: checked.
-        status: draft, certified or deprecated. A file that was certified with another definition is a draft.
-        place: "file, line 3", for what is said of it.
+        status: draft, certified or deprecated. A metric certified with another definition is a draft.
+        place: "file:3", for error messages.
     """
 
     key: str
@@ -53,7 +53,7 @@ class Entry:
 
 
 class WrongFileError(Exception):
-    """Everything that is wrong with a file, one sentence each."""
+    """All errors of a file, one sentence each."""
 
     def __init__(self, mistakes: list[Refused]) -> None:
         self.mistakes = mistakes
@@ -61,7 +61,7 @@ class WrongFileError(Exception):
 
 
 def write(entries: Iterable[Entry]) -> str:
-    """The file of these metrics, ordered by key, fields without a value left out."""
+    """Write metrics to YAML, ordered by key, without empty fields."""
     listed = [_document(entry) for entry in sorted(entries, key=lambda entry: entry.key)]
     body = yaml.dump({"metrics": listed}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100, indent=2)
     return HEAD + str(body)
@@ -72,10 +72,10 @@ def read(data: bytes, name: str) -> list[Entry]:
 
     Args:
         data: its bytes.
-        name: of the file, for what is said of it.
+        name: of the file, for error messages.
 
     Raises:
-        WrongFileError: with one sentence for each mistake.
+        WrongFileError: with one sentence for each error.
     """
     try:
         found = read_nodes(data)
@@ -109,7 +109,7 @@ def _document(entry: Entry) -> dict[str, Any]:
 
 
 class _Reader:
-    """Reads entries and goes on after a mistake, so that a person mends all of them at once."""
+    """Reads entries and continues after an error, so that a person can fix all of them at once."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -219,10 +219,10 @@ class _Reader:
 
 
 def _status(given: str, certified: str, facts: Facts) -> str:
-    """What the file says of this very definition: certified with another one, it is a draft.
+    """The status that the file gives for this definition; a certificate for another definition makes it a draft.
 
     Raises:
-        Refused: an unknown state, or one that doesn't say what was certified.
+        Refused: an unknown state, or a certified one without the hash of what was certified.
     """
     status = given or DRAFT
     if status not in STATES:
@@ -241,7 +241,7 @@ def _place(name: str, line: int) -> str:
 
 
 def _at(name: str, line: int, why: Message, key: str = "", field: str = "") -> Refused:
-    """One sentence with file, line, and where it is known key and field."""
+    """An error with file and line, and with key and field if known."""
     if key and field:
         return Refused(
             "{file}, line {line}, metric {key}, field {field}: {why}",

@@ -1,7 +1,7 @@
-"""YAML of strangers as plain nodes with their lines: no anchors, no tags, no depth, no code. Pure.
+"""Parse untrusted YAML into plain nodes with line numbers: no anchors, no tags, limited depth, no code. Pure.
 
-A file of a few bytes can stand for gigabytes (aliases of aliases), and a tag can name a class. So events are looked at
-before anything is built, and values stay the texts that were written.
+A file of a few bytes can expand to gigabytes (aliases of aliases), and a tag can name a class. So parser events are
+checked before anything is built, and values stay the texts that were written.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NULL = "tag:yaml.org,2002:null"
 
 
 class BadYamlError(Exception):
-    """What is wrong with a file as YAML, and in which line (from 1)."""
+    """A YAML error of a file, and its line (from 1)."""
 
     def __init__(self, line: int, why: Message) -> None:
         self.line, self.why = line, why
@@ -80,7 +80,7 @@ def read_nodes(data: bytes) -> Node | None:
 
 
 def _look_ahead(text: str) -> None:
-    """Refuse what could grow or call, before a tree of it is built."""
+    """Refuse YAML that could expand or execute, before a tree is built of it."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=Loader):
         line = 1 if event.start_mark is None else event.start_mark.line + 1

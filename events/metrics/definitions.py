@@ -1,7 +1,7 @@
 """Definitions of behaviours, retention and metrics: frozen records with a one-line text form that parses back.
 
-One definition labels users in discovery *and* judges the experiment; two definitions would prove nothing. Names with a
-special character (``\\ : [ ] # = /``) are written with a backslash before it.
+The same definition labels users in discovery *and* judges the experiment; with two, the experiment would prove nothing.
+Names with a special character (``\\ : [ ] # = /``) are written with a backslash before it.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,14 @@ from events.windows import Window
 from reporting.words import shown_in, unescaped
 from runs.refusals import Refused
 
-# Of a cap that is asked for without a number: this share of units stays as it is
-# (docs/methods/comparison.md, "Capped mean").
+# Default cap: this share of units stays uncut (docs/methods/comparison.md, "Capped mean").
 USUAL_CAP = 0.999
-STEPS = (2, 6)  # of a funnel
+STEPS = (2, 6)  # number of steps of a funnel
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What units do, as an analyst lists it.
+    """A behaviour of units, as listed by an analyst.
 
     Attributes:
         event: the event's name.
@@ -44,13 +43,13 @@ class Behaviour:
         return escape(self.event) + where + ("" if self.distinct is None else f"#{escape(self.distinct)}")
 
 
-plain_name = unescaped  # a behaviour, metric or feature to be stored in a name
-display_name = shown_in  # the same as a page shows it, by the display names of events and properties
+plain_name = unescaped  # unescaped, for storing a behaviour, metric or feature in a column
+display_name = shown_in  # for pages, with the display names of events and properties
 
 
 @dataclass(frozen=True)
 class Active:
-    """Retained: active on any day of the window. `form` keeps how it was written (on_day, window, week, unbounded)."""
+    """Retained: active on any day of the window. `form` is the keyword as written (on_day, window, week, unbounded)."""
 
     window: Window
     form: str = "window"
@@ -113,9 +112,9 @@ class Survival:
 
 @dataclass(frozen=True)
 class Funnel:
-    """Came through: showed every behaviour in the window, each later than the one before; a share of units.
+    """Converted: showed every behaviour in the window, each later than the one before; a share of units.
 
-    Of each step the first occurrence after the step before counts, as in Explore's funnels.
+    Each step counts at its first occurrence after the step before, as in Explore's funnels.
     """
 
     steps: tuple[Behaviour, ...]
@@ -172,11 +171,11 @@ class ActiveDays:
 
 @dataclass(frozen=True)
 class Expression:
-    """A number per unit: what a SELECT over the events of the window gives, 0 for units that it leaves out.
+    """A number per unit: the result of a SELECT over the events of the window, 0 for units without a row.
 
     Attributes:
-        window: days whose events the SELECT sees.
-        sql: in DuckDB's words, on one line; `events.expressions.gate` says what it may be.
+        window: days of the events that the SELECT sees.
+        sql: in DuckDB's dialect, on one line; `events.expressions.gate` defines what is allowed.
     """
 
     window: Window
@@ -213,11 +212,11 @@ class _MadeOf:
 
 @dataclass(frozen=True)
 class Capped(_MadeOf):
-    """A number per unit, its whole sum in the window, cut at a cap: a few enormous units then decide nothing.
+    """A number per unit whose sum over the window is cut at a cap, so that a few extreme units don't decide the result.
 
     Attributes:
         cap: the number; None until the start, where it is still a share of units.
-        share: of the units before the start that lie at or below the cap, 0 to 1; None for a number of people's own.
+        share: of the units before the start at or below the cap, 0 to 1; None for a number chosen by a person.
     """
 
     cap: float | None
@@ -265,7 +264,7 @@ class Quantile(_MadeOf):
         return f"quantile:{percent(self.share)}:{self.of}"
 
 
-Asked = Retention | Funnel | Value  # what is one number per unit
+Asked = Retention | Funnel | Value  # definitions that give one number per unit
 Metric = Asked | Ratio | Quantile
 
 
@@ -294,25 +293,25 @@ def days_needed(definition: Metric) -> int:
     """Complete days of follow-up after the anchor that a unit needs to count for the metric."""
     match definition:
         case Survival(gap):
-            return gap + 1  # churn on day 0 shows when `gap` whole days lie behind it
+            return gap + 1  # churn on day 0 can be observed after `gap` whole days
         case Ratio(numerator, denominator):
             return max(numerator.window.days_needed, denominator.window.days_needed)
     return definition.window.days_needed
 
 
 def is_display_only(definition: Metric) -> bool:
-    """True for `unbounded`: it grows as data age, so thresholds and experiments may not be judged by it."""
+    """True for `unbounded`: it grows as data age, so thresholds and experiments may not use it."""
     return isinstance(definition, Active) and definition.window.end_day is None
 
 
 def open_caps(definition: Metric) -> tuple[Capped, ...]:
-    """Caps that are a share of units and no number yet."""
+    """Caps that are still a share of units, not yet a number."""
     parts = (definition.numerator, definition.denominator) if isinstance(definition, Ratio) else (definition,)
     return tuple(part for part in parts if isinstance(part, Capped) and part.cap is None)
 
 
 def with_caps(definition: Metric, found: Mapping[Capped, float]) -> Metric:
-    """The same metric with its open caps as numbers."""
+    """The metric with its open caps replaced by numbers."""
 
     def fixed[M](part: M) -> M:
         return replace(part, cap=found[part]) if isinstance(part, Capped) and part in found else part

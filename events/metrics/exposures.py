@@ -1,8 +1,4 @@
-"""Exposures are nobody's behaviour: who met which arm, beside what they did later, is the locked outcome itself. Pure.
-
-A study of "Experiment Viewed[variation_id=nudge]", a segment of those users, or the size of a plan whose outcome is a
-funnel that begins there would compare the arms of an experiment before its plan allows it.
-"""
+"""Exposures must not be used as behaviours: later outcomes by exposed arm are exactly what is locked. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -27,7 +23,7 @@ def refuse_exposures(*given: object, at: str = "") -> None:
 
     Args:
         given: as for `counts_exposures`.
-        at: the option or field that the sentence names.
+        at: the option or field named in the refusal.
 
     Raises:
         Refused: one of them does.
@@ -37,7 +33,7 @@ def refuse_exposures(*given: object, at: str = "") -> None:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Every text of lists and objects of texts, names included."""
+    """Every text in nested lists and objects, names included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What a version of a metric fixes: definition, cap, direction, margin; and how both are read. Pure."""
+"""The decisive fields of a metric version: definition, cap, direction, margin; and how they are parsed. Pure."""
 
 import hashlib
 import json
@@ -15,17 +15,17 @@ from runs.refusals import Refused
 HIGHER, LOWER = "higher", "lower"
 DIRECTIONS = (HIGHER, LOWER)
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-RESERVED = frozenset({"new", "checks"})  # addresses of pages beside those of metrics
+RESERVED = frozenset({"new", "checks"})  # URLs of pages beside those of metrics
 REFERENCE = re.compile(r"metric:(?P<key>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<version>[1-9]\d{0,8}))?")
 CAP = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?%?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is certified, and what a plan takes over.
+    """The fields that are certified and that a plan copies.
 
     Attributes:
-        definition: text form of whatever `events.metrics.parse_metric` reads.
+        definition: in the text form that `events.metrics.parse_metric` reads.
         cap: of a number per unit: a number, or a share of units such as 99.9%; "" for none.
         direction: which way is better, `higher` or `lower`.
         margin: as a guardrail, a loss of this size or more is harm; in the metric's own unit, above 0; None for none.
@@ -38,21 +38,21 @@ class Facts:
 
     @property
     def line(self) -> str:
-        """The definition with its cap, as a plan keeps it.
+        """The definition with its cap as one line, as plans store it.
 
         Raises:
-            Refused: it can't be read.
+            Refused: it is invalid.
         """
         return str(parse_metric(self._whole))
 
     @property
     def hash(self) -> str:
-        """64 hexadecimal digits that are others as soon as one of the facts is."""
+        """A hash of the fields as 64 hexadecimal digits."""
         told = [self.definition, self.cap, self.direction, None if self.margin is None else float(self.margin)]
         return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
     def read(self) -> Definition:
-        """The definition with its cap.
+        """The parsed definition with its cap.
 
         Raises:
             Refused: it can't be read.
@@ -65,12 +65,12 @@ class Facts:
 
 
 def is_key(text: str) -> bool:
-    """True for what can be the key of a metric."""
+    """True for a valid key of a metric."""
     return KEY.fullmatch(text) is not None and text not in RESERVED
 
 
 def checked(facts: Facts) -> Facts:
-    """The facts with the definition as `str()` writes it, so that one definition has one hash.
+    """The fields with the definition as `str()` writes it, so that one definition has one hash.
 
     Raises:
         Refused: `at` names the field.
@@ -86,7 +86,7 @@ def checked(facts: Facts) -> Facts:
         raise Refused(
             "A cap is a number or a share of units, such as 100 or 99.9%, not '{given}'.", given=facts.cap, at="cap"
         )
-    if facts.cap and isinstance(definition, Ratio):  # in front of both it would cut what stands above the line alone
+    if facts.cap and isinstance(definition, Ratio):  # in front of a ratio the cap would apply to the numerator only
         raise Refused("A ratio has no cap of its own: write it into the definition, before what is cut.", at="cap")
     if facts.direction not in DIRECTIONS:
         raise Refused("The direction is higher or lower, not '{given}'.", given=facts.direction, at="direction")
@@ -103,7 +103,7 @@ def checked(facts: Facts) -> Facts:
 
 
 def reference(text: str) -> tuple[str, int | None] | None:
-    """Key and version of ``metric:KEY`` or ``metric:KEY@2``; None for any other text."""
+    """Parse ``metric:KEY`` or ``metric:KEY@2`` into key and version; None for any other text."""
     found = REFERENCE.fullmatch(text.strip())
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The one-line text form of behaviours, retention and metrics, read. Pure."""
+"""Parse the one-line text form of behaviours, retention and metrics. Pure."""
 
 import re
 
@@ -34,7 +34,7 @@ METRIC_FORMS = say(
 )
 PLAIN = ("count", "sum", "active_days", "sql")
 BEGINS = re.compile(r"[a-z_]+:")
-IS_SQL = re.compile(r"\s*(?:(?:capped|quantile):(?:[^:]*:)?)?sql:")  # a SELECT divides with a slash of its own
+IS_SQL = re.compile(r"\s*(?:(?:capped|quantile):(?:[^:]*:)?)?sql:")  # a SELECT may contain a slash for division
 
 
 def parse_behaviour(text: str) -> Behaviour:
@@ -73,7 +73,7 @@ def parse_retention(text: str) -> Retention:
 
 def parse_metric(text: str) -> Metric:
     """Read a metric: a retention definition, a value per unit, its quantile, or a ratio of two written ``A / B``."""
-    # Inside a name the slash is written with a backslash.
+    # Inside a name the slash is escaped by a backslash.
     parts = [text.strip()] if IS_SQL.match(text) else text.strip().split(" / ")
     if len(parts) == 2:
         return Ratio(_value(text, parts[0]), _value(text, parts[1]))
@@ -91,7 +91,7 @@ def parse_metric(text: str) -> Metric:
 
 
 def metric_lines(text: str) -> list[str]:
-    """The metrics of a text, one a line; an SQL metric goes on until a line begins another one."""
+    """Split a text into metrics, one per line; an SQL metric continues until a line begins another one."""
     found: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         if found and IS_SQL.match(found[-1]) and not BEGINS.match(line):

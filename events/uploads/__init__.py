@@ -1,1 +1,1 @@
-"""Import by upload: files that people send from their disk, what their columns mean, and the run that imports them."""
+"""Import by upload: receive files, map their columns, and run the import."""

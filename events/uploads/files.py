@@ -1,7 +1,7 @@
-"""Uploaded files on the disk: received piece by piece, recognised, and removed after their import or after a day.
+"""Uploaded files: received in pieces, recognised, and removed after their import or after a day.
 
-A browser sends pieces of a megabyte: a request ends long before a server's patience, a proxy's limit for bodies isn't
-met, and a piece that is lost is sent again. No piece is ever whole in memory.
+A browser sends pieces of a megabyte: each request ends long before a server's timeout, stays below a proxy's body
+limit, and a lost piece is sent again. No piece is ever held in memory as a whole.
 """
 
 import fcntl
@@ -27,14 +27,14 @@ from runs.models import Run
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-PIECE_BYTES = 1_000_000  # below the megabyte that nginx takes when nobody says otherwise
+PIECE_BYTES = 1_000_000  # below nginx's default limit of a megabyte
 BLOCK = 65_536
 HEAD_BYTES = 4 * 1024 * 1024
 KEPT_FOR = timedelta(days=1)
 ROOM = 3  # an import writes the rows beside the file, and perhaps a copy in UTF-8
 INCOMING = "incoming"
 GZIP = b"\x1f\x8b"
-# What may turn a name round or break a line; a path's folders are cut off before.
+# Characters that reverse text or break a line; folders of a path are cut off before.
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:\"|?*]")
 
 
@@ -42,11 +42,11 @@ class ByteStream(Protocol):
     """A request, or an open file."""
 
     def read(self, size: int, /) -> bytes:
-        """So many bytes, fewer at the end."""
+        """Read up to so many bytes."""
 
 
 def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
-    """Make room for a file that is about to be sent.
+    """Prepare to receive a file.
 
     Raises:
         Refused: at "file", when it is empty or too large, the disk is full, or too many files wait.
@@ -82,9 +82,9 @@ def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
 
 
 def receive_piece(upload: Upload, *, at: int, stream: ByteStream, length: int) -> int:
-    """Append one piece; how many bytes are there now.
+    """Append one piece; returns the number of bytes received so far.
 
-    A piece that doesn't begin where the file ends changes nothing: the sender goes on from the number that is returned.
+    A piece that doesn't begin where the file ends changes nothing: the sender continues from the returned number.
 
     Raises:
         Refused: at "file", for a piece that is too long, or longer than the file was said to be.
@@ -94,7 +94,7 @@ def receive_piece(upload: Upload, *, at: int, stream: ByteStream, length: int) -
     if length > PIECE_BYTES or at + length > upload.size:
         raise Refused("The file has changed while it was being sent: choose it again.", at="file")
     with (folder_of(upload) / INCOMING).open("r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # a piece may be sent twice at once, by a browser that lost the answer
+        fcntl.flock(file, fcntl.LOCK_EX)  # a browser that lost the answer may send a piece twice at once
         there = file.seek(0, 2)
         if there != at:
             return there
@@ -102,17 +102,17 @@ def receive_piece(upload: Upload, *, at: int, stream: ByteStream, length: int) -
         while left > 0 and (block := stream.read(min(BLOCK, left))):
             file.write(block)
             left -= len(block)
-        if left:  # the line broke: half a piece is none
+        if left:  # the connection broke: discard the incomplete piece
             file.truncate(at)
             return at
     return at + length
 
 
 def finish_upload(upload: Upload) -> None:
-    """Recognise a file whose last byte is there; one that holds no rows is removed.
+    """Recognise a completely received file; one without rows is removed.
 
     Raises:
-        Refused: at "file", with what to upload instead.
+        Refused: at "file", with advice on what to upload instead.
     """
     incoming = folder_of(upload) / INCOMING
     with incoming.open("rb") as file:
@@ -132,7 +132,7 @@ def finish_upload(upload: Upload) -> None:
 
 
 def head_of(path: Path, *, packed: bool) -> tuple[bytes, bool]:
-    """The first megabytes of a file, unpacked, up to the end of a line; and whether that is all of it.
+    """The first megabytes of a file, unpacked, up to the end of a line; and whether that is the whole file.
 
     Raises:
         Refused: at "file", when it can't be unpacked.
@@ -152,7 +152,7 @@ def head_of(path: Path, *, packed: bool) -> tuple[bytes, bool]:
 
 
 def path_of(upload: Upload) -> Path:
-    """Where a complete upload lies."""
+    """Path of a complete upload."""
     return folder_of(upload) / upload.stored_as
 
 
@@ -162,12 +162,12 @@ def is_packed(upload: Upload) -> bool:
 
 
 def folder_of(upload: Upload) -> Path:
-    """An upload's own folder, named by its key: never by what the sender called the file."""
+    """An upload's own folder, named by its key, never by the sender's file name."""
     return _folder() / str(upload.key)
 
 
 def remove_upload(upload: Upload) -> None:
-    """Remove a file and its row; of its imports the rows stay."""
+    """Remove a file and its row; the rows of its imports stay."""
     folder = folder_of(upload)
     upload.delete()
     shutil.rmtree(folder, ignore_errors=True)
@@ -175,7 +175,7 @@ def remove_upload(upload: Upload) -> None:
 
 
 def remove_old_uploads() -> int:
-    """Remove the files of a day ago that no import is reading, and folders whose row is gone; how many files."""
+    """Remove files older than a day that no import is reading, and folders without a row; returns how many files."""
     reading = FileImport.objects.filter(
         status__in=(Run.Status.QUEUED, Run.Status.RUNNING), upload__isnull=False
     ).values_list("upload", flat=True)
@@ -191,7 +191,7 @@ def remove_old_uploads() -> int:
 
 
 def shown_name(name: str) -> str:
-    """A file's name as people may read it: without folders, without what is not seen, Hangul in one piece (NFC)."""
+    """A file's name for display: without folders, without invisible characters, Hangul composed (NFC)."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     return UNSEEN.sub("", last).strip(" .")[:120] or "file"
 

@@ -1,4 +1,4 @@
-"""The form in which a person confirms what the columns of a file mean: lists to pick from, and a name for the event."""
+"""Form to confirm the meaning of a file's columns: lists to pick from, and a name for the event."""
 
 import zoneinfo
 from typing import Any
@@ -31,8 +31,8 @@ SEPARATOR_WORDS = {
     "|": _("vertical bar"),
     WHITESPACE: _("one or more blanks"),
 }
-# The field stays when the form comes anew, and asks by itself: an answer to an earlier choice must not undo what is
-# being typed, nor lose that it was.
+# The field remains when the form is rendered again, and submits by itself: the answer to an earlier choice must not
+# undo what is being typed, nor forget that it was edited.
 TYPED = {"autocomplete": "off", "hx-preserve": "true", "hx-post": "", "hx-trigger": "input changed delay:600ms"}
 TYPES = [("text", _("text")), ("number", _("number")), ("flag", _("yes or no"))]
 SIGNUPS = [
@@ -44,7 +44,7 @@ SIGNUPS = [
 
 
 class ReadingForm(forms.Form):
-    """How a text file is read."""
+    """How to read a text file."""
 
     separator = forms.ChoiceField(label=_("Between two columns stands"), required=False)
     header = forms.ChoiceField(
@@ -68,7 +68,7 @@ class ReadingForm(forms.Form):
             del self.fields["separator"], self.fields["header"]
 
     def reading(self) -> Reading | None:
-        """What was chosen; None for what no list offers."""
+        """The chosen reading; None for values that no list offers."""
         if not self.is_valid():
             return None
         data = self.cleaned_data
@@ -79,7 +79,7 @@ class ReadingForm(forms.Form):
 
 
 class MappingForm(forms.Form):
-    """What the columns mean. Columns are named by their place, since a name may hold anything."""
+    """The meaning of the columns. Columns are identified by index, since a name may contain anything."""
 
     user = forms.ChoiceField(label=_("Who: the column with the user"))
     time = forms.ChoiceField(label=_("When: the column with the time"))
@@ -111,11 +111,13 @@ class MappingForm(forms.Form):
     )
 
     def __init__(self, sample: Sample, mapping: Mapping, data: Any = None, *, typed: bool = True) -> None:
-        """A form for these columns. Without `data` it is checked as if `mapping` had been sent, so that it says at once
-        what is wrong with a guess.
+        """A form for these columns.
+
+        Without `data` it is validated as if `mapping` had been sent, so that it shows at once what is wrong with a
+        guess.
         """
         self.sample, self.typed = sample, typed
-        self.elsewhere: list[Refused] = []  # mistakes of how the file is read
+        self.elsewhere: list[Refused] = []  # errors about how the file is read
         initial = self._initial(mapping)
         super().__init__(initial if data is None else data, initial=initial)
         columns = [(str(place), name) for place, name in enumerate(sample.columns)]
@@ -136,7 +138,7 @@ class MappingForm(forms.Form):
             self.fields[f"type_{place}"] = forms.ChoiceField(choices=TYPES, required=False)
 
     def clean(self) -> dict[str, Any]:
-        """Make the mapping, and put each of its mistakes at its field."""
+        """Build the mapping, and add each of its errors to its field."""
         data = super().clean() or {}
         if not self.errors:
             self.mapping = self._mapping(data)
@@ -148,11 +150,11 @@ class MappingForm(forms.Form):
         return data
 
     def mapping_if_valid(self) -> Mapping | None:
-        """What was chosen; None while something is wrong with it."""
+        """The chosen mapping; None while it is invalid."""
         return self.mapping if self.is_valid() and not self.elsewhere else None
 
     def columns(self) -> list[dict[str, Any]]:
-        """The rows of the table of columns: name, examples, and the two fields."""
+        """Rows of the table of columns: name, examples, and the two fields."""
         roles = {
             self._column("user"): gettext("user"),
             self._column("time"): gettext("time"),
@@ -216,7 +218,7 @@ class MappingForm(forms.Form):
         return [("", first), *((code, format_words(code)) for code in time_formats.FORMATS)]
 
     def _column(self, field: str) -> str:
-        """The column that a field names now, sent or first; "" for none."""
+        """The column that a field names, submitted or initial; "" for none."""
         return self._name(str(self[field].value() or ""))
 
     def _name(self, place: str) -> str:
@@ -225,7 +227,7 @@ class MappingForm(forms.Form):
 
 
 def format_words(code: str) -> str:
-    """A format of times by its name or an example."""
+    """Label of a time format: its name or an example."""
     named = {
         "unix_s": gettext("Unix time in seconds"),
         "unix_ms": gettext("Unix time in milliseconds"),

@@ -1,4 +1,4 @@
-"""Services of imports by upload: look at a file, start its import, run it in the worker."""
+"""Services of imports by upload: examine a file, start its import, run it in the worker."""
 
 import codecs
 import gzip
@@ -28,16 +28,16 @@ from runs.progress import Progress, silent
 from runs.queue.enqueue import put
 from runs.refusals import Refused
 
-# The engine is imported where a file is read: web processes must start without it.
+# The engine is imported only where a file is read: web processes must start without it.
 BLOCK = 1 << 20
 HOME_FIGURES = "insight_site.tasks.count_home_figures"
-# Share of an import that is done when a step begins, and when it ends.
+# Share of an import done at the beginning and end of each step.
 STEPS = {"read": (0.05, 0.7), "bad": (0.7, 0.75), "compare": (0.75, 0.85), "signup": (0.85, 0.9), "store": (0.9, 1.0)}
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a person has confirmed: stored with the run."""
+    """What a person has confirmed, stored with the run."""
 
     mapping: Mapping
     reading: Reading
@@ -45,7 +45,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Looked:
-    """An uploaded file as it is read: `beginning` is an `events.importing.first_rows.Beginning`."""
+    """An uploaded file as read: `beginning` is an `events.importing.first_rows.Beginning`."""
 
     beginning: Any
     reading: Reading
@@ -60,7 +60,7 @@ def look_at(upload: Upload, reading: Reading | None = None) -> Looked:
         reading: how to read it; None guesses.
 
     Raises:
-        Refused: at "file" or "encoding", when it can't be read so.
+        Refused: at "file" or "encoding", when it can't be read this way.
     """
     from events.importing.first_rows import Beginning, parquet_sample
 
@@ -75,9 +75,9 @@ def look_at(upload: Upload, reading: Reading | None = None) -> Looked:
 
 
 def first_mapping(upload: Upload, looked: Looked) -> Mapping:
-    """The mapping to begin with: that of the last import of the same file, since then nothing is doubled; or a guess.
+    """The initial mapping: that of the last import of the same file, so that nothing is duplicated, or a guess.
 
-    The guess makes no signups where most of the file's first users have one already.
+    The guess makes no signups if most of the file's first users already have one.
     """
     before = imported_before(upload)
     if before is not None:
@@ -88,13 +88,13 @@ def first_mapping(upload: Upload, looked: Looked) -> Mapping:
 
 
 def last_choice(upload: Upload) -> Inputs | None:
-    """What was confirmed for an upload whose import was cancelled or failed."""
+    """The mapping confirmed for an upload whose import was cancelled or failed."""
     row = FileImport.objects.light().filter(upload=upload).first()
     return None if row is None else load(Inputs, row.inputs)
 
 
 def mistakes_of(mapping: Mapping, sample: Sample) -> list[Refused]:
-    """What is wrong with a mapping; columns that the file doesn't have are a mistake too."""
+    """Errors of a mapping, including columns that the file doesn't have."""
     named = {mapping.user, mapping.time, *(name for name, _ in mapping.properties)}
     named |= {name for name in (mapping.event, mapping.message_id, mapping.signup_column) if name}
     if named - set(sample.columns):
@@ -103,10 +103,10 @@ def mistakes_of(mapping: Mapping, sample: Sample) -> list[Refused]:
 
 
 def preview_of(looked: Looked, mapping: Mapping) -> Any:
-    """The first rows as they would be kept (`events.importing.first_rows.Preview`).
+    """The first rows as they would be stored (`events.importing.first_rows.Preview`).
 
     Raises:
-        Refused: when the file can't be read so.
+        Refused: when the file can't be read this way.
     """
     from events.importing.first_rows import preview
 
@@ -138,7 +138,7 @@ def imported_before(upload: Upload) -> FileImport | None:
 
 @transaction.atomic
 def start_import(*, upload: Upload, mapping: Mapping, reading: Reading, by: User | None = None) -> FileImport:
-    """Keep what a person has confirmed and hand the import to the workers.
+    """Store the confirmed mapping and queue the import.
 
     Raises:
         Refused: when the file is being imported already.
@@ -156,7 +156,7 @@ def start_import(*, upload: Upload, mapping: Mapping, reading: Reading, by: User
 
 
 def run_import(pk: int, *, listen: Progress = silent) -> bool:
-    """Import a waiting file; True when it is done. The file is removed then; one that failed stays to be corrected."""
+    """Import a waiting file; True when it is done. The file is then removed; after a failure it stays."""
     row = FileImport.objects.select_related("upload").filter(pk=pk).first()
     if row is None:
         return False
@@ -170,7 +170,7 @@ def run_import(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def read_report(row: FileImport) -> Any:
-    """What a finished import did (or `Unreadable`); None before."""
+    """The report of a finished import (or `Unreadable`); None before."""
     return None if row.payload is None else read_import(row.payload)
 
 
@@ -202,7 +202,7 @@ def _listener(progress: Progress) -> Callable[[str, float, float], None]:
 
 
 def _in_utf_8(path: Path, reading: Reading, packed: bool, progress: Progress) -> Path:
-    """The file itself, or a copy in UTF-8 beside it, which the engine needs."""
+    """The file itself, or a UTF-8 copy beside it, which the engine needs."""
     if reading.encoding == "utf-8" or reading.kind == "parquet":
         return path
     copy = path.with_name(f"utf8.{reading.kind}")

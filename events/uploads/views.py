@@ -1,4 +1,4 @@
-"""Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what it did."""
+"""Pages of import by upload: choose a file, confirm its columns, follow the import, read its report."""
 
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ LATEST = 10
 @may(PERMISSION)
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose_file(request: HttpRequest) -> HttpResponse:
-    """Choose a file; POST (from upload.js) makes room for it and says where to send its pieces."""
+    """Choose a file; POST (from upload.js) creates the upload and returns where to send its pieces."""
     if request.method == "POST":
         size = request.POST.get("size", "")
         try:
@@ -42,7 +42,7 @@ def choose_file(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             return _refused(refusal)
         return JsonResponse({"pieces": reverse("events:import_piece", args=[upload.key]), "bytes": files.PIECE_BYTES})
-    waiting = Upload.objects.exclude(imports__status__in=("queued", "running"))  # also those that stopped halfway
+    waiting = Upload.objects.exclude(imports__status__in=("queued", "running"))  # incomplete ones too
     latest = FileImport.objects.light("created_by")[:LATEST]
     return render(request, "events/import.html", {"waiting": waiting.select_related("created_by"), "latest": latest})
 
@@ -51,7 +51,7 @@ def choose_file(request: HttpRequest) -> HttpResponse:
 @may(PERMISSION)
 @require_POST
 def receive_piece(request: HttpRequest, key: UUID) -> HttpResponse:
-    """One piece of a file, as the body; after the last one, where to go on."""
+    """Receive one piece of a file, as the body; after the last one, returns the next page."""
     upload = get_object_or_404(Upload, key=key)
     at, length = request.GET.get("at", ""), request.META.get("CONTENT_LENGTH") or ""
     if not (at.isdecimal() and length.isdecimal() and len(at) < 20 and len(length) < 20):
@@ -64,7 +64,7 @@ def receive_piece(request: HttpRequest, key: UUID) -> HttpResponse:
             files.finish_upload(upload)
     except Refused as refusal:
         return _refused(refusal)
-    except FileNotFoundError as error:  # removed meanwhile, by another window
+    except FileNotFoundError as error:  # removed meanwhile, in another window
         raise Http404 from error
     return JsonResponse({"received": there, "next": reverse("events:import_map", args=[upload.key])})
 
@@ -73,7 +73,7 @@ def receive_piece(request: HttpRequest, key: UUID) -> HttpResponse:
 @may(PERMISSION)
 @require_http_methods(["GET", "HEAD", "POST"])
 def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
-    """What the columns mean: the guess and a preview; htmx asks for both anew, a sent form starts the import."""
+    """The columns' mapping: the guess and a preview; htmx requests both again, a submitted form starts the import."""
     upload = get_object_or_404(Upload.objects.exclude(stored_as=""), key=key)
     try:
         reading_form, form, looked = _forms(request, upload)
@@ -125,7 +125,7 @@ def remove_file(request: HttpRequest, key: UUID) -> HttpResponse:
 @may("events.view_fileimport")
 @require_safe
 def import_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """An import: how far it is, or what it did."""
+    """An import: its progress, or its report."""
     row = get_object_or_404(FileImport.objects.select_related("upload"), pk=pk)
     report = imports.read_report(row)
     context: dict[str, Any] = {"run": row, "upload": row.upload, **progress_of(row)}
@@ -148,24 +148,24 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
 @may("events.view_fileimport")
 @require_safe
 def refused_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """The first thousand refused rows, for a spreadsheet."""
+    """The first thousand refused rows as CSV."""
     report = imports.read_report(get_object_or_404(FileImport, pk=pk))
     if not isinstance(report, ImportReport):
         raise Http404
     rows: list[tuple[Any, ...]] = [(gettext("Line"), gettext("Reason"), gettext("What stands there"))]
     rows += [(row.line, reason_words(row.reason), row.value) for row in report.examples]
-    # Made before the answer begins: a reader's language is gone when the lines are sent.
+    # Built before the response starts: the reader's language is no longer active while lines are streamed.
     response = StreamingHttpResponse(list(csv_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="refused-rows-{pk}.csv"'
     return response
 
 
 def _forms(request: HttpRequest, upload: Upload) -> tuple[ReadingForm, MappingForm, imports.Looked]:
-    """The two forms of a request. Another way of reading the file gives other columns, so they are guessed anew."""
+    """The two forms of a request. Another way of reading the file gives other columns, so they are guessed again."""
     data = request.POST if request.method == "POST" else None
     chosen = imports.last_choice(upload) if data is None else None
     looked = imports.look_at(upload, chosen.reading if chosen else None)
-    typed = looked.reading.kind == "csv"  # JSON and Parquet bring their own types
+    typed = looked.reading.kind == "csv"  # JSON and Parquet have types of their own
     if data is None:
         kept = chosen.mapping if chosen and not imports.mistakes_of(chosen.mapping, looked.sample) else None
         mapping = kept or imports.first_mapping(upload, looked)
@@ -179,7 +179,7 @@ def _forms(request: HttpRequest, upload: Upload) -> tuple[ReadingForm, MappingFo
             reading_form.add_error(refusal.at if refusal.at in reading_form.fields else None, refusal.sentence)
     if data.get("asked") != _code(looked.reading):
         return reading_form, MappingForm(looked.sample, imports.first_mapping(upload, looked), typed=typed), looked
-    mapping = guess_mapping(looked.sample, Context(upload.name))  # of which nothing is shown: every field was sent
+    mapping = guess_mapping(looked.sample, Context(upload.name))  # nothing of it is shown: every field was submitted
     return reading_form, MappingForm(looked.sample, mapping, data, typed=typed), looked
 
 
@@ -191,7 +191,7 @@ def _preview(looked: imports.Looked, mapping: Any) -> tuple[Any, str]:
 
 
 def _code(reading: Any) -> str:
-    """Which way of reading a form was made for."""
+    """Identifies the way of reading that a form was made for."""
     return f"{reading.kind} {reading.encoding} {reading.separator!r} {reading.header:d}"
 
 

@@ -1,11 +1,11 @@
-"""Sentences for what looks odd in a file, each with what to do. Pure."""
+"""Texts of warnings about a file, each with advice. Pure."""
 
 from reporting.numbers import percent
 from reporting.words import gettext
 
 
 def warning_words(code: str, figure: float) -> str:
-    """One sentence for a warning of `events.importing.first_rows`."""
+    """The sentence of a warning from `events.importing.first_rows`."""
     sentences = {
         "nothing": gettext("No row could be kept so: look at the reasons in the table and choose other columns."),
         "no_user": gettext("{share} of the rows have no user: is it the right column?"),
