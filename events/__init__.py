@@ -1,1 +1,1 @@
-"""The event log: events come in over HTTP or from files, are kept exactly once, and are asked through the warehouse."""
+"""The event log: events arrive over HTTP or from files, are stored exactly once, and queried through the warehouse."""

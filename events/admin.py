@@ -17,7 +17,7 @@ NAMES_CHARS = 200
 
 
 class ReadOnly(ModelAdmin):
-    """What the doors have written: to be read, never edited by hand."""
+    """Rows written by the program: shown, never edited by hand."""
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -27,18 +27,19 @@ class ReadOnly(ModelAdmin):
 
 
 class WithHistory(SimpleHistoryAdmin):
-    """Older versions of a row, to be read.
+    """Older versions of a row, read-only.
 
-    simple_history writes one back for whoever may see the row, and past every rule of the service that changes it.
+    simple_history would let anyone who may view the row restore a version, bypassing every rule of the service that
+    changes it.
     """
 
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """One version.
+        """Show one version.
 
         Raises:
-            PermissionDenied: it is to be written back.
+            PermissionDenied: a POST tries to restore it.
         """
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
@@ -54,7 +55,7 @@ class SourceAdmin(ModelAdmin):
 
 @admin.register(Metric)
 class MetricAdmin(WithHistory, ReadOnly):
-    """The catalogue as a list; a metric is changed on its own page, where a definition makes a version."""
+    """The metric catalogue as a list; metrics are changed on their own pages, where definitions have versions."""
 
     list_display = ["key", "__str__", "status", "version", "owner", "updated_at", "page"]
     list_filter = ["status"]
@@ -63,7 +64,7 @@ class MetricAdmin(WithHistory, ReadOnly):
     empty_route, empty_link = "events:metrics", _("Open the catalogue")
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # it is deprecated; plans have its versions
+        return False  # it is deprecated instead; plans have its versions
 
     @admin.display(description=_("page"))
     def page(self, row: Metric) -> str:
@@ -72,13 +73,13 @@ class MetricAdmin(WithHistory, ReadOnly):
 
 @admin.display(description=_("explanation"))
 def explanation(row: Rejected) -> str:
-    """The code in the reader's language; what the sender was told, for a code of an earlier version."""
+    """The error code in the reader's language; for a code of an earlier version the message that the sender got."""
     return str(ERRORS.get(row.code, row.message))
 
 
 @admin.register(Rejected)
 class RejectedAdmin(ReadOnly):
-    """The quarantine: what was refused, why, and how it began."""
+    """The quarantine: refused events, with the reason and the beginning of each."""
 
     list_display = ["received_at", "source", "code", explanation, "message_id", "beginning"]
     list_filter = ["code", "source", "received_at"]
@@ -104,13 +105,13 @@ class UnitTraitsAdmin(ReadOnly):
 
     @admin.display(description=_("traits"))
     def names(self, row: UnitTraits) -> str:
-        """Not their values: a page shows a hundred users."""
+        """Names only, no values: a page shows a hundred users."""
         return Truncator(", ".join(sorted(row.traits))).chars(NAMES_CHARS)
 
 
 @admin.register(IdLink)
 class IdLinkAdmin(ReadOnly):
-    """Which ids are one person, and what senders said that doesn't hold."""
+    """Ids that count as one person, and links from senders that don't hold."""
 
     list_display = ["visitor", "user", "state", "at", "by_server"]
     fields = ["visitor", "user", "state", "at", "received_at", "is_alias", "by_server"]
@@ -122,7 +123,7 @@ class IdLinkAdmin(ReadOnly):
 
 @admin.display(description=_("batch number"), ordering="version")
 def batch_number(row: Flush) -> int:
-    """The field's own name, "number", is the type of a value in Korean."""
+    """The batch number. A plain "number" is already translated into Korean as the type of a value."""
     return row.version
 
 

@@ -1,11 +1,12 @@
-"""The gate of the outcome lock: what would tell the arms of a locked experiment apart can't be asked of the log.
+"""Outcome lock: refuse queries whose conditions would tell the arms of a locked experiment apart.
 
-An arm stands in more places than in exposures: an app logs it as an event, a property, a trait of its own. Who may ask
-how users with such a mark do, knows the outcome of that arm, alone or by a subtraction. So each single condition of a
-question about users is looked at by itself, whatever expression it stands in (`stats.arm_marks` says when it tells).
+Exposures are not the only trace of an arm: an app may log it as an event, a property or a trait of its own. Anyone who
+can query the outcome of users with such a mark learns the outcome of that arm, directly or by subtraction. So each
+single condition of a query about users is checked by itself, whatever expression it stands in (`stats.arm_marks`
+decides when a condition identifies an arm).
 
-Every door hands its conditions to `refuse_arm_marks` before it asks. Experiments are above this app: they say by
-`locked_arms` in their `apps.py` whose outcome is locked. Where none is, nothing is asked.
+Every query entry point passes its conditions to `refuse_arm_marks` first. Experiments are an app above this one: they
+provide the experiments with a locked outcome by `locked_arms` in their `apps.py`. Without any, nothing is queried.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ if TYPE_CHECKING:
 
 type Users = npt.NDArray[np.int64]  # by stratum and arm
 
-MOST_TIMES = 20  # acts of a user that are told apart
-# Of what a question tells apart without naming it (numbers of times, values of a property): a tail of a few users who
-# did something very often is no mark of an arm, but what a nudge has moved.
+MOST_TIMES = 20  # higher counts per user are pooled
+# Minimum share of users for groups that a query separates without naming them (numbers of times, values of a property):
+# a few users who did something very often don't identify an arm; the nudge has merely moved them.
 UNNAMED = 0.1
 EVER = Window(0, 1_000_000)
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +67,7 @@ KEPT = 4_096
 
 @dataclass(frozen=True)
 class Did:
-    """Users who did something so often: ever, or on days of their life that begins with their first `start`."""
+    """Users who did something at least `least` times: ever, or in a window of days from their first `start`."""
 
     behaviour: Behaviour
     start: str = ""
@@ -79,7 +80,7 @@ class Did:
 
 @dataclass(frozen=True)
 class Said:
-    """Users whose events say something: each frequent value of a property is a condition, though nobody names one."""
+    """Users by the value of a property: each frequent value counts as a condition, even if the query names none."""
 
     property: str
     event: str = ""
@@ -90,7 +91,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Written:
-    """What stands in an SQL metric: each comparison by itself, and whether it gives a user anything."""
+    """An SQL metric: each of its comparisons by itself, and whether it gives a user a value other than 0."""
 
     expression: Expression
     start: str = "*"
@@ -101,7 +102,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Among:
-    """Users who are known by their ids: with a trait, or in a segment."""
+    """Users given by their ids: those with a trait, or in a segment."""
 
     name: str
     ids: Callable[[], Iterable[str]] = field(compare=False)
@@ -119,9 +120,9 @@ class LockedArms:
 
     Attributes:
         key: of the experiment; `version` of its row.
-        planned: share of each arm by stratum of the audience, each row above 0 in sum 1.
-        units: given the open warehouse, ``user_id, cell`` of those whom it counts; `cell` is the place of the stratum
-            times the number of arms, plus the place of the arm.
+        planned: share of each arm by stratum of the audience; all above 0, each row adds up to 1.
+        units: given the open warehouse, ``user_id, cell`` of the units that the experiment counts; `cell` is the index
+            of the stratum times the number of arms, plus the index of the arm.
     """
 
     key: str
@@ -131,12 +132,12 @@ class LockedArms:
 
 
 def of_start(event: str) -> tuple[Condition, ...]:
-    """The condition that a start event is; none for the first event of any kind."""
+    """The condition that a start event implies; none for the first event of any kind."""
     return () if event in ("", "*") else (Did(Behaviour(event)),)
 
 
 def of_metric(metric: Metric, start: str = "*") -> tuple[Condition, ...]:
-    """The conditions of a retention or metric of users whose life begins with `start`; activity is none."""
+    """The conditions that a retention or metric implies for users who begin with `start`; activity implies none."""
     match metric:
         case Ratio(numerator, denominator):
             return of_metric(numerator, start) + of_metric(denominator, start)
@@ -161,16 +162,16 @@ def of_metric(metric: Metric, start: str = "*") -> tuple[Condition, ...]:
 def refuse_arm_marks(
     conditions: Mapping[str, Iterable[Condition]], *, store: Questions | None = None, day_mode: str = "rolling"
 ) -> None:
-    """Refuse a question of whose conditions one tells the arms of a locked experiment apart.
+    """Refuse a query if one of its conditions tells the arms of a locked experiment apart.
 
     Args:
-        conditions: each single condition of the question, not the expression around them, by the option or field in
-            which it stands; "" for none.
-        store: the open warehouse; None opens it, if it is needed.
+        conditions: each single condition of the query, not the expression around them, by the option or field in which
+            it stands; "" for none.
+        store: the open warehouse; None opens it if needed.
         day_mode: how days are counted then.
 
     Raises:
-        Refused: naming the condition and the experiment, and no arm.
+        Refused: naming the condition and the experiment, but no arm.
     """
     fields = {condition: at for at, some in conditions.items() for condition in some}
     for condition, key in arm_marks(fields, store=store, day_mode=day_mode).items():
@@ -186,7 +187,7 @@ def refuse_arm_marks(
 def arm_marks(
     conditions: Iterable[Condition], *, store: Questions | None = None, day_mode: str = "rolling"
 ) -> dict[Condition, str]:
-    """Those of the conditions that tell arms apart, each with the key of an experiment whose outcome is locked.
+    """The conditions that tell arms apart, each with the key of an experiment whose outcome is locked.
 
     Args:
         conditions: each single condition.
@@ -203,7 +204,7 @@ def arm_marks(
                 store = stack.enter_context(questions(day_mode=day_mode))
             except StoreRefused:
                 raise
-            except Refused:  # without an event nobody has met an arm
+            except Refused:  # without events there are no exposures
                 return found
         for one in experiments:
             left = [condition for condition in wanted if condition not in found]
@@ -220,7 +221,7 @@ _known: dict[tuple[object, ...], bool] = {}
 
 
 def _marks(store: Questions, one: LockedArms, wanted: Sequence[Condition]) -> list[Condition]:
-    """Those that tell the arms of one experiment apart; what was found of the same data is remembered."""
+    """The conditions that tell the arms of one experiment apart; results on the same data are cached."""
     basis = store.basis
     data = settings.EVENTS_URL, settings.WAREHOUSE_URL, store.events, basis.data_end, basis.clock
     names = {condition: (*data, one.key, one.version, one.planned, condition) for condition in wanted}
@@ -256,7 +257,7 @@ def _asked(store: Questions, one: LockedArms, wanted: Sequence[Condition]) -> It
 def _did(
     store: Questions, arms: ir.Table, start: str, some: Sequence[Did], planned: npt.NDArray[np.float64]
 ) -> Iterator[tuple[Did, bool]]:
-    """One question for all behaviours of users with one start."""
+    """Check all behaviours with the same start event in one query."""
     import ibis
 
     behaviours = list(dict.fromkeys(condition.behaviour for condition in some))
@@ -277,7 +278,7 @@ def _did(
 
 
 def _tells(times: dict[int, Users], everybody: Users, named: int, planned: npt.NDArray[np.float64]) -> bool:
-    """By users who did it so often: the named number of times, once, or any other that many users share."""
+    """Check users by how often they did it: at least once, at least `named` times, and any other frequent number."""
     nobody = np.zeros_like(everybody)
     for least in (1, named):
         if parts_the_arms(sum((users for n, users in times.items() if n >= least), nobody), everybody, planned):
@@ -287,7 +288,7 @@ def _tells(times: dict[int, Users], everybody: Users, named: int, planned: npt.N
 
 
 def _with_clock(store: Questions, arms: ir.Table, start: str) -> ir.Table:
-    """``user_id, cell, anchor, anchor_date``; without a start of all of them, from before their first event."""
+    """``user_id, cell, anchor, anchor_date``; without a start event everyone's anchor lies before their first event."""
     import ibis
 
     if not start:
@@ -297,7 +298,7 @@ def _with_clock(store: Questions, arms: ir.Table, start: str) -> ir.Table:
 
 
 def _said(store: Questions, arms: ir.Table, condition: Said, planned: npt.NDArray[np.float64]) -> bool:
-    """Whether a value that many of those who say any is said by one arm."""
+    """Whether a frequent value of the property tells an arm apart."""
     log = store.log.filter(store.log.event == condition.event) if condition.event else store.log
     log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
     said = log.select("user_id", value=property_text(log.properties, condition.property, store.basis.dialect))
@@ -343,7 +344,7 @@ def _rows(store: Questions, question: ir.Table) -> list[dict[str, Any]]:
 
 
 def _by_arm(rows: Iterable[dict[str, Any]], planned: npt.NDArray[np.float64], name: str = "users") -> Users:
-    """Rows with `cell` and a number as an array of strata and arms."""
+    """Rows with `cell` and a count as an array of strata by arms."""
     found = np.zeros(planned.size, dtype=np.int64)
     for row in rows:
         found[row["cell"]] += int(row[name] or 0)

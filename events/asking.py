@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Questions:
-    """An open warehouse with its basis; `run` answers an expression.
+    """An open warehouse with its basis; `run` executes an expression.
 
     Attributes:
         warehouse: the connection.
-        basis: clock, data's end, activity and engine: stored with every result.
+        basis: clock, end of the data, activity and engine: stored with every result.
         events: number of events in the store.
     """
 
@@ -43,23 +43,23 @@ class Questions:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every event name of the log, asked once: a study of fifty behaviours would read the log fifty times."""
+        """Every event name of the log, queried once: a study of fifty behaviours would read it fifty times."""
         return [str(row) for row in self.run(queries.event_names(self.log).select("event")).event]
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
-        """The answer to a question."""
+        """The result of a query."""
         return self.warehouse.run(question)
 
     def units(self, question: "ir.Table") -> "pd.DataFrame":
-        """The answer to a question with rows of units; ``user_id`` is their id."""
+        """The result of a query with one row per unit; ``user_id`` is the unit's id."""
         return self.warehouse.run(self.warehouse.named(question))
 
     def need_event(self, name: str, option: str = "", *, where: str | Message = "") -> None:
-        """Refuse an event name that the log doesn't have, with names that it has.
+        """Refuse an event name that isn't in the log, and suggest names that are.
 
         Args:
             name: of the event.
-            option: the option that names it; "" when it stands in none.
+            option: the option that names it; "" if none does.
             where: what names it then, for example an outcome.
 
         Raises:
@@ -95,7 +95,7 @@ def questions(
         flush_events()
     clock = Clock(DayMode(day_mode), time_zone or settings.TIME_ZONE)
     with connect(memory=memory, at=at) as warehouse:
-        # Of its numbers only these: counting users as well is ten times the work.
+        # Only these aggregates: counting users as well is ten times the work.
         asked = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")
         span: Any = warehouse.run(asked).iloc[0]
         if not int(span.events):

@@ -23,11 +23,11 @@ from events.metrics import (
 from reporting.words import days_words, gettext, shown, times_words
 from runs.refusals import Refused
 
-SQL_SHOWN = 60  # characters of a SELECT that stand for it in a heading
+SQL_SHOWN = 60  # characters of a SELECT shown in a heading
 
 
 def sentence(definition: Metric | Behaviour) -> str:
-    """The definition as one sentence in the reader's language, to be printed beside every result."""
+    """The definition as one sentence in the reader's language, shown beside every result."""
     if isinstance(definition, Behaviour):
         return _behaviour_sentence(definition)
     if isinstance(definition, Plain | Capped | Quantile | Ratio):
@@ -130,7 +130,7 @@ def _behaviour_sentence(behaviour: Behaviour) -> str:
 
 
 def metric_words(text: str) -> str:
-    """A metric's short name for headings and sentences; what has none keeps its text."""
+    """A metric's short name for headings and sentences; its text if it has none."""
     try:
         definition = parse_metric(text)
     except Refused:
@@ -156,7 +156,7 @@ def metric_words(text: str) -> str:
         name = gettext("{steps} on days {first}–{last}")
         days = {"first": definition.window.start_day, "last": definition.window.end_day}
         return name.format(steps=_steps(definition), **days)
-    if isinstance(definition, Expression):  # names inside a SELECT are the log's own
+    if isinstance(definition, Expression):  # names inside a SELECT are those of the log
         name = gettext("{steps} on days {first}–{last}")
         sql = definition.sql if len(definition.sql) <= SQL_SHOWN else f"{definition.sql[:SQL_SHOWN]}…"
         return name.format(steps=sql, first=definition.window.start_day, last=definition.window.end_day)

@@ -1,4 +1,4 @@
-"""Rows: what has come in and not yet reached the store, what was refused, names and tags, and the metric catalogue."""
+"""Tables of the event log: waiting and refused events, names and tags, and the metric catalogue."""
 
 from uuid import uuid4
 
@@ -45,20 +45,20 @@ class Source(models.Model):
 
 
 class Flush(models.Model):
-    """One batch on its way from the outbox to the store. Its rows are fixed before anything is written.
+    """A batch on its way from the outbox to the store. Its rows are fixed before anything is written.
 
-    At most one is open: batches are numbered, and a higher number in the store closes the door for a lower one. So the
-    rows of the outbox are those of the open batch and those that no batch has.
+    At most one is open: batches are numbered, and the store refuses a lower number after a higher one. So outbox rows
+    belong either to the open batch or to none.
     """
 
     version = models.PositiveBigIntegerField(_("number"), unique=True)
     writer = models.CharField(
         _("writer"), max_length=64
-    )  # who numbers: one for each database, under this name in Delta
+    )  # the writer who numbers the batches: one for each database, under this name in Delta
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     committed_at = models.DateTimeField(_("in the store since"), null=True, blank=True, db_index=True)
     rows = models.PositiveIntegerField(_("events"), default=0)
-    # Which rows of the outbox, as [first id, last id] each: exactly those that were seen. Null: `FormerOutboxEvent`.
+    # The outbox rows as [first id, last id] each: exactly those that were seen. Null: `FormerOutboxEvent`.
     ranges = models.JSONField(null=True, editable=False)
 
     class Meta:
@@ -71,7 +71,7 @@ class Flush(models.Model):
 
 
 class OutboxEvent(models.Model):
-    """An accepted event that waits for the store; gone as soon as it is in."""
+    """An accepted event that waits for the store; deleted once it is stored."""
 
     message_id = models.CharField(max_length=140)  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
     user_id = models.CharField(max_length=256)
@@ -88,7 +88,7 @@ class OutboxEvent(models.Model):
 
 
 class MessageId(models.Model):
-    """An id that was accepted, to recognise what is sent again: its digest, which costs half of what the text would."""
+    """An accepted message id, to recognise repeats: its digest, which takes half the space of the text."""
 
     key = models.UUIDField(primary_key=True)  # events/outbox/message_ids.py
     received_at = models.DateTimeField()
@@ -98,7 +98,7 @@ class MessageId(models.Model):
 
 
 class HourSalt(models.Model):
-    """The secret by which addresses of one hour become marks; deleted when the hour is over (`events.visits`)."""
+    """A secret that pseudonymises addresses during one hour, deleted when the hour is over (`events.visits`)."""
 
     hour = models.PositiveBigIntegerField(primary_key=True)  # hours since 1970
     salt = models.CharField(max_length=64)
@@ -108,9 +108,9 @@ class HourSalt(models.Model):
 
 
 class FormerOutboxEvent(models.Model):
-    """The outbox of releases before 0.4, which a web worker of theirs may still write to.
+    """The outbox of releases before 0.4, to which an old web worker may still write.
 
-    Its events are moved before others; its ids are known until they are old. Goes with the release after 0.4.
+    Its events are moved first; their ids are recognised until they expire. To be removed with the release after 0.4.
     """
 
     message_id = models.CharField(max_length=140, unique=True)
@@ -130,12 +130,12 @@ class FormerOutboxEvent(models.Model):
 
 
 class Arrivals(models.Model):
-    """How many events of one source arrived in ten minutes, counted when they were put into the store."""
+    """How many events of one source arrived in ten minutes, counted when they are stored."""
 
-    source = models.PositiveBigIntegerField()  # its row may be gone
+    source = models.PositiveBigIntegerField()  # its row may have been deleted
     began = models.DateTimeField()
     events = models.PositiveIntegerField(default=0)
-    late = models.PositiveIntegerField(default=0)  # happened over a day before
+    late = models.PositiveIntegerField(default=0)  # arrived more than a day after they happened
     last = models.DateTimeField()
 
     class Meta:
@@ -152,7 +152,7 @@ class UnitTraits(models.Model):
     traits = models.JSONField(_("traits"), default=dict)
     times = models.JSONField(_("when each was said"), default=dict)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
-    is_user = models.BooleanField(null=True, editable=False)  # sent as `userId`; null: before 0.5, so perhaps
+    is_user = models.BooleanField(null=True, editable=False)  # sent as `userId`; null: before 0.5, unknown
 
     class Meta:
         verbose_name = _("user traits")
@@ -163,9 +163,9 @@ class UnitTraits(models.Model):
 
 
 class IdLink(models.Model):
-    """A sender's word that two ids are one person: a visitor who logged in, or a user who was given another id.
+    """A sender's report that two ids are one person: a visitor who logged in, or a user who was given another id.
 
-    Which of them hold is `events.identity.partition`'s to say: of one id at most one.
+    `events.identity.partition` decides which links hold: at most one per visitor id.
     """
 
     class State(models.TextChoices):
@@ -182,11 +182,11 @@ class IdLink(models.Model):
     received_at = models.DateTimeField(_("received"))
     is_alias = models.BooleanField(_("by an alias"), default=False)
     by_server = models.BooleanField(_("said by a server key"), default=False)
-    believed = models.BooleanField(default=False)  # of a server key, or of a source that trusts its client keys
-    knew_visitor = models.BooleanField(default=False)  # the visitor's id had been a user's when this was said first
-    source = models.PositiveBigIntegerField(null=True)  # its row may be gone
+    believed = models.BooleanField(default=False)  # from a server key, or from a source that trusts its client keys
+    knew_visitor = models.BooleanField(default=False)  # visitor's id had been a user's when first reported
+    source = models.PositiveBigIntegerField(null=True)  # its row may have been deleted
     state = models.CharField(_("state"), max_length=12, choices=State)
-    in_store = models.BooleanField(default=True)  # the store's numbers say what the state says
+    in_store = models.BooleanField(default=True)  # whether the store's dictionary reflects the state
 
     class Meta:
         verbose_name = _("joined id")
@@ -207,20 +207,20 @@ class IdLink(models.Model):
 
 
 class ErasedUser(models.Model):
-    """The digest of an erased user's id, which needs a secret to be made: what comes of them later is dropped."""
+    """The keyed digest of an erased user's id: their later events are dropped."""
 
     key = models.UUIDField(unique=True)  # events/identity/erased_users.py
     until = models.DateTimeField(db_index=True)
-    late = models.PositiveBigIntegerField(default=0)  # events that came, and were dropped
+    late = models.PositiveBigIntegerField(default=0)  # number of dropped late events
 
     def __str__(self) -> str:
         return str(self.key)
 
 
 class Rejected(models.Model):
-    """The quarantine: an event that could not be kept, with the reason, for a person to read."""
+    """The quarantine: an event that could not be stored, with the reason, for people to read."""
 
-    # None for an event that no key sent, or whose id can't be read.
+    # None for an event without a key, or with an unreadable id.
     source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("source"))
     received_at = models.DateTimeField(_("received"), db_index=True)
     code = models.CharField(_("reason"), max_length=40, db_index=True)
@@ -239,12 +239,12 @@ class Rejected(models.Model):
 
 
 class Upload(models.Model):
-    """A file that a person has sent and not imported yet; it lies in a folder of its own below UPLOADS_DIR."""
+    """An uploaded file that isn't imported yet; it is in a folder of its own below UPLOADS_DIR."""
 
     key = models.UUIDField(_("key"), unique=True, default=uuid4, editable=False)
-    name = models.CharField(_("file"), max_length=120)  # as people see it; on the disk it has another
+    name = models.CharField(_("file"), max_length=120)  # the shown name; the file on the disk has another
     size = models.PositiveBigIntegerField(_("bytes"))
-    stored_as = models.CharField(max_length=20, blank=True)  # empty until the last byte is there
+    stored_as = models.CharField(max_length=20, blank=True)  # empty until the last byte has arrived
     digest = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("sent by")
@@ -261,11 +261,11 @@ class Upload(models.Model):
 
 
 class FileImport(Run):
-    """One uploaded file on its way into the event store; its inputs say what its columns mean."""
+    """The import of one uploaded file into the event store; its inputs are the mapping of the columns."""
 
     upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, related_name="imports", editable=False)
     name = models.CharField(_("file"), max_length=120)
-    digest = models.CharField(max_length=64, blank=True, db_index=True)  # of the file: the same one is recognised
+    digest = models.CharField(max_length=64, blank=True, db_index=True)  # of the file: recognises a repeated upload
     imported = models.PositiveBigIntegerField(_("new events"), null=True, blank=True)
     refused_rows = models.PositiveBigIntegerField(_("refused rows"), null=True, blank=True)
 
@@ -279,17 +279,17 @@ class FileImport(Run):
 
 class CatalogueQuerySet(models.QuerySet["CatalogueSnapshot"]):
     def made(self) -> "CatalogueQuerySet":
-        """Those that are finished, the newest first."""
+        """Finished imports, newest first."""
         return self.filter(made_at__isnull=False).order_by("-pk")
 
 
 class CatalogueSnapshot(models.Model):
-    """The list of the store's events as a worker made it last; without `made_at` it is being made."""
+    """The list of the store's events as last made by a worker; without `made_at` it is still being made."""
 
     started_at = models.DateTimeField(auto_now_add=True)
     made_at = models.DateTimeField(null=True)
     seconds = models.FloatField(default=0.0)
-    store_version = models.CharField(max_length=100, blank=True)  # "" where the store tells none
+    store_version = models.CharField(max_length=100, blank=True)  # "" if the store has no version
     payload = models.JSONField(default=dict)
 
     objects = CatalogueQuerySet.as_manager()
@@ -299,7 +299,7 @@ class CatalogueSnapshot(models.Model):
 
 
 class EventLabel(models.Model):
-    """What people call an event, or one of its properties: for pages only, stored results keep the name as sent."""
+    """Labels of an event or one of its properties: shown on pages only, stored results keep the name as sent."""
 
     event = models.CharField(_("event"), max_length=256)
     property = models.CharField(_("property"), max_length=256, blank=True, default="")  # "" for the event itself
@@ -324,7 +324,7 @@ class EventLabel(models.Model):
         return self.name_ko if language == "ko" else self.name_en
 
     def description(self, language: str) -> str:
-        """The description, alike."""
+        """The description in ``en`` or ``ko``; empty where there is none."""
         return self.description_ko if language == "ko" else self.description_en
 
     def descriptions(self) -> tuple[str, str]:
@@ -333,10 +333,10 @@ class EventLabel(models.Model):
 
 
 class Tag(models.Model):
-    """A short word that people put on experiments, studies, moments and segments, to find them again.
+    """A tag on experiments, studies, moments and segments.
 
-    A row of its own that things point to, and no list in each thing: a new name or a merge is one row, and both
-    databases have an index for "which things bear it" (SQLite has none into JSON).
+    A table with relations instead of a list in each row: renaming or merging changes one row, and both databases have
+    an index for finding tagged rows (SQLite has none into JSON).
     """
 
     name = models.CharField(_("name"), max_length=40, unique=True)
@@ -351,14 +351,14 @@ class Tag(models.Model):
 
 
 class KeptVersion(models.Model):
-    """A version of the event store that a final analysis names: its files stay, whatever leaves the table."""
+    """A version of the event store that a final analysis names: its files are kept when they leave the table."""
 
     class Gone(models.TextChoices):
         RETENTION = "retention", _("the retention period is over")
         ERASURE = "erasure", _("users were erased")
         OTHER_STORE = "other_store", _("the event store is another one")
 
-    version = models.PositiveBigIntegerField(_("version"))  # of one store: another one counts anew
+    version = models.PositiveBigIntegerField(_("version"))  # of one store: another store counts from the beginning
     files = models.JSONField(_("files"))  # `events.time_travel.store_files.StoreFiles` without its version
     gone = models.CharField(_("why its files are kept no more"), max_length=12, choices=Gone.choices, blank=True)
     made_at = models.DateTimeField(_("made"), auto_now_add=True)
@@ -375,16 +375,16 @@ class KeptVersion(models.Model):
 
 class MetricQuerySet(models.QuerySet["Metric"]):
     def with_tag(self, tag: str) -> "MetricQuerySet":
-        """Those that have the tag; all for an empty one."""
+        """Those that have the tag; all rows for an empty one."""
         return self.filter(tags__contains=f",{tag},") if tag else self
 
     def all_tags(self) -> list[str]:
-        """The tags of all, each once, in order."""
+        """All tags in use, without repeats, in order."""
         return sorted({tag for row in self.exclude(tags="").only("tags") for tag in row.tag_list})
 
 
 class Metric(models.Model):
-    """A number that a team agrees on. Its definition lies in its versions; the newest one is what is picked."""
+    """An agreed metric. Its definition is in its versions; people pick the newest one."""
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
@@ -396,11 +396,11 @@ class Metric(models.Model):
     name_ko = models.CharField(_("name, Korean"), max_length=80, blank=True)
     description = models.CharField(_("description"), max_length=1000, blank=True)
     owner = models.CharField(_("owner"), max_length=150, blank=True)  # a team, or a person's account
-    # Between commas, with one at each end: found by text on every database, as one tag by ",tag,".
+    # Between commas, with one at each end: searchable as text on every database, one tag as ",tag,".
     tags = models.CharField(_("tags"), max_length=900, blank=True)
     unit = models.CharField(_("unit"), max_length=40, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT)
-    version = models.PositiveIntegerField(_("version"), default=0)  # number of the newest; 0 while it is being made
+    version = models.PositiveIntegerField(_("version"), default=0)  # number of the newest; 0 during creation
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("created by")
     )
@@ -419,7 +419,7 @@ class Metric(models.Model):
 
     @property
     def title(self) -> str:
-        """Its name in the reader's language, or in the other one where that is missing."""
+        """Its name in the reader's language, or in the other one if missing."""
         korean = (get_language() or "en").split("-")[0] == "ko"
         return (self.name_ko if korean else "") or self.name_en or self.key
 
@@ -430,17 +430,17 @@ class Metric(models.Model):
 
     @property
     def current(self) -> "MetricVersion":
-        """The newest version; of prefetched versions without a question."""
+        """The newest version; without a query if versions are prefetched."""
         return next(one for one in self.versions.all() if one.number == self.version)
 
     @property
     def is_deprecated(self) -> bool:
-        """True for one that nobody may pick anew."""
+        """Whether the metric can't be picked any more."""
         return self.status == self.Status.DEPRECATED
 
 
 class MetricVersion(models.Model):
-    """One definition of a metric. Nothing of it ever changes, but that it is certified."""
+    """One definition of a metric. Immutable except for its certification."""
 
     class Direction(models.TextChoices):
         HIGHER = HIGHER, _("higher is better")
@@ -474,17 +474,17 @@ class MetricVersion(models.Model):
 
     @property
     def facts(self) -> Facts:
-        """What the version fixes."""
+        """The decisive fields of the version."""
         return Facts(self.definition, self.cap, self.direction, self.margin)
 
 
 class MetricCheck(Run):
-    """A metric on its own past: its value week by week, and how often a test calls a difference that isn't there."""
+    """A check of a metric on its own past: its value week by week, and its rate of false alarms."""
 
     NAMED_BY = ("version__metric",)
 
     version = models.ForeignKey(MetricVersion, on_delete=models.CASCADE, related_name="checks", editable=False)
-    alarms = models.PositiveIntegerField(_("false alarms"), null=True, blank=True)  # null: it can't be computed
+    alarms = models.PositiveIntegerField(_("false alarms"), null=True, blank=True)  # null: not computable
     splits = models.PositiveIntegerField(_("splits"), null=True, blank=True)
 
     class Meta(Run.Meta):

@@ -8,7 +8,7 @@ from events.uploads import files, imports
 
 
 def flush_events() -> int:
-    """Each minute: outbox to store."""
+    """Each minute: move events from the outbox to the store."""
     return flush.flush_events()
 
 
@@ -18,20 +18,20 @@ def maintain_store() -> dict[str, int]:
 
 
 def run_import(pk: int) -> None:
-    """An uploaded file, once a person has confirmed what its columns mean."""
+    """Import an uploaded file after a person has confirmed the meaning of its columns."""
     imports.run_import(pk)
 
 
 def run_metric_check(pk: int) -> None:
-    """A metric on its own past, once a person has asked."""
+    """Check a metric on its own past, on request."""
     check.run_check(pk)
 
 
 def remove_old_uploads() -> int:
-    """Each hour: files that nobody imported within a day."""
+    """Each hour: remove uploads that weren't imported within a day."""
     return files.remove_old_uploads()
 
 
 def refresh_catalogue() -> bool:
-    """Each minute, and after an import: the list of the store's events, when the store has changed."""
+    """Each minute, and after an import: refresh the list of the store's events if the store has changed."""
     return refresh.refresh_if_due()

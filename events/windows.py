@@ -1,4 +1,4 @@
-"""Days and windows: which day of a unit's life a moment belongs to, and when a window is complete.
+"""Days and windows: the day of a unit's life that a moment belongs to, and when a window is complete.
 
 Two clocks, one per project, stored with each result (docs/methods/retention.md):
 
@@ -77,7 +77,7 @@ def first_days(days: int) -> Window:
 def guard(behaviour_days: int, retention: Window, *, gap: int = 0) -> bool:
     """True when a behaviour window of `behaviour_days` days ends before the retention window, with `gap` days between.
 
-    Overlap makes any frequent behaviour "predict" retention, since being around is the outcome.
+    With an overlap any frequent behaviour "predicts" retention, since activity itself is the outcome.
     """
     if gap < 0:
         raise Refused("The gap is 0 days or more, not {given}.", given=gap)
@@ -103,7 +103,7 @@ class Clock:
             raise Refused("'{given}' is no time zone, for example Asia/Seoul.", given=self.time_zone) from None
 
     def local_date(self, moment: datetime) -> date:
-        """The date of a moment on this project's wall (rolling: in UTC)."""
+        """The date of a moment in this project's time zone (rolling: in UTC)."""
         return _utc(moment).astimezone(self._zone).date()
 
     def day_of(self, moment: datetime, anchor: datetime) -> int:
@@ -121,11 +121,11 @@ class Clock:
     def midnight(self, day: date) -> datetime:
         """The UTC moment at which a local date begins, also where the clocks skip midnight."""
         wall = datetime(day.year, day.month, day.day, tzinfo=self._zone)
-        # Where the clocks skip midnight, fold=0 reads 00:00 with the offset of before: the moment of the change.
+        # If the clocks skip midnight, fold=0 reads 00:00 with the earlier offset: the moment of the change.
         return wall.astimezone(UTC)
 
     def complete_days(self, anchor: datetime, data_end: datetime) -> int:
-        """How many whole days of a unit lie before the data's end; it is mature for windows that end earlier."""
+        """Number of complete days of a unit before the end of the data; it is mature for windows that end earlier."""
         return self.day_of(data_end, anchor)
 
     @property
@@ -141,7 +141,7 @@ class Clock:
 def data_end(
     newest: datetime, clock: Clock, *, day_grain: bool = False, lateness: timedelta = timedelta(0)
 ) -> datetime:
-    """The moment up to which the data are complete, when nothing better is known than the newest event.
+    """The moment up to which the data are complete, judged by the newest event alone.
 
     Args:
         newest: time of the newest event.
@@ -184,7 +184,7 @@ def _changes(zone: ZoneInfo, moment: datetime, end: datetime) -> Iterator[dateti
 
 
 def _bisect(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """The first second with the offset of `high`."""
+    """The first second with the offset at `high`, by bisection."""
     before = _offset(low, zone)
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))

@@ -1,1 +1,1 @@
-"""Fields by which people pick events, behaviours, retention and outcomes: search as you type, in words."""
+"""Form fields to pick events, behaviours, retention and outcomes: with autocomplete and in words."""

@@ -1,4 +1,4 @@
-"""What a retention comes to: how many users it can be known of, how many of them stay, and the curve behind it."""
+"""Base rate of a retention: eligible users, the share of them who are retained, and the curve."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from stats.results import Interval, NotComputable
 
 SECONDS = 300
 CURVE_DAYS = 60
-ASKED_EVENTS = 3_000_000  # above so many events a sample of the users answers
+ASKED_EVENTS = 3_000_000  # above this, a sample of the users is used
 
 
 @dataclass(frozen=True)
 class RateQuestion:
-    """Whose retention is asked for.
+    """The retention and the users of a base-rate query.
 
     Attributes:
         retention: its specification.
@@ -53,13 +53,13 @@ class RateQuestion:
 
 @dataclass(frozen=True)
 class BaseRate:
-    """The answer.
+    """The result.
 
     Attributes:
-        signups: users who signed up in these dates, of the sample.
+        signups: users of the sample who signed up in these dates.
         eligible: those whose retention window is complete.
         rate: share of them who were retained, with Wilson's interval.
-        curve: day, active users, users of whom that day is known; day 0 first.
+        curve: day, active users, users for whom that day is complete; day 0 first.
         one_in: the sample holds one in so many users; 1 for all.
         first_signup, last_signup: dates of the eligible users; None without any.
     """
@@ -74,7 +74,7 @@ class BaseRate:
 
 
 def base_rate(asked_for: RateQuestion) -> BaseRate:
-    """Base rate and curve of a retention, some minutes old at most.
+    """Base rate and curve of a retention, cached for some minutes.
 
     Raises:
         Refused: the retention can't be read or has no fixed window, there are no events, or it would tell the arms of
@@ -98,9 +98,9 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
 
 
 def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple[Window, int, int]]:
-    """Each window with the users whose days are complete, and those of them who were active in it: one question.
+    """For each window the number of users whose days are complete, and of those active in it: one query.
 
-    Where a log is so long that a sample answers, nothing is counted and the list is empty.
+    Empty if the log is so long that only a sample would be used.
     """
     if not windows or not _is_quick():
         return []
@@ -117,7 +117,7 @@ def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple
 
 
 def _is_quick() -> bool:
-    """The prepared log is there, or is made in a moment; for a big store Explore makes it and shows how far it is."""
+    """Whether the prepared log exists or is quick to make; for a big store Explore makes it and shows its progress."""
     if settings.WAREHOUSE_URL or not store.exists():
         return False
     rows = newest_files.row_count()
@@ -128,7 +128,7 @@ def _is_quick() -> bool:
 
 
 def _from_days(question: RateQuestion, definition: Active | MinDays) -> BaseRate:
-    """From the active days of all users, which Explore keeps."""
+    """Compute it from the active days of all users in Explore's prepared log."""
     with prepared(day_mode=question.day_mode, stop=Stop(), progress=silent) as asked:
         people = queries.in_dates(asked.people(question.signup_event), question.first_date, question.last_date)
         numbers = {"signups": people.count(), **_window_numbers(people, definition)}
@@ -156,7 +156,7 @@ def _window_numbers(people: Any, definition: Active | MinDays) -> dict[str, Any]
 
 
 def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:
-    """From the log itself, of a sample of users where it is long."""
+    """Compute it from the log itself, for a sample of users if the log is long."""
     with questions(day_mode=question.day_mode) as asked:
         one_in = max(1, round(asked.events / ASKED_EVENTS))
         log = asked.log if one_in == 1 else asked.log.filter(text_of(asked.log).hash().abs() % one_in == 0)
@@ -179,7 +179,7 @@ def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvent
 
 
 def _last_day(definition: Active | MinDays | MinEvents) -> int:
-    """Of the curve: some days more than the window."""
+    """Last day of the curve: some days more than the window."""
     return CURVE_DAYS if is_display_only(definition) else min(definition.window.days_needed + 6, CURVE_DAYS)
 
 

@@ -1,4 +1,4 @@
-"""Metrics of the catalogue by search as you type. Registered in `events.apps`."""
+"""Autocomplete for metrics of the catalogue. Registered in `events.apps`."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,17 +11,17 @@ from runs.refusals import Refused
 
 
 def metrics(typed: str, _of: str) -> list[Choice]:
-    """Metrics that may be picked, certified ones first, those that hold the typed text in key, names, tags or words."""
+    """Metrics that may be picked, certified ones first, with the typed text in key, names, tags or words."""
     return list(_choices(typed, lambda _version: True))
 
 
 def retentions(typed: str, _of: str) -> list[Choice]:
-    """The same, of metrics that say who stayed."""
+    """The same, for retention metrics only."""
     return list(_choices(typed, _is_retention))
 
 
 def title_and_note(text: str) -> tuple[str, str] | None:
-    """Name and definition of a text that names a metric, for a chip; None for another text, or an unknown metric."""
+    """Name and definition of the metric that a text refers to, for a chip; None for other texts and unknown metrics."""
     version = named_version(text)
     return None if version is None else (version_words(version), definition_sentence(version.facts))
 

@@ -1,4 +1,4 @@
-"""The behaviours or outcomes that a field holds, as chips: their names for people, and how many users do them."""
+"""The behaviours or outcomes in a field as chips: their display names, and how many users do them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Chip:
 
     Attributes:
         value: its line.
-        title: how people call it.
+        title: display name.
         note: reach and users of its event; the specification of an outcome.
-        wrong: it can't be read, or the log doesn't know its event.
+        wrong: it is invalid, or the log doesn't have its event.
     """
 
     value: str
@@ -33,13 +33,13 @@ class Chip:
 
 
 def chips_of(lines: Iterable[str], kind: str = "behaviour") -> list[Chip]:
-    """A chip for each line, which holds a behaviour or, of the kind ``outcome``, an outcome."""
+    """A chip for each line; with the kind ``outcome`` lines are outcomes, else behaviours."""
     made = outcome_chip if kind == "outcome" else chip_of
     return [made(line) for line in dict.fromkeys(lines)]
 
 
 def outcome_chip(line: str) -> Chip:
-    """The chip of an outcome: its sentence and its specification, or the metric of the catalogue that it names."""
+    """The chip of an outcome: its sentence and its specification, or the metric of the catalogue that it refers to."""
     named = title_and_note(line)
     if named is not None:
         return Chip(line, *named)

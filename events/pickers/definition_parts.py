@@ -1,4 +1,4 @@
-"""A retention or an outcome taken apart into what a form asks for in words, and put together again. Pure."""
+"""Split a retention or an outcome into the parts that a form edits in words, and join them again. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -19,23 +19,23 @@ from events.metrics import (
 from events.windows import Window
 from runs.refusals import Refused
 
-# What a form offers, in this order. `line` stands for what has no words here (ratios, quantiles): its line says it.
+# Kinds offered in a form, in this order. `line` stands for kinds without words here (ratios, quantiles).
 RETENTION_KINDS = ("active", "event", "churn", "back")
-JUDGED_KINDS = ("active", "event")  # of studies: the others have no days that behaviour could come before
+JUDGED_KINDS = ("active", "event")  # of studies: the other kinds have no days before which a behaviour could come
 METRIC_KINDS = ("active", "event", "count", "sum", "active_days", "churn", "line")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a form shows of a definition.
+    """The parts of a definition in a form.
 
     Attributes:
         kind: one of `RETENTION_KINDS` or `METRIC_KINDS`.
-        first, last: days of the window; of `back` only the first counts.
+        first, last: days of the window; `back` uses only the first.
         least: at least so many days (`active`) or times (`event`).
         event: of `event` and `sum`; property: of `sum`; behaviour: of `count`, as it is written.
         gap: of `churn`, days without activity.
-        capped: of a number per unit: the largest values are cut.
+        capped: of a number per unit: whether the largest values are cut.
     """
 
     kind: str = "active"
@@ -50,7 +50,7 @@ class Parts:
 
 
 def parts_of(definition: Metric | None) -> Parts:
-    """What a form shows; of nothing the usual window."""
+    """The parts of a definition; of an empty one the usual window."""
     match definition:
         case None:
             return Parts()
@@ -76,7 +76,7 @@ def parts_of(definition: Metric | None) -> Parts:
 
 
 def definition_of(parts: Parts) -> Metric:
-    """The definition that a form's parts make.
+    """The definition made from a form's parts.
 
     Raises:
         Refused: they contradict each other, or a name is missing.

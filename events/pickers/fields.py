@@ -1,6 +1,6 @@
-"""Form fields that pick: events, properties, behaviours, retention and outcomes. Each takes typed text as well.
+"""Form fields for events, properties, behaviours, retention and outcomes. Each also accepts typed text.
 
-What a name doesn't stand for is said beside the field, with the nearest name that is known as a button.
+An unknown name is reported beside the field, with the nearest known name as a button.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from events.pickers.people_words import read_definition, read_retention
 from events.pickers.widgets import Builder, Chips
 from runs.refusals import Refused
 
-LONGEST = 400  # of a behaviour or a retention: what moments keep
+LONGEST = 400  # of a behaviour or a retention: the maximum that moments store
 
 
 class EventField(forms.CharField):
     """The name of an event that the log has.
 
     Args:
-        any_event: ``*``, each user's first event of any kind, is offered and taken too.
+        any_event: ``*``, each user's first event of any kind, is also offered and accepted.
     """
 
     def __init__(self, *, any_event: bool = False, **options: Any) -> None:
@@ -53,7 +53,7 @@ class BehaviourField(forms.CharField):
 
 
 class BehavioursField(forms.CharField):
-    """Many behaviours, one a line; cleaned to a tuple of their texts, each once."""
+    """Many behaviours, one per line; cleaned to a tuple of their texts without repeats."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"required": False, "widget": Chips("behaviour"), **options})
@@ -74,7 +74,7 @@ class RetentionField(forms.CharField):
     """A retention in words, presets and one line; cleaned to its specification.
 
     Args:
-        kinds: what is offered: `JUDGED_KINDS` or `RETENTION_KINDS` of `events.pickers.definition_parts`.
+        kinds: the kinds offered: `JUDGED_KINDS` or `RETENTION_KINDS` of `events.pickers.definition_parts`.
         rate: show base rate, eligible users and curve; they read the form's signup event, dates and kind of days.
     """
 

@@ -1,4 +1,4 @@
-"""Has anybody ever done this? Asked of the warehouse itself, for names that no list has."""
+"""Check whether a behaviour ever occurred, by querying the warehouse: for names missing from the list of events."""
 
 from events.asking import Questions, questions
 from events.counting import queries
@@ -7,7 +7,7 @@ from runs.refusals import Refused
 
 
 def is_in_log(behaviour: Behaviour) -> bool:
-    """True when some event of the log shows the behaviour; False also while there is no event at all."""
+    """Whether some event of the log matches the behaviour; False also if there are no events at all."""
     try:
         with questions() as asked:
             return not never_done(asked, [behaviour])
@@ -16,7 +16,7 @@ def is_in_log(behaviour: Behaviour) -> bool:
 
 
 def never_done(asked: Questions, behaviours: list[Behaviour]) -> list[Behaviour]:
-    """Those of the behaviours that no event of the log shows."""
+    """The behaviours that no event of the log matches."""
     if not behaviours:
         return []
     log = queries.matching(asked.log, behaviours, asked.basis)

@@ -1,4 +1,4 @@
-"""The gaps of a definition's sentence as inputs, in the order in which the reader's language says them."""
+"""Inputs for the parts of a definition, placed in a sentence in the word order of the reader's language."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ LARGEST = 365
 
 
 class Drawn(forms.TextInput):
-    """A widget whose template lies with all others, in `templates/`."""
+    """A widget whose template is with all others, in `templates/`."""
 
     class Media:
         css = {"all": ["insight_site/pickers.css"]}
@@ -25,7 +25,7 @@ class Drawn(forms.TextInput):
 
 
 class Combobox(Drawn):
-    """One name by search as you type.
+    """A text input with autocomplete.
 
     Args:
         kind: what is searched (`events.pickers.sources.find_source`).
@@ -44,7 +44,7 @@ class Combobox(Drawn):
 
 
 def pieces(name: str, parts: Parts) -> list[SafeString]:
-    """What stands after the choice of the kind."""
+    """The sentence with inputs that follows the choice of the kind."""
     gap = _Gaps(name, parts)
     match parts.kind:
         case "active":
@@ -70,13 +70,13 @@ def pieces(name: str, parts: Parts) -> list[SafeString]:
 
 
 class _Gaps:
-    """The inputs of one definition."""
+    """The inputs for one definition."""
 
     def __init__(self, name: str, parts: Parts) -> None:
         self.name, self.parts = name, parts
 
     def inputs(self, text: str) -> dict[str, SafeString]:
-        """Those that the sentence has gaps for."""
+        """Inputs for the placeholders of the sentence."""
         labels = {
             "least": _("at least"),
             "first": _("first day"),
@@ -89,7 +89,7 @@ class _Gaps:
         return {part: self._input(part, label) for part, label in labels.items() if "{" + part + "}" in text}
 
     def capping(self) -> SafeString:
-        """Whether the largest values are cut."""
+        """A checkbox for cutting the largest values."""
         return format_html(
             '<input type="hidden" name="{0}_capping" value="1">'
             '<label><input type="checkbox" name="{0}_capped"{1}> {2}</label>',

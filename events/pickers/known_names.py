@@ -1,4 +1,4 @@
-"""What the log knows of a name that people wrote, and the nearest one where it knows none."""
+"""Check typed names against the log, and suggest the nearest known one."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,11 +17,11 @@ SOME = 6
 
 
 def unknown_event(name: str, whole: Callable[[str], str] = str) -> Mendable | None:
-    """The sentence for an event that the log doesn't have; None for one that it has.
+    """The error for an event that the log doesn't have; None for one that it has.
 
     Args:
-        name: as people wrote it.
-        whole: what the field holds when this name in it is replaced by another.
+        name: as typed.
+        whole: function from a replacement of this name to the field's new value.
     """
     listed = ready_catalogue()
     if listed.find(name) is not None or is_in_log(Behaviour(name)):  # the list may be some minutes old
@@ -39,7 +39,7 @@ def unknown_event(name: str, whole: Callable[[str], str] = str) -> Mendable | No
 
 
 def unknown_behaviour(behaviour: Behaviour, whole: Callable[[str], str] = str) -> Mendable | None:
-    """The same for a behaviour: its event, its property, and a value that no event carries."""
+    """The same for a behaviour: its event, its property, and a value that no event has."""
 
     def with_event(event: str) -> str:
         return whole(str(Behaviour(event, behaviour.where, behaviour.distinct)))
@@ -51,7 +51,7 @@ def unknown_behaviour(behaviour: Behaviour, whole: Callable[[str], str] = str) -
     unlisted = [name for name in _properties(behaviour) if entry.find(name) is None]
     if not unlisted and behaviour.where is not None and _has_value(entry, *behaviour.where):
         return None
-    if is_in_log(behaviour):  # properties and values are listed from a sample
+    if is_in_log(behaviour):  # the list of properties and values is based on a sample
         return None
     return (
         _unknown_property(entry, behaviour, unlisted[0], whole) if unlisted else _unknown_value(entry, behaviour, whole)

@@ -1,4 +1,4 @@
-"""What is wrong with a field, said beside it, with the change that mends it as a button."""
+"""Field errors with a suggested fix as a button."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from django.http import QueryDict
 
 @dataclass(frozen=True)
 class Mend:
-    """A change of one field that a person may take over with one click.
+    """A suggested change of one field, applied with one click.
 
     Attributes:
-        value: what the field holds afterwards, as people would write it.
+        value: the field's new value, as people would write it.
         label: of the button, for example "Use days 1 2 3".
-        field: the form's name of the field; "" for the one beside which it stands.
+        field: the field's name in the form; "" for the field with the error.
         href: a page to open instead of a change; "" for none.
     """
 
@@ -25,7 +25,7 @@ class Mend:
 
 
 class Mendable(forms.ValidationError):
-    """A field's error that knows what would mend it."""
+    """A field's error with suggested fixes."""
 
     def __init__(self, message: Any, *mends: Mend) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class Mendable(forms.ValidationError):
 
 
 def mended(data: QueryDict) -> QueryDict:
-    """What was sent, with the change of the pressed button made: what the button does without script."""
+    """The submitted data with the change of the pressed button applied: what the button does without JavaScript."""
     field, equals, value = data.get("mend", "").partition("=")
     changed = data.copy()
     changed.pop("mend", None)
@@ -43,7 +43,7 @@ def mended(data: QueryDict) -> QueryDict:
 
 
 def wrong_fields(form: forms.Form) -> list[dict[str, Any]]:
-    """Name, label and errors of each field that is wrong, for the list beside a form."""
+    """Name, label and errors of each invalid field, for the list beside a form."""
     return [
         {"label": form[name].label if name in form.fields else "", "name": name, "errors": errors.data}
         for name, errors in form.errors.items()

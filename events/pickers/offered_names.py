@@ -1,4 +1,4 @@
-"""What a combobox offers for a few typed letters: events, properties, behaviours. Registered in `events.apps`."""
+"""Autocomplete for events, properties and behaviours. Registered in `events.apps`."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def events(typed: str, _of: str) -> list[Choice]:
-    """Events, those that fit best first."""
+    """Events, best matches first."""
     return [Choice(entry.name, entry.label, event_note(entry)) for entry in catalogue().search(typed, limit=MOST)]
 
 
 def starts(typed: str, of: str) -> list[Choice]:
-    """Events that can start a user's clock: the guessed one first, then all, then the first of any kind."""
+    """Events that can start a user's clock: the guessed signup first, then all, then the first event of any kind."""
     found = events(typed, of)
     guess = catalogue().guess_signup()
     found.sort(key=lambda choice: choice.value != guess)
@@ -38,7 +38,7 @@ def properties(typed: str, of: str) -> list[Choice]:
 
 
 def behaviours(typed: str, _of: str) -> list[Choice]:
-    """Events; of one that is named with "[" its properties; of a property with "=" its values."""
+    """Events; after "[" the properties of an event; after "=" the values of a property."""
     event, bracket, rest = typed.partition("[")
     entry = catalogue().find(event) if bracket else None
     if entry is None:
@@ -68,7 +68,7 @@ def behaviours(typed: str, _of: str) -> list[Choice]:
 
 
 def event_note(entry: "EventEntry") -> str:
-    """How many do it."""
+    """How many users do it."""
     users = ngettext("%(n)s user", "%(n)s users", entry.users) % {"n": short_count(entry.users)}
     if entry.reach is None:
         return users
@@ -102,7 +102,7 @@ def _values(entry: "EventEntry", of: "PropertyEntry", typed: str) -> list[Choice
 
 
 def property_label(entry: "EventEntry", one: "PropertyEntry") -> str:
-    """The property's name for people."""
+    """The property's display name."""
     return labels.label(entry.name, one.name)
 
 

@@ -1,4 +1,4 @@
-"""Outcomes of any kind by search as you type: what was typed, usual retentions, how often events happen."""
+"""Autocomplete for outcomes of any kind: the typed text, usual retentions, counts of events."""
 
 from contextlib import suppress
 
@@ -13,11 +13,11 @@ from events.pickers.sources import MOST, Choice
 from runs.refusals import Refused
 
 USUAL = ("window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6")
-DAYS = ((0, 6), (0, 13))  # the line can say others
+DAYS = ((0, 6), (0, 13))  # windows offered; the line can specify others
 
 
 def outcomes(typed: str, _of: str) -> list[Choice]:
-    """What the text says itself comes first, then the catalogue and usual outcomes, then counts of events that fit."""
+    """Outcomes: what the text itself specifies, then catalogue and usual outcomes, then counts of matching events."""
     found = []
     with suppress(Refused):
         found.append(_choice(read_definition(typed)))

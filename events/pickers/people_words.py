@@ -1,4 +1,4 @@
-"""Retention as people say it ("D7", "day 14-20", "week 2", "2주차 잔존율"): what they mean, as a line. Pure."""
+"""Retention as people say it ("D7", "day 14-20", "week 2", "2주차 잔존율"): parsed into a specification. Pure."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from events.metrics import Metric, Retention, parse_metric, parse_retention
 from reporting.words import say
 from runs.refusals import Refused
 
-# What people add and what changes nothing.
+# Words that don't change the meaning.
 NOISE = re.compile(
     r"retention|retained|rolling|classic|active|on|the|from|잔존율|잔존|리텐션|재방문율|재방문|가입|후|일에|율"
 )
@@ -22,7 +22,7 @@ FORMS = (
 
 
 def specification(text: str) -> str | None:
-    """The specification that people mean, or None when nothing is understood."""
+    """The specification of a retention in common words, or None if it isn't understood."""
     bare = NOISE.sub("", text.strip().lower().replace("d+", "d").replace("이후", "+"))
     bare = re.sub(r"[\s,.]+", "", bare)
     for form, line in FORMS:
@@ -33,7 +33,7 @@ def specification(text: str) -> str | None:
 
 
 def read_retention(text: str) -> Retention:
-    """A retention definition, written as a specification or as people say it.
+    """Parse a retention, written as a specification or in common words.
 
     Raises:
         Refused: it is neither, or it contradicts itself.
@@ -42,7 +42,7 @@ def read_retention(text: str) -> Retention:
 
 
 def read_definition(text: str) -> Metric:
-    """A retention or any other outcome, written as a specification or as people say it.
+    """Parse a retention or any other outcome, written as a specification or in common words.
 
     Raises:
         Refused: as `read_retention`.
@@ -57,7 +57,7 @@ def _line(text: str, read: Callable[[str], object]) -> str:
         meant = specification(text)
         if meant is not None:
             return meant
-        if ":" in text:  # somebody knows how it is written, and the refusal says what is wrong
+        if ":" in text:  # written as a specification: its own error is the more helpful one
             raise
         unknown = say("I don't know {given!r}. Write it as D7, day 14-20 or week 2.", given=text)
         raise Refused(unknown) from None

@@ -7,7 +7,7 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Preset:
-    """One usual retention: its line, and its name where people have a short one."""
+    """One usual retention: its line, and its common short name if there is one."""
 
     line: str
     short: str = ""
@@ -29,7 +29,7 @@ PRESETS = (
 
 
 def kind_words(kind: str) -> str:
-    """A kind of definition as a form offers it."""
+    """Label of a kind of definition in a form."""
     return {
         "active": gettext("active on at least … days"),
         "event": gettext("did an event at least … times"),

@@ -13,7 +13,7 @@ WIDTH, HEIGHT, FOOT = 320, 84, 16
 
 
 def rate_context(found: BaseRate, retention: str) -> dict[str, Any]:
-    """What `pickers/rate.html` shows."""
+    """Context of `pickers/rate.html`."""
     definition = parse_retention(retention)
     fields = {"eligible": count(found.eligible), "signups": count(found.signups)}
     if not found.signups:
@@ -35,7 +35,7 @@ def rate_context(found: BaseRate, retention: str) -> dict[str, Any]:
 
 def _curve(found: BaseRate, definition: Active | MinDays | MinEvents) -> dict[str, Any]:
     last = max(day for day, _active, _of in found.curve) or 1
-    shares = [(day, active / of) for day, active, of in found.curve if of and day]  # everybody is active on day 0
+    shares = [(day, active / of) for day, active, of in found.curve if of and day]  # everyone is active on day 0
     top = max((value for _day, value in shares), default=1.0) or 1.0
     window = definition.window
     end = last if window.end_day is None else min(window.end_day, last)

@@ -1,4 +1,4 @@
-"""The kinds of things that a combobox searches; each app registers its own, so that no app imports one above it."""
+"""Autocomplete sources; each app registers its own, so that no app imports one above it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ MOST = 50
 
 @dataclass(frozen=True)
 class Choice:
-    """One line of a list.
+    """One suggestion.
 
     Attributes:
-        value: what the field holds when it is chosen.
-        title: how people call it.
+        value: the field's value when it is chosen.
+        title: display name.
         note: what helps to choose: reach, users, values.
-        goes_on: choosing it searches on for what `value` begins, instead of filling the field.
+        goes_on: choosing it continues the search with `value` as its beginning, instead of filling the field.
     """
 
     value: str
@@ -32,7 +32,8 @@ class PickSource:
 
     Attributes:
         kind: its name in the address `/pick/<kind>/`.
-        search: dotted name of a function of the typed text and of what it belongs to ("" for nothing), to choices.
+        search: dotted name of a function from the typed text, and the name that it belongs to ("" for none), to
+            choices.
         permission: what a person needs; "" when every account may.
     """
 
@@ -41,12 +42,12 @@ class PickSource:
     permission: str = ""
 
     def choices(self, typed: str, of: str) -> list[Choice]:
-        """The choices for what was typed."""
+        """The suggestions for a typed text."""
         found: Iterable[Choice] = import_string(self.search)(typed, of)
         return list(found)[:MOST]
 
 
 def find_source(kind: str) -> PickSource | None:
-    """The source of a kind, of whatever app; None when there is none."""
+    """The source of a kind, from any app; None when there is none."""
     sources = (source for app in apps.get_app_configs() for source in getattr(app, "pick_sources", ()))
     return next((source for source in sources if source.kind == kind), None)

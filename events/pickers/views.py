@@ -1,4 +1,4 @@
-"""Fragments for pickers: what a combobox offers, chips, a definition that stays in step, and its base rate."""
+"""HTML fragments for pickers: suggestions, chips, a definition's form, and its base rate."""
 
 from datetime import date
 from typing import Any
@@ -31,7 +31,7 @@ LONGEST = 256
 @login_required
 @require_safe
 def options(request: HttpRequest, kind: str) -> HttpResponse:
-    """What a combobox offers for the typed text `q`, of what `of` names."""
+    """Suggestions for the typed text `q`, belonging to the name in `of`."""
     source = find_source(kind)
     if source is None:
         raise Http404
@@ -56,11 +56,11 @@ def chips(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def definition(request: HttpRequest) -> HttpResponse:
-    """A definition whose parts or whose line was changed: parts, line and sentence in step again.
+    """A definition after its parts or its line were edited: parts, line and sentence updated to match.
 
-    Of changed parts only what follows from them comes back, since people may be typing in the next one.
+    If parts were edited, only dependent fragments are returned, since people may be typing in the next part.
     """
-    asked = request.POST.copy()  # an SQL metric is longer than an address may be
+    asked = request.POST.copy()  # an SQL metric can be longer than a URL
     asked.update(request.GET)
     name = asked.get("of", "")[:100]
     kinds = tuple(kind for kind in asked.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
@@ -92,7 +92,7 @@ def _sent(asked: Any, name: str) -> Parts:
 @login_required
 @require_safe
 def rate(request: HttpRequest) -> HttpResponse:
-    """Base rate, eligible users and curve of a retention, for the form that was sent."""
+    """Base rate, eligible users and curve of the retention in the submitted form."""
     asked = request.GET
     name = asked.get("rate_of", "retention")
     mode = asked.get("day_mode", "")

@@ -1,4 +1,4 @@
-"""What the fields look like: comboboxes that search, chips, and sentences with gaps. Text fields without script."""
+"""Widgets of the fields: comboboxes, chips, and sentences with inputs. Plain text fields without JavaScript."""
 
 from contextlib import suppress
 from typing import Any
@@ -42,7 +42,7 @@ class Chips(Drawn):
 
 
 class Builder(Drawn):
-    """A retention or an outcome in words, with its specification line; both stay in step.
+    """A retention or an outcome in words, with its specification line, kept in sync.
 
     Args:
         kinds: of `events.pickers.definition_parts`, offered in this order.
@@ -56,7 +56,7 @@ class Builder(Drawn):
         self.kinds, self.rate = kinds, rate
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """The line, or the parts where they alone were changed since both were shown in step."""
+        """The line, or the parts if only they were edited since both were last in sync."""
         line, was = data.get(name) or "", data.get(f"{name}_was")
         if was is None or line.strip() != was.strip() or f"{name}_kind" not in data:
             return line
@@ -87,12 +87,12 @@ class Builder(Drawn):
 def builder_context(
     name: str, line: str, parts: Parts | None, kinds: tuple[str, ...], *, rate: bool, id_of: str = ""
 ) -> dict[str, Any]:
-    """What `pickers/builder_body.html` shows.
+    """Context of `pickers/builder_body.html`.
 
     Args:
         name: of the field.
         line: its specification line.
-        parts: what stands in the gaps; None reads it from the line.
+        parts: values of the inputs; None reads them from the line.
         kinds, rate: of the widget.
         id_of: id of the line's input; "" for the usual one.
     """
@@ -116,7 +116,7 @@ def builder_context(
 
 
 def sent_parts(data: Any, name: str, before: Parts) -> Parts:
-    """The parts as a form sends them; what it doesn't send stays as it was."""
+    """The parts as a form sends them; missing ones stay unchanged."""
     found: dict[str, Any] = {"kind": data.get(f"{name}_kind") or before.kind}
     if found["kind"] not in {*METRIC_KINDS, *RETENTION_KINDS}:
         return before
@@ -134,7 +134,7 @@ def _said(line: str) -> str:
     try:
         return sentence(read_definition(line)) if line.strip() else ""
     except Refused:
-        return ""  # the field's error says it
+        return ""  # the field's error reports it
 
 
 def _parts(line: str) -> Parts:

@@ -1,1 +1,1 @@
-"""Parts of pages about events: records in, words, tables and charts out. Pure."""
+"""Parts of pages about events: from records to words, tables and charts. Pure."""

@@ -1,4 +1,4 @@
-"""Rows of the list of events, and of the properties of one: numbers as people read them. Pure."""
+"""Rows for the list of events and the properties of one event: numbers as text. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class EventRow:
 
 
 def event_row(entry: Any, *, one_in: int) -> EventRow:
-    """The entry of the catalogue as a row; counts of a sample of users are marked as about."""
+    """The entry of the catalogue as a row; counts based on a sample of users are marked as approximate."""
     about = "≈ " if one_in > 1 else ""
     reach = entry.reach
     return EventRow(
@@ -53,7 +53,7 @@ def kind_words(kind: str) -> str:
 
 @dataclass(frozen=True)
 class PropertyRow:
-    """One property, or trait: who carries it, and its frequent values."""
+    """One property or trait: how many carry it, and its frequent values."""
 
     entry: Any
     kind: str
@@ -65,7 +65,7 @@ class PropertyRow:
 
 
 def property_row(entry: Any) -> PropertyRow:
-    """The entry as a row. Shares of values are of the sampled events that carry the property."""
+    """The entry as a row. Shares of values are of the sampled events with the property."""
     span = ""
     if entry.least is not None and entry.greatest is not None:
         span = gettext("{least} to {greatest}").format(

@@ -9,12 +9,12 @@ from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
 from reporting.words import gettext
 
-SHOWN = 120  # days or weeks; what lies before is in the table
+SHOWN = 120  # days or weeks in the chart; earlier ones are only in the table
 LISTED = 400
 
 
 def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool) -> Sheet | None:
-    """Occurrences as bars, each with its number to hover; None without any."""
+    """Occurrences as bars with tooltips; None without any."""
     shown = rows[-SHOWN:]
     if not shown:
         return None
@@ -31,13 +31,13 @@ def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool) -> Shee
 
 
 def heading(label: str, *, weekly: bool) -> str:
-    """What the chart shows."""
+    """The chart's heading."""
     text = gettext("{event}: occurrences a week") if weekly else gettext("{event}: occurrences a day")
     return text.format(event=label)
 
 
 def table(label: str, rows: Sequence[tuple[date, int, int | None]], *, weekly: bool) -> Table:
-    """The same rows, the newest first; users of a day, where they are known."""
+    """The same rows as a table, newest first; users for days only."""
     head = (gettext("week (Monday, UTC)") if weekly else gettext("day (UTC)"), gettext("occurrences"))
     columns = head if weekly else (*head, gettext("users"))
     cells: tuple[Row, ...] = tuple(

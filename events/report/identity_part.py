@@ -1,4 +1,4 @@
-"""Which ids count as one person, on the data page. Pure."""
+"""Table of joined ids for the data page. Pure."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ class Row:
 
     Attributes:
         name: what is counted.
-        value: how many, in the reader's form.
-        note: what it means for the numbers, or what to do.
+        value: how many, formatted.
+        note: what it means for results, or what to do.
         state: code of the links that the administration lists for it; "" for those that hold.
     """
 
@@ -29,7 +29,7 @@ class Row:
 
 
 def rows(found: "Counts") -> list[Row]:
-    """What there is to say; empty where no sender ever said that two ids are one person."""
+    """The rows with counts; empty if no sender ever reported a link between ids."""
     if found.is_empty:
         return []
     joined = Row(

@@ -1,4 +1,4 @@
-"""What the state of a source means, and what to do about it. Pure."""
+"""Labels and advice for the status of a source. Pure."""
 
 from reporting.words import gettext
 
@@ -6,7 +6,7 @@ LIGHTS = {"never": "", "silent": "warn", "refused": "bad", "live": "good"}
 
 
 def state_words(state: str) -> str:
-    """The state as a tag."""
+    """The status as a tag."""
     return {
         "never": gettext("no event this week"),
         "silent": gettext("silent"),

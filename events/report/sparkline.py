@@ -1,4 +1,4 @@
-"""A week-by-week line as the points of an SVG polyline. Pure."""
+"""A weekly line as the points of an SVG polyline. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ WIDTH, HEIGHT, EDGE = 96, 24, 2
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Points for ``<polyline points>`` and the place of the last one."""
+    """Points for ``<polyline points>`` and the position of the last one."""
 
     points: str
     last_x: float

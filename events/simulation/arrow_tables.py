@@ -93,8 +93,8 @@ def events_table(simulation: Simulation) -> pa.Table:
 def write_files(simulation: Simulation, folder: Path) -> dict[str, Path]:
     """Write events.parquet, users.parquet and truth.json into the folder, which is made if needed.
 
-    Each file is written beside its place first and then renamed, so that no half-written file is ever found there.
-    The same simulation gives the same bytes with the same version of pyarrow.
+    Each file is first written under another name and then renamed, so that no reader finds a half-written file. The
+    same simulation gives the same bytes with the same version of pyarrow.
 
     Raises:
         OSError: the folder can't be made or written.

@@ -1,4 +1,4 @@
-"""Stored random numbers: each uniform is a function of the seed and of what it decides, never of the order of drawing.
+"""Stored random numbers: each uniform depends on the seed and on what it decides, never on the order of drawing.
 
 So a user keeps every uniform when another arm is chosen, when other users change, or when more users are simulated:
 common random numbers by construction. The uniforms are inverted through each distribution, so a higher rate gives a
@@ -20,7 +20,7 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 class Stream(IntEnum):
-    """What a uniform decides. The numbers are part of "same seed, same bytes": append, never reorder."""
+    """The decision that a uniform is for. The numbers are part of "same seed, same bytes": append, never reorder."""
 
     GROUP = 1
     ENGAGEMENT = 2

@@ -28,10 +28,10 @@ COMPLIANCE_NAMES = ("never_taker", "complier", "always_taker")
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulated world: what was seen, and what would have been seen. Arrays have one entry per user unless said.
+    """A simulated world: observed outcomes and potential outcomes. Arrays have one entry per user by default.
 
     Attributes:
-        world, units, seed: what was asked for.
+        world, units, seed: as requested.
         people: the users.
         arm: index of the arm, or -1 for users outside the experiment.
         exposed: whether the user's exposure event is in the log.
@@ -101,7 +101,7 @@ def _check_arms(world: World, units: int, arms: Ints) -> None:
 
 
 def _potential_outcomes(world: World, people: People, seed: int, early: Flags) -> tuple[Ints, Flags]:
-    """Arms x users: N(friend_add, 0..6) and retention, each as if everyone were in that arm."""
+    """Potential outcomes, arms x users: N(friend_add, 0..6) and retention, each as if everyone were in that arm."""
     nobody, everybody = np.zeros(people.user.size, dtype=np.bool_), np.ones(people.user.size, dtype=np.bool_)
     counts, retained = [], []
     for name in world.arms:
@@ -134,8 +134,8 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
     _check_arms(world, units, arm)
 
     boost = friend_boost(world, people, arm == world.arms.index(NUDGE))
-    # The days that are tested are the same in every world that could have been: only the counts on them differ. In
-    # `daily_cause` that is day 0 alone, since later days are what the behaviour changes.
+    # The tested days are the same in every potential world: only the counts on them differ. In `daily_cause` that is
+    # day 0 alone, since the behaviour changes later days.
     early = active_days(people, 0.0)
     counts_by_arm, retained_by_arm = _potential_outcomes(world, people, seed, early)
     target_count = early_target_count(world, people, seed, early, boost)

@@ -92,7 +92,7 @@ def build_log(world: World, seed: int, people: People, exposed: Flags, user: Int
         (shown, np.full(shown.size, EXPOSURE_CODE), people.signup[shown] + SECOND),
         _behaviour_events(seed, people, user, day, counts),
     ]
-    # A silent active day would be invisible: one app_open shows it (day 0 shows by its signup).
+    # A silent active day would be invisible: add one app_open (day 0 is visible by its signup).
     silent = (counts.sum(axis=1) == 0) & (day > 0) & (world.tutorial_reach == 0)
     parts.append((user[silent], np.full(silent.sum(), OPEN_CODE), _day_starts(seed, people, user[silent], day[silent])))
     if world.tutorial_reach > 0:

@@ -1,4 +1,4 @@
-"""`many_tests`: twenty finished experiments of one behaviour, as files of rows; five nudges also act by themselves."""
+"""`many_tests`: twenty finished experiments of one behaviour, as files of rows; five nudges have a direct effect."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from events.simulation.worlds import RETENTION, TARGET, WORLDS, World
 
 MANY_TESTS = "many_tests"
 TESTS, USERS_OF_A_TEST = 20, 3_000
-# Take-up grows by three points from test to test; every fourth nudge keeps about four points of users by itself.
+# Take-up grows by three points from test to test; every fourth nudge directly retains about four points of users.
 STEP_OF_TAKE_UP, DIRECT_DELTA, EVERY = 0.03, 0.4, 4
 SEEDS_APART = 1_000
 
@@ -59,7 +59,7 @@ def rows_of(simulation: Simulation) -> pa.Table:
 
 
 def truth_of_tests(simulations: Sequence[Simulation], seed: int) -> Json:
-    """What is true: the effect of the behaviour on all tests' compliers, and which nudges act by themselves.
+    """The truth: the effect of the behaviour on all tests' compliers, and which nudges have a direct effect.
 
     ``effect`` is the average over compliers of retention under do(AHA) minus do(no AHA); ``direct`` of a test is what
     its nudge does to the users whose behaviour it doesn't move.

@@ -1,4 +1,4 @@
-"""Who the simulated users are, and on which days they are there, day by day, vectorised over users."""
+"""Simulated users and their active days, day by day, vectorised over users."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ COUNTRIES = ("KR", "US")
 
 @dataclass(frozen=True)
 class People:
-    """What is fixed about each user before anything happens; all arrays have one entry per user.
+    """Fixed attributes of each user; all arrays have one entry per user.
 
     Attributes:
         user: 0, 1, 2, ...; the id is made from it.
@@ -53,7 +53,7 @@ class People:
 
 
 def draw_people(world: World, units: int, seed: int) -> People:
-    """The users of a world; the first n users of a larger world with the same seed are these n."""
+    """Draw the users of a world; the first n users of a larger world with the same seed are the same n."""
     user = np.arange(units)
     days = np.arange(DAYS)[None, :]
     group, mix = _patterns(world, user, seed)

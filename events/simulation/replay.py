@@ -1,4 +1,4 @@
-"""The same world as it would arrive over HTTP: with robots, repeats, late events and wrong clocks."""
+"""Replay a world as HTTP calls, with robots, repeats, late events and wrong clocks."""
 
 import json
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ EMPTY = "{}"  # the properties of most events
 
 
 def _stamps(microseconds: Ints) -> list[str]:
-    """Moments as ISO 8601 in UTC, all at once: one by one they would take longer than all else here."""
-    # Whole milliseconds, so dividing loses nothing that the text would show.
+    """Moments as ISO 8601 in UTC, vectorised: one by one they would take longer than everything else here."""
+    # Whole milliseconds, so the division loses nothing that the text shows.
     moments = (microseconds // 1000).astype("datetime64[ms]")
     texts: list[str] = np.datetime_as_string(moments, unit="ms", timezone="UTC").tolist()
     return texts
@@ -68,7 +68,7 @@ def replay(
 
     Args:
         simulation: the world.
-        seed: of what goes wrong on the way; the world itself has its own.
+        seed: of the disturbances; the world itself has its own.
         robot_days: how many days each robot stays.
         prefix: put before every user and message id, so that two worlds can share a log.
         shift: microseconds added to every time; the world itself begins on 5 January 2026.

@@ -1,4 +1,4 @@
-"""The table of simulated worlds: every number of them, once (docs/methods/worlds.md).
+"""The table of simulated worlds: the only place for their parameters (docs/methods/worlds.md).
 
 Changing a number here to make a figure pass is a defect: the verdicts that Insight must reach are stated for these
 numbers.
@@ -20,7 +20,7 @@ MAX_UNITS = 1_000_000
 TAU: Groups = (1.2 * 0.6, 1.2 * 1.1, 1.2 * 0.4, 1.2 * 1.3)
 NO_TAU: Groups = (0.0, 0.0, 0.0, 0.0)
 # The mean of tau * 1[N >= 3] over the mean of tau * min(N, 10) / 10, both without a nudge, by quadrature
-# (tests/events/test_simulation.py computes it anew): it gives `smooth` the same mean effect as `step`.
+# (tests/events/test_simulation.py recomputes it): it gives `smooth` the same mean effect as `step`.
 SMOOTH_SCALE = 1.4085
 # `daily_cause`: doing it on day 0 raises retention by .179, the effect of the audit's scenario.
 ALIKE: Groups = (0.7, 0.7, 0.7, 0.7)
@@ -29,7 +29,7 @@ COMES, HABIT = 3.0, 0.8
 
 @dataclass(frozen=True)
 class PlantedBehaviour:
-    """What a user may do on an active day.
+    """A behaviour that users may show on an active day.
 
     Attributes:
         name: the event name.
@@ -58,7 +58,7 @@ BEHAVIOURS = (
 )
 
 
-# `styles`: what each of the first three patterns does in that world; nothing else tells users apart.
+# `styles`: what each of the first three patterns does in that world; users differ in nothing else.
 STYLE_BEHAVIOURS = (
     _flat(TARGET),
     *(
@@ -100,16 +100,16 @@ class World:
         behaviours: what users do.
         units: users unless said otherwise.
         times, within: the behaviour that is tested: friend_add at least `times` times on days 0..`within` - 1.
-        coin: probability that friend_add happens on day 0, once, whoever the user is; above 0 it takes the place of
+        coin: probability that friend_add happens on day 0, once, independent of the user; above 0 it takes the place of
             day 0's count, and a nudge multiplies it by `boost`.
         comes: how far reaching the moment raises the logit of coming on days 1..6.
         habit: how far each of the days 1..6 without coming raises the logit of leaving from day 7 on.
         seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
-            drawn and nobody sees it.
+            drawn and unobserved.
         guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
-        styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
-            patterns, and `group` is the pattern that weighs most.
+        styles: above 0, users don't have a single group: they are spread uniformly over the mixes of the first so many
+            play patterns, and `group` is the pattern that weighs most.
     """
 
     name: str
@@ -141,7 +141,7 @@ class World:
     @property
     def parameter_hash(self) -> str:
         """SHA-256 of all parameters, so that a result can say which numbers made its data."""
-        # A parameter that came later, and that a world doesn't use, leaves the hash of its earlier results as it was.
+        # A later parameter that a world doesn't use leaves the hash of its earlier results unchanged.
         used = {name: value for name, value in asdict(self).items() if name != "levels_off" or value}
         text = json.dumps(used, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -158,9 +158,9 @@ class World:
         return tuple(b.name for b in self.behaviours if b.name != TARGET or not self.has_cause) + forced
 
 
-# `measured_confounding`: nothing shows the play pattern on day 0, so it may not decide how soon a user reaches the
-# moment: it decides what reaching it does, and would be a common cause that isn't measured. At this rate three on one
-# day are possible for nearly everybody.
+# `measured_confounding`: the play pattern isn't observed on day 0, so it must not affect how soon a user reaches the
+# moment: it affects what reaching it does, and would be an unmeasured common cause. At this rate three on one day are
+# possible for nearly everybody.
 ALIKE_TARGET = PlantedBehaviour(TARGET, (0.75, 0.75, 0.75, 0.75), 0.3)
 PROFILE = PlantedBehaviour("profile_field", (2.0, 2.0, 2.0, 2.0), 0.0)
 _STEP = World("step")

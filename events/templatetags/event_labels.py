@@ -1,4 +1,4 @@
-"""What people call events and properties: `{{ event|event_label }}`, `{% property_label event property %}`."""
+"""Display names of events and properties: `{{ event|event_label }}`, `{% property_label event property %}`."""
 
 from django import template
 from django.urls import reverse
@@ -12,19 +12,19 @@ register = template.Library()
 
 @register.simple_tag
 def address(route: str, **query: str | int) -> str:
-    """A page's address with its query: names of events may hold anything, so they never stand in the path."""
+    """A page's URL with a query string: event names may contain anything, so they never stand in the path."""
     return f"{reverse(route)}?{urlencode(query)}"
 
 
 @register.filter
 def event_label(event: str) -> str:
-    """The event's display name, or its own."""
+    """The event's display name, or its name as sent."""
     return labels.label(str(event))
 
 
 @register.simple_tag
 def property_label(event: str, name: str) -> str:
-    """The display name of one of the event's properties, or its own."""
+    """The display name of one of the event's properties, or its name as sent."""
     return labels.label(str(event), str(name))
 
 
@@ -42,11 +42,11 @@ def property_description(event: str, name: str) -> str:
 
 @register.simple_tag
 def behaviour_query(event: str, signup: str) -> str:
-    """The query by which Explore opens on an event: its name as a behaviour is written, so escaped."""
+    """The query string that opens Explore with an event, escaped as in a behaviour."""
     return urlencode({"behaviour": str(Behaviour(event)), "signup_event": signup})
 
 
 @register.filter
 def unlocalized(value: float) -> str:
-    """A number for an attribute: with a point, whatever the language."""
+    """A number for an HTML attribute: with a decimal point, whatever the language."""
     return f"{value:.4g}"

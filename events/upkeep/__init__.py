@@ -1,1 +1,1 @@
-"""Keep what people made in order: tags, owners, the archive, what uses what, and search."""
+"""Organise what people create: tags, owners, archive, usage, and search."""

@@ -1,4 +1,4 @@
-"""A list page's rows by tag, by owner and by whether they are archived: shared by the lists of all apps."""
+"""Filter a list page's rows by tag, owner and archive state: shared by the lists of all apps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,15 @@ from runs.web import person
 
 @dataclass(frozen=True)
 class Narrowing:
-    """What a request asks for by ``tag``, ``owner=me`` and ``archived=1``; nonsense in them asks for nothing.
+    """The filters of a request, from ``tag``, ``owner=me`` and ``archived=1``; invalid values are ignored.
 
     Attributes:
-        rows: those that were asked for, with owner and tags.
+        rows: the filtered rows, with owner and tags.
         tag: the chosen tag, or "".
-        tags: those to choose from.
+        tags: the tags to choose from.
         mine: only the reader's own.
-        archived: those that were put away, instead of the others.
-        all_rows: whatever was asked for.
+        archived: the archived rows, instead of the others.
+        all_rows: the unfiltered rows.
     """
 
     rows: QuerySet[Any]
@@ -35,17 +35,17 @@ class Narrowing:
 
     @property
     def filtered(self) -> bool:
-        """True when the request narrows the list."""
+        """True when the request filters the list."""
         return bool(self.tag or self.mine or self.archived)
 
     @property
     def any_at_all(self) -> bool:
-        """True when the kind has rows: an empty site and an empty answer need other words."""
+        """True when the kind has rows: an empty site and an empty result need different messages."""
         return self.all_rows.exists()
 
 
 def narrowed(request: HttpRequest, kind: ThingKind, rows: QuerySet[Any]) -> Narrowing:
-    """The rows of a list page; archived ones only where they are asked for.
+    """The rows of a list page; archived ones only if requested.
 
     Args:
         request: the page's.
@@ -72,6 +72,6 @@ def narrowed(request: HttpRequest, kind: ThingKind, rows: QuerySet[Any]) -> Narr
 
 
 def with_tag(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
-    """Those that bear a tag. By number, which is asked for once: the database then reads the index alone."""
+    """Rows with a tag. The tag's number is queried first: the database then needs only the index."""
     tag = Tag.objects.filter(name=name).values_list("pk", flat=True).first()
     return rows.none() if tag is None else rows.filter(tags=tag)

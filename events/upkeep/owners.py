@@ -1,4 +1,4 @@
-"""Whose a thing is: who made it, until somebody else takes it over."""
+"""Ownership of things: the creator owns a thing until somebody else takes it over."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ OWNERS = ("owner", "created_by")  # to join for `owner_of`
 
 
 def owner_of(thing: Model) -> User | None:
-    """The owner; None where nobody is known, such as of what a key made."""
+    """The owner; None if unknown, for example if a key created it."""
     row: Any = thing
     owner: User | None = row.owner or row.created_by
     return owner
@@ -28,17 +28,17 @@ def owner_name(kind: ThingKind, thing: Model) -> str:
 
 
 def with_owner(kind: ThingKind, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows, with what `owner_name` reads."""
+    """The same rows, joined with what `owner_name` reads."""
     return rows if kind.owner_text else rows.select_related(*OWNERS)
 
 
 def owned_by(user: User) -> Q:
-    """The condition of the things of a person."""
+    """The filter for things owned by a person."""
     return Q(owner=user) | Q(owner__isnull=True, created_by=user)
 
 
 def set_owner(*, thing: Model, owner: User) -> None:
-    """Hand a thing over. It is recorded in the log of changes, and is no new version of a plan.
+    """Change the owner. It is recorded in the log of changes, and makes no new version of a plan.
 
     Raises:
         Refused: that account is deactivated.

@@ -1,4 +1,4 @@
-"""Archive a thing and take it back. Archived ones are out of lists and pickers; their pages and results stay."""
+"""Archive a thing and restore it. Archived things are hidden from lists and pickers; their pages and results stay."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ NAMED = 3  # uses that a refusal names
 
 
 def archive[Thing: Model](*, thing: Thing, by: User | None = None) -> Thing:
-    """Put a thing away; one that is archived stays as it is.
+    """Archive a thing; an archived one stays as it is.
 
     Raises:
         Refused: it is being computed, or something that runs depends on it; the sentence says what.
@@ -34,7 +34,7 @@ def archive[Thing: Model](*, thing: Thing, by: User | None = None) -> Thing:
 
 
 def restore[Thing: Model](*, thing: Thing, by: User | None = None) -> Thing:
-    """Take a thing back into lists and pickers."""
+    """Restore a thing to lists and pickers."""
     with transaction.atomic():
         row: Any = type(thing)._default_manager.select_for_update().get(pk=thing.pk)
         if row.archived_at is not None:

@@ -1,4 +1,4 @@
-"""Put tags on things; rename, merge and delete tags for all things at once."""
+"""Tags on things: set, rename, merge and delete them."""
 
 import re
 import unicodedata
@@ -13,16 +13,16 @@ from events.models import Tag
 from events.upkeep.thing_kinds import ThingKind, thing_kinds
 from runs.refusals import Refused
 
-MOST = 10  # tags of one thing: more say nothing
+MOST = 10  # tags of one thing
 LONGEST = 40
 WORD = re.compile(r"[\w.\-/+&]+")  # letters and digits of every script
 
 
 def tag_name(typed: str) -> str:
-    """A tag as it is kept: lower case, blanks as hyphens, one way to write each letter.
+    """The normal form of a tag: lower case, blanks as hyphens, Unicode normalised.
 
     Raises:
-        Refused: it is empty, too long or holds other signs.
+        Refused: it is empty, too long or contains other characters.
     """
     name = re.sub(r"\s+", "-", unicodedata.normalize("NFC", typed).strip().lower())
     if not WORD.fullmatch(name) or len(name) > LONGEST:
@@ -36,7 +36,7 @@ def tag_name(typed: str) -> str:
 
 
 def tag_names(typed: str) -> list[str]:
-    """The tags of a field where commas stand between them.
+    """The tags in a comma-separated field.
 
     Raises:
         Refused: as `tag_name`.
@@ -45,10 +45,10 @@ def tag_names(typed: str) -> list[str]:
 
 
 def set_tags(*, thing: Model, names: Iterable[str]) -> list[str]:
-    """Give a thing these tags and no others; new ones are made. Returns them, in order.
+    """Set a thing's tags, replacing all others; new ones are created. Returns them, in order.
 
     Raises:
-        Refused: too many, or one that can't be a tag.
+        Refused: too many tags, or an invalid one.
     """
     wanted = sorted({tag_name(name) for name in names})
     if len(wanted) > MOST:
@@ -60,10 +60,10 @@ def set_tags(*, thing: Model, names: Iterable[str]) -> list[str]:
 
 
 def rename_tag(*, tag: Tag, name: str) -> Tag:
-    """Give a tag another name; where there is one of that name, both become it.
+    """Rename a tag; if a tag of that name exists, both are merged.
 
     Raises:
-        Refused: it can't be a tag.
+        Refused: the name is invalid.
     """
     wanted = tag_name(name)
     with transaction.atomic():
@@ -78,7 +78,7 @@ def rename_tag(*, tag: Tag, name: str) -> Tag:
 
 
 def merge_tags(*, tag: Tag, into: Tag) -> Tag:
-    """Put `into` on everything that bears `tag`, and delete `tag`; returns `into`.
+    """Replace `tag` by `into` on everything, and delete `tag`; returns `into`.
 
     Raises:
         Refused: both are the same.
@@ -86,7 +86,7 @@ def merge_tags(*, tag: Tag, into: Tag) -> Tag:
     if tag.pk == into.pk:
         raise Refused("A tag can't be merged into itself.", at="into")
     with transaction.atomic():
-        # In the order of their ids: two merges of the same pair, each way round, must not wait for each other.
+        # In the order of their ids: two merges of the same pair in opposite directions must not deadlock.
         locked = {
             row.pk: row for row in Tag.objects.select_for_update().filter(pk__in=[tag.pk, into.pk]).order_by("pk")
         }
@@ -102,20 +102,20 @@ def merge_tags(*, tag: Tag, into: Tag) -> Tag:
 
 
 def delete_tag(*, tag: Tag) -> None:
-    """Take a tag off everything, for good."""
+    """Delete a tag and remove it from everything."""
     with transaction.atomic():
         _rewrite_texts(tag.name, "")
         tag.delete()
 
 
 def tags_in_use(kind: ThingKind) -> list[str]:
-    """The names of the tags that things of a kind bear."""
+    """The names of the tags used by things of a kind."""
     links, _thing = _links(kind)
     return list(Tag.objects.filter(pk__in=links.values("tag_id")).values_list("name", flat=True))
 
 
 def all_tags() -> list[tuple[Tag, int]]:
-    """Every tag and how many things bear it."""
+    """Every tag and how many things have it."""
     counts: dict[int, int] = {}
     for kind in _related():
         links, _thing = _links(kind)
@@ -139,7 +139,7 @@ def _texts(kind: ThingKind, part: str) -> list[str]:
 
 
 def _rewrite_texts(old: str, new: str) -> None:
-    """Where tags are kept as ",a,b,": `new` in the place of `old`, or nothing."""
+    """Rewrite texts with tags (",a,b,"): replace `old` by `new`, or remove it."""
     for kind in _with_texts():
         for row in kind.row_class._base_manager.filter(**{f"{kind.tag_text}__contains": f",{old},"}):
             names = [new if name == old else name for name in getattr(row, kind.tag_text).split(",")]
@@ -149,6 +149,6 @@ def _rewrite_texts(old: str, new: str) -> None:
 
 
 def _links(kind: ThingKind) -> tuple[Any, str]:
-    """The rows that put tags on things of a kind, and their column that names the thing."""
+    """The relation rows between tags and things of a kind, and the column that refers to the thing."""
     field = kind.row_class._meta.get_field("tags")
     return field.remote_field.through._default_manager.all(), f"{field.m2m_field_name()}_id"

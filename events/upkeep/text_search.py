@@ -1,8 +1,9 @@
-"""Find things by text: a part of a word is enough, in both languages, on every database, without an extension.
+"""Search things by text: parts of words, in both languages, on every database, without an extension.
 
-Each word must stand somewhere in a thing: in its columns, in a tag, in what people call its behaviours, or in its shown
-title. Texts are compared as NFC, and columns are asked for the decomposed form (NFD) too: some machines type Korean as
-single Jamo, and what they have stored must be found. What an experiment found is in no column that is asked.
+Each word must occur somewhere in a thing: in its columns, in a tag, in the display names of its behaviours, or in its
+shown title. Texts are compared as NFC, and columns are also searched for the decomposed form (NFD): some machines type
+Korean as single Jamo, and such stored text must be found. The outcome of an experiment is in no column that is
+searched.
 """
 
 import base64
@@ -23,16 +24,16 @@ from events.models import EventLabel
 from events.upkeep.owners import owner_name, with_owner
 from events.upkeep.thing_kinds import ThingKind
 
-LONGEST = 200  # characters of a question
+LONGEST = 200  # characters of a search text
 MOST_WORDS = 8
-MOST_TITLES = 1_000  # the newest rows whose made titles are looked at
-MOST_EVENTS = 50  # events whose display name holds a word
-AROUND = 60  # characters of a snippet on each side
+MOST_TITLES = 1_000  # the newest rows whose generated titles are checked
+MOST_EVENTS = 50  # events whose display name contains a word
+AROUND = 60  # characters of a snippet on each side of the word
 
 
 @dataclass(frozen=True)
 class Snippet:
-    """Where a word stands: the text before it, the word as it is written there, the text after it."""
+    """A match in context: the text before the word, the word as written there, the text after it."""
 
     before: str
     word: str
@@ -40,13 +41,13 @@ class Snippet:
 
     @property
     def text(self) -> str:
-        """The whole."""
+        """The snippet as one text."""
         return f"{self.before}{self.word}{self.after}"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One thing that was found, in the reader's language."""
+    """One search result, in the reader's language."""
 
     kind: ThingKind
     pk: int
@@ -60,26 +61,26 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first hits, kind by kind, the newest first in each; `more` is the place where the next ones begin, or ""."""
+    """The first results, kind by kind, newest first; `more` is the cursor of the next page, or ""."""
 
     hits: tuple[Hit, ...]
     more: str
 
 
 def words_of(typed: str) -> tuple[str, ...]:
-    """The words of a question."""
+    """The words of a search text."""
     text = unicodedata.normalize("NFC", typed.replace("\x00", " "))[:LONGEST]
     return tuple(dict.fromkeys(text.split()))[:MOST_WORDS]
 
 
 def search(kinds: Iterable[ThingKind], words: Sequence[str], *, limit: int, after: str = "") -> Answer:
-    """Find things of several kinds.
+    """Search things of several kinds.
 
     Args:
         kinds: those that this reader may see, in the order of the answer.
-        words: of `words_of`; none finds nothing.
+        words: from `words_of`; none finds nothing.
         limit: hits at most.
-        after: `Answer.more` of the page before; nonsense begins anew.
+        after: `Answer.more` of the page before; an invalid cursor starts from the beginning.
     """
     found: list[Hit] = []
     begin, below = _place(after)
@@ -97,13 +98,13 @@ def search(kinds: Iterable[ThingKind], words: Sequence[str], *, limit: int, afte
         page = list(with_owner(kind, rows).order_by("-pk")[: room + 1])
         found += [_hit(kind, row, words) for row in page[:room]]
         if len(page) > room:
-            # Behind the last hit of this kind; where the kinds before have taken all the room, at its first.
+            # After the last result of this kind; if earlier kinds have filled the page, at this kind's first row.
             return Answer(tuple(found), _more(kind, page[room - 1].pk if room else page[0].pk + 1))
     return Answer(tuple(found), "")
 
 
 def matching(kind: ThingKind, words: Sequence[str]) -> QuerySet[Any]:
-    """The things of a kind that hold every word, in no order."""
+    """The things of a kind that contain every word, in no order."""
     base, here = kind.row_class._base_manager, Q()
     for word in words:
         here &= Q(pk__in=base.filter(_holds(kind, word)).values("pk"))
@@ -113,13 +114,13 @@ def matching(kind: ThingKind, words: Sequence[str]) -> QuerySet[Any]:
 
 
 def _holds(kind: ThingKind, word: str) -> Q:
-    """The condition that a row holds a word."""
+    """The filter for rows that contain a word."""
     forms = {word, unicodedata.normalize("NFD", word)}
     found = Q()
     for form in forms:
         for name in kind.text_in:
             found |= Q(**{f"{name}__icontains": form})
-        # SQLite's JSON keeps letters beyond ASCII as \\uXXXX, PostgreSQL as themselves.
+        # SQLite's JSON stores non-ASCII letters as \\uXXXX, PostgreSQL as themselves.
         for name in kind.lists_in:
             found |= Q(**{f"{name}__icontains": form}) | Q(**{f"{name}__icontains": json.dumps(form)[1:-1]})
         if kind.tag_text:
@@ -133,7 +134,7 @@ def _holds(kind: ThingKind, word: str) -> Q:
 
 
 def _called(forms: Iterable[str]) -> list[str]:
-    """Events whose display name in either language holds the word."""
+    """Events whose display name in either language contains the word."""
     named = Q()
     for form in forms:
         named |= Q(name_en__icontains=form) | Q(name_ko__icontains=form)
@@ -141,7 +142,7 @@ def _called(forms: Iterable[str]) -> list[str]:
 
 
 def _titled(kind: ThingKind, words: Sequence[str]) -> list[int]:
-    """Rows whose title, as readers of either language are shown it, holds every word: it may stand in no column."""
+    """Rows whose title, as shown in either language, contains every word: it may be stored in no column."""
     wanted = [word.casefold() for word in words]
     found: set[int] = set()
     rows = list(kind.rows().order_by("-pk")[:MOST_TITLES])
@@ -171,7 +172,7 @@ def _hit(kind: ThingKind, row: Any, words: Sequence[str]) -> Hit:
 
 
 def _texts(kind: ThingKind, row: Model, title: str) -> list[str]:
-    """What the columns of a row say, but for its title, which is shown anyway."""
+    """The text columns of a row, without its title, which is shown anyway."""
     found: list[str] = []
     for name in (*kind.text_in, *kind.lists_in):
         value: Any = row
@@ -183,11 +184,11 @@ def _texts(kind: ThingKind, row: Model, title: str) -> list[str]:
 
 
 def snippet(texts: Iterable[str], words: Sequence[str]) -> Snippet | None:
-    """The first place where a word stands, with a little around it; None where none of the texts holds one."""
+    """The first occurrence of a word, with a little context; None if no text contains one."""
     for text in texts:
         flat = " ".join(text.split())
         folded = flat.lower()
-        if len(folded) != len(flat):  # a letter that grows in lower case: places wouldn't fit
+        if len(folded) != len(flat):  # a letter that becomes longer in lower case: positions wouldn't match
             folded = flat
         for word in words:
             at = folded.find(word.lower())
@@ -205,7 +206,7 @@ def _more(kind: ThingKind, below: int) -> str:
 
 
 def _place(after: str) -> tuple[str, int | None]:
-    """The kind and the number of a cursor; nonsense is the beginning."""
+    """Parse a cursor into kind and number; an invalid one means the beginning."""
     try:
         slug, _, below = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().partition(":")
     except (binascii.Error, ValueError):

@@ -1,7 +1,7 @@
-"""The kinds of things that people make and keep in order: experiments, studies, moments, segments.
+"""Registry of the kinds of things that people create: experiments, studies, moments, segments.
 
-Each app lists its own in its configuration (`thing_kinds` in `apps.py`), by names: so no app imports one above it. A
-kind that is listed can be tagged, owned, searched for and, if it has a column for it, archived.
+Each app lists its own in its configuration (`thing_kinds` in `apps.py`), by dotted names: so no app imports one above
+it. A listed kind can be tagged, owned, searched for and, if it has a column for it, archived.
 """
 
 from collections.abc import Mapping
@@ -21,24 +21,25 @@ ARCHIVED_AT: Mapping[str, Any] = {"archived_at__isnull": False}
 class ThingKind:
     """One kind of things. Its model has the columns `created_by` and `owner`, and the relation `tags` to `Tag`.
 
-    Or texts in their place: `tag_text` and `owner_text` name them.
+    Or it has text columns instead: `tag_text` and `owner_text` name them.
 
     Attributes:
-        slug: its name in addresses and in REST; it never changes.
+        slug: its name in URLs and in REST; it never changes.
         model: "app.Model".
-        name, plural: what people call one, and several.
+        name, plural: singular and plural for people.
         page: route of a thing's page, then the attributes of a row that are its arguments.
         list_page: route of the list of all.
         title: attribute with the name that readers are shown; "" for the row's own text.
-        state: method that says how it stands, in the reader's language; never about an outcome.
+        state: method that returns its state in the reader's language; never about an outcome.
         made: attribute with the time at which it was made.
         joined: relations that title and page read, as for `select_related`.
-        text_in: columns that search reads. None may hold what an experiment found: outcomes are locked until their day.
+        text_in: columns that search reads. None may hold the outcome of an experiment: outcomes are locked until their
+            day.
         lists_in: columns with a JSON list of texts that search reads too.
-        behaviours_in: columns with names of events; search knows what people call these.
-        made_titles: the shown title may be made of other columns, so that search must look at the title itself.
-        archived: the condition of those that are put away.
-        own_archive: it is archived by its own services, and not by `events.upkeep.put_away`.
+        behaviours_in: columns with names of events; search also matches their display names.
+        made_titles: the shown title may be generated from other columns, so that search must check the title itself.
+        archived: the filter for archived rows.
+        own_archive: whether it is archived by its own services instead of `events.upkeep.put_away`.
         tag_text: column with the tags as text, ",a,b,", where there is no relation; its lists are its own.
         owner_text: column with the name of the owner's account, where there is no relation.
     """
@@ -64,11 +65,11 @@ class ThingKind:
 
     @property
     def row_class(self) -> Any:
-        """The model itself."""
+        """The model class."""
         return apps.get_model(self.model)
 
     def rows(self) -> "QuerySet[Any]":
-        """Every row with what its name and address read, without heavy columns."""
+        """Every row with the fields that its name and URL need, without heavy columns."""
         manager = self.row_class.objects
         if hasattr(manager, "light"):
             rows: QuerySet[Any] = manager.light(*self.joined)
@@ -83,35 +84,35 @@ class ThingKind:
         return tuple(getattr(found, "HEAVY", ()))
 
     def current(self) -> "QuerySet[Any]":
-        """Those that aren't archived."""
+        """Rows that aren't archived."""
         return self.rows().exclude(**self.archived)
 
     def title_of(self, row: Model) -> str:
-        """Its name as this reader is shown it."""
+        """Its name in the reader's language."""
         return str(attrgetter(self.title)(row)) if self.title else str(row)
 
     def state_of(self, row: Model) -> str:
-        """How it stands, in words."""
+        """Its state in words."""
         return str(getattr(row, self.state)())
 
     def url_of(self, row: Model) -> str:
-        """Its page."""
+        """URL of its page."""
         route, *names = self.page
         return reverse(route, args=[attrgetter(name)(row) for name in names])
 
     def permission(self, action: str) -> str:
-        """What a person needs: "view" or "change"."""
+        """The permission to "view" or "change" things of this kind."""
         meta = self.row_class._meta
         return f"{meta.app_label}.{action}_{meta.model_name}"
 
 
 def thing_kinds() -> list[ThingKind]:
-    """Those of every app, the topmost app first: people look for experiments before they look for segments."""
+    """The kinds of all apps, the topmost app first: people look for experiments before they look for segments."""
     return [kind for app in apps.get_app_configs() for kind in getattr(app, "thing_kinds", ())]
 
 
 def find_kind(slug: str) -> ThingKind | None:
-    """The kind of this name; None when there is none."""
+    """The kind with this slug; None when there is none."""
     return next((kind for kind in thing_kinds() if kind.slug == slug), None)
 
 

@@ -1,4 +1,4 @@
-"""What runs with a thing, so that it can't be archived: apps list functions that say so (`thing_uses` in `apps.py`)."""
+"""Running things that use a thing, so that it can't be archived: apps list functions (`thing_uses` in `apps.py`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,18 +26,18 @@ class UsedBy:
 
 
 def all_uses() -> Iterator[UsedBy]:
-    """Those that every app knows of."""
+    """The uses reported by all apps."""
     for app in apps.get_app_configs():
         for name in getattr(app, "thing_uses", ()):
             yield from import_string(name)()
 
 
 def live_uses(thing: Model) -> list[str]:
-    """What runs with a thing now, by name."""
+    """Names of what is running and uses a thing."""
     kind, key = kind_of(thing).slug, key_of(thing)
     return [use.by for use in all_uses() if (use.kind, use.key) == (kind, key)]
 
 
 def key_of(thing: Model) -> str:
-    """By what uses name it."""
+    """The key under which uses refer to a thing."""
     return str(getattr(thing, "key", thing.pk))

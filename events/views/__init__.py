@@ -1,1 +1,1 @@
-"""Pages under /data/: what comes in, what is in the store, and what people call it."""
+"""Pages under /data/: inflow, contents of the store, and labels."""

@@ -1,4 +1,4 @@
-"""The list of events: searched as one types, sorted, page by page."""
+"""The list of events: autocomplete search, sorting, pagination."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from events.views.overview import labelled, ready
 from runs.web import is_htmx, may
 
 PER_PAGE = 50
-TRAITS_OF = "$identify"  # traits are what its events carry, and are labelled as its properties
+TRAITS_OF = "$identify"  # traits are the properties of these events, and are labelled as such
 LONGEST_TEXT = 200
 SORTS: dict[str, tuple[Any, Callable[[EventEntry], Any], bool]] = {
     "users": (_("most users"), lambda entry: (entry.users, entry.events), True),
@@ -35,7 +35,7 @@ SORTS: dict[str, tuple[Any, Callable[[EventEntry], Any], bool]] = {
 @require_safe
 @vary_on_headers("HX-Request")
 def event_list(request: HttpRequest) -> HttpResponse:
-    """Events with counts, users, reach and a line of weeks; htmx gets the rows alone, or word that they are counted."""
+    """Events with counts, users, reach and a weekly line; htmx gets only the rows, or a note that counting goes on."""
     found, trouble = ready()
     if request.headers.get("HX-Trigger") == "counting":
         return HttpResponse(status=204, headers={} if found.pending else {"HX-Refresh": "true"})
@@ -52,7 +52,7 @@ def _rows(request: HttpRequest, found: Catalogue) -> dict[str, Any]:
     hidden = request.GET.get("hidden") == "1"
     entries = list(found.search(text, len(found.events), hidden=hidden, exposures=True))
     _words, key, descending = SORTS[sort]
-    if sort != "users" or not text:  # a search by users keeps what begins with the text in front
+    if sort != "users" or not text:  # a search by users keeps matches at the beginning of a name in front
         entries.sort(key=key, reverse=descending)
     page = Paginator(entries, PER_PAGE).get_page(request.GET.get("page"))
     known = labels.table()

@@ -1,4 +1,4 @@
-"""The page of one event: how often, who, what it carries; and the form of what people call it."""
+"""The page of one event: trend, users, properties; and the form of its labels."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -25,7 +25,7 @@ LONGEST_NAME = 256
 @may("events.view_eventlabel")
 @require_safe
 def event_page(request: HttpRequest) -> HttpResponse:
-    """What is known of one event. A name that isn't listed still has its trend, asked of the store itself."""
+    """The page of one event. A name that isn't listed still has its trend, queried from the store itself."""
     name = _name(request, "name")
     found, trouble = ready()
     entry = found.find(name)
@@ -48,7 +48,7 @@ def event_page(request: HttpRequest) -> HttpResponse:
 @may("events.view_eventlabel")
 @require_safe
 def event_trend_part(request: HttpRequest) -> HttpResponse:
-    """The trend of one event by day or week: fetched by its page, since the question may take seconds."""
+    """The trend of one event by day or week: loaded by its page separately, since the query may take seconds."""
     name, weekly = _name(request, "name"), request.GET.get("by") == "week"
     try:
         days = trend.daily(name)
@@ -74,7 +74,7 @@ def event_trend_part(request: HttpRequest) -> HttpResponse:
 @may("events.change_eventlabel")
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_label(request: HttpRequest) -> HttpResponse:
-    """Give an event, or one of its properties, a name to show; an empty form takes it away again."""
+    """Edit the labels of an event, or of one of its properties; an empty form deletes them."""
     name, prop = _name(request, "name"), request.GET.get("property", "")[:LONGEST_NAME]
     row = EventLabel.objects.filter(event=name, property=prop).first() or EventLabel(event=name, property=prop)
     form = LabelForm(request.POST or None, instance=row)

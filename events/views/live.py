@@ -1,4 +1,4 @@
-"""The last events as they come, and what was refused and why."""
+"""The latest events, and refused events with the reason."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +15,7 @@ from runs.web import is_htmx, may
 @require_safe
 @vary_on_headers("HX-Request")
 def live(request: HttpRequest) -> HttpResponse:
-    """The tail; htmx gets the rows alone, every few seconds. What was sent is for those who may read refused events."""
+    """Live events; htmx gets only the rows, every few seconds. Contents need the permission to read refused events."""
     context = {
         "arrivals": live_tail.arrivals(),
         "refusals": live_tail.refusals(),

@@ -1,4 +1,4 @@
-"""The form of a metric: what people say of it, and its definition in words or as one line."""
+"""The form of a metric: its descriptive fields, and its definition in words or as one line."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ FACTS = ("definition", "cap", "direction", "margin")
 
 
 class MetricForm(forms.Form):
-    """A new metric, or changes of one: the definition makes a version, the rest doesn't."""
+    """Create or change a metric: a change of the definition makes a version, others don't."""
 
     name_en = forms.CharField(label=_("Name, English"), max_length=LONGEST["name_en"])
     name_ko = forms.CharField(label=_("Name, Korean"), max_length=LONGEST["name_ko"], required=False)
@@ -70,7 +70,7 @@ class MetricForm(forms.Form):
             del self.fields[name]
 
     def clean_key(self) -> str:
-        """As it is typed, or made from the name."""
+        """The key as typed, or made from the name."""
         key: str = self.cleaned_data["key"] or key_from(self.cleaned_data.get("name_en", ""), "metric").lower()[:64]
         if not is_key(key):
             raise forms.ValidationError(_("A key has small letters, digits, dots, dashes and underscores, at most 64."))
@@ -78,17 +78,17 @@ class MetricForm(forms.Form):
 
     @property
     def about(self) -> About:
-        """What people say of it."""
+        """The descriptive fields."""
         data = self.cleaned_data
         return About(**{name: data[name] for name in LONGEST}, tags=tuple(data["tags"].split(",")))
 
     @property
     def facts(self) -> Facts:
-        """Its definition."""
+        """The definition."""
         return Facts(**{name: self.cleaned_data[name] for name in FACTS})
 
     def refuse(self, refusal: Refused) -> None:
-        """Show a refusal at the field that it is about."""
+        """Show a refusal at its field."""
         self.add_error(refusal.at if refusal.at in self.fields else None, refusal.sentence)
 
 

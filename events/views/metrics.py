@@ -1,4 +1,4 @@
-"""Pages under /data/metrics/: the catalogue, one metric, its form, and what people decide of it."""
+"""Pages under /data/metrics/: the catalogue, one metric, its form, and certification."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ LONGEST_TAG = 60
 @may("events.view_metric")
 @require_safe
 def metric_list(request: HttpRequest) -> HttpResponse:
-    """All metrics, searched, by tag and state; htmx gets the rows alone."""
+    """All metrics, with search and filters by tag and state; htmx gets only the rows."""
     tag = request.GET.get("tag", "").replace("\x00", "").strip()[:LONGEST_TAG]
     rows = Metric.objects.with_tag(tag).prefetch_related("versions")
     found = listing(request, rows, text_in=TEXTS, state_in="status", states=Metric.Status.choices)
@@ -45,7 +45,7 @@ def metric_list(request: HttpRequest) -> HttpResponse:
 @may("events.view_metric")
 @require_safe
 def metric_page(request: HttpRequest, key: str) -> HttpResponse:
-    """One metric: what it says, its versions, who uses it, its past."""
+    """One metric: its definition, versions, uses and past."""
     metric = _metric(key)
     checks = MetricCheck.objects.filter(version__metric=metric).select_related("version").order_by("-pk")
     done, newest = checks.filter(status=Run.Status.DONE).first(), checks.light().first()
@@ -59,7 +59,7 @@ def metric_page(request: HttpRequest, key: str) -> HttpResponse:
 @may("events.view_metric")
 @require_safe
 def check_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A check has no page of its own: its metric shows it."""
+    """Redirect to the metric: a check has no page of its own."""
     run = get_object_or_404(MetricCheck.objects.light("version__metric"), pk=pk)
     return redirect("events:metric", key=run.version.metric.key)
 
@@ -68,7 +68,7 @@ def check_page(request: HttpRequest, pk: int) -> HttpResponse:
 @may("events.add_metric")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_metric(request: HttpRequest) -> HttpResponse:
-    """A metric that isn't there yet: a draft."""
+    """Create a metric as a draft."""
     form = MetricForm(_sent(request))
 
     def store() -> Metric:
@@ -82,7 +82,7 @@ def new_metric(request: HttpRequest) -> HttpResponse:
 @may("events.change_metric")
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_metric(request: HttpRequest, key: str) -> HttpResponse:
-    """Words, or a new version."""
+    """Change descriptive fields, or add a version."""
     metric = _metric(key)
     form = MetricForm(_sent(request), metric=metric)
 
@@ -97,7 +97,7 @@ def change_metric(request: HttpRequest, key: str) -> HttpResponse:
 @may("events.change_metric")
 @require_POST
 def certify(request: HttpRequest, key: str) -> HttpResponse:
-    """The version that the page showed may be trusted."""
+    """Certify the version that the page showed."""
     number = request.POST.get("version", "")
     version = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
     said = _("Version {number} is certified.").format(number=version)
@@ -108,7 +108,7 @@ def certify(request: HttpRequest, key: str) -> HttpResponse:
 @may("events.change_metric")
 @require_POST
 def deprecate(request: HttpRequest, key: str) -> HttpResponse:
-    """Nobody picks it anew."""
+    """Deprecate a metric: it can't be picked any more."""
     why = request.POST.get("why", "").replace("\x00", "").strip()
     said = _("It is deprecated: nobody can pick it anew, and what runs goes on.")
     return _done(request, key, said, lambda: save.deprecate(key=key, by=person(request), why=why))
@@ -118,7 +118,7 @@ def deprecate(request: HttpRequest, key: str) -> HttpResponse:
 @may("events.change_metric")
 @require_POST
 def take_up_again(request: HttpRequest, key: str) -> HttpResponse:
-    """A deprecated metric as a draft again."""
+    """Make a deprecated metric a draft again."""
     said = _("It is a draft again.")
     return _done(request, key, said, lambda: save.take_up_again(key=key, by=person(request)))
 
@@ -127,7 +127,7 @@ def take_up_again(request: HttpRequest, key: str) -> HttpResponse:
 @may("events.add_metriccheck")
 @require_POST
 def start_check(request: HttpRequest, key: str) -> HttpResponse:
-    """Its value week by week, and its false alarms."""
+    """Start a check: value week by week, and false alarms."""
     said = _("It is being checked on its past.")
     return _done(request, key, said, lambda: check.start_check(key=key, by=person(request)))
 

@@ -1,4 +1,4 @@
-"""The first page of the data section: sources and their pulse, the way to the store, and how to begin."""
+"""The first page of the data section: status of sources and of the pipeline to the store, and how to begin."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +24,7 @@ from runs.web import may
 @may("events.view_source")
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """Sources, store and list at one glance; an empty site begins with its first event."""
+    """Overview of sources, store and list of events; an empty site shows how to send the first event."""
     found, trouble = ready()
     found_pulses = pulses()
     sources = [
@@ -39,7 +39,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def ready() -> tuple[Catalogue, str | Message]:
-    """The list of events; an empty one and the reason where the store can't be read."""
+    """The list of events; an empty one and the reason if the store can't be read."""
     try:
         return refresh.ready_catalogue(), ""
     except Refused as refusal:
@@ -47,7 +47,7 @@ def ready() -> tuple[Catalogue, str | Message]:
 
 
 def labelled(event: str, entries: Iterable[PropertyEntry]) -> list[dict[str, Any]]:
-    """Properties of an event with their numbers as text, and what people call them."""
+    """Properties of an event with their numbers as text, and their display names."""
     known = labels.table()
     return [
         {

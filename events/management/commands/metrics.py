@@ -42,7 +42,7 @@ class Command(BaseCommand):
         if file == "-":
             reconfigure = getattr(sys.stdout, "reconfigure", None)
             if reconfigure is not None:
-                reconfigure(encoding="utf-8")  # Korean names, whatever the terminal is set to
+                reconfigure(encoding="utf-8")  # Korean names, whatever the terminal's encoding
             self.stdout.write(text, ending="")
             return
         try:

@@ -19,7 +19,7 @@ class Command(BaseCommand):
         "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth; of many_tests one "
         "CSV file per test and truth.json."
     )
-    # It only writes files: a database that isn't there yet must not stop it.
+    # It only writes files: a missing database must not stop it.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
