@@ -1,6 +1,6 @@
 """The event store: one Delta Lake table, partitioned by event date (late arrivals: by month).
 
-Only this module and `events.delta` use Delta.
+Only this module and `events.delta` read and write Delta tables.
 
 Exactly once rests on two facts of Delta (both are tested): a commit can carry a number under an application id, and two
 concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has

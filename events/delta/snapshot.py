@@ -1,6 +1,6 @@
 """The table at one version: its files, user numbers and statistics, and a commit of files on top of it.
 
-Only this module and `events.store` use Delta.
+Only `events.delta` and `events.store` read and write Delta tables.
 """
 
 import json
