@@ -1,1 +1,1 @@
-"""From a plan and the warehouse's answers to a result: lock, health, statistics, verdict; asked for, computed, kept."""
+"""Analyse experiments: gather data, lock outcomes, check health, compute and store statistics and verdict."""

@@ -1,4 +1,4 @@
-"""Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
+"""Request, compute and store analyses; update the experiment with the result. Rows are append-only."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,24 +43,24 @@ from runs.queue.enqueue import tell
 from runs.refusals import Refused
 from stats.results import computable
 
-GATHERED = 0.9  # share of an analysis that the questions take
-RETEST_MONTHS = 12  # docs/methods/verdict.md: a behaviour that has become a target drifts
+GATHERED = 0.9  # share of an analysis's progress bar that the warehouse queries take
+RETEST_MONTHS = 12  # docs/methods/verdict.md: once a behaviour is a target, its effect drifts, so it is tested again
 log = structlog.get_logger()
 Status = Experiment.Status
 ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)
 
 
 def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
-    """Keep an analysis that waits for a worker, and hand it over.
+    """Store a waiting analysis and queue it for a worker.
 
     Args:
         experiment: that has started.
-        by: who asks; None for the nightly schedule.
-        peek: see the outcome of a fixed plan before its time; the report then says so in its first line, for good.
+        by: the account; None for the nightly schedule.
+        peek: see the outcome of a fixed plan before its time; the report then says so in its first line, permanently.
         seed: stored with the result.
 
     Raises:
-        Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
+        Refused: it hasn't started, its final analysis is done, or another one is waiting or running.
     """
     analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
     enqueue(analysis)
@@ -68,7 +68,7 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
 
 
 def create_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
-    """Keep an analysis that waits.
+    """Store a waiting analysis without queueing it.
 
     Raises:
         Refused: as `request_analysis`.
@@ -93,11 +93,11 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
 
 
 def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a waiting analysis and write its consequences; True when it is done."""
+    """Compute a waiting analysis, store it and update its experiment; True when it is done."""
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    made: list[tuple[Readout, Sources | None]] = []  # what follows needs the records, and the run keeps JSON alone
+    made: list[tuple[Readout, Sources | None]] = []  # `_conclude` needs the objects; the run row stores only JSON
 
     def compute(progress: Progress) -> dict[str, Any]:
         made.append(_compute(analysis, progress))
@@ -107,7 +107,7 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def request_due() -> int:
-    """Each night: an analysis of every started experiment that has no final one yet; returns how many."""
+    """Nightly: request an analysis of every started experiment without a final one; returns how many."""
     count = 0
     for experiment in Experiment.objects.filter(status__in=ANALYSED):
         try:
@@ -115,29 +115,29 @@ def request_due() -> int:
             count += 1
         except Refused:
             continue
-        except Exception:  # one broken experiment must not cost the others their night
+        except Exception:  # one broken experiment must not stop the others
             log.exception("analysis.not_requested", experiment=experiment.key)
     return count
 
 
 def latest_analysis(experiment: Experiment, *, peeks: bool = True) -> Analysis | None:
-    """The last good analysis: a failed one never takes the place of what is known.
+    """The latest successful analysis; a failed one never replaces it.
 
     Args:
-        experiment: of which.
-        peeks: False for who may not read what a peek has shown.
+        experiment: whose analysis.
+        peeks: False for readers who may not see the result of a peek.
     """
     rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk")
     return (rows if peeks else rows.exclude(peek=True, final=False)).first()
 
 
 def is_peek(analysis: Analysis) -> bool:
-    """Whether it shows what nobody could read yet; a final one shows what everybody may."""
+    """True for a peek that isn't final: only some readers may see it. Everybody may see a final analysis."""
     return analysis.peek and not analysis.final
 
 
 def has_final(experiment: Experiment) -> bool:
-    """True when the final analysis is there: nothing can be asked any more."""
+    """True when the final analysis is stored: no further analysis can be requested."""
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()
 
 
@@ -147,10 +147,10 @@ def read_analysis(analysis: Analysis | None) -> Readout | Unreadable | None:
 
 
 def looks_before(experiment: Experiment, *, pk: int | None = None) -> tuple[LookTaken, ...]:
-    """All looks that were taken, oldest first; before one analysis, or all.
+    """All looks taken, oldest first: before the analysis `pk`, or in all analyses.
 
     Raises:
-        Refused: the last one can't be read: without its looks nobody knows how much of alpha is spent.
+        Refused: the last analysis can't be read, so that the alpha spent so far is unknown.
     """
     rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE)
     last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
@@ -165,11 +165,11 @@ def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str,
 
 
 def _compute(analysis: Analysis, progress: Progress) -> tuple[Readout, Sources | None]:
-    """The readout, and what it was made of where it may become the final one."""
+    """The readout, with the sources for its proof where it may become the final analysis."""
     experiment = analysis.experiment
     plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
-        # The plan may have been amended while this waited: what is kept is what was asked.
+        # The plan may be amended while the analysis waits: store the inputs that are used.
         analysis.inputs = _inputs(experiment, asked, plan)
         Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
         audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), timezone.localdate()
@@ -206,7 +206,7 @@ def readout_of(
     seed: int,
     progress: Progress,
 ) -> Readout:
-    """From the open warehouse to the readout: of the units that decide, and beside it of all or of fewer."""
+    """The deciding readout; where unverified units matter, with a second result that includes or excludes them."""
 
     def ask(told: Progress, *, verified: bool) -> Answers:
         return gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
@@ -225,7 +225,7 @@ def readout_of(
 
 
 def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sources: Sources | None) -> None:
-    """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
+    """Finalise the run in its transaction: store verdict and `final`, send webhooks, update the AHA moment.
 
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
@@ -242,10 +242,10 @@ def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sou
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
     known = before.order_by("-pk").values_list("verdict", flat=True).first() or ""
     alarmed = any(finding.invalid == "srm" for finding in readout.health)
-    # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
+    # Broken data may still be repaired, so an INVALID analysis becomes final only once a person has concluded.
     lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
     final = readout.standing.final and readout.report is not None and lasting
-    # Nothing is signed before the last look: of any other analysis there is no proof.
+    # Only the final analysis is signed.
     proof = prove(analysis, readout, payload, sources) if final and sources is not None else None
     Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, proof=proof, **for_lists(readout))
     facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
@@ -254,21 +254,21 @@ def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sou
     if final or (code and code not in ("INCONCLUSIVE", known)):
         told = {"final": final, "decision": decision_facts(readout.decision), "estimand": estimand_of(readout)}
         announce("experiment.verdict", {**facts, **told})
-    tell("analysed", analysis._meta.label, analysis.pk, "done")  # what may be told of it is asked above
+    tell("analysed", analysis._meta.label, analysis.pk, "done")  # access is checked above
     if final and experiment.moment is not None:
         hand_on(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
 
 
 def estimand_of(readout: Readout) -> str | None:
-    """What a verdict on a behaviour is about: one's `own` act, or `whole_clusters`; None in a plain A/B test."""
+    """What a verdict on a behaviour is about: the user's `own` act or `whole_clusters`; None in a plain A/B test."""
     if readout.plan.claim is None:
         return None
     return "whole_clusters" if readout.whole_clusters else "own"
 
 
 def for_lists(readout: Readout) -> dict[str, Any]:
-    """Of a readout what lists and overviews show, as columns of its analysis."""
+    """The readout's figures for lists and overviews, as columns of its analysis."""
     standing = readout.standing
     checks = [dump(row) for row in readout.health]
     return {
@@ -280,9 +280,10 @@ def for_lists(readout: Readout) -> dict[str, Any]:
 
 
 def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:
-    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
+    """The finding stored on the AHA moment: the effect with its set, beside what the correlation promised.
 
-    Of a plan with planned looks the corrected effects (`experiments.analyse.corrected`): the plain ones are too large.
+    A plan with planned looks gives its corrected effects (`experiments.analyse.corrected`): the plain ones are too
+    large.
     """
     report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
     found = ExperimentFinding(

@@ -1,4 +1,4 @@
-"""The deep part of an analysis: who was moved, through what, for how long. From cells and counts alone. Pure."""
+"""In-depth parts of an analysis: take-up, behaviour, dose, time. Pure: computed from cells and counts alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ from stats.survival.kaplan_meier import Durations, at_risk_table, kaplan_meier
 from stats.survival.logrank import curves_cross, stratified_log_rank
 from stats.survival.rmst import compare_restricted_means
 
-# Beyond this, a profile is a list nobody reads.
+# A longer profile would be unreadable.
 MOST_TRAITS = 40
 AT_RISK_POINTS = 5
 
@@ -42,17 +42,17 @@ type Looks = Mapping[str, Look]
 
 
 def is_interim(look: Look) -> bool:
-    """A look before the last of a plan that has several."""
+    """True for any look but the last of a plan with several looks."""
     return look.is_repeated and not look.final
 
 
 def strictest(looks: Looks) -> Look:
-    """The look with the largest critical value: what concerns all arms together is read at it."""
+    """The look with the largest critical value: parts that concern all arms together are judged at it."""
     return min(looks.values(), key=lambda look: look.nominal_alpha)
 
 
 def hidden_parts(plan: Planned, looks: Looks) -> tuple[str, ...]:
-    """Codes of the parts that wait for the final analysis: no level is known for them at a look on the way."""
+    """Codes of the parts held back until the final analysis: no valid level is known for them at an interim look."""
     if not is_interim(strictest(looks)):
         return ()
     of_behaviour = () if plan.claim is None else ("bounds",)
@@ -71,7 +71,7 @@ def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[First
     found = []
     for label in plan.variants[1:]:
         whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
-        # Counts of times are asked neither by segment nor by cluster; mature units are.
+        # The warehouse counts times neither by segment nor by cluster, but mature units by both.
         if not plan.same_split or plan.cluster:
             whole = _pooled_take_up(data.pair(plan.primary[0], plan.variants.index(label)), plan.alpha)
         found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
@@ -79,9 +79,9 @@ def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[First
 
 
 def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
-    """Of units with a known first outcome, at a level that holds for all segments: their signs must agree."""
+    """Take-up by segment, of units with a known first outcome; the level holds for all segments jointly."""
     cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
-    # Between clusters that reach into several segments no error of a segment alone is known here.
+    # The error of one segment is unknown when clusters reach into several segments.
     if REACHED not in block.names or len(cells.segments) < 2 or plan.cluster:
         return
     place, code = block.names.index(REACHED), cells.variants.index(label)
@@ -109,9 +109,9 @@ def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputab
 
 
 def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) -> tuple[Belief, ...]:
-    """Bayesian numbers of every variant against control: beta-binomial for a share, else a flat normal prior.
+    """Bayesian figures of every variant against control: beta-binomial for a share, else normal with a flat prior.
 
-    Beside a placebo too: "the chance to beat control" is about giving the nudge to everybody.
+    Compared with control even where the plan has a placebo: "the chance to beat control" is about nudging everybody.
     """
     found = []
     for outcome in outcomes:
@@ -131,7 +131,7 @@ def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | Not
 
 
 def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:
-    """Effects by segment after empirical-Bayes shrinkage; nothing where there are fewer than two segments."""
+    """Segment effects after empirical-Bayes shrinkage; empty with fewer than two segments."""
     found = []
     for row in outcome.comparisons:
         known = [(one.segment, one.difference) for one in row.by_segment if computable(one.difference)]
@@ -146,7 +146,7 @@ def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:
 def throughs(
     plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
 ) -> tuple[Through, ...]:
-    """The validity panel of each variant that nudges to the behaviour, every part of it at the look's level."""
+    """The validity panel of each variant that nudges towards the behaviour, at the look's level."""
     if plan.claim is None:
         return ()
     placebo = None
@@ -184,13 +184,13 @@ def throughs(
 
 
 def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
-    """Place of what a variant is compared with: control, or the placebo."""
+    """Index of the arm that a variant is compared with: control, or the placebo."""
     row = next((row for row in outcome.comparisons if row.variant == variant), None)
     return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
 
 
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
-    """Both arms as a whole, where they have the same mix of segments by plan and independent units."""
+    """Both arms over all segments; not computable with clusters or where segments have different planned splits."""
     if pair.clustered:
         return NotComputable(Reason.WHOLE_CLUSTERS if pair.whole_clusters else Reason.CLUSTERED)
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
@@ -214,7 +214,7 @@ def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
 
 
 def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator[tuple[str, Trait | NotComputable]]:
-    """Levels of the covariates and segments among compliers, beside everybody."""
+    """Shares of covariate levels and segments among compliers and among all units."""
     cells, block = answers.cells, answers.cells.blocks[outcome]
     reached = block.names.index(REACHED)
     columns = [
@@ -239,9 +239,10 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
 def by_times(
     plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
 ) -> tuple[ByTimes, ...]:
-    """Effect of one act more, and which acts each nudge added; acts are no outcome, so their level is a plain one.
+    """Effect of one further act, and the numbers of acts that each nudge added.
 
-    The effect is read as the verdict's set is: `looks` are those of `experiments.analyse.engine.set_looks`.
+    Acts are no outcome, so they are read at the plain level. The effect is read as the verdict's set is: `looks` are
+    those of `experiments.analyse.engine.set_looks`.
     """
     if plan.claim is None:
         return ()
@@ -267,11 +268,11 @@ def by_times(
 
 
 def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
-    """Step against dose, where the plan has arms that nudge to other numbers of times."""
+    """Test of a step against a dose response, where arms nudge to different numbers of times."""
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
     if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split or plan.cluster:
         return None
-    other = _against(plan, outcome, plan.variants[codes[0]])  # all arms share one base
+    other = _against(plan, outcome, plan.variants[codes[0]])  # all arms have the same comparator
     arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
     look = strictest(looks)
     return told_at(dose_test(arms[0][0], [variant for _control, variant in arms], alpha=look.nominal_alpha), look)
@@ -279,7 +280,7 @@ def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Look
 
 # ── Over time ─────────────────────────────────────────────────────────────────
 def durations_of(answers: Answers, variant: str, segment: str | None = None) -> Durations:
-    """Times to churn of one arm, in one segment or in all."""
+    """Times to churn of one arm, in one segment or in all of them."""
     rows = [row for row in answers.durations if row[0] == variant and segment in (None, row[1])]
     days = sorted({row[2] for row in rows})
     counts = {True: dict.fromkeys(days, 0), False: dict.fromkeys(days, 0)}
@@ -293,7 +294,7 @@ def durations_of(answers: Answers, variant: str, segment: str | None = None) -> 
 
 
 def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:
-    """D-n shares, time to churn and at-risk numbers of each arm, at the level of the look."""
+    """Day-n shares, time to churn and numbers at risk of each arm, at the look's level."""
     look = strictest(looks)
     days = sorted({round(tau * step / (AT_RISK_POINTS - 1)) for step in range(AT_RISK_POINTS)})
     groups = [durations_of(answers, label) for label in plan.variants]
@@ -312,9 +313,9 @@ def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) ->
 
 
 def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks: Looks) -> tuple[OverTime, ...]:
-    """Each variant against control: D-n difference, log-rank by segment, mean days, novelty; at the look's level.
+    """Each variant against control: day-n difference, log-rank by segment, mean days, novelty; at the look's level.
 
-    Whether the effect fades is told at the end: its tests of weeks have no look of their own.
+    The novelty tests wait for the final analysis: no level is known for them at an interim look.
     """
     control = plan.variants[0]
     segments = sorted({row[1] for row in answers.durations})

@@ -1,4 +1,4 @@
-"""One comparison inside segments, pooled over them, and whether the segments differ. Pure."""
+"""One comparison inside segments, pooled over them, and the test of whether segments differ. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ OTHER_SEGMENT = "other"
 
 
 def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]]:
-    """Summaries per segment, sparse ones pooled as "other"; and the labels that were pooled."""
+    """Summaries per segment, with sparse segments pooled as "other"; and the labels that were pooled."""
     inside = pair.by_segment()
     if inside is None:
         return [], ()
@@ -47,12 +47,12 @@ def _sparse(kind: Kind, arm: Mean) -> bool:
 
 
 def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Look) -> Stratified | None:
-    """The comparison pooled over segments, and the test of whether ``effects`` differ; None without segments."""
+    """The comparison pooled over segments and the test whether ``effects`` differ; None without segments."""
     if pair.by_segment() is None:
         return None
     alpha = look.nominal_alpha
     rows, pooled = strata_of(pair)
-    # Mantel-Haenszel is made for sparse strata: pooling them first would bring back what stratifying removes.
+    # Mantel-Haenszel handles sparse strata; pooling them first would bring back the confounding that strata remove.
     kept = pair.by_segment() if pair.kind is Kind.PROPORTION else rows
     strata = [(control, variant) for _, control, variant in kept or [] if control.n > 0 and variant.n > 0]
     not_share = NotComputable(Reason.CLUSTERED if pair.clustered else Reason.NOT_A_PROPORTION)
@@ -70,20 +70,20 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Loo
 
 
 def _population(pair: Pair, strata: list[tuple[Mean, Mean]], alpha: float) -> Estimate | NotComputable:
-    """The effect on everybody; a ratio's pooled difference is standardised already, its segments' own don't add up."""
+    """The effect on the whole population; a ratio's pooled difference is standardised already: ratios don't add up."""
     if pair.kind is Kind.RATIO:
         return pair.pooled(strata, alpha=alpha)
     return heterogeneity.population_difference(strata, alpha=alpha)
 
 
 def _odds_ratio(strata: list[tuple[Mean, Mean]], look: Look) -> Interval | NotComputable:
-    """At the look's critical value; the level is that of all looks together, as everywhere."""
+    """Mantel-Haenszel odds ratio at the look's critical value; its stated level is that of all looks together."""
     found = stratified.odds_ratio(strata, alpha=look.nominal_alpha)
     return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
 def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified.Heterogeneity | NotComputable:
-    """Cochran's Q over the segments that can be tested; clusters that reach into several would tie them together."""
+    """Cochran's Q over the testable segments; not computable when clusters reach into several segments."""
     if not pair.segments_apart:
         return NotComputable(Reason.CLUSTERED)
     return stratified.heterogeneity([row.difference for row in effects if computable(row.difference)])
@@ -119,7 +119,7 @@ def segment_effects(pair: Pair, look: Look) -> tuple[SegmentEffect, ...]:
 def _segment_difference(
     pair: Pair, label: str, control: Mean, variant: Mean, *, pooled: tuple[str, ...], alpha: float
 ) -> Estimate | NotComputable:
-    """The same test as for everybody, inside one segment; what is still sparse after pooling isn't tested."""
+    """The test of the whole comparison inside one segment; not computable if it is still sparse after pooling."""
     if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
         return NotComputable(Reason.SPARSE_TABLE)
     known = [name for name, *_ in pair.by_segment() or []]
@@ -130,6 +130,6 @@ def _segment_difference(
 def adjust_all(
     p_values: Sequence[float | NotComputable], method: Callable[[Sequence[float]], list[float]]
 ) -> list[float | NotComputable]:
-    """Adjust the p-values that exist; the others keep their reason and don't count as tests."""
+    """Adjust the computable p-values; the others keep their reason and don't count as tests."""
     done = iter(method([p for p in p_values if computable(p)]))
     return [next(done) if computable(p) else p for p in p_values]

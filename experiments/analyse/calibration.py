@@ -1,4 +1,4 @@
-"""What correlations promised and experiments found, over all experiments: how far to trust the next promise."""
+"""Compare what correlations promised with what experiments found, over all experiments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from experiments.plan.design import Kind
 from runs.payloads import Unreadable
 from stats.results import NotComputable, computable
 
-READ_AT_ONCE = 20  # a payload has a hundred kilobytes
-SECONDS = 24 * 3600  # the key names rule and newest analysis, so that an old answer is never taken for a new one
+READ_AT_ONCE = 20  # payloads per query; one has about 100 kB
+SECONDS = 24 * 3600  # cache lifetime; the key holds the rule and the newest analysis, so a stale entry is never used
 Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An experiment with an AHA moment that says nothing about its promise yet, and why (a code)."""
+    """An experiment of an AHA moment that can't be compared with its promise yet, and why (a code)."""
 
     key: str
     name: str
@@ -48,8 +48,8 @@ class Calibration:
 
 
 def calibrate() -> Calibration:
-    """Every experiment of an AHA moment, from its final analysis; computed once per new analysis."""
-    # Both: an analysis that began earlier may end later, and then the newest stays the newest.
+    """Calibration over every experiment of an AHA moment, from its final analysis; cached until the next analysis."""
+    # Key on both: an analysis with a lower id may finish after the newest one.
     newest, done = (
         Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
     )
@@ -72,7 +72,7 @@ def _calibrate() -> Calibration:
 
 
 def _decisive() -> Iterator[Analysis]:
-    """Of each experiment of an AHA moment the final analysis, or else the last good one; by the experiment's name."""
+    """The final analysis of each experiment of an AHA moment, else the last successful one; by experiment name."""
     done = Analysis.objects.filter(status=Analysis.Status.DONE)
     best = done.filter(experiment=OuterRef("experiment")).order_by("-final", "-pk").values("pk")[:1]
     rows = done.filter(experiment__moment__isnull=False, pk=Subquery(best)).select_related("experiment").defer("early")
@@ -80,7 +80,7 @@ def _decisive() -> Iterator[Analysis]:
 
 
 def _trial(readout: Readout) -> Trial | str:
-    """The trial, or the code of why there is none."""
+    """The trial, or a code for why there is none."""
     report, claim = readout.report, readout.plan.claim
     if report is None or claim is None:
         return "locked"

@@ -1,8 +1,9 @@
-"""What the last look of a plan with planned looks may spend, and what closing the enrolment now would cost. Pure.
+"""How much alpha the last of several planned looks may spend, and what closing enrolment now would cost. Pure.
 
-Who saw an outcome and closes because of it has chosen the last look by its result. Spending all that is left there gave
-9.8 to 10.4 % false alarms at 5 % (closed when |z| reached 1.6 or 1.96 at a look); then only what the plan allows at the
-share that is in may be spent (docs/methods/comparison.md; Lan and DeMets 1989; Proschan, Follmann and Waclawiw 1992).
+A person who sees an outcome and closes enrolment because of it chooses the last look by its result. Spending all the
+remaining alpha there gave 9.8 to 10.4 % false alarms at 5 % (closed when |z| reached 1.6 or 1.96 at a look); then only
+the alpha that the plan allows at the share of units reached may be spent (docs/methods/comparison.md; Lan and DeMets
+1989; Proschan, Follmann and Waclawiw 1992).
 """
 
 from collections.abc import Sequence
@@ -17,30 +18,30 @@ from stats.sequential.looks import Look
 
 
 class SpendingRule(StrEnum):
-    """Why a look of a plan with planned looks may spend what it spends."""
+    """Why a look of a plan with planned looks may spend the alpha that it spends."""
 
-    PLANNED = "planned"  # a look before the last: what the spending function allows at its share
-    COMPLETE = "complete"  # the last, all planned units are in: all that is left
-    PLANNED_END = "planned_end"  # the last, enrolment ran to its registered end: all that is left
-    BLIND = "blind"  # the last, enrolment was closed before any outcome was shown: all that is left
+    PLANNED = "planned"  # a look before the last: what the spending function allows at its share of units
+    COMPLETE = "complete"  # the last, all planned units are in: all the remaining alpha
+    PLANNED_END = "planned_end"  # the last, enrolment ran to its registered end: all the remaining alpha
+    BLIND = "blind"  # the last, enrolment was closed before any outcome was shown: all the remaining alpha
     EARLY = "early"  # the last, closed after an outcome was shown: what the spending function allows at its share
 
 
-# No data reach this many standard errors: the page says that nothing can be found instead of printing it.
+# Data hardly ever reach this many standard errors: the page says that nothing can be found.
 UNREACHABLE = 8.0
 SPENDS_THE_REST = (SpendingRule.COMPLETE, SpendingRule.PLANNED_END, SpendingRule.BLIND)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What closing the enrolment today would do to the last look.
+    """Effect of closing enrolment today on the last look.
 
     Attributes:
         rule: that would apply.
         fraction: share of the planned units that the last look would have, when every unit shown so far is mature.
         critical: what the absolute z would have to reach; None when no value would do.
-        whole: the same if all that is left could be spent.
-        shown: local date of the last look that anybody saw; None without one.
+        whole: the same if all the remaining alpha could be spent.
+        shown: local date of the last look that was shown to anyone; None without one.
     """
 
     rule: SpendingRule
@@ -51,16 +52,16 @@ class Cost:
 
 
 def rule_of(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, final: bool) -> SpendingRule:
-    """The rule of a look.
+    """Which spending rule applies to a look.
 
-    A look counts as seen on its own day: whoever closes on the day of a look may have seen it. A look between the
-    planned end and a later closing counts as well: it may be why enrolment went on, or why it ended.
+    A look counts as seen from its own day: a person who closes enrolment that day may have seen it. A look between the
+    planned end and a later closing counts too: it may be why enrolment continued, or why it ended.
 
     Args:
         plan: with its registered end and the day on which enrolment ended.
         fraction: mature units over planned ones.
         looks: taken before this one, of any variant, also peeks.
-        final: this look holds all that the experiment can say.
+        final: True when enrolment has ended and all exposed units are mature.
     """
     if not final or plan.enrolment_ended is None:
         return SpendingRule.PLANNED
@@ -77,10 +78,10 @@ def rule_of(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, final
 
 
 def cost_of(plan: Planned, standing: Standing, looks: Sequence[LookTaken], *, today: date) -> Cost | None:
-    """What closing today would cost; None where it costs nothing, and where enrolment has ended already.
+    """What closing enrolment today would cost; None where it costs nothing or enrolment has ended.
 
     Args:
-        plan: as it stands.
+        plan: with its amendments.
         standing: of the last analysis, which counts the units.
         looks: taken so far.
         today: local date, on which enrolment would end.
@@ -94,10 +95,10 @@ def cost_of(plan: Planned, standing: Standing, looks: Sequence[LookTaken], *, to
 
 
 def fractions_of(looks: Sequence[LookTaken], fraction: float) -> tuple[float, ...]:
-    """Shares of the looks that were paid for, in their order, and of this one.
+    """Shares of units at the looks that spent alpha, in order, and at this look.
 
-    None is ever dropped, also when a correction of the data lowered today's share below an earlier one: what was spent
-    stays spent (`sequential.bounds`).
+    None is dropped, even when a correction of the data lowered today's share below an earlier one: spent alpha stays
+    spent (`sequential.bounds`).
     """
     return (*dict.fromkeys(max(look.fraction, 1e-6) for look in looks if not look.peeked), max(fraction, 1e-6))
 

@@ -1,4 +1,4 @@
-"""What closing the enrolment of a stored experiment would cost its last look, before a person confirms it."""
+"""What closing enrolment of a stored experiment would cost its last look; shown before a person confirms it."""
 
 from django.utils import timezone
 
@@ -10,9 +10,9 @@ from runs.payloads import Unreadable
 
 
 def cost(experiment: Experiment) -> Cost | None:
-    """The cost of closing today, with the units of the last analysis; None where it costs nothing, or nobody knows.
+    """The cost of closing today, with the units of the last analysis; None where there is none or it is unknown.
 
-    Before the first analysis no unit was counted and no outcome shown: closing is blind and costs nothing.
+    Before the first analysis no outcome was shown, so closing costs nothing.
     """
     if experiment.method != Experiment.Method.GROUP_SEQUENTIAL or experiment.started_at is None:
         return None

@@ -17,7 +17,7 @@ class Code(StrEnum):
     INVALID = "INVALID"
 
 
-# Colours have their meaning from the style sheets; the sign says the same without colour.
+# Style sheets give the colours their meaning; the sign conveys it without colour.
 LIGHTS = {
     Code.CAUSES: "good",
     Code.HARMS: "bad",
@@ -61,5 +61,5 @@ def code_words(code: Code, *, whole_clusters: bool = False) -> str:
     return headings[code]
 
 
-# With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.
+# With these verdicts the ratio of both effects isn't the behaviour's effect: pages strike it out.
 NOT_THE_BEHAVIOUR = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)

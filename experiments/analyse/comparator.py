@@ -1,9 +1,9 @@
 """What each nudge is compared with: the placebo where the design has one, control otherwise. Pure.
 
-A placebo of equal salience takes away what being nudged does by itself, which no check of control can see. It stays in
-control's place also where it moves the behaviour: as long as both nudges do the same by being seen, ITT - b FS has mean
-0 at the true effect b with the net first stage as FS, so that a weak one shows in the set. Whether the placebo leaves
-the behaviour alone decides only who those moved are. Source: Angrist, Imbens and Rubin 1996.
+A placebo of equal salience removes the direct effect of being nudged, which no check against control can detect. It
+stays the comparator even where it moves the behaviour: as long as both nudges have the same direct effect, ITT - b FS
+has mean 0 at the true effect b with the net first stage as FS, so that a weak first stage shows in the set. Whether the
+placebo leaves the behaviour alone only decides who the compliers are. Source: Angrist, Imbens and Rubin 1996.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ class Comparator:
     """What one nudge arm is compared with.
 
     Attributes:
-        code: place of the arm among the variants, 0 for control.
+        code: index of the arm among the variants, 0 for control.
         label: its name.
-        equivalence: whether it leaves the behaviour alone; None where it is control.
+        equivalence: test that it leaves the behaviour alone; None where it is control.
     """
 
     code: int
@@ -70,7 +70,7 @@ def comparators(
 
 
 def stages_of(design: Design, data: Data) -> Stages:
-    """First stages of a file: of the units with the first outcome and a known behaviour."""
+    """First stages of a file, over units with a first outcome and a known behaviour."""
     if design.behaviour is None or design.placebo is None:
         return {}
     first = next(iter(data.outcomes))
@@ -82,7 +82,7 @@ def stages_of(design: Design, data: Data) -> Stages:
 
 
 def stages_known(found: tuple[FirstStage, ...], alpha: float) -> Stages:
-    """First stage of each arm with its interval at level 1 - 2 alpha, of all units whose behaviour window is over."""
+    """First stage of each arm with its interval at level 1 - 2 alpha, over all units whose behaviour window is over."""
     return {row.variant: _stage(row, alpha) for row in found}
 
 

@@ -1,9 +1,9 @@
-"""The effect after the looks of a plan: what goes to the moment, the calibration page and the price. Pure.
+"""Effects corrected for a plan's looks, for the AHA moment, the calibration page and the price. Pure.
 
 A plan that may stop early stops when the difference is large by luck. For plans with planned looks the stage-wise
 estimate takes the place of the plain one (docs/methods/comparison.md, "Effect after a plan with planned looks"). For
-plans that may be read at any time none is known that may take it; the interval holds there, and its centre is called
-optimistic. Pools take the plain effects of all plans alike (`experiments.analyse.handed_on.kept_moments`).
+plans that may be read at any time no such estimate is known; their interval holds, and its centre is called optimistic.
+Pools use the plain effects of all plans (`experiments.analyse.handed_on.kept_moments`).
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ def correct(
     """Corrected effects on the first outcome, of a plan with planned looks that is over or may end here.
 
     Args:
-        plan: as it stands.
+        plan: with its amendments.
         standing: of this look.
         outcome: the first.
         earlier: looks taken before, oldest first.
 
     Returns:
-        One row a variant: all of them at the last look; before it, those whose bound is crossed at this look.
+        One row per variant: all of them at the last look, before it those whose bound is crossed at this look.
     """
     if plan.method != "group_sequential":
         return ()
@@ -43,7 +43,7 @@ def correct(
 
 
 def measured(plan: Planned, comparator: str) -> str:
-    """What a look measures: against a placebo it is another thing than against control."""
+    """Text key of what a look measures; looks against a placebo have another key than looks against control."""
     return plan.measured if comparator == plan.variants[0] else f"{plan.measured} | {comparator}"
 
 
@@ -55,7 +55,7 @@ def _corrected(plan: Planned, standing: Standing, row: Comparison, mine: Sequenc
     effect = row.difference
     if not computable(effect):
         return Corrected(row.variant, effect, None)
-    # Whitehead 1992: the units under way when a bound was crossed take the place of the look that crossed it.
+    # Whitehead 1992: a look with the units that were still maturing at a crossed bound replaces the crossing look.
     before = []
     for look in mine:
         if abs(look.z) >= look.critical:
@@ -73,13 +73,13 @@ def _corrected(plan: Planned, standing: Standing, row: Comparison, mine: Sequenc
 
 
 def of_variant(readout: Readout, variant: str) -> Corrected | None:
-    """The correction of one variant, where the plan had looks before its last."""
+    """The corrected effect of one variant, where the plan had looks before its last."""
     row = next((row for row in readout.corrected if row.variant == variant), None)
     return row if row is not None and computable(row.difference) and row.difference.looks > 1 else None
 
 
 def best_difference(readout: Readout, row: Comparison) -> Estimate | NotComputable:
-    """The nudge's effect as it may be told elsewhere: the stage-wise one where the plan had looks."""
+    """The nudge's effect for use outside the report: the stage-wise one where the plan had looks."""
     corrected, effect = of_variant(readout, row.variant), row.difference
     if corrected is None or not computable(effect) or not computable(corrected.difference):
         return effect
@@ -96,10 +96,10 @@ def best_difference(readout: Readout, row: Comparison) -> Estimate | NotComputab
 
 
 def best_effect(readout: Readout, row: Comparison) -> tuple[float, float] | NotComputable:
-    """The behaviour's effect among those moved and its standard error, as they may be told elsewhere.
+    """The behaviour's effect among compliers and its standard error, for use outside the report.
 
-    Corrected: the stage-wise effect of the nudge over the first stage; the Wald error is scaled as the nudge's own is.
-    The Anderson-Rubin set at the look's critical value stays the set that decides.
+    When corrected: the stage-wise effect of the nudge divided by the first stage; the Wald error is scaled as the
+    nudge's own is. The Anderson-Rubin set at the look's critical value stays the set that decides.
     """
     if row.encouragement is None:
         return NotComputable(Reason.NO_DATA)

@@ -1,4 +1,4 @@
-"""What a plan's decision table says, and on what it rests. Pure records, stored with the readout."""
+"""Records of a plan's decision: ruling, reason, arms and guardrails. Pure, stored with the readout."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,14 +17,14 @@ class Ruling(StrEnum):
 
 
 class Ground(StrEnum):
-    """Why: the first row of the decision table that holds, in this order."""
+    """The reason for a ruling: the first row of the decision table that holds, in this order."""
 
     INVALID = "invalid"  # don't: the data can't answer
     GUARDRAIL_HARM = "guardrail_harm"  # don't: a guardrail is harmed
     OUTCOME_HARM = "outcome_harm"  # don't: a primary outcome is harmed
     PROVED = "proved"  # ship: a primary outcome gains, and every guardrail is unharmed
-    NOT_YET = "not_yet"  # wait: the plan isn't over
-    AS_REGISTERED = "as_registered"  # neither is proved, and the plan says what then
+    NOT_YET = "not_yet"  # wait: the plan hasn't ended
+    AS_REGISTERED = "as_registered"  # neither is proved: apply what the plan registered for this case
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ArmRuling:
     """The decision about one variant.
 
     Attributes:
-        success: a primary outcome's gain is proved.
+        success: a gain on a primary outcome is proved.
         unknown: guardrails that are neither shown unharmed nor harmed; `harmed` those that are harmed.
     """
 
@@ -70,12 +70,12 @@ class ArmRuling:
 
 @dataclass(frozen=True)
 class Decision:
-    """The registered decision table, read at this analysis.
+    """Result of the registered decision table at this analysis.
 
     Attributes:
         ruling: about the variant that leads; with the outcome locked, that of all variants together.
         ground: the row of the table.
-        variant: that leads; "" while the outcome is locked and there are several.
+        variant: the leading one; "" while the outcome is locked and there are several.
         arms: each variant that could be shipped.
         guardrails: what is known of each, variant by variant.
         otherwise: what the plan registered for "neither is proved".
@@ -90,7 +90,7 @@ class Decision:
 
 
 def decision_facts(found: Decision | None) -> dict[str, str] | None:
-    """The decision as codes, for other systems; None where there is none."""
+    """The decision as codes, for other systems; None without a decision."""
     if found is None:
         return None
     return {"code": found.ruling.value, "ground": found.ground.value, "variant": found.variant}

@@ -1,7 +1,7 @@
 """The decision table of a plan: ship, don't, wait, or what was registered for "neither is proved". Pure.
 
-Its rows are in `Ground`, and the first that holds decides. It says what to do with the nudge; what the behaviour does
-is the verdict's question. Source: docs/methods/decision.md; Schultzberg, Ankargren, Franberg 2024, decision rule 2.
+Its rows are in `Ground`, and the first that holds decides. The decision is about the nudge; the verdict is about the
+behaviour. Source: docs/methods/decision.md; Schultzberg, Ankargren, Franberg 2024, decision rule 2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from stats.sequential.non_inferiority import Safety
 
 
 def decide_by_plan(readout: Readout, data: CellData, earlier: Sequence[LookTaken]) -> Decision:
-    """What the registered table says of a readout, whether its outcome is open or locked.
+    """Apply the registered decision table to a readout, whether its outcome is open or locked.
 
     Args:
         readout: with its standing, verdict and report.
@@ -29,7 +29,7 @@ def decide_by_plan(readout: Readout, data: CellData, earlier: Sequence[LookTaken
     """
     plan, standing = readout.plan, readout.standing
     variants = tuple(label for label in plan.variants[1:] if label != plan.placebo)
-    # A peek is no look of the plan: its interval promises nothing, so guardrails stay with the nightly sequence.
+    # A peek isn't a planned look and its interval guarantees nothing, so guardrails follow the nightly sequence.
     is_look = standing.state is State.OPEN and not standing.peeked
     looks: Mapping[str, Look] = looks_of(plan, standing, earlier) if is_look else {}
     states = guardrail_states(plan, data, looks, variants)
@@ -65,7 +65,7 @@ def rule_on(
         guardrails: what is known of each of its guardrails.
         effects: of the primary outcomes what is proved, 1 for a gain, -1 for a loss, 0 for neither; empty while locked.
         invalid: the data can't answer.
-        final: this analysis holds all that the experiment can say.
+        final: True when enrolment has ended and all exposed units are mature.
         otherwise: `ship`, `dont` or `ask`.
     """
     harmed = tuple(state.outcome for state in guardrails if state.safety is Safety.HARM)
@@ -89,10 +89,10 @@ def rule_on(
 
 
 def effects_of(readout: Readout, variant: str) -> tuple[int, ...]:
-    """What is proved of each primary outcome of a variant, as the plan's family judges it.
+    """Proved direction of each primary outcome of a variant (1, -1 or 0), as the plan's family judges it.
 
-    A gain too small to matter is no success: below the smallest effect of interest nobody would act. A bound that was
-    crossed at an earlier look stays crossed.
+    A gain below the smallest effect of interest is no success. A bound that was crossed at an earlier look stays
+    crossed.
     """
     report, verdict = readout.report, readout.verdict
     if report is None:
@@ -119,7 +119,7 @@ def _proved(row: Comparison, plan: Planned) -> int:
 
 
 def _leading(readout: Readout, arms: Sequence[ArmRuling]) -> ArmRuling:
-    """The arm that the report's verdict rests on; while the outcome is locked, the one with most hope left."""
+    """The arm that the verdict rests on; while the outcome is locked, the arm with the most favourable ruling."""
     if readout.report is not None:
         return next(arm for arm in arms if arm.variant == readout.report.leading)
     order = (Ruling.WAIT, Ruling.SHIP, Ruling.ASK, Ruling.DONT)

@@ -1,4 +1,4 @@
-"""How much of what correlations promise is left when experiments test it: the pooled deflation ratio. Pure."""
+"""How much of a correlation's promise experiments confirm: the pooled deflation ratio. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class Trial:
-    """One experiment's promise and finding, both as differences of shares.
+    """What one experiment was promised and what it found, both as differences of shares.
 
     Attributes:
         key: of the experiment.
-        name: as people call it.
+        name: display name.
         promised: what the study's correlation promised.
         promised_error: its standard error; 0 when it isn't known.
         found: effect of the behaviour among those moved (CACE) by the final analysis, corrected for planned looks.
@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def ratio(self) -> float:
-        """Found over promised: 1 when the correlation was right, 0 when nothing was left, below 0 when it turned."""
+        """Found over promised: 1 when the correlation was right, 0 when nothing was found, < 0 for a reversed sign."""
         return self.found / self.promised
 
 
@@ -56,7 +56,7 @@ class Deflation:
         low, high: limits of its interval.
         level: of the interval.
         tau_squared: variance of the true ratios between experiments.
-        experiments: how many went in.
+        experiments: number of experiments pooled.
     """
 
     ratio: float
@@ -75,11 +75,11 @@ def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComput
         alpha: two-sided error rate.
 
     Returns:
-        The mean with the DerSimonian-Laird variance between experiments and the Hartung-Knapp interval, which keeps
-        its level for few experiments where the normal one doesn't; ``TOO_FEW_EXPERIMENTS`` below two.
+        The mean with the DerSimonian-Laird variance between experiments and the Hartung-Knapp interval, which keeps its
+        level for few experiments where the normal one doesn't; ``TOO_FEW_EXPERIMENTS`` below two.
 
-    Each ratio's error takes the promise's part at the pooled ratio (`stats.synthesis`): at its own,
-    small ratios would claim small errors and weigh most.
+    The promise's share of each error is computed at the pooled ratio (`stats.synthesis`): computed at its own ratio, a
+    small ratio would get a small error and the largest weight.
 
     Source: DerSimonian and Laird 1986; Hartung and Knapp 2001; IntHout, Ioannidis and Borm 2014.
     """

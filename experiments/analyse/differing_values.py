@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from math import isclose
 from typing import Any
 
-# Sums of floats depend on the order in which several threads add them; what this hides no reader can see.
+# Sums of floats depend on the order in which threads add them; smaller differences are never visible on a page.
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 
 @dataclass(frozen=True)
 class Differing:
-    """One place.
+    """One differing value.
 
     Attributes:
         place: path to it, "report.outcomes.0.comparisons.0.difference.estimate".
@@ -25,7 +25,7 @@ class Differing:
 
 
 def differing(signed: Any, now: Any, place: str = "") -> Iterator[Differing]:
-    """Every place where they differ: numbers by more than one part in 1e9, all else at all."""
+    """Every path at which they differ: numbers by more than one part in 1e9, other values by any difference."""
     if isinstance(signed, dict) and isinstance(now, dict):
         for name in sorted({*signed, *now}):
             yield from differing(signed.get(name), now.get(name), f"{place}.{name}" if place else name)

@@ -1,4 +1,4 @@
-"""What a direct effect of being nudged would leave of the behaviour's effect, for one comparison. Pure.
+"""Sensitivity of the behaviour's effect to a direct effect of being nudged, for one comparison. Pure.
 
 Source: docs/methods/encouragement.md, "How much exclusion must fail".
 """
@@ -30,7 +30,7 @@ from stats.sequential.looks import Look
 def with_direct_effect(
     found: Encouragement, pair: Pair, moments: IvMoments, look: Look, registered: tuple[float, float] | None = None
 ) -> Encouragement:
-    """The same with its breakdown value, the sets under direct effects, and a group that shows the direct effect."""
+    """The comparison with its breakdown value, sets under direct effects, and a group that shows the direct effect."""
     critical = moments.critical_value(look.nominal_alpha)
     breakdown = _breakdown(pair, moments, look)
     found = replace(found, breakdown=breakdown, blind_spot=_blind_spot(pair, moments))
@@ -49,8 +49,8 @@ def with_direct_effect(
 def _breakdown(pair: Pair, moments: IvMoments, look: Look) -> float | NotComputable:
     """The breakdown value; where some units' behaviour is unknown, the smaller of those with and without them.
 
-    The p-value that decides is of all units, the set of those with a known behaviour: what stands behind either isn't
-    shown.
+    The deciding p-value uses all units, the set only those with a known behaviour: a direct effect that explains either
+    leaves nothing shown.
     """
     found = breakdown_value(moments, moments.critical_value(look.nominal_alpha))
     if not computable(found) or moments.n_control + moments.n_variant == pair.control.n + pair.variant.n:
@@ -65,7 +65,7 @@ def _breakdown(pair: Pair, moments: IvMoments, look: Look) -> float | NotComputa
 
 
 def _blind_spot(pair: Pair, moments: IvMoments) -> float | NotComputable:
-    """Of a direct effect in the direction of the nudge's whole effect: one that could stand behind it."""
+    """Smallest detectable direct effect, in the direction of the nudge's total effect."""
     if pair.whole_clusters:
         return NotComputable(Reason.WHOLE_CLUSTERS)
     if pair.kind is not Kind.PROPORTION:
@@ -76,7 +76,7 @@ def _blind_spot(pair: Pair, moments: IvMoments) -> float | NotComputable:
 
 
 def _zero_first_stage(pair: Pair, moments: IvMoments, look: Look) -> ZeroFirstStage | None:
-    """Looked for where the nudge moves the others; the first stage is no outcome, so its level is a plain one."""
+    """Search for a group that the nudge doesn't move; the first stage is no outcome, so its level is a plain one."""
     chosen = unmoved_group(moments, {label: pair.inside(label).moments() for label in pair.levels}, alpha=look.alpha)
     if chosen is None:
         return None

@@ -1,4 +1,4 @@
-"""The one record that page, JSON document, chart and test all read."""
+"""Records of a report, read by page, JSON document, charts and tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,33 +76,33 @@ class Stratified:
 
 @dataclass(frozen=True)
 class Encouragement:
-    """The effect of the behaviour among those whom the nudge moved.
+    """The effect of the behaviour among compliers: units that the nudge moved.
 
-    In the words of the moments, "control" is what the nudge is compared with: control, or the placebo in its place.
+    In the moments, "control" is the nudge's comparator: control or the placebo.
 
     Attributes:
         take_up: share that reached the AHA moment per arm, and the first stage.
         effect: Wald estimate (complier average causal effect); its interval isn't reliable for a weak first stage.
         adjusted_effect: two-stage least squares with the covariates; None without covariates.
-        effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict. Of m arms that may lead
-            the report it is at 1 - alpha/m (in payloads of 0.4 at 1 - alpha), as is what is said of direct effects.
+        effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict. With m arms that may lead
+            the report its level is 1 - alpha/m (in payloads of 0.4 1 - alpha), also for direct effects.
         as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
-        warnings: codes of what the reader must know.
+        warnings: codes.
         comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
         comparator_reason: `placebo_moves_behaviour` where the placebo isn't shown to leave the behaviour alone; None
             otherwise. In payloads of 0.4 control then took its place.
-        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour, with the sign of
-            the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
+        breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more, with the sign
+            of the nudge's total effect, in the outcome's unit (0.01 = one point of a share).
         sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
         blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
         direct_range: registered range of direct effects with the union of the sets under it; None without one.
-        everybody: what is known beyond those whom the nudge moved; of the first outcome, with the final analysis. None
-            where it wasn't asked, and in earlier payloads.
+        everybody: what is known beyond compliers; for the first outcome, with the final analysis. None where it wasn't
+            computed, and in earlier payloads.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
-        moments: all of this is computed from them, and so is what this experiment adds to others; None in payloads of
-            earlier versions, from whose errors `experiments.analyse.handed_on.kept_moments` finds them again.
-        shared: errors of the group that it is compared with, which other arms of the experiment share; None unless the
-            moments are a plain contrast of two arms.
+        moments: from which all of this and the pools over experiments are computed; None in payloads of earlier
+            versions, where `experiments.analyse.handed_on.kept_moments` recovers them from the errors.
+        shared: errors of the comparator, which other arms of the experiment share; None unless the moments are a plain
+            contrast of two arms.
     """
 
     take_up: TakeUp | NotComputable
@@ -131,16 +131,14 @@ class Comparison:
         variant: compared with `compared_with`.
         difference: the primary test, with the plain interval.
         adjusted_p: over the family; of a placebo, which is in no family, its own p.
-        against_control: where the placebo is what it is compared with, the difference to control, which holds what
-            being nudged does by itself; None otherwise.
+        against_control: where the comparator is the placebo, the difference to control, which includes the direct
+            effect of being nudged; None otherwise.
         simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
             None where there is only one, or outside that family.
-        randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
-            assigned.
-        policy: whom to nudge, against control; of a nudge on the first outcome, with the final analysis. None where it
-            wasn't asked, and in earlier payloads.
-        unadjusted: where the plan registered the adjusted comparison, which `difference` then is, the plain one beside
-            it; None otherwise.
+        randomisation: randomisation test for few clusters; None where units or many clusters were assigned.
+        policy: whom to nudge, against control; for a nudge on the first outcome, with the final analysis. None where it
+            wasn't computed, and in earlier payloads.
+        unadjusted: the plain comparison, where the plan registered the adjusted one as `difference`; None otherwise.
     """
 
     variant: str
@@ -181,11 +179,11 @@ class Corrected:
 
 @dataclass(frozen=True)
 class NudgeMargins:
-    """The behaviour's effect on those whom one nudge moves and the next weaker one doesn't.
+    """The behaviour's effect on units that one nudge moves and the next weaker nudge doesn't.
 
     Attributes:
         arms: labels, the comparator first; `margins` counts them from 0.
-        margins: the effects, and the test that they are one.
+        margins: the effects, and the test that they are equal.
     """
 
     arms: tuple[str, ...]
@@ -214,7 +212,7 @@ class OutcomeReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole analysis.
+    """A complete analysis.
 
     Attributes:
         source: name of the analysed file or experiment.
@@ -228,8 +226,7 @@ class Report:
         health: findings, gravest first.
         verdict: that of the first outcome's comparison with the smallest adjusted p-value.
         leading: the variant of that comparison.
-        clusters: of each arm, how many were assigned and how many of equal size would tell as much; None where units
-            were assigned.
+        clusters: assigned and effective clusters of each arm; None where units were assigned.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""From units to report: summaries, comparisons, health, verdict. Pure; file and stored experiments share it."""
+"""Compute a report from units: summaries, comparisons, health, verdict. Pure; for files and stored experiments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ from stats.summaries import Mean
 RELIABLE_F = 104.7
 SEGMENTS_DIFFER = 0.05
 USUAL_POWER = 0.8
-# Of the folds that hold units of a file out; a stored analysis has a seed of its own.
+# Seed of the cross-fitting folds for a file's units; a stored analysis has a seed of its own.
 FOLDS_SEED = 20_260_101
 
 
@@ -44,8 +44,8 @@ class Judgement:
 
     Attributes:
         invalid: reason codes that make the data useless.
-        looks: how each variant's comparison is judged; a variant without one by a fixed end at the design's alpha.
-        comparators: what each variant is compared with; a variant without one with control.
+        looks: how each variant's comparison is judged; without an entry, by a fixed end at the design's alpha.
+        comparators: what each variant is compared with; without an entry, control.
         family: outcomes whose comparisons are confirmatory and share Holm's family; None for all of them.
     """
 
@@ -64,7 +64,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         units: the cleaned units.
 
     Returns:
-        The whole report; numbers that can't be computed are in it as reasons.
+        The complete report; numbers that can't be computed are replaced by their reasons.
     """
     data = RowData(units, design.adjusted)
     against = comparators(design, data.labels, stages_of(design, data), None)
@@ -92,9 +92,9 @@ def analyze(source: str, design: Design, units: Units) -> Report:
 
 
 def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
-    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them.
+    """The comparison with the smallest adjusted p; Holm can create ties, which the raw p breaks.
 
-    A placebo is compared with and never leads; a dose arm leads only where no arm nudges to the moment itself.
+    A placebo never leads; a dose arm leads only where no arm nudges to the moment itself.
     """
 
     def key(row: Comparison) -> tuple[float, float]:
@@ -106,12 +106,12 @@ def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
 
 
 def set_looks(design: Design, looks: Mapping[str, Look]) -> dict[str, Look]:
-    """How the behaviour's effect on each variant is read: of m arms that may lead, as if the plan had alpha/m.
+    """Looks at which the behaviour's effect sets are read: with m arms that may lead, as if the plan had alpha/m.
 
-    Which arm leads is chosen by the data, so its set and breakdown value must hold for all of them together: at the
-    plain level the breakdown lay above the true direct effect in 6.6 (three arms) and 9.1 % (five) of experiments.
-    The leading arm loses no CAUSES by it: its Holm-adjusted p is at least m times its own, so that below alpha its
-    interval at alpha/m, and with it the set, leaves 0 out. Source: docs/methods/encouragement.md; Holm 1979.
+    The data choose the leading arm, so its set and breakdown value must hold for all of them jointly: at the plain
+    level the breakdown lay above the true direct effect in 6.6 (three arms) and 9.1 % (five) of experiments. The
+    leading arm loses no CAUSES by it: its Holm-adjusted p is at least m times its own, so that below alpha its interval
+    at alpha/m, and with it the set, leaves 0 out. Source: docs/methods/encouragement.md; Holm 1979.
     """
     able = design.may_lead(looks)
     return {
@@ -164,7 +164,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
 
 
 def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> dict[str, ArmValue]:
-    """Levels of all arms at one level: that of the strictest look."""
+    """Levels of all arms, at the level of the strictest look."""
     look = min(judgement.looks.values(), key=lambda one: one.nominal_alpha, default=fixed(design.alpha))
     return {
         label: told_at(data.level(outcome, code, alpha=look.nominal_alpha), look)
@@ -173,10 +173,10 @@ def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> d
 
 
 def segment_findings(outcome: OutcomeReport, leading: str) -> list[Finding]:
-    """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
+    """A finding where some segments gain and others lose: the total effect then describes neither.
 
-    docs/methods/comparison.md, "Cochran Q": the test of differences comes before any forest; signs count only where a
-    segment's own effect is found after Benjamini-Hochberg.
+    docs/methods/comparison.md, "Cochran Q": the test of differences precedes any forest plot; signs count only where a
+    segment's own effect is significant after Benjamini-Hochberg.
     """
     row = next(row for row in outcome.comparisons if row.variant == leading)
     test = None if row.stratified is None else row.stratified.heterogeneity
@@ -207,7 +207,7 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 def _comparison(
     pair: Pair, label: str, looks: tuple[Look, Look], family: int, direct: tuple[float, float] | None
 ) -> Comparison:
-    """One comparison, at its own look and at that of its sets (`set_looks`).
+    """One comparison, at its own look and at the look of its sets (`set_looks`).
 
     `family` is the number of confirmatory comparisons, 0 for an exploratory one.
     """
@@ -233,7 +233,7 @@ def _comparison(
 
 
 def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look) -> Comparison:
-    """Say what it is compared with; beside a placebo also the difference to control, which holds what both do."""
+    """Add the comparator to a comparison; beside a placebo also the difference to control."""
     told = row.encouragement
     if told is not None:
         told = replace(told, comparator=found.label, comparator_reason=found.reason)
@@ -244,7 +244,7 @@ def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look)
 def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
     """Bonferroni over the confirmatory family: the same plan at alpha/m (docs/methods/comparison.md).
 
-    The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
+    Dividing the look's level by m would be wrong: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
     """
     found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
     if not computable(found):
@@ -266,7 +266,7 @@ def _adjusted(pair: Pair, look: Look) -> adjustment.Adjusted | NotComputable | N
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
 def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, float] | None) -> Encouragement | None:
-    """The behaviour's effect: intervals at the comparison's own look, what decides at that of all arms together."""
+    """The behaviour's effect: intervals at the comparison's own look, set and breakdown value at the joint look."""
     if not pair.has_behaviour:
         return None
     alpha = look.nominal_alpha
@@ -276,7 +276,7 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
         return Encouragement(moments, moments, None, moments, moments, warnings, breakdown=moments, blind_spot=moments)
     control, variant = pair.joints()
     reached = pair.take_up()
-    # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
+    # The first stage is no outcome: interim looks at it cost no alpha, so its interval is a plain one.
     take_up = encouragement.first_stage(moments, *reached, alpha=look.alpha)
     effect = at_look(encouragement.wald(moments, alpha=alpha), look)
     adjusted = pair.two_stage(alpha=alpha)
@@ -296,13 +296,13 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
-    """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile.
+    """The Anderson-Rubin set of a look: its critical value replaces the chi-square quantile.
 
     Source: docs/methods/comparison.md, "Spending bounds".
     """
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
-    # The look's critical value, under the t law where clusters were assigned.
+    # The look's critical value, from the t distribution where clusters were assigned.
     return anderson_rubin(moments, q=moments.critical_value(look.nominal_alpha) ** 2, alpha=look.alpha)
 
 
@@ -337,7 +337,7 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
         if row.variant == design.placebo:
-            # What being nudged does by itself: a plain comparison, without a behaviour and its margin.
+            # Direct effect of being nudged: a plain comparison, without a behaviour and its margin.
             evidence = replace(evidence, take_up=None, margin=None, behaviour_missing=None)
         elif row.compared_with and row.encouragement is not None:
             reason = row.encouragement.comparator_reason
@@ -355,8 +355,8 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
     look = _look(design, judgement, row.variant)
     # docs/methods/verdict.md, "Verdict": two one-sided tests use level 1 - 2 alpha; a sequential plan has no such
-    # second set and uses its own. Of several arms too: the arm that leads was chosen for its small p, which is a choice
-    # against "no effect".
+    # second set and uses its own. The same holds with several arms: the leading arm was chosen for its small p, which
+    # works against "no effect".
     narrow = look if look.is_repeated else fixed(min(2 * design.alpha, 0.999))
     names: dict[str, verdict.Detail] = {"outcome": outcome, "variant": row.variant}
     if design.behaviour is not None:
@@ -371,7 +371,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         difference=row.difference,
         narrow=pair.difference(alpha=narrow.nominal_alpha),
         adjusted_p=row.adjusted_p,
-        # The margin is in the unit of the primary outcome and says nothing about the others.
+        # The margin is in the unit of the primary outcome and doesn't apply to the others.
         margin=design.margin if outcome == design.outcomes[0] else None,
     )
     found = row.encouragement
@@ -397,7 +397,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
 
 
 def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp:
-    """The first stage as the verdict may read it: limits that hold at all looks together."""
+    """The first stage as the verdict reads it: with limits that hold at all looks jointly."""
     half = found.standard_error * look.multiplier
     if not look.is_repeated:
         return found
@@ -407,8 +407,8 @@ def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp
 def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:
     """Units of both arms with which an effect of the margin would be found in 80 % of experiments of the same plan.
 
-    The error falls with the root of the units; a plan with several looks needs its inflation more.
-    docs/methods/power.md; docs/methods/verdict.md, "Verdict", row 11.
+    The error falls with the square root of the units; a plan with several looks needs more units by its inflation
+    factor. docs/methods/power.md; docs/methods/verdict.md, "Verdict", row 11.
     """
     if margin is None or not computable(effect):
         return None

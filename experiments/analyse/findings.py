@@ -1,6 +1,6 @@
-"""What a health check finds: code, severity and figures. Without SciPy, so that pages and the admin can import it.
+"""Findings of health checks: code, severity and figures. Without SciPy, so that pages and the admin can import it.
 
-`experiments.report.health` says each code in words.
+`experiments.report.health` has a sentence for each code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ from typing import Literal
 
 type Detail = str | int | float
 
-# Stored payloads hold these codes: one that nothing finds any more stays here and keeps its sentence.
+# Stored payloads hold these codes: a code that no check reports any more stays here and keeps its sentence.
 type FindingCode = Literal[
-    # how units fell on the arms
+    # split of units between arms
     "sample_ratio",
     "sample_ratio_watch",
     "sample_ratio_small",
@@ -20,14 +20,14 @@ type FindingCode = Literal[
     "sample_ratio_by_segment",
     "sample_ratio_over_time",
     "unplanned_units",
-    "several_variants",  # of files; of stored experiments up to 0.4
+    "several_variants",  # for files; for stored experiments up to 0.4
     "identity_conflicts",  # of version 0.4
     "met_several",
     "joined_several",
     "first_variants",
     "unknown_variant",
     "bucket_mismatch",
-    # who reported the exposures
+    # senders of exposures
     "not_admitted_source",
     "not_admitted_arm",
     "not_admitted_cluster",
@@ -37,7 +37,7 @@ type FindingCode = Literal[
     "unverified_silent",
     "unverified_apart",
     "unverified_apart_silent",
-    # which units and events are there
+    # units and events present or missing
     "empty_variant",
     "tiny_variant",
     "missing_variant",
@@ -73,12 +73,12 @@ type FindingCode = Literal[
     "first_stage_signs",
     "placebo_serves",
     "placebo_moves_too",
-    "placebo_unfit",  # of version 0.4, as the next three
+    "placebo_unfit",  # of version 0.4, like the next three
     "placebo_unknown",
     "placebo_waits",
     "placebo_crossed",
     "placebo_moves_behaviour",  # of version 0.3
-    # the plan, and what to know about this reading
+    # the plan, and notes on this reading
     "plan_changed",
     "amended",
     "window_overlap",
@@ -89,13 +89,13 @@ type FindingCode = Literal[
     "crossed_earlier",
     "guardrail",
     "segments_differ",
-    # a check that broke
+    # a check that raised an exception
     "check_failed",
 ]
 
 
 class Severity(StrEnum):
-    """How much a finding should worry the reader."""
+    """How serious a finding is."""
 
     INFO = "info"
     WARNING = "warning"
@@ -111,10 +111,9 @@ class Finding:
 
     Attributes:
         check: code of what was found.
-        severity: how much it matters.
+        severity: how serious it is.
         details: figures and names for the sentence.
-        invalid: reason code when the finding makes the verdict INVALID: the data then can't answer, whatever the effect
-            looks like.
+        invalid: reason code when the finding makes the verdict INVALID, whatever the effect; else None.
     """
 
     check: FindingCode
@@ -124,5 +123,5 @@ class Finding:
 
 
 def gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The gravest first; otherwise in the order given."""
+    """Sort findings by severity, most severe first; otherwise in the order given."""
     return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))

@@ -1,7 +1,7 @@
-"""Each guardrail of each variant: unharmed, harmed, or not known yet. Pure.
+"""Each guardrail of each variant: unharmed, harmed, or unknown. Pure.
 
-Harm is looked for every night, by a confidence sequence, and once more at a look that the plan allows: together they
-raise a false alarm in at most alpha of experiments. That nothing is harmed is shown at the level of the look.
+Harm is tested every night by a confidence sequence, and again at the plan's looks: together they raise a false alarm in
+at most alpha of experiments. "Unharmed" is shown at the level of the look.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from stats.results import Estimate, NotComputable, Reason, computable
 from stats.sequential.looks import Look, at_look
 from stats.sequential.non_inferiority import Judged, Safety, judge, one_sided
 
-# Units of each arm; the confidence sequence rests on near normality (docs/methods/comparison.md).
+# Units per arm; the confidence sequence assumes near normality (docs/methods/comparison.md).
 GUARDRAIL_UNITS = 100
 
 
 def guardrail_states(
     plan: Planned, data: CellData, looks: Mapping[str, Look], variants: tuple[str, ...]
 ) -> tuple[GuardrailState, ...]:
-    """What is known of every guardrail.
+    """The state of every guardrail.
 
     Args:
         plan: with the rules of its guardrails.
@@ -80,7 +80,7 @@ def _state(plan: Planned, data: CellData, name: str, label: str, look: Look | No
 
 
 def _together(judged: list[Judged]) -> tuple[Safety, float | NotComputable]:
-    """The look speaks, and the night may still find harm: "no harm" is the look's word alone."""
+    """Combine the look with the nightly sequence: either may find harm, but only the look can show "no harm"."""
     if not judged:
         return Safety.UNKNOWN, NotComputable(Reason.TOO_FEW_UNITS)
     harmed = any(one.safety is Safety.HARM for one in judged)

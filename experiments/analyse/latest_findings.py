@@ -1,4 +1,4 @@
-"""Experiments with what their latest good analysis says, for lists: no payload is read."""
+"""Experiments with results of their latest successful analysis, for lists: no payload is read."""
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -6,8 +6,8 @@ from experiments.models import Analysis, Experiment
 
 
 def with_findings() -> QuerySet[Experiment]:
-    """Experiments, archived ones too, the latest first, each with `found_pk`, `found_verdict`, `found_final`,
-    `found_as_of` and `found_fraction` of its latest good analysis.
+    """Experiments, also archived ones, the latest first, each with `found_pk`, `found_verdict`, `found_final`,
+    `found_as_of` and `found_fraction` of its latest successful analysis.
     """
     done = Analysis.objects.filter(experiment=OuterRef("pk"), status=Analysis.Status.DONE).order_by("-pk")
 

@@ -1,4 +1,4 @@
-"""Whose outcome is locked, and who met which of its arms: what `events.arm_marks` asks of experiments."""
+"""Experiments with a locked outcome and the exposed units of their arms; used by `events.arm_marks`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ RUNNING = (Experiment.Status.RUNNING, Experiment.Status.PAUSED, Experiment.Statu
 
 
 def locked_arms() -> list[LockedArms]:
-    """Experiments that have started and whose latest analysis doesn't show their outcome; a peek unlocks nothing."""
+    """Started experiments whose latest analysis doesn't show the outcome; a peek doesn't unlock it."""
     rows = [row for row in _latest() if not row.found_figures or row.found_peek]  # type: ignore[attr-defined]
     plans = [(row, planned_of(row)) for row in rows]
-    # A row without variants, which no start allows, has no arms to tell apart.
+    # Rows without variants, which no start allows, have no arms to compare.
     return [
         LockedArms(row.key, row.version, tuple(plan.shares.values()), partial(_units, row))
         for row, plan in plans
@@ -49,7 +49,7 @@ def _latest() -> list[Experiment]:
 
 @contextmanager
 def _units(row: Experiment, store: Questions) -> Iterator[ir.Table]:
-    """``user_id, cell`` of the units that its analysis would count, each in the arm that it met first."""
+    """``user_id, cell`` of the units that the experiment's analysis would count, each in its first arm."""
     import ibis
 
     asked, shares = asked_of(plan_of(row)), planned_of(row).shares

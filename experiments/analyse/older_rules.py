@@ -1,6 +1,6 @@
-"""Which rules of analysis have changed since a stored result was made, and touch it. Pure.
+"""Which analysis rules have changed since a stored result was computed, and affect it. Pure.
 
-A result stays as it was decided: its plan promised its rules. Its page says what would be judged otherwise today.
+A result keeps the rules that its plan was registered under. Its page lists what would be judged otherwise today.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from enum import StrEnum
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
 
-# The edition of the rules; it goes up when one of them changes a number or a verdict. 1: up to version 0.4.
+# Edition of the rules, incremented when one of them changes a number or a verdict. 1: up to version 0.4.
 RULES = 2
 
 
@@ -25,7 +25,7 @@ class Changed(StrEnum):
 
 
 def changed_rules(readout: Readout) -> tuple[Changed, ...]:
-    """The rules that have changed since and could decide this result otherwise; empty where it is today's."""
+    """The rules that have changed since and could change this result; empty where none does."""
     if readout.rules >= RULES or readout.report is None:
         return ()
     return tuple(_touching(readout))

@@ -1,7 +1,7 @@
-"""May the outcome be read yet? By the plan's method, from mature units alone. Pure.
+"""Whether the outcome may be read: by the plan's method, from mature units only. Pure.
 
-Information is counted in mature units (docs/methods/retention.md, "Maturity in experiments"): an exposed one whose
-outcome isn't known yet says nothing.
+Information is counted in mature units (docs/methods/retention.md, "Maturity in experiments"): an exposed unit whose
+outcome isn't known yet carries no information.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from experiments.plan.result_day import result_on
 from stats.sequential.boundaries import FEWEST_MATURE, Spending
 from stats.sequential.looks import Look
 
-# A plan with planned looks that names none takes five of the same size.
+# Used by plans with planned looks that name none: five of equal size.
 USUAL_LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -25,10 +25,10 @@ def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], 
     """Whether this analysis may read the outcome, and why.
 
     Args:
-        plan: as it stands.
-        answers: of the warehouse.
+        plan: with its amendments.
+        answers: from the warehouse.
         looks: taken so far, of any variant.
-        peek: a person asked to see the outcome of a fixed plan before its time.
+        peek: True when a person asked to see the outcome of a fixed plan before its time.
         today: local date.
     """
     exposed = units_by_arm(answers.cells, answers.cells.exposed)
@@ -57,8 +57,8 @@ def looks_of(
 ) -> dict[str, Look]:
     """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
 
-    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
-    names what each variant is compared with where that isn't control.
+    A final look spends all the remaining alpha only if it wasn't chosen as the last because of results seen
+    (`closing.rule_of`). `against` names the comparators that aren't control.
     """
     spending = Spending(plan.spending)
     fractions = fractions_of(earlier, standing.fraction)
@@ -82,7 +82,7 @@ def looks_of(
 
 
 def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:
-    """Planned mature units of one variant and of control, or what else it is compared with, together."""
+    """Planned mature units of one variant and its comparator (control unless `other` is given) together."""
     shares = next(iter(plan.shares.values()))
     share = shares[0 if other is None else plan.variants.index(other)] + shares[plan.variants.index(label)]
     return max(round(plan.planned_units * share), 1)
@@ -116,10 +116,10 @@ def _fixed(
 def _planned_looks(
     plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
 ) -> tuple[bool, str]:
-    """A look is due when the information passes a planned share that no look has reached yet.
+    """A look is due when the share of planned units passes a planned look that hasn't been taken yet.
 
-    The last planned look is the end itself: taken at 100 % while units still mature, it would spend all that is left of
-    alpha, and the final analysis would have nothing to decide with.
+    The last planned look is the final analysis: taken at 100 % while units still mature, it would spend all the
+    remaining alpha and leave none for the final analysis.
     """
     if final:
         return True, "ended"
@@ -138,7 +138,7 @@ def _any_time(
 
 
 def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
-    """For a fixed plan: the day on which the last unit is mature, if enrolment ends as planned."""
+    """For a fixed plan: the day on which the last unit is mature if enrolment ends as planned; else None."""
     if plan.method != "fixed":
         return None
     if plan.enrolment_ended is not None:

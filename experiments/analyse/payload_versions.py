@@ -1,4 +1,4 @@
-"""Stored payloads of analyses back to their records, whatever version wrote them. Pure."""
+"""Read stored payloads of analyses, of any version, into their records. Pure."""
 
 from dataclasses import replace
 
@@ -18,9 +18,9 @@ def read(payload: Document) -> Readout | Unreadable:
 
 
 def _of_whole_clusters(found: Readout) -> Readout:
-    """Version 0.4 said of whole clusters what holds of a member's own behaviour; the plan tells, so no number is lost.
+    """Reword results of version 0.4, which reported whole-cluster effects as effects of a member's own behaviour.
 
-    Codes and figures stay as they were found; what they are said of is set right.
+    Codes and figures stay as stored; only what they are about is corrected, which the plan determines.
     """
     cluster, report = found.whole_clusters, found.report
     missing = NotComputable(Reason.WHOLE_CLUSTERS)

@@ -1,7 +1,7 @@
-"""Where the nudge's acts mostly lie on one side of the threshold, the verdict's sentence leads with the effect per act.
+"""Lead the verdict's sentence with the effect per act, where most of the nudge's acts aren't at the threshold.
 
 If every act counts, users who were moved from 4 to 9 times change the outcome without crossing Z = 3, and the effect
-"of crossing" holds all that came along. Pure. Source: docs/methods/verdict.md, "Per act"; Marshall 2016.
+"of crossing" includes the effect of those acts. Pure. Source: docs/methods/verdict.md, "Per act"; Marshall 2016.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,20 @@ from experiments.analyse.verdict import Detail
 from stats.results import computable
 from stats.sequential.looks import Look
 
-# docs/methods/verdict.md, "Per act": most of the weight isn't at Z.
+# docs/methods/verdict.md, "Per act": below this share of the weight at Z, most of it lies elsewhere.
 COARSE = 0.5
 
 
 def per_act(
     outcome: OutcomeReport, by_times: Sequence[ByTimes], data: CellData, looks: Mapping[str, Look]
 ) -> OutcomeReport:
-    """The first outcome's comparisons with what their verdicts must say of single acts.
+    """The first outcome's comparisons, with the effect per act added where the verdict must report it.
 
     Args:
         outcome: judged comparisons.
         by_times: which acts each nudge added.
         data: of the experiment.
-        looks: how each variant's set is read: that of one act more stands in the same sentence.
+        looks: look at which each variant's set is read; the set per act in the same sentence uses it too.
     """
     found = {row.variant: row for row in by_times}
     rows = tuple(_led(outcome.name, row, found.get(row.variant), data, looks) for row in outcome.comparisons)

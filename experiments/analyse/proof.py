@@ -1,6 +1,6 @@
-"""The proof of a final analysis: a small document that says what it was made of, and holds the digests of the rest.
+"""The proof of a final analysis: a small signed document with its inputs and digests of data and result.
 
-It names no unit. Whoever signs it vouches for the plan, the data and the result at once, by their digests.
+It names no unit. One signature covers the plan, the data and the result, by their digests.
 """
 
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ FORMAT = "insight-final-analysis/1"
 
 @dataclass(frozen=True)
 class Sources:
-    """What an analysis read, beside its plan.
+    """Inputs of an analysis beside its plan.
 
     Attributes:
-        files: the store at the version that was read; None in a warehouse of the customer's own.
-        digest: of the events of everyone who met the experiment; None there, too.
-        audit: what the database said of the assignments.
+        files: the store at the version that was read; None in a customer's own warehouse.
+        digest: of the events of all exposed units; None there, too.
+        audit: of the stored assignments.
         today: local date as ISO text.
-        looks_before: how many looks there were.
+        looks_before: number of earlier looks.
     """
 
     files: StoreFiles | None
@@ -48,7 +48,7 @@ class Sources:
 
 
 def digest_read(store: Questions, asked: Question) -> DataDigest | None:
-    """Of the events of everyone who met the experiment; None outside the embedded engine."""
+    """Digest of the events of all exposed units; None outside the embedded engine."""
     if store.warehouse.files is None:
         return None
     met = queries.exposures(store.log, asked, store.basis).select("user_id").distinct()
@@ -56,7 +56,7 @@ def digest_read(store: Questions, asked: Question) -> DataDigest | None:
 
 
 def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources: Sources) -> dict[str, Any]:
-    """The document of a final analysis with its signature; the version of the store is kept from now on.
+    """The signed document of a final analysis; the store retains the version that it read from now on.
 
     Call it in the transaction that makes the analysis final.
     """
@@ -73,7 +73,7 @@ def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources
         "looks_before": sources.looks_before,
         "rules": readout.rules,
         "peek": analysis.peek,
-        "seed": str(analysis.seed),  # a text: it may be larger than what every program reads as a whole number
+        "seed": str(analysis.seed),  # a text: some JSON readers can't represent so large an integer
         "today": sources.today,
         "result_sha256": sha256_of(payload),
     }
@@ -120,5 +120,5 @@ def _metrics(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def _signer() -> Any:
-    """What the site lists as `signs_proofs`: it adds its software, the time and the signature."""
+    """The function that the site lists as `signs_proofs`: it adds software versions, time and signature."""
     return next(import_string(app.signs_proofs) for app in apps.get_app_configs() if hasattr(app, "signs_proofs"))

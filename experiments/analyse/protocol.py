@@ -1,4 +1,4 @@
-"""What one comparison can be asked, whether its units came from a file's rows or from a warehouse's moments. Pure."""
+"""The interface of a comparison, whether over a file's rows or over a warehouse's moments. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
@@ -16,16 +16,16 @@ from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
 from stats.trait_cells import TraitCells
 
-# Of effective clusters: below, few clusters decide the outcome.
+# Effective clusters; with fewer, a few clusters decide the outcome.
 FEW_CLUSTERS = 20
 
 type Strata = list[tuple[str, Mean, Mean]]
 
 
 class Pair(Protocol):
-    """Control, or the placebo in its place, and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
+    """Control or placebo, and one variant, on one outcome: `file_rows.RowPair` and `warehouse_cells.CellPair`.
 
-    Without this seam the engine would exist twice, and a file and a stored experiment could get different verdicts.
+    This interface lets one engine serve files and stored experiments, so that both get the same verdicts.
     """
 
     @property
@@ -46,7 +46,7 @@ class Pair(Protocol):
 
     @property
     def whole_clusters(self) -> bool:
-        """True when each group has one arm: the nudge then moves one's friends too, and no effect is a member's own."""
+        """True when each group has one arm: effects then include friends' acts, not only one's own behaviour."""
 
     @property
     def few_clusters(self) -> bool:
@@ -54,7 +54,7 @@ class Pair(Protocol):
 
     @property
     def segments_apart(self) -> bool:
-        """False when a group reaches into several segments, which ties their effects together."""
+        """False when a group reaches into several segments, so that segment effects are correlated."""
 
     @property
     def has_behaviour(self) -> bool:
@@ -64,22 +64,22 @@ class Pair(Protocol):
         """The primary test: intention to treat, variant minus control."""
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
-        """Relative lift, with the errors and the law of the difference."""
+        """Relative lift, with the errors and the distribution of the difference."""
 
     def randomisation(self) -> Randomisation | NotComputable | None:
-        """A test by other assignments of the groups; None where units were assigned, or groups are many."""
+        """Randomisation test over the groups' assignments; None where units or many groups were assigned."""
 
     def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
-        """The same adjusted for covariates; None without any. The primary test itself where that is registered."""
+        """The difference adjusted for covariates; None without any. The primary test itself where it is registered."""
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
-        """The same without covariates, where the adjusted one is the primary test; None otherwise."""
+        """The difference without covariates, where the adjusted one is the primary test; None otherwise."""
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant for each segment; None when the plan has no segments."""
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
-        """The primary test inside some segments, whose pooled units are given."""
+        """The primary test inside some segments, given their pooled summaries."""
 
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
         """The difference pooled over segments (Mantel-Haenszel weights)."""
@@ -100,7 +100,7 @@ class Pair(Protocol):
         """The testable implications of "only through the behaviour"."""
 
     def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
-        """Outcome, and behaviour, by what was known of the units before: with it, of units whose behaviour is known."""
+        """Cells of the units by traits known before: outcome, with `behaviour` also the behaviour where it is known."""
 
     @property
     def same_split(self) -> bool:
@@ -108,7 +108,7 @@ class Pair(Protocol):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Segments and levels of covariates, all known before the assignment, which share no cluster with the rest."""
+        """Segments and levels of covariates, known before the assignment, that share no cluster with other units."""
 
     def inside(self, level: str) -> Self:
         """The units of one of these levels."""
@@ -118,7 +118,7 @@ class Pair(Protocol):
 
 
 class Data(Protocol):
-    """All outcomes of one experiment: `rows.RowData` and `cells.CellData`."""
+    """All outcomes of one experiment: `file_rows.RowData` and `warehouse_data.CellData`."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -132,13 +132,13 @@ class Data(Protocol):
         """Level of an outcome in one arm."""
 
     def pair(self, outcome: str, code: int, *, against: int = 0) -> Pair:
-        """The variant with this code and what it is compared with: control, or the arm `against`."""
+        """The variant with this code and its comparator: control, or the arm `against`."""
 
 
 def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
     """Difference of independent units, variant minus control: score test for shares, Welch for means.
 
-    A ratio's summary is its linearised one, whose errors hold for many units only: normal law.
+    A ratio's summary is linearised; its errors need many units, and the test is a normal one.
     """
     if kind is Kind.PROPORTION:
         return compare.compare_proportions(control, variant, alpha=alpha)
@@ -148,7 +148,7 @@ def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) 
 
 
 def with_reason[T](kind: Kind, found: T | NotComputable) -> T | NotComputable:
-    """A quantile without an error says why it has none: it isn't that all values are the same."""
+    """Replace "no variance" of a quantile by "no density": its error is unknown although values differ."""
     if kind is Kind.QUANTILE and isinstance(found, NotComputable) and found.reason is Reason.NO_VARIANCE:
         return NotComputable(Reason.NO_DENSITY)
     return found

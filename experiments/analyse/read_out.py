@@ -1,4 +1,4 @@
-"""From a plan and the warehouse's answers to the readout: state, health, statistics, verdict, path. Pure."""
+"""Compute the readout from plan and gathered data: state, health, statistics, verdict, path of looks. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,16 +48,17 @@ def read_out(
     """Analyse a stored experiment as far as its plan allows.
 
     Args:
-        plan: as it stands, with its logged amendments.
-        answers: of the warehouse.
+        plan: with its logged amendments.
+        answers: from the warehouse.
         audit: of the stored assignments.
         earlier: looks taken before this one, oldest first.
-        peek: a person asked to see the outcome of a fixed plan before its time; the readout then says so first.
+        peek: True when a person asked to see the outcome of a fixed plan before its time; the readout then says so
+            first.
         today: local date.
-        seed: kept with the result; the folds that hold units out are drawn from it.
+        seed: stored with the result; seeds the cross-fitting folds.
 
     Returns:
-        The readout. Before the outcome may be read it holds the state, the health and the take-up, and nothing else.
+        The readout. Before the outcome may be read it holds only the state, the health and the take-up.
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
@@ -79,7 +80,7 @@ def read_out(
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     found = _locked(plan, answers, context, findings, seed)
     if standing.state is State.PENDING:
-        # Broken data are broken before maturity too, and waiting won't mend them.
+        # Broken data are reported before maturity too, since waiting won't fix them.
         found = replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
     else:
         found = _opened(found, answers, data, design, against, invalid, earlier, today)
@@ -98,7 +99,7 @@ def _data(plan: Planned, answers: Answers, outcomes: tuple[str, ...]) -> CellDat
 def _locked(
     plan: Planned, answers: Answers, context: StoredContext, findings: tuple[Finding, ...], seed: int
 ) -> Readout:
-    """What may be said before the outcome is read."""
+    """The readout while the outcome is locked."""
     return Readout(
         plan=plan,
         standing=context.standing,
@@ -125,7 +126,7 @@ def _locked(
 
 
 def _design(plan: Planned, data: CellData, cells: Cells) -> Design:
-    """What the plan fixes for the comparisons, with the cells' segments and covariates."""
+    """The comparisons' design from the plan, with the cells' segments and covariates."""
     return derived.design(
         plan,
         outcomes=data.outcomes,
@@ -189,7 +190,7 @@ def _report(
     verdict: Verdict,
     health: tuple[Finding, ...],
 ) -> Report:
-    """What a file's report holds, too."""
+    """The part of the readout that a file's report has, too."""
     unknown = sum(answers.unknown_variants.values())
     left_out = {"several_variants": answers.no_first_arm, "missing_cluster": answers.no_cluster}
     left_out |= {"unknown_variant": unknown, "no_signup": answers.no_signup}
@@ -212,9 +213,9 @@ def _report(
 def _standing_verdict(
     plan: Planned, design: Design, ahead: Comparison, earlier: Sequence[LookTaken], against: Mapping[str, Comparator]
 ) -> tuple[Verdict, str, list[Finding]]:
-    """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound.
+    """The verdict with earlier looks: a crossed bound stays crossed, even if later data make the effect uncertain.
 
-    The arm that crossed leads, whichever is ahead today. What another outcome or clock once found is another finding.
+    The arm that crossed leads, whichever is ahead today. Only looks at the same outcome and clock count.
     """
     now, able = ahead.verdict, design.may_lead(plan.variants[1:])
     crossed = [
@@ -244,7 +245,7 @@ def _standing_verdict(
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
     elif plan.claim is not None:
-        # Of version 0.4 the end of that look's interval nearer to 0 (docs/methods/encouragement.md).
+        # In version 0.4 it was the limit of that look's interval nearer to 0 (docs/methods/encouragement.md).
         nearer = first.low if first.estimate > 0 else first.high
         facts["breakdown"] = nearer if first.breakdown is None else first.breakdown
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]

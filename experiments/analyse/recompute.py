@@ -1,4 +1,4 @@
-"""Compute a final analysis again, from its signed inputs and the store at the version that it read."""
+"""Recompute a final analysis from its signed inputs and the store at the version that it read."""
 
 from datetime import date
 from typing import Any
@@ -20,17 +20,16 @@ from runs.progress import Progress, silent
 def recompute(
     experiment: Experiment, signed: dict[str, Any], result: Readout, files: StoreFiles, *, progress: Progress = silent
 ) -> tuple[Readout, DataDigest | None]:
-    """The result as it comes out now, and the digest of the data that it was read from.
+    """The result as computed now, and the digest of the data read.
 
-    Who was assigned what, and the looks before, are read from the database; plan, questions, seed and dates are those
-    that were signed.
+    Assignments and earlier looks are read from the database; plan, questions, seed and dates are the signed ones.
 
     Args:
         experiment: the row.
         signed: the document of `experiments.analyse.proof`.
-        result: that was kept with it: its plan is what is judged by.
+        result: stored with it; its plan is used.
         files: the store's files at that version.
-        progress: told how far it is.
+        progress: called with the share that is done.
     """
     asked = load(Question, signed["asked"])
     with questions(day_mode=result.plan.day_mode, at=files, time_zone=signed["data"]["time_zone"]) as store:

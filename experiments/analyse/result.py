@@ -1,7 +1,7 @@
-"""The one record of a stored experiment's analysis that page, REST, command, chart and test all read. Pure.
+"""The record of a stored experiment's analysis, read by page, REST, command, charts and tests. Pure.
 
-Before the plan allows the outcome to be read, `report` is None and the state says when it will be: what isn't there
-can't be peeked at.
+Before the plan allows the outcome to be read, `report` is None and the state says when it will be: an outcome that
+isn't computed can't leak.
 """
 
 from collections.abc import Mapping
@@ -46,13 +46,14 @@ class Standing:
     Attributes:
         state: pending or open.
         why: code: `enrolling`, `maturing`, `next_look`, `too_few`, `ended`, `look`, `any_time`, `peek`.
-        opens_on: date on which it opens as far as can be told; None when that isn't known.
-        final: this analysis holds all that the experiment can say.
-        peeked: a fixed plan was read before its time because a person asked.
+        opens_on: expected date on which it opens; None when that isn't known.
+        final: enrolment has ended and all exposed units are mature, so that nothing more can be learned.
+        peeked: True when a person asked to read a fixed plan before its time.
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
-        rule: what this look may spend, a code of `experiments.analyse.closing.SpendingRule`; "" without planned looks.
+        rule: how much alpha this look may spend, a code of `experiments.analyse.closing.SpendingRule`; "" without
+            planned looks.
     """
 
     state: State
@@ -68,11 +69,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class LookTaken:
-    """One look at the primary outcome: what the sequential path shows.
+    """One look at the primary outcome, shown in the sequential path.
 
     Attributes:
         on: local date of the data's end.
-        measured: what it looked at (`Planned.measured`).
+        measured: text key of what it measured (`Planned.measured`).
         variant: compared with control.
         units: mature units of both arms.
         fraction: of the planned units.
@@ -83,10 +84,10 @@ class LookTaken:
         p_value: repeated p-value.
         verdict: its code.
         peeked: read before the plan allowed it.
-        rule: code of what it might spend, as `Standing.rule`.
+        rule: code of how much alpha it might spend, as `Standing.rule`.
         shown: local date on which it was made; None in payloads of version 0.3.
-        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour; None without one,
-            and in payloads of 0.4, of which the limit nearer to 0 was it.
+        breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more; None without
+            one, and in payloads of 0.4, where it was the limit nearer to 0.
     """
 
     on: date
@@ -108,13 +109,13 @@ class LookTaken:
 
     @property
     def seen(self) -> date:
-        """Day from which on somebody may have seen it; the data's end where nobody noted it, which is earlier."""
+        """Day from which this look may have been seen; the data's end, which is earlier, where it wasn't recorded."""
         return self.on if self.shown is None else self.shown
 
 
 @dataclass(frozen=True)
 class Belief:
-    """Bayesian companion numbers of one comparison; they never enter the verdict."""
+    """Bayesian figures of one comparison; they never enter the verdict."""
 
     outcome: str
     variant: str
@@ -123,18 +124,18 @@ class Belief:
 
 @dataclass(frozen=True)
 class Through:
-    """Does the nudge work only through the behaviour, and for whom does the effect hold? One variant, first outcome.
+    """Validity panel: does the nudge work only through the behaviour, and on whom? One variant, first outcome.
 
     Attributes:
         variant: compared with control.
         shares: compliers, always- and never-takers.
         levels: the outcome among compliers, nudged and not.
-        traits: covariate level by level, compliers beside everybody.
+        traits: share of each covariate level among compliers and among everybody.
         bounds: Balke-Pearl bounds of the effect on everybody.
         inequalities: test of the instrument inequalities.
         tf: the Wald ratio with its tF-adjusted error, an extra beside the Anderson-Rubin set.
         placebo: what the placebo arm did to outcome and behaviour; None without such an arm.
-        per_protocol: level of nudged doers minus that of control's non-doers: shown struck out.
+        per_protocol: level of nudged users who did it minus that of control users who didn't: shown struck out.
     """
 
     variant: str
@@ -150,7 +151,7 @@ class Through:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """Effects by segment on the first outcome, pulled towards their mean; `segments` names them in order."""
+    """Effects by segment on the first outcome, shrunk towards their mean; `segments` names them in order."""
 
     variant: str
     segments: tuple[str, ...]
@@ -192,12 +193,12 @@ class ArmOverTime:
 
 @dataclass(frozen=True)
 class ByTimes:
-    """Does the threshold matter, or each act? One variant, first outcome.
+    """Dose response: does crossing the threshold matter, or each act? One variant, first outcome.
 
     Attributes:
         variant: compared with control.
-        response: effect of one act more (average causal response).
-        weights: which acts the nudge added, and how many of them cross the moment's own number.
+        response: effect of one further act (average causal response).
+        weights: numbers of acts that the nudge added, and how many of them cross the moment's own number.
     """
 
     variant: str
@@ -207,7 +208,7 @@ class ByTimes:
 
 @dataclass(frozen=True)
 class FirstStage:
-    """Take-up of one variant; no outcome, so it is shown while the outcome is still locked."""
+    """Take-up of one variant; not an outcome, so it is shown while the outcome is still locked."""
 
     variant: str
     take_up: TakeUp | NotComputable
@@ -216,23 +217,24 @@ class FirstStage:
 
 @dataclass(frozen=True)
 class Flow:
-    """What became of the exposed units.
+    """Counts of exposed units: analysed, mature and left out.
 
     Attributes:
-        exposed: units by arm met first, of the planned arms.
-        several_variants: of these, units that met a further variant; up to 0.4 they were left out.
-        unknown_variants: units left out by the variant that the plan doesn't know.
+        exposed: units by first arm, of the planned arms.
+        several_variants: of these, units exposed to a further variant; up to 0.4 they were left out.
+        unknown_variants: left out units, by variant that the plan doesn't have.
         no_signup: units left out because their clock starts with a signup that isn't in the log.
         mature: by outcome and arm, units whose outcome is known.
         by_day: date, arm, units.
-        not_admitted: exposures that count nowhere, by sender and reason.
+        not_admitted: excluded exposures, by sender and reason.
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
         no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.
-        identity_conflicts: persons whose ids had met different arms before they were joined; treated alike.
-        no_first_arm: units left out because they met several arms at the moment of their first exposure; None where
-            nobody met several, and in analyses up to 0.4, which left out whoever did.
-        apart: servers have named units enough, so that `unverified` are none of `exposed`; None in analyses of
-            experiments that started before 0.5.
+        identity_conflicts: persons whose ids were exposed to different arms before they were joined; treated as
+            `several_variants`.
+        no_first_arm: units left out because they were exposed to several arms at the moment of their first exposure;
+            None where no unit had several arms, and in analyses up to 0.4, which left out all units with several.
+        apart: True when servers have named enough units, so that `exposed` doesn't include `unverified`; None in
+            analyses of experiments that started before 0.5.
     """
 
     exposed: Mapping[str, int]
@@ -251,16 +253,15 @@ class Flow:
 
 @dataclass(frozen=True)
 class Beside:
-    """The analysis again, with or without the units that only a client key has reported: never in the other's place.
+    """A second result, with or without the units that only a client key has reported; it never replaces the first.
 
     Attributes:
         left_out: units by which the two differ.
         exposed: units by arm.
         sample_ratio: of these.
-        verdict: what would be the verdict; None while the outcome is locked.
+        verdict: of this second result; None while the outcome is locked.
         differences: of the first primary outcome, variant minus comparator, by variant; empty while it is locked.
-        compared_with: the placebo in the place of control, by variant; variants that are compared with control aren't
-            named.
+        compared_with: the placebo, by variants that are compared with it instead of control.
     """
 
     left_out: int
@@ -278,10 +279,12 @@ class Readout:
     Attributes:
         corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
         saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
-        hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
-        without_unverified: of experiments that started before 0.5: the analysis without what only client keys reported.
-        with_unverified: of later ones: the analysis with it, where servers named units enough to decide alone.
-        decision: what the plan's decision table says; None in analyses of 0.3.
+        hidden: codes of the parts that wait for the final analysis, since no level is known for them at an interim
+            look.
+        without_unverified: for experiments that started before 0.5: the result without units that only client keys
+            reported.
+        with_unverified: for later ones: the result with them, where servers named enough units to decide without them.
+        decision: result of the plan's decision table; None in analyses of 0.3.
         rules: edition of the rules that made it (`experiments.analyse.older_rules`); 1 up to version 0.4.
     """
 
@@ -315,10 +318,10 @@ class Readout:
 
     @property
     def whole_clusters(self) -> str:
-        """Attribute whose clusters were moved as wholes towards the behaviour, so that no effect is a member's own.
+        """Attribute of the clusters nudged as wholes, so that no effect is of a member's own behaviour; else "".
 
-        "" where it is one's own effect, and in a plain A/B test. In version 0.4 plans with saturations compared nudged
-        units with clusters without nudge, which holds what friends did, too; they had no own effect.
+        In version 0.4 plans with saturations compared nudged units with clusters without nudge, which includes
+        spillovers from friends; they had no own effect.
         """
         if self.plan.claim is None:
             return ""

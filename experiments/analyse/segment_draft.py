@@ -1,4 +1,4 @@
-"""The rule that an analysis found whom to nudge, as the draft of a segment: a person names and publishes it."""
+"""Draft a segment from an analysis's rule for whom to nudge; a person names and publishes it."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LONGEST_KEY, LONGEST_NAME = 60, 100
 
 @dataclass(frozen=True)
 class SegmentDraft:
-    """What the form of a new segment by rule is filled with: its fields by name."""
+    """Values for the form of a new segment by rule, by field name."""
 
     key: str
     name: str
@@ -33,20 +33,21 @@ class SegmentDraft:
 
 
 def variants_with_rule(readout: Readout) -> tuple[str, ...]:
-    """Variants for which a rule beats everybody and nobody."""
+    """Variants for which a rule is better than nudging everybody and nudging nobody."""
     rows = () if readout.report is None else readout.report.outcomes[0].comparisons
     return tuple(row.variant for row in rows if _proved(row) is not None)
 
 
 def draft_segment(*, analysis: Analysis, variant: str) -> SegmentDraft:
-    """The rule of one variant as the fields of a segment. Nothing is stored: who publishes it sees whom it takes first.
+    """The rule of one variant as fields of a segment. Nothing is stored: a person previews and publishes it.
 
     Args:
         analysis: done, with its experiment.
-        variant: whose rule.
+        variant: key of the variant with the rule.
 
     Raises:
-        Refused: no rule beats everybody, the analysis can't be read, or the rule can't be said of a segment.
+        Refused: no rule is better than nudging everybody, the analysis can't be read, or a segment can't express the
+            rule.
     """
     readout = read_analysis(analysis)
     if isinstance(readout, Unreadable):

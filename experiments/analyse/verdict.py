@@ -1,4 +1,4 @@
-"""The verdict machine: exactly one of seven codes, by the first row of the table that holds.
+"""Decide the verdict: exactly one of seven codes, by the first row of the decision table that holds.
 
 Source: docs/methods/verdict.md, "Verdict".
 """
@@ -14,9 +14,9 @@ from stats.results import Estimate, NotComputable, Reason, computable
 
 MIN_UNITS = 50
 MIN_EVENTS = 5
-# Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
+# Ours, in effective clusters (N^2 / sum n_g^2): with fewer, one cluster decides the outcome.
 MIN_CLUSTERS = 5
-# Reason of CAUSES and HARMS of moving whole clusters towards a behaviour, instead of "behaviour"
+# Reason of CAUSES and HARMS when whole clusters were moved towards a behaviour, instead of "behaviour"
 # (docs/methods/clusters.md).
 WHOLE_CLUSTERS = "whole_clusters"
 
@@ -34,17 +34,17 @@ class Verdict:
 
     @property
     def heading(self) -> str:
-        """In a few words; of whole clusters they never speak of a member's own behaviour."""
+        """Short heading; for whole clusters it doesn't mention a member's own behaviour."""
         return code_words(self.code, whole_clusters="cluster" in self.details)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the table looks at, for one variant against its comparator on one outcome.
+    """Input of the decision table, for one variant against its comparator on one outcome.
 
     Attributes:
         kind: of the outcome; decides how the sentence writes its figures.
-        names: outcome, variant and behaviour as the sentence calls them.
+        names: of outcome, variant and behaviour, for the sentence.
         invalid: reason codes that make the data useless; empty when the checks passed.
         enough: both arms have at least 50 units and, for a share, 5 units with and 5 without the outcome.
         alpha: registered two-sided level.
@@ -53,19 +53,20 @@ class Evidence:
         adjusted_p: Holm-adjusted p-value of ``difference``.
         margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
         few_clusters: an arm has fewer than five effective clusters.
-        behaviour_missing: why nothing can be said of the behaviour, when one was named.
+        behaviour_missing: why the behaviour's effect isn't computable, when a behaviour was named.
         take_up: the nudge's effect on the behaviour; None in a plain A/B test.
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha; at 1 - alpha/m where any of m arms
             could lead.
         narrow_set: the same at level 1 - 2 alpha, whatever the number of arms.
         inequalities: test of the instrument inequalities, adjusted over all nudge arms.
         comparator: label of the placebo arm that the variant is compared with; "" when that is control.
-        placebo_moves: that placebo isn't shown to leave the behaviour alone, so it may have moved some units as well.
+        placebo_moves: True when that placebo isn't shown to leave the behaviour alone, so it may have moved some units
+            too.
         needed: units of both arms that would find an effect of the margin in 80 % of cases; None without a margin.
-        interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
-        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour.
-        cluster: attribute whose clusters have one arm each, so that the set holds what friends' acts do: no verdict is
-            about a member's own behaviour, and none of what must be true of that alone is asked; "" otherwise.
+        interim: True before the last look, when inconclusive bounds aren't a failure yet.
+        breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more.
+        cluster: attribute whose clusters have one arm each, so that the set includes spillovers from friends: no
+            verdict is about a member's own behaviour, and checks that assume that are skipped; "" otherwise.
     """
 
     kind: Kind
@@ -92,7 +93,7 @@ class Evidence:
 
 
 def decide(evidence: Evidence) -> Verdict:
-    """The first row of the table that holds decides; the order is part of the method."""
+    """Return the verdict of the first row that holds; the order of rows is part of the method."""
     if evidence.invalid:
         return Verdict(Code.INVALID, evidence.invalid[0], evidence.names)
     if not computable(evidence.difference) and evidence.difference.reason is not Reason.TOO_FEW_UNITS:
@@ -104,7 +105,7 @@ def decide(evidence: Evidence) -> Verdict:
     if not evidence.enough or not computable(evidence.difference) or not computable(evidence.adjusted_p):
         return Verdict(Code.INCONCLUSIVE, "too_small", {**evidence.names, "units": MIN_UNITS, "events": MIN_EVENTS})
     if evidence.behaviour_missing is not None:
-        # Falling back to the nudge alone would be read as a verdict on the behaviour that was asked for.
+        # A verdict on the nudge alone would be read as one on the behaviour.
         return Verdict(
             Code.INCONCLUSIVE, "not_computable", {**evidence.names, "missing": str(evidence.behaviour_missing)}
         )
@@ -118,7 +119,7 @@ def decide(evidence: Evidence) -> Verdict:
 
 
 def _plain(evidence: Evidence, difference: Estimate, facts: dict[str, Detail], significant: bool) -> Verdict:
-    """A plain A/B test: the verdict is about the nudge alone."""
+    """A plain A/B test: the verdict is about the nudge only."""
     narrow, margin = evidence.narrow, evidence.margin
     if margin is not None and computable(narrow) and -margin < narrow.low and narrow.high < margin:
         reason = "immaterial" if significant else "equivalent"
@@ -149,7 +150,7 @@ def _encouraged(
     if tests is not None and computable(tests) and tests.p_value < evidence.alpha:
         works: dict[str, Detail] = {"nudge_works": 1} if significant else {}
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", {**facts, **works, "inequality_p": tests.p_value})
-    # One who is moved may help several friends, so of whole clusters more than one unit may gain per user moved.
+    # A moved user may help several friends, so with whole clusters more than one unit may gain per user moved.
     bound = evidence.kind is Kind.PROPORTION and not evidence.cluster
     if significant and bound and _beyond_any_share(effect_set):
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
@@ -163,7 +164,7 @@ def _encouraged(
 
 
 def _compared(evidence: Evidence) -> dict[str, Detail]:
-    """What the sentence says of a comparison with a placebo, and of whom it moved as well.
+    """Details for the sentence about a comparison with a placebo that may have moved units itself.
 
     Source: docs/methods/encouragement.md, "Placebo arm".
     """
@@ -173,7 +174,7 @@ def _compared(evidence: Evidence) -> dict[str, Detail]:
 
 
 def _beyond_any_share(effect_set: AndersonRubin) -> bool:
-    """No effect between -1 and 1 fits: a share of units can't be changed by more than all of them.
+    """True when no effect between -1 and 1 fits: a share of units can't change by more than all of them.
 
     Source: docs/methods/verdict.md, "Verdict", row 5; Huber and Mellace 2015.
     """

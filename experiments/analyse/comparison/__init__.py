@@ -1,1 +1,1 @@
-"""One comparison of arms, asked of a file's rows or of a warehouse's moments: the same questions."""
+"""Comparisons of arms with one interface, over a file's rows or over a warehouse's cell moments."""

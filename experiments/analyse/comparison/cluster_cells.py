@@ -1,8 +1,8 @@
-"""A stored experiment that drew whole clusters: the cells of each as comparisons with errors between them. Pure.
+"""Comparisons for stored experiments that assign whole clusters, with cluster-robust errors. Pure.
 
-A cluster's score is a sum over its units, so that cells (units of one cluster, arm, week and covariates) give what the
-rows of a file would: CR2 with Bell and McCaffrey's degrees of freedom (docs/methods/clusters.md, "Cluster robust").
-Segments are no strata here: a cluster may reach into several, and all have one planned split.
+A cluster's score is a sum over its units, so cells (units of one cluster, arm, week and covariates) give the same
+result as rows of a file: CR2 with Bell and McCaffrey's degrees of freedom (docs/methods/clusters.md, "Cluster robust").
+Segments aren't strata here: a cluster may reach into several, and all have the same planned split.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,13 +43,13 @@ from stats.summaries import Array, Mean
 
 @dataclass(frozen=True, eq=False)
 class ClusterPair(CellPair):
-    """Control and one variant on one outcome, cell by cell of each cluster.
+    """Control and one variant on one outcome, as cells within clusters.
 
     Attributes:
         cluster: code of each cell's cluster.
-        share: place of the saturation that each cell's cluster has drawn, where nudged units are compared with those
-            beside them; None where each cluster has one arm. Shares are strata: clusters with a larger one hold more
-            nudged units, and more nudged friends.
+        share: index of the saturation assigned to each cell's cluster, where nudged units are compared with other units
+            of the same cluster; None where each cluster has one arm. Shares are strata: clusters with a larger one hold
+            more nudged units, and more nudged friends.
     """
 
     cluster: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -57,17 +57,17 @@ class ClusterPair(CellPair):
 
     @property
     def clustered(self) -> bool:
-        """Clusters were assigned."""
+        """True: clusters were assigned."""
         return True
 
     @property
     def whole_clusters(self) -> bool:
-        """No unit is compared with others of its own cluster."""
+        """True when each cluster has one arm, so that no units of one cluster are compared with each other."""
         return self.share is None
 
     @property
     def few_clusters(self) -> bool:
-        """Below five effective clusters in an arm no verdict: one guild would decide it."""
+        """True below five effective clusters in an arm: no verdict, since one cluster would decide it."""
         return self._effective < MIN_CLUSTERS
 
     @property
@@ -77,7 +77,7 @@ class ClusterPair(CellPair):
         return len(pairs) <= len(np.unique(self.cluster))
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
-        """Variant minus control with errors between clusters."""
+        """Variant minus control with cluster-robust errors."""
         if (found := self._lin((0,))) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self._share_columns.shape[1]:
@@ -86,7 +86,7 @@ class ClusterPair(CellPair):
         return with_reason(self.kind, plain)
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
-        """Each arm's error is that between its clusters, and the law is as wide as the difference's t law."""
+        """Relative lift with each arm's error between clusters, on the t distribution of the difference."""
         if (lin := self._lin((0,))) is not None:
             return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         found = self.difference(alpha=alpha)
@@ -94,13 +94,13 @@ class ClusterPair(CellPair):
             return found
         scores = difference_scores(self._values, self.treated, self.cluster, self.n)[1]
         arms = [_of_arm(arm, self._errors[place]) for place, arm in enumerate((self.control, self.variant))]
-        if self._share_columns.shape[1]:  # of the variant as far above control as the difference says
+        if self._share_columns.shape[1]:  # so that the variant lies above control by the difference
             arms[1] = replace(arms[1], mean=arms[0].mean + found.estimate)
         critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
         return compare.lift(*arms, alpha=alpha, critical=critical)
 
     def randomisation(self) -> Randomisation | NotComputable | None:  # type: ignore[override]
-        """Beside the t test, where an arm has fewer than twenty effective clusters, each with one arm."""
+        """Randomisation test beside the t test, where an arm has fewer than 20 effective clusters of one arm each."""
         if self._effective >= FEW_CLUSTERS or not self.whole_clusters:
             return None
         rng = np.random.default_rng(RANDOMISATION_SEED)
@@ -108,7 +108,7 @@ class ClusterPair(CellPair):
         return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
 
     def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
-        """Lin's adjustment for covariates and segments, between clusters."""
+        """Lin's adjustment for covariates and segments, with cluster-robust errors."""
         if not self.x.shape[1]:
             return None
         if (found := self._lin((0,))) is not None:
@@ -119,32 +119,32 @@ class ClusterPair(CellPair):
         return adjustment.adjusted_of(lin, self.difference(alpha=alpha), alpha=alpha) if computable(lin) else lin
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
-        """The same test inside some segments."""
+        """The test of the whole comparison, inside some segments."""
         inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
         return self._of(inside).difference(alpha=alpha)
 
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
-        """Mantel-Haenszel difference over segments, between clusters."""
+        """Mantel-Haenszel difference over segments, with cluster-robust errors."""
         both = self.segment if self.share is None else len(self.segment_labels) * self.share + self.segment
         return stratified.clustered_risk_difference(
             self._values, self.treated, both, self.cluster, alpha=alpha, n=self.n
         )
 
     def take_up(self) -> tuple[float, float]:
-        """Shares that reached the behaviour; of several saturations the nudge's lies above by the first stage."""
+        """Shares of control and variant that reached the behaviour; with several saturations control + first stage."""
         control, variant = super().take_up()
         if self._share_columns.shape[1] and computable(found := self.moments()):
             return control, control + found.first_stage
         return control, variant
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
-        """From the influence of each cluster."""
+        """IV moments from the influence of each cluster."""
         if (found := self._lin((0, 2) if by_times else (0, 1))) is not None:
             return found.moments if computable(found) else found
         return self._moments(self._no_covariates, by_times=by_times)
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
-        """Two-stage least squares with covariates and segments, between clusters."""
+        """Two-stage least squares with covariates and segments, with cluster-robust errors."""
         if not self.x.shape[1]:
             return None
         found = self._moments(self._x())
@@ -152,9 +152,9 @@ class ClusterPair(CellPair):
         return replace(effect, method="two-stage-least-squares") if computable(effect) else effect
 
     def inequalities(self) -> Inequalities | NotComputable:
-        """Of a share, by its two values; quintiles of a number aren't asked for by cluster.
+        """Instrument inequalities of a share, by its two values; no quintiles of a number are counted by cluster.
 
-        Of whole clusters they imply nothing, since friends' acts are another path.
+        Whole clusters imply none, since friends' acts are another causal path.
         """
         if self.share is None:
             return NotComputable(Reason.WHOLE_CLUSTERS)
@@ -181,12 +181,12 @@ class ClusterPair(CellPair):
         return Inequalities(min(holm(raw)), min(tested, key=lambda found: found.p_value).worst, raw)
 
     def trait_cells(self, *, behaviour: bool) -> NotComputable:  # type: ignore[override]
-        """Traits vary inside clusters: there are none."""
+        """Not computable: traits vary inside clusters."""
         return NotComputable(Reason.CLUSTERED)
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Segments and levels of covariates which share no cluster with the rest."""
+        """Segments and covariate levels that share no cluster with the other units."""
         return tuple(
             label for label in super().levels if not np.isin(*(self.cluster[part] for part in self._parts(label))).any()
         )
@@ -208,7 +208,7 @@ class ClusterPair(CellPair):
         return inside, ~inside
 
     def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
-        """Of the registered adjustment, between clusters; None where the plain comparison decides."""
+        """The registered adjustment, with cluster-robust errors; None where the plain comparison decides."""
         if not self.by_lin or not self.x.shape[1]:
             return None
         means = self._linear[0][:, list(columns)]
@@ -225,7 +225,7 @@ class ClusterPair(CellPair):
 
     @cached_property
     def _share_columns(self) -> Array:
-        """A column for each saturation but the first, where several are compared inside."""
+        """Dummies for every saturation but the first, where several are compared inside clusters."""
         if self.share is None:
             return self._no_covariates
         return np.asarray(self.share[:, None] == np.unique(self.share)[1:], dtype=np.float64)
@@ -251,7 +251,7 @@ class ClusterPair(CellPair):
 
     @cached_property
     def _errors(self) -> list[float]:
-        """Of both arms' levels; only read where each has two clusters."""
+        """Standard errors of both arms' levels; only read where each arm has two clusters."""
         return [0.0 if (one := self._scores(arm)) is None else one.error for arm in (0, 1)]
 
     def _scores(self, arm: int) -> ClusterScores | None:
@@ -262,7 +262,7 @@ class ClusterPair(CellPair):
 
     @property
     def _effective(self) -> float:
-        """Of the arm that has fewest."""
+        """Effective clusters of the arm that has fewest."""
         return min(
             count_clusters(self.cluster[kept], self.n[kept]).effective
             for kept in (self.treated == 1, self.treated == 0)
@@ -271,25 +271,24 @@ class ClusterPair(CellPair):
 
 @dataclass(frozen=True, eq=False)
 class ClusterData(CellData):
-    """All outcomes of a stored experiment that drew whole clusters.
+    """All outcomes of a stored experiment that assigns whole clusters.
 
-    With saturations the control is the clusters in which nobody is nudged: units that aren't nudged among nudged ones
-    are no control, and have a part of the report to themselves. That comparison holds what friends' acts do. So where a
-    behaviour is under test, its outcomes are compared inside the clusters of which a part is nudged: there friends act
-    alike on both sides, and one's own behaviour is left (docs/methods/clusters.md). Guardrails are about what nudging
-    does at all.
+    With saturations, control means the clusters without any nudge; units that aren't nudged in partly nudged clusters
+    are no control and are reported separately. That comparison includes spillovers from friends. So where a behaviour
+    is under test, its outcomes are compared inside partly nudged clusters: there friends act alike on both sides, which
+    leaves the effect of one's own behaviour (docs/methods/clusters.md). Guardrails measure the total effect of nudging.
 
     Attributes:
         inside: by saturation, whether a part of its clusters' units is nudged; empty where no outcome is compared
             inside clusters.
-        guardrails: outcomes that stay with the clusters without nudge.
+        guardrails: outcomes that are compared with the clusters without nudge.
     """
 
     inside: tuple[bool, ...] = ()
     guardrails: tuple[str, ...] = ()
 
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
-        """n, mean, error and interval of one arm, between its clusters."""
+        """n, mean, error and interval of one arm, with cluster-robust error."""
         return self.pair(outcome, code or 1).level(1 if code else 0, alpha=alpha)
 
     def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> ClusterPair:
@@ -305,7 +304,7 @@ class ClusterData(CellData):
         return any(self.inside) and outcome not in self.guardrails
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
-        """Cells of the comparison."""
+        """Mask of the cells in the comparison."""
         kept = super().kept(outcome, code, against, week)
         if self.cells.saturation is None:
             return kept
@@ -327,5 +326,5 @@ class ClusterData(CellData):
 
 
 def _of_arm(arm: Mean, error: float) -> Mean:
-    """The arm as if independent units had given this error."""
+    """The arm with the variance that independent units would need to give this error."""
     return replace(arm, variance=error**2 * arm.n)

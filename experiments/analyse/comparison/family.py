@@ -13,7 +13,7 @@ def with_adjusted_p(
 ) -> list[OutcomeReport]:
     """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes.
 
-    A placebo arm is a comparator and no member: what it does to the outcome is a diagnostic with its own p.
+    A placebo arm is a comparator and not in the family: its effect on the outcome is a diagnostic with its own p.
 
     Source: docs/methods/comparison.md, "Holm".
     """

@@ -1,4 +1,4 @@
-"""A file's units as comparisons: one entry per unit, with clusters and numeric covariates. Pure."""
+"""Comparisons over a file's units: one entry per unit, with clusters and numeric covariates. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ RANDOMISATION_SEED = 20_260_101
 class RowPair:
     """The units of control and one variant that have a value, in one outcome.
 
-    `whole_clusters` where each group of the file has one arm.
+    `whole_clusters` is True when each group of the file has one arm.
     """
 
     kind: Kind
@@ -57,14 +57,14 @@ class RowPair:
 
     @property
     def with_behaviour(self) -> Self:
-        """The units whose behaviour is known: only they can tell what the behaviour does."""
+        """Only the units whose behaviour is known, for estimates of the behaviour's effect."""
         if self.behaviour is None:
             raise ValueError("an encouragement analysis needs a behaviour")
         known = ~np.isnan(self.behaviour)
         return self if known.all() else self._of(known)
 
     def _of(self, kept: NDArray[np.bool_]) -> Self:
-        """Some of the units."""
+        """A subset of the units, by mask."""
         return replace(
             self,
             values=self.values[kept],
@@ -93,7 +93,7 @@ class RowPair:
 
     @property
     def few_clusters(self) -> bool:
-        """Below five effective clusters in an arm no verdict: one guild would decide it."""
+        """True below five effective clusters in an arm: no verdict, since one cluster would decide it."""
         if self.cluster is None:
             return False
         return self._effective_clusters < MIN_CLUSTERS
@@ -112,7 +112,7 @@ class RowPair:
         return self.behaviour is not None
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
-        """With a behaviour it is the unpooled z, so that p and Anderson-Rubin set can't disagree."""
+        """Variant minus control; with a behaviour the unpooled z, so that p and the Anderson-Rubin set agree."""
         if (found := self._lin(self.values)) is not None:
             return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.cluster is not None:
@@ -122,7 +122,7 @@ class RowPair:
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
-        """Between clusters each arm's error is that between them, and the law is as wide as the difference's t law."""
+        """Relative lift; with clusters, errors are cluster-robust and the t distribution is the difference's."""
         if (found := self._lin(self.values)) is not None:
             return lin_lift(found, alpha=alpha) if computable(found) else found
         if self.cluster is None:
@@ -137,7 +137,7 @@ class RowPair:
         return compare.lift(control, variant, alpha=alpha, critical=critical)
 
     def randomisation(self) -> Randomisation | NotComputable | None:
-        """Beside the t test, where an arm has fewer than twenty effective clusters."""
+        """Randomisation test beside the t test, where an arm has fewer than twenty effective clusters."""
         if self.cluster is None or self._effective_clusters >= FEW_CLUSTERS:
             return None
         rng = np.random.default_rng(RANDOMISATION_SEED)
@@ -146,7 +146,7 @@ class RowPair:
 
     @property
     def _effective_clusters(self) -> float:
-        """Of the arm that has fewest."""
+        """Effective clusters of the arm that has fewest."""
         if self.cluster is None:
             return float("inf")
         return min(count_clusters(self.cluster[arm]).effective for arm in (self.treated, ~self.treated))
@@ -164,11 +164,11 @@ class RowPair:
         return adjustment.lin(*self.columns(self.values, self.covariates), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
-        """Without the adjustment that was asked for."""
+        """The difference without the registered adjustment; None where none is registered."""
         return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
 
     def _lin(self, *columns: Floats) -> LinEffects | NotComputable | None:
-        """The adjustment that was asked for; None without one, and where clusters are too few for the covariates."""
+        """The registered adjustment; None without one, and where clusters are too few for the covariates."""
         if not self.by_lin or self.covariates is None:
             return None
         if self.cluster is None:
@@ -179,7 +179,7 @@ class RowPair:
         return found if computable(found) else None
 
     def by_segment(self) -> Strata | None:
-        """Label, control, variant of each segment."""
+        """Label, control summary and variant summary of each segment."""
         if self.segment is None:
             return None
         return [
@@ -193,7 +193,7 @@ class RowPair:
         ]
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
-        """The same test as for everybody, inside some segments."""
+        """The test of the whole comparison, inside some segments."""
         if self.cluster is not None and self.segment is not None:
             inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
             values, treated, cluster = self.values[inside], self.treated[inside], self.cluster[inside]
@@ -211,12 +211,12 @@ class RowPair:
         )
 
     def joints(self) -> tuple[Joint, Joint]:
-        """Over (outcome, behaviour)."""
+        """Joint summaries of control and variant over (outcome, behaviour)."""
         known = self.with_behaviour
         return known.columns(known.values, known._did)
 
     def take_up(self) -> tuple[float, float]:
-        """Means of the behaviour."""
+        """Mean of the behaviour in control and in variant."""
         known = self.with_behaviour
         found = known._lin(known.values, known._did)
         if found is not None and computable(found):
@@ -225,7 +225,7 @@ class RowPair:
         return control.column(1).mean, variant.column(1).mean
 
     def moments(self) -> IvMoments | NotComputable:
-        """From the arms' moments; between clusters from their influence."""
+        """IV moments from the arms' moments; with clusters, from the influence of each cluster."""
         known = self.with_behaviour
         if (found := known._lin(known.values, known._did)) is not None:
             return found.moments if computable(found) else found
@@ -244,14 +244,14 @@ class RowPair:
         )
 
     def inequalities(self) -> Inequalities | NotComputable:
-        """Of units whose behaviour is known; of whole groups nothing follows, since friends' acts are another path."""
+        """Instrument inequalities over units with a known behaviour; whole clusters imply none (friends' acts)."""
         if self.whole_clusters:
             return NotComputable(Reason.WHOLE_CLUSTERS)
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
 
     def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
-        """Units of one combination of traits as one cell; groups that were assigned are none."""
+        """One cell per combination of traits; not computable when clusters were assigned."""
         if self.cluster is not None:
             return NotComputable(Reason.CLUSTERED)
         known = self.with_behaviour if behaviour else self
@@ -262,12 +262,12 @@ class RowPair:
 
     @property
     def same_split(self) -> bool:
-        """A file's segments have one planned split."""
+        """True: a file has the same planned split in all segments."""
         return True
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Segments and 0/1 covariates; of a 0/1 column of its own, both values."""
+        """Labels of segments and 0/1 covariates; a 0/1 column that isn't a dummy gives one label per value."""
         named = list(self.segment_labels) if self.segment is not None and len(self.segment_labels) > 1 else []
         for place, name in enumerate(self.covariate_names):
             column = None if self.covariates is None else self.covariates[:, place]
@@ -295,7 +295,7 @@ class RowPair:
         return np.equal(self.covariates[:, self.covariate_names.index(name)], float(value))
 
     def _apart(self, inside: NDArray[np.bool_]) -> bool:
-        """Both parts have units, and no cluster has units in both."""
+        """True when both parts have units and no cluster has units in both."""
         if not inside.any() or inside.all():
             return False
         return self.cluster is None or not np.isin(self.cluster[inside], self.cluster[~inside]).any()
@@ -331,9 +331,9 @@ class RowData:
 
     @cached_property
     def whole_clusters(self) -> bool:
-        """Groups were assigned: hardly any holds units of several arms, or they drew shares of their own.
+        """True when groups were assigned: hardly any holds several arms, or they were assigned different shares.
 
-        Of the second kind control holds groups without any nudge, and the comparison what friends did.
+        In the second case control holds groups without any nudge, and the comparison includes spillovers from friends.
         """
         cluster, arm = self.units.cluster, self.units.arm
         return cluster is not None and (not reach_across(cluster, arm) or shares_differ(cluster, arm > 0))
@@ -345,9 +345,9 @@ class RowData:
         return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
 
     def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
-        """Units with the outcome of the variant with this code and of what it is compared with."""
+        """Units with the outcome, of the variant with this code and of its comparator."""
         units, found = self.units, self._outcome(outcome)
-        # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
+        # Include all units with an outcome: dropping those without a behaviour conditions on what the nudge can move.
         kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
         return RowPair(
             kind=found.kind,
@@ -372,7 +372,7 @@ class RowData:
 
 
 def arm_level(kind: Kind, values: Floats, clusters: Codes | None, *, alpha: float) -> ArmValue:
-    """Level of an outcome in one arm; between clusters with their error."""
+    """Level of an outcome in one arm; with clusters, with cluster-robust error."""
     n = len(values)
     missing = NotComputable(Reason.NO_DATA if n == 0 else Reason.TOO_FEW_UNITS)
     if n == 0:

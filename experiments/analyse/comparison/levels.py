@@ -1,4 +1,4 @@
-"""Which cells belong to each segment and level of a covariate, and the test that their moments give. Pure."""
+"""Map cells to segments and covariate levels, and compute the test from IV moments. Pure."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -10,13 +10,13 @@ from stats.iv_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.trait_cells import SEGMENT, TraitColumns
 
-# Beyond this, no further levels are searched for a group that the nudge can't move.
+# At most this many levels are searched for a group that the nudge can't move.
 MOST_LEVELS = 20
 MISSING = "–"
 
 
 def columns_of(cells: Cells) -> TraitColumns:
-    """Segment and covariates of the cells: all known before the assignment."""
+    """Segment and covariates of the cells; all are known before the assignment."""
     codes = np.column_stack([cells.segment, cells.covariate]).astype(np.int64)
     columns = TraitColumns((SEGMENT, *cells.covariates), (cells.segments, *cells.levels), codes)
     return columns if len(cells.segments) > 1 else TraitColumns(cells.covariates, cells.levels, codes[:, 1:])
@@ -35,7 +35,7 @@ def traits_of(columns: TraitColumns) -> Mapping[str, np.ndarray]:
 def moments_estimate(
     found: IvMoments | NotComputable, alpha: float, method: str = "unpooled-z"
 ) -> Estimate | NotComputable:
-    """The nudge's effect on the outcome from the moments, by the test that the Anderson-Rubin set is dual to."""
+    """The nudge's effect on the outcome from the moments, by the test that the Anderson-Rubin set inverts."""
     if not computable(found):
         return found
     if found.v_r <= 0:

@@ -1,4 +1,4 @@
-"""Direct and spillover effects of a plan whose clusters drew saturations: each share, each primary outcome. Pure."""
+"""Direct and spillover effects by saturation and primary outcome, where clusters drew saturations. Pure."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from stats.summaries import Array
 def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> tuple[SaturationEffects, ...]:
     """Effects of every share above 0 on every primary outcome, at the level of the look; empty without saturations.
 
-    Of a plan with a behaviour, its own and the peers' effect too.
+    A plan with a behaviour also gets the effects of the user's own and of the peers' behaviour.
     """
     if cells.saturation is None or cells.cluster is None:
         return ()
@@ -47,7 +47,7 @@ def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> 
 
 
 def _values(block: Block, kept: np.ndarray, share: Array, nudged: Array) -> Array:
-    """The outcome per cell; a ratio is linearised where its own group stands."""
+    """The outcome per cell; a ratio is linearised at the values of its own group."""
     means, covariance, n = block.means[kept], block.covariance[kept], block.n[kept].astype(np.float64)
     if DENOMINATOR not in block.names:
         return np.asarray(means[:, 0])

@@ -1,4 +1,4 @@
-"""What several nudges of one experiment share: the errors of the control group that each is compared with. Pure."""
+"""Errors of the control group that several nudges of one experiment share. Pure."""
 
 from experiments.analyse.protocol import Pair
 from stats.instrument.pooled_sets import SharedControl
@@ -8,8 +8,8 @@ from stats.iv_moments import IvMoments, iv_moments
 def shared_control(pair: Pair, moments: IvMoments) -> SharedControl | None:
     """Variances and covariance of control's mean outcome and behaviour; None where the moments aren't a plain contrast.
 
-    Pooled over segments, adjusted or between clusters a comparison weighs the units of control in its own way: what it
-    shares with another arm isn't known then, and only the first arm is pooled.
+    A comparison that is pooled over segments, adjusted or clustered weighs control's units in its own way: the
+    covariance with another arm is unknown then, and only the first arm is pooled.
     """
     if pair.clustered:
         return None

@@ -1,7 +1,7 @@
-"""A stored experiment's moments as comparisons: the same questions as a file's rows, asked of the warehouse's cells.
+"""Comparisons over a stored experiment's cells of moments, with the same interface as those over a file's rows.
 
 Segments are strata: a plan may give each its own coverage and weights, so arms are compared inside them and pooled.
-Every covariate is constant within a cell, so that nothing but moments is needed.
+Every covariate is constant within a cell, so moments are enough.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 
-# A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled
+# In a stratum with fewer units in an arm the variance is hardly known; such strata are pooled
 # (docs/methods/comparison.md, "Population-weighted difference").
 STRATUM_UNITS = 50
 
@@ -48,7 +48,7 @@ class CellPair:
         segment: code of each cell's segment.
         segment_labels: their labels; one label means that the plan has no segments.
         x: covariates, cells x p: dummies and numbers, or the one predicted outcome.
-        bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
+        bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where they weren't queried.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
         known_before: segment and covariates of each cell.
@@ -72,32 +72,32 @@ class CellPair:
 
     @cached_property
     def control(self) -> Mean:
-        """Summary of the control arm; of a ratio the standardised one."""
+        """Summary of the control arm; standardised over segments for a ratio."""
         return self._level(0)
 
     @cached_property
     def variant(self) -> Mean:
-        """Summary of the variant's arm; of a ratio the standardised one."""
+        """Summary of the variant's arm; standardised over segments for a ratio."""
         return self._level(1)
 
     @property
     def clustered(self) -> bool:
-        """A stored experiment assigns units."""
+        """False: units were assigned, not clusters."""
         return False
 
     @property
     def whole_clusters(self) -> bool:
-        """There are no clusters."""
+        """False: there are no clusters."""
         return False
 
     @property
     def few_clusters(self) -> bool:
-        """There are no clusters."""
+        """False: there are no clusters."""
         return False
 
     @property
     def segments_apart(self) -> bool:
-        """Each unit has one segment."""
+        """True: each unit has one segment."""
         return True
 
     @property
@@ -106,9 +106,9 @@ class CellPair:
         return REACHED in self.names
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
-        """Pooled over segments; with a behaviour the z of the moments, so that p and set agree.
+        """Variant minus control, pooled over segments; with a behaviour the z of the moments, so that p and set agree.
 
-        A ratio is standardised over segments and divided then: its difference is that of the levels, in the population
+        A ratio is standardised over segments before dividing: its difference is that of the population levels
         (docs/methods/comparison.md, "Ratio delta method").
         """
         if (found := self._lin((0,))) is not None:
@@ -120,23 +120,23 @@ class CellPair:
         return with_reason(self.kind, plain_difference(self.kind, self.control, self.variant, alpha=alpha))
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
-        """Of the variant as far above control as the difference says: strata must not show in the lift."""
+        """Relative lift of (control + pooled difference) over control, so that it ignores the strata's mix."""
         if (lin := self._lin((0,))) is not None:
             return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         found = self.difference(alpha=0.05)
         if len(self.strata) < 2 or not computable(found):
             return compare.lift(self.control, self.variant, alpha=alpha)
         control, n = self.control, self.variant.n
-        if self.kind is Kind.RATIO:  # the mix's error is one for both arms: it stands in the difference
+        if self.kind is Kind.RATIO:  # the error of the mix is common to both arms and already in the difference
             control = standardised([c for c, _v in self._parts_of_value], self._mix, of_population=False)
         left = max(found.standard_error**2 - control.variance / max(control.n, 1), 0.0)
         return compare.lift(control, Mean(n, control.mean + found.estimate, left * n), alpha=alpha)
 
     def randomisation(self) -> None:
-        """There are no clusters."""
+        """None: there are no clusters."""
 
     def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
-        """Lin's adjustment for covariates and segments; the registered one, inside the segments, where there is one."""
+        """Lin's adjustment for covariates and segments; the registered one, within segments, where there is one."""
         if not self.x.shape[1]:
             return None
         if (found := self._lin((0,))) is not None:
@@ -146,11 +146,11 @@ class CellPair:
         return adjustment.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
-        """Without the registered adjustment."""
+        """The difference without the registered adjustment; None where none is registered."""
         return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
 
     def by_segment(self) -> Strata | None:
-        """Label, control, variant of each segment; a ratio is each segment's own. A quantile has no parts."""
+        """Label, control and variant of each segment; a ratio is divided within each. None for a quantile."""
         if len(self.segment_labels) < 2 or self.kind is Kind.QUANTILE:
             return None
         return [
@@ -159,23 +159,23 @@ class CellPair:
         ]
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
-        """The same test inside some segments."""
+        """The test of the whole comparison, inside some segments."""
         if self.has_behaviour:
             return compare.compare_unpooled(control, variant, alpha=alpha)
         return plain_difference(self.kind, control, variant, alpha=alpha)
 
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
-        """Mantel-Haenszel difference; of a ratio the standardised one, since its segments' own ratios don't add up."""
+        """Mantel-Haenszel difference; for a ratio the standardised one, since its segments' ratios don't add up."""
         if self.kind is Kind.RATIO:
             return standardised_difference(self._parts_of_value, self._mix, alpha=alpha)
         return stratified.risk_difference(strata, alpha=alpha)
 
     def joints(self) -> tuple[Joint, Joint]:
-        """Over (outcome, behaviour, number of times)."""
+        """Joint summaries of control and variant over (outcome, behaviour, number of times)."""
         return self._joint(self.treated == 0), self._joint(self.treated == 1)
 
     def take_up(self) -> tuple[float, float]:
-        """Shares that reached the behaviour, over segments with the weights of the first stage."""
+        """Shares that reached the behaviour, control and variant; over segments weighted as the first stage."""
         if computable(found := self._lin((0, 1))) and found is not None:
             return float(found.levels[0, 1]), float(found.levels[1, 1])
         if len(self.strata) < 2:
@@ -189,7 +189,7 @@ class CellPair:
         return control_share, variant_share
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
-        """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
+        """IV moments, pooled over segments; `by_times` uses the number of times instead of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
         if (found := self._lin(columns)) is not None:
             return found.moments if computable(found) else found
@@ -212,9 +212,9 @@ class CellPair:
         return Estimate(**{**vars(effect), "method": "two-stage-least-squares"})
 
     def inequalities(self) -> Inequalities | NotComputable:
-        """From counts: of a share by its two values, of a number by the quintiles that were asked for."""
+        """Instrument inequalities from counts: of a share by its two values, of a number by the quintiles queried."""
         if self.bins is not None:
-            # Bins aren't asked by segment, so with unequal splits they would compare segments, not arms.
+            # Bins aren't queried by segment, so with unequal splits they would compare segments, not arms.
             if not self.same_split:
                 return NotComputable(Reason.SPLIT_DIFFERS)
             return inequalities_from_counts(self.bins[0], self.bins[1])
@@ -230,7 +230,7 @@ class CellPair:
         return Inequalities(min(holm(raw)), worst, raw)
 
     def trait_cells(self, *, behaviour: bool) -> TraitCells:
-        """By segment and covariates."""
+        """Cells by segment and covariates."""
         (means, covariance), k = self._linear, 1 + behaviour
         split = None if self.same_split else self.segment
         moments, share = (self.n, means[:, :k], covariance[:, :k, :k]), self.kind is Kind.PROPORTION
@@ -238,7 +238,7 @@ class CellPair:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Segments and levels of covariates that have units, and leave some."""
+        """Labels of segments and covariate levels that hold some of the units but not all."""
         found = traits_of(self.known_before)
         return tuple(label for label, inside in found.items() if 0 < self.n[inside].sum() < self.n.sum())
 
@@ -266,7 +266,7 @@ class CellPair:
 
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
-        """Segments with enough units in both arms; the others pooled as one."""
+        """Segments with enough units in both arms; the others pooled into one."""
         return [
             (label, self._joint(inside & (self.treated == 0)), self._joint(inside & (self.treated == 1)))
             for label, codes in self._groups
@@ -296,18 +296,18 @@ class CellPair:
 
     @property
     def _parts_of_value(self) -> list[tuple[Mean, Mean]]:
-        """Control and variant of each stratum on the outcome alone."""
+        """Control and variant of each stratum, outcome only."""
         return [(control.column(0), variant.column(0)) for _label, control, variant in self.strata]
 
     def _level(self, arm: int) -> Mean:
-        """Summary of the outcome; a ratio's error is that of the strata and of their shares."""
+        """Summary of the outcome in one arm; a ratio's error includes that of the strata's shares."""
         whole = self._joint(self.treated == arm).column(0)
         if self.kind is not Kind.RATIO or len(self.strata) < 2:
             return whole
         return standardised([pair[arm] for pair in self._parts_of_value], self._mix)
 
     def _alone(self, arm: int, code: int) -> Mean:
-        """Summary of one segment; a ratio is divided inside it."""
+        """Summary of one segment; a ratio is divided within it."""
         kept = (self.segment == code) & (self.treated == arm)
         if self.kind is not Kind.RATIO:
             return self._joint(kept).column(0)
@@ -315,17 +315,17 @@ class CellPair:
         return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
 
     def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
-        """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
+        """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) over some cells; ratios linearised."""
         means, covariance = self._linear
         pooled = pool_cells(self.n[kept], means[kept], covariance[kept], None if x is None else x[kept])
         return pooled if x is None else pooled.take(0, *range(means.shape[1], len(pooled.means)))
 
     @cached_property
     def _linear(self) -> tuple[Array, Array]:
-        """Means and covariances of the cells in (outcome, behaviour, times), a ratio linearised where its arm stands.
+        """Means and covariances of the cells in (outcome, behaviour, times); a ratio is linearised at its arm's value.
 
-        That point is standardised: mean numerator and denominator over the strata with their shares of all units.
-        Everything then reads one column, so that levels, difference, set and weeks can't disagree
+        That value is standardised: mean numerator and denominator over the strata, weighted by their shares of all
+        units. All figures are computed from this one column, so that levels, difference, set and weeks agree
         (docs/methods/comparison.md, "Ratio delta method").
         """
         if self.kind is not Kind.RATIO:
@@ -342,7 +342,7 @@ class CellPair:
         return means, covariance
 
     def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
-        """The registered adjustment of these columns, inside the strata; None where it is not registered."""
+        """The registered adjustment of these columns, within strata; None where none is registered."""
         if not self.by_lin or not self.x.shape[1]:
             return None
         mix = self._mix if self.kind is Kind.RATIO else None

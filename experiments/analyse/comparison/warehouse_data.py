@@ -23,9 +23,9 @@ class CellData:
     """All outcomes of a stored experiment.
 
     Attributes:
-        cells: what the warehouse answered.
+        cells: the warehouse's result.
         order: outcome texts in the order of the plan.
-        bins: of a numeric outcome, rows of (variant, bin, reached, units).
+        bins: for a numeric outcome, rows of (variant, bin, reached, units).
         same_split: False when the plan gives segments different shares.
         adjustment: which comparison decides: `unadjusted`, `lin` or `lin_predicted`, the last with its `prediction`.
     """
@@ -56,7 +56,7 @@ class CellData:
         """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
         mature, kept = self._mature(outcome, week), self.kept(outcome, code, against, week)
-        # Of all arms, so that control has one level beside every variant.
+        # Over all arms, so that control has the same level beside every variant.
         units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
         return CellPair(
             kind=self.outcomes[outcome],
@@ -76,7 +76,7 @@ class CellData:
         )
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
-        """Cells of the comparison."""
+        """Mask of the cells in the comparison."""
         return self._mature(outcome, week) & np.isin(self.cells.variant, (against, code))
 
     def _mature(self, outcome: str, week: int | None) -> np.ndarray:
@@ -90,9 +90,9 @@ class CellData:
 
     @cached_property
     def _columns(self) -> Array:
-        """What is adjusted for: one column for each level of a property but the first, and the days before as a number.
+        """Adjustment columns: a dummy per level of a property but the first, and active days before as a number.
 
-        Where the prediction was registered, it alone: one number that holds what all of them say.
+        Where a prediction was registered it is the only column, since it summarises all of them.
         """
         cells = self.cells
         if self.prediction is not None:

@@ -1,1 +1,1 @@
-"""For whom the effect holds, and whom to nudge: from those who were moved to everybody, and rules on known traits."""
+"""For whom the effect holds and whom to nudge: extrapolation from compliers to everybody, and rules on known traits."""

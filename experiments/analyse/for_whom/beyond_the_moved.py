@@ -1,4 +1,4 @@
-"""From those whom the nudge moved to everybody: reweighted by traits, bounded, and by the strength of the nudge. Pure.
+"""Extrapolate from compliers to everybody: reweighting by traits, bounds, and nudges of different strength. Pure.
 
 Source: docs/methods/encouragement.md, "Reweighted".
 """
@@ -32,7 +32,7 @@ def _reweighted(pair: Pair, alpha: float) -> Reweighted | NotComputable:
 
 
 def _bounds(pair: Pair, alpha: float) -> tuple[Bounds | NotComputable, Bounds | NotComputable]:
-    """Of the others and of everybody."""
+    """Bounds of the effect on non-compliers and on everybody."""
     if reason := _unbounded(pair):
         missing = NotComputable(reason)
         return missing, missing
@@ -46,7 +46,7 @@ def _bounds(pair: Pair, alpha: float) -> tuple[Bounds | NotComputable, Bounds | 
 
 
 def _unbounded(pair: Pair) -> Reason | None:
-    """Why arms as a whole give no bounds."""
+    """Why the arms give no bounds; None where they do."""
     if pair.kind is not Kind.PROPORTION:
         return Reason.NOT_A_PROPORTION
     if pair.clustered:
@@ -63,13 +63,13 @@ def margins(
         design: which arm is a placebo.
         data: of the experiment.
         outcome: its first outcome.
-        against: of each variant, the place of what it is compared with.
-        look: the strictest one.
+        against: index of each variant's comparator.
+        look: the strictest look.
     """
     codes = [code for code, label in enumerate(data.labels) if code and label != design.placebo]
     if design.behaviour is None or len(codes) < 2:
         return None
-    base = against[codes[0] - 1]  # all arms share one
+    base = against[codes[0] - 1]  # all arms have the same comparator
     pairs = [data.pair(outcome, code, against=base) for code in codes]
     if any(pair.clustered for pair in pairs):
         return NotComputable(Reason.CLUSTERED)

@@ -1,4 +1,4 @@
-"""The parts of the first outcome that ask for whom: they wait for the final analysis, where they have a level. Pure."""
+"""Parts of the first outcome on for whom it holds: they wait for the final analysis, where they have a level. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +16,14 @@ from stats.sequential.looks import Look, fixed, told_at
 def for_whom(
     design: Design, data: Data, outcome: OutcomeReport, looks: Mapping[str, Look], *, seed: int
 ) -> OutcomeReport:
-    """The first outcome with what is known beyond those who were moved, and whom to nudge.
+    """The first outcome with what is known beyond compliers, and with whom to nudge.
 
     Args:
         design: fixed before.
         data: of the experiment.
         outcome: the first one, judged.
-        looks: how each variant is judged; one without by a fixed end.
-        seed: of the random folds that hold units out.
+        looks: how each variant is judged; without an entry, by a fixed end.
+        seed: of the cross-fitting folds.
     """
     rows = []
     for row in outcome.comparisons:
@@ -52,7 +52,7 @@ def _everybody(data: Data, outcome: str, row: Comparison, told: Encouragement, l
 
 
 def _policy(design: Design, data: Data, outcome: str, row: Comparison, look: Look, seed: int) -> Policy | NotComputable:
-    """Against control, also where a placebo is the comparator: who isn't nudged gets nothing."""
+    """Whom to nudge, against control even where a placebo is the comparator: others aren't nudged at all."""
     if missing := _waits(look):
         return missing
     cells = data.pair(outcome, data.labels.index(row.variant)).trait_cells(behaviour=False)

@@ -1,4 +1,4 @@
-"""A rule whom to nudge as the document of a segment by rule (`segments.rules`). Pure."""
+"""Translate a rule for whom to nudge into the document of a segment by rule (`segments.rules`). Pure."""
 
 import json
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ from stats.trait_cells import SEGMENT
 
 type Document = dict[str, Any]
 
-# Counted before the exposure from the log: nobody sends it as a trait.
+# Computed from the log before the exposure: not sent as a trait.
 COUNTED = ("active_days_before",)
 
 
 def rule_document(rule: NudgeRule, segments: Mapping[str, Document | None]) -> Document:
-    """The same units in the language of segments by rule, where it can say so.
+    """The same units as a segment by rule, where that language can express them.
 
-    A level is the text of a signup's property; a trait may be sent as the number or the truth value that it spells, so
-    both are taken. "Is not" takes units of which the trait isn't known, as the analysis does.
+    A level is the text of a signup's property; a trait may be sent as the number or boolean that this text spells, so
+    both match. "Is not" includes units whose trait isn't known, as the analysis does.
 
     Args:
         rule: found in an analysis.
         segments: rule of every segment that the analysis knows, by its label; None for a segment by play pattern.
 
     Raises:
-        Refused: a condition that can't be said: a segment by play pattern, or a count that is no trait.
+        Refused: a condition that the language can't express: a segment by play pattern, or a count that is no trait.
     """
     parts = [_condition(condition, segments) for condition in rule.conditions]
     return {"any" if rule.any_of else "all": parts}
@@ -47,7 +47,7 @@ def _trait(condition: TraitCondition) -> Document:
 
 
 def _scalar(text: str) -> bool | int | float | None:
-    """The number or truth value that a text spells."""
+    """The number or boolean that a text spells; None for other text."""
     try:
         value = json.loads(text)
     except ValueError:

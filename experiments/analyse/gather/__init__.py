@@ -1,1 +1,1 @@
-"""What the analysis of a stored experiment asks the warehouse, and which exposures count."""
+"""Gather the data of a stored experiment: warehouse queries, and the rule for which exposures count."""

@@ -1,10 +1,10 @@
-"""Which exposures count: the rule and what came of it. Pure (docs/methods/integrity.md; docs/security.md).
+"""Which exposures count: the rule and its results. Pure (docs/methods/integrity.md; docs/security.md).
 
-An exposure counts when our door wrote it, when a server key sent it or a file brought it, or when a client key sent it
-whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one it draws.
-In experiments that started since 0.5 such a unit must also be more than an id that somebody made up
-(`experiments.analyse.gather.newcomers`), and decides nothing where servers named units enough.
-Everything else enters no count and no test, nor does what is sent once a variant is rolled out.
+An exposure counts when our evaluation API wrote it, when it came with a server key or from a file, or when a client key
+sent it whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one
+it draws. In experiments that started since 0.5 a unit from a client key must also pass checks against invented ids
+(`experiments.analyse.gather.newcomers`), and decides nothing where servers named enough units. All other exposures are
+excluded from every count and test, as are exposures sent after a variant is rolled out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,14 +30,14 @@ class AdmissionRule:
     """Which exposures of an experiment count.
 
     Attributes:
-        sources: sources whose client keys are heard.
-        owed: given units, arms and clusters ("" where none is said), whether each arm is the unit's own.
-        names: of the sources, for people.
-        until: when a variant was first rolled out: what is sent from then on tells of the rollout, not of the
-            experiment. None where nothing ever was.
-        evaluated: given units, what our door knows of them.
-        new_ids: of one address in one hour, whose exposures count; None: the experiment started before 0.5, and client
-            keys decide as they did then.
+        sources: sources whose client keys are accepted.
+        owed: given units, arms and clusters ("" for none), whether each arm is the unit's own.
+        names: display names of the sources.
+        until: when a variant was first rolled out: later exposures belong to the rollout, not to the experiment. None
+            without a rollout.
+        evaluated: given units, their first evaluations.
+        new_ids: limit of new ids per address and hour whose exposures count; None: the experiment started before 0.5,
+            and exposures of client keys are admitted by the rule of that time.
     """
 
     sources: frozenset[int]
@@ -50,15 +50,15 @@ class AdmissionRule:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Exposures that were not admitted, of one sender and for one reason.
+    """Exposures that were not admitted, by sender and reason.
 
     Attributes:
-        sender: name of the source whose client key sent them; "" for evaluations with client keys at our door.
+        sender: name of the source whose client key sent them; "" for evaluations with client keys.
         reason: `source`: the experiment isn't shown there; `arm`: another arm than the unit's own; `cluster`: whole
-            clusters are drawn, and it names none; `unknown`: nothing of the unit had come before; `address`: its id
-            came in with too many others.
+            clusters are drawn, and it names none; `unknown`: no earlier event or evaluation of the unit; `address`: too
+            many new ids from the same address.
         exposures: events.
-        units: different units in them.
+        units: distinct units.
     """
 
     sender: str
@@ -69,15 +69,15 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Unverified:
-    """Admitted units that only a client key has reported, beside all others.
+    """Counts of admitted units that only a client key has reported, beside all others.
 
-    Where servers named units enough, the former decide nothing. Nobody can tell an invented user with the right arm
-    from a new one by its id; but invented users do nothing else.
+    Where servers named enough units, the former decide nothing. An invented user with the right arm has an id like any
+    new user's, but sends no other events.
 
     Attributes:
-        units: known only by a client key; `others` all others.
+        units: reported only by a client key; `others` all others.
         followed: of `units`, those with a complete day 0; `silent` of these without any event of their own.
-        others_followed: the same of the others; `others_silent`.
+        others_followed: the same for the others; `others_silent`.
     """
 
     units: int = 0
@@ -89,16 +89,16 @@ class Unverified:
 
 
 def drawn(flag: Flag, units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
-    """Whether each unit draws the arm, in any row of the audience.
+    """Whether each unit draws the given arm, in any row of the audience.
 
     A local SDK decides by attributes that we don't see, so every row's ranges count. Slots of holdout and layer don't
-    depend on attributes. Who is new, and when enrolment closed, is another question than the arm.
+    depend on attributes. Being new and the end of enrolment aren't checked here.
 
     Args:
         flag: of the experiment.
         units: ids.
         arms: an arm's key for each unit.
-        clusters: id of each unit's cluster as it was said; not read where units are drawn.
+        clusters: reported id of each unit's cluster; not read where units are drawn.
     """
     if not units:
         return np.zeros(0, dtype=np.bool_)

@@ -1,10 +1,10 @@
-"""Set aside the exposures that don't count, inside the warehouse as far as it can be done there.
+"""Exclude the exposures that don't count, inside the warehouse as far as possible.
 
-What a client key may say is decided by assignment rows and draws, which the warehouse doesn't have. So the units and
-arms that client keys of the experiment's sources named come out, once each, and only the wrong pairs go back in: none,
-unless somebody forges. Sending the assignments in instead would move all of them on every analysis, and registering
-tables isn't possible on every engine. For experiments since 0.5, of each unit that a client key names four moments go
-in, too (`newcomers`).
+Exposures from client keys are checked against assignment rows and draws, which the warehouse doesn't have. So the
+distinct pairs of unit and arm that client keys reported are read out of the warehouse, and only the wrong pairs are
+sent back: none, unless exposures are forged. Sending the assignments in instead would move all of them on every
+analysis, and registering tables isn't possible on every engine. For experiments since 0.5, four times per unit reported
+by a client key are sent in too (`newcomers`).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from experiments.analyse.gather.newcomers import NEVER, Ints, Past, judge
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-NAMED_UNITS = 50  # in each arm, as a verdict needs them (`experiments.analyse.health.flow`): then they decide alone
-KEY = "user_key"  # what a unit is inside the warehouse: rows and draws know its id
+NAMED_UNITS = 50  # in each arm, as a verdict needs them (`experiments.analyse.health.flow`): then only they decide
+KEY = "user_key"  # the unit's column inside the warehouse; rows and draws use its id
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """The exposures that count, and the others.
+    """The exposures that count, and counts of the others.
 
     Attributes:
         exposures: those that count; `verified` is 1 for those of a unit that a server names.
         aside: the others by sender and reason.
-        apart: servers have named units enough, so that what isn't `verified` decides nothing; None where the experiment
-            admits exposures as 0.4 did.
+        apart: True when servers have named enough units, so that exposures that aren't `verified` decide nothing; None
+            where the experiment admits exposures as 0.4 did.
     """
 
     exposures: ir.Table
@@ -47,12 +47,12 @@ class Admitted:
 
     @property
     def verified(self) -> ir.Table:
-        """The exposures of units that a server names."""
+        """The exposures of units that a server named."""
         return self.exposures.filter(self.exposures.verified == 1)
 
     @property
     def deciding(self) -> ir.Table:
-        """The exposures that decide."""
+        """The exposures that the analysis uses."""
         return self.verified if self.apart else self.exposures
 
 
@@ -64,11 +64,11 @@ def admitted(
     variants: Sequence[str],
     clustered: bool = False,
 ) -> Admitted:
-    """Tell the exposures that count from the others.
+    """Separate the exposures that count from the others.
 
     Args:
         questions: the open warehouse.
-        exposures: the answer of `queries.exposures`, kept.
+        exposures: the materialised result of `queries.exposures`.
         rule: None admits everything.
         variants: the arms of the plan.
         clustered: whole clusters are drawn, so that an exposure must name one.
@@ -108,7 +108,7 @@ def admitted(
 def _newcomers(
     questions: Questions, counted: ir.Table, rule: AdmissionRule, aside: tuple[SetAside, ...], variants: Sequence[str]
 ) -> Admitted:
-    """The rule since 0.5 for what client keys say."""
+    """Apply the rule since 0.5 for exposures from client keys."""
     house = questions.warehouse
     found: pa.Table = house.arrow(house.named(queries.past(questions.log, counted), key=KEY))
     if rule.evaluated is None or rule.new_ids is None or not found.num_rows:
@@ -136,7 +136,7 @@ def _newcomers(
 
 
 def _micros(column: pa.ChunkedArray) -> Ints:
-    """Moments as microseconds since 1970; NEVER where there is none."""
+    """Timestamps as microseconds since 1970; NEVER for nulls."""
     numbers = pc.fill_null(column.cast(pa.timestamp("us")).cast(pa.int64()), NEVER)
     return np.asarray(numbers.to_numpy(), dtype=np.int64)
 
@@ -146,7 +146,7 @@ def _moments(numbers: Ints) -> pa.Array:
 
 
 def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sources: list[int]) -> Any:
-    """Of what client keys of these sources say, the pairs of unit and arm that aren't true; None when nobody spoke."""
+    """Pairs of unit and arm reported by client keys of these sources that are wrong; None without any report."""
     if not sources:
         return None
     said: pa.Table = questions.warehouse.arrow(questions.warehouse.named(queries.claims(exposures, sources), key=KEY))

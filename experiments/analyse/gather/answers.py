@@ -1,4 +1,4 @@
-"""What warehouse and database answer about an experiment: per-cell moments and counts, never rows."""
+"""Results of the warehouse and database queries about an experiment: per-cell moments and counts, never rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Cells:
         blocks: Moments by outcome text.
         clusters: Number of clusters, where whole clusters were drawn; 0 otherwise.
         cluster: Code of each cell's cluster, 0 to `clusters` - 1; None where units were drawn.
-        saturation: Place of the saturation that each cell's cluster has drawn; None without saturations.
+        saturation: Index of the saturation that each cell's cluster has drawn; None without saturations.
     """
 
     variants: tuple[str, ...]
@@ -73,7 +73,7 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Everything the analysis of an experiment learns from the log.
+    """Everything that the analysis of an experiment reads from the log.
 
     Attributes:
         data_end: Last moment of the log.
@@ -81,12 +81,12 @@ class Answers:
         day_mode: "rolling" or "calendar".
         events: Events of the log.
         cells: Units and moments by cell.
-        several_variants: Units that met a further variant after their first; they count in the first.
-        identity_conflicts: Persons whose ids had met different variants before they were joined; they count in the
-            first, and are not among the former.
-        first_arms: Both together: segment of the first exposure, variant met first, units.
-        no_first_arm: Units that met several variants at the moment of their first exposure; left out.
-        unknown_variants: Units by the `variation_id` met first, where the plan does not have it; left out.
+        several_variants: Units exposed to a further variant after their first; they count in the first.
+        identity_conflicts: Persons whose ids were exposed to different variants before they were joined; they count in
+            the first variant, and not in `several_variants`.
+        first_arms: Both together: segment of the first exposure, first variant, units.
+        no_first_arm: Units exposed to several variants at the moment of their first exposure; left out.
+        unknown_variants: Units by their first `variation_id`, where the plan does not have it; left out.
         no_signup: Exposed units without a signup at or before the exposure when the clock is "signup"; left out.
         exposures_by_day: Local date of the first exposure, variant, units.
         durations: Variant, segment, day, churned, units: time to churn with the gap `churn_gap`.
@@ -97,10 +97,11 @@ class Answers:
         bins: For a numeric primary outcome with a behaviour: variant, pooled quintile 0..4, reached 0 or 1, units.
         latest_exposure: Moment of the last first exposure; None without units.
         last_mature_on: Local date on which the last exposed unit is mature for every primary outcome.
-        not_admitted: Exposures that count nowhere, by sender and reason.
-        unverified: Units that only a client key has reported, beside the others; some of the first meet `cells` too.
-        apart: Servers have named units enough, so that the unverified decide nothing; None where the experiment admits
-            exposures as 0.4 did.
+        not_admitted: Excluded exposures, by sender and reason.
+        unverified: Units that only a client key has reported, beside the others; some of the former may be in `cells`
+            too.
+        apart: True when servers have named enough units, so that the unverified decide nothing; None where the
+            experiment admits exposures as 0.4 did.
         no_cluster: Exposed units whose first exposure names no cluster, where clusters were drawn; left out.
     """
 
@@ -132,11 +133,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the database says of the assignments.
+    """Stored assignments: how many were checked against their draws, and units by arm.
 
     Attributes:
-        checked: stored assignments whose draw was computed again.
-        differ: of these, with another arm than the draw's.
+        checked: stored assignments whose draw was recomputed.
+        differ: of these, those with another arm than the draw's.
         assigned: assigned units by arm, exposed or not.
     """
 

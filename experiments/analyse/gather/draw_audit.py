@@ -1,4 +1,4 @@
-"""Compute the draws of stored assignments again: a stored arm that isn't the draw's was written past the doors."""
+"""Recompute the draws of stored assignments: a stored arm that differs was written around our API."""
 
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
@@ -9,19 +9,19 @@ from experiments.draw.many_units import arms_drawn
 from experiments.models import Assignment, Experiment
 from experiments.plan.served import flag_of, with_parts
 
-# Precision, not volume: .1 % of 50,000 assignments are 50.
+# A sample is precise enough: .1 % of 50,000 assignments are 50.
 MOST_AUDITED = 50_000
 
 
 def audit_of(experiment: Experiment) -> Audit:
-    """Compute the draws of stored assignments again (the newest, at most 50,000) and count the assigned units by arm.
+    """Recompute the draws of stored assignments (the newest, at most 50,000) and count the assigned units by arm.
 
-    Since 0.5 only units that a server key asked for are counted. Units with an override have no row, so every stored
+    Since 0.5 only units that a server key requested are counted. Units with an override have no row, so every stored
     arm must be the draw's: of the unit, or of the id by which the person drew first.
     """
     keys = dict(experiment.variants.values_list("pk", "key"))
     persons = Assignment.objects.filter(experiment=experiment)
-    if experiment.client_new_ids is not None:  # whoever asks for made-up ids makes rows of units that meet nothing
+    if experiment.client_new_ids is not None:  # requests for made-up ids create rows of units without exposures
         persons = persons.filter(Q(visit="") | Q(named_at__isnull=False))
     if IdLink.objects.filter(state=IdLink.State.HOLDS).exists():  # a person with two ids has a row for each
         held = IdLink.objects.filter(state=IdLink.State.HOLDS, visitor=OuterRef("unit"))

@@ -1,4 +1,4 @@
-"""Everything the analysis of an experiment asks the warehouse, in a fixed order. It is heavy: load it when it runs."""
+"""Run all warehouse queries of an experiment's analysis, in a fixed order. A heavy import: load it when it runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
 
 @dataclass(frozen=True)
 class _Met:
-    """Who met the experiment, before anybody is left out."""
+    """Counts of the exposed units before any are left out."""
 
     several: int
     conflicts: int
@@ -47,7 +47,7 @@ class _Met:
 
 @dataclass(frozen=True)
 class _Span:
-    """The units that stay: how many, and their first and last moments."""
+    """Number of the remaining units, and their first and last moments."""
 
     units: int
     first_exposure: datetime
@@ -66,23 +66,23 @@ def gather(
     verified: bool = False,
     progress: Progress = silent,
 ) -> Answers:
-    """Ask everything.
+    """Run all queries.
 
     Args:
         questions: the open warehouse, whose basis counts days as the plan does.
-        asked: what is asked.
+        asked: the experiment's question.
         primary: texts of the primary outcomes: numeric ones get bins, and all of them decide when the last unit is
             mature; `survival:G` needs its gap.
-        rule: which exposures count; None believes every sender, for a log that has come through no door.
+        rule: which exposures count; None accepts every sender, for a log that didn't come through our API.
         verified: leave out the exposures of units that only a client key has reported.
-        progress: told how far it is.
+        progress: called with the share that is done.
 
     Returns:
-        The answers; units stay in the warehouse.
+        Aggregates; unit rows stay in the warehouse.
 
     Raises:
-        Refused: when nobody met the experiment, when no unit is left to analyse, or when the log doesn't have the event
-            of an outcome, of the behaviour, or of the signup where it is needed.
+        Refused: when there are no exposures, when no unit is left to analyse, or when the log doesn't have the event of
+            an outcome, of the behaviour, or of the signup where it is needed.
     """
     _need_events(questions, asked)
     progress("events", 0.05)
@@ -117,7 +117,7 @@ def _need_events(questions: Questions, asked: Question) -> None:
         named |= {asked.signup_event: asked.signup_event}
     for name, text in named.items():
         if not len(questions.run(queries.known_events(questions.log, name))):
-            questions.need_event(name, where=text)  # refuses, with the names that the log has
+            questions.need_event(name, where=text)  # raises Refused, listing the log's event names
 
 
 def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
@@ -152,7 +152,7 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     later = Counter[tuple[str, str]]()
     for row in known:
         later[row["segment"], row["variant"]] += int(row["units"]) if row["several"] else 0
-    # Of the planned arms alone: who met another one first is left out already.
+    # Of the planned arms only: units with another first arm are left out already.
     no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
     return _Met(
         several=sum(int(row["units"]) for row in known if row["several"] and not row["conflict"]),
@@ -168,7 +168,7 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
 
 @contextmanager
 def _units(questions: Questions, met: ir.Table, asked: Question) -> Iterator[ir.Table]:
-    """The units; kept too when another join is behind them."""
+    """The units; materialised where further joins follow."""
     units = queries.units(questions.log, met, asked, questions.basis)
     if not queries.covariates_of(asked) and asked.clock != SIGNUP:
         yield units
@@ -317,7 +317,7 @@ def _bins(
 
 
 def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -> date | None:
-    """The local date on which the whole window of the last unit is over for every primary outcome."""
+    """The local date on which the outcome window of the last unit has ended for every primary outcome."""
     clock = questions.basis.clock
     if not primary:
         return None
@@ -326,5 +326,5 @@ def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -
 
 
 def _aware(moment: datetime) -> datetime:
-    """Moments inside the warehouse are naive UTC."""
+    """A timezone-aware moment; moments inside the warehouse are naive UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

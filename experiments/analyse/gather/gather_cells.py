@@ -1,4 +1,4 @@
-"""From the warehouse's small answers to the cells of an analysis: counts, means and covariances, by arm and segment."""
+"""Build the cells of an analysis from aggregated queries: counts, means and covariances, by arm and segment."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def rows_of(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:
-    """A small answer as plain values."""
+    """A small query result as a list of dicts."""
     found: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
     return found
 
 
 def cells_of(questions: Questions, asked: Question, values: ir.Table) -> Cells:
-    """Everything about the outcomes, by arm, segment, week and covariates."""
+    """All moments of the outcomes, by arm, segment, week and covariates."""
     names = queries.covariates_of(asked)
     kept = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
     points = _quantiles(questions, asked, values)
@@ -58,7 +58,7 @@ def cells_of(questions: Questions, asked: Question, values: ir.Table) -> Cells:
 
 
 def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
-    """The clusters of the cells, and the saturation that each has drawn: its draw says it, whoever reported it."""
+    """Cluster codes of the cells, with the saturation that each cluster draws, computed again rather than read."""
     labels = sorted(set(ids))
     places = {label: place for place, label in enumerate(labels)}
     found: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[one] for one in ids])}
@@ -69,16 +69,16 @@ def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _levels(questions: Questions, values: ir.Table, place: int, asked: Question) -> list[str]:
-    """The levels that are kept: the most frequent of a property, all numbers of active days."""
+    """Levels of one covariate: the most frequent ones of a property, all numbers of active days."""
     most = MOST_LEVELS if place < len(asked.covariates) else asked.active_days_before + 1
     found = rows_of(questions, level_counts(values, f"c_{place}", most))
     return [str(row["level"]) for row in found]
 
 
 def _quantiles(questions: Questions, asked: Question, values: ir.Table) -> dict[int, list[QuantilePoint]]:
-    """Of each outcome that is a quantile, every arm's: from counts, so that no unit leaves the warehouse.
+    """Per quantile outcome the quantile of every arm, from counts, so that no unit leaves the warehouse.
 
-    Where one arm has no density, no arm gets a spread: a difference with half an error would be too sure of itself.
+    Where one arm has no density, no arm gets a spread: the difference's error would be too small.
     """
     found = {}
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):

@@ -1,14 +1,15 @@
-"""Units that only client keys name: from when on their exposures count, and until when. Pure (docs/security.md).
+"""Time ranges in which exposures count of units that only client keys reported. Pure (docs/security.md).
 
-Anybody can invent ids and say of each that it met the arm that it draws; no computation tells such an id from a new
-user. So what a client key says counts only of a unit that was there before, and whose id came in with few others:
+Anybody can invent ids and report each as exposed to the arm that it draws; no computation distinguishes such an id from
+a new user. So exposures from a client key count only for units that were seen before, and whose id arrived among few
+other new ids:
 
-* *named*: a server key asked for the unit at the door, or sent an event of it before;
+* *named*: a server key requested an evaluation of the unit, or sent an event of it before;
 * *known*: an event of another kind, or an evaluation, was received before the exposure;
-* *within*: when the exposure came, no more than so many new ids had been brought in from the address, and in the hour,
-  in which the unit's own id was.
+* *within*: when the exposure arrived, the number of new ids was within the limit for the address and hour in which the
+unit's own id first arrived.
 
-Each looks back from the exposure alone, so that nothing that an arm does to people decides who is counted. Moments are
+Each condition uses only what came before the exposure, so that effects of an arm can't decide who is counted. Times are
 microseconds since 1970.
 """
 
@@ -26,12 +27,12 @@ HOUR = 3_600_000_000
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What our door knows of units, one entry each.
+    """Evaluations of units, one entry per unit.
 
     Attributes:
         at: when the unit was first evaluated; NEVER.
-        named: True where a server key has asked for it.
-        visit: the mark of whoever asked first with a client key; "".
+        named: True where a server key has requested it.
+        visit: the mark of the visitor who first requested it with a client key; "".
     """
 
     at: Ints
@@ -41,11 +42,11 @@ class Evaluated:
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """What is known of units before and up to their last exposure, one entry each.
+    """Events of units up to their last exposure, one entry per unit.
 
     Attributes:
         sign_at: when the first event of another kind was received; NEVER.
-        sign_time: when it had happened: of what one request brings, only what happened before counts.
+        sign_time: when it happened: of events in one request, only those that happened before the exposure count.
         server_at: when a server's first event was received; NEVER.
         born_at: when the first event of any kind was received.
         born_by: the mark of the visitor who sent it; "" for all others.
@@ -60,13 +61,13 @@ class Past:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """From when on, and until when, what client keys say of each unit counts.
+    """Time range in which exposures from client keys count, one entry per unit.
 
     Attributes:
-        sign_at: an exposure counts that was received after it, or with it and had happened after `sign_time`.
+        sign_at: an exposure counts when received after it, or at the same time and having happened after `sign_time`.
         sign_time: see there.
-        named_from: an exposure that was received after it is one of a unit that a server names.
-        until: an exposure that was received at it or later came from a flood of new ids; NEVER.
+        named_from: an exposure received after it belongs to a unit that a server named.
+        until: an exposure received at it or later came from a flood of new ids; NEVER.
     """
 
     sign_at: Ints
@@ -76,12 +77,12 @@ class Judged:
 
 
 def judge(past: Past, evaluated: Evaluated, limit: int) -> Judged:
-    """What counts of each unit.
+    """The time range in which each unit's exposures count.
 
     Args:
-        past: by the log.
-        evaluated: by the assignments, of the same units.
-        limit: new ids of one address in one hour.
+        past: from the log.
+        evaluated: from the assignments, of the same units.
+        limit: new ids per address and hour.
     """
     asked_first = evaluated.at <= past.sign_at
     before = evaluated.at < past.born_at
@@ -96,7 +97,7 @@ def judge(past: Past, evaluated: Evaluated, limit: int) -> Judged:
 
 
 def _floods(born_at: Ints, born_by: npt.NDArray[np.str_], limit: int) -> Ints:
-    """When the address and hour that brought each id had brought in more than `limit`; NEVER where they didn't."""
+    """When the address and hour that brought each id exceeded `limit` new ids; NEVER where they didn't."""
     found = np.full(len(born_at), NEVER)
     order = np.lexsort((born_at, born_by, born_at // HOUR))
     hours, marks = (born_at // HOUR)[order], born_by[order]

@@ -1,4 +1,4 @@
-"""Questions about the days after exposure, as Ibis expressions: who stays, who leaves and when. Nothing runs here."""
+"""Ibis queries about the days after exposure: activity, churn and time to churn. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
 
 
 def long_durations(events: ir.Table, units: ir.Table, basis: Basis, gap: int) -> ir.Table:
-    """The same for a gap that doesn't fit into the words: ``arm, segment, duration, churned, units``."""
+    """The same for a gap that doesn't fit into the bit words: ``arm, segment, duration, churned, units``."""
     table = queries.survival_times(events, units, basis, gap)
     return table.group_by("arm", "segment", "duration", "churned").aggregate(units=table.count())
 
 
 def complete_days(values: ir.Table) -> ir.Table:
-    """Follow-up: ``arm, complete_days, verified, units``, and ``seen``: these did something but be exposed."""
+    """Follow-up: ``arm, complete_days, verified, units`` and ``seen``, units with any event but exposures."""
     return values.group_by("arm", "complete_days", "verified").aggregate(
         units=values.count(), seen=(values.seen > 0).ifelse(1, 0).sum()
     )
 
 
 def curve(values: ir.Table, days: int) -> ir.Table:
-    """Active units: ``arm, a_0, …, a_days``, of the units with that whole day observed."""
+    """Active units: ``arm, a_0, …, a_days``, counting on each day the units observed for all of that day."""
     active = {
         f"a_{day}": (active_on(values, day) & (values.complete_days > day)).ifelse(1, 0).sum()
         for day in range(days + 1)

@@ -1,4 +1,4 @@
-"""Questions about outcomes that are quantiles: each arm's, and which units lie at or below it. Nothing runs here."""
+"""Ibis queries for quantile outcomes: each arm's quantile, and which units lie at or below. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def arm_quantiles(values: ir.Table, place: int, share: float, widths: Mapping[in
 
 
 def below_quantiles(values: ir.Table, quantiles: Mapping[int, Sequence[float]]) -> ir.Table:
-    """The same units; an outcome with quantiles, by its place, is 1.0 at or below that of the unit's arm, else 0.0."""
+    """The units with each quantile outcome, by its index, replaced: 1.0 at or below the arm's quantile, else 0.0."""
     import ibis
 
     for place, found in quantiles.items():

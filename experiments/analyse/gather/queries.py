@@ -1,8 +1,8 @@
-"""Questions of an experiment, as Ibis expressions: who met which variant, and what they then did. Nothing runs here.
+"""Ibis queries of an experiment: who was exposed to which variant, and what they then did. Nothing is run here.
 
-`exposures` reads who met what, `met` makes units of the exposures that count, `unit_values` joins them with the log
-once and gives one row per unit, which the warehouse keeps while the other questions are asked of it: no event leaves
-the warehouse, and of units only what client keys say of them (`claims`).
+`exposures` reads the exposures, `met` aggregates those that count to units, `unit_values` joins these with the log once
+and gives one row per unit. The warehouse materialises these rows for the other queries: no event leaves the warehouse,
+and of units only what client keys report (`claims`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LATE = timedelta(hours=48)
-# What arrives later than this was read from a file of history and says nothing about the senders.
+# Events with a longer delay were imported from a file of history and don't show how late senders are.
 HISTORY = timedelta(days=14)
 UNKNOWN = -1
 BINS = 5
@@ -55,11 +55,12 @@ SO_FAR = "times_so_far"
 def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """One row per exposure: ``user_id, time, variant, segment, cluster, source, by_client, received, verified``.
 
-    Where ids are joined also `own_user`.
+    Where ids are joined, also `own_user`.
 
-    An exposure may carry the arm's index instead of its key. `segment` and `cluster` are "" where it names none, and
-    where units are drawn; `source` the number of the source whose client key sent it, "" for our door, server keys and
-    files. `by_client` is 1 for what a client key sent or asked our door; `verified` 1 where `source` is "".
+    An exposure may carry the arm's index instead of its key. `segment` is "" where it names none, `cluster` also where
+    units are drawn; `source` is the number of the source whose client key sent it, "" for our evaluation API, server
+    keys and files. `by_client` is 1 for exposures that a client key sent or caused by an evaluation; `verified` is 1
+    where `source` is "".
     """
     import ibis
 
@@ -87,7 +88,7 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
 
 
 def _received(log: ir.Table) -> ir.Value:
-    """When each event of a log arrived; when it happened, where that isn't known."""
+    """When each event of a log was received; when it happened, where the receipt isn't known."""
     import ibis
 
     return ibis.coalesce(log.received_at, log.time) if "received_at" in log.columns else log.time
@@ -99,25 +100,25 @@ def before(exposures: ir.Table, moment: datetime) -> ir.Table:
 
 
 def heard(exposures: ir.Table) -> ir.Table:
-    """What client keys sent, and under the source "" what they asked our door: ``source, exposures, units``."""
+    """Exposures from client keys, with source "" for their evaluations: ``source, exposures, units``."""
     log = exposures.filter(exposures.by_client == 1)
     return log.group_by("source").aggregate(exposures=log.count(), units=log.user_id.nunique())
 
 
 def claims(exposures: ir.Table, sources: Sequence[int]) -> ir.Table:
-    """What client keys of these sources say: ``user_id, variant, cluster, source, exposures``."""
+    """Exposures reported by client keys of these sources: ``user_id, variant, cluster, source, exposures``."""
     log = exposures.filter(exposures.source.isin([str(source) for source in sources]))
     return log.group_by("user_id", "variant", "cluster", "source").aggregate(exposures=log.count())
 
 
 def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Table:
-    """The exposures that count: those of client keys only of these sources, and without the wrong arms.
+    """The exposures that count: client keys only of these sources, and without the wrong arms.
 
     Args:
-        exposures: the answer of `exposures`, kept.
-        sources: whose client keys are heard.
-        wrong: ``user_id, variant, cluster`` as an Arrow table, or None. It is what goes back into the warehouse, since
-            it is empty unless somebody forges.
+        exposures: the materialised result of `exposures`.
+        sources: whose client keys are accepted.
+        wrong: ``user_id, variant, cluster`` as an Arrow table, or None. This table is sent to the warehouse because it
+            is empty unless exposures are forged.
     """
     import ibis
 
@@ -129,10 +130,10 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
 
 
 def past(events: ir.Table, exposures: ir.Table) -> ir.Table:
-    """What came of the units that client keys name, up to their last exposure by such a key; one row per unit.
+    """First events of the units that client keys reported, up to their last such exposure; one row per unit.
 
-    Columns: ``user_id, sign_at, sign_time, server_at, born_at, born_by``, as `newcomers.Past` has them but for nulls
-    where nothing came; `born_by` is a message id.
+    Columns: ``user_id, sign_at, sign_time, server_at, born_at, born_by``, as in `newcomers.Past`, but null where there
+    is no event; `born_by` is a message id.
     """
     import ibis
 
@@ -142,7 +143,7 @@ def past(events: ir.Table, exposures: ir.Table) -> ir.Table:
     log = log.filter(log.received <= log["last"])
     other = ~log.event.isin(EXPOSURE_EVENTS)
     server = other & ~log.message_id.re_search(BY_CLIENT).fill_null(False)
-    # One request has one moment: what it brings of a unit is one row, so that the least of them is only one.
+    # One request has one receipt time: its events of a unit become one row, so that the minimum is unique.
     calls = log.group_by("user_id", "received").aggregate(
         message=log.message_id.min(),
         happened=other.ifelse(log.time, ibis.null("timestamp")).min(),
@@ -161,11 +162,12 @@ def past(events: ir.Table, exposures: ir.Table) -> ir.Table:
 
 
 def judged(exposures: ir.Table, units: Any) -> ir.Table:
-    """The exposures with `verified` as it is now, and `refused`: why one doesn't count; "" where it does.
+    """The exposures with `verified` updated, and `refused`: why one doesn't count; "" where it does.
 
     Args:
         exposures: those that may count.
-        units: of each unit that a client key names ``user_id`` and the columns of `newcomers.Judged`; an Arrow table.
+        units: an Arrow table with ``user_id`` and the columns of `newcomers.Judged`, a row per unit reported by a
+            client key.
     """
     import ibis
 
@@ -178,13 +180,13 @@ def judged(exposures: ir.Table, units: Any) -> ir.Table:
 
 
 def refused(judged: ir.Table) -> ir.Table:
-    """What `judged` refuses: ``source, refused, exposures, units``."""
+    """The exposures refused by `judged`: ``source, refused, exposures, units``."""
     log = judged.filter(judged.refused != "")
     return log.group_by("source", "refused").aggregate(exposures=log.count(), units=log.user_id.nunique())
 
 
 def known_units(exposures: ir.Table) -> ir.Table:
-    """One row per variant: ``variant, named, others``: units that servers name, and all others."""
+    """One row per variant: ``variant, named, others``: units that servers named, and all others."""
     units = exposures.group_by("variant", "user_id").aggregate(verified=exposures.verified.max())
     return units.group_by("variant").aggregate(named=units.verified.sum(), others=(1 - units.verified).sum())
 
@@ -192,12 +194,12 @@ def known_units(exposures: ir.Table) -> ir.Table:
 def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
     """One row per unit: ``user_id, exposed_at, segment, cluster, variant, several, verified, conflict``.
 
-    A unit counts in the arm that it met first, whatever it met later (intention to treat): leaving out who met two
-    would condition on what the nudge may change. `exposed_at`, `segment` and `cluster` are those of the first exposure,
-    `variant` its arm: "" where it met two arms of the plan, or one and a strange one, at that very moment, so that none
-    is the first. Of arms that the plan doesn't have it is the first by name. `several` says that the unit met more than
-    one arm, all strange ones counting as one; `conflict`, that two ids of one person, before they were joined, began
-    with different arms. `verified` is 1 when one of its exposures is, else 0.
+    A unit counts in its first arm, whatever came later (intention to treat): leaving out units with two arms would
+    condition on what the nudge may change. `exposed_at`, `segment` and `cluster` are those of the first exposure,
+    `variant` its arm: "" where the unit was exposed to two arms of the plan, or to one and an unknown one, at that very
+    moment, so that none is the first. Among arms that the plan doesn't have it is the first by name. `several` is true
+    for units with more than one arm, all unknown ones counting as one; `conflict` where two ids of one person began
+    with different arms before they were joined. `verified` is 1 when one of its exposures is, else 0.
 
     Args:
         exposures: that count.
@@ -233,7 +235,7 @@ def met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
 
 
 def _by_first_arm(table: ir.Table, arms: Sequence[str]) -> ir.Table:
-    """The arm met first in the place of the moments at which each was met."""
+    """Replace the first exposure times per arm by `variant`, the first arm, and `several`."""
     moments = [name for name in table.columns if name.startswith("f_")]
     several = sum(table[name].notnull().ifelse(1, 0) for name in moments) > 1
     return table.mutate(variant=_first_arm(table, arms), several=several).drop("strange", *moments)
@@ -249,17 +251,17 @@ def _first_arm(table: ir.Table, arms: Sequence[str]) -> ir.StringValue:
 
 
 def met_counts(met: ir.Table) -> ir.Table:
-    """Counts of `met` by the arm met first: ``variant, segment, several, conflict, units, no_cluster``."""
+    """Counts of `met` by first arm: ``variant, segment, several, conflict, units, no_cluster``."""
     without = (met.cluster == "").ifelse(1, 0).sum()
     keys = ("variant", "segment", "several", "conflict")
     return met.group_by(*keys).aggregate(units=met.count(), no_cluster=without)
 
 
 def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """The units of the planned arms with their clocks, one row each; who met several counts in the first.
+    """The units whose first arm is planned, with their clocks, one row each.
 
     Columns: ``user_id, arm, segment, cluster, exposed_at, exposed_on, week, verified, anchor, anchor_date,
-    complete_days`` and a text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a
+    complete_days`` and a text ``c_0, c_1, …`` per covariate; `arm` is the index in the plan. With the clock "signup" a
     unit without a signup at or before its exposure is missing, and where clusters are drawn one without a cluster is.
     """
     import ibis
@@ -290,7 +292,7 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
 
 
 def covariates_of(asked: Question) -> tuple[str, ...]:
-    """The names of the covariates in the order of the columns ``c_0, c_1, …``."""
+    """Names of the covariates in the order of the columns ``c_0, c_1, …``."""
     return (*asked.covariates, *([DAYS_BEFORE] if asked.active_days_before else []))
 
 
@@ -309,18 +311,17 @@ def span(units: ir.Table) -> ir.Table:
 def unit_values(
     events: ir.Table, units: ir.Table, asked: Question, basis: Basis, *, first_anchor: datetime, most_days: int
 ) -> ir.Table:
-    """One row per unit with everything it did, from one pass over the log.
+    """One row per unit with all its metric values, from one pass over the log.
 
     Columns: ``arm, segment, cluster, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and
-    ``w_0``, the denominator of a ratio; of an SQL metric ``v_0_row``, whether it has a row), null where the unit is too
-    young; with a behaviour ``times`` (null where its
-    window is not over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures;
-    ``days_0, …``, the active days as bits.
+    ``w_0``, the denominator of a ratio; of an SQL metric ``v_0_row``, whether it has a row), null where the unit is not
+    mature; with a behaviour ``times`` (null where its window is not over) and ``times_so_far``; ``seen``, the events at
+    or after the exposure that aren't exposures; ``days_0, …``, the active days as bits.
 
     Args:
         events: the event log.
-        units: the answer of `units`, kept.
-        asked: what is asked.
+        units: the materialised result of `units`.
+        asked: the experiment's question.
         basis: clock, data's end, activity, engine.
         first_anchor: the earliest clock zero of the units; no earlier event is read.
         most_days: the most complete days that a unit has.
@@ -350,7 +351,7 @@ def unit_values(
 
 
 def definitions(asked: Question) -> dict[str, Asked]:
-    """The definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
+    """The metric definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
     found: dict[str, Asked] = {}
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
         if isinstance(metric, Ratio):
@@ -363,7 +364,7 @@ def definitions(asked: Question) -> dict[str, Asked]:
 
 
 def with_rows(asked: Question) -> list[str]:
-    """The columns of SQL metrics, whose units without a row count 0."""
+    """The columns of SQL metrics, where units without a row count as 0."""
     return [name for name, definition in definitions(asked).items() if is_select(definition)]
 
 
@@ -386,12 +387,12 @@ def events_needed(metric: Metric) -> tuple[str, ...]:
 
 
 def known_events(events: ir.Table, name: str) -> ir.Table:
-    """One row ``event`` when the log has an event of this name, none otherwise; engines stop at the first one."""
+    """One row ``event`` when the log has an event of this name, none otherwise; engines stop at the first match."""
     return events.filter(events.event == name).select("event").limit(1)
 
 
 def block_columns(asked: Question, place: int) -> dict[str, str]:
-    """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
+    """The columns of one outcome's block, keyed and ordered as in `experiments.analyse.gather.answers.Block`."""
     metric = parse_metric(asked.outcomes[place])
     ratio = {DENOMINATOR: f"w_{place}"} if isinstance(metric, Ratio) else {}
     reached = (
@@ -403,9 +404,9 @@ def block_columns(asked: Question, place: int) -> dict[str, str]:
 def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) -> ir.Table:
     """Moments by ``arm, segment, week, l_0, …``: ``exposed``, and for the outcome i ``n_i`` and its block's moments.
 
-    The columns of the block are ``m_i_a`` (mean) and ``s_i_a_b`` (covariance, n-1), a and b being places in
+    The columns of the block are ``m_i_a`` (mean) and ``s_i_a_b`` (covariance, n-1), where a and b are indexes into
     `block_columns`; all over the units that are mature for the outcome. An SQL metric has ``rows_i``, how many of them
-    have a row. `levels` are the levels that are kept of each covariate; the others become "other".
+    have a row. `levels` lists the levels of each covariate to use; all others become "other".
     """
     table = values.mutate(**{f"l_{place}": pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
     numbers: dict[str, ir.Value] = {}
@@ -424,7 +425,7 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
 
 
 def cell_keys(asked: Question, covariates: int) -> list[str]:
-    """The columns that tell cells apart; clusters are told apart only where they were drawn."""
+    """The columns that identify a cell; `cluster` is one only where clusters were drawn."""
     of_cluster = ["cluster"] if asked.clustered else []
     return ["arm", "segment", "week", *of_cluster, *(f"l_{place}" for place in range(covariates))]
 
@@ -441,8 +442,8 @@ def times(values: ir.Table, most: int) -> ir.Table:
 def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
     """Quintiles of a numeric outcome over all arms together: ``arm, bin, reached, units``.
 
-    A value's bin is five times the share of units with a smaller value, cut to a whole number: equal values share the
-    bin of the lowest. Values are counted before they are ordered, so that no engine sorts units.
+    A value's bin is five times the share of units with a smaller value, rounded down, so equal values share a bin.
+    Values are counted before they are ordered, so that no engine sorts units.
     """
     import ibis
 
@@ -460,7 +461,7 @@ def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
 
 
 def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
-    """One row: ``known``, events since the first exposure with a known arrival, and ``late``, 48 h after they were."""
+    """One row: ``known``, events since the first exposure with known receipt time; ``late``, those 48 h late."""
     import ibis
 
     log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
@@ -483,7 +484,7 @@ def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
         found = [mature.ifelse(each, ibis.null("float64")) for each in (value, denominator)]
     if REACHED not in columns:
         return found
-    # An outcome that ends before the behaviour's window has mature units that are still being followed.
+    # An outcome window may end before the behaviour's: such units are mature while their behaviour is still counted.
     number = ibis.coalesce(values.times, values[SO_FAR]) if SO_FAR in values.columns else values.times
     reached = (number >= asked.times).ifelse(1.0, 0.0)
     return [*found, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
@@ -494,7 +495,7 @@ def _some_shorter(asked: Question) -> bool:
 
 
 def _counts_exposures(asked: Question, basis: Basis) -> bool:
-    """Whether exposures are themselves counted by an outcome, the behaviour or the project's activity."""
+    """Whether an outcome, the behaviour or the project's activity counts exposures as events."""
     named = [name for text in asked.outcomes for name in events_needed(parse_metric(text))]
     named += [] if asked.behaviour is None else [parse_behaviour(asked.behaviour).event]
     return any(name in EXPOSURE_EVENTS for name in (*named, *(basis.activity or ())))

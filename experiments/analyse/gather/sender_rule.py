@@ -20,16 +20,16 @@ EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 def rule_of(experiment: Experiment) -> AdmissionRule:
-    """The rule of a started experiment: whose client keys are heard, and which arm is whose.
+    """The rule of a started experiment: which sources are accepted, and which arm each unit should have.
 
-    Only the units of client keys come here, never more: everything else is decided inside the warehouse.
+    It only checks units reported by client keys: everything else is decided inside the warehouse.
     """
     flag = flag_of(with_parts([experiment.key]).get())
     keys = {arm.pk: arm.key for arm in flag.arms}
 
     def owed(units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
         found = own(units, arms, clusters)
-        # What a visitor met before the login is the person's own too: the log names it by the user.
+        # An arm assigned to a visitor before login is the person's own too: the log has the user's id.
         others = visitors_of({unit for unit, is_own in zip(units, found, strict=True) if not is_own})
         places = [(at, name) for at, unit in enumerate(units) if not found[at] for name in others.get(unit, ())]
         theirs = own([name for _, name in places], *([column[at] for at, _ in places] for column in (arms, clusters)))

@@ -1,1 +1,1 @@
-"""What a final analysis hands on to the behaviour that it tested: moments that can be pooled with others."""
+"""Findings that a final analysis adds to the behaviour it tested: moments that can be pooled with others."""

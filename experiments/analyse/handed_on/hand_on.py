@@ -1,4 +1,4 @@
-"""Hand the findings of final analyses on to the behaviour that they tested, today and from before this was kept."""
+"""Store the findings of final analyses with the behaviour that they tested, also for analyses of earlier versions."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ from experiments.models import Analysis
 from runs.payloads import Unreadable
 
 log = structlog.get_logger()
-READ_AT_ONCE = 20  # a payload has a hundred kilobytes
+READ_AT_ONCE = 20  # payloads per query; one has about 100 kB
 
 
 def hand_on(analysis: Analysis, readout: Readout) -> None:
-    """Keep what a final analysis says of its behaviour, whatever its verdict: pools take all, not the successes."""
+    """Store a final analysis's finding on its behaviour, whatever its verdict: pools need failures too."""
     moment = analysis.experiment.moment
     evidence = None if moment is None else moment.evidence
     keep_findings(findings_of(readout, promised(evidence)), analysis=str(analysis.pk))
 
 
 def hand_on_missing(**_signal: Any) -> int:
-    """After migrate: findings of final analyses that an earlier version made; returns for how many of them.
+    """After migrate: store the findings of final analyses of earlier versions; returns for how many.
 
-    Not a step of a migration: which numbers of a result are corrected for its looks is a rule of this code, and what
-    was kept once is never changed. What version 0.4 kept corrected gets the moments as measured beside it.
+    Not a migration step: which numbers are corrected for looks is a rule of this code, and a stored finding is never
+    changed. Corrected findings of version 0.4 get the measured moments added.
     """
     _add_plain()
     kept = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, analysis=Cast(OuterRef("pk"), CharField()))
@@ -42,7 +42,7 @@ def hand_on_missing(**_signal: Any) -> int:
     for analysis in waiting.iterator(chunk_size=READ_AT_ONCE):
         readout = payload_versions.read(analysis.payload or {})
         if isinstance(readout, Unreadable):
-            continue  # its own page says so
+            continue  # the analysis's own page reports it
         try:
             hand_on(analysis, readout)
             count += 1
@@ -52,7 +52,7 @@ def hand_on_missing(**_signal: Any) -> int:
 
 
 def _add_plain() -> None:
-    """Where the analysis is there no more, or can't be read, the finding stays corrected, and its pool says so."""
+    """Add measured moments to findings that lack them; without a readable analysis a finding stays corrected."""
     for key, variant in lacking_plain():
         analysis = Analysis.objects.filter(pk=key).first() if key.isdecimal() else None
         readout = None if analysis is None else payload_versions.read(analysis.payload or {})
@@ -67,7 +67,7 @@ def _add_plain() -> None:
 
 
 def _say_of_clusters(rows: QuerySet[Analysis]) -> None:
-    """What version 0.4 wrote back to moments of experiments that had moved whole clusters."""
+    """Mark the moments whose findings by version 0.4 came from experiments that assigned whole clusters."""
     waiting = rows.exclude(experiment__cluster="").exclude(experiment__moment__finding__has_key="cluster")
     for analysis in waiting.select_related("experiment__moment").iterator(chunk_size=READ_AT_ONCE):
         moment = analysis.experiment.moment

@@ -1,4 +1,4 @@
-"""The five moments of a comparison as they are handed on: as measured for pools, and corrected for planned looks.
+"""The five moments of a comparison stored in findings: as measured for pools, and corrected for planned looks.
 
 Pure.
 """
@@ -16,16 +16,16 @@ from experiments.analyse.verdict import WHOLE_CLUSTERS
 from stats.iv_moments import IvMoments
 from stats.results import computable
 
-Z = 1.959963984540054  # the ladder's intervals have the level .95
-NO_ITT = 1e-9  # in standard errors: then the Wald error says nothing about the covariance
+Z = 1.959963984540054  # the evidence ladder's intervals have level .95
+NO_ITT = 1e-9  # in standard errors: below it the Wald error doesn't determine the covariance
 
 
 def findings_of(readout: Readout, promise: Promised) -> list[PastFinding]:
-    """What each arm that nudges says of the behaviour, on the first outcome; nothing without a moment under test.
+    """Finding of each arm that nudges, on the first outcome; empty without a moment under test.
 
     Args:
         readout: of the final analysis.
-        promise: what the evidence of its moment promised.
+        promise: the effect promised by the moment's evidence.
     """
     plan, report = readout.plan, readout.report
     if report is None or plan.claim is None:
@@ -64,7 +64,7 @@ def findings_of(readout: Readout, promise: Promised) -> list[PastFinding]:
 def finding(
     outcome: OutcomeReport, row: Comparison, definition: Definition, place: int, moments: IvMoments, control: str
 ) -> PastFinding:
-    """The part of a finding that stored experiments and files share; the rest is to be filled in."""
+    """The part of a finding that stored experiments and files share; the caller fills in the rest."""
     one = row.encouragement
     reach = None if one is None or not computable(one.take_up) else one.take_up.control
     return PastFinding(
@@ -87,7 +87,7 @@ def finding(
 
 
 def promised_by(promise: Promised) -> dict[str, float | None]:
-    """The headline of the ladder with its standard error, as columns of a finding."""
+    """The evidence ladder's headline with its standard error, as columns of a finding."""
     best = promise.adjusted
     return {} if best is None else {"promised": best.estimate, "promised_error": error_of(best)}
 
@@ -98,9 +98,9 @@ def error_of(best: PromisedDifference) -> float | None:
 
 
 def measured_moments(readout: Readout, outcome: OutcomeReport, row: Comparison) -> IvMoments | None:
-    """Moments of a comparison as measured, whatever rule ended the plan; None where they aren't known.
+    """Moments of a comparison as measured, uncorrected for its stopping rule; None where they aren't known.
 
-    Over all final analyses the information-weighted mean of plain effects is right whatever the stopping rule (Wald's
+    Over all final analyses the information-weighted mean of plain effects is unbiased under any stopping rule (Wald's
     identity): an early stop has a large effect and a small weight. Corrected ones make a pool 4 to 9 % too small.
 
     Source: Schou and Marschner 2013.
@@ -112,7 +112,7 @@ def measured_moments(readout: Readout, outcome: OutcomeReport, row: Comparison) 
 
 
 def corrected_moments(readout: Readout, row: Comparison, measured: IvMoments) -> IvMoments | None:
-    """The same with the effect corrected for the looks of the plan; None for a plan with one look.
+    """The moments with the effect corrected for the plan's looks; None for a plan with one look.
 
     The correction moves the effect on the outcome and widens its error; the correlation of both effects stays.
     """
@@ -124,11 +124,11 @@ def corrected_moments(readout: Readout, row: Comparison, measured: IvMoments) ->
 
 
 def found_again(one: Encouragement, row: Comparison, outcome: OutcomeReport, control: str) -> IvMoments | None:
-    """Moments of a payload that kept only what was made of them.
+    """Moments recovered from a payload that doesn't store them.
 
     The Wald ratio b = ITT/FS has the variance (V_R - 2 b C + b^2 V_D)/FS^2 (docs/methods/encouragement.md, "Wald"):
-    solved for C. Both other variances are the squared errors of ITT and first stage. With an ITT of 0 the ratio says
-    nothing about C.
+    solved for C. Both other variances are the squared errors of ITT and first stage. With an ITT of 0 the ratio doesn't
+    determine C.
     """
     itt = row.difference
     if not computable(itt) or not computable(one.take_up) or not computable(one.effect):

@@ -1,4 +1,4 @@
-"""The few numbers of an analysis that lists and heads of pages show, as a column: no list reads a payload. Pure."""
+"""Main figures of an analysis for lists and page heads, stored as a column so that no list reads a payload. Pure."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ type Figures = dict[str, Any]
 
 
 def figures_of(readout: Readout) -> Figures | None:
-    """Of the first outcome and the comparison that the verdict rests on; None while the outcome is locked.
+    """Figures of the first outcome and the comparison that the verdict rests on; None while the outcome is locked.
 
     Returns:
         `outcome` (its text), `share` (whether it is one), `control` and `variant` (labels), `levels` (n and mean by
-        arm), and `nudge`, `behaviour`, `take_up`: estimate with its limits, each None where it can't be computed. What
-        is corrected for looks is told corrected, as a moment's finding is.
+        arm), and `nudge`, `behaviour`, `take_up`: estimate with its limits, each None where it can't be computed. With
+        planned looks they are the corrected ones, as in a moment's finding.
     """
     report = readout.report
     if report is None:
@@ -40,7 +40,7 @@ def figures_of(readout: Readout) -> Figures | None:
 
 
 def _behaviour(readout: Readout, row: Comparison) -> Figures | None:
-    """The effect with its set; a side that the data can't bound is None."""
+    """The behaviour's effect with its set; an unbounded side is None."""
     effect = best_effect(readout, row)
     if row.encouragement is None or not computable(effect):
         return None

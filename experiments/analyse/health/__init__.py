@@ -1,1 +1,1 @@
-"""Can the data be trusted? One small function per check."""
+"""Health checks: whether the data can be trusted. One small function per check."""

@@ -1,7 +1,7 @@
-"""The one list of health checks: which there are, in which order, and which kind of experiment each needs. Pure.
+"""The list of health checks, in order, with the kind of experiment that each needs. Pure.
 
-A check reads a context and yields what it found; its thresholds stand with their sources on top of its file. To add
-one: its codes in `findings`, the check in the file of its subject, a line here, sentences in `report.health`.
+A check reads a context and yields findings; its thresholds and their sources are at the top of its file. To add one:
+its codes in `findings`, the check in the file of its subject, a line here, sentences in `report.health`.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,14 +45,14 @@ from experiments.analyse.health.values import check_missing_values, check_outlie
 
 @dataclass(frozen=True)
 class Check[C: Context]:
-    """One check and the experiments that it can look at: `Context` means all, a file's and stored ones."""
+    """One check and the kind of experiment it needs; `Context` means files and stored experiments."""
 
     needs: type[C]
     run: Callable[[C], Iterator[Finding]]
 
 
 CHECKS: tuple[Check[Any], ...] = (
-    Check(StoredContext, check_progress),  # a peek is the first line of a report that isn't broken
+    Check(StoredContext, check_progress),  # a peek is reported first unless the data are broken
     Check(FileContext, check_unplanned_units),
     Check(Context, check_sample_ratio),
     Check(StoredContext, check_sample_ratio_mature),
@@ -92,7 +92,7 @@ CHECKS: tuple[Check[Any], ...] = (
 
 
 def examine(context: Context) -> tuple[Finding, ...]:
-    """Run every check that the context allows; the gravest findings first. A check that breaks becomes a finding."""
+    """Run every check that fits the context; most severe findings first. A check that raises becomes a finding."""
     found: list[Finding] = []
     for check in CHECKS:
         if not isinstance(context, check.needs):

@@ -21,13 +21,13 @@ BALANCE_ALARM = 0.001
 
 
 def check_balance(context: FileContext) -> Iterator[Finding]:
-    """All columns at once; groups are compared where groups were assigned."""
+    """One joint test of all columns; compares groups where groups were assigned."""
     units = context.units
     if units.covariates is None or len(np.unique(units.arm)) < 2:
         return
     arm, covariates = units.arm, units.covariates
     if units.cluster is not None:
-        # Groups were assigned, so groups are compared; units of a group repeat each other.
+        # Groups were assigned, so one row per group is compared: units of a group aren't independent.
         first = np.unique(units.cluster, return_index=True)[1]
         sizes = np.bincount(units.cluster)
         sums = [np.bincount(units.cluster, weights=column) for column in covariates.T]
@@ -40,9 +40,9 @@ def check_balance(context: FileContext) -> Iterator[Finding]:
 
 
 def check_balance_by_covariate(context: StoredContext) -> Iterator[Finding]:
-    """Each covariate by itself, Bonferroni over them."""
+    """Test each covariate separately, with Bonferroni."""
     cells = context.answers.cells
-    if context.clusters:  # the counts of levels are those of units, which aren't independent
+    if context.clusters:  # the levels count units, which aren't independent within clusters
         return
     tests = {name: p for place, name in enumerate(cells.covariates) if (p := _levels_p(cells, place)) is not None}
     if not tests:
@@ -56,8 +56,8 @@ def check_balance_by_covariate(context: StoredContext) -> Iterator[Finding]:
 def joint_balance_p(arm: np.ndarray, covariates: Floats) -> float | None:
     """p of the likelihood-ratio test of the arms on the covariates in the normal linear model (Wilks' lambda).
 
-    Unlike a logit it has an answer when a covariate separates the arms. Bartlett's chi-square approximation. None when
-    no covariate varies or there are too few units.
+    Unlike a logit it can be computed when a covariate separates the arms. Bartlett's chi-square approximation. None
+    when no covariate varies or there are too few units.
     """
     scale = covariates.std(axis=0)
     kept = covariates[:, scale > 0]
@@ -66,7 +66,7 @@ def joint_balance_p(arm: np.ndarray, covariates: Floats) -> float | None:
     if kept.shape[1] == 0 or n <= kept.shape[1] + len(arms) + 1:
         return None
     scaled = (kept - kept.mean(axis=0)) / kept.std(axis=0)
-    # Redundant dummies repeat what other columns say: keep the directions that the columns span.
+    # Redundant dummies repeat other columns: use only the directions that the columns span.
     values, vectors = np.linalg.eigh(scaled.T @ scaled / n)
     spanned = values > 1e-9
     basis = scaled @ vectors[:, spanned] / np.sqrt(values[spanned] * n)

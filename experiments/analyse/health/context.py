@@ -1,4 +1,4 @@
-"""What the checks of a file and of a stored experiment look at alike. Pure."""
+"""What the checks of files and of stored experiments have in common. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from stats.srm import SampleRatio, sample_ratio
 
 @dataclass(frozen=True)
 class Split:
-    """How the units of an experiment, or of one segment or week, fell on its arms.
+    """How the units of an experiment, or of one segment or week, are split between its arms.
 
     Attributes:
         counts: units by arm; clusters where clusters were assigned.
-        found: chi-square of the counts against the planned shares. Its `any_look` is set while the experiment is looked
-            at every night, and decides then.
+        found: chi-square of the counts against the planned shares. While the experiment is checked every night, its
+            `any_look` is set and decides.
         label: of the segment or week; "" for all units.
     """
 
@@ -26,17 +26,17 @@ class Split:
 
 
 def split_of(counts: Mapping[str, int], shares: Mapping[str, float], label: str = "") -> Split:
-    """Counts with their test at one look."""
+    """Counts with their chi-square test at one look."""
     return Split(counts, sample_ratio(counts, shares), label)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """All that a check may look at. `FileContext` and `StoredContext` add what only one of the two has.
+    """Input of a check. `FileContext` and `StoredContext` add what only one of the two has.
 
     Attributes:
         counts: units by arm that enter the analysis.
-        split: of what was assigned.
+        split: of the assigned units or clusters.
         segments: the same in each segment.
         placebo: the arm with a nudge towards something inert.
         comparators: what each arm is compared with, control or the placebo.

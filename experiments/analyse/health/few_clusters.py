@@ -1,4 +1,4 @@
-"""Were groups assigned, and are there enough of them? Source: docs/methods/clusters.md, "Cluster robust". Pure."""
+"""Checks for group assignment and for too few groups. Source: docs/methods/clusters.md, "Cluster robust". Pure."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from experiments.analyse.health.context import Context
 from experiments.analyse.health.file_context import FileContext
 from experiments.analyse.protocol import FEW_CLUSTERS
 
-# Effective clusters below this share of the clusters: sizes differ enough to say so.
+# Effective clusters below this share of the clusters: sizes are unequal enough to be reported.
 UNEQUAL_CLUSTERS = 0.8
 
 
 def check_unit_of_assignment(context: FileContext) -> Iterator[Finding]:
-    """Rows of a group that always share a variant were assigned together; their errors aren't independent."""
+    """Report rows of a group that always share a variant: assigned together, they aren't independent."""
     hint = context.units.group_hint
     if hint is not None and context.design.cluster is None:
         details: dict[str, Detail] = {"column": hint.column, "groups": hint.groups, "rows": hint.rows}
@@ -20,7 +20,7 @@ def check_unit_of_assignment(context: FileContext) -> Iterator[Finding]:
 
 
 def check_clusters(context: Context) -> Iterator[Finding]:
-    """Few effective clusters let one of them decide; clusters in several variants weren't assigned as a whole."""
+    """Report too few effective clusters, and clusters in several variants, which weren't assigned as a whole."""
     if not context.clusters:
         return
     label, fewest = min(context.clusters.items(), key=lambda row: row[1].effective)

@@ -1,4 +1,4 @@
-"""What the checks of a file look at: its cleaned units. Pure."""
+"""Input of the checks of a file: its cleaned units. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from stats.clusters import count_by_arm, mixed_clusters, reach_across
 
 @dataclass(frozen=True, kw_only=True)
 class FileContext(Context):
-    """A finished experiment in a file: nobody recorded exposures, but every unit's values are there."""
+    """A finished experiment in a file: it has no exposures, but every unit's values."""
 
     design: Design
     units: Units
 
 
 def file_context(design: Design, units: Units, comparators: Mapping[str, Comparator] | None = None) -> FileContext:
-    """The units by arm as they were assigned, in total and in each segment."""
+    """Context of a file: assigned units by arm, in total and in each segment."""
     shares = planned_shares(design, units)
     everybody = np.ones(len(units.arm), dtype=bool)
     return FileContext(
@@ -49,7 +49,7 @@ def planned_shares(design: Design, units: Units) -> dict[str, float]:
 
 
 def _assigned(units: Units, kept: np.ndarray) -> dict[str, int]:
-    """Assigned things per label: groups when groups were assigned, else units."""
+    """Assigned units per arm; groups when groups were assigned."""
     arm = units.arm[kept]
     if units.cluster is not None and not reach_across(units.cluster, units.arm):
         arm = np.unique(np.column_stack([units.cluster[kept], arm]), axis=0)[:, 1]

@@ -1,4 +1,4 @@
-"""Which units and events are there, and which are missing? Pure. Thresholds without a source are ours."""
+"""Checks for missing units and events. Pure. Thresholds without a source are ours."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,21 +16,21 @@ from experiments.analyse.health.stored_context import StoredContext
 TINY_VARIANT = 50
 # p-value at which the arms differ in the share of units that are missing.
 DIFFERS = 0.001
-# Assigned units that never met their variant; more is a flag evaluated where nothing is shown.
+# Share of assigned units without exposure; more suggests that the flag is evaluated where nothing is shown.
 UNEXPOSED_SHARE = 0.2
-# Of a thousand exposed units some always close the app at once; half of them silent means lost events.
+# Some users close the app at once; half of the exposed units without other events means lost events.
 SILENT_SHARE = 0.5
-# An experiment that enrolled ten units a day and then none for two whole days has stopped by accident.
+# Days without enrolment after which a previously steady inflow counts as stopped by accident.
 QUIET_DAYS = 2
 USUAL_UNITS = 10.0
-# Beyond this, nightly figures still move after they were read.
+# With more, nightly figures still change after they were read.
 LATE_SHARE = 0.01
 
 EXCLUDED: tuple[FindingCode, ...] = ("missing_variant", "missing_unit", "missing_cluster")
 
 
 def check_sizes(context: Context) -> Iterator[Finding]:
-    """Empty arms can't be compared, and below 50 units no verdict is given."""
+    """Report empty arms, which can't be compared, and arms below 50 units, which get no verdict."""
     for label, n in context.counts.items():
         if n == 0:
             yield Finding("empty_variant", Severity.ERROR, {"variant": label})
@@ -39,7 +39,7 @@ def check_sizes(context: Context) -> Iterator[Finding]:
 
 
 def check_left_out(context: FileContext) -> Iterator[Finding]:
-    """Rows without a variant, a unit id or a cluster can't be used."""
+    """Report rows left out because they have no variant, unit id or cluster."""
     for reason in EXCLUDED:
         n = context.units.excluded.get(reason, 0)
         if n:
@@ -47,7 +47,7 @@ def check_left_out(context: FileContext) -> Iterator[Finding]:
 
 
 def check_unexposed(context: StoredContext) -> Iterator[Finding]:
-    """Assigned units that never met their variant: harmless for the comparison unless the arms differ in it."""
+    """Report assigned units that were never exposed: harmless unless the arms differ in their share."""
     assigned, exposed = context.audit.assigned, context.counts
     met = [min(exposed.get(label, 0), assigned.get(label, 0)) for label in context.plan.variants]
     missed = [assigned.get(label, 0) - n for label, n in zip(context.plan.variants, met, strict=True)]
@@ -55,7 +55,7 @@ def check_unexposed(context: StoredContext) -> Iterator[Finding]:
         return
     share = sum(missed) / (sum(met) + sum(missed))
     details: dict[str, Detail] = {"n": sum(missed), "share": share}
-    # Units of a cluster aren't independent: between clusters this test would alarm far too often.
+    # Units of a cluster aren't independent: with clusters this test would alarm far too often.
     p_value = None if context.clusters else _difference_p(missed, met)
     if p_value is not None and p_value < DIFFERS:
         yield Finding("unexposed_differs", Severity.WARNING, {**details, "p_value": p_value})
@@ -64,7 +64,7 @@ def check_unexposed(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_silent(context: StoredContext) -> Iterator[Finding]:
-    """Exposed units without any event of their own: lost events look like lost users."""
+    """Report exposed units without any other event: lost events look like lost users."""
     rows = [row for row in context.answers.silent if row[1]]
     units, silent = sum(row[1] for row in rows), sum(row[2] for row in rows)
     if not silent:
@@ -78,19 +78,19 @@ def check_silent(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_no_cluster(context: StoredContext) -> Iterator[Finding]:
-    """Units whose first exposure names no cluster, where clusters are drawn."""
+    """Report units whose first exposure names no cluster, where clusters are drawn."""
     if context.answers.no_cluster:
         yield Finding("no_cluster", Severity.WARNING, {"n": context.answers.no_cluster})
 
 
 def check_no_signup(context: StoredContext) -> Iterator[Finding]:
-    """Units whose clock starts with a signup that isn't in the log."""
+    """Report units whose clock starts with a signup that isn't in the log."""
     if context.answers.no_signup:
         yield Finding("no_signup", Severity.WARNING, {"n": context.answers.no_signup})
 
 
 def check_inflow(context: StoredContext) -> Iterator[Finding]:
-    """Enrolment that stopped without anybody stopping it."""
+    """Report enrolment that stopped although nobody ended it."""
     days = [row[0] for row in context.answers.exposures_by_day]
     if not context.running or not days:
         return
@@ -103,7 +103,7 @@ def check_inflow(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_late(context: StoredContext) -> Iterator[Finding]:
-    """Events that arrive days later move figures that were read already."""
+    """Report late events: those that arrive over 48 hours later change figures that were read already."""
     events, late = context.answers.late
     if events and late / events > LATE_SHARE:
         yield Finding("late_events", Severity.WARNING, {"n": late, "share": late / events})

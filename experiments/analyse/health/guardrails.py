@@ -1,4 +1,4 @@
-"""Guardrails are shown while the outcome is still locked: harm must not wait for the planned end. Pure."""
+"""Guardrail results shown while the outcome is still locked, so that harm is noticed before the planned end. Pure."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from stats.sequential.looks import at_look
 
 
 def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estimate | NotComputable]:
-    """By guardrail and variant the difference with an interval that may be read every night, whatever the method."""
+    """By guardrail and variant the difference with an always-valid interval, whatever the plan's method."""
     found: dict[tuple[str, str], Estimate | NotComputable] = {}
     for name in (one for one in plan.guardrails if one in data.order):
         for code, label in enumerate(plan.variants[1:], start=1):
@@ -26,9 +26,9 @@ def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estima
 
 
 def check_guardrails(context: StoredContext) -> Iterator[Finding]:
-    """Guardrails that moved, at any look: their p-values allow daily looking; Bonferroni over all of them.
+    """Report guardrails that moved: always-valid p-values, with Bonferroni over all of them.
 
-    One whose direction is registered is no alarm when it gets better.
+    A guardrail with a registered direction raises no alarm when it improves.
     """
     tests = {key: row for key, row in context.guardrails.items() if computable(row)}
     for (outcome, variant), row in tests.items():

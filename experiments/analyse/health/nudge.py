@@ -1,4 +1,4 @@
-"""Does the nudge move the behaviour as planned, and does the placebo leave it alone? Pure."""
+"""Checks of the nudge and the placebo: whether they move the behaviour as planned, or leave it alone. Pure."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from experiments.analyse.health.stored_context import StoredContext
 from stats.instrument.encouragement import opposite_signs
 from stats.results import computable
 
-# Ours: a nudge that surely moves less than a quarter of what was planned needs at least 16 times the planned units.
+# Ours: a nudge that moves less than a quarter of the planned take-up needs at least 16 times the planned units.
 SHARE_OF_PLANNED_TAKE_UP = 0.25
 
 
@@ -26,9 +26,9 @@ def check_behaviour(context: FileContext) -> Iterator[Finding]:
 
 
 def check_first_stage(context: StoredContext) -> Iterator[Finding]:
-    """A take-up far below plan can be seen, and mended, long before the outcome is known.
+    """Report a take-up far below plan: it can be seen, and fixed, long before the outcome is known.
 
-    A note of planning: how much was hoped for says nothing of what the nudge did. Source: docs/methods/verdict.md.
+    For planning only: the planned take-up is no evidence of what the nudge did. Source: docs/methods/verdict.md.
     """
     planned = context.plan.take_up
     for row in context.first_stage:
@@ -45,7 +45,7 @@ def check_first_stage(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
-    """A nudge that keeps some segment from the behaviour breaks monotonicity there.
+    """Report segments in which a nudge lowers the behaviour: there monotonicity fails.
 
     Source: docs/methods/encouragement.md, "First stage".
     """
@@ -57,7 +57,7 @@ def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_placebo(context: Context) -> Iterator[Finding]:
-    """Whether the placebo leaves the behaviour alone: shown by equivalence, it says who those moved are.
+    """Report whether the placebo leaves the behaviour alone, which is shown by an equivalence test.
 
     Source: Schuirmann 1987; docs/methods/encouragement.md, "Placebo arm".
     """
@@ -72,7 +72,7 @@ def check_placebo(context: Context) -> Iterator[Finding]:
 
 
 def _placebo_line(placebo: str, one: Comparator) -> Finding | None:
-    """What one nudge's comparator says of the placebo."""
+    """The finding about the placebo from one nudge's comparator; None without a test."""
     test, details = one.equivalence, dict[str, Detail](variant=placebo)
     if test is None or not computable(test):
         return None

@@ -1,4 +1,4 @@
-"""Was the plan kept, and what must a person know about this reading? Pure."""
+"""Checks of the plan and notes on this reading. Pure."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from experiments.analyse.health.stored_context import StoredContext
 
 
 def check_progress(context: StoredContext) -> Iterator[Finding]:
-    """What a person should do next, or know about the reading."""
+    """Notes on the reading, and on what a person should do next."""
     if context.standing.peeked:
         yield Finding("peeked", Severity.WARNING, {"share": context.standing.fraction})
     before = [look for look in context.earlier if look.peeked]
@@ -22,7 +22,7 @@ def check_progress(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_windows(context: StoredContext) -> Iterator[Finding]:
-    """The behaviour's days must end before the outcome's begin: docs/methods/discovery.md, "Window guard"."""
+    """The behaviour's window must end before the outcome's begins: docs/methods/discovery.md, "Window guard"."""
     claim = context.plan.claim
     if claim is None:
         return
@@ -34,7 +34,7 @@ def check_windows(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_plan(context: StoredContext) -> Iterator[Finding]:
-    """A plan that changed without a trace can't be held against the result; logged changes are named."""
+    """Report a plan that was changed without a logged amendment (verdict INVALID), and list logged amendments."""
     if not context.plan.intact:
         yield Finding("plan_changed", Severity.ERROR, {}, invalid="plan_changed")
     if context.plan.amendments:

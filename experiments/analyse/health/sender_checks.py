@@ -1,4 +1,4 @@
-"""Who reported the exposures: what was set aside, and units that nobody but a public key knows. Pure.
+"""Checks of exposure senders: excluded exposures, and units that only a public client key reported. Pure.
 
 Source: docs/methods/integrity.md, "Admitted exposures"; docs/security.md.
 """
@@ -21,8 +21,8 @@ from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.result import Beside, Readout
 from reporting.numbers import percent
 
-# docs/methods/integrity.md, "Admitted exposures". Beside exposures of servers more than this is another way in; without
-# any it is how the client works.
+# docs/methods/integrity.md, "Admitted exposures". Beside exposures of servers, more than this is a second route;
+# without any, all exposures come from client keys by design.
 UNVERIFIED_SHARE = 0.05
 UNVERIFIED_SILENT = 0.001
 DOUBTFUL = ("unverified", "unverified_silent")
@@ -36,16 +36,17 @@ NOT_ADMITTED: Mapping[str, FindingCode] = {
 
 
 def check_not_admitted(context: StoredContext) -> Iterator[Finding]:
-    """Exposures that entered no count and no test, by sender."""
+    """Report exposures that were excluded from every count and test, by sender."""
     for row in context.answers.not_admitted:
         details: dict[str, Detail] = {"sender": row.sender, "n": row.exposures, "units": row.units}
         yield Finding(NOT_ADMITTED[row.reason], Severity.WARNING, details)
 
 
 def check_unverified(context: StoredContext) -> Iterator[Finding]:
-    """Invented users with the right arm look like new ones, but they do nothing else.
+    """Report many or unusually silent unverified units: invented users send no other events.
 
-    Where servers named units enough they decide nothing, and where hardly any, there is nothing to compare with.
+    Where servers named enough units these decide nothing, and where servers named hardly any, no comparison is
+    possible.
     """
     found, apart = context.answers.unverified, context.answers.apart
     if not found.units or not found.others or apart is False:
@@ -68,17 +69,17 @@ def check_unverified(context: StoredContext) -> Iterator[Finding]:
 
 
 def is_doubtful(findings: Iterable[Finding]) -> bool:
-    """True when the analysis is to be shown without the unverified units, too."""
+    """True when the analysis should also be shown without the unverified units."""
     return any(finding.check in DOUBTFUL for finding in findings)
 
 
 def with_all(deciding: Readout, whole: Readout) -> Readout:
-    """The analysis that decides, and what would come out with the units that only a client key has reported."""
+    """The deciding analysis, with the result that includes the units that only a client key reported."""
     return replace(deciding, with_unverified=_beside(deciding, whole))
 
 
 def without_some(whole: Readout, rest: Readout) -> Readout:
-    """The analysis of all admitted units, and what would come out without those, as 0.4 had it."""
+    """The analysis of all admitted units, with the result that excludes unverified units, as in 0.4."""
     return replace(whole, without_unverified=_beside(whole, rest))
 
 

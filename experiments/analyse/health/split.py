@@ -1,4 +1,4 @@
-"""Do the arms have the units that the plan gives them? Source: docs/methods/integrity.md, "Sample ratio". Pure."""
+"""Checks of the split between arms. Source: docs/methods/integrity.md, "Sample ratio". Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -14,10 +14,10 @@ from stats.srm import SampleRatio
 # Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
 SAMPLE_RATIO_ALARM = 0.001
 SAMPLE_RATIO_WATCH = 0.01
-# The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units nothing is alarming.
+# The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units there is no alarm.
 SAMPLE_RATIO_UNITS = 100
 SAMPLE_RATIO_EXPECTED = 5
-# docs/methods/integrity.md, "Several variants": units in several variants, by all causes together.
+# docs/methods/integrity.md, "Several variants": share of units in several variants, for all reasons together.
 SEVERAL_VARIANTS_SHARE = 0.01
 SEVERAL_VARIANTS_UNITS = 10
 # docs/methods/integrity.md, "Assignment audit": share of stored arms that differ from the recomputed hash.
@@ -25,7 +25,7 @@ AUDIT_SHARE = 0.001
 
 
 def check_sample_ratio(context: Context) -> Iterator[Finding]:
-    """All units against the plan at .001: at one look by chi-square, every night by a test for any look."""
+    """Test all units against the planned split at .001: chi-square at one look, an any-look test every night."""
     split, n = context.split, sum(context.split.counts.values())
     if not computable(split.found):
         return
@@ -41,7 +41,7 @@ def check_sample_ratio(context: Context) -> Iterator[Finding]:
 
 
 def check_sample_ratio_mature(context: StoredContext) -> Iterator[Finding]:
-    """The same among mature units: arms may also lose units on the way."""
+    """The same among mature units, since arms may also lose units after assignment."""
     split = context.mature
     p_value = None if split.counts == context.split.counts else _deciding_p(split)
     if p_value is not None and p_value < SAMPLE_RATIO_ALARM:
@@ -51,7 +51,7 @@ def check_sample_ratio_mature(context: StoredContext) -> Iterator[Finding]:
 def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
     """The same inside each segment at .001/K: totals can balance while the parts don't.
 
-    Every night K is in the p-values already, which hold at any look.
+    Nightly p-values, which hold at any look, are already corrected for K.
     """
     tested = _tested(context.segments)
     nightly = any(found.any_look is not None for _, found in tested)
@@ -62,7 +62,7 @@ def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
 
 
 def check_sample_ratio_over_time(context: StoredContext) -> Iterator[Finding]:
-    """Week by week at .001/K: an allocation that changed can balance in total and still mix effect with time."""
+    """Week by week at .001/K: an allocation that changed can balance in total and still confound effect with time."""
     tested = _tested(context.weeks)
     bad = _below(SAMPLE_RATIO_ALARM / max(len(tested), 1), tested)
     if bad and len(tested) > 1:
@@ -70,7 +70,7 @@ def check_sample_ratio_over_time(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_unplanned_units(context: FileContext) -> Iterator[Finding]:
-    """Units in an arm whose planned share is 0; the sample ratio leaves such arms out."""
+    """Report units in an arm with planned share 0; the sample ratio test leaves such arms out."""
     for label, share in planned_shares(context.design, context.units).items():
         n = context.split.counts.get(label, 0)
         if share == 0 and n > 0:
@@ -78,14 +78,14 @@ def check_unplanned_units(context: FileContext) -> Iterator[Finding]:
 
 
 def check_several_variants(context: FileContext) -> Iterator[Finding]:
-    """Units of several variants: left out, since a file doesn't say which was the first. Many of them mean a leak."""
+    """Report units of several variants: left out, since a file doesn't say which came first. Many suggest a leak."""
     seen = context.units.several_variants
     if seen:
         yield _several("several_variants", seen, seen, seen + sum(context.counts.values()))
 
 
 def check_met_several(context: StoredContext) -> Iterator[Finding]:
-    """Units and joined persons of several variants, who count in the first; many of both together mean a leak."""
+    """Report units and joined persons of several variants, who count in the first; many suggest a leak."""
     answers = context.answers
     seen, joined = answers.several_variants + answers.no_first_arm, answers.identity_conflicts
     units = answers.no_first_arm + sum(context.counts.values())
@@ -96,7 +96,7 @@ def check_met_several(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_first_variants(context: StoredContext) -> Iterator[Finding]:
-    """Who met several variants, by the first: where the nudge decides who meets another one, arms can't be compared."""
+    """Test the first arms of units with several: if nudges affect further exposure, arms can't be compared."""
     split = context.first_arms
     p_value = None if split is None else _first_p(split)
     if split is not None and p_value is not None and p_value < SAMPLE_RATIO_ALARM:
@@ -121,7 +121,7 @@ def check_unknown_variants(context: StoredContext) -> Iterator[Finding]:
 
 
 def check_assignments(context: StoredContext) -> Iterator[Finding]:
-    """Stored arms against their draws, computed again: more than .1 % differ."""
+    """Report stored arms that differ from their recomputed draws in more than .1 % of cases."""
     audit = context.audit
     if audit.checked and audit.differ / audit.checked > AUDIT_SHARE:
         share = audit.differ / audit.checked
@@ -131,18 +131,18 @@ def check_assignments(context: StoredContext) -> Iterator[Finding]:
 
 # ── The tests ─────────────────────────────────────────────────────────────────
 def _deciding_p(split: Split) -> float | None:
-    """The p-value that decides: of any look, else of the chi-square, else exact; None below 100 units."""
+    """The p-value that decides: the any-look one, else the chi-square's, else an exact one; None below 100 units."""
     found = split.found
     if not computable(found):
         return None
     if _approximates(split, found):
         return _p_value(found)
-    # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
+    # The chi-square is invalid for an arm this small; use exact tests of each arm against the rest.
     return exact_split(split.counts, found) if sum(split.counts.values()) >= SAMPLE_RATIO_UNITS else None
 
 
 def _first_p(split: Split) -> float | None:
-    """The p-value of any look, else the exact one of two arms, else the chi-square's where it approximates."""
+    """The any-look p-value, else the exact one for two arms, else the chi-square's where it is valid."""
     found = split.found
     if not computable(found):
         return None
@@ -157,7 +157,7 @@ def _first_p(split: Split) -> float | None:
 
 
 def _approximates(split: Split, found: SampleRatio) -> bool:
-    """Enough units for the chi-square approximation; the test for any look approximates nothing."""
+    """Enough units for the chi-square approximation; the any-look test needs no minimum."""
     total = sum(split.counts.values())
     return found.any_look is not None or (
         total >= SAMPLE_RATIO_UNITS and all(share * total >= SAMPLE_RATIO_EXPECTED for share in found.expected.values())
@@ -179,7 +179,7 @@ type Assigned = list[tuple[Split, SampleRatio]]
 
 
 def _tested(splits: Iterable[Split]) -> Assigned:
-    """The segments or weeks that have enough units for their test."""
+    """The segments or weeks with enough units for their test."""
     pairs = [(split, split.found) for split in splits]
     return [(split, found) for split, found in pairs if computable(found) and _approximates(split, found)]
 

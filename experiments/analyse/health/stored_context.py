@@ -1,4 +1,4 @@
-"""What the checks of a stored experiment look at: the warehouse's answers beside the plan. Pure."""
+"""Input of the checks of a stored experiment: gathered data beside the plan. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,21 +20,21 @@ from stats.srm import any_look_p, evidence_against_split
 
 type Part = tuple[dict[str, int], dict[str, float]]
 
-# How the nightly tests of the sample ratio share one error rate of .001; they sum to 1. Segments divide theirs again.
+# Shares of the error rate of .001 for the nightly sample ratio tests; they sum to 1. Segments divide theirs further.
 OVERALL, MATURE, SEGMENTS = 9 / 15, 1 / 15, 5 / 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredContext(Context):
-    """A stored experiment, whether its outcome may be read or not.
+    """A stored experiment, whether its outcome is locked or open.
 
     Attributes:
         mature: of the units with every primary outcome known.
         weeks: by week of the first exposure, tested at one look.
-        first_arms: units that met a further variant, by the one met first, beside what a nudge that changes nothing of
-            who meets another one gives; None where nobody did, and where clusters were drawn, whose units aren't
+        first_arms: units with several variants by their first one, against the split expected when the nudge doesn't
+            affect further exposure; None where there are none, and where clusters were drawn, whose units aren't
             independent.
-        guardrails: by guardrail outcome and variant, the difference as any look may read it.
+        guardrails: by guardrail outcome and variant, the difference with its always-valid interval.
         earlier: looks taken before, oldest first.
     """
 
@@ -66,7 +66,7 @@ def stored_context(
     comparators: Mapping[str, Comparator] | None = None,
     earlier: tuple[LookTaken, ...] = (),
 ) -> StoredContext:
-    """The exposed units by arm: in total, mature, by segment and by week; each with the test that decides now."""
+    """True while units may still be enrolled."""
     cells = answers.cells
     by_arm = ClusterData(cells, (), {}).counts()
     return StoredContext(
@@ -92,7 +92,7 @@ def stored_context(
 
 
 def _split(plan: Planned, cells: Cells, units: np.ndarray, *, final: bool, share: float) -> Split:
-    """Units per cell against the plan; before the final look with the p-value that holds every night."""
+    """Units against the planned split; before the final look with the p-value that holds every night."""
     if plan.saturations:
         parts = [_saturations(plan, cells, units)]
         split = split_of(*parts[0])
@@ -102,7 +102,7 @@ def _split(plan: Planned, cells: Cells, units: np.ndarray, *, final: bool, share
 
 
 def _saturations(plan: Planned, cells: Cells, units: np.ndarray) -> Part:
-    """Clusters by the saturation that they have drawn: what the first stage assigned."""
+    """Clusters by the saturation that they drew: the first stage of the assignment."""
     labels = [percent(one.share) for one in plan.saturations]
     counts = dict.fromkeys(labels, 0)
     if cells.cluster is not None and cells.saturation is not None:
@@ -113,9 +113,9 @@ def _saturations(plan: Planned, cells: Cells, units: np.ndarray) -> Part:
 
 
 def _segments(plan: Planned, cells: Cells, *, final: bool) -> Iterator[Split]:
-    if plan.saturations:  # a segment's clusters are those of all segments
+    if plan.saturations:  # clusters are drawn over all segments
         return
-    # Segments that come in later must not have been cheaper before: the plan's number counts where it is larger.
+    # A segment that appears later must not make earlier tests too lenient: use the plan's number where it is larger.
     share = SEGMENTS / max(len(cells.segments), len(plan.shares))
     for code, label in enumerate(cells.segments):
         counts = assigned_by_arm(cells, np.where(cells.segment == code, cells.exposed, 0))
@@ -134,7 +134,7 @@ def _weeks(plan: Planned, cells: Cells) -> Iterator[Split]:
 
 
 def assigned_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
-    """What was assigned, by arm: units, or the clusters that have any of them."""
+    """Assigned units by arm, or clusters with any of these units where clusters were assigned."""
     if cells.cluster is None:
         return units_by_arm(cells, units)
     pairs = np.unique(np.column_stack([cells.cluster, cells.variant])[units > 0], axis=0)
@@ -143,10 +143,10 @@ def assigned_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
 
 
 def _first_arms(plan: Planned, answers: Answers, *, final: bool) -> Split | None:
-    """Who met a further arm, by the first one.
+    """Units with several arms, by their first one, against the split expected by chance.
 
-    Both arms are drawn alike and independently, so that the first is i and another follows with a chance of
-    p_i (1 - p_i), p being the planned shares: half and half with two arms, whatever their shares.
+    Both arms are drawn independently from the same shares, so the first is i and another arm follows with probability
+    p_i (1 - p_i), p being the planned shares: one half each with two arms, whatever their shares.
     """
     if not answers.first_arms or answers.cells.cluster is not None:
         return None
@@ -158,7 +158,7 @@ def _first_arms(plan: Planned, answers: Answers, *, final: bool) -> Split | None
     for shares, found in by_shares.items():
         chances = np.array(shares) / sum(shares)
         chances *= 1 - chances
-        if not chances.any():  # everybody of such a segment is to be in one arm
+        if not chances.any():  # the plan gives this segment one arm only
             continue
         drawn = dict(zip(plan.variants, (chances / chances.sum()).tolist(), strict=True))
         parts.append((dict(found), drawn))
@@ -177,7 +177,7 @@ def _nightly(split: Split, parts: list[Part], share: float) -> Split:
 
 
 def _by_plan(plan: Planned, cells: Cells, units: np.ndarray) -> list[Part]:
-    """Units and planned shares, one pair for each different split of the plan: segments of one split are one part."""
+    """Units and planned shares, one pair for each distinct split in the plan; segments with equal splits are merged."""
     splits: dict[tuple[float, ...], np.ndarray] = {}
     for code, label in enumerate(cells.segments):
         shares = segment_shares(plan, label)
@@ -193,7 +193,7 @@ def expected_shares(plan: Planned, cells: Cells, units: np.ndarray | None = None
 
     Args:
         plan: with its shares by segment.
-        cells: of the warehouse.
+        cells: from the warehouse.
         units: per cell, those that are counted; None for all exposed ones. Mature units, or those of one week, may have
             another mix of segments than all.
     """
@@ -207,6 +207,6 @@ def expected_shares(plan: Planned, cells: Cells, units: np.ndarray | None = None
 
 
 def segment_shares(plan: Planned, segment: str) -> tuple[float, ...]:
-    """Planned share of each arm in one segment; exposures without one follow the row for everyone."""
+    """Planned share of each arm in one segment; exposures without a segment follow the row for everyone."""
     found = plan.shares.get(segment) or plan.shares.get("")
     return found if found is not None else next(iter(plan.shares.values()))

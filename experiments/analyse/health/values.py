@@ -1,4 +1,4 @@
-"""Can the values of a file's columns be used, and what counts 0? Pure. Thresholds without a source are ours."""
+"""Checks of a file's values, and of rows in SQL metrics. Pure. Thresholds without a source are ours."""
 
 from collections.abc import Iterator
 
@@ -18,13 +18,13 @@ from stats.summaries import Mean
 
 MISSING_SHARE = 0.05
 MISSING_DIFFERS = 0.001
-# One unit with a fifth of an arm's whole variance: its presence or absence decides the interval.
+# Share of an arm's variance from one unit: at a fifth, this unit alone decides the interval.
 OUTLIER_SHARE = 0.2
 OUTLIER_UNITS = 50
 
 
 def check_missing_values(context: FileContext) -> Iterator[Finding]:
-    """Missing values per column; worse when one arm has more of them than chance would give (chi-square at .001)."""
+    """Report missing values per column; an error where arms differ by more than chance (chi-square at .001)."""
     sizes = np.array(list(context.units.counts.values()))
     for column, by_arm in context.units.missing.items():
         absent = np.array(by_arm)
@@ -45,7 +45,7 @@ def check_missing_values(context: FileContext) -> Iterator[Finding]:
 
 
 def check_variation(context: FileContext) -> Iterator[Finding]:
-    """An outcome or behaviour without variation in an arm carries no information there."""
+    """Report an outcome or behaviour without variation in an arm: it carries no information there."""
     columns = [(outcome.name, outcome.values) for outcome in context.units.outcomes]
     if context.units.behaviour is not None and context.design.behaviour is not None:
         columns.append((context.design.behaviour, context.units.behaviour))
@@ -57,7 +57,7 @@ def check_variation(context: FileContext) -> Iterator[Finding]:
 
 
 def check_outliers(context: FileContext) -> Iterator[Finding]:
-    """One unit that carries a fifth of an arm's variance decides the interval alone."""
+    """Report one unit that carries a fifth of an arm's variance: it decides the interval alone."""
     for outcome in context.units.outcomes:
         if outcome.kind is not Kind.MEAN:
             continue
@@ -68,11 +68,11 @@ def check_outliers(context: FileContext) -> Iterator[Finding]:
 
 
 def check_rows(context: StoredContext) -> Iterator[Finding]:
-    """Units for whom an SQL metric has a row: its average counts the others 0, so it moves with how many have any.
+    """Report units with a row in an SQL metric: its average counts others as 0, so it depends on how many have one.
 
-    By group only once the outcome may be read: a SELECT could hold the outcome itself in whether it has a row. The
-    warning comes at p < alpha / (SQL metrics x variants), the level at which such a shift passes for an effect: 40 and
-    43 % of units with a call gave a "significant" latency in 77 % of experiments with equal latencies.
+    Arms are shown only once the outcome is open: having a row could itself be the outcome. The warning comes at p <
+    alpha / (SQL metrics x variants), the level at which such a shift looks like an effect: 40 and 43 % of units with a
+    call gave a "significant" latency in 77 % of experiments with equal latencies.
     """
     cells, plan = context.answers.cells, context.plan
     blocks = {name: block for name, block in cells.blocks.items() if block.rows is not None and block.n.sum()}
@@ -84,7 +84,7 @@ def check_rows(context: StoredContext) -> Iterator[Finding]:
             continue
         shares = ", ".join(f"{label} {percent(rows[label] / n[label])}" for label in n if n[label])
         details: dict[str, Detail] = {"outcome": name, "shares": shares}
-        # Units of a cluster aren't independent: between clusters this test would alarm far too often.
+        # Units of a cluster aren't independent: with clusters this test would alarm far too often.
         found = [] if context.clusters else [rows_difference(context, name, code) for code in range(1, len(n))]
         p_value = min((one.p_value for one in found if computable(one)), default=1.0) * tests
         if p_value < plan.alpha:
@@ -94,7 +94,7 @@ def check_rows(context: StoredContext) -> Iterator[Finding]:
 
 
 def rows_difference(context: StoredContext, outcome: str, code: int) -> Estimate | NotComputable:
-    """Share of units with a row, a variant minus control, inside the segments: they may be split differently."""
+    """Difference in the share of units with a row, variant minus control, within segments: splits may differ."""
     cells, block = context.answers.cells, context.answers.cells.blocks[outcome]
 
     def part(arm: int, segment: int) -> Mean:
@@ -105,7 +105,7 @@ def rows_difference(context: StoredContext, outcome: str, code: int) -> Estimate
 
 
 def _by_arm(context: FileContext, values: Floats) -> Iterator[tuple[str, Floats]]:
-    """Each arm's values that aren't missing."""
+    """Each arm's non-missing values."""
     for code, label in enumerate(context.units.labels):
         yield label, values[(context.units.arm == code) & ~np.isnan(values)]
 

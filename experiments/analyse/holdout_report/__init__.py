@@ -1,1 +1,1 @@
-"""The holdout report: what everything that was shipped since a date did together."""
+"""The holdout report: the joint effect of everything shipped since a date."""

@@ -1,7 +1,7 @@
-"""When the outcome of a holdout may be read: on the dates that were planned, and never in between. Pure.
+"""When the outcome of a holdout may be read: only on the planned dates. Pure.
 
-A reading sees the data up to its date alone, whenever it is computed. So one that was missed can be made up, and one
-that is computed twice shows nothing new.
+A reading uses only the data up to its date, whenever it is computed. So a missed reading can be computed later, and
+computing one twice shows nothing new.
 """
 
 from collections.abc import Collection
@@ -16,15 +16,15 @@ WAITING, OPEN = "waiting", "open"
 
 @dataclass(frozen=True)
 class Due:
-    """What may be read now.
+    """The reading that is due, or why none is.
 
     Attributes:
         state: `open` or `waiting`.
         why: `before` the first reading, `between` readings, `done` after the last, `due`, `any_time`.
-        until: moment up to which the data are read; what is later is not looked at.
+        until: moment up to which the data are read.
         reading: date of the reading that is due; None while waiting.
-        next_on: date of the next reading; None after the last and where any day is one.
-        final: it is the last reading.
+        next_on: date of the next reading; None after the last, and where every day is a reading.
+        final: True for the last reading.
     """
 
     state: str
@@ -40,9 +40,9 @@ def due(asked: HoldoutQuestion, clock: Clock, data_end: datetime, taken: Collect
 
     Args:
         asked: the plan.
-        clock: by which its days begin.
+        clock: defines when its days begin.
         data_end: of the log.
-        taken: dates of the readings that were made already.
+        taken: dates of the readings already computed.
     """
     over = [day for day in asked.readings if clock.midnight(day) <= data_end]
     final = asked.end in over

@@ -1,4 +1,4 @@
-"""Stored payloads of holdout readings back to their record, whatever version wrote them. Pure."""
+"""Read stored payloads of holdout readings, of any version, into their record. Pure."""
 
 from experiments.analyse.holdout_report.holdout_result import HoldoutReport
 from runs.payloads import Document, Schema, Unreadable

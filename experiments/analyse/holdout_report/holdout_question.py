@@ -1,7 +1,7 @@
-"""What a holdout report is asked: frozen when it is planned, and stored with each of its readings. Pure.
+"""The question of a holdout report: frozen when it is planned, and stored with each reading. Pure.
 
-Who counts must not depend on what was shipped, or both sides would hold different people. Units of the holdout have no
-exposures, so nothing that an exposure says may choose them: docs/methods/pooling.md, "Holdout report".
+The population must not depend on what was shipped, or both sides would hold different people. Units of the holdout have
+no exposures, so no exposure may select units: docs/methods/pooling.md, "Holdout report".
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ FEWEST_PLANNED = 100
 
 
 class Population(StrEnum):
-    """Who counts, and what begins day 0."""
+    """Which units count, and what starts their day 0."""
 
-    SIGNUP = "signup"  # whose first signup lies at or after the date; day 0 begins with it
-    FIRST_SEEN = "first_seen"  # whose first event of all lies at or after the date; day 0 begins with it
-    KNOWN_BEFORE = "known_before"  # who was seen before the date; day 0 begins with the date, for all alike
+    SIGNUP = "signup"  # first signup at or after the date; day 0 begins with it
+    FIRST_SEEN = "first_seen"  # first event of any kind at or after the date; day 0 begins with it
+    KNOWN_BEFORE = "known_before"  # any event before the date; day 0 begins with the date for all units
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class HoldoutQuestion:
 
     Attributes:
         holdout: key; `seed` of its draws; `share` of units held out, in steps of 0.01 %.
-        since: local date from which on things were shipped.
-        population: who counts.
+        since: local date from which shipped changes count.
+        population: which units count.
         signup_event: for `signup`; "" otherwise.
         outcome: metric text.
         day_mode: `rolling` or `calendar`.
         alpha: two-sided error rate over all readings together.
         method: `fixed`, `group_sequential` or `always_valid`.
-        readings: local dates, rising: data up to the beginning of each. The last is the end.
+        readings: local dates, ascending; each reads the data up to the beginning of its date. The last is the end.
         planned_units: mature units of both sides that are expected at the end; None with one reading.
-        spending: how planned readings share the error rate.
+        spending: function that divides the error rate between planned readings.
     """
 
     holdout: str
@@ -63,7 +63,7 @@ class HoldoutQuestion:
 
     @property
     def end(self) -> date:
-        """The last reading."""
+        """Date of the last reading."""
         return self.readings[-1]
 
     @property
@@ -72,14 +72,14 @@ class HoldoutQuestion:
         return {HELD: self.share / WHOLE, REST: 1 - self.share / WHOLE}
 
 
-HELD, REST = "holdout", "rest"  # the sides, as payloads name them
+HELD, REST = "holdout", "rest"  # the sides' names in payloads
 
 
 def check_question(asked: HoldoutQuestion, today: date) -> None:
-    """Refuse what can't be answered, or would read the outcome before anything was planned.
+    """Refuse a question that can't be answered, or that would read the outcome before it was planned.
 
     Raises:
-        Refused: with the field.
+        Refused: naming the field.
     """
     metric = _outcome(asked.outcome)
     if asked.population is Population.SIGNUP and not asked.signup_event:
@@ -100,7 +100,7 @@ def check_question(asked: HoldoutQuestion, today: date) -> None:
 
 
 def definitions(outcome: str) -> dict[str, Any]:
-    """The outcome as columns of a question: `v`, and `w` for the denominator of a ratio."""
+    """The outcome as metric columns: `v`, and `w` for the denominator of a ratio."""
     metric = parse_metric(outcome)
     return {"v": metric.numerator, "w": metric.denominator} if isinstance(metric, Ratio) else {"v": metric}
 

@@ -1,7 +1,7 @@
-"""From moments by side to what a reading says. Pure.
+"""Compute a reading of a holdout from moments by side. Pure.
 
-The difference is the rest minus the holdout over everybody who counts, whatever they met: a comparison by the draw of
-the holdout alone, as a trial is read by intention to treat.
+The difference is the rest minus the holdout over all units that count, whatever they were exposed to: a comparison by
+intention to treat.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ from stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ra
 from stats.summaries import Joint, Mean
 from stats.winners_curse import SummedEffects
 
-# One error rate of .001 for a broken draw, as experiments have it; the units at large get most of it. Both are looked
-# at every night, so both are tests that hold at every look.
+# One error rate of .001 for a broken draw, as in experiments; the test of all units gets most of it. Both tests run
+# every night, so both are valid at every look.
 BROKEN, OF_ALL = 0.001, 0.8
 
 
@@ -39,15 +39,15 @@ def read_holdout(
     sums: SummedEffects | NotComputable,
     earlier_readings: int = 0,
 ) -> HoldoutReport:
-    """One reading, as far as its plan allows.
+    """Compute one reading, as far as its plan allows.
 
     Args:
         asked: the plan.
-        at: what may be read now.
+        at: the reading that is due.
         found: moments by side, of data up to `at.until`.
         earlier: readings of the outcome before this one, oldest first.
         shipped: changes since the date.
-        sums: of their single findings.
+        sums: of the findings of their experiments.
         earlier_readings: how often other plans have read the outcome of this holdout.
 
     Returns:
@@ -92,7 +92,7 @@ def read_holdout(
 
 
 def _split(units: dict[str, int], asked: HoldoutQuestion, share: float) -> tuple[SampleRatio | NotComputable, float]:
-    """The test of one look for the page, and the p-value that holds every night."""
+    """The one-look test shown on the page, and the p-value that holds every night."""
     found = sample_ratio(units, asked.shares)
     return found, any_look_p(evidence_against_split([(units, asked.shares)]), share=share)
 
@@ -107,12 +107,12 @@ def _look(asked: HoldoutQuestion, units: int, earlier: Sequence[HoldoutLook], *,
         planned_units=planned,
         fractions=(*fractions, max(units / planned, 1e-6)),
         spending=Spending(asked.spending),
-        final=final,  # its date was fixed before anything was seen, so it may spend all that is left
+        final=final,  # its date was fixed in advance, so it may spend all the remaining alpha
     )
 
 
 def _summary(side: Joint) -> Mean | NotComputable:
-    """The outcome of one side; of a ratio its linearised column."""
+    """The outcome of one side; a ratio is linearised."""
     if len(side.means) == 1:
         return side.column(0)
     if side.n == 0 or side.means[1] == 0:
@@ -137,7 +137,7 @@ def _compare(
 
 
 def _level(kind: Kind, one: Mean | NotComputable) -> SideLevel:
-    """With a plain interval of 95 %."""
+    """Level of one side with a plain interval of 95 %."""
     if not computable(one):
         return SideLevel(0, one)
     if one.n < 2:

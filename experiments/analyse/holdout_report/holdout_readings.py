@@ -1,4 +1,4 @@
-"""Plans of holdout reports and their readings: make a plan, ask for a reading, compute it. Rows are only ever added."""
+"""Plan holdout reports; request and compute their readings. Rows are append-only."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -28,16 +28,16 @@ from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-GATHERED = 0.9  # share of a reading that the questions take
+GATHERED = 0.9  # share of a reading's progress bar that the warehouse queries take
 Status = HoldoutReading.Status
 
 
 def plan_holdout(*, holdout: Holdout, readings: list[date], by: User | None = None, **fields: Any) -> HoldoutPlan:
-    """Keep a plan. It never changes afterwards: who moved a date after a look would look as often as he likes.
+    """Store a plan. It is immutable: otherwise dates could be moved after a look to allow unlimited looks.
 
     Args:
         holdout: whose units are compared with the rest.
-        readings: local dates on which the outcome may be read, rising.
+        readings: local dates on which the outcome may be read, ascending.
         by: who plans.
         fields: the other columns of the plan.
 
@@ -72,7 +72,7 @@ def plan_holdout(*, holdout: Holdout, readings: list[date], by: User | None = No
 
 
 def question_of(plan: HoldoutPlan) -> HoldoutQuestion:
-    """The plan as a reading keeps it."""
+    """The plan as it is stored with a reading."""
     return HoldoutQuestion(
         holdout=plan.holdout.key,
         seed=plan.holdout.seed,
@@ -91,10 +91,10 @@ def question_of(plan: HoldoutPlan) -> HoldoutQuestion:
 
 
 def request_reading(*, plan: HoldoutPlan, by: User | None = None) -> HoldoutReading:
-    """Keep a reading that waits for a worker, and hand it over.
+    """Store a waiting reading and queue it for a worker.
 
     Raises:
-        Refused: the last reading is there, or another one waits or runs.
+        Refused: the last reading is done, or another one waits or runs.
     """
     with transaction.atomic():
         row = HoldoutPlan.objects.select_for_update().get(pk=plan.pk)
@@ -110,7 +110,7 @@ def request_reading(*, plan: HoldoutPlan, by: User | None = None) -> HoldoutRead
 
 
 def request_due_readings() -> int:
-    """Each night: a reading of every plan without its last one; returns how many."""
+    """Nightly: request a reading of every plan without its last one; returns how many."""
     count = 0
     for plan in HoldoutPlan.objects.select_related("holdout"):
         try:
@@ -118,7 +118,7 @@ def request_due_readings() -> int:
             count += 1
         except Refused:
             continue
-        except Exception:  # one broken plan must not cost the others their night
+        except Exception:  # one broken plan must not stop the others
             log.exception("holdout_reading.not_requested", plan=plan.pk)
     return count
 
@@ -138,12 +138,12 @@ def run_reading(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def has_ended(plan: HoldoutPlan) -> bool:
-    """True when the last reading is there."""
+    """True when the last reading is done."""
     return HoldoutReading.objects.filter(plan=plan, status=Status.DONE, final=True).exists()
 
 
 def latest_reading(plan: HoldoutPlan) -> HoldoutReading | None:
-    """The last good reading of the outcome, else the last good one of counts alone."""
+    """The latest successful reading of the outcome, else the latest successful one with counts only."""
     done = HoldoutReading.objects.filter(plan=plan, status=Status.DONE)
     return done.order_by("-opened", "-pk").first()
 
@@ -163,7 +163,7 @@ def _compute(run: HoldoutReading, progress: Progress) -> HoldoutReport:
         at = due(asked, store.basis.clock, data_end, taken)
         HoldoutReading.objects.filter(pk=run.pk).update(as_of=at.until)
         found = moments_of(store, asked, at.until, progress=part(progress, 0, GATHERED))
-        # What was shipped by the day that the data reach; a stop on the last day itself counts.
+        # Changes shipped up to the day that the data reach; a stop on the last day itself counts.
         shipped, sums = single_findings(asked, timezone.localdate(at.until) + timedelta(days=1))
     progress("statistics", 0.95)
     return read_holdout(
@@ -175,7 +175,7 @@ def _taken(run: HoldoutReading) -> tuple[tuple[HoldoutLook, ...], set[date]]:
     """Readings of the outcome before this one.
 
     Raises:
-        Refused: the last one can't be read: without it nobody knows how much of alpha is spent.
+        Refused: the last one can't be read, so that the alpha spent so far is unknown.
     """
     rows = HoldoutReading.objects.filter(plan=run.plan, status=Status.DONE, opened=True, pk__lt=run.pk)
     report = read_report(rows.order_by("-pk").first())
@@ -191,7 +191,7 @@ def _by_other_plans(run: HoldoutReading) -> int:
 
 
 def _conclude(run: HoldoutReading, report: HoldoutReport) -> None:
-    """In the transaction that makes it done: what lists show.
+    """Store the figures for lists, in the transaction that marks the reading as done.
 
     Raises:
         Refused: another one became the last reading while this ran.

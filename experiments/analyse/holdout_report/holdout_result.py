@@ -1,6 +1,7 @@
-"""What a reading of a holdout says, as it is stored. Pure.
+"""Records of a holdout reading, as they are stored. Pure.
 
-While the outcome is locked the report holds counts, the sample ratio and the single findings, which are public already.
+While the outcome is locked the report holds counts, the sample ratio and the findings of single experiments, which are
+visible already.
 """
 
 from collections.abc import Mapping
@@ -48,14 +49,15 @@ class HoldoutLook:
 
 @dataclass(frozen=True)
 class Shipment:
-    """One change that was shipped, and what its own experiment found.
+    """One shipped change and the finding of its own experiment.
 
     Attributes:
-        experiment: key; `name` as people call it.
+        experiment: key; `name` is its display name.
         variant: the arm that was shipped.
         on: local date.
-        keeps_out: units of this holdout don't get it; False: it reaches both sides, so the report can't see it.
-        effect: of the nudge on everyone who met it, by the final analysis; None where `why` says so.
+        keeps_out: True when units of this holdout don't get it; False: it reaches both sides, so the report can't
+            measure it.
+        effect: of the nudge on all exposed units, by the final analysis; None where `why` has a code.
         why: code of why it isn't in the sums: `other_outcome`, `reaches_both`, `not_computable`; "" when it is.
     """
 
@@ -76,18 +78,19 @@ class HoldoutReport:
         asked: the plan.
         state: `open` or `waiting`; `why` as `experiments.analyse.holdout_report.holdout_lock.Due`, or `too_few`.
         reading: its date; `next_on` that of the next one.
-        final: nothing can be read after it.
-        data_end: up to where data were read, ISO.
+        final: True for the last reading.
+        data_end: moment up to which data were read, ISO.
         units: by side, of those who count; `mature` with a known outcome.
         sample_ratio: of all units; `sample_ratio_mature` of the mature ones.
-        broken: one of them says that both sides don't hold the planned shares: nothing below can be trusted.
+        broken: True when one of them shows that the sides don't have the planned shares: then no figure below can be
+            trusted.
         kind: of the outcome.
         levels: by side; empty while locked.
-        difference: the rest minus the holdout: what everything shipped did together; None while locked.
+        difference: the rest minus the holdout: joint effect of everything shipped; None while locked.
         lift: the same, relative to the holdout.
         looks: all readings so far, oldest first.
         shipped: changes since the date, oldest first.
-        sums: of their single findings.
+        sums: of the findings of their experiments.
         earlier_readings: how often other plans have read the outcome of this holdout before.
     """
 

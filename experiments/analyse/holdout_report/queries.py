@@ -1,7 +1,7 @@
-"""Questions of a holdout report, as Ibis expressions: who counts, and what they did. Nothing runs here.
+"""Ibis queries of a holdout report: which units count, and their outcomes. Nothing is run here.
 
-Exposures are taken out of the log first: only the rest has them, so an exposure that begins a unit's days, or makes it
-active, would put people on one side whose like is missing on the other.
+Exposures are removed from the log first: only the rest has them, so an exposure that starts a unit's days, or counts as
+activity, would make the sides incomparable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def without_exposures(events: ir.Table, basis: Basis) -> ir.Table:
-    """The log before the data's end, without our own records of who met what."""
+    """The log up to the data's end, without exposure events."""
     return events.filter(~events.event.isin(EXPOSURE_EVENTS), events.time < utc(basis.data_end))
 
 
@@ -27,7 +27,7 @@ def population(log: ir.Table, asked: HoldoutQuestion, basis: Basis) -> ir.Table:
     """The units that count, with their clocks: ``user_id, anchor, anchor_date, complete_days``.
 
     Args:
-        log: the answer of `without_exposures`.
+        log: the result of `without_exposures`.
         asked: the plan.
         basis: clock and data's end.
     """
@@ -41,7 +41,7 @@ def population(log: ir.Table, asked: HoldoutQuestion, basis: Basis) -> ir.Table:
 
 
 def outcome_by_unit(log: ir.Table, users: ir.Table, asked: HoldoutQuestion, basis: Basis) -> ir.Table:
-    """One row per unit: ``user_id, v`` (and ``w``, the denominator of a ratio), null where it is too young."""
+    """One row per unit: ``user_id, v`` (and ``w``, the denominator of a ratio), null where it isn't mature."""
     since = utc(basis.clock.midnight(asked.since))
     columns: Any = definitions(asked.outcome)
     table = queries.outcomes(log.filter(log.time >= since), users, basis, columns)

@@ -1,4 +1,4 @@
-"""What was shipped since a date, and what its own experiments found."""
+"""Changes shipped since a date, with the findings of their experiments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from experiments.models import Analysis, Experiment, Rollout
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.winners_curse import SummedEffects, sum_selected
 
-READ_AT_ONCE = 20  # a payload has a hundred kilobytes
+READ_AT_ONCE = 20  # payloads per query; one has about 100 kB
 ENDED = (Experiment.Status.STOPPED, Experiment.Status.CONCLUDED, Experiment.Status.ARCHIVED)
 
 
 @dataclass(frozen=True)
 class ShippedArm:
-    """An arm that users get since a day.
+    """A shipped arm.
 
     Attributes:
-        experiment: whose arm it is; `readout` its final one.
-        variant: key of the arm; `on` the local date.
+        experiment: of the arm; `readout` is its final one.
+        variant: key of the arm; `on` is the local date from which users get it.
     """
 
     experiment: Experiment
@@ -38,10 +38,10 @@ class ShippedArm:
 
 
 def shipped_since(since: date, until: date) -> list[ShippedArm]:
-    """Arms that were shipped from a local date on and before another, oldest first: the one place that says so.
+    """Arms shipped from one local date on and before another, oldest first; the only source of this list.
 
-    What was rolled out here counts from the day of its first step, unless it was taken back. An experiment that was
-    never rolled out here counts from its stop when its decision table says "ship": its team shipped by other means.
+    A rollout counts from the day of its first step, unless it was rolled back. An experiment without a rollout counts
+    from its stop when its decision table says "ship": its team is assumed to have shipped by other means.
     """
     found = []
     rollouts = {row.experiment_id: row for row in Rollout.objects.select_related("variant")}
@@ -55,15 +55,15 @@ def shipped_since(since: date, until: date) -> list[ShippedArm]:
 
 
 def single_findings(asked: HoldoutQuestion, until: date) -> tuple[tuple[Shipment, ...], SummedEffects | NotComputable]:
-    """What was shipped with its own findings, and their sums.
+    """Shipped changes with their own findings, and the sum of these.
 
     Args:
-        asked: the plan; findings on another outcome, or with days counted otherwise, aren't added up with it.
+        asked: the plan; findings on another outcome, or with days counted otherwise, aren't summed.
         until: local date before which it was shipped.
     """
     arms = {one.experiment.pk: one for one in shipped_since(asked.since, until)}
     rows = [_shipment(one, asked) for one in arms.values()]
-    # Every final finding on this outcome tells how far true effects spread, whether it was shipped or not.
+    # All final findings on this outcome, shipped or not, are needed to estimate the spread of true effects.
     effects: list[Estimate] = []
     counted: list[int] = []
     wanted = {row.experiment for row in rows if not row.why}
@@ -81,7 +81,7 @@ def single_findings(asked: HoldoutQuestion, until: date) -> tuple[tuple[Shipment
 
 
 def _final_readouts(until: date) -> Iterator[tuple[Experiment, Readout]]:
-    """Ended experiments whose final analysis can be read and is sound, by their end."""
+    """Ended experiments with a readable and valid final analysis, by their end."""
     rows = Analysis.objects.filter(status=Analysis.Status.DONE, final=True, experiment__status__in=ENDED)
     rows = rows.select_related("experiment__holdout").defer("early").order_by("experiment__stopped_at", "pk")
     for analysis in rows.iterator(chunk_size=READ_AT_ONCE):
@@ -100,7 +100,7 @@ def _ended_on(experiment: Experiment) -> date | None:
 
 
 def _decided(readout: Readout) -> str:
-    """The arm that the final analysis says to ship; "" for none. Where it knows no decision, the verdict says it."""
+    """The arm that the final analysis recommends to ship, else ""; without a decision, the leading arm if CAUSES."""
     if readout.decision is not None:
         return readout.decision.variant if readout.decision.ruling is Ruling.SHIP else ""
     report = readout.report
@@ -128,12 +128,12 @@ def _shipment(one: ShippedArm, asked: HoldoutQuestion) -> Shipment:
 
 
 def _effect(readout: Readout, asked: HoldoutQuestion, variant: str) -> Estimate | NotComputable | None:
-    """Of the nudge on everyone who met it, corrected for looks; None where it isn't about this outcome.
+    """Effect of the nudge on all exposed units, corrected for looks; None if measured on another outcome.
 
     Args:
-        readout: a final one.
+        readout: of a final analysis.
         asked: the plan.
-        variant: the arm that was shipped; "" for the one that leads.
+        variant: the arm that was shipped; "" for the leading one.
     """
     plan, report = readout.plan, readout.report
     if report is None or plan.primary[0] != asked.outcome or plan.day_mode != asked.day_mode:

@@ -1,4 +1,4 @@
-"""From the log to moments by side: units come out of the warehouse to be hashed, and none is kept."""
+"""Moments by side from the log: unit ids are read out to be hashed and aren't stored."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 def moments_of(
     questions: Questions, asked: HoldoutQuestion, until: datetime, *, progress: Progress = silent
 ) -> SideMoments:
-    """Ask who counts and what they did, and split them by the holdout's draw.
+    """Query the population and its outcomes, and split them by the holdout's draw.
 
     Args:
         questions: the open warehouse, whose clock counts days as the plan does.
         asked: the plan.
-        until: moment up to which data are read; nothing later is looked at.
-        progress: told how far it is.
+        until: moment up to which data are read.
+        progress: called with the share that is done.
 
     Raises:
         Refused: the log doesn't have an event that the plan names.
@@ -55,7 +55,7 @@ def _split(questions: Questions, asked: HoldoutQuestion, values: ir.Table) -> Si
     outcome = dict.fromkeys((HELD, REST), Joint.from_columns(np.zeros((0, len(names)))))
     for batch in questions.warehouse.batches(questions.warehouse.named(values)):
         draws = unit_hashes(asked.seed, read_units(batch.column("user_id").to_pylist()))
-        # In whole steps, as the draws are: 0.07 * 10,000 isn't 700 for a computer.
+        # Compare whole steps of the draws, since 0.07 * 10,000 isn't exactly 700 in floating point.
         held = np.rint(draws * WHOLE) < asked.share
         columns = np.column_stack([_floats(batch, name) for name in names])
         mature = ~np.isnan(columns).any(axis=1)

@@ -1,4 +1,4 @@
-"""What the log says of the holdout and of the rest. Pure."""
+"""Moments of the holdout and of the rest. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from stats.summaries import Joint
 
 @dataclass(frozen=True)
 class SideMoments:
-    """What the log says of both sides.
+    """Moments of both sides.
 
     Attributes:
-        units: who count, by side.
+        units: number that count, by side.
         outcome: joint moments of the outcome (and its denominator) over the mature ones, by side.
     """
 

@@ -1,1 +1,1 @@
-"""Who shares units with whom, and whether one experiment changes what another does."""
+"""Which experiments share units, and whether one changes the effect of another."""

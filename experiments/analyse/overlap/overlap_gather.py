@@ -1,4 +1,4 @@
-"""Ask the warehouse who met two experiments, and what they did where both outcomes are open. It is heavy."""
+"""Query units exposed to two experiments, and their outcomes where both are open. A heavy import."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ type Cells = list[list[Mean]]
 
 @dataclass(frozen=True)
 class Side:
-    """One experiment as the warehouse is asked about it.
+    """One experiment's question and exposure rule.
 
     Attributes:
-        asked: its own question, with its first primary outcome alone.
-        rule: which exposures count; None believes every sender.
+        asked: its own question, with its first primary outcome only.
+        rule: which exposures count; None accepts every sender.
     """
 
     asked: Question
@@ -44,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Met:
-    """Who met each experiment, kept in the warehouse while they are compared."""
+    """Exposed units of each experiment, materialised in the warehouse while they are compared."""
 
     questions: Questions
     sides: Mapping[str, Side]
@@ -52,19 +52,19 @@ class Met:
     exposures: Mapping[str, ir.Table]
 
     def exposed(self, key: str) -> tuple[int, ...]:
-        """Units that met each arm."""
+        """Exposed units by arm."""
         found = {row["variant"]: int(row["units"]) for row in self._rows(queries.sizes(self.tables[key]))}
         return tuple(found.get(arm, 0) for arm in self.sides[key].asked.variants)
 
     def shared(self, first: str, second: str) -> Counts:
-        """Units that met both, by arms."""
+        """Units exposed to both, by arms."""
         rows = self._rows(queries.counts(queries.both(self.tables[first], self.tables[second])))
         found = {(row["variant"], row["segment"]): int(row["units"]) for row in rows}
         one, other = (self.sides[key].asked.variants for key in (first, second))
         return tuple(tuple(found.get((a, b), 0) for b in other) for a in one)
 
     def cells(self, first: str, second: str, until: datetime) -> Cells | NotComputable:
-        """The first's outcome over the units that met both by then, by arms of both; those too young are left out."""
+        """The first's outcome over mature units exposed to both before `until`, by arms of both."""
         asked = self.sides[first].asked
         one, other = (self._met_by(key, until) for key in (first, second))
         clock = Clock(DayMode(asked.day_mode), self.questions.basis.clock.time_zone)
@@ -95,7 +95,7 @@ class Met:
 
 @contextmanager
 def met_of(questions: Questions, sides: Sequence[Side]) -> Iterator[Met]:
-    """Who met each experiment; units stay in the warehouse until the block ends."""
+    """Exposed units of each experiment, materialised in the warehouse until the block ends."""
     with ExitStack() as stack:
         tables, kept = {}, {}
         for side in sides:
@@ -115,14 +115,14 @@ def _met(exposures: ir.Table, arms: Sequence[str]) -> ir.Table:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], asked: Question, others: Sequence[str]) -> Cells:
-    """The moments as a full table; a cell without units is empty."""
+    """The moments as a complete table, with empty cells where there are no units."""
     found = {(row["arm"], row["segment"]): _mean(row, asked) for row in rows}
     empty = Mean(0, 0.0, 0.0)
     return [[found.get((place, other), empty) for other in others] for place, _ in enumerate(asked.variants)]
 
 
 def _mean(row: Mapping[str, Any], asked: Question) -> Mean:
-    """One cell; of a ratio its linearised column."""
+    """Mean of one cell; a ratio is linearised."""
     n, size = int(row["n_0"]), len(unit_queries.block_columns(asked, 0))
     means, covariance = np.zeros((1, size)), np.zeros((1, size, size))
     for a in range(size if n else 0):

@@ -1,4 +1,4 @@
-"""Stored payloads of overlaps back to their record, whatever version wrote them. Pure."""
+"""Read stored payloads of overlaps, of any version, into their record. Pure."""
 
 from experiments.analyse.overlap.pairs import Overlap
 from runs.payloads import Document, Schema, Unreadable

@@ -1,4 +1,4 @@
-"""The overlap of experiments: ask for it, compute it, keep it. Rows are only ever added."""
+"""Request, compute and store the overlap of experiments. Rows are append-only."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -29,18 +29,18 @@ from stats.interaction import independence, interaction
 from stats.multiplicity import holm
 from stats.results import NotComputable, computable
 
-RECENT_DAYS = 60  # whose units may still carry what an experiment gave them
-MOST_EXPERIMENTS = 40  # 780 pairs; the newest
+RECENT_DAYS = 60  # units of experiments that stopped within these days may still carry their effects
+MOST_EXPERIMENTS = 40  # 780 pairs; the newest experiments
 Status = OverlapReport.Status
 
 
 @dataclass(frozen=True)
 class OpenOutcome:
-    """Up to when an experiment has shown its outcome itself.
+    """Up to which moment an experiment's own analyses have shown its outcome.
 
     Attributes:
         until: None while it is locked.
-        broken: its last verdict says that the data can't answer.
+        broken: True when its last verdict is INVALID.
     """
 
     until: datetime | None
@@ -48,7 +48,7 @@ class OpenOutcome:
 
 
 def request_overlap(*, by: User | None = None) -> OverlapReport:
-    """Keep a run that waits for a worker, and hand it over.
+    """Store a waiting run and queue it for a worker.
 
     Raises:
         Refused: fewer than two experiments run or ran lately, or another run waits.
@@ -64,7 +64,7 @@ def request_overlap(*, by: User | None = None) -> OverlapReport:
 
 
 def request_due_overlap() -> int:
-    """Each night: the overlap, where there is one; returns how many."""
+    """Nightly: request the overlap where it can be computed; returns how many runs."""
     try:
         request_overlap()
     except Refused:
@@ -91,7 +91,7 @@ def run_overlap(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def latest_overlap() -> OverlapReport | None:
-    """The last good one."""
+    """The latest successful run."""
     return OverlapReport.objects.filter(status=Status.DONE).order_by("-pk").first()
 
 
@@ -101,7 +101,7 @@ def read_overlap(run: OverlapReport | None) -> Overlap | Unreadable | None:
 
 
 def recent_experiments() -> list[Experiment]:
-    """Experiments that run, or stopped lately, the newest first."""
+    """Experiments that run or stopped recently, the newest first."""
     live = Q(status__in=[status.value for status in LIVE])
     lately = Q(
         status__in=(Experiment.Status.STOPPED, Experiment.Status.CONCLUDED),
@@ -114,9 +114,9 @@ def recent_experiments() -> list[Experiment]:
 
 
 def open_outcome(experiment: Experiment) -> OpenOutcome:
-    """Up to when the plan's own analyses have shown the outcome; a peek at a fixed plan opens nothing here.
+    """Up to which moment the plan's own analyses have shown the outcome; a peek at a fixed plan doesn't count.
 
-    An interaction read on later data than the last planned look would be a look that nobody planned.
+    An interaction read on data after the last planned look would be an unplanned look.
     """
     done = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk")
     shown = done.filter(figures__isnull=False, peek=False, as_of__isnull=False)
@@ -147,7 +147,7 @@ def _compute(run: OverlapReport, progress: Progress) -> Overlap:
 
 
 def adjusted(pairs: list[SharingPair]) -> tuple[SharingPair, ...]:
-    """The pairs with p-values that hold for all tests of the report together (Holm)."""
+    """The pairs with p-values adjusted over all tests of the report (Holm)."""
     found = [one.test.p_value for pair in pairs for one in pair.tests if one.test is not None and computable(one.test)]
     corrected = iter(holm(found))
 
@@ -192,7 +192,7 @@ def _pair(met: Met, first: Experiment, second: Experiment, opened: dict[str, Ope
 
 
 def _test(met: Met, one: Experiment, other: Experiment, opened: dict[str, OpenOutcome]) -> OutcomeTest:
-    """The interaction on one's first outcome, if both have opened theirs."""
+    """The interaction on the first outcome of `one`, if both outcomes are open."""
     outcome = one.primary_metrics[0]
     kind = kind_of(outcome)
     mine, its = opened[one.key], opened[other.key]
@@ -214,7 +214,7 @@ def _test(met: Met, one: Experiment, other: Experiment, opened: dict[str, OpenOu
 
 
 def _repeated(one: Experiment, other: Experiment) -> int | None:
-    """Planned units where either plan may be read more than once: the test then holds at every look."""
+    """Planned units where either plan may be read repeatedly, so that the test must hold at every look; else None."""
     if {one.method, other.method} == {Experiment.Method.FIXED}:
         return None
     planned = [row.planned_units for row in (one, other) if row.planned_units]
@@ -222,7 +222,7 @@ def _repeated(one: Experiment, other: Experiment) -> int | None:
 
 
 def _selects(met: Met, first: str, second: str, exposed: Counts) -> tuple[Any, Any]:
-    """Who of each arm met the other experiment, and who didn't."""
+    """For both experiments: test whether exposure to the other one is independent of the arm."""
     by_first = [sum(row) for row in exposed]
     by_second = [sum(column) for column in zip(*exposed, strict=True)]
     return (
@@ -232,7 +232,7 @@ def _selects(met: Met, first: str, second: str, exposed: Counts) -> tuple[Any, A
 
 
 def _assigned(first: Experiment, second: Experiment) -> Counts:
-    """Units with a stored assignment in both, by arms; one look-up of the second a unit of the first."""
+    """Units with a stored assignment in both, by arms; looks up the second's assignment per unit of the first."""
     other = Assignment.objects.filter(experiment=second, unit=OuterRef("unit")).values("variant_id")[:1]
     rows = Assignment.objects.filter(experiment=first).annotate(other=Subquery(other)).filter(other__isnull=False)
     counted = rows.order_by().values_list("variant_id", "other").annotate(units=Count("pk"))

@@ -1,6 +1,6 @@
-"""What is known of experiments that share units, as it is stored. Pure.
+"""Records of experiments that share units, as they are stored. Pure.
 
-The counts may be seen at any time. What the outcome says is here only where both experiments have opened it.
+Counts may be seen at any time; outcome results are present only where both experiments have opened theirs.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from stats.interaction import Independence, Interaction
 from stats.results import NotComputable
 
-type Counts = tuple[tuple[int, ...], ...]  # a row for each arm of the first, a column for each of the second
+type Counts = tuple[tuple[int, ...], ...]  # a row per arm of the first experiment, a column per arm of the second
 
-# A table of arms below this is no luck any more; pairs share it. As for a broken sample ratio.
+# Arms with a p-value below this aren't independent by chance; divided by the number of pairs. As for sample ratios.
 TROUBLE = 0.001
 
 
 @dataclass(frozen=True)
 class Member:
-    """One experiment: key, name, its arms, control first, and how many units met each."""
+    """One experiment: key, name, arms with control first, and exposed units by arm."""
 
     key: str
     name: str
@@ -29,11 +29,11 @@ class OutcomeTest:
     """The interaction on the first primary outcome of one experiment of a pair.
 
     Attributes:
-        experiment: key; its clock and its units' days count.
+        experiment: key; its clock and its units' days are used.
         outcome: metric text; `kind` says how it is summarised.
         why: code of why there is no test: `locked`, `broken`, `clustered`, `quantile`; "" where there is one.
         until: moment up to which data are read, ISO: no later than either experiment has shown its outcome itself.
-        test: None where `why` says so.
+        test: None where `why` has a code.
         adjusted_p: Holm over all tests of the report; None without a test.
     """
 
@@ -48,16 +48,16 @@ class OutcomeTest:
 
 @dataclass(frozen=True)
 class SharingPair:
-    """Two experiments.
+    """Two experiments that share units.
 
     Attributes:
         first, second: keys.
         assigned: units with a stored assignment in both, by arms.
-        exposed: units that met both, by arms, each with one arm.
-        balance: are the arms of those who met both independent?
-        separated: both lie in one layer, so that nobody may be in both.
-        selects: does the arm of one decide who meets the other? One test each, the first's arms first; None while an
-            outcome is locked, since a behaviour that an arm changes may be an outcome.
+        exposed: units exposed to both, by their first arm in each.
+        balance: test that the arms of units exposed to both are independent.
+        separated: True when both are in one layer, so that no unit may be in both.
+        selects: test whether the arm of one affects exposure to the other. One test each, the first's arms first; None
+            while an outcome is locked, since a behaviour that an arm changes may be an outcome.
         tests: on the first outcome of each.
     """
 
@@ -72,25 +72,25 @@ class SharingPair:
 
     @property
     def shared(self) -> int:
-        """Units that met both."""
+        """Units exposed to both."""
         return sum(map(sum, self.exposed))
 
     @property
     def shared_by_assignment(self) -> int:
-        """Units that are assigned in both."""
+        """Units assigned in both."""
         return sum(map(sum, self.assigned))
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """All experiments that run or ran lately.
+    """All experiments that run or stopped recently.
 
     Attributes:
-        data_end: up to where data were read, ISO.
-        days: how long ago an experiment may have stopped to be here.
+        data_end: moment up to which data were read, ISO.
+        days: experiments that stopped within so many days are included.
         members: by key.
         pairs: those that share units, most units first.
-        checked: pairs looked at.
+        checked: number of pairs checked.
     """
 
     data_end: str
@@ -100,11 +100,11 @@ class Overlap:
     checked: int
 
     def member(self, key: str) -> Member:
-        """The experiment of this key."""
+        """The experiment with this key."""
         return next(one for one in self.members if one.key == key)
 
     def troubles(self, pair: SharingPair) -> tuple[str, ...]:
-        """Codes of what is wrong with a pair: `one_layer` shares units, `arms_hang_together`, `interaction`."""
+        """Codes of a pair's problems: `one_layer` (it shares units), `arms_hang_together`, `interaction`."""
         found = []
         if pair.separated and pair.shared + pair.shared_by_assignment:
             found.append("one_layer")
@@ -116,5 +116,5 @@ class Overlap:
 
 
 def is_found(one: OutcomeTest, alpha: float = 0.05) -> bool:
-    """True where the interaction is proved over all tests of the report."""
+    """True where the interaction is significant after adjustment over all tests of the report."""
     return one.adjusted_p is not None and one.adjusted_p < alpha

@@ -1,4 +1,4 @@
-"""Questions about units that met two experiments, as Ibis expressions. Nothing runs here."""
+"""Ibis queries about units exposed to two experiments. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def before(exposures: ir.Table, until: datetime) -> ir.Table:
 
 
 def of_planned_arms(met: ir.Table, arms: Sequence[str]) -> ir.Table:
-    """Of the answer of `gather.queries.met` the units whose first arm is one of the plan."""
+    """Rows of `gather.queries.met` whose first arm is planned."""
     return met.filter(met.variant.isin(list(arms)))
 
 
 def both(first: ir.Table, second: ir.Table) -> ir.Table:
-    """The first's units who met the second too; `segment` holds the arm that they have there.
+    """The first's units that were exposed to the second too; `segment` holds their arm in the second.
 
-    A segment is the one column that travels through all questions of an analysis, and here no other is asked for.
+    `segment` is used because every later query passes this column on, and none of them needs real segments here.
     """
     other = second.select("user_id", other=second.variant)
     joined = first.join(other, "user_id")
@@ -53,5 +53,5 @@ def cells(
 
     units = queries.units(events, shared, asked, basis)
     values = queries.unit_values(events, units, asked, basis, first_anchor=first_anchor, most_days=most_days)
-    # One row for each pair of arms: weeks are of no interest here.
+    # One row for each pair of arms: weeks aren't needed here.
     return queries.cells(values.mutate(week=ibis.literal(0)), asked, ())
