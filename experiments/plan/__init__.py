@@ -1,1 +1,1 @@
-"""The plan of an experiment: the record, the rules that check it, its states, and the services that change it."""
+"""Plans of experiments: the record, its validation, its states, and the services that change it."""

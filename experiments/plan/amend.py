@@ -1,4 +1,4 @@
-"""Change the plan of a started experiment: by a logged amendment with a reason, and only as far as its locks allow."""
+"""Amend the plan of a started experiment: logged, with a reason, and only as far as its locks allow."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,15 +20,15 @@ from runs.refusals import Refused
 
 
 def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amendment:
-    """Change the plan of a started experiment; the change is logged and stands on the report.
+    """Change the plan of a started experiment; the change is logged and shown on the report.
 
     Raises:
-        Refused: for what is frozen, for a reason left out, and for a plan that could not have been started.
+        Refused: a field is frozen, the reason is missing, or the changed plan couldn't be started.
     """
     frozen = sorted(set(changes) - set(AMENDABLE))
     if frozen:
         raise Refused("{field} can't be amended: it is frozen from the start on.", field=frozen[0])
-    if "sources" in changes:  # as it is stored, so that the log says the same
+    if "sources" in changes:  # normalised as stored, so that the log shows the stored value
         changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
         experiment = _started(key, why)
@@ -40,7 +40,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
             setattr(experiment, name, value)
         refuse_open_caps(text for name in LISTS for text in getattr(experiment, name))
         found = mistakes.problems(plan_of(experiment), situation_of(experiment))
-        # A planned end that has gone by in the meantime is no fault of this amendment.
+        # A planned end that has passed in the meantime isn't this amendment's fault.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
             sentences = " ".join(mistakes.words(problem) for problem in found)
@@ -51,17 +51,17 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
 
 
 def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User | None = None) -> Amendment:
-    """Let more units of one row of the audience in. Nobody who is in is moved.
+    """Enrol more units of one row of the audience. Units that are in keep their arm.
 
     Args:
         key: of the experiment.
         position: of the row.
         coverage: in steps of 0.01 %.
         why: for the log.
-        by: who asks.
+        by: the account that changes it.
 
     Raises:
-        Refused: when it would not grow: units that are in would fall out.
+        Refused: the new coverage isn't larger: units that are in would drop out.
     """
     with transaction.atomic():
         experiment = _started(key, why)
@@ -77,7 +77,7 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
 
 
 def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
-    """Once an outcome was read, what decides the verdict stays: a change could follow the result.
+    """Refuse changes to what decides the verdict once an outcome was read: the change could follow the result.
 
     Source: docs/methods/comparison.md, "Spending bounds".
     """

@@ -1,4 +1,4 @@
-"""The audience of a plan: how many units it has and how many come a day; and what still forbids the start."""
+"""Audience of a plan: its units, how many arrive a day, and problems that prevent the start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from segments.models import Membership, Segment
 from segments.published.members import find_segment
 from segments.rules import is_live, parse_rule
 
-# Where a person mends what `plan.mistakes` finds; the page of the outcomes for whatever is new there.
+# The step at which each problem of `plan.mistakes` is fixed; unknown codes go to the outcomes step.
 STEP_OF = {
     "bad_key": "variants",
     "flag_taken": "variants",
@@ -83,8 +83,9 @@ class Eligible:
     """How many units an audience has.
 
     Attributes:
-        members: units in any of its segments now; None when everyone is in.
-        enrolled: of them, those whom the coverage takes, row by row without overlap; None when everyone is in.
+        members: units in any of its segments now; None when the audience is everyone.
+        enrolled: of these, units that the coverage includes, each counted in its first row; None when the audience is
+            everyone.
         share: share of the arriving units that would be enrolled, 0 to 1.
     """
 
@@ -95,7 +96,7 @@ class Eligible:
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that forbids the start: where it is mended, the sentence, and the problem where `mistakes` found it."""
+    """One problem that prevents the start: the step to fix it, its sentence, and the `mistakes` problem, if any."""
 
     step: str
     sentence: str
@@ -103,7 +104,7 @@ class Trouble:
 
 
 def choices() -> list[Segment]:
-    """Published segments that may be targeted and aren't archived: the newest version of each model first."""
+    """Published, targetable segments that aren't archived: the newest version of each model first."""
     rows = Segment.objects.published().filter(targetable=True, version__model__archived_at=None)
     return list(rows.order_by("version__model__name", "-version__number", "number"))
 
@@ -113,7 +114,7 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 
     Args:
         rows: segment (None: everyone else) and coverage in steps of 0.01 %, in order.
-        within: share of all units that layer and holdout leave, 0 to 1.
+        within: share of all units available after layer and holdout, 0 to 1.
 
     Raises:
         Refused: a segment that isn't published.
@@ -127,7 +128,7 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
     members, enrolled = 0, 0.0
     for segment, (_slug, coverage) in zip(segments, rows, strict=True):
         rest = Membership.objects.filter(segment=segment)
-        if seen:  # the first row that matches decides, so a unit counts once
+        if seen:  # the first matching row decides, so each unit counts once
             rest = rest.exclude(unit__in=Membership.objects.filter(segment__in=seen).values("unit"))
         number = rest.count()
         members, enrolled = members + number, enrolled + number * coverage / WHOLE
@@ -136,7 +137,7 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 
 
 def troubles(experiment: Experiment) -> list[Trouble]:
-    """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
+    """All problems that prevent the start of a draft, with the step to fix each; empty when it may start."""
     found = [
         Trouble(STEP_OF.get(problem.code, "outcomes"), mistakes.words(problem), problem)
         for problem in mistakes.problems(plan_of(experiment), situation_of(experiment))
@@ -163,7 +164,7 @@ def _found(slug: str) -> Segment:
 
 
 def share_of(slug: str) -> float:
-    """Share of the units of its version that a published segment holds, 0 to 1.
+    """Share of its version's units that are in a published segment, 0 to 1.
 
     Raises:
         Refused: a segment that isn't published.
@@ -176,10 +177,10 @@ def _part(segment: Segment) -> float:
 
 
 def freeze_audience(experiment: Experiment) -> None:
-    """At the start: every segment of the audience is looked up, and a rule on traits alone is copied into its row.
+    """At the start: check every segment of the audience, and copy rules that use only traits into their rows.
 
     Raises:
-        Refused: a segment that isn't published or is archived, or a group too unstable to be targeted.
+        Refused: a segment that isn't published or is archived, or a segment too unstable to be targeted.
     """
     for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")
@@ -194,7 +195,7 @@ def freeze_audience(experiment: Experiment) -> None:
             raise Refused("The segment '{key}' is archived. Restore it, or take another one.", key=row.segment_key)
         version = segment.version
         if version.rule is not None and is_live(parse_rule(version.rule)):
-            row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it
+            row.rule = version.rule  # evaluated on traits at each request; later segment versions don't change it
             row.save(update_fields=["rule"])
         version.pinned = True
         version.save(update_fields=["pinned"])

@@ -1,4 +1,4 @@
-"""Caps that a plan gives as a share of units become numbers at the start, from the units before it.
+"""At the start, convert caps planned as a share of units into numbers, from units before the start.
 
 Source: docs/methods/comparison.md, "Capped mean".
 """
@@ -21,10 +21,10 @@ LISTS = ("primary_metrics", "secondary_metrics", "guardrail_metrics")
 
 
 def measured_caps(experiment: Experiment) -> dict[str, str]:
-    """The metrics with open caps, and what they are with their caps as numbers. It asks the warehouse.
+    """The metrics with open caps, each mapped to the metric with measured caps. Queries the warehouse.
 
     Raises:
-        Refused: when nobody came before the start, or the cap would be 0.
+        Refused: there are no units before the start, or the cap would be 0.
     """
     texts = [text for name in LISTS for text in getattr(experiment, name)]
     metrics = {text: parse_metric(text) for text in texts if has_open_cap(text)}
@@ -39,7 +39,7 @@ def measured_caps(experiment: Experiment) -> dict[str, str]:
 
 
 def fixed_now(asked: Questions, metric: Metric, signup_event: str) -> Metric:
-    """The metric with its caps from units that came in the last four weeks whose days are complete.
+    """The metric with its caps measured from units of four weeks whose outcome days are complete.
 
     Raises:
         Refused: as `measured_caps`.
@@ -55,10 +55,10 @@ def fixed_now(asked: Questions, metric: Metric, signup_event: str) -> Metric:
 
 
 def use_caps(experiment: Experiment, found: dict[str, str]) -> list[str]:
-    """Put the numbers into an unsaved row; returns the columns that have changed.
+    """Put the measured caps into an unsaved row; returns the changed columns.
 
     Raises:
-        Refused: when a cap is open that was not measured: the plan has changed in between.
+        Refused: a cap is open that was not measured, because the plan has changed in between.
     """
     changed = []
     for name in LISTS:
@@ -76,10 +76,10 @@ def use_caps(experiment: Experiment, found: dict[str, str]) -> list[str]:
 
 
 def refuse_open_caps(texts: Iterable[str]) -> None:
-    """After the start a cap is a number.
+    """Refuse open caps: after the start a cap must be a number.
 
     Raises:
-        Refused: for the first that isn't.
+        Refused: for the first open cap.
     """
     for text in texts:
         if has_open_cap(text):
@@ -89,10 +89,10 @@ def refuse_open_caps(texts: Iterable[str]) -> None:
 
 
 def has_open_cap(text: str) -> bool:
-    """True for a metric that can be read, with a cap that is a share of units."""
+    """True for a readable metric with a cap that is a share of units."""
     try:
         return bool(open_caps(parse_metric(text)))
-    except Refused:  # said by the plan's mistakes
+    except Refused:  # reported by `mistakes.problems`
         return False
 
 

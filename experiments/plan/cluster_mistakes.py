@@ -1,4 +1,4 @@
-"""What can be wrong with a plan that draws whole clusters. Pure."""
+"""Validate plans that draw whole clusters. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ from experiments.plan.record import WHOLE, Plan
 from reporting.words import gettext
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-# What these attributes hold is not said by callers, or is the unit itself.
+# Callers don't send these attributes, or they hold the unit itself.
 RESERVED = ("id", "targetingKey", "segments")
 MOST_SATURATIONS = 10
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: a code that `mistakes.words` knows, and what its sentence mentions."""
+    """One problem of a plan: a code that `mistakes.words` knows, and details for its sentence."""
 
     code: str
     details: dict[str, str | int] = field(default_factory=dict)
 
 
 def cluster_problems(plan: Plan, _: object) -> Iterator[Problem]:
-    """Of the attribute, the saturations, and what they must agree with."""
+    """Problems of the cluster attribute, of the saturations, and of their combination with other fields."""
     if plan.cluster and (not NAME.fullmatch(plan.cluster) or plan.cluster in RESERVED):
         yield Problem("bad_cluster", {"name": plan.cluster})
     if plan.saturations and not plan.cluster:
@@ -50,12 +50,12 @@ def _saturations(plan: Plan) -> Iterator[Problem]:
 
 
 def nudged_share(saturations: tuple[tuple[int, int], ...]) -> int:
-    """Share of all units that the saturations nudge, in steps."""
+    """Share of all units that the saturations nudge, in steps of 0.01 %."""
     return round(sum(share * weight for share, weight in saturations) / WHOLE)
 
 
 def cluster_sentences() -> dict[str, str]:
-    """By code."""
+    """Sentences by problem code."""
     return {
         "bad_cluster": gettext("'{name}' can't be the attribute of a cluster: it begins with a letter, and is no id."),
         "saturations_without_cluster": gettext("Saturations are drawn by clusters: name the attribute of a cluster."),

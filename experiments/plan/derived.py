@@ -1,7 +1,7 @@
-"""What is made from the plan, one function each: question, design, kept plan, served flag, senders, share. Pure.
+"""Derive everything from the plan, one function each: question, design, stored plan, flag, senders, share. Pure.
 
-The plan of the power calculation is made in `planned_power`, beside what it assumes about the users to come. A new
-field of the plan is read here; `tests/experiments/plan/test_record.py` lists who must see which field.
+The plan of the power calculation is derived in `planned_power`, with its assumptions about future users. A new field of
+the plan is read here; `tests/experiments/plan/test_record.py` lists which derived record must contain which field.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
 from reporting.document import dump
 
 USUAL_TIMES = 20
-# Fields with a default that definitions of version 0.3 held already. A later one counts only where it isn't at its
-# default: a plan that doesn't use it keeps its definition.
+# Fields with a default that were part of definitions in version 0.3. A later field is hashed only when it isn't at
+# its default: a plan that doesn't use it keeps its hash.
 FIRST_DEFAULTS = frozenset({"claim", "amendments", "intact", "definition"})
 
 
 @dataclass(frozen=True)
 class History:
-    """What has happened to a plan since its start.
+    """Events in a plan's life since its start.
 
     Attributes:
         started: local date; of a draft, today.
-        enrolment_ended: local date from which no unit is enrolled any more; None while it goes on.
+        enrolment_ended: local date from which no unit is enrolled any more; None while enrolment is open.
         amendments: logged, oldest first.
         intact: False when the plan changed after the start without a logged amendment.
     """
@@ -45,15 +45,15 @@ class History:
 
 @dataclass(frozen=True)
 class Serving:
-    """What the doors must know of an experiment beside its plan.
+    """What the evaluation APIs need of an experiment beside its plan.
 
     Attributes:
         pk: row of the experiment; `arms` are the rows of its variants, in order.
         version: grows with each change of the experiment.
         state: `running`, `paused`, `stopped` or `concluded`.
         started: moment of the start; None for a draft.
-        enrolment_open: new units are still enrolled.
-        overrides: place of the arm by unit id; `forced` are rules on the caller's context, each with such a place.
+        enrolment_open: True while new units are enrolled.
+        overrides: index of the arm by unit id; `forced` are rules on the caller's context, each with such an index.
     """
 
     pk: int
@@ -67,7 +67,7 @@ class Serving:
 
 
 def asked(plan: Plan) -> Question:
-    """The questions for the warehouse."""
+    """The analysis's question for the warehouse."""
     claim = plan.claim
     return Question(
         experiment=plan.key,
@@ -90,7 +90,7 @@ def asked(plan: Plan) -> Question:
 
 
 def planned(plan: Plan, history: History, prediction: Predictor | None = None) -> Planned:
-    """The plan as an analysis keeps it and its page shows it, with everything that decides a number hashed."""
+    """The plan as stored with an analysis and shown on its page, with a hash of everything that decides a number."""
     keys = tuple(variant.key for variant in plan.variants)
     treated = plan.variants[1:]
     same = {one.name for one in fields(Plan)} & {one.name for one in fields(Planned)} - {"variants", "saturations"}
@@ -117,19 +117,19 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
 
 
 def same_numbers(one: Planned, other: Planned) -> bool:
-    """True when two plans ask and judge alike: words may differ, and enrolment may have ended in between."""
+    """True when two plans give the same numbers: texts may differ, and enrolment may have ended in between."""
     return _deciding(one) == _deciding(other)
 
 
 def design(
     plan: Planned, *, outcomes: Iterable[str], covariates: Iterable[str], segmented: bool, shares: Mapping[str, float]
 ) -> Design:
-    """The plan in the words that reports of files use too.
+    """The plan as the `Design` that reports on files use too.
 
     Args:
-        plan: as it is kept.
+        plan: as stored.
         outcomes: those of the plan that were measured, in its order; `covariates` likewise.
-        segmented: units come from more than one segment.
+        segmented: True when units come from more than one segment.
         shares: planned share by arm, given the mix of segments.
     """
     return Design(
@@ -151,7 +151,7 @@ def design(
 
 
 def flag(plan: Plan, serving: Serving) -> Flag:
-    """The experiment as the doors serve it."""
+    """The experiment as a flag for the evaluation APIs."""
     own = _of_whole(plan.weights)
     rows = tuple(
         Row(row.segment, row.rule, row.coverage / WHOLE, own if row.weights is None else _of_whole(row.weights))
@@ -185,17 +185,17 @@ def flag(plan: Plan, serving: Serving) -> Flag:
 
 
 def saturations(plan: Plan) -> tuple[Saturation, ...]:
-    """What a cluster may draw, as shares 0 to 1."""
+    """Saturations that a cluster may draw, as shares 0 to 1."""
     return tuple(Saturation(share / WHOLE, weight / WHOLE) for share, weight in plan.saturations)
 
 
 def senders(plan: Plan) -> frozenset[int]:
-    """Numbers of the sources whose client keys are heard."""
+    """Numbers of the sources whose client keys are accepted."""
     return frozenset(plan.sources)
 
 
 def share_left(plan: Plan) -> float:
-    """Share of an audience that layer and holdout leave to the experiment, 0 to 1."""
+    """Share of an audience that is available after layer and holdout, 0 to 1."""
     share = 1.0
     for part in (plan.layer, plan.holdout):
         share *= 1.0 if part is None else max(part.high - part.low, 0) / WHOLE
@@ -203,11 +203,11 @@ def share_left(plan: Plan) -> float:
 
 
 def audience_share(rows: Iterable[PlannedRow], share_of: Callable[[str], float]) -> float:
-    """Share of the arriving units that an audience takes, 0 to 1, as if its segments didn't overlap.
+    """Share of arriving units that an audience enrols, 0 to 1, assuming that its segments don't overlap.
 
     Args:
-        rows: in order; none takes everyone.
-        share_of: share of all units that a segment holds, by its key.
+        rows: in order; without rows everyone is enrolled.
+        share_of: function from a segment's key to its share of all units.
     """
     left, share, empty = 1.0, 0.0, True
     for row in rows:
@@ -231,7 +231,7 @@ def _slot(part: Slice | None) -> Slot | None:
 
 
 def _cast(value: Any, value_type: str) -> Any:
-    """A number is always printed as 1.0: clients in Python refuse 1 for a float flag."""
+    """The value with numbers as floats (1.0): Python clients refuse 1 for a float flag."""
     return float(value) if value_type == "number" and isinstance(value, int) else value
 
 

@@ -1,4 +1,4 @@
-"""What is analysed: the design of an experiment and its cleaned units. Pure records, shared by every later step."""
+"""Records of what is analysed: the design of an experiment and its cleaned units. Pure; shared by all later steps."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -58,12 +58,12 @@ class Design:
         alpha: two-sided false alarm rate, 0 to 1.
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
         placebo: label of an arm with a nudge of equal salience towards something inert: with a behaviour, the other
-            arms are compared with it, so that what being nudged does by itself cancels.
+            arms are compared with it, so that the direct effect of being nudged cancels.
         doses: labels of arms that nudge to another number of times than the behaviour's.
-        direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
-            None when none was registered.
-        nudge_cost: of nudging one unit, in the first outcome's unit: whom to nudge must pay for it.
-        adjusted: the comparison adjusted for the covariates is the primary one, and the plain one stands beside it.
+        direct_effect: assumed range of the direct effect of being nudged, in the first outcome's unit; None when none
+            was registered.
+        nudge_cost: of nudging one unit, in the first outcome's unit; a rule for whom to nudge must gain more.
+        adjusted: True when the comparison adjusted for covariates is the primary one, with the plain one beside it.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -91,9 +91,9 @@ class Design:
         return 1 - self.alpha
 
     def may_lead(self, variants: Iterable[str]) -> tuple[str, ...]:
-        """Of these variants, without control, those that the report's verdict may rest on.
+        """Those of these variants, control not among them, that the report's verdict may rest on.
 
-        A placebo only tests the others; a dose arm leads only where no arm nudges to the behaviour itself.
+        A placebo is only a comparator; a dose arm leads only where no arm nudges to the behaviour itself.
         """
         nudges = tuple(label for label in variants if label != self.placebo)
         return tuple(label for label in nudges if label not in self.doses) or nudges
@@ -101,7 +101,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One outcome of every kept unit; NaN stands for a missing value and never leaves this record as a number."""
+    """One outcome of every unit; missing values are NaN here and are never passed on as numbers."""
 
     name: str
     kind: Kind
@@ -119,7 +119,7 @@ class GroupHint:
 
 @dataclass(frozen=True)
 class Units:
-    """The kept units, one entry each, and what was left out on the way.
+    """The cleaned units, one entry each, and counts of what was left out.
 
     Attributes:
         labels: variant labels, control first.
@@ -127,14 +127,14 @@ class Units:
         outcomes: the outcomes in the order of the design.
         rows: rows read from the source.
         excluded: number of rows left out per reason code.
-        several_variants: number of units that were seen in more than one variant (left out).
+        several_variants: number of units in more than one variant (left out).
         segment: index into ``segment_labels`` per unit.
         behaviour: 0, 1 or NaN per unit.
         covariates: (n, p) matrix without missing values (mean-filled, with missing-value columns).
         cluster: group index per unit.
         missing: per column, the number of kept units without a value in each arm, in the order of ``labels``.
         group_hint: see :class:`GroupHint`.
-        known_before: segment and covariates as levels, numbers cut at their quartiles: for what asks whom the nudge
+        known_before: segment and covariates as levels, numbers cut at their quartiles; for finding whom the nudge
             helps.
     """
 

@@ -1,4 +1,4 @@
-"""Drafts of plans: new ones, copies, and those that test an AHA moment. A draft may be changed freely."""
+"""Drafts of plans: new ones, copies, and drafts that test an AHA moment. A draft may be changed freely."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,15 +26,15 @@ VARIANTS = (
     {"key": "control", "value": False, "weight": WHOLE // 2},
     {"key": "nudge", "value": True, "weight": WHOLE // 2},
 )
-USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
-# Of what a correlation promises, a tenth would still be worth acting on. The smallest effect of interest is also the
-# margin below which the verdict says "no effect that matters": with the whole promise there, a real effect of a quarter
-# of it would be called immaterial, and the claim refuted.
+USUAL_TAKE_UP = 0.1  # default take-up: an ordinary nudge moves a tenth of users
+# Smallest effect of interest as a share of the promise: a tenth would still be worth acting on. It is also the
+# margin of the verdict "no effect that matters": with the whole promise there, a real effect of a quarter of it
+# would be called immaterial, and the moment refuted.
 SHARE_OF_PROMISE = 0.1
 LEAST_EFFECT = 0.01
-# Below five findings: half of the ladder's headline is hoped for, and sized for.
+# With fewer than five findings: plan for half of the evidence ladder's headline.
 HOPED_FOR = 0.5
-STEP_SAVED = "step:"  # begins the reason in the history when a person saved a step
+STEP_SAVED = "step:"  # prefix of the history reason when a person saved a step
 
 
 def create_draft(
@@ -45,13 +45,13 @@ def create_draft(
     by: User | None = None,
     **fields: Any,
 ) -> Experiment:
-    """Make a draft, with the active holdout unless `holdout` is given.
+    """Create a draft, with the active holdout unless `holdout` is given.
 
     Args:
         key: of the experiment; also of its flag unless `flag_key` is given.
         variants: fields of `Variant` in order, the control first; `position` is added, weights are in steps of 0.01 %.
         audience: fields of `AudienceRow` in order; none means everyone.
-        by: who makes it.
+        by: the account that creates it.
         fields: of `Experiment`; outcomes may name metrics of the catalogue.
 
     Raises:
@@ -78,7 +78,7 @@ def update_draft(
     why: str = "changed",
     **fields: Any,
 ) -> Experiment:
-    """Change a draft; None leaves variants or audience as they are. `why` stands in its history.
+    """Change a draft; None leaves variants or audience unchanged. `why` is stored in its history.
 
     Raises:
         Refused: when it isn't a draft, a field can't hold its value or its template fixes one, or a metric can't be
@@ -93,7 +93,7 @@ def update_draft(
         differs = _differs(experiment, fields, variants, audience) or is_news(experiment, taken.versions)
         looked_at = "planned_end" in fields and experiment.end_before_05 is not None
         if not (differs or looked_at or _first_of_its_step(experiment, why)):
-            return experiment  # a save that changes nothing is no version, and no line of the log
+            return experiment  # a save without changes makes no new version and no history row
         for name, value in fields.items():
             setattr(experiment, name, value)
         if looked_at:
@@ -107,7 +107,7 @@ def update_draft(
 
 
 def _first_of_its_step(experiment: Experiment, why: str) -> bool:
-    """Whether a person saves a step for the first time: that it was looked at is worth a line, whatever it changes."""
+    """True when a person saves this step for the first time, which the history records even without changes."""
     return why.startswith(STEP_SAVED) and not experiment.history.filter(history_change_reason=why).exists()
 
 
@@ -117,7 +117,7 @@ def _differs(
     variants: Sequence[Mapping[str, Any]] | None,
     audience: Sequence[Mapping[str, Any]] | None,
 ) -> bool:
-    """Whether a draft would be another one afterwards."""
+    """True when the values differ from the draft's."""
     if any(getattr(experiment, name) != value for name, value in fields.items()):
         return True
     pairs: tuple[tuple[Any, Any], ...] = ((variants, experiment.variants), (audience, experiment.audience))
@@ -134,23 +134,22 @@ def _same_rows(given: Sequence[Mapping[str, Any]], stored: Sequence[Any]) -> boo
 def draft_from_moment(
     *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None, **more: Any
 ) -> Experiment:
-    """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
+    """Draft the experiment that tests a moment: a nudge for new users, measured by the moment's own retention.
 
-    The smallest effect of interest is a tenth of the headline of the evidence's ladder, at least one point: the promise
-    itself is mostly the company that the behaviour keeps. The size is computed for what past experiments found of their
-    promises, or half of the headline while too few have tested any (docs/methods/pooling.md, "Price of a promise").
-    Without evidence the smallest effect is what the units of four weeks can show; without events the sizes stay open.
+    The smallest effect of interest is a tenth of the evidence ladder's headline, at least one percentage point: most of
+    the promise is confounding. The plan is sized for the share of promises that past experiments confirmed, or for half
+    of the headline while too few have tested any (docs/methods/pooling.md, "Price of a promise"). Without evidence the
+    smallest effect is what the units of four weeks can detect; without events the sizes stay empty.
 
     Args:
-        moment: the claim.
-        by: who drafts.
-        take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
-            that is less.
+        moment: the AHA moment to test.
+        by: the account that drafts it.
+        take_up: expected share of units that the nudge moves, above 0; None for 0.1, or the head-room if that is less.
         key: of the experiment; None for the moment's key with "-test".
         more: fields of `Experiment`, such as the agent that drafts it.
 
     Raises:
-        Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
+        Refused: a take-up above the head-room, which is the share of units that don't reach the moment without a nudge.
     """
     if take_up is not None and not 0 < take_up <= 1:
         raise Refused("The expected take-up must lie between 0 and 1.")
@@ -193,22 +192,22 @@ def draft_from_moment(
 
 
 def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
-    """A new draft with the same plan and a new draw. Dates and overrides stay behind.
+    """A new draft with the same plan and a new draw, without its dates and overrides.
 
     Args:
         experiment: in any state.
-        by: who clones.
+        by: the account that clones it.
         key: of the new one; None for the old key with a number.
 
     Raises:
-        Refused: a key that exists, or that is none.
+        Refused: a key that exists or is invalid.
     """
     kept = [name.removesuffix("_id") for name in COPIED]
     arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
-            row["rule"] = None  # it was copied at the start, and will be again
+            row["rule"] = None  # copied from the segment again at the next start
     with transaction.atomic():
         made = create_draft(
             key=key or free_key(experiment.key),
@@ -222,7 +221,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
 
 
 def free_key(base: str) -> str:
-    """The key itself, or with the first number that is free."""
+    """The key itself if it is free, else with the first free number."""
     base = base[:120]
     taken = set(Experiment.objects.filter(key__startswith=base).values_list("key", flat=True))
     return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
@@ -248,11 +247,11 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
     try:
         return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
     except Refused:
-        return None  # a draft may be made before the first event
+        return None  # a draft may be created before the first event
 
 
 def _hoped_for(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
-    """The headline times the share of promises that is left, where it fits, and never below the smallest effect."""
+    """Planned effect: the headline times the confirmed share of promises, at least the smallest effect; else None."""
     least = _promised(moment, inflow, take_up)
     adjusted = promised(moment.evidence).adjusted
     if least is None or adjusted is None:
@@ -267,7 +266,7 @@ def _base(inflow: Inflow | None) -> float:
 
 
 def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
-    """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
+    """A tenth of the evidence's adjusted difference; None where it would exceed what is possible."""
     adjusted = promised(moment.evidence).adjusted
     if adjusted is None or adjusted.estimate <= 0:
         return None

@@ -1,4 +1,4 @@
-"""The sources of events that may show an experiment: which a site has, and whether a plan names them rightly."""
+"""Sources of events that may show an experiment: list and validate them."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from runs.refusals import Refused
 
 
 def only_source() -> list[int]:
-    """The one source of a site that has one, else none: of several a person must say which show the experiment."""
+    """The only source of a site that has one; with several, none: a person must choose."""
     found = list(Source.objects.values_list("pk", flat=True)[:2])
     return found if len(found) == 1 else []
 
 
 def check_sources(numbers: Sequence[int]) -> list[int]:
-    """Numbers of sources, each once and in order.
+    """The numbers of sources, sorted and without duplicates.
 
     Raises:
         Refused: for a number that no source has.

@@ -1,4 +1,4 @@
-"""Layers and holdouts. Their keys are the seeds of draws, so a key or share never changes: it would move units."""
+"""Layers and holdouts. Their keys are seeds of draws, so a key or share never changes: that would move units."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ from runs.refusals import Refused
 
 
 def create_layer(*, key: str, name: str = "") -> Layer:
-    """A layer, of which experiments take slices.
+    """Create a layer, of which experiments take slices.
 
     Raises:
-        Refused: a key that exists or is none.
+        Refused: a key that exists or is invalid.
     """
     return _created(Layer(key=key, name=name))
 
 
 def create_holdout(*, key: str, share: int, active: bool = True) -> Holdout:
-    """Units that no experiment takes that is drafted while the holdout is active.
+    """Create a holdout: units that no experiment enrols that is drafted while the holdout is active.
 
     Args:
         key: its name.
         share: in steps of 0.01 %.
-        active: new drafts keep it; only one can be active.
+        active: new drafts use it; only one can be active.
 
     Raises:
-        Refused: a key that exists or is none, or a share outside 0 to 100 %.
+        Refused: a key that exists or is invalid, or a share outside 0 to 100 %.
     """
     if not 0 < share < WHOLE:
         raise Refused("The share of a holdout lies between 0 and 100%.")
@@ -39,7 +39,7 @@ def create_holdout(*, key: str, share: int, active: bool = True) -> Holdout:
 
 
 def set_active(*, holdout: Holdout, active: bool) -> Holdout:
-    """Let new drafts keep this holdout instead of another, or none. Experiments that exist aren't changed."""
+    """Make new drafts use this holdout instead of another, or none. Existing experiments don't change."""
     with transaction.atomic():
         rows = {row.pk: row for row in Holdout.objects.select_for_update()}
         for row in rows.values():

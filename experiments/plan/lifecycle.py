@@ -1,4 +1,4 @@
-"""The life of an experiment as one table: which action is allowed in which state, and what must hold before. Pure."""
+"""State machine of experiments as one table: allowed actions by state, and their preconditions. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,12 +9,12 @@ from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan
 from reporting.words import gettext
 
-REVIEW = "review_"  # begins the code of a refusal for want of an approval
-BY_KEY = " · key "  # in the reason of a version: which key wrote it, where no person did
+REVIEW = "review_"  # prefix of refusal codes about a missing approval
+BY_KEY = " · key "  # in a version's reason: the key that wrote it, where no person did
 
 
 class Status(StrEnum):
-    """Where an experiment stands."""
+    """State of an experiment."""
 
     DRAFT = "draft"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 
 class Action(StrEnum):
-    """What a person may ask for."""
+    """Action that a person may request."""
 
     START = "start"
     PAUSE = "pause"
@@ -48,13 +48,13 @@ MOVES: dict[tuple[Status, Action], Status] = {
     (Status.STOPPED, Action.CONCLUDE): Status.CONCLUDED,
     (Status.CONCLUDED, Action.ARCHIVE): Status.ARCHIVED,
 }
-LIVE = (Status.RUNNING, Status.PAUSED)  # they hold their flag and their slice of a layer
-SERVED = (*LIVE, Status.STOPPED, Status.CONCLUDED)  # the door knows them; drafts and archived ones are not found
+LIVE = (Status.RUNNING, Status.PAUSED)  # these occupy their flag and their slice of a layer
+SERVED = (*LIVE, Status.STOPPED, Status.CONCLUDED)  # the evaluation API finds only these
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a move is refused: `not_allowed`, `enrolment_closed`, `rolled_out`, `review_…`, or `plan` with a problem."""
+    """Why an action is refused: `not_allowed`, `enrolment_closed`, `rolled_out`, `review_…`, `plan` with a problem."""
 
     code: str
     status: Status
@@ -63,17 +63,17 @@ class Refusal:
 
 
 def target(status: Status, action: Action) -> Status | None:
-    """The state after an action; None when the table doesn't know the move."""
+    """The state after an action; None when the action isn't allowed in this state."""
     return MOVES.get((status, action))
 
 
 def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -> tuple[Refusal, ...]:
-    """Every reason against a move; empty when it is allowed."""
+    """Every reason against an action; empty when it is allowed."""
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
         found = [Refusal("plan", status, action, one) for one in mistakes.problems(plan, situation)]
-        # Last, so that an author first hears what is wrong with the plan itself.
+        # Last, so that an author reads the problems of the plan first.
         unreviewed = [Refusal(f"{REVIEW}{situation.review}", status, action)] if situation.review else []
         return (*found, *unreviewed)
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
@@ -105,7 +105,7 @@ def words(refusal: Refusal) -> str:
 
 
 def review_words(code: str) -> str:
-    """Where the review of a plan is, as a sentence that says what to do; codes of `plan.review.review_state`."""
+    """State of a plan's review as a sentence that says what to do; codes of `plan.review.review_state`."""
     sentences = {
         "none": gettext("The plan needs an approval by somebody who didn't write it: ask for a review."),
         "asked": gettext("The plan waits for its review."),

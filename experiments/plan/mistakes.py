@@ -1,6 +1,6 @@
-"""Everything that can be wrong with a plan. Pure.
+"""Validate plans: everything that prevents a start. Pure.
 
-`problems` answers with codes; `words` turns each into a sentence.
+`problems` returns codes; `words` turns each into a sentence.
 """
 
 import re
@@ -20,29 +20,29 @@ from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
 
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL unescaped
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
 DIRECTIONS = ("higher", "lower")
 OTHERWISE = ("ship", "dont", "ask")
 METHODS = ("fixed", "group_sequential", "always_valid")
 MAX_PRIMARY = 2
-MOST_DAYS_BEFORE = 28  # four whole weeks; each number of days is a cell of its own in the warehouse
+MOST_DAYS_BEFORE = 28  # four full weeks; each number of days makes a separate cell in the warehouse
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the guards look at beside the plan.
+    """Input of the validation beside the plan.
 
     Attributes:
-        today: the local date on which it is asked.
-        enrolment_open: new units are still enrolled.
+        today: local date.
+        enrolment_open: True while new units are enrolled.
         flag_taken_by: key of another experiment that is live or rolled out under the same flag, or None.
-        no_prediction: the experiment has started without a model that predicts what its plan is to be adjusted for.
+        no_prediction: True when it has started without the prediction model that its adjustment needs.
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
-        review: what of the review before the start is missing, a code of `experiments.plan.review`; "" for nothing.
-        rolled_out: one of its variants is rolled out.
-        uncertified: SQL metrics of a draft that nobody has certified: as the plan has each, its name, and the address
-            of the page where it is certified.
+        review: what is missing of the review before the start, a code of `experiments.plan.review`; "" for nothing.
+        rolled_out: True when one of its variants is rolled out.
+        uncertified: SQL metrics of a draft without certification: text in the plan, name, and URL of the page to
+            certify it.
     """
 
     today: date
@@ -56,7 +56,7 @@ class Situation:
 
 
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
-    """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
+    """All problems that prevent the start, in the order in which a person would fix them; empty when there are none."""
     asked = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
     checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
     checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer, cluster_problems)
@@ -64,7 +64,7 @@ def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
 
 
 def fits(value: Any, value_type: str) -> bool:
-    """True when a value has the flag's declared type; a whole number is a number, too."""
+    """True when a value has the flag's declared type; an integer is a number, too."""
     match value_type:
         case "string":
             return isinstance(value, str)
@@ -160,7 +160,7 @@ def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
 
 
 def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
-    """The behaviour's days end before the outcome's begin: docs/methods/discovery.md, "Window guard"."""
+    """Problems where the behaviour's window overlaps the outcome's: docs/methods/discovery.md, "Window guard"."""
     for text in plan.primary if plan.claim is not None else ():
         first = _first_day(text)
         if plan.claim is not None and first is not None and first < plan.claim.days:
@@ -170,7 +170,7 @@ def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
 def _first_day(metric: str) -> int | None:
     try:
         return first_day(parse_metric(metric))
-    except Refused:  # said by `_outcomes`
+    except Refused:  # reported by `_outcomes`
         return None
 
 
@@ -179,13 +179,13 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
     rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
     if looks and not (rising and looks[-1] == 1):
         yield Problem("bad_looks")
-    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name couldn't be told from what is counted
+    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name would clash with the computed covariate
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         yield Problem("bad_covariates")
 
 
 def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
-    """What is adjusted for is known before the exposure, of users who have it (docs/methods/comparison.md)."""
+    """Problems of the adjustment: covariates must be known before exposure, for all enrolled users."""
     new, before = plan.enrolment == "new_units", plan.active_days_before
     if plan.adjustment not in ADJUSTMENTS:
         yield Problem("bad_adjustment", {"adjustment": plan.adjustment})
@@ -215,7 +215,7 @@ def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
 def _is(metric: str, kind: type[Ratio | Quantile]) -> bool:
     try:
         return isinstance(parse_metric(metric), kind)
-    except Refused:  # said by `_outcomes`
+    except Refused:  # reported by `_outcomes`
         return False
 
 

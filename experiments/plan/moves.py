@@ -1,4 +1,4 @@
-"""Change an experiment's state: lock the row, ask the lifecycle, write, and make every process read the change."""
+"""Change an experiment's state: lock the row, check the lifecycle, write, and make every process reload it."""
 
 from dataclasses import replace
 
@@ -38,28 +38,28 @@ STAMPS = {
 def move(
     *, key: str, action: Action, by: User | None = None, why: str = "", without_review: bool = False
 ) -> Experiment:
-    """Do one action on an experiment, in one transaction.
+    """Apply one action to an experiment, in one transaction.
 
     Args:
         key: of the experiment.
-        action: what is asked for.
-        by: who asks; kept in the history with `why`.
+        action: to apply.
+        by: the account; stored in the history with `why`.
         why: a reason, may be empty.
-        without_review: start although an approval is missing: an administrator in an emergency, with a reason, which
-            is logged and stands on the report. Without meaning where nothing is missing.
+        without_review: start although an approval is missing: for an administrator in an emergency, with a reason,
+            which is logged and shown on the report. No effect where nothing is missing.
 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
     predictor, caps = None, {}
-    if action is Action.START:  # asked before the row is locked: other writers needn't wait for the warehouse
+    if action is Action.START:  # before the row is locked, so that other writers don't wait for the warehouse
         predictor = _predictor(key, without_review)
         _refuse_marks(key)
         caps = measured_caps(Experiment.objects.filter(key=key).first() or Experiment())
     try:
         return _moved(key, action, by, why, predictor, caps, without_review)
     except IntegrityError:
-        # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
+        # Two simultaneous starts on one flag: the database let one through; now the lifecycle gives the reason.
         found = refusal(Experiment.objects.get(key=key), action)
         if not found:
             raise
@@ -67,7 +67,7 @@ def move(
 
 
 def _refuse_marks(key: str) -> None:
-    """Before the start of a plan that could start."""
+    """Run the outcome-lock gate before the start of a plan that could start."""
     experiment = Experiment.objects.select_related("moment", "layer", "holdout").filter(key=key).first()
     if experiment is not None and not _refusals(experiment, Action.START, ""):
         refuse_plan_marks(experiment)
@@ -85,7 +85,7 @@ def _moved(
 ) -> Experiment:
     experiment = locked(key)
     if action is Action.START and experiment.layer_id is not None:
-        Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
+        Layer.objects.select_for_update().get(pk=experiment.layer_id)  # serialises starts that want slices of one layer
     status = Status(experiment.status)
     review = _missing_review(experiment, action)
     found = _refusals(experiment, action, "" if without_review else review)
@@ -124,9 +124,9 @@ def _moved(
 
 
 def _predictor(key: str, without_review: bool) -> Predictor | None:
-    """Before the start: the model of earlier users, of a plan that could start and is adjusted for what it predicts.
+    """Before the start: fit the model of earlier users if the plan needs it and could start.
 
-    It asks the warehouse, so that it comes before the transaction that locks the row.
+    It queries the warehouse, so it runs before the transaction that locks the row.
     """
     experiment = Experiment.objects.filter(key=key).first()
     if (
@@ -139,10 +139,10 @@ def _predictor(key: str, without_review: bool) -> Predictor | None:
 
 
 def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
-    """Store the model with the start; the plan may have changed while it was fitted.
+    """Store the prediction model with the start.
 
     Raises:
-        Refused: then.
+        Refused: the plan was changed while the model was fitted.
     """
     if experiment.primary != Experiment.Primary.LIN_PREDICTED:
         return
@@ -152,13 +152,13 @@ def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
 
 
 def refusal(experiment: Experiment, action: Action) -> str:
-    """Why an action would be refused now, "" when it is allowed. Asking changes nothing."""
+    """Why an action would be refused now, "" when it is allowed. Changes nothing."""
     found = _refusals(experiment, action, _missing_review(experiment, action))
     return " ".join(words(one) for one in found)
 
 
 def _missing_review(experiment: Experiment, action: Action) -> str:
-    """What of its review forbids the start: every start comes through here, whichever door it was asked at."""
+    """Code of what is missing of the review for a start; all ways to start an experiment call this."""
     return standing_of(experiment).missing if action is Action.START else ""
 
 
@@ -168,7 +168,7 @@ def _refusals(experiment: Experiment, action: Action, review: str) -> tuple[Refu
 
 
 def _tell(experiment: Experiment, action: Action, by: User | None) -> None:
-    """In the same transaction: the claim is being tested, and who listens hears of it."""
+    """In the same transaction: mark the moment as under test and send the webhook."""
     if action is Action.START and experiment.moment is not None:
         begin_test(moment=experiment.moment)
     kinds = {Action.START: "experiment.started", Action.STOP: "experiment.stopped"}

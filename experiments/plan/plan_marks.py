@@ -1,4 +1,4 @@
-"""What a plan would ask of its users, for the gate of the outcome lock: it must not read another experiment's arms."""
+"""Queries that a plan implies, for the outcome-lock gate: they must not reveal another experiment's arms."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ from segments.published.segment_marks import of_segments
 
 
 def refuse_plan_marks(experiment: Experiment) -> None:
-    """Refuse the start of a plan whose outcomes, behaviour, covariates or audience would tell the arms of another
-    experiment apart whose outcome is locked.
+    """Refuse the start of a plan whose outcomes, behaviour, covariates or audience would reveal the arms of another
+    experiment whose outcome is locked.
 
     Raises:
         Refused: as `events.arm_marks.refuse_arm_marks`.
@@ -36,6 +36,6 @@ def _asks(plan: Plan) -> Iterator[Condition]:
         if row.segment:
             try:
                 version, segments = segments_named(row.segment)
-            except Refused:  # the plan's mistakes say so
+            except Refused:  # reported by the plan's mistakes
                 continue
             yield from of_segments(version, segments)

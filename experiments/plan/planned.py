@@ -1,6 +1,6 @@
-"""The plan as an analysis keeps it with its result: what the page shows and what the readout is judged by. Pure.
+"""The plan as stored with an analysis's result: shown on its page and used by the readout. Pure.
 
-It is stored inside every payload: a field that is added needs a default, and none may be renamed.
+It is part of every stored payload: a new field needs a default, and no field may be renamed.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Amended:
 
 @dataclass(frozen=True)
 class Planned:
-    """The plan as it stood when the analysis was made.
+    """The plan at the time of the analysis.
 
     Attributes:
         key: of the experiment; `name`, `hypothesis`, `nudge` in words.
@@ -34,8 +34,8 @@ class Planned:
         shares: planned share of each arm by segment ("" for everyone), in the order of `variants`.
         primary: outcomes that the verdict may rest on; then `secondary` and `guardrails`.
         alpha: two-sided error rate over all looks.
-        smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
-        planned_effect: what the size was computed for; None for the smallest effect.
+        smallest_effect: absolute; of the behaviour among compliers, where a moment is named.
+        planned_effect: that the size was computed for; None for the smallest effect.
         take_up: planned first stage, share of units; None when it wasn't planned.
         planned_units: units of all arms; `planned_end` the date on which enrolment was to end.
         method: `fixed`, `group_sequential`, `always_valid`; `looks` planned shares of the information, `spending`.
@@ -48,8 +48,8 @@ class Planned:
         definition: hash of everything here that decides a number.
         guardrail_rules: direction and margin by guardrail; empty in payloads of version 0.3.
         otherwise: the decision where nothing is proved, `ship`, `dont` or `ask`.
-        cluster: attribute whose clusters were drawn in their units' place; empty for units.
-        saturations: what a cluster could draw; empty where it had one arm.
+        cluster: attribute whose clusters were drawn instead of units; empty for units.
+        saturations: that a cluster could draw; empty where each cluster had one arm.
     """
 
     key: str
@@ -98,12 +98,12 @@ class Planned:
 
     @property
     def same_split(self) -> bool:
-        """False when segments have different shares: arms then differ in their mix of segments."""
+        """False when segments have different planned shares: arms then differ in their mix of segments."""
         return len(set(self.shares.values())) == 1
 
     @property
     def inside_clusters(self) -> bool:
-        """A behaviour is judged by units beside each other, in clusters of which a part is nudged.
+        """True when a behaviour is tested by comparing units within partly nudged clusters.
 
         Source: docs/methods/clusters.md.
         """
@@ -111,7 +111,7 @@ class Planned:
 
     @property
     def measured(self) -> str:
-        """What a look at the first outcome measures; looks at something else can't have found the same."""
+        """Text key of what a look at the first outcome measures; looks with other keys aren't comparable."""
         claim = self.claim
         moment = "" if claim is None else f"{claim.behaviour} {claim.times} {claim.days}"
         inside = ("inside clusters",) if self.inside_clusters else ()

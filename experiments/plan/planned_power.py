@@ -1,4 +1,4 @@
-"""A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it. Pure.
+"""A plan, or a variation of it, as input of the power calculation. Pure.
 
 Source: docs/methods/power.md.
 """
@@ -22,19 +22,19 @@ WEEKS = timedelta(days=28)
 
 @dataclass(frozen=True)
 class Inflow:
-    """What came in four weeks: the last ones of which the outcome is known for every unit.
+    """Units that arrived in the last four weeks whose outcome is known for every unit.
 
     Attributes:
-        first, last: their first and last local date of arrival.
+        first, last: first and last local date of arrival.
         units: units that arrived in them.
         per_day: units a day.
-        base: mean of the outcome: for retention the share that stays, 0 to 1.
+        base: mean of the outcome; for retention the share retained, 0 to 1.
         sd: standard deviation of an outcome that isn't a share; None for a share.
         last_day: last day of the longest window of a primary outcome.
-        clusters: sizes and likeness of the plan's clusters in these weeks; None where units are drawn.
-        reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
-        explained: how much of the outcome the plan's adjustment explains; None without one.
-        guardrails: those with a margin, as they are without a nudge.
+        clusters: sizes and intraclass correlation of the plan's clusters in these weeks; None where units are drawn.
+        reach: share of units that reach the AHA moment without a nudge, 0 to 1; None without a moment.
+        explained: R2 of the plan's adjustment; None without one.
+        guardrails: those with a margin, measured without a nudge.
         base_from: where `base` comes from: `log`, the `study` behind the moment, or what the plan `expects`.
         per_day_from: where `per_day` comes from: `log`, or what the plan `expects`.
     """
@@ -56,18 +56,18 @@ class Inflow:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Values to try in place of a plan's own; None keeps the plan's.
+    """Values to try instead of a plan's own; None uses the plan's.
 
     Attributes:
-        planned_effect: the effect that is planned for, absolute; with a take-up that of the behaviour.
-        margin: the effect below which nobody would act, in the same unit. It isn't the planned effect.
+        planned_effect: the effect to size for, absolute; with a take-up that of the behaviour.
+        margin: the smallest effect of interest, in the same unit. It isn't the planned effect.
         primaries: number of primary outcomes, at least 1.
         variants: number of arms, control included, of equal size and without a placebo.
         method: `fixed`, `group_sequential`, `always_valid`.
-        looks: a number of equally spaced looks, or rising shares of the planned units, the last 1.
+        looks: a number of equally spaced looks, or ascending shares of the planned units, the last 1.
         spending: `obrien_fleming` or `pocock`.
         cluster_size: mean units of a cluster, `cluster_variation` sd of the sizes over it, `cluster_correlation`
-            intraclass correlation; None for what past data say, and no part of a plan that draws units.
+            intraclass correlation; None for values from past data; unused by a plan that draws units.
     """
 
     planned_effect: float | None = None
@@ -86,10 +86,10 @@ AS_PLANNED = WhatIf()
 
 
 def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arithmetic.Plan:
-    """The plan with its family, looks and spending.
+    """Input of the power calculation: the plan with its family, looks and spending.
 
     Raises:
-        ValueError: for a value that can't be.
+        ValueError: for an invalid value.
     """
     method = arithmetic.Method(what_if.method or plan.method)
     planned_looks = plan.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
@@ -114,7 +114,7 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arit
 
 
 def _r_squared(plan: Plan, inflow: Inflow) -> float:
-    """What the adjustment takes off the variance; 0 while nobody knows it."""
+    """Share of the variance that the adjustment removes; 0 while it isn't known."""
     found = inflow.explained
     return found.r_squared if plan.adjustment != UNADJUSTED and isinstance(found, Explained) else 0.0
 
@@ -122,7 +122,7 @@ def _r_squared(plan: Plan, inflow: Inflow) -> float:
 def units_saved(
     plan: Plan, daily: float, planned: arithmetic.Plan, units: tuple[int, ...], what_if: WhatIf = AS_PLANNED
 ) -> int | NotComputable | None:
-    """Units that the same plan would need beyond these without its adjustment; None without one.
+    """Units that the plan saves by its adjustment; None without one.
 
     Raises:
         ValueError: as `effect_and_units`.
@@ -137,7 +137,7 @@ def units_saved(
 
 
 def _clusters(inflow: Inflow, what_if: WhatIf) -> dict[str, float]:
-    """The clusters as they are tried, else as they were measured; a negative correlation isn't counted on."""
+    """Cluster parameters: tried, else measured; a negative correlation counts as 0."""
     law = inflow.clusters
     measured = (1.0, 0.0, 0.0)
     if law is not None and computable(law):
@@ -150,12 +150,12 @@ def _clusters(inflow: Inflow, what_if: WhatIf) -> dict[str, float]:
 def effect_and_units(
     plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED, guardrails: Sequence[Watched] = ()
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
-    """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
+    """The planned effect and the units it needs, or the effect that the planned units, or those of four weeks, detect.
 
-    With guardrails the units are those that ship a true success with the plan's power.
+    With guardrails, the units with which a true success is shipped with the plan's power.
 
     Raises:
-        ValueError: for an effect that can't be.
+        ValueError: for an invalid effect.
     """
     wanted = (what_if.planned_effect, plan.planned_effect, plan.smallest_effect)
     effect = next((one for one in wanted if one is not None), None)
@@ -178,7 +178,7 @@ def ship_power(
     units: tuple[int, ...] | NotComputable,
     guardrails: Sequence[Watched],
 ) -> float | NotComputable | None:
-    """At least this is the chance to ship a true success; None without guardrails."""
+    """Lower bound of the probability to ship a true success; None without guardrails."""
     if not guardrails:
         return None
     if not computable(effect):
@@ -191,10 +191,10 @@ def planned_prices(
 ) -> tuple[float, float, float | NotComputable]:
     """Level of one comparison, inflation by looks, and the power to conclude NO_MATERIAL_EFFECT if there is no effect.
 
-    The margin of a stored plan is its smallest effect of interest: that is what its verdict reads.
+    The margin of a stored plan is its smallest effect of interest, which its verdict uses.
 
     Raises:
-        ValueError: for a margin that can't be.
+        ValueError: for an invalid margin.
     """
     margin = what_if.margin if what_if.margin is not None else plan.smallest_effect
     immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
@@ -204,7 +204,7 @@ def planned_prices(
 
 
 def unplannable(inflow: Inflow) -> NotComputable | None:
-    """Why an outcome can't be planned with; None if it can."""
+    """Why the size of a plan with this outcome can't be computed; None if it can."""
     if not computable(inflow.base):
         return inflow.base
     flat = inflow.sd == 0 if inflow.sd is not None else not 0 < inflow.base < 1

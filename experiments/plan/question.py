@@ -1,4 +1,4 @@
-"""What the analysis of a stored experiment asks the warehouse; `experiments.plan.derived` makes it of a plan. Pure."""
+"""The question that a stored experiment's analysis asks the warehouse; derived in `experiments.plan.derived`. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from experiments.draw.whole_clusters import Saturation
 
 @dataclass(frozen=True)
 class Question:
-    """What the analysis of a stored experiment asks the warehouse.
+    """Parameters of the warehouse queries of a stored experiment's analysis.
 
     Attributes:
         experiment: Key that the exposure events carry as `experiment_id`.
@@ -18,14 +18,14 @@ class Question:
         days: Y: the behaviour is counted on days 0..Y-1, 1 or more.
         covariates: Names of properties of the unit's signup event, known before the assignment.
         active_days_before: L: above 0, `active_days_before` is a covariate too: active days in the L days before.
-        signup_event: Event that says when a unit signed up.
+        signup_event: Event that marks a unit's signup.
         clock: Which moment is day 0: "exposure" or "signup".
         day_mode: "rolling" (24 h from the clock's moment) or "calendar" (local dates).
         churn_gap: Days without an event after which a unit has churned.
         most_times: Counts of the behaviour above this are pooled in its histogram.
-        clustered: Whole clusters were drawn: exposures carry `cluster`, and moments are asked for each of them.
+        clustered: True when whole clusters were drawn: exposures carry `cluster`, and moments are computed by cluster.
         seed: Of the clusters' draws, where these gave saturations; "" otherwise.
-        saturations: What a cluster could draw.
+        saturations: That a cluster could draw.
     """
 
     experiment: str

@@ -1,7 +1,7 @@
-"""The plan of an experiment: the one record that everything else about a plan is made from. Pure.
+"""The plan of an experiment: the record from which everything else about a plan is derived. Pure.
 
-The row becomes this record in `stored`; what sizes, asks, judges, serves or shows is made from it in `derived`. Shares
-are whole numbers of 0.01 % ("steps"), so that they add up exactly.
+`stored` reads it from the row; `derived` makes from it what sizes, queries, judges, serves or shows a plan. Shares are
+integers of 0.01 % ("steps"), so that they add up exactly.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 WHOLE = 10_000  # steps of 0.01 %
-DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` asks for
+DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` requests
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PlannedVariant:
     Attributes:
         role: `nudge`, `placebo` (as loud, towards something inert) or `dose` (nudges to another number of times).
         dose: that number.
-        name: as people call it; empty for the key.
+        name: display name; empty for the key.
     """
 
     key: str
@@ -38,9 +38,9 @@ class PlannedRow:
 
     Attributes:
         segment: key of the segment; None for everyone.
-        coverage: share of it that takes part, in steps.
+        coverage: share of it that is enrolled, in steps.
         weights: of the arms, in steps; None for the variants' own.
-        rule: the segment's rule as it was copied at the start; None for published membership.
+        rule: the segment's rule, copied at the start; None for published membership.
     """
 
     segment: str | None
@@ -51,7 +51,7 @@ class PlannedRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """Draws under a seed of their own that may take part, in steps: a layer's slice, or what a holdout leaves over."""
+    """Range of draws under its own seed that may take part, in steps: a layer's slice, or all but a holdout."""
 
     seed: str
     low: int
@@ -64,7 +64,7 @@ class Claim:
 
     Attributes:
         key: of the moment.
-        name: as people call it.
+        name: display name.
         behaviour: behaviour text.
         times: Z.
         days: Y, so that the behaviour counts on days 0 to Y-1.
@@ -87,7 +87,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class GuardrailRule:
-    """What a guardrail has to show before something is shipped (docs/methods/decision.md, "The decision table").
+    """Requirement on a guardrail before a variant is shipped (docs/methods/decision.md, "The decision table").
 
     Attributes:
         direction: which way is better, `higher` or `lower`.
@@ -100,23 +100,23 @@ class GuardrailRule:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that people decide about an experiment. `alpha`, `power`, `expected_take_up` 0 to 1.
+    """All decisions about an experiment. `alpha`, `power`, `expected_take_up` 0 to 1.
 
     Attributes:
-        key: of the experiment; `flag` is what callers ask for.
+        key: of the experiment; `flag` is the flag key that callers request.
         claim: the AHA moment under test; None without one.
-        value_type: type of the flag's values; `default` is the value of everybody who isn't in.
+        value_type: type of the flag's values; `default` is the value for units outside the experiment.
         primary: outcomes that the verdict may rest on, metric texts; then `secondary` and `guardrails`.
         guardrail_rules: by guardrail; one without a rule is watched, but can't be shown to be unharmed.
-        otherwise: what the decision is where neither success with all guardrails unharmed nor harm is proved: `ship`,
-            `dont` or `ask`.
+        otherwise: the decision where neither success with all guardrails unharmed nor harm is proved: `ship`, `dont` or
+            `ask`.
         alpha: two-sided error rate over all outcomes, arms and looks.
-        smallest_effect: the margin below which nobody would act, absolute; of the behaviour among those whom the nudge
-            moves, where a moment is named.
-        planned_effect: hoped for and sized for, in the same unit; None for the smallest effect. It judges nothing.
-        expected_take_up: share of units whom the nudge is expected to move.
+        smallest_effect: smallest effect of interest, absolute; of the behaviour among compliers, where a moment is
+            named.
+        planned_effect: effect to size for, in the same unit; None for the smallest effect. The verdict doesn't use it.
+        expected_take_up: expected share of units that the nudge moves.
         method: `fixed`, `group_sequential`, `always_valid`.
-        looks: planned looks as rising shares of the planned units, the last one 1; empty for five equal ones.
+        looks: planned looks as ascending shares of the planned units, the last one 1; empty for five equal ones.
         spending: how planned looks spend alpha: `obrien_fleming` or `pocock`.
         planned_units: of all arms.
         covariates: properties of the signup event.
@@ -124,16 +124,16 @@ class Plan:
             (adjusted for the first outcome as earlier users' covariates predict it). Column and API call it `primary`.
         active_days_before: above 0, active days within so many days before the exposure are a covariate, too.
         clock: which moment is day 0, `exposure` or `signup`; `day_mode` is `rolling` or `calendar`.
-        churn_gap: silent days that count as churn.
+        churn_gap: days without an event that count as churn.
         enrolment: `all` or `new_units`, those who signed up after the start.
         audience: in order; the first row that matches decides; none means everyone.
         layer: the slice of its layer; None without one.
-        holdout: what its holdout leaves over; None without one.
-        remote_only: the configuration never leaves the server.
+        holdout: all draws outside its holdout; None without one.
+        remote_only: True when the configuration must not leave the server.
         sources: numbers of the sources whose client keys report exposures.
         seed: of the draw, with `hash_version`.
-        cluster: attribute that holds the id of a unit's cluster, which is drawn in its place; empty for units.
-        saturations: what a cluster may draw: the share of its units that is nudged and the share of clusters with it,
+        cluster: attribute with the id of a unit's cluster, which is drawn instead of the unit; empty for units.
+        saturations: that a cluster may draw: the share of its units that is nudged and the share of clusters with it,
             both in steps. Empty where a cluster has one arm.
     """
 
@@ -186,12 +186,12 @@ class Plan:
 
     @property
     def weights(self) -> tuple[int, ...]:
-        """Of the variants, in steps."""
+        """Weights of the variants, in steps."""
         return tuple(variant.weight for variant in self.variants)
 
     @property
     def placebo(self) -> int | None:
-        """Place of the placebo arm; None without one. The control is none, whatever its role says."""
+        """Index of the placebo arm; None without one. Control never counts, whatever its role."""
         places = (at for at, variant in enumerate(self.variants) if at > 0 and variant.role == "placebo")
         return next(places, None)
 
@@ -199,13 +199,13 @@ class Plan:
 class Lock(StrEnum):
     """Until when a column of the plan may change."""
 
-    FROZEN = "frozen"  # until the start: a unit's arm depends on it, or the arm's meaning
-    JUDGING = "judging"  # by amendments, until somebody has read the outcome that it judges
+    FROZEN = "frozen"  # until the start: a unit's arm, or the arm's meaning, depends on it
+    JUDGING = "judging"  # by amendments, until a person has read the outcome that it judges
     OPEN = "open"  # by amendments
 
 
-# Every column of `models.Experiment` that belongs to the plan; variants and audience lock themselves. The take-up
-# measures whether a placebo leaves the behaviour alone, and so who those moved are.
+# Every column of `models.Experiment` that belongs to the plan; variants and audience have their own locks. The
+# take-up is here because it sets the test whether a placebo leaves the behaviour alone.
 LOCKS = {
     "key": Lock.FROZEN,
     "flag_key": Lock.FROZEN,
@@ -250,10 +250,10 @@ LOCKS = {
     "sources": Lock.OPEN,
 }
 FROZEN = tuple(name for name, lock in LOCKS.items() if lock is Lock.FROZEN)
-# The rest of the plan may be amended; each amendment is logged and stands on the report.
+# The rest of the plan may be amended; each amendment is logged and shown on the report.
 AMENDABLE = tuple(name for name, lock in LOCKS.items() if lock is not Lock.FROZEN)
 JUDGING = tuple(name for name, lock in LOCKS.items() if lock is Lock.JUDGING)
-# Words and reminders: changing them changes no number.
+# Texts and notes: changing them changes no number.
 WORDS = frozenset({"name", "hypothesis", "nudge", "remote_only"})
-# A copy of a plan gets a key, a draw and dates of its own.
+# A copy of a plan gets its own key, draw and dates.
 COPIED = tuple(name for name in LOCKS if name not in ("key", "seed", "hash_version", "planned_end"))

@@ -1,4 +1,4 @@
-"""Take the registered text at the start, and find it again."""
+"""Store the registered text of a plan at the start, and read it."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from experiments.plan.stored import COLUMNS, plan_of
 
 
 def register(experiment: Experiment) -> Registration:
-    """Keep the text of a plan that starts now, as its rows are."""
+    """Store the text of a plan that starts now, from its rows."""
     text = text_of(plan_of(Experiment.objects.get(pk=experiment.pk)))
     return Registration.objects.create(experiment=experiment, text=text, sha256=hash_of(text))
 
 
 def registration_of(experiment: Experiment) -> Registration | None:
-    """What was registered at its start; None for a draft, and for one that an older version has started."""
+    """The registration at the start; None for a draft, and for an experiment started by an older version."""
     return Registration.objects.filter(experiment=experiment).first()
 
 
 def preregistration(experiment: Experiment) -> tuple[str, str]:
-    """The text and its hash: the registered one, or as the plan is now, where nothing was registered."""
+    """The text and its hash: the registered one, or that of the current plan where nothing was registered."""
     row = registration_of(experiment)
     if row is not None:
         return row.text, row.sha256
@@ -29,7 +29,7 @@ def preregistration(experiment: Experiment) -> tuple[str, str]:
 
 
 def changed_since(experiment: Experiment, text: str) -> dict[str, tuple[Any, Any]]:
-    """Fields of the plan that aren't as they were registered, and that no logged amendment has changed."""
+    """Fields of the plan that differ from the registered text without a logged amendment."""
     found = changed_fields(record_in(text), record_of(plan_of(experiment)))
     amended = {name for changes in _changes(experiment) for name in changes}
     columns = {name: COLUMNS.get(name, name) for name in found}

@@ -1,7 +1,7 @@
-"""A plan as a text for a registry such as OSF: the same plan gives the same text, byte for byte. Pure.
+"""A plan as a text for a registry such as OSF: equal plans give equal texts, byte for byte. Pure.
 
-It is in English whatever the site speaks, asks no warehouse and no clock, and ends with the whole plan as canonical
-JSON, so that its hash covers every field.
+It is in English whatever the site's language, depends on neither warehouse nor clock, and ends with the complete plan
+as canonical JSON, so that its hash covers every field.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ HEAD = (
     "",
     "Made by Insight from the plan. What decides where nothing is said here stands in docs/analysis.md.",
 )
-# Headings of OSF's preregistration form, and the fields that answer them. A field that stands nowhere is in the record.
+# Headings of OSF's preregistration form, with the fields for each. Fields not listed here are in the JSON record.
 HEADINGS: tuple[tuple[str, dict[str, str]], ...] = (
     ("STUDY INFORMATION", {"key": "Key", "name": "Title", "flag": "Flag"}),
     ("HYPOTHESES", {"hypothesis": "Hypothesis", "claim": "AHA moment under test"}),
@@ -101,15 +101,15 @@ def record_of(plan: Plan) -> dict[str, Any]:
 
 
 def record_in(text: str) -> dict[str, Any]:
-    """The plan that a text holds."""
+    """The plan's JSON record at the end of a text."""
     found: dict[str, Any] = json.loads(text.rpartition(f"{RECORD}\n")[2])
     return found
 
 
 def changed_fields(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Fields of two plans that differ, with what they were and are; a field that one of them doesn't know is no change.
+    """Fields that differ between two plans, with both values; a field that only one of them has is no change.
 
-    A later version of Insight may know more fields than the one that wrote a text.
+    A later version of Insight may have more fields than the one that wrote a text.
     """
     return {
         name: (before[name], now[name])

@@ -1,4 +1,4 @@
-"""A stored plan as the doors serve it, and the rows that this takes."""
+"""Read a stored plan, and the rows that it needs, as a flag for the evaluation APIs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ from experiments.plan.stored import plan_of
 
 
 def flag_of(experiment: Experiment) -> Flag:
-    """A stored experiment as it is served."""
+    """A stored experiment as the flag that is served."""
     arms = tuple(variant.pk for variant in experiment.variants.all())
     overrides = list(experiment.overrides.all())
     serving = Serving(
@@ -30,7 +30,7 @@ def flag_of(experiment: Experiment) -> Flag:
 
 
 def with_parts(keys: Iterable[str] | None = None) -> Any:
-    """Experiments with all that `flag_of` reads, in few statements."""
+    """Experiments with all rows that `flag_of` reads, in few queries."""
     rows = (
         Experiment.objects.select_related("layer", "holdout", "moment", "rollout")
         .defer("moment__evidence")

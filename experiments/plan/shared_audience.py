@@ -1,4 +1,4 @@
-"""Running experiments whose units a draft would take too, and how many. Two experiments of one layer share none."""
+"""Running experiments that would share units with a draft, and how many units. Experiments of one layer share none."""
 
 from experiments.models import Assignment, Experiment
 from experiments.plan.choices.cautions import SharedUnits
@@ -11,7 +11,7 @@ MOST_NAMED = 5
 
 
 def shared_with_running(row: Experiment) -> tuple[SharedUnits, ...]:
-    """The running experiments that a draft would share units with, those with most units first, at most five.
+    """Running experiments that a draft would share units with, at most five, those with most units first.
 
     Args:
         row: a draft with its audience, layer and holdout.
@@ -28,19 +28,19 @@ def shared_with_running(row: Experiment) -> tuple[SharedUnits, ...]:
 
 
 def _units(row: Experiment, other: Experiment) -> int:
-    """Units of the other that are in this audience: counted in its segments, expected by coverage and layer."""
+    """Units of the other experiment in this audience: counted in its segments, estimated by coverage and layer."""
     if row.enrolment == Experiment.Enrolment.NEW_UNITS:
-        return 0  # whoever is in the other one already isn't new any more
+        return 0  # units of the other experiment aren't new any more
     left = Assignment.objects.filter(experiment=other)
     parts = list(row.audience.all())
-    expected = float(left.count()) if not parts else 0.0  # without rows everybody is in
+    expected = float(left.count()) if not parts else 0.0  # without audience rows everyone is enrolled
     for part in parts:
         if part.segment_key is None:
             expected += left.count() * part.coverage / WHOLE
-            break  # the first row that matches decides, and this one matches everybody
+            break  # the first matching row decides, and this one matches everyone
         segment = find_segment(part.segment_key)
         if segment is None:
-            continue  # said by `audience.troubles`
+            continue  # reported by `audience.troubles`
         members = Membership.objects.filter(segment=segment).values("unit")
         expected += left.filter(unit__in=members).count() * part.coverage / WHOLE
         left = left.exclude(unit__in=members)

@@ -1,4 +1,4 @@
-"""The size of an experiment from live counts: how many units come, how many stay, how many it needs.
+"""Suggest the size of an experiment from live counts: units that come, units retained, units needed.
 
 Source: docs/methods/power.md.
 """
@@ -62,25 +62,25 @@ from stats.results import NotComputable, Reason, computable
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A size for the plan of an experiment.
+    """A suggested size for an experiment's plan.
 
     Attributes:
-        inflow: what it rests on.
-        coverage: share of the inflow that is enrolled by audience, layer and holdout, 0 to 1.
-        take_up: share of units whom the nudge moves; 1 without a behaviour.
-        smallest_effect: absolute; with take-up below 1 of the behaviour on those whom the nudge moves. That of the
-            plan, else the smallest that its units can find.
-        planned_effect: what the units are computed for, in the same unit.
+        inflow: that it is computed from.
+        coverage: share of the inflow that is enrolled after audience, layer and holdout, 0 to 1.
+        take_up: share of units that the nudge moves; 1 without a behaviour.
+        smallest_effect: absolute; with take-up below 1 of the behaviour on compliers. That of the plan, else the
+            smallest that its units can detect.
+        planned_effect: that the units are computed for, in the same unit.
         per_variant: units of each variant in order, control first.
         planned_units: of all variants.
         days: until the last unit's outcome is known.
         planned_end: the date on which enrolment would end if it started today.
         result_on: the date from which every outcome is then known.
         level: two-sided error rate of one comparison: the plan's alpha over primary outcomes and arms that count.
-        inflation: units that the plan's looks cost, as a multiple of those of one look.
-        power_no_material_effect: chance to conclude that no effect matters, if there is none.
-        units_saved, days_saved: what the same plan would need more without its adjustment; None without one.
-        power_to_ship: at least this is the chance that success is proved and every guardrail with a margin unharmed;
+        inflation: units needed with the plan's looks, as a multiple of those with one look.
+        power_no_material_effect: probability to conclude that no effect matters, if there is none.
+        units_saved, days_saved: how many more the same plan would need without its adjustment; None without one.
+        power_to_ship: lower bound of the probability that success is proved and every guardrail with a margin unharmed;
             None without such guardrails.
     """
 
@@ -111,20 +111,20 @@ def base_rate_and_inflow(
     margins: Mapping[str, float] | None = None,
     cluster: str = "",
 ) -> Inflow:
-    """How many units come a day, and what they do without any nudge. One question to the warehouse.
+    """Units a day and their outcome without a nudge. One warehouse query.
 
     Args:
         metric: the outcome, for example ``window:14-20``.
         signup_event: what starts a unit's clock; ``*`` for its first event of any kind.
-        new_only: count units by their signup. Otherwise everyone who is around counts, from the first event in these
-            weeks on: the first day then brings all who come daily, so that `per_day` is a mean of four weeks.
-        moment: also measure who reaches it, within its days.
+        new_only: True: count units from their signup. False: all active units count, from their first event in these
+            weeks: the first day then has all daily users, so `per_day` is a mean of four weeks.
+        moment: also measure the share that reaches it within its days.
         margins: of guardrails that are measured too, by metric.
-        cluster: property of events that names a unit's cluster: also measure their sizes and how alike their units are.
+        cluster: event property with a unit's cluster: also measure cluster sizes and intraclass correlation.
 
     Raises:
-        Refused: a metric that can't be read or has no window, an unknown event, no events, less than four weeks,
-            or what would tell the arms of a locked experiment apart.
+        Refused: a metric that can't be parsed or has no window, an unknown event, no events, less than four weeks, or a
+            query that would reveal the arms of a locked experiment.
     """
     definition = parse_metric(metric)
     refuse_exposures(metric, signup_event, *(margins or {}), moment.behaviour if moment else "")
@@ -166,7 +166,7 @@ def _asks(metrics: Iterable[str], start: str, moment: AhaMoment | None) -> list[
 def _outcomes(
     asked: Questions, metrics: Sequence[Metric], complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> Any:
-    """One row per unit that arrived in these weeks: each metric, and `times` where a moment is asked for."""
+    """One row per unit that arrived in these weeks: each metric, and `times` with a moment."""
     wanted: dict[str, Any] = {}
     for at, metric in enumerate(metrics):
         parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
@@ -177,7 +177,7 @@ def _outcomes(
 
 
 def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
-    """Of the clusters that these units' events named last; units without one are left out, as they would be."""
+    """Size and correlation of clusters, by the last cluster in each unit's events; units without one are left out."""
     said = property_text(asked.log.properties, cluster, asked.basis.dialect)
     log = asked.log.mutate(cluster=said)
     log = log.filter(log.cluster.notnull() & (log.cluster != ""))
@@ -193,7 +193,7 @@ def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | Not
 
 
 def _counted(asked: Questions, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None) -> dict[str, Any]:
-    """Units, and of each metric the moments of a share, a mean, or both parts of a ratio."""
+    """Number of units, and moments of each metric: of a share, of a mean, or of both parts of a ratio."""
     times = table.times if moment is not None else table.v_0 * 0
     least = 1 if moment is None else moment.times
     moments = {
@@ -217,7 +217,7 @@ def _pairs(metrics: Mapping[str, Metric], margins: Mapping[str, float] | None) -
 
 
 def _spread(row: Mapping[str, Any], metric: Metric, at: int) -> tuple[float | NotComputable, float | None]:
-    """Mean and, of what is no share, standard deviation per unit; of a ratio the linearised one."""
+    """Mean and, unless it is a share, standard deviation per unit; a ratio is linearised."""
     if not row["units"]:
         return _nobody(metric), None
     mean, variance = float(row[f"mean_v_{at}"]), _number(row[f"variance_v_{at}"])
@@ -230,7 +230,7 @@ def _spread(row: Mapping[str, Any], metric: Metric, at: int) -> tuple[float | No
 
 
 def _watched(row: Mapping[str, Any], metric: Metric, at: int, margin: float) -> Watched | None:
-    """A guardrail with what it measures without a nudge; None where that is nothing a size can be made of."""
+    """A guardrail measured without a nudge; None where no size can be computed from it."""
     mean, sd = _spread(row, metric, at)
     if not computable(mean) or sd == 0 or (sd is None and not 0 < mean < 1):
         return None
@@ -238,7 +238,7 @@ def _watched(row: Mapping[str, Any], metric: Metric, at: int, margin: float) -> 
 
 
 def _number(value: Any) -> float:
-    """A variance; of a single unit the engine has none."""
+    """A variance as a float; 0 where the engine returns none, for a single unit."""
     return 0.0 if value is None or value != value else max(float(value), 0.0)
 
 
@@ -248,7 +248,7 @@ def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | 
     Args:
         asked: the open warehouse.
         complete: units that arrived later have no known outcome.
-        signup_event: what starts a unit's clock; None for its first event in these weeks, whoever is around.
+        signup_event: what starts a unit's clock; None for its first event in these weeks, for all active units.
         wanted: metrics by the names of their columns.
     """
     end, start = utc(complete), utc(complete - WEEKS)
@@ -261,15 +261,15 @@ def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | 
 def suggest_size(
     experiment: Experiment, *, signup_event: str | None = None, what_if: WhatIf = AS_PLANNED
 ) -> Suggestion:
-    """Planned units, end and effect for an experiment as it is planned, or as it might be.
+    """Suggested units, end and effect for an experiment as planned, or with other values.
 
-    A planned effect that is set gives the size, else a smallest effect; else planned units that are set give the
-    smallest effect; else the units of four weeks do.
+    The size is computed from the planned effect, else from the smallest effect; without either, the smallest effect is
+    computed from the planned units, else from the units of four weeks.
 
     Args:
         experiment: a draft with a primary outcome and at least two variants.
         signup_event: what starts a unit's clock; None for that of its moment, or the first event of any kind.
-        what_if: values to try in place of the plan's own.
+        what_if: values to try instead of the plan's own.
 
     Raises:
         Refused: when it has no primary outcome or variants, or the outcome can't be measured (`base_rate_and_inflow`).
@@ -278,7 +278,7 @@ def suggest_size(
 
 
 def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
-    """What an experiment's plan rests on: `base_rate_and_inflow` for its first primary outcome, its units, its moment.
+    """The inflow for an experiment's plan: `base_rate_and_inflow` for its first primary outcome, its units, its moment.
 
     Raises:
         Refused: when it has no primary outcome, or the outcome can't be measured.
@@ -293,7 +293,7 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
 
 
 def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
-    """What came in four weeks, whatever the plan expects; a question to the warehouse.
+    """Measured inflow of four weeks, whatever the plan expects; a warehouse query.
 
     Raises:
         Refused: as `inflow_of`.
@@ -309,7 +309,7 @@ def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) 
         margins={
             name: rule["margin"]
             for name, rule in experiment.guardrail_rules.items()
-            if not isinstance(parse_metric(name), Quantile)  # its spread is known of arms alone
+            if not isinstance(parse_metric(name), Quantile)  # its variance is known only per arm
         },
         cluster=experiment.cluster,
     )
@@ -319,14 +319,14 @@ def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) 
 
 
 def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | None:
-    """What came, with what the plan expects instead; where nothing came, the base rate of the moment's study.
+    """The inflow with the plan's expected values; without a measured one, with the base rate of the moment's study.
 
     Args:
         experiment: the draft.
-        measured: what came; None where nothing could be measured, for example before the first event.
+        measured: inflow; None where nothing could be measured, for example before the first event.
 
     Returns:
-        None where nothing was measured and nobody expects anything.
+        None where nothing was measured and the plan has no expected values.
     """
     daily, primary = experiment.expected_daily_units, experiment.primary_metrics
     if measured is None:
@@ -341,7 +341,7 @@ def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | Non
 
 
 def from_study(inflow: Inflow, moment: AhaMoment | None, metric: str) -> Inflow:
-    """Where what came can't be planned with, the base rate and reach of the moment's study, if of the same outcome."""
+    """The inflow with base rate and reach of the moment's study (same outcome), where measured ones can't be used."""
     if unplannable(inflow) is None or moment is None or moment.retention != metric:
         return inflow
     found = studied(moment.evidence)
@@ -355,12 +355,12 @@ def _is_share(metric: Metric) -> bool:
 
 
 def _nobody(metric: Metric) -> NotComputable:
-    """Why an outcome has no value where no users came."""
+    """Why an outcome has no value where no users arrived."""
     return NotComputable(Reason.NO_RECENT_USERS if _is_share(metric) else Reason.NO_RECENT_VALUES)
 
 
 def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> Suggestion:
-    """`suggest_size` on an inflow that is known already.
+    """`suggest_size` from a given inflow.
 
     Raises:
         Refused: a plan that can't be sized, or a segment that isn't published.
@@ -370,7 +370,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
 
 
 def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PLANNED) -> Suggestion:
-    """`sized` of a plan that no row holds; `share` of the inflow is enrolled, 0 to 1.
+    """`sized` of a plan without a row; `share` of the inflow is enrolled, 0 to 1.
 
     Raises:
         Refused: a plan that can't be sized.
@@ -385,7 +385,7 @@ def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PL
         ships = ship_power(planned, effect, units, inflow.guardrails)
         prices = planned_prices(plan, planned, units, what_if)
         saved = units_saved(plan, inflow.per_day * share, planned, units, what_if) if computable(units) else units
-    except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
+    except ValueError as error:  # a draft's invalid values are reported, not computed
         raise Refused("This plan can't be sized: {why}.", why=error) from None
     least = effect if plan.smallest_effect is None else plan.smallest_effect
     if not computable(units):
@@ -418,7 +418,7 @@ def _dates(plan: Plan, days: int, enrolment_days: int) -> tuple[date | NotComput
 
 
 def enrolled_share(plan: Plan) -> float:
-    """Share of the arriving units that an experiment takes, 0 to 1: audience, slice of its layer, holdout.
+    """Share of arriving units that an experiment enrols, 0 to 1: audience, slice of its layer, holdout.
 
     Segments count by their published size among the units of their version, as if rows didn't overlap.
 

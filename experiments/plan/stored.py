@@ -1,4 +1,4 @@
-"""From the rows to the plan: the record, what surrounds it, and what has happened to it since its start."""
+"""Read plans from rows: the record, its surroundings, and its history since the start."""
 
 from dataclasses import fields
 from datetime import date, datetime
@@ -30,7 +30,7 @@ from experiments.plan.record import (
 )
 from reporting.document import load
 
-# Fields of the plan whose column has another name; all others but those made below are read from their own.
+# Fields of the plan whose column has another name; other fields, except `MADE`, are read from their own column.
 COLUMNS = {
     "flag": "flag_key",
     "primary": "primary_metrics",
@@ -42,7 +42,7 @@ MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience",
 
 
 def plan_of(experiment: Experiment) -> Plan:
-    """The plan as it stands in the given row, saved or not, with its stored variants and audience."""
+    """The plan in the given row, saved or not, with its stored variants and audience."""
     layer, holdout = experiment.layer, experiment.holdout
     columns = {one.name: COLUMNS.get(one.name, one.name) for one in fields(Plan) if one.name not in MADE}
     return Plan(
@@ -63,11 +63,11 @@ def plan_of(experiment: Experiment) -> Plan:
 
 
 def claim_of(moment: AhaMoment) -> Claim:
-    """The claim of a moment, with what its evidence promised when it was frozen."""
+    """The claim of a moment, with the promise of its evidence when it was frozen."""
     raw = promised(moment.evidence).raw
     return Claim(
         key=moment.key,
-        name=plain_name(moment.name),  # as stored: the plan's hash may not depend on who reads
+        name=plain_name(moment.name),  # as stored: the plan's hash may not depend on the reader's language
         behaviour=moment.behaviour,
         times=moment.times,
         days=moment.days,
@@ -79,7 +79,7 @@ def claim_of(moment: AhaMoment) -> Claim:
 
 
 def situation_of(experiment: Experiment) -> Situation:
-    """What the guards look at beside the plan: the day, enrolment, and the live experiments next to it."""
+    """Input of the validation beside the plan: the day, enrolment, and other live experiments."""
     others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
     layer = experiment.layer
     shipped = Rollout.objects.filter(flag_key=experiment.flag_key).exclude(state=Rollout.State.BACK)
@@ -99,13 +99,13 @@ def situation_of(experiment: Experiment) -> Situation:
 
 
 def planned_of(experiment: Experiment) -> Planned:
-    """The plan as an analysis of today keeps it."""
+    """The plan as stored with an analysis today."""
     plan = plan_of(experiment)
     return derived.planned(plan, history_of(experiment), predictor_of(experiment, plan))
 
 
 def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
-    """The stored model that predicts the plan's first outcome from its covariates; None where there is none of it."""
+    """The stored model that predicts the plan's first outcome from its covariates; None without a matching one."""
     row = Prediction.objects.filter(experiment=experiment).first() if plan.adjustment == PREDICTED else None
     if row is None:
         return None
@@ -114,7 +114,7 @@ def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
 
 
 def history_of(experiment: Experiment) -> History:
-    """When it started and ended, and how its plan was changed in between."""
+    """Start, end and amendments of an experiment."""
     return History(
         started=_local(experiment.started_at) or timezone.localdate(),
         enrolment_ended=_local(experiment.enrolment_closed_at or experiment.stopped_at),
@@ -126,7 +126,7 @@ def history_of(experiment: Experiment) -> History:
 def is_intact(experiment: Experiment) -> bool:
     """True when every change of the plan since the start is a logged amendment.
 
-    The doors and forms refuse anything else; this finds what was written past them, in the database or the shell.
+    APIs and forms refuse other changes; this detects changes made directly in the database or the shell.
     """
     started = experiment.history.filter(started_at__isnull=False).order_by("history_date", "history_id").first()
     if started is None:

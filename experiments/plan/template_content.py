@@ -1,6 +1,6 @@
-"""What a template holds of a plan, and how a draft differs from it.
+"""Content of a template, and how a draft differs from it.
 
-Not copied: key, flag, name, seed, dates and holdout, which each draft has of its own, and whatever was approved.
+Not copied: key, flag, name, seed, dates and holdout, which each draft has itself, and approvals.
 """
 
 import json
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from experiments.models import Experiment
 from experiments.plan.record import COPIED
 
-OWN = ("flag_key", "name", "holdout_id")  # of each draft, beside what no copy of a plan takes over
+OWN = ("flag_key", "name", "holdout_id")  # each draft has its own, beside what no copy of a plan takes over
 FIELDS = tuple(name.removesuffix("_id") for name in COPIED if name not in OWN)
 ROWS = ("variants", "audience")
 FIXABLE = (*FIELDS, *ROWS)
@@ -23,9 +23,9 @@ type Content = dict[str, Any]
 
 
 def content_of(experiment: Experiment) -> Content:
-    """A plan as a template keeps it, as plain JSON: `fields` by name, `variants` and `audience` in order.
+    """A plan's content for a template, as plain JSON: `fields` by name, `variants` and `audience` in order.
 
-    Moment and layer stand with their keys, so that the content says what is meant wherever it is read.
+    Moment and layer are stored by key, so that the content doesn't depend on row ids.
     """
     found = {
         "fields": {name: _plain(getattr(experiment, name)) for name in FIELDS},
@@ -37,18 +37,18 @@ def content_of(experiment: Experiment) -> Content:
 
 
 def value_of(content: Content, name: str) -> Any:
-    """What a content says of one of `FIXABLE`; None for a field that it doesn't know."""
+    """Value of one of `FIXABLE` in a content; None for a field that it doesn't have."""
     return content.get(name) if name in ROWS else content.get("fields", {}).get(name)
 
 
 def differences(before: Content, after: Content) -> list[tuple[str, Any, Any]]:
-    """Name, value before and after, of each of `FIXABLE` in which two contents differ and that both know."""
+    """Name, old and new value of each of `FIXABLE` that differs between two contents and that both have."""
     known = [name for name in FIXABLE if name in ROWS or (name in before["fields"] and name in after["fields"])]
     return [(name, old, new) for name in known if (old := value_of(before, name)) != (new := value_of(after, name))]
 
 
 def label_of(name: str) -> str:
-    """One of `FIXABLE` as people call it."""
+    """Display name of one of `FIXABLE`."""
     rows = {"variants": _("Variants"), "audience": _("Audience")}
     if name in rows:
         return rows[name]

@@ -1,4 +1,4 @@
-"""Drafts made from a template; they remember it, as it was then."""
+"""Create drafts from a template; they store its content at that time."""
 
 from typing import Any
 
@@ -21,17 +21,17 @@ RELEASED = "template released"  # the reason in a draft's history
 def draft_from_template(
     *, template: PlanTemplate, name: str, key: str | None = None, by: User | None = None, **values: Any
 ) -> Experiment:
-    """Make a draft with a template's content, a draw and a flag of its own, and without dates.
+    """Create a draft with a template's content, its own draw and flag, and without dates.
 
     Args:
         template: one that isn't archived.
         name: of the experiment.
         key: of the experiment; None for the template's key with a number.
-        by: who makes it.
-        values: fields of `Experiment` that differ from the template at once.
+        by: the account that creates it.
+        values: fields of `Experiment` that differ from the template from the beginning.
 
     Raises:
-        Refused: an archived template, one whose moment or layer is gone, a value that it fixes otherwise, or a key
+        Refused: an archived template, one whose moment or layer was deleted, another value of a fixed field, or a key
             that exists.
     """
     if template.archived_at is not None:
@@ -53,10 +53,10 @@ def draft_from_template(
 
 @transaction.atomic
 def release(*, key: str, by: User | None = None) -> Experiment:
-    """Let a draft change what its template fixes; it still remembers where it came from.
+    """Let a draft change its template's fixed fields; it keeps the reference to the template.
 
     Raises:
-        Refused: it isn't a draft, or no template fixes anything of it.
+        Refused: it isn't a draft, or it has no fixed fields.
     """
     experiment = locked(key)
     use = TemplateUse.objects.filter(experiment=experiment).first()
@@ -69,7 +69,7 @@ def release(*, key: str, by: User | None = None) -> Experiment:
 
 
 def _fields(content: Content) -> dict[str, Any]:
-    """Fields of a stored content that this version knows, with moment and layer as rows."""
+    """Fields of a stored content that this version has, with moment and layer as rows."""
     found = {name: value for name, value in content["fields"].items() if name in FIELDS}
     for name, model in (("moment", AhaMoment), ("layer", Layer)):
         key = found.get(name)

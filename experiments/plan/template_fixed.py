@@ -1,4 +1,4 @@
-"""What a template has fixed can't be changed in a draft that was made from it."""
+"""Refuse changes to a template's fixed fields in a draft made from it."""
 
 from experiments.models import Experiment, TemplateUse
 from experiments.plan.template_content import content_of, differences, label_of
@@ -6,10 +6,10 @@ from runs.refusals import Refused
 
 
 def refuse_fixed(experiment: Experiment) -> None:
-    """Called in the transaction of a change, after it: everything is taken back when this refuses.
+    """Check fixed fields in the transaction of a change, after it: refusing rolls the change back.
 
     Raises:
-        Refused: a field that the draft's template has fixed isn't what the template says.
+        Refused: a field that the draft's template fixes differs from the template.
     """
     use = TemplateUse.objects.filter(experiment=experiment).select_related("template").first()
     if use is None or not use.fixed:

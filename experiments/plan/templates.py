@@ -1,4 +1,4 @@
-"""Keep templates: save a plan as one, change it, put it away. Each change is a version in its history."""
+"""Save a plan as a template, change and archive templates. Each change is a version in its history."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,18 +23,18 @@ def save_as_template(
     fixed: Sequence[str] = (),
     by: User | None = None,
 ) -> PlanTemplate:
-    """Keep a plan's content, of an experiment in any state, as a new template.
+    """Store a plan's content, of an experiment in any state, as a new template.
 
     Args:
-        experiment: whose plan.
+        experiment: that has the plan.
         key: of the template.
         name: in English; `name_ko` in Korean, may be empty.
-        description: when it is the right one.
-        fixed: names of `content.FIXABLE` that drafts of it may not change.
-        by: who saves it.
+        description: when to use it.
+        fixed: names of `template_content.FIXABLE` that drafts of it may not change.
+        by: the account that saves it.
 
     Raises:
-        Refused: a key that exists or is none, or a field that can't be fixed.
+        Refused: a key that exists or is invalid, or a field that can't be fixed.
     """
     template = PlanTemplate(
         key=key,
@@ -53,9 +53,9 @@ def save_as_template(
 def change_template(
     *, template: PlanTemplate, by: User | None = None, content_from: Experiment | None = None, **values: Any
 ) -> PlanTemplate:
-    """Change name, name_ko, description or fixed fields; or take over another plan's content.
+    """Change name, name_ko, description or fixed fields; or replace the content with another plan's.
 
-    Drafts that were made before keep what they were made from.
+    Drafts made before keep their content.
 
     Raises:
         Refused: it is archived, or a field can't hold its value.
@@ -69,7 +69,7 @@ def change_template(
     if content_from is not None:
         row.content = content_of(content_from)
     if all(getattr(row, name) == value for name, value in before.items()):
-        return row  # a save that changes nothing is no version
+        return row  # a save without changes makes no new version
     row.version += 1
     _save(row, by, "changed")
     return row
@@ -77,7 +77,7 @@ def change_template(
 
 @transaction.atomic
 def archive_template(*, template: PlanTemplate, archived: bool, by: User | None = None) -> PlanTemplate:
-    """Put a template away, so that no new draft is offered it; or bring it back."""
+    """Archive a template, so that it isn't offered for new drafts; or restore it."""
     row = PlanTemplate.objects.select_for_update().get(pk=template.pk)
     if (row.archived_at is not None) == archived:
         return row

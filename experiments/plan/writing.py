@@ -1,4 +1,4 @@
-"""What every change of a stored plan does: lock the row, keep the history, make every process read the change."""
+"""Common steps of every change to a stored plan: lock the row, store history, make every process reload it."""
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -12,7 +12,7 @@ def locked(key: str) -> Experiment:
     """The row of an experiment, locked until the end of the transaction.
 
     Raises:
-        Refused: when there is none.
+        Refused: there is no such experiment.
     """
     experiment = Experiment.objects.select_for_update().filter(key=key).first()
     if experiment is None:
@@ -21,7 +21,7 @@ def locked(key: str) -> Experiment:
 
 
 def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
-    """Save a draft as a whole.
+    """Save all fields of a draft.
 
     Raises:
         Refused: for a field that can't hold its value.
@@ -38,7 +38,7 @@ def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
 
 
 def save_fields(experiment: Experiment, by: User | None, why: str, fields: list[str]) -> None:
-    """Save some fields of a started experiment as its next version, and let the doors read it again."""
+    """Save some fields of a started experiment as its next version, and make the APIs reload it."""
     experiment.version += 1
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = why[:100]  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""What the choices of a plan lead to: its calendar, the cost of each choice, and what makes a plan silly. Pure."""
+"""Consequences of a plan's choices: its calendar, the cost of each choice, and warnings. Pure."""

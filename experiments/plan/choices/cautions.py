@@ -1,6 +1,6 @@
-"""What makes a plan silly although it may start: each thing that a person should see before it does. Pure.
+"""Warnings about valid but unwise plans, shown before the start. Pure.
 
-`problems` of `mistakes` forbids a start; these are asked about, and a person may start all the same.
+`mistakes.problems` prevents a start; after a warning a person may start all the same.
 """
 
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.record import Plan
 from runs.refusals import Refused
 
-NEVER_DAYS = 3_650  # more users than come in ten years are a slip of the keyboard
-MISSED = 0.005  # by so much the power may lie below the wanted one: rounding
+NEVER_DAYS = 3_650  # planned units that take more than ten years to come are a typing error
+MISSED = 0.005  # the power may be below the wanted one by this much: rounding
 NO_EVENT = "*"
 
 
 @dataclass(frozen=True)
 class SharedUnits:
-    """A running experiment that would share units with the plan: no layer keeps them apart.
+    """A running experiment that would share units with the plan, since no layer separates them.
 
     Attributes:
-        key: of the experiment; `name` as people call it.
+        key: of the experiment; `name` is its display name.
         units: of its units, those in the plan's audience.
-        open: it still enrols, so that users to come can be in both.
+        open: True while it still enrols, so that new users can be in both.
     """
 
     key: str
@@ -37,19 +37,19 @@ class SharedUnits:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known beside the plan; None while nobody has asked the warehouse.
+    """Data for the warnings beside the plan; None where the warehouse wasn't queried.
 
     Attributes:
         today: the day on which it would start.
-        share: of the users to come that the plan enrols, 0 to 1.
+        share: of new users that the plan enrols, 0 to 1.
         per_day: eligible users a day.
-        reach: share of them who reach the moment by themselves, 0 to 1.
-        power: that the planned units reach for the planned effect, 0 to 1.
-        calendar: of the planned, else of the needed units.
-        events: names that the log has.
+        reach: share of them who reach the moment without a nudge, 0 to 1.
+        power: of the planned units for the planned effect, 0 to 1.
+        calendar: for the planned, else for the needed units.
+        events: event names in the log.
         shared: running experiments that would share units with it.
-        no_length: nobody knows how long it takes: no users come, and the plan expects none.
-        no_power: nobody knows what its units can find: the outcome has no base rate.
+        no_length: True when its duration is unknown: no users come, and the plan expects none.
+        no_power: True when its power is unknown: the outcome has no base rate.
     """
 
     today: date
@@ -65,7 +65,7 @@ class Facts:
 
 
 def cautions(plan: Plan, facts: Facts) -> tuple[Problem, ...]:
-    """Everything that a person should see before the start, in the order of the steps."""
+    """All warnings to show before the start, in the order of the steps."""
     return tuple(
         found
         for check in (_nudge, _same_values, _audience, _sharing, _events, _margins, _take_up, _units, _end)
@@ -87,7 +87,7 @@ def _nudge(plan: Plan, _: Facts) -> Iterator[Problem]:
 
 
 def _same_values(plan: Plan, _: Facts) -> Iterator[Problem]:
-    """A service that reads the value would show everybody the same."""
+    """Warn when all arms have the same value: a service that reads it would show everybody the same."""
     values = [repr(arm.value) for arm in plan.variants]
     if len(values) > 1 and len(set(values)) == 1:
         yield Problem("same_values")
@@ -99,7 +99,7 @@ def _audience(_plan: Plan, facts: Facts) -> Iterator[Problem]:
 
 
 def _sharing(_plan: Plan, facts: Facts) -> Iterator[Problem]:
-    """Both changes meet the same users: each effect is then one beside the other's arms, and they may not add up."""
+    """Warn about shared units: each effect depends on the other experiment's arms, and effects may not add up."""
     for one in facts.shared:
         details: dict[str, str | int] = {"name": one.name, "units": f"{one.units:,}"}
         yield Problem("shares_units" if one.units else "may_share_units", details)

@@ -1,4 +1,4 @@
-"""What each choice of a plan costs in days: the same plan with that one choice turned the other way. Pure."""
+"""What each choice of a plan costs in days: compare with the same plan with that choice reversed. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,20 +9,20 @@ from experiments.plan.record import WHOLE, Plan, PlannedRow, PlannedVariant
 from stats.power.sample_size import days_needed
 from stats.results import NotComputable, Reason, computable
 
-LARGER = (1.5, 2.0)  # multiples of the planned effect that are tried
+LARGER = (1.5, 2.0)  # multiples of the planned effect to try
 type Enrolled = Callable[[Plan], float]
 
 
 @dataclass(frozen=True)
 class ChoiceCost:
-    """One choice, and the same plan without it.
+    """Days with one choice as planned and with it reversed.
 
     Attributes:
         code: of the choice; `experiments.report.planning.choice_words` has its name.
-        chosen: True where the plan has it; False where it is tried.
-        days: of the plan with the choice turned, until the last outcome is known.
-        now: of the plan as it stands.
-        factor: multiple of the planned effect that is tried; 1 for everything else.
+        chosen: True where the plan has made this choice; False where it is tried.
+        days: of the plan with the choice reversed, until the last outcome is known.
+        now: of the unchanged plan.
+        factor: multiple of the planned effect that is tried; 1 for all other choices.
     """
 
     code: str
@@ -35,13 +35,13 @@ class ChoiceCost:
 def costs(
     plan: Plan, inflow: Inflow, enrolled: Enrolled, worth: Explained | NotComputable | None = None
 ) -> tuple[ChoiceCost, ...]:
-    """Every choice that could be made the other way, in the order of the steps; none without an effect to size for.
+    """Cost of every choice that can be reversed, in the order of the steps; empty without an effect to size for.
 
     Args:
-        plan: as it stands.
-        inflow: what it rests on.
-        enrolled: share of the inflow that a plan enrols, 0 to 1.
-        worth: what covariates that the plan names would explain if it were adjusted for them; None where unknown.
+        plan: the current one.
+        inflow: of units.
+        enrolled: function from a plan to the share of the inflow that it enrols, 0 to 1.
+        worth: R2 of the plan's covariates if it were adjusted for them; None where unknown.
     """
     if plan.planned_effect is None and plan.smallest_effect is None:
         return ()
@@ -58,7 +58,7 @@ def costs(
 
 
 def needed_days(plan: Plan, inflow: Inflow, share: float) -> int | NotComputable:
-    """Days until the last outcome is known of the units that the plan's effect needs, or why there are none."""
+    """Days until the last outcome of the units needed is known; not computable without an inflow."""
     if inflow.per_day <= 0 or share <= 0:
         return NotComputable(Reason.NO_DAILY_UNITS)
     try:
@@ -75,7 +75,7 @@ def needed_days(plan: Plan, inflow: Inflow, share: float) -> int | NotComputable
 def _turned(
     plan: Plan, inflow: Inflow, worth: Explained | NotComputable | None
 ) -> Iterator[tuple[str, bool, Plan, Inflow]]:
-    """Code, whether the plan has it, the plan with it turned, and the inflow that this one rests on."""
+    """Code, whether the plan has made the choice, the plan with it reversed, and that plan's inflow."""
     yield from ((*one, inflow) for one in _arms(plan))
     yield from ((*one, inflow) for one in _audience(plan))
     if plan.cluster:
@@ -127,7 +127,7 @@ def _audience(plan: Plan) -> Iterator[tuple[str, bool, Plan]]:
 
 
 def equally(plan: Plan, variants: tuple[PlannedVariant, ...]) -> Plan:
-    """The plan with these arms, equally large; rows of the audience lose weights of their own."""
+    """The plan with these arms at equal weights; audience rows lose their own weights."""
     if not variants:
         return plan
     each, rest = divmod(WHOLE, len(variants))

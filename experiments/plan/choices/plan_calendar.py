@@ -1,4 +1,4 @@
-"""The calendar of a plan: how many come a day, when enrolment ends, when the last outcome is known. Pure."""
+"""The calendar of a plan: units a day, end of enrolment, date of the last outcome. Pure."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,17 +9,17 @@ from experiments.plan.result_day import FARTHEST_DAYS
 from stats.power.sample_size import days_needed
 from stats.results import NotComputable, Reason
 
-LONGEST_DAYS = 365  # nobody waits longer for an answer: beyond it the plan says so and offers what shortens it
+LONGEST_DAYS = 365  # longest acceptable duration: beyond it the plan warns and offers what shortens it
 
 
 @dataclass(frozen=True)
 class PlanCalendar:
-    """When a plan is through, if it started today.
+    """Duration of a plan if it started today.
 
     Attributes:
-        per_day: eligible users a day, as they came in the last four weeks whose outcome is known.
-        enrolled: of them a day, by audience, coverage, layer and holdout.
-        units: of all variants, that the calendar is made for.
+        per_day: eligible users a day, in the last four weeks whose outcome is known.
+        enrolled: enrolled users a day, after audience, coverage, layer and holdout.
+        units: of all variants.
         enrolment_days: until so many are enrolled; `days` until the last one's outcome is known, too.
         enrolment_ends, known: the dates of both; not computable beyond a hundred years.
     """
@@ -34,17 +34,17 @@ class PlanCalendar:
 
     @property
     def too_long(self) -> bool:
-        """True when it can't end within a year."""
+        """True when it takes longer than a year."""
         return self.days > LONGEST_DAYS
 
 
 def calendar_of(units: int, inflow: Inflow, share: float, today: date) -> PlanCalendar | NotComputable:
-    """The calendar of so many units.
+    """The calendar for a number of units.
 
     Args:
         units: of all variants.
-        inflow: what comes.
-        share: of it that is enrolled, 0 to 1.
+        inflow: of units.
+        share: of the inflow that is enrolled, 0 to 1.
         today: the day on which it would start.
     """
     if inflow.per_day <= 0 or share <= 0:
@@ -61,7 +61,7 @@ def units_within(days: int, inflow: Inflow, share: float) -> int:
 
 
 def weeks(days: int) -> int:
-    """Whole weeks that hold so many days."""
+    """Weeks, rounded up."""
     return ceil(days / 7)
 
 

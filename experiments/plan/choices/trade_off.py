@@ -1,4 +1,4 @@
-"""Weeks against effect against power: what a plan of so many weeks can tell. Pure."""
+"""Duration against detectable effect against power. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -20,9 +20,9 @@ class TradeOffRow:
     Attributes:
         days: from the start until the last outcome is known.
         enrolment_days: of them, until enrolment ends.
-        units: of all variants, that come by then.
-        effects: the smallest effect that is found, for each of `POWERS`; absolute, of the behaviour with a take-up.
-        chance: to find the plan's own effect, 0 to 1.
+        units: of all variants, enrolled by then.
+        effects: the smallest detectable effect, for each of `POWERS`; absolute, of the behaviour with a take-up.
+        chance: power for the plan's own effect, 0 to 1.
     """
 
     days: int
@@ -33,20 +33,20 @@ class TradeOffRow:
 
     @property
     def found(self) -> float | NotComputable:
-        """The effect at the usual power, which a plan of this length takes."""
+        """The smallest effect detectable at a power of 0.8."""
         return self.effects[POWERS.index(0.8)]
 
 
 def trade_off(plan: Plan, inflow: Inflow, share: float) -> tuple[TradeOffRow, ...]:
-    """One row for each length in which enough units come; guardrails play no part in it.
+    """One row for each duration in which enough units come; ignores guardrails.
 
     Args:
-        plan: as it stands.
-        inflow: what comes.
-        share: of it that is enrolled, 0 to 1.
+        plan: the current one.
+        inflow: of units.
+        share: of the inflow that is enrolled, 0 to 1.
 
     Raises:
-        ValueError: for a value of the plan that can't be.
+        ValueError: for an invalid value of the plan.
     """
     planned = power_plan(plan, inflow)
     effect = plan.planned_effect if plan.planned_effect is not None else plan.smallest_effect
@@ -62,7 +62,7 @@ def trade_off(plan: Plan, inflow: Inflow, share: float) -> tuple[TradeOffRow, ..
 
 
 def effect_within(plan: Plan, inflow: Inflow, share: float, days: int = LONGEST_DAYS) -> float | NotComputable:
-    """The smallest effect that the plan finds, with its own power, in so many days.
+    """The smallest effect that the plan detects with its own power in so many days.
 
     Raises:
         ValueError: as `trade_off`.

@@ -1,4 +1,4 @@
-"""Earlier users as the warehouse counts them: who they were, what they did. Only cells leave it, never a user."""
+"""Count earlier users in the warehouse by covariates and outcome. Only aggregated cells leave it, never a user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ from stats.results import NotComputable
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-TAUGHT = timedelta(days=84)  # users of so long are counted
-NEWEST = timedelta(days=21)  # of whom the newest judge what the others teach
+TAUGHT = timedelta(days=84)  # earlier users arrived within this time
+NEWEST = timedelta(days=21)  # the newest of them validate the model that the others fit
 NO_VALUE = (Ratio, Survival, Quantile)
 
 
 def worth_of(plan: Plan) -> Explained | NotComputable | None:
-    """How much of the first outcome the plan's adjustment explains among earlier users; None without an adjustment.
+    """R2 of the plan's adjustment for the first outcome among earlier users; None without an adjustment.
 
     Raises:
         Refused: an outcome that has no value per user, an event that the log doesn't have, or no events at all.
@@ -37,7 +37,7 @@ def worth_of(plan: Plan) -> Explained | NotComputable | None:
     if plan.adjustment == UNADJUSTED or not plan.primary or not (plan.covariates or plan.active_days_before):
         return None
     if isinstance(parse_metric(plan.primary[0]), NO_VALUE):
-        return None  # without a value of each user there is no R2: the plan is sized as if nothing were adjusted
+        return None  # without a value per user there is no R2: the plan is sized as if it had no adjustment
     earlier = earlier_users(plan)
     if plan.adjustment != PREDICTED:
         return explained(earlier)
@@ -49,7 +49,7 @@ def predictor_for(plan: Plan) -> Predictor:
     """The model that predicts the plan's first outcome from its covariates, fitted on earlier users.
 
     Raises:
-        Refused: as `worth_of`, and when there are too few of them to learn from.
+        Refused: as `worth_of`, and when there are too few users to fit it.
     """
     found = fit_predictor(earlier_users(plan), plan)
     if isinstance(found, NotComputable):
@@ -61,9 +61,9 @@ def predictor_for(plan: Plan) -> Predictor:
 
 
 def earlier_users(plan: Plan) -> Earlier:
-    """Users of the last twelve weeks whose outcome is known, in cells that share all of the plan's covariates.
+    """Users of the last twelve weeks with a known outcome, in cells that share all of the plan's covariates.
 
-    New users count by their signup; where everybody may be enrolled, by their first event in these weeks.
+    New users count from their signup; where everybody may be enrolled, from their first event in these weeks.
 
     Raises:
         Refused: as `worth_of`.
@@ -99,7 +99,7 @@ def _names(plan: Plan) -> tuple[str, ...]:
 
 @contextmanager
 def _counted(asked: Questions, plan: Plan, definition: Any, end: Any) -> "Iterator[ir.Table]":
-    """One row per user: ``c_0, …``, ``newest`` (1 or 0), ``outcome``; kept in the warehouse."""
+    """One row per user: ``c_0, …``, ``newest`` (1 or 0), ``outcome``; materialised in the warehouse."""
     signup, new = plan.signup_event or "signup", plan.enrolment == "new_units"
     if plan.covariates or new:
         asked.need_event(signup, where="signup_event")

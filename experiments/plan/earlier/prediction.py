@@ -1,8 +1,7 @@
 """The outcome of new users as their covariates predict it, by a model of earlier users: the covariate of CUPAC. Pure.
 
-New users have no past of their own, so that one number takes its place: what users with the same platform, channel, …
-did before the experiment began. Source: docs/methods/comparison.md, "Predicted outcome"; Tang et al. 2020 (control
-using predictions as covariates).
+New users have no history, so the outcome of earlier users with the same platform, channel, … serves as the covariate.
+Source: docs/methods/comparison.md, "Predicted outcome"; Tang et al. 2020 (control using predictions as covariates).
 """
 
 from dataclasses import dataclass
@@ -19,21 +18,21 @@ from stats.results import NotComputable, Reason
 from stats.summaries import Array
 
 LEVEL = 1.96
-# Ours: with fewer, ten levels of a covariate have some thirty users each, and R2 is known to hardly a tenth.
+# Ours: with fewer, ten levels of a covariate have about thirty users each, and the error of R2 is about a tenth.
 LEAST_LEARNED, LEAST_JUDGED = 1_000, 300
-PENALTY = 1.0  # of one squared coefficient, in users: it only tells apart levels that hardly anybody has
+PENALTY = 1.0  # of one squared coefficient, in users: only matters for levels that hardly any user has
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Earlier users in cells that share all covariates, as the warehouse counted them.
+    """Earlier users in cells that share all covariates.
 
     Attributes:
         names: of the covariates; `labels` their levels, one row per cell ("" missing, "other" rare).
         n, means, variances: users per cell with a known outcome, its mean and n-1 variance.
-        newest: cells of the newest users, who judge what the others teach.
-        share: the outcome is 0 or 1.
-        first, last: local dates between which they came.
+        newest: 1 for cells of the newest users, which validate the fit on the others.
+        share: True when the outcome is 0 or 1.
+        first, last: local dates between which they arrived.
     """
 
     names: tuple[str, ...]
@@ -48,14 +47,14 @@ class Earlier:
 
 
 def explained(earlier: Earlier) -> Explained | NotComputable:
-    """How much of the outcome the covariates explain in a linear regression, the days before as a number."""
+    """R2 of a linear regression of the outcome on the covariates, with active days before as a number."""
     columns = _columns(earlier)
     fit = _fitted(earlier, columns, earlier.newest == 0, share=False)
     return fit if isinstance(fit, NotComputable) else _judged(earlier, fit[0] + columns @ fit[1])
 
 
 def fit_predictor(earlier: Earlier, plan: Plan) -> Predictor | NotComputable:
-    """Fit on all earlier users; R2 comes from a fit without the newest ones, who judge it."""
+    """Fit on all earlier users; R2 is that of a fit without the newest ones, measured on them."""
     columns = _columns(earlier)
     first = _fitted(earlier, columns, earlier.newest == 0, share=earlier.share)
     if isinstance(first, NotComputable):
@@ -81,7 +80,7 @@ def fit_predictor(earlier: Earlier, plan: Plan) -> Predictor | NotComputable:
 
 
 def _levels(earlier: Earlier) -> list[tuple[str, str]]:
-    """Covariate and level of each column but that of the days before, which are one number."""
+    """Covariate and level of each dummy column; active days before are one number instead."""
     return [
         (name, level)
         for place, name in enumerate(earlier.names)
@@ -118,7 +117,7 @@ def _fitted(earlier: Earlier, columns: Array, kept: np.ndarray, *, share: bool) 
 
 
 def _judged(earlier: Earlier, predicted: Array) -> Explained | NotComputable:
-    """Squared correlation of the prediction, on the scale on which it is additive, with the newest users' outcomes."""
+    """Squared correlation of the prediction, on its additive scale, with the newest users' outcomes."""
     kept = earlier.newest == 1
     judged = int(earlier.n[kept].sum())
     if judged < LEAST_JUDGED:

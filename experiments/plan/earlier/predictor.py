@@ -1,4 +1,4 @@
-"""What predicts the outcome of new users and what it is worth, as a plan keeps it; `prediction` fits it. Pure."""
+"""The stored model that predicts new users' outcome, with its R2; `prediction` fits it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from stats.summaries import Array
 
 UNADJUSTED, LIN, PREDICTED = ADJUSTMENTS = ("unadjusted", "lin", "lin_predicted")
-OTHER = "other"  # what the warehouse calls the levels that are too rare for one of their own
+OTHER = "other"  # the warehouse's label for pooled rare levels
 
 
 @dataclass(frozen=True)
 class Explained:
-    """R2 on the newest earlier users of what the others taught.
+    """R2 of a fit on the other earlier users, measured on the newest ones.
 
     Attributes:
-        r_squared: squared correlation of prediction and outcome, 0 to 1; 0 where the prediction points the wrong way.
+        r_squared: squared correlation of prediction and outcome, 0 to 1; 0 where the correlation is negative.
         low, high: its 95 % interval, by Fisher's z.
-        learned, judged: users that taught and that judged.
+        learned, judged: numbers of users for the fit and for its validation.
     """
 
     r_squared: float
@@ -33,15 +33,16 @@ class Explained:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted model, all of it text and numbers.
+    """A fitted model, as text and numbers.
 
     Attributes:
         outcome: metric text of what it predicts; `signup_event` carries the covariates.
         link: `logit` for a share, else `identity`.
         intercept: added to the weights of a user's levels.
         weights: by covariate, by level.
-        explained: what it is worth.
-        units: users it was fitted on, the judges among them; `first`, `last` local dates between which they came.
+        explained: its R2.
+        units: users it was fitted on, including those of the validation; `first`, `last` local dates between which they
+            arrived.
     """
 
     outcome: str
@@ -55,13 +56,13 @@ class Predictor:
     last: date
 
     def predicts(self, plan: Plan) -> bool:
-        """True when it is about this plan's first outcome and covariates."""
+        """True when it predicts this plan's first outcome from this plan's covariates."""
         asked = (plan.primary[:1], tuple(plan.covariates), plan.signup_event or "signup")
         return ((self.outcome,), tuple(self.weights), self.signup_event) == asked
 
     def score(self, names: Sequence[str], labels: Sequence[Sequence[str]]) -> "Array":
-        """The predicted outcome of each row of levels; a level that nobody had before counts as a rare one."""
-        import numpy as np  # which a web worker does without
+        """The predicted outcome of each row of levels; a level that is new counts as a rare one."""
+        import numpy as np  # web workers avoid this import
 
         found = np.full(len(labels), self.intercept)
         for place, name in enumerate(names):

@@ -1,1 +1,1 @@
-"""Placebo and dose arms of a plan: what they could tell, and what they need."""
+"""Placebo and dose arms of a plan: their power, and the units they need."""

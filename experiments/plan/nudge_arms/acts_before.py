@@ -1,4 +1,4 @@
-"""How often users do a behaviour without any nudge, and how many of each number stay. One question to the warehouse."""
+"""How often users do a behaviour without a nudge, and the outcome by number of acts. One warehouse query."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from experiments.plan.size import outcomes_of_four_weeks
 from runs.refusals import Refused
 from stats.instrument.dose_power import ActsBefore
 
-MOST_TIMES = 20  # beyond it acts are counted as "so many or more", as analyses do
+MOST_TIMES = 20  # larger numbers are counted as "so many or more", as in analyses
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked: a behaviour at least so many times within so many days, and an outcome.
+    """The behaviour (at least so many times within so many days) and the outcome to query.
 
     Attributes:
         behaviour: behaviour text; `times` Z and `days` Y, so that it counts on days 0 to Y - 1.
         outcome: metric text, a share or a mean per unit.
         signup_event: what starts a unit's clock; ``*`` for its first event of any kind.
-        new_only: units by their signup; otherwise everyone who is around counts from the first event on.
+        new_only: True: units count from their signup; False: all active units count, from their first event on.
     """
 
     behaviour: str
@@ -40,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Before:
-    """Units of the last four weeks whose outcome is known, of everyone or of one segment.
+    """Units of the last four weeks with a known outcome, of everyone or of one segment.
 
     Attributes:
         first, last: first and last local date of arrival.
@@ -65,12 +65,12 @@ class Before:
         return sum(share * mean for share, mean in zip(self.acts.shares, self.acts.means, strict=True))
 
     def reach(self, times: int) -> float:
-        """Share of units that do it so many times by themselves."""
+        """Share of units that do it so many times without a nudge."""
         return 1 - self.acts.below(times)
 
 
 def _among(members: Mapping[str, str] | None) -> list[Among]:
-    """Each segment that stands beside the others."""
+    """The compared segments, with their users, for the outcome-lock gate."""
     units: dict[str, list[str]] = {}
     for unit, segment in (members or {}).items():
         units.setdefault(segment, []).append(unit)
@@ -78,14 +78,14 @@ def _among(members: Mapping[str, str] | None) -> list[Among]:
 
 
 def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> dict[str, Before]:
-    """The units of the last four weeks with a known outcome, everyone under "" and each segment under its name.
+    """The units of the last four weeks with a known outcome: everyone under "", each segment under its name.
 
     Args:
-        subject: what is asked.
-        members: segment by unit; None asks for everyone alone.
+        subject: behaviour and outcome to query.
+        members: segment by unit; None queries only everyone.
 
     Raises:
-        Refused: an outcome that can't be planned with, an unknown event, no events, or nobody in these weeks.
+        Refused: an outcome that can't be planned with, an unknown event, no events, or no units in these weeks.
     """
     definition = parse_metric(subject.outcome)
     window = None if isinstance(definition, Ratio | Survival) else outcome_window(definition)

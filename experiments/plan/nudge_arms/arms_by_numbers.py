@@ -1,4 +1,4 @@
-"""What placebo and dose arms could tell, from given numbers alone: no plan, no event. Pure."""
+"""Power of placebo and dose arms from given numbers only: no plan, no events. Pure."""
 
 from experiments.plan.nudge_arms.arms_power import (
     ArmsPower,
@@ -14,10 +14,10 @@ from stats.results import NotComputable, computable
 
 
 def given_acts(plan: Plan, shares: list[float]) -> ActsBefore:
-    """Users without a nudge from the shares with 0, 1, 2, ... acts; who acts more often stays as often as others.
+    """Acts without a nudge from the shares with 0, 1, 2, ... acts; assumes that the outcome doesn't depend on them.
 
     Raises:
-        ValueError: for shares that can't be.
+        ValueError: for invalid shares.
     """
     require(min(shares) >= 0 and abs(sum(shares) - 1) < 0.01, "acts must be shares of at least 0 that add up to 1")
     whole = sum(shares)
@@ -34,7 +34,7 @@ def arms_by_numbers(
     base: int | NotComputable,
     effect: float | NotComputable,
 ) -> ArmsPower:
-    """A placebo and dose arms, each as large as control.
+    """Power of a placebo and dose arms, each as large as control.
 
     Args:
         plan: take-up, error rate and power.
@@ -45,7 +45,7 @@ def arms_by_numbers(
         effect: of the behaviour.
 
     Raises:
-        ValueError: for a value that can't be.
+        ValueError: for an invalid value.
     """
     require(1 <= times < len(shares), "threshold must be at least 1, and acts must reach to it")
     require(plan.take_up < 1, "acts need --take-up: the share of users whom the nudge moves")

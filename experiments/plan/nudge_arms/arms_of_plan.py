@@ -1,4 +1,4 @@
-"""What the arms of a stored experiment could tell, from the users of the last four weeks."""
+"""Power of a stored experiment's placebo and dose arms, from the users of the last four weeks."""
 
 from experiments.models import Experiment
 from experiments.plan.caps import ANY_EVENT
@@ -13,13 +13,13 @@ from stats.results import NotComputable, computable
 def arms_of(
     experiment: Experiment, found: Suggestion, *, signup_event: str | None = None, before: Before | None = None
 ) -> ArmsPower | None:
-    """What its placebo and dose arms could tell with its planned or suggested units; None without a moment.
+    """Power of its placebo and dose arms with its planned or suggested units; None without a moment.
 
     Args:
         experiment: with a primary outcome.
         found: its suggested size.
         signup_event: what starts a unit's clock; None for that of its moment.
-        before: what users do without a nudge; None asks the warehouse.
+        before: acts of users without a nudge; None queries the warehouse.
 
     Raises:
         Refused: as `acts_before`.
@@ -36,7 +36,7 @@ def arms_of(
 
 
 def subject_of(experiment: Experiment, signup_event: str | None = None) -> Subject:
-    """What is asked of the warehouse for an experiment that tests a moment."""
+    """Behaviour and outcome to query for an experiment that tests a moment."""
     moment = experiment.moment
     if moment is None:
         raise ValueError("an experiment without a moment has no behaviour")

@@ -1,4 +1,4 @@
-"""What the placebo and dose arms of a plan could tell; where it has none, what proposed ones would. Pure.
+"""Power of the placebo and dose arms of a plan, or of proposed ones where it has none. Pure.
 
 A placebo as large as control is proposed for each test of a behaviour, and dose arms at one act less and two more than
 the moment's number (docs/methods/encouragement.md, "What placebo and dose arms could tell").
@@ -22,11 +22,11 @@ class PlaceboArm:
     """A placebo, planned or proposed.
 
     Attributes:
-        planned: the plan has it; otherwise these are the numbers of one with as many units as control.
-        units: of it.
-        shown: chance that it is shown to leave the behaviour alone, if it does: its first stage lies inside a quarter
-            of the planned take-up.
-        needed: units of it and of control, each, for which this chance is the plan's power.
+        planned: True when the plan has it; otherwise the figures are for one with as many units as control.
+        units: of the placebo.
+        shown: probability that the equivalence test shows that it leaves the behaviour alone, if it does: its first
+            stage lies within a quarter of the planned take-up.
+        needed: units of it and of control, each, for which this probability is the plan's power.
     """
 
     planned: bool
@@ -40,13 +40,14 @@ class DoseArms:
     """Arms that nudge to different numbers of acts, planned or proposed.
 
     Attributes:
-        planned: the plan has dose arms; otherwise these are the numbers of proposed ones.
+        planned: True when the plan has dose arms; otherwise the figures are for proposed ones.
         targets: number of acts that each nudged arm nudges to, that of the moment among them.
-        units: of these arms and of what they are compared with, together.
-        tells_step: chance of the answer "step" if it takes the moment's number.
-        tells_dose: chance of the answer "dose" if each act counts.
-        rejects_dose: chance that the over-identification test rejects "each act counts" if it takes the number.
-        rejects_step: chance that it rejects "it takes the number" if each act counts.
+        units: of these arms and their comparator together.
+        tells_step: probability of the answer "step" if only reaching the moment's number matters.
+        tells_dose: probability of the answer "dose" if each act counts.
+        rejects_dose: probability that the over-identification test rejects "each act counts" if only the number
+            matters.
+        rejects_step: probability that it rejects "only the number matters" if each act counts.
         needed: units of all these arms for which either answer is given with the plan's power.
     """
 
@@ -74,11 +75,11 @@ def arms_power(
     per_variant: tuple[int, ...] | NotComputable,
     effect: float | NotComputable,
 ) -> ArmsPower | None:
-    """What the arms of a plan could tell; None for a plan without a behaviour.
+    """Power of the placebo and dose arms of a plan; None for a plan without a behaviour.
 
     Args:
         plan: the plan.
-        acts: what users do without a nudge.
+        acts: of users without a nudge.
         per_variant: units of each variant, control first.
         effect: that the plan is sized for, of the behaviour.
     """
@@ -97,28 +98,28 @@ def arms_power(
 
 
 def targets_of(plan: Plan) -> tuple[int, ...]:
-    """Number of acts that each nudged arm of a plan nudges to, in order; the placebo is none of them."""
+    """Number of acts that each nudged arm of a plan nudges to, in order, without the placebo."""
     own = _times(plan)
     treated = [arm for at, arm in enumerate(plan.variants) if at and at != plan.placebo]
     return tuple(own if arm.dose is None else arm.dose for arm in treated)
 
 
 def proposed_targets(times: int) -> tuple[int, ...]:
-    """Arms that tell a step at a number from an effect of each act: one act less, the number, two more."""
+    """Dose arms that distinguish a step at a number from an effect of each act: one act less, the number, two more."""
     return (*((times - BELOW,) if times > BELOW else ()), times, times + ABOVE)
 
 
 def placebo_arm(
     reach: float, take_up: float, sizes: tuple[int, int], *, alpha: float, power: float, planned: bool
 ) -> PlaceboArm:
-    """A placebo of the second size beside control of the first.
+    """Power of a placebo beside control.
 
     Args:
-        reach: share of units that reach the behaviour by themselves.
+        reach: share of units that reach the behaviour without a nudge.
         take_up: planned first stage of the nudge.
         sizes: units of control and of the placebo.
-        alpha: of each one-sided test; `power` the wanted chance.
-        planned: it is in the plan.
+        alpha: of each one-sided test; `power` the wanted probability.
+        planned: True when the plan has it.
     """
     shown = placebo_power(reach, take_up, sizes, alpha=alpha)
     return PlaceboArm(planned, sizes[1], shown, placebo_units(reach, take_up, power=power, alpha=alpha))
@@ -127,7 +128,7 @@ def placebo_arm(
 def dose_arms(
     asked: DosePlan | NotComputable, targets: tuple[int, ...], units: int, *, power: float, planned: bool
 ) -> DoseArms:
-    """Arms that nudge to several numbers, with so many units together with their base."""
+    """Power of arms that nudge to several numbers, with `units` in all of them and their comparator."""
     found = dose_power(asked, units, power=power) if computable(asked) else asked
     if not computable(found):
         return DoseArms(planned, targets, units, found, found, found, found, found)
@@ -144,7 +145,7 @@ def dose_plan(
     effect: float,
     alpha: float,
 ) -> DosePlan | NotComputable:
-    """The arms as they are asked; not computable where nothing in them tells the readings apart."""
+    """The dose arms to test; not computable where the arms can't distinguish a step from a dose response."""
     if len(targets) < 2 or max(targets) < times:
         return NotComputable(Reason.ARMS_ALIKE)
     return DosePlan(acts, times, targets, tuple(float(n) for n in sizes), take_up, effect, alpha)
@@ -153,7 +154,7 @@ def dose_plan(
 def without_numbers(
     targets: tuple[int, ...], why: NotComputable, *, placebo: bool = False, doses: bool = False
 ) -> ArmsPower:
-    """Both kinds of arms with the reason why nothing can be said of them."""
+    """Both kinds of arms with the reason why nothing is computable."""
     return ArmsPower(PlaceboArm(placebo, why, why, why), DoseArms(doses, targets, *(why,) * 6))
 
 
@@ -174,7 +175,7 @@ def _doses(plan: Plan, acts: ActsBefore, per_variant: tuple[int, ...], take_up: 
 
 
 def last_level(plan: Plan) -> float:
-    """Level at which the last look reads what concerns all arms: the sets of the dose arms wait for it."""
+    """Level at which the last look tests what concerns all arms; the sets of the dose arms wait for it."""
     if plan.method == "fixed":
         return plan.alpha
     judged = arithmetic.Plan(

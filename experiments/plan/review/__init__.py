@@ -1,4 +1,4 @@
-"""Review before start: a plan is approved, as it stands, by somebody who didn't write it.
+"""Review before start: a person who didn't write a plan approves its current content.
 
-`standing` says where the review of a draft is, and the one place where starts go (`experiments.plan.moves`) asks it.
+`standing_of` gives the state of a draft's review; every start goes through `experiments.plan.moves`, which checks it.
 """

@@ -1,4 +1,4 @@
-"""What an approval is about: a digest of the whole plan, so that any later change voids it."""
+"""Digest of the complete plan for approvals, so that any later change voids them."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from reporting.document import dump
 
 
 def fingerprint(experiment: Experiment) -> str:
-    """SHA-256 of all that people decide about a draft: words, arms, values, audience, numbers, dates, seed.
+    """SHA-256 of all decisions in a draft: words, arms, values, audience, numbers, dates, seed.
 
-    Segments are named with their version, which never changes, so the name stands for who is in.
+    Segments are named with their version, which is immutable, so the name determines the members.
     """
     text = json.dumps(dump(plan_of(experiment)), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Answer a request for a review: approve the plan as it stands, or ask for changes."""
+"""Answer a review request: approve the plan as it is, or request changes."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -17,17 +17,17 @@ Kind = ReviewAnswer.Kind
 
 @transaction.atomic
 def answer_review(*, key: str, by: User | None, kind: str, text: str = "", seen: str | None = None) -> ReviewAnswer:
-    """Approve a draft, or request changes with words. The last answer about a plan's content counts.
+    """Approve a draft, or request changes with a comment. The last answer about a plan's content counts.
 
     Args:
         key: of the experiment.
-        by: who answers; a key answers for the account that made it.
+        by: the account; a key answers for the account that created it.
         kind: `approved` or `changes`.
-        text: what the author should know; needed for changes.
+        text: comment for the author; required for changes.
         seen: fingerprint of the plan that this person read; None for the plan as it is now.
 
     Raises:
-        Refused: nobody asked, the plan is another one now, this person is an author or may not approve, or a required
+        Refused: there is no request, the plan has changed, this person is an author or may not approve, or a required
             check isn't ticked.
     """
     experiment = locked(key)
@@ -53,10 +53,10 @@ def answer_review(*, key: str, by: User | None, kind: str, text: str = "", seen:
 
 
 def skip_review(experiment: Experiment, by: User | None, why: str) -> ReviewAnswer:
-    """Note that a locked draft starts without its review: in an emergency, with a reason that the report shows.
+    """Record that a locked draft starts without its review: in an emergency, with a reason shown on the report.
 
     Raises:
-        Refused: this person may not, or gave no reason.
+        Refused: this person lacks the permission, or gave no reason.
     """
     if by is None or not by.has_perm(SKIP):
         raise Refused("Only a signed-in administrator may start without a review.")

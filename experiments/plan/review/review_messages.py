@@ -1,4 +1,4 @@
-"""What a review has to tell, and whom: webhooks here, notices to people by whoever calls `people_concerned`."""
+"""Messages about a review: sends webhooks; `people_concerned` gives the recipients of notices."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ KINDS = (REQUESTED, ANSWERED, COMMENT)
 
 
 def people_concerned(kind: str, experiment: Experiment, *, but: User | None = None) -> list[User]:
-    """Active accounts that a message of this kind is for, by name, without the one who caused it.
+    """Active accounts that receive a message of this kind, by name, without the one who caused it.
 
     Args:
         kind: one of `KINDS`.
         experiment: that it is about.
-        but: who did it.
+        but: the account that caused it.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no message {kind}; there are {', '.join(KINDS)}")
@@ -41,9 +41,9 @@ def people_concerned(kind: str, experiment: Experiment, *, but: User | None = No
 
 
 def tell(kind: str, experiment: Experiment, *, by: User | None, **facts: Any) -> None:
-    """Put a message on its way, in the caller's transaction: kind, experiment, who did it, and for whom it is.
+    """Queue a message in the caller's transaction: kind, experiment, the account that caused it, and recipients.
 
-    The one place where reviews and comments tell something; it knows plans alone and never an outcome.
+    All messages of reviews and comments are sent here; they contain plans only, never an outcome.
     """
     people = people_concerned(kind, experiment, but=by)
     announce(

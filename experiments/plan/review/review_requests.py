@@ -1,4 +1,4 @@
-"""Ask for a review of a draft, and take it back."""
+"""Request a review of a draft, and withdraw the request."""
 
 from collections.abc import Sequence
 
@@ -19,16 +19,16 @@ State = ReviewRequest.State
 
 @transaction.atomic
 def ask_for_review(*, key: str, by: User | None, reviewers: Sequence[User] = (), note: str = "") -> ReviewRequest:
-    """Ask somebody to look at a draft; an open request is replaced.
+    """Request a review of a draft; an open request is replaced.
 
     Args:
         key: of the experiment.
-        by: who asks.
+        by: the account that requests it.
         reviewers: those who may answer; none means anyone who may approve.
-        note: what they should know.
+        note: for the reviewers.
 
     Raises:
-        Refused: it isn't a draft, it is approved as it stands, or a reviewer couldn't approve it.
+        Refused: it isn't a draft, its current content is approved, or a reviewer couldn't approve it.
     """
     experiment = locked(key)
     if experiment.status != Experiment.Status.DRAFT:
@@ -49,10 +49,10 @@ def ask_for_review(*, key: str, by: User | None, reviewers: Sequence[User] = (),
 
 @transaction.atomic
 def withdraw_request(*, key: str) -> ReviewRequest:
-    """Take the open request back.
+    """Withdraw the open request.
 
     Raises:
-        Refused: there is none.
+        Refused: there is no open request.
     """
     closed = close_open(locked(key), State.WITHDRAWN)
     if closed is None:

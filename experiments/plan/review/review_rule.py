@@ -1,4 +1,4 @@
-"""Choose the site's rule of reviews."""
+"""Change the site's rule for reviews."""
 
 from django.db import transaction
 
@@ -8,12 +8,12 @@ from runs.refusals import Refused
 
 @transaction.atomic
 def choose_mode(mode: str) -> ReviewPolicy:
-    """Whether plans need an approval before they start: `automatic`, `always` or `never`.
+    """Set whether plans need an approval before they start: `automatic`, `always` or `never`.
 
-    What runs goes on. A draft obeys the rule of the moment in which it is started.
+    Running experiments aren't affected. A draft follows the rule in force when it is started.
 
     Raises:
-        Refused: another word.
+        Refused: any other mode.
     """
     if mode not in ReviewPolicy.Mode.values:
         raise Refused("There is no rule '{mode}'.", mode=mode)

@@ -1,4 +1,4 @@
-"""Where the review of a plan is; the start asks here."""
+"""State of a plan's review, which the start checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,15 +11,15 @@ Kind = ReviewAnswer.Kind
 
 
 class ReviewCode(StrEnum):
-    """What is to be done; only `approved` lets a plan start where a review is needed."""
+    """State of a review; only `approved` lets a plan start where a review is needed."""
 
-    NONE = "none"  # nobody was asked
+    NONE = "none"  # no open request and no answer
     ASKED = "asked"
     APPROVED = "approved"
-    CHANGES = "changes"  # the last answer asks for changes, and nothing was changed since
-    VOID = "void"  # approved, and the plan was changed afterwards
-    REVISED = "revised"  # changes were asked for and made: somebody has to be asked again
-    OWN = "own"  # approved by somebody who has become one of the authors
+    CHANGES = "changes"  # the last answer requests changes, and nothing was changed since
+    VOID = "void"  # approved, and changed afterwards
+    REVISED = "revised"  # changes were requested and made: a new request is needed
+    OWN = "own"  # approved by a person who has become one of the authors
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class PlanReview:
     """The review of one experiment.
 
     Attributes:
-        needed: this site wants an approval of this plan, or an agent drafted it; False once it has started.
-        code: where it is.
-        fingerprint: of the plan now.
+        needed: True when this site requires an approval of this plan, or an agent drafted it; False once it has
+            started.
+        code: its state.
+        fingerprint: of the current plan.
         request: the latest request; `answer` the latest answer; None where there is none.
-        moved_on: the plan was changed since the open request was made.
+        moved_on: True when the plan was changed since the open request.
         skipped: the answer by which it was started without a review; None when it wasn't.
         requests, answers: all of them, the newest first.
     """
@@ -48,17 +49,17 @@ class PlanReview:
 
     @property
     def missing(self) -> str:
-        """The code of what still forbids the start; "" when nothing does."""
+        """The code of what is missing for a start; "" when nothing is."""
         return self.code.value if self.needed and self.code is not ReviewCode.APPROVED else ""
 
     @property
     def is_open(self) -> bool:
-        """Somebody waits for an answer."""
+        """True while a request waits for an answer."""
         return self.request is not None and self.request.state == ReviewRequest.State.OPEN
 
 
 def standing_of(experiment: Experiment) -> PlanReview:
-    """Where its review is now. The row must be fresh, with its arms and audience: they are what was approved."""
+    """The current state of the review. The row must be fresh, with its arms and audience, which were approved."""
     asked = ReviewRequest.objects.filter(experiment=experiment).select_related("by").prefetch_related("reviewers")
     requests = tuple(asked.order_by("-id"))
     answers = tuple(ReviewAnswer.objects.filter(experiment=experiment).select_related("by").order_by("-id"))
@@ -83,12 +84,12 @@ def standing_of(experiment: Experiment) -> PlanReview:
 def _code(experiment: Experiment, answer: ReviewAnswer | None, now: str, *, is_draft: bool) -> ReviewCode:
     if answer is None:
         return ReviewCode.NONE
-    # The start fills in sources and rules of segments: what was approved is compared while it is a draft alone.
+    # The start fills in sources and rules of segments, so only a draft is compared with what was approved.
     same = answer.fingerprint == now or not is_draft
     if answer.kind == Kind.CHANGES:
         return ReviewCode.CHANGES if same else ReviewCode.REVISED
     if not same:
         return ReviewCode.VOID
-    # An account that is gone can't be told from an author.
+    # A deleted account may have been an author.
     own = is_draft and (answer.by_id is None or answer.by_id in barred_from(experiment))
     return ReviewCode.OWN if own else ReviewCode.APPROVED

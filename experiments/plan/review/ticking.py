@@ -1,4 +1,4 @@
-"""Tick a check of the list off, with a note: one of a team's own, or one that the plan can't fill by itself."""
+"""Tick a check of the review list, with a note: a team's own check, or one that the plan doesn't fill in."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -8,8 +8,8 @@ from experiments.plan.review.fingerprint import fingerprint
 from experiments.plan.writing import locked
 from runs.refusals import Refused
 
-OWN = "item:"  # begins the code of a team's own check
-CODES = ("power", "placebo", "guardrails", "overlap", "window", "sample_ratio", "links")  # filled by the plan
+OWN = "item:"  # prefix of codes of a team's own checks
+CODES = ("power", "placebo", "guardrails", "overlap", "window", "sample_ratio", "links")  # filled in by the plan
 
 
 def code_of(item: ReviewItem) -> str:
@@ -19,14 +19,14 @@ def code_of(item: ReviewItem) -> str:
 
 @transaction.atomic
 def tick(*, key: str, code: str, by: User | None, note: str = "", done: bool = True) -> None:
-    """Say that a check was looked at, or take that back.
+    """Tick a check, or remove the tick.
 
     Args:
         key: of the experiment, a draft.
         code: one of `CODES`, or that of a team's own check.
-        by: who looked.
-        note: what was found; needed where the plan fills the check by itself.
-        done: False takes the tick away.
+        by: the account that checked it.
+        note: the finding; required where the plan fills in the check itself.
+        done: False removes the tick.
 
     Raises:
         Refused: it isn't a draft, there is no such check, or a note is missing.
@@ -40,7 +40,7 @@ def tick(*, key: str, code: str, by: User | None, note: str = "", done: bool = T
         raise Refused("There is no check '{code}'.", code=code)
     if not done:
         for row in ReviewTick.objects.filter(experiment=experiment, code=code):
-            row.delete()  # one by one: a mass deletion is not seen by the log
+            row.delete()  # one by one: the history doesn't record bulk deletions
         return
     if item is None and not note.strip():
         raise Refused("Write what you found.")

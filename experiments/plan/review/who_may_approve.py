@@ -1,4 +1,4 @@
-"""Who wrote a plan, who may approve plans, and who may start one without."""
+"""Authors of a plan, accounts that may approve plans, and whether a plan needs an approval."""
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -7,8 +7,8 @@ from experiments.models import Experiment, ReviewPolicy
 
 APPROVE = "experiments.add_reviewanswer"
 SKIP = "experiments.skip_reviewrequest"
-BACKEND = "django.contrib.auth.backends.ModelBackend"  # permissions come from roles, however a person signs in
-ENOUGH = 2  # people who could approve: with fewer an approval by somebody else can't be had
+BACKEND = "django.contrib.auth.backends.ModelBackend"  # permissions come from roles, whatever the way of signing in
+ENOUGH = 2  # accounts that may approve: with fewer, nobody but the author could approve
 
 
 def approvers() -> QuerySet[User]:
@@ -17,7 +17,7 @@ def approvers() -> QuerySet[User]:
 
 
 def is_required() -> bool:
-    """Whether this site's plans need an approval now, by its rule."""
+    """Whether the site's rule currently requires approvals."""
     mode = ReviewPolicy.current().mode
     if mode == ReviewPolicy.Mode.AUTOMATIC:
         return approvers()[:ENOUGH].count() >= ENOUGH
@@ -30,10 +30,10 @@ def needs_review(experiment: Experiment) -> bool:
 
 
 def authors_of(experiment: Experiment) -> frozenset[int]:
-    """Accounts that made the draft or changed its plan since, by person or with a key of theirs.
+    """Accounts that created the draft or changed its plan since, themselves or with their keys.
 
-    A version that changed nothing (a step that was only looked at) makes nobody an author; an override, which is no
-    part of the plan, is written without a name.
+    A version without changes (a step that was only viewed) makes no author; an override isn't part of the plan and is
+    stored without an account.
     """
     found = {experiment.created_by_id}
     before = 0
@@ -47,8 +47,8 @@ def authors_of(experiment: Experiment) -> frozenset[int]:
 def barred_from(experiment: Experiment) -> frozenset[int]:
     """Accounts that may not approve this plan: its authors.
 
-    Where the site asks for no second person, the plan of an agent still needs a first one: whoever made the agent's key
-    or mended the draft may approve it. Else a team of one could never start what its agent wrote.
+    Where the site doesn't require a second person, an agent's plan still needs one: the person who created the agent's
+    key or edited the draft may approve it. Otherwise a team of one could never start its agent's plans.
     """
     if experiment.drafted_by_agent and not is_required():
         return frozenset()
@@ -56,5 +56,5 @@ def barred_from(experiment: Experiment) -> frozenset[int]:
 
 
 def may_approve(experiment: Experiment, person: User) -> bool:
-    """Whether this person could approve this plan: allowed to, and not one of those whom it bars."""
+    """Whether this person may approve this plan: has the permission and isn't one of its authors."""
     return person.is_active and person.has_perm(APPROVE) and person.pk not in barred_from(experiment)

@@ -1,1 +1,1 @@
-"""Which test decides soonest? Designs of a test of one behaviour, with the days that each needs."""
+"""Search the fastest test: designs that test one behaviour, with the days that each needs."""

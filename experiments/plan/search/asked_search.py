@@ -1,4 +1,4 @@
-"""The search for an experiment, a moment or a behaviour: what is known of it, and what a person gives instead."""
+"""Search designs for an experiment, a moment or a behaviour, from known values or values given by a person."""
 
 from dataclasses import dataclass, replace
 
@@ -18,24 +18,24 @@ from experiments.plan.search.users_to_come import audiences, of_numbers
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 
-SHARE_OF_PROMISE = 0.5  # what is hoped for of a correlation's promise, where too few are tested
+SHARE_OF_PROMISE = 0.5  # expected share of a correlation's promise, where too few promises have been tested
 GIVEN = "given"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a person says instead of what is known; None and empty leave what is known.
+    """Values that a person gives to replace known ones; None and empty use the known values.
 
     Attributes:
-        effect: of the behaviour, that the test is planned for.
-        take_ups: share moved, by segment key ("" for everyone); they take the place of those of past experiments.
-        r_squared: of covariates known before assignment; None for what the plan's own adjustment explains.
-        daily_units: units a day in all.
+        effect: of the behaviour, to plan the test for.
+        take_ups: share moved, by segment key ("" for everyone), instead of those of past experiments.
+        r_squared: of covariates known before assignment; None for that of the plan's own adjustment.
+        daily_units: total units a day.
         alpha, power: of the plan.
         deadline: days at which the smallest effects are compared.
         exposure: share of units on whom the feature acts.
-        times, days, outcome, signup_event: of a behaviour that is no moment's.
-        segments: False for everyone alone.
+        times, days, outcome, signup_event: of a behaviour that isn't a moment's.
+        segments: False to search for everyone only.
     """
 
     effect: float | None = None
@@ -55,7 +55,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Searched:
-    """What was asked and found."""
+    """Input and result of a search."""
 
     subject: Subject
     inputs: SearchInputs
@@ -63,10 +63,10 @@ class Searched:
 
 
 def search_by_name(name: str, given: Given) -> Searched:
-    """The search for an experiment's key, a moment's key, or a behaviour.
+    """Search designs for an experiment's key, a moment's key, or a behaviour.
 
     Raises:
-        Refused: nothing is known of the effect, or what a behaviour needs isn't given; as `audiences`.
+        Refused: the effect is unknown, or values that a behaviour needs are missing; as `audiences`.
     """
     experiment = Experiment.objects.select_related("moment", "layer", "holdout").filter(key=name).first()
     if experiment is not None:
@@ -85,7 +85,7 @@ def search_by_name(name: str, given: Given) -> Searched:
 
 
 def search_for(experiment: Experiment, given: Given) -> Searched:
-    """The search for an experiment as it stands in the given row, saved or not.
+    """Search designs for an experiment, from its row, saved or not.
 
     Raises:
         Refused: it tests no moment; as `search_by_name`.

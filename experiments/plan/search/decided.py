@@ -1,10 +1,10 @@
-"""When has a design decided? Its units, days and chances, from what is known of the users. Pure.
+"""Units, days and probabilities with which a design decides, from what is known of the users. Pure.
 
-A test of a behaviour has decided when the Anderson-Rubin set excludes 0 and is bounded: the outcome's difference and
-the first stage both cross the critical value of a look. The first is the power of the intention-to-treat test
-(docs/methods/power.md, "Sequential plans"), the second is nearly certain wherever the first is likely; their product is
-a lower bound, since the two estimates go together. What isn't known of a past take-up is averaged over: the promise
-holds for the take-up as it is known.
+A test of a behaviour decides when the Anderson-Rubin set excludes 0 and is bounded: the outcome's difference and the
+first stage both cross the critical value of a look. The probability of the first is the power of the intention-to-treat
+test (docs/methods/power.md, "Sequential plans"), the second is nearly certain wherever the first is likely; their
+product is a lower bound, since the two estimates go together. Probabilities are averaged over the uncertainty of a past
+take-up.
 """
 
 from dataclasses import dataclass, replace
@@ -30,14 +30,14 @@ from stats.results import NotComputable, Reason
 from stats.sequential.boundaries import crossing_by_look
 from stats.summaries import Array
 
-WEAK_BELOW = 10.0  # the usual threshold of F: below it the ratio's own interval is worth nothing
-LONGEST = 730  # days; a test of more than two years is no plan
+WEAK_BELOW = 10.0  # the usual threshold of F: below it the ratio's own interval is unreliable
+LONGEST = 730  # days; tests of more than two years are refused
 NODES = 9
 SMALLEST_UNITS, LARGEST_UNITS = 1e-6, 1e10
-# A verdict needs so many mature units an arm, and so many that stay and that leave (docs/methods/verdict.md,
-# "Verdict"); an always valid plan more.
+# A verdict needs this many mature units per arm, and this many with and without the outcome
+# (docs/methods/verdict.md, "Verdict"); an always-valid plan needs more units.
 LEAST_UNITS, LEAST_OF_EACH, LEAST_ALWAYS_VALID = 50, 5, 100
-DRIFTS = np.linspace(0.0, 8.0, 81)  # expected z at the end; beyond the last every plan has decided
+DRIFTS = np.linspace(0.0, 8.0, 81)  # expected z at the end; at the largest every plan has decided
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Take:
 
 
 def judged(asked: SearchInputs, design: DesignOption) -> JudgedDesign | RefusedDesign:
-    """What a design needs and can tell, or why it isn't ranked."""
+    """Units, days and probabilities of a design, or why it isn't ranked."""
     if (refusal := _refused(asked, design)) is not None:
         return refusal
     chances = _Chances(asked, design)
@@ -99,14 +99,14 @@ def _refused(asked: SearchInputs, design: DesignOption) -> RefusedDesign | None:
 
 
 def _levels(asked: SearchInputs, design: DesignOption, moved: float | None = None) -> tuple[float, float]:
-    """Mean outcome of the comparator and of the variant. Without the feature, those who use it have no effect of it."""
+    """Mean outcome of the comparator and of the variant. With a switch, the comparator lacks the feature's effect."""
     share = moved if moved is not None else design.moved or 0.0
     base = design.audience.base - (share * asked.effect if design.assigned is Assigned.SWITCH else 0.0)
     return base, base + share * asked.effect
 
 
 class _Chances:
-    """The chances of one design by its number of units."""
+    """The probabilities of one design by its number of units."""
 
     def __init__(self, asked: SearchInputs, design: DesignOption) -> None:
         self.asked, self.design = asked, design
@@ -117,11 +117,11 @@ class _Chances:
         self.null, self.alternative = self._errors()
 
     def decided(self, units: float) -> float:
-        """Chance to have decided at the end."""
+        """Probability to have decided at the end."""
         return float(self._by_look(units)[-1])
 
     def expected_days(self, units: float) -> float:
-        """Days until it has decided or is over, on average."""
+        """Mean days until it decides or ends."""
         audience = self.design.audience
         ends = np.array([ceil(units * t / audience.per_day) + audience.last_day + 1 for t in self.critical.times])
         reached = self._by_look(units)
@@ -129,15 +129,15 @@ class _Chances:
         return float(stopped @ ends + (1 - reached[-1]) * ends[-1])
 
     def weak(self, units: float) -> float | NotComputable:
-        """Chance of F below 10 at the end: F is a noncentral chi-square with one degree of freedom."""
+        """Probability of F below 10 at the end: F is a noncentral chi-square with one degree of freedom."""
         if self.design.assigned is not Assigned.NUDGE:
             return NO_INSTRUMENT
         return float(self.take.weights @ stats.ncx2.cdf(WEAK_BELOW, 1, self._first_z(units) ** 2))
 
     def _by_look(self, units: float) -> Array:
-        """Chance to have decided by each look."""
+        """Probability to have decided by each look."""
         drift = self.take.values * abs(self.asked.effect) / self.alternative * sqrt(units)
-        # Bounds are in errors under no effect: exact at the last look, near enough at those before.
+        # Bounds use the error under no effect: exact at the last look, approximate at earlier ones.
         drift = drift - self.critical.values[-1] * (self.null / self.alternative - 1)
         table = _crossed(self.critical)
         found = np.array([np.interp(drift, DRIFTS, row) for row in table])
@@ -171,12 +171,12 @@ class _Chances:
 
 @lru_cache(maxsize=64)
 def _critical(alpha: float, method: Method, looks: int) -> Critical:
-    """What z must reach at the looks: it depends on nothing else."""
+    """Critical z at the looks, which depends only on these arguments."""
     return critical_values(Plan(baseline=0.5, alpha=alpha, power=(1 + alpha) / 2, method=method, looks=looks))
 
 
 def _take(design: DesignOption) -> _Take:
-    """The past take-up with what isn't known of it: nodes of its normal law (Gauss and Hermite)."""
+    """The past take-up with its uncertainty: Gauss-Hermite nodes of its normal distribution."""
     moved = design.moved or 0.0
     if design.moved_error == 0:
         return _Take(np.array([moved]), np.array([1.0]))
@@ -187,7 +187,7 @@ def _take(design: DesignOption) -> _Take:
 
 @lru_cache(maxsize=64)
 def _crossed(critical: Critical) -> tuple[Array, ...]:
-    """Chance to have crossed upwards by each look, for each of `DRIFTS`."""
+    """Probability to have crossed the upper bound by each look, for each of `DRIFTS`."""
     if len(critical.times) == 1:
         return (np.asarray(stats.norm.sf(critical.values[0] - DRIFTS)),)
     found = [crossing_by_look(critical.times, critical.values, drift=float(drift)) for drift in DRIFTS]
@@ -195,7 +195,7 @@ def _crossed(critical: Critical) -> tuple[Array, ...]:
 
 
 def _least(design: DesignOption) -> int:
-    """The fewest units of an arm that a verdict needs."""
+    """Minimum units per arm for a verdict."""
     audience = design.audience
     least = LEAST_ALWAYS_VALID if design.method == "always_valid" else LEAST_UNITS
     if audience.sd is not None:
@@ -204,7 +204,7 @@ def _least(design: DesignOption) -> int:
 
 
 def _smallest_by(asked: SearchInputs, design: DesignOption) -> float | NotComputable:
-    """The smallest effect that the units whose outcome is known by the deadline find."""
+    """The smallest effect detectable with the units whose outcome is known by the deadline."""
     audience = design.audience
     units = audience.per_day * (asked.deadline - audience.last_day - 1)
     if units * design.shares[0] < _least(design):
@@ -220,7 +220,7 @@ def _smallest_by(asked: SearchInputs, design: DesignOption) -> float | NotComput
 
 
 def _largest_effect(asked: SearchInputs, design: DesignOption) -> float:
-    """The largest effect that an outcome can have: a share stays within 0 and 1."""
+    """The largest possible effect: a share stays within 0 and 1."""
     audience, moved = design.audience, design.moved or 1.0
     if audience.sd is not None:
         return 1e3 * audience.sd / moved

@@ -1,4 +1,4 @@
-"""What may be chosen in a test of a behaviour, and what is known of the users: the records of the search. Pure."""
+"""Records of the design search: choices in a test of a behaviour, and what is known of the users. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from stats.power.family_and_looks import USUAL_LOOKS, Method
 from stats.results import NotComputable, Reason
 
 EVERYONE = ""
-ALWAYS_VALID_LOOKS = 20  # such a plan is looked at each night; more looks change its chances little
+ALWAYS_VALID_LOOKS = 20  # such a plan is checked each night; more looks hardly change its probabilities
 
 
 class Assigned(StrEnum):
     """What units are assigned to.
 
-    `nudge`: towards the behaviour, which answers what the behaviour does. `switch`: the feature behind it, on or off
-    for those who would use it by themselves. `feature`: something that acts on everybody who has it. The last two
-    answer what the feature does, and only where it can be withheld.
+    `nudge`: towards the behaviour, which measures the behaviour's effect. `switch`: the feature behind it, on or off
+    for users who would use it anyway. `feature`: a feature that acts on everybody who has it. The last two measure the
+    feature's effect, and only where it can be withheld.
     """
 
     NUDGE = "nudge"
@@ -41,14 +41,14 @@ class WhyRefused(StrEnum):
 
 @dataclass(frozen=True)
 class Audience:
-    """Users to come, of everyone or of one segment.
+    """Future users, of everyone or of one segment.
 
     Attributes:
         segment: its key; "" for everyone.
         per_day: units a day that may be enrolled.
         base: mean of the outcome without a nudge; for a share 0 to 1.
         sd: standard deviation of an outcome that isn't a share; None for a share.
-        reach: share that reaches the behaviour by themselves, 0 to 1.
+        reach: share that reaches the behaviour without a nudge, 0 to 1.
         last_day: last day of the outcome's window.
     """
 
@@ -68,7 +68,7 @@ class PastTakeUp:
         nudge: experiment and arm, or a given name.
         segment: key of the segment; "" for everyone.
         take_up: nudge minus control, share of units.
-        standard_error: of it; 0 for a given number, which is then taken for certain.
+        standard_error: of it; 0 for a given number, which counts as certain.
     """
 
     nudge: str
@@ -79,16 +79,16 @@ class PastTakeUp:
 
 @dataclass(frozen=True)
 class SearchInputs:
-    """What the search is asked.
+    """Input of the search.
 
     Attributes:
-        effect: of the behaviour, absolute, that a test is planned for.
-        audiences: users to come; `take_ups` what nudges did so far.
+        effect: of the behaviour, absolute, to plan the test for.
+        audiences: future users; `take_ups` of past nudges.
         r_squared: share of the outcome's variance that covariates known before assignment explain; 0 if none is known.
-        alpha, power: two-sided error rate, and the chance with which a design must decide.
+        alpha, power: two-sided error rate, and the probability with which a design must decide.
         deadline: days from the start at which the smallest effects are compared.
         exposure: share of units on whom the feature acts when it is given to them, above 0 to 1.
-        methods: ways to look.
+        methods: of looking at results.
         placebos: with and without a placebo arm.
     """
 
@@ -120,15 +120,16 @@ class SearchInputs:
 
 @dataclass(frozen=True)
 class DesignOption:
-    """One way to test.
+    """One possible test design.
 
     Attributes:
         assigned: what is assigned; `nudge` its name, empty for a feature.
         audience: for whom.
-        moved: share of units in whom the behaviour changes, with its standard error; None where no past knows it.
-        placebo: nudge against placebo, with control beside them.
-        adjusted: by covariates known before assignment.
-        method: how it is looked at.
+        moved: share of units in whom the behaviour changes, with its standard error; None where no past test measured
+            it.
+        placebo: True for nudge against placebo, with control beside them.
+        adjusted: True when adjusted for covariates known before assignment.
+        method: of looking at results.
     """
 
     assigned: Assigned
@@ -156,19 +157,19 @@ class DesignOption:
 
 @dataclass(frozen=True)
 class JudgedDesign:
-    """A design with what it needs and what it can tell.
+    """A design with the units it needs and its probabilities.
 
     Attributes:
-        design: the way to test.
+        design: the test design.
         units: of all arms, and `per_variant` of each, control first.
-        days: from the start until it has decided with the promised chance: the last unit's outcome is known.
-        chance: that it has decided by then if the effect is the planned one: the effect's set excludes 0 and is
-            bounded; averaged over what isn't known of the take-up.
-        expected_days: until it has decided or is over, on average: plans with looks may end early.
-        weak: chance that the first stage's F is below 10 at its end; not computable where no instrument is needed.
-        smallest_effect: that it finds with the wanted power by the deadline.
-        placebo_shown: chance that the placebo is shown to leave the behaviour alone; None without one.
-        reasons: why it stands where it does.
+        days: from the start until the last unit's outcome is known; by then it decides with the wanted power.
+        chance: probability that it has decided by then if the effect is the planned one: the effect's set excludes 0
+            and is bounded; averaged over the uncertainty of the take-up.
+        expected_days: mean days until it decides or ends: plans with looks may end early.
+        weak: probability that the first stage's F is below 10 at its end; not computable where no instrument is needed.
+        smallest_effect: that it detects with the wanted power by the deadline.
+        placebo_shown: probability that the placebo is shown to leave the behaviour alone; None without one.
+        reasons: for its rank.
     """
 
     design: DesignOption
@@ -185,7 +186,7 @@ class JudgedDesign:
 
 @dataclass(frozen=True)
 class PlaceReason:
-    """Why a design stands where it does: a code with its values, which `experiments.report` has in words."""
+    """A reason for a design's rank: a code with values; `experiments.report` has the words."""
 
     code: str
     values: dict[str, str | float] = field(default_factory=dict)

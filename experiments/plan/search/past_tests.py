@@ -1,6 +1,6 @@
-"""By how much earlier nudges moved a behaviour: the first stages of finished experiments, by segment where known.
+"""How much earlier nudges moved a behaviour: first stages of finished experiments, by segment where known.
 
-Read from the rows of analyses: the plan lies below the code that makes them.
+Reads the rows of analyses directly, since `plan` may not import `analyse`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ from experiments.plan.search.design_options import EVERYONE, PastTakeUp
 def past_take_ups(behaviour: str, times: int, days: int) -> tuple[PastTakeUp, ...]:
     """First stages of the final analyses of tests of this behaviour, at least `times` within `days` days.
 
-    A placebo and arms that nudge to another number are left out. A first stage needs no outcome, but an experiment that
-    still runs may yet change its own.
+    A placebo and arms that nudge to another number are left out. A first stage needs no outcome, but that of a running
+    experiment may still change.
     """
     rows = (
         Analysis.objects.filter(
@@ -34,7 +34,7 @@ def past_take_ups(behaviour: str, times: int, days: int) -> tuple[PastTakeUp, ..
 
 
 def _of(key: str, payload: Any) -> Iterator[PastTakeUp]:
-    """What a stored result says; a part of another shape says nothing."""
+    """Take-ups in a stored result; none where its shape is unexpected."""
     if not isinstance(payload, Mapping):
         return
     plan = payload.get("plan") or {}

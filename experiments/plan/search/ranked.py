@@ -1,4 +1,4 @@
-"""Designs in the order in which they decide, each with the reason for its place; and those that can't be. Pure."""
+"""Rank designs by the days until they decide, each with the reason for its rank; list refused ones. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from experiments.plan.search.design_options import (
 from stats.power.family_and_looks import Method
 from stats.results import computable
 
-LEAST_DAYS = 0.05  # a smaller difference is no reason
-WEAK_CHANCE = 0.05  # beyond it the table says that the instrument may be weak
+LEAST_DAYS = 0.05  # smaller differences are no reason for a rank
+WEAK_CHANCE = 0.05  # above it the table warns of a weak instrument
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What was found.
+    """Result of a search.
 
     Attributes:
-        ranked: designs by the days until they have decided on average, the soonest first.
+        ranked: designs by their mean days until they decide, the fastest first.
         refused: the others.
     """
 
@@ -38,7 +38,7 @@ def search(asked: SearchInputs) -> SearchResult:
     """All designs, judged and ranked.
 
     Raises:
-        ValueError: for a value that can't be.
+        ValueError: for an invalid value.
     """
     found = [judged(asked, design) for design in designs(asked)]
     good = sorted((one for one in found if isinstance(one, JudgedDesign)), key=_place)
@@ -48,16 +48,16 @@ def search(asked: SearchInputs) -> SearchResult:
 
 
 def proposal(found: SearchResult) -> JudgedDesign | None:
-    """The soonest test that answers what the behaviour does and what being nudged does by itself: with a placebo.
+    """The fastest test with a placebo, which also measures the direct effect of being nudged.
 
-    Without such a design, the soonest test of a nudge; without any, None.
+    Without such a design, the fastest test of a nudge; without any, None.
     """
     nudges = [one for one in found.ranked if one.design.assigned is Assigned.NUDGE]
     return next((one for one in nudges if one.design.placebo), nudges[0] if nudges else None)
 
 
 def _place(one: JudgedDesign) -> tuple[float, int, int]:
-    """Days on average, to a tenth: where they are alike, the plan that ends earlier or is smaller comes first."""
+    """Sort key: mean days to a tenth, then days until the end, then units."""
     return round(one.expected_days, 1), one.days, one.units
 
 
@@ -76,7 +76,7 @@ def _choices(design: DesignOption) -> Choices:
 
 
 def _reasons(place: int, one: JudgedDesign, others: dict[Choices, JudgedDesign]) -> Iterable[PlaceReason]:
-    """What each choice costs or saves, against the same design with the other choice."""
+    """Days that each choice costs or saves, against the same design with the other choice."""
     design = one.design
     if place == 0:
         yield PlaceReason("soonest")

@@ -1,4 +1,4 @@
-"""Who may be tested: everyone, and each published segment that an audience may have, as they came in four weeks."""
+"""Possible audiences: everyone and each published, targetable segment, with their users of four weeks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from experiments.plan.nudge_arms.acts_before import Before, Subject, acts_before
 from experiments.plan.search.design_options import EVERYONE, Audience
 from segments.models import Membership, Segment, SegmentVersion
 
-MOST_VERSIONS = 5  # each costs a question to the warehouse
+MOST_VERSIONS = 5  # each costs a warehouse query
 
 
 def audiences(subject: Subject, *, coverage: float = 1.0, segments: bool = True) -> tuple[Audience, ...]:
@@ -16,7 +16,7 @@ def audiences(subject: Subject, *, coverage: float = 1.0, segments: bool = True)
     Args:
         subject: behaviour and outcome.
         coverage: share of the units that may be enrolled.
-        segments: ask for segments, too.
+        segments: query segments, too.
 
     Raises:
         Refused: as `acts_before`.
@@ -30,7 +30,7 @@ def audiences(subject: Subject, *, coverage: float = 1.0, segments: bool = True)
 
 
 def of_numbers(audience: tuple[Audience, ...], daily_units: float) -> tuple[Audience, ...]:
-    """The same with another number of units a day in all: segments keep their shares."""
+    """The audiences scaled to another total of units a day: segments keep their shares."""
     whole = next(one.per_day for one in audience if one.segment == EVERYONE)
     return tuple(replace(one, per_day=one.per_day / whole * daily_units) for one in audience)
 
