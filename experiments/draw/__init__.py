@@ -1,1 +1,1 @@
-"""Which arm a unit draws. Pure: the same bits as the GrowthBook SDKs."""
+"""Which arm a unit draws. Pure: bit-identical to the GrowthBook SDKs."""

@@ -1,8 +1,8 @@
-"""GrowthBook's bucketing: which number a unit draws, and which arm owns it. Pure (docs/assignment.md, "Bucketing").
+"""GrowthBook's bucketing: hash a unit to a number, and map it to an arm. Pure (docs/assignment.md, "Bucketing").
 
-Local SDKs, our server and a batch file must agree to the unit, so the order of the floating-point steps is part of the
-contract. The twins over many units (`bucketing_many`) give the same numbers bit by bit; a web worker draws one by one,
-without NumPy.
+Local SDKs, our server and a batch file must agree for every unit, so the order of the floating-point steps is part of
+the contract. The vectorised versions in `bucketing_many` give bit-identical numbers; a web worker draws one unit at a
+time, without NumPy.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Range = tuple[float, float]
 
 
 def fnv1a(text: str, start: int = OFFSET) -> int:
-    """32-bit FNV-1a over UTF-16 code units, going on from `start`. Source: Fowler, Noll, Vo; GrowthBook SDK spec."""
+    """32-bit FNV-1a over UTF-16 code units, continued from `start`. Source: Fowler, Noll, Vo; GrowthBook SDK spec."""
     value = start
     codes = (
         text.encode("latin-1") if text.isascii() else memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
@@ -43,11 +43,11 @@ def unit_hash(seed: str, unit: str, *, version: int = 2) -> float:
 
 
 def bucket_ranges(count: int, coverage: float, weights: Sequence[float] | None = None) -> tuple[Range, ...]:
-    """The half-open range of draws that each arm owns. Source: GrowthBook SDK spec, `getBucketRanges`.
+    """The half-open range of draws of each arm. Source: GrowthBook SDK spec, `getBucketRanges`.
 
     Args:
         count: number of arms.
-        coverage: share of units that take part, 0 to 1. Raising it moves nobody who is in.
+        coverage: share of units that take part, 0 to 1. Raising it moves no unit that is in.
         weights: share of each arm, adding up to 1; None for equal shares.
 
     Raises:
@@ -66,7 +66,7 @@ def bucket_ranges(count: int, coverage: float, weights: Sequence[float] | None =
 
 
 def choose(n: float, ranges: Sequence[Range]) -> int | None:
-    """The first arm whose range holds the draw `n` (low <= n < high); None when the unit is out."""
+    """The first arm whose range contains the draw `n` (low <= n < high); None when the unit is out."""
     for index, (low, high) in enumerate(ranges):
         if low <= n < high:
             return index

@@ -1,4 +1,4 @@
-"""`bucketing` over many units at once: the same draws and arms, bit by bit. Pure."""
+"""`bucketing` vectorised over many units: bit-identical draws and arms. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ CHUNK = 16_384  # units at a time: their columns stay in the processor's cache
 
 @dataclass(frozen=True)
 class UnitIds:
-    """Ids made ready for hashing, once for any number of seeds.
+    """Ids prepared for hashing, once for any number of seeds.
 
     Attributes:
         count: number of ids.
-        blocks: for ids of one length: their places, and their UTF-16 code units, one row for each position.
-        others: place and text of ids outside the Basic Multilingual Plane, which are hashed one by one.
+        blocks: for ids of one length: their indexes, and their UTF-16 code units, one row for each position.
+        others: index and text of ids outside the Basic Multilingual Plane, which are hashed one by one.
     """
 
     count: int
@@ -27,7 +27,7 @@ class UnitIds:
 
 
 def read_units(ids: Sequence[str]) -> UnitIds:
-    """Make many ids ready for `unit_hashes`. Memory: 4 bytes for each character."""
+    """Prepare many ids for `unit_hashes`. Memory: 4 bytes per character."""
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
     blocks: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]] = []
     others: list[tuple[int, str]] = []
@@ -35,7 +35,7 @@ def read_units(ids: Sequence[str]) -> UnitIds:
         places = np.flatnonzero(lengths == length)
         for start in range(0, places.size, CHUNK):
             part = places[start : start + CHUNK]
-            # NumPy's fixed-width text is one uint32 for each character; NULs at the end are kept in the buffer.
+            # NumPy's fixed-width text is one uint32 per character; trailing NULs are kept in the buffer.
             same = places.size == len(ids)
             chosen = ids[start : start + CHUNK] if same else [ids[place] for place in part.tolist()]
             text = np.array(chosen, dtype=f"U{max(1, int(length))}")
@@ -76,7 +76,7 @@ def unit_hashes(seed: str, units: UnitIds, *, version: int = 2) -> npt.NDArray[n
 def choose_all(draws: npt.NDArray[np.float64], ranges: Sequence[Range]) -> npt.NDArray[np.int16]:
     """`choose` for many draws; -1 where the unit is out."""
     arms = np.full(draws.shape, -1, dtype=np.int16)
-    for index, (low, high) in reversed(list(enumerate(ranges))):  # the first range that holds the draw wins
+    for index, (low, high) in reversed(list(enumerate(ranges))):  # the first range that contains the draw wins
         arms[(low <= draws) & (draws < high)] = index
     return arms
 
@@ -88,7 +88,7 @@ def _mix(value: npt.NDArray[np.uint32], code: npt.NDArray[np.uint32] | np.uint32
 
 
 def _of_decimal(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """FNV-1a of each number written in decimal digits."""
+    """FNV-1a of each number as decimal digits."""
     value = np.full(numbers.shape, OFFSET, dtype=np.uint32)
     rest = numbers.copy()
     for power in range(9, -1, -1):
@@ -96,6 +96,6 @@ def _of_decimal(numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
         rest -= digit * np.uint32(10**power)
         mixed = (value ^ (digit + np.uint32(48))) * np.uint32(PRIME)
         if power == 0:
-            return mixed  # a zero is written, too
+            return mixed  # the number 0 has one digit
         value = np.where(numbers >= np.uint32(10**power), mixed, value)  # no leading zeros
     return value

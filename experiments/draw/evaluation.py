@@ -1,7 +1,7 @@
-"""What a unit gets: the flag as it is served, the draw for a unit, and the answer. Pure (docs/assignment.md).
+"""Evaluate flags: the flag as served, a unit's draw, and the answer. Pure (docs/assignment.md).
 
 The order of the checks is a contract: state, override, stored assignment, enrolment, anchor, holdout, layer, segment,
-cluster, coverage. A stored assignment is the service's business; everything else is decided here.
+cluster, coverage. Stored assignments are handled by the service; everything else is decided here.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from experiments.draw.bucketing import Range, bucket_ranges, choose, unit_hash
 from experiments.draw.rollout_record import RolloutRecord
 from experiments.draw.whole_clusters import Saturation, saturation_ranges, within_seed, within_weights
 
-DEFAULT = "default"  # the variant of everybody who is not in; no arm may be called so
+DEFAULT = "default"  # variant of units outside the experiment; no arm may have this key
 Json = Any
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One variant: its row, public name, words and value (of the flag's declared type)."""
+    """One variant: its row, public key, name and value (of the flag's declared type)."""
 
     pk: int
     key: str
@@ -34,7 +34,7 @@ class Row:
     Attributes:
         segment: key of the segment; None for everyone.
         rule: the segment's rule document when it is evaluated live; None for published membership.
-        coverage: share of the segment that takes part, 0 to 1.
+        coverage: share of the segment that is enrolled, 0 to 1.
         weights: share of each arm, adding up to 1.
     """
 
@@ -45,13 +45,13 @@ class Row:
 
     @property
     def ranges(self) -> tuple[Range, ...]:
-        """The draws that each arm owns."""
+        """The range of draws of each arm."""
         return bucket_ranges(len(self.weights), self.coverage, self.weights)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Draws under a seed of their own that may take part: a layer's slice, or what a holdout leaves over."""
+    """Range of draws under its own seed that may take part: a layer's slice, or all but a holdout."""
 
     seed: str
     low: float
@@ -63,18 +63,18 @@ class Flag:
     """An experiment as it is served under its flag key.
 
     Attributes:
-        pk: row of the experiment; `key` and `name` are its own, `flag` is what callers ask for.
+        pk: row of the experiment; `key` and `name` are its own, `flag` is the flag key that callers request.
         version: grows with each change of the experiment.
         state: `running`, `paused`, `stopped` or `concluded`.
         arms: in order; the first is the control.
-        default: value of everybody who is not in.
+        default: value for units outside the experiment.
         rows: the audience, in order; the first that matches decides.
         new_since: only units who signed up from then on are enrolled; None for all.
         overrides: arm by unit id; `forced` are rules on the caller's context, each with an arm.
-        remote_only: the configuration never leaves the server.
-        cluster: attribute that holds the id of a unit's cluster, which is drawn in the unit's place; empty for units.
-        saturations: what a cluster may draw; then units are drawn inside it. Empty where a cluster has one arm.
-        rollout: what is shipped after the end; None where nothing is.
+        remote_only: True when the configuration must not leave the server.
+        cluster: attribute with the id of a unit's cluster, which is drawn instead of the unit; empty for units.
+        saturations: that a cluster may draw; then units are drawn inside it. Empty where a cluster has one arm.
+        rollout: after the experiment's end; None without one.
     """
 
     pk: int
@@ -101,17 +101,17 @@ class Flag:
 
     @property
     def hash_attribute(self) -> str:
-        """Attribute whose value draws the arm."""
+        """Attribute that is hashed to draw the arm."""
         return self.cluster if self.cluster and not self.saturations else "id"
 
     @property
     def needs_traits(self) -> bool:
-        """True when a new unit can't be decided without what is stored about it."""
+        """True when stored traits are needed to evaluate a new unit."""
         return self.enrolment_open and (self.new_since is not None or any(row.rule is not None for row in self.rows))
 
     @property
     def needs_look_up(self) -> bool:
-        """True when the hash alone can't say what a unit gets: traits, membership, or who came before the closing."""
+        """True when the hash isn't enough: traits, membership, or assignments before the end of enrolment matter."""
         return not self.enrolment_open or self.needs_traits or any(row.segment is not None for row in self.rows)
 
 
@@ -121,12 +121,11 @@ class Draw:
 
     Attributes:
         arm: index of the arm; None when out.
-        excluded_by: `enrolment`, `anchor`, `holdout`, `layer`, `segment`, `cluster` or `coverage`; None
-            when in.
+        excluded_by: `enrolment`, `anchor`, `holdout`, `layer`, `segment`, `cluster` or `coverage`; None when in.
         bucket: the number drawn, 0 to 1.
         segment: of the row that matched.
-        cluster: whose draw it was; None where units are drawn.
-        drawn_by: the id that was drawn, where the unit draws by another one; else None.
+        cluster: id of the cluster that was drawn; None where units are drawn.
+        drawn_by: the id that was hashed, where it isn't the unit's own; else None.
     """
 
     arm: int | None
@@ -139,9 +138,9 @@ class Draw:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The answer for one unit and one flag: what OFREP calls value, variant, reason and metadata.
+    """The answer for one unit and one flag: OFREP's value, variant, reason and metadata.
 
-    `arm` is None for the default. `document` is the answer as the doors send it.
+    `arm` is None for the default. `document` is the answer as the APIs send it.
     """
 
     flag: Flag
@@ -160,7 +159,7 @@ class Evaluation:
         return DEFAULT if self.arm is None else self.flag.arms[self.arm].key
 
     def document(self) -> dict[str, Json]:
-        """All five fields, always: a client without one of them falls back to its own default."""
+        """The answer with all five fields, always: without one of them a client falls back to its own default."""
         own = {"experiment": self.flag.key, "experimentVersion": self.flag.version, **self.metadata}
         return {
             "key": self.flag.flag,
@@ -185,8 +184,8 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None, cluster: str |
     Args:
         flag: of a running experiment.
         unit: the id.
-        is_new: as `is_new_unit` says; only read when the experiment enrols new units alone.
-        row: the first row of the audience that matches the unit; None when none does.
+        is_new: result of `is_new_unit`; only read when the experiment enrols only new units.
+        row: the first row of the audience that matches the unit; None without one.
         cluster: id of the unit's cluster, where clusters are drawn.
     """
     excluded: str | None = None
@@ -209,7 +208,7 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None, cluster: str |
 
 
 def _arm(flag: Flag, row: Row, unit: str, cluster: str | None) -> tuple[int | None, float]:
-    """The arm and the number that drew it: the unit's, the cluster's, or the unit's inside a saturated cluster."""
+    """The arm and its draw: the unit's, the cluster's, or the unit's within a saturated cluster."""
     drawn = cluster if flag.cluster and cluster is not None else unit
     bucket = unit_hash(flag.seed, drawn, version=flag.hash_version)
     if not flag.saturations:
@@ -222,13 +221,14 @@ def _arm(flag: Flag, row: Row, unit: str, cluster: str | None) -> tuple[int | No
 
 
 def is_new_unit(since: datetime, traits: Mapping[str, Json], times: Mapping[str, str]) -> bool:
-    """True when a unit signed up from `since` on, as far as is known.
+    """True when a unit signed up at or after `since`, as far as is known.
 
     Args:
         since: when the experiment started.
-        traits: stored and sent; Segment's trait `createdAt` (ISO 8601, or Unix seconds) is the signup.
-        times: when each stored trait was said, ISO 8601 in UTC. Without `createdAt` the earliest one counts: who spoke
-            before the start had signed up before it. A unit that no one has heard of is new.
+        traits: stored ones with those of the call; Segment's trait `createdAt` (ISO 8601, or Unix seconds) is the
+            signup.
+        times: when each stored trait was sent, ISO 8601 in UTC. Without `createdAt` the earliest one counts as the
+            signup. A unit without any trait is new.
     """
     created = _moment(traits.get("createdAt"))
     if created is None and times:
@@ -237,7 +237,7 @@ def is_new_unit(since: datetime, traits: Mapping[str, Json], times: Mapping[str,
 
 
 def disabled(flag: Flag) -> Evaluation:
-    """The answer while paused, and after the end."""
+    """The answer while the experiment is paused, and after its end."""
     return Evaluation(flag, None, "DISABLED", {"state": flag.state})
 
 
@@ -259,7 +259,7 @@ def split(
 
 
 def inside(slot: Slot | None, unit: str) -> bool:
-    """Whether a slot holds the unit's draw; without a slot everybody is inside."""
+    """Whether a slot contains the unit's draw; True without a slot."""
     return slot is None or slot.low <= unit_hash(slot.seed, unit) < slot.high
 
 

@@ -1,4 +1,4 @@
-"""The arms that many units draw in one row of an audience: what `evaluation` says one by one, over columns. Pure."""
+"""The arms that many units draw in one row of an audience: `evaluation` vectorised over units. Pure."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,7 @@ OUT = -1
 
 
 def arms_drawn(flag: Flag, row: Row, units: Sequence[str], clusters: Sequence[str | None]) -> Arms:
-    """The arm of each unit in a row of the audience; -1 where it is out, or no cluster is known where these are drawn.
-
-    Args:
-        flag: of the experiment.
-        row: of its audience.
-        units: ids.
-        clusters: id of each unit's cluster; not read where units are drawn.
-    """
+    """The arm of each unit in a row of the audience; -1 where it is out, or its cluster is needed but unknown."""
     version = flag.hash_version
     if not flag.cluster:
         return choose_all(unit_hashes(flag.seed, read_units(units), version=version), row.ranges)
@@ -40,6 +33,6 @@ def arms_drawn(flag: Flag, row: Row, units: Sequence[str], clusters: Sequence[st
 
 
 def saturation_of(seed: str, saturations: Sequence[Saturation], cluster: str) -> int:
-    """Place of the saturation that a cluster draws, whatever the coverage: more coverage moves no cluster."""
+    """Index of the saturation that a cluster draws, whatever the coverage: raising it moves no cluster."""
     found = choose(unit_hash(seed, cluster), saturation_ranges(saturations, 1.0))
-    return len(saturations) - 1 if found is None else found  # rounding may leave a gap below 1, no wider than 1e-15
+    return len(saturations) - 1 if found is None else found  # rounding may leave a gap below 1, at most 1e-15 wide

@@ -1,7 +1,7 @@
-"""What a unit gets of a rollout. Pure; one rule for our server, its command and local SDKs (docs/assignment.md).
+"""Answer of a rollout for a unit. Pure; one rule for our server, its command and local SDKs (docs/assignment.md).
 
-A unit has the shipped arm when it had it in the experiment, or when the share of its row reaches it. "Had it" is the
-stored assignment, or what the experiment's own draw gives the unit: a local SDK has no rows, so the draw must say it.
+A unit has the shipped arm when it had it in the experiment, or when the share of its row reaches it. "Had it" means the
+stored assignment, or else the experiment's own draw, since a local SDK has no stored assignments.
 """
 
 from collections.abc import Mapping
@@ -27,15 +27,15 @@ def answer(
     audience: Row | None,
     cluster: str | None = None,
 ) -> Evaluation:
-    """The answer for one unit. It never has the reason `SPLIT`: what logs exposures by it must not see one here.
+    """The answer for one unit. Its reason is never `SPLIT`, since clients log exposures for that reason.
 
     Args:
         flag: of the ended experiment.
         rollout: of it.
         unit: the id.
         now: the moment of the call.
-        had: its stored assignment is the shipped arm.
-        row: the first row of the rollout that the unit belongs to; None when none does.
+        had: True when its stored assignment is the shipped arm.
+        row: the first row of the rollout that the unit belongs to; None without one.
         audience: likewise of the experiment's audience.
         cluster: id of the unit's cluster, where clusters are drawn.
     """
@@ -57,7 +57,8 @@ def answer(
 def draws_arm(flag: Flag, arm: int, unit: str, audience: Row | None, cluster: str | None) -> bool:
     """Whether the experiment's draw gives the unit this arm, as if the experiment still ran.
 
-    Never where it enrolled new units alone: who was new then isn't told by the id, and local SDKs never served it.
+    False where it enrolled only new units: the id doesn't determine which units were new, and local SDKs never served
+    it.
     """
     if flag.new_since is not None:
         return False
@@ -66,7 +67,7 @@ def draws_arm(flag: Flag, arm: int, unit: str, audience: Row | None, cluster: st
 
 
 def by_hash_alone(flag: Flag, rollout: RolloutRecord, unit: str, now: datetime) -> Evaluation | None:
-    """The answer where neither rows nor traits can change it; None: what is stored about the unit must be read."""
+    """The answer where stored rows and traits can't change it; None: stored data about the unit must be read."""
     first, audience = rollout.rows[0], flag.rows[0]
     if rollout.state == KILLED or not evaluation.inside(flag.holdout, unit):
         return answer(flag, rollout, unit, now, had=False, row=None, audience=None)

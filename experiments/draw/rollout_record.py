@@ -1,6 +1,7 @@
-"""A rollout as it is served: which arm, to whom, how much of it when. Pure (docs/assignment.md, "RolloutRecord").
+"""A rollout as served: which arm, to whom, and what share from when. Pure (docs/assignment.md, "Rollout").
 
-Shares grow by date, so what is served follows from the record and the moment: no process has to be told of a step.
+Shares grow by date, so the answer depends only on the record and the current time: no process needs a message about a
+step.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Step:
-    """From `at` on the share is `share`, in steps of 0.01 %."""
+    """The share, in steps of 0.01 %, from the moment `at` on."""
 
     at: datetime
     share: int
@@ -29,7 +30,7 @@ class RolloutRow:
     Attributes:
         segment: key of the segment; None for everyone.
         rule: the segment's rule document when it is evaluated live; None for published membership.
-        steps: in the order of their moments; shares never fall.
+        steps: by time; shares never decrease.
     """
 
     segment: str | None
@@ -43,14 +44,14 @@ class RolloutRow:
 
 @dataclass(frozen=True)
 class RolloutRecord:
-    """What is rolled out.
+    """A rollout.
 
     Attributes:
         arm: index of the arm.
-        state: `rolling`, `held` (the share stays as it was then) or `killed` (everybody gets the default).
-        seed: of its own draw, which the experiment's draw says nothing about.
+        state: `rolling`, `held` (shares stay as they were) or `killed` (everybody gets the default).
+        seed: of its own draw, independent of the experiment's draw.
         rows: in order; the first that matches a unit decides.
-        held_at: since when it is held; None otherwise.
+        held_at: from when it is held; None otherwise.
     """
 
     arm: int
@@ -60,17 +61,11 @@ class RolloutRecord:
     held_at: datetime | None = None
 
     def share(self, row: RolloutRow, now: datetime) -> int:
-        """The share of a row now; one that is held stays at that of the moment it was held at."""
+        """The current share of a row; while held, that of the moment at which it was held."""
         return row.share_at(now if self.held_at is None else min(now, self.held_at))
 
     def reaches(self, row: RolloutRow, drawn: str, now: datetime) -> bool:
-        """Whether the share of a row holds a draw (half-open, so that all SDKs agree at the edge).
-
-        Args:
-            row: that the unit belongs to.
-            drawn: the id that is hashed: the unit's, or its cluster's.
-            now: the moment of the call.
-        """
+        """Whether the share of a row contains a draw (half-open, so that all SDKs agree at the edge)."""
         share = self.share(row, now)
         return share >= STEPS or unit_hash(self.seed, drawn) < share / STEPS
 
@@ -83,10 +78,10 @@ class RolloutRecord:
 
     @property
     def steps(self) -> Iterable[Step]:
-        """Those of all rows."""
+        """Steps of all rows."""
         return (step for row in self.rows for step in row.steps)
 
 
 def rollout_seed(seed: str) -> str:
-    """Seed of a rollout's draw, from that of its experiment: another draw, and the same one each time it is shipped."""
+    """Seed of a rollout's draw: independent of the experiment's draw, and the same each time it is shipped."""
     return f"{seed}:rollout"

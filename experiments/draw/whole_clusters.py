@@ -1,8 +1,7 @@
-"""Draws of whole clusters (guilds, classes, companies): which id is hashed, and the two stages of a saturation plan.
+"""Draws of whole clusters (guilds, classes, companies): which id is hashed, and the two stages with saturations.
 
 Pure (docs/methods/clusters.md; docs/assignment.md, "Clusters"). A cluster's draw gives all its units one arm; in a plan
-with saturations it gives the cluster a share, and each unit's own draw decides whether it is among those who are
-nudged.
+with saturations it gives the cluster a share, and each unit's own draw decides whether it is nudged.
 """
 
 from collections.abc import Sequence
@@ -16,17 +15,17 @@ LONGEST = 256
 
 @dataclass(frozen=True)
 class Saturation:
-    """What a cluster may draw: the share of its units that is nudged, and the share of clusters that draw it."""
+    """A saturation: the share of a cluster's units that is nudged, and the share of clusters that draw it."""
 
     share: float
     weight: float
 
 
 def cluster_id(value: Any) -> str | None:
-    """The text of a cluster's id as SDKs hash it; None for what is no id.
+    """The text of a cluster's id as SDKs hash it; None for an invalid id.
 
-    A whole number is written in digits. Zero, truth values and fractions are no ids: SDKs of different languages write
-    them differently or take them for "missing".
+    An integer becomes its digits. Zero, booleans and fractions are invalid: SDKs of different languages format them
+    differently or treat them as missing.
     """
     if isinstance(value, bool):
         return None
@@ -36,12 +35,12 @@ def cluster_id(value: Any) -> str | None:
 
 
 def within_seed(seed: str) -> str:
-    """Seed of the draws inside the clusters: another one, or the two stages would not be independent."""
+    """Seed of the draws within clusters; it must differ, so that the two stages are independent."""
     return f"{seed}:within"
 
 
 def saturation_ranges(saturations: Sequence[Saturation], coverage: float) -> tuple[Range, ...]:
-    """The draws of clusters that each saturation owns."""
+    """The range of cluster draws of each saturation."""
     return bucket_ranges(len(saturations), coverage, [one.weight for one in saturations])
 
 

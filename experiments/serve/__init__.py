@@ -1,1 +1,1 @@
-"""Answers to services: the served configuration, the sticky assignment, and the doors of OpenFeature and GrowthBook."""
+"""Serve flags: configuration, sticky assignment, OpenFeature and GrowthBook APIs."""

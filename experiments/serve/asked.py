@@ -1,7 +1,7 @@
-"""Note who asks for a flag, so that the page of an experiment can say that its service is connected.
+"""Count the requests for each flag, so that an experiment's page can show that its service is connected.
 
-Each process counts by itself and writes at most once in `EVERY` seconds a key and flag: the first call at once, later
-ones together. What a process has not written when it ends is lost: the page says "at least".
+Each process has its own counters and writes them at most once in `EVERY` seconds per key and flag: the first call at
+once, later ones together. Counts not yet written when a process ends are lost: the page says "at least".
 """
 
 import threading
@@ -21,7 +21,7 @@ from events.schema import Caller
 from experiments.models import FlagAsk
 
 EVERY = 20.0
-MOST = 5_000  # pairs of flag and key that a process remembers
+MOST = 5_000  # pairs of flag and key counted per process
 log = structlog.get_logger()
 Door = FlagAsk.Door
 
@@ -39,11 +39,11 @@ _written: dict[_Ask, float] = {}
 
 
 def note_ask(caller: Caller | None, door: FlagAsk.Door, flag: str = "") -> None:
-    """Count one call; it never fails, and never waits for a database that is away.
+    """Count one call; it never fails, and never waits for an unavailable database.
 
     Args:
-        caller: whose key it was; None for a call without one.
-        door: what was asked.
+        caller: owner of the key; None for a call without one.
+        door: the API that was called.
         flag: its key; "" for all flags at once.
     """
     if caller is None:
@@ -63,7 +63,7 @@ def note_ask(caller: Caller | None, door: FlagAsk.Door, flag: str = "") -> None:
 
 
 def visitor_of(request: HttpRequest) -> str | None:
-    """The caller's address when it has a client key, as the door put it on the request; None for all others."""
+    """The caller's address from the request when it has a client key; None for all other callers."""
     caller: Caller | None = getattr(request, "caller", None)
     return getattr(request, "visitor", "") if caller is not None and caller.kind == "client" else None
 
@@ -79,14 +79,14 @@ def _write(ask: _Ask, times: int) -> None:
     if _add(row, times, now):
         return
     fresh = FlagAsk(**row, times=0, first_at=now, last_at=now)
-    FlagAsk.objects.bulk_create([fresh], ignore_conflicts=True)  # another process may have been quicker
+    FlagAsk.objects.bulk_create([fresh], ignore_conflicts=True)  # another process may have created it first
     _add(row, times, now)
 
 
 def _add(row: dict[str, str], times: int, now: datetime) -> int:
-    """Add to the row and to its day; the first call of a day puts the last day with calls behind it. Rows written.
+    """Add calls to the row and to its day, moving the counts on when a new day begins; returns rows written.
 
-    A process whose clock is behind adds to a day that is over: to the newer one, which only counts.
+    A call with an earlier day, from a process whose clock is behind, counts for the stored day.
     """
     rows, day = FlagAsk.objects.filter(**row), now.astimezone(UTC).date()
     more: dict[str, Any] = {"times": F("times") + times, "last_at": now}

@@ -1,7 +1,8 @@
-"""Assign: the sticky answer for a unit, its row and its exposure (docs/assignment.md).
+"""Assign units to arms: sticky answer, stored row and exposure event (docs/assignment.md).
 
-A known unit costs one SELECT in each process, and then nothing (`remembered`). A new one costs one transaction:
-insert-or-ignore, read again, expose. Two racing calls thus agree, and the event exists exactly when the stamp does.
+A known unit costs each process one SELECT, later calls are cached (`remembered`). A new one costs one transaction:
+insert-or-ignore, read again, expose. Two racing calls thus agree, and the exposure event exists exactly when the row
+has its exposure time.
 """
 
 import time
@@ -50,16 +51,16 @@ def evaluate(
     """The answer for one unit and one flag.
 
     Args:
-        flag_key: what the caller asks for.
+        flag_key: of the requested flag.
         unit: 1 to 256 characters.
         context: the caller's attributes of the unit; `segments` in it is ignored.
-        expose: also log the exposure, once for each unit, in the transaction that keeps the assignment.
-        detailed: segment and assignment id in the metadata; for server keys only.
-        visitor: the caller's address when it has a client key, which anybody may have; None for all others, who
-            name real units.
+        expose: also log the exposure, once for each unit, in the transaction that stores the assignment.
+        detailed: include segment and assignment id in the metadata; for server keys only.
+        visitor: the caller's address when it has a client key, which anybody may have; None for all other callers,
+            whose units are trusted.
 
     Returns:
-        None for a flag that isn't served; `Failed` when the database is away and the answer needs it.
+        None for a flag that isn't served; `Failed` when the database is unavailable and the answer needs it.
     """
     flag = config.current().flags.get(flag_key)
     if flag is None:
@@ -70,7 +71,7 @@ def evaluate(
 def evaluate_all(
     unit: str, context: Mapping[str, Any], *, detailed: bool = False, visitor: str | None = None
 ) -> list[Evaluation | Failed]:
-    """The answers for all served flags, by flag key. It assigns and never exposes: the unit may never meet them."""
+    """The answers for all served flags, by flag key. It assigns but never exposes: the unit may never see them."""
     flags = [flag for _, flag in sorted(config.current().flags.items())]
     found = _evaluate(flags, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
     return [found[unit, flag.pk] for flag in flags]
@@ -79,16 +80,16 @@ def evaluate_all(
 def assign_units(
     *, experiment_key: str, units: Iterable[str], clusters: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Evaluation]]:
-    """Assign many units to one experiment, in their order. It never exposes: send the event when the unit meets it.
+    """Assign many units to one experiment, in order. It never exposes: send the event when a unit sees its variant.
 
     Args:
         experiment_key: of a started experiment.
         units: ids.
-        clusters: id of each unit's cluster, where clusters are drawn; a unit without one has that of its stored trait.
+        clusters: id of each unit's cluster, where clusters are drawn; for a unit without one its stored trait is used.
 
     Raises:
         Refused: for an experiment that isn't served, or an id that isn't 1 to 256 characters.
-        django.db.Error: when the database is away: a batch must not be half kept.
+        django.db.Error: the database is unavailable: a batch must not be stored partially.
     """
     flag = next((flag for flag in config.current().flags.values() if flag.key == experiment_key), None)
     if flag is None:
@@ -104,7 +105,7 @@ def assign_units(
 
 
 def check_units(units: Iterable[str]) -> None:
-    """Refuse the first id that is none, before anything is kept.
+    """Refuse the first invalid id, before anything is stored.
 
     Raises:
         Refused: with the id's number and what is wrong with it.
@@ -115,7 +116,7 @@ def check_units(units: Iterable[str]) -> None:
 
 
 def unit_problem(unit: Any) -> Message | None:
-    """What is wrong with an id, as a short clause; None when it is good."""
+    """What is wrong with an id, as a short clause; None when it is valid."""
     if not isinstance(unit, str) or not unit:
         return say("an id is a string that is not empty")
     return say("an id may have at most 256 characters") if len(unit) > 256 else None
@@ -139,12 +140,12 @@ def _evaluate(
     patient: bool = True,
     visitor: str | None = None,
 ) -> dict[Pair, Evaluation | Failed]:
-    """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
+    """The answer of each unit for each flag. Not `patient`: an unavailable database is an error, don't guess."""
     answers: dict[Pair, Evaluation | Failed] = {}
     open_pairs: list[tuple[str, Flag]] = []
-    stamp = config.current().stamp  # before any row is read: what is taken away later raises it
+    stamp = config.current().stamp  # read before any row: a later deletion of rows raises it
     shipped = [(unit, flag, flag.rollout) for unit in contexts for flag in flags if flag.rollout is not None]
-    if shipped:  # no assignment and no exposure: the experiment has ended
+    if shipped:  # no assignment and no exposure after the experiment's end
         answers |= rollout_answers(shipped, contexts, stamp, patient=patient)
     for unit, context in contexts.items():
         for flag in flags:
@@ -164,7 +165,7 @@ def _evaluate(
                 open_pairs, contexts, expose=expose, detailed=detailed, patient=patient, visitor=visitor
             )
             answers |= found
-            if patient:  # a batch of millions would push out those who call
+            if patient:  # a batch of millions would evict the units of callers
                 remembered.keep(stored, stamp)
         except AWAY as trouble:
             if not patient:
@@ -182,7 +183,7 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
         return evaluation.disabled(flag)
     if (arm := flag.overrides.get(unit)) is not None:
         return evaluation.forced(flag, arm, "override")
-    for rule, arm in flag.forced:  # on the context alone: a known unit must ask nothing more
+    for rule, arm in flag.forced:  # on the context only: a known unit must need no query
         if matches(rule, traits_with({}, context)):
             return evaluation.forced(flag, arm, "rule")
     return None
@@ -197,8 +198,8 @@ def _ask(
     patient: bool,
     visitor: str | None,
 ) -> tuple[dict[Pair, Evaluation | Failed], dict[Pair, Stored]]:
-    """The answers, and the rows behind them."""
-    away.refuse_if_silent()  # key or configuration have waited already
+    """The answers, and the rows that they come from."""
+    away.refuse_if_silent()  # reading key or configuration has waited for the timeout already
     if (first := _at_once(pairs, contexts, expose=expose, visitor=visitor)) is not None:
         (unit, flag), (only, is_new) = pairs[0], first
         return {(unit, flag.pk): _known(flag, only, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): only}
@@ -234,7 +235,7 @@ def _ask(
 def _at_once(
     pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, visitor: str | None
 ) -> tuple[Stored, bool] | None:
-    """The row of one unit whose arm the hash alone decides, and whether this call made it; None: go the long way."""
+    """The stored row of one unit and whether this call created it, if the hash decides; None: general path."""
     (unit, flag), *others = pairs
     if others or flag.needs_look_up or not _knows_cluster(flag, contexts[unit]):
         return None
@@ -244,7 +245,7 @@ def _at_once(
     began = time.monotonic()
     try:
         return keep_first(unit, flag, draw, expose=expose, visitor=visitor)
-    except AWAY as trouble:  # it may still be read
+    except AWAY as trouble:  # reading may still work
         away.note(began)
         away.refuse_if_silent()
         log.warning("assign.not_kept_at_once", error=type(trouble).__name__)
@@ -258,7 +259,7 @@ def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tu
         rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits", "times")
         about = {unit: (traits, times) for unit, traits, times in rows}
     drawing = drawing_ids({unit for unit, _ in pairs}) if pairs else {}
-    published = cache(slugs_of)  # once for each unit of this call, whatever its flags and their audiences
+    published = cache(slugs_of)  # once per unit of this call, whatever its flags and their audiences
     for unit, flag in pairs:
         stored, times = about.get(unit, ({}, {}))
         traits = traits_with(stored, contexts[unit])
@@ -271,7 +272,7 @@ def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tu
 
 
 def _knows_cluster(flag: Flag, context: Mapping[str, Any]) -> bool:
-    """False when only what is stored about the unit can say which cluster it is in."""
+    """False when only stored data can tell the unit's cluster."""
     return not flag.cluster or cluster_id(context.get(flag.cluster)) is not None
 
 
@@ -285,7 +286,7 @@ def _known(flag: Flag, row: Stored, *, sticky: bool, detailed: bool) -> Evaluati
 
 
 def _by_hash(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evaluation | Failed:
-    """Without the database: the hash gives what a new unit would get, which is what nearly every known one has."""
+    """Without the database: the hash gives a new unit's answer, which is right for nearly every known unit too."""
     if flag.needs_look_up or not _knows_cluster(flag, context):
         return Failed(flag, "the database is away, and this flag needs what is stored about the unit")
     draw = _by_hash_alone(flag, unit, context)
@@ -295,7 +296,7 @@ def _by_hash(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evaluation | 
 
 
 def _by_hash_alone(flag: Flag, unit: str, context: Mapping[str, Any]) -> Draw:
-    """What a new unit draws of a flag that needs no look-up."""
+    """What a new unit draws for a flag that needs no look-up."""
     row = flag.rows[0] if flag.enrolment_open else None
     cluster = cluster_id(context.get(flag.cluster)) if flag.cluster else None
     return evaluation.draw(flag, unit, is_new=True, row=row, cluster=cluster)
@@ -307,7 +308,7 @@ def _outcome(answer: Evaluation | Failed) -> str:
     if answer.reason == "SPLIT":
         return "known" if answer.metadata["sticky"] else "new"
     if answer.metadata.get("excludedBy") == "cluster":
-        return "no_cluster"  # counted by itself: an app that forgets the attribute leaves everybody out
+        return "no_cluster"  # a reason of its own: an app that omits the attribute leaves all units out
     if answer.flag.rollout is not None and answer.arm is not None:
         return "rollout"
     return {"STATIC": "excluded", "DISABLED": "disabled"}.get(answer.reason, "forced")

@@ -1,8 +1,7 @@
-"""When two ids turn out to be one person: what each of them was assigned holds for both (docs/identity.md).
+"""Joining two ids of one person: share assignments between the ids (docs/identity.md).
 
-It happens in the transaction that joins them, so the door's look-up stays what it is: one row under the id that is
-asked for. The arm that the person met first wins. Who was joined by the word of a client key alone never changes the
-arm that the user has: anybody can send such a word.
+It runs in the transaction that joins them, so an evaluation still looks up one row under the requested id. The person's
+first arm wins. A join that only a client key reported never changes the user's arm, since anybody can send one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +24,7 @@ COPIED, CONFLICT = CARRIED.labels("copied"), CARRIED.labels("conflict")
 
 
 def carry_over(joined: Sequence[Joined]) -> None:
-    """Give both ids the arms that the person met first, and note who goes on drawing as the visitor they were."""
+    """Give both ids the person's first arm, and note users who must continue to draw by their visitor id."""
     served = [status.value for status in SERVED]
     changed = False
     for one in joined:
@@ -37,17 +36,17 @@ def carry_over(joined: Sequence[Joined]) -> None:
             same = [row for row in rows if row.experiment_id == experiment]
             changed |= _one_arm(same, ends, None if one.by_server else one.root)
     if changed:
-        ConfigVersion.touch()  # other processes remember rows that are others now
+        ConfigVersion.touch()  # makes other processes drop changed rows from their caches
         transaction.on_commit(config.forget)
 
 
 def _one_arm(rows: Sequence[Assignment], ends: Iterable[str], owner: str | None) -> bool:
-    """Let these rows of one experiment say one arm, and give one to those who have none; True when a row changed.
+    """Set these rows of one experiment to one arm, and create missing ones; True when a row changed.
 
     Args:
         rows: of the ids of one person.
         ends: the ids that must have a row.
-        owner: whose row goes before all others.
+        owner: id whose row takes precedence.
     """
     first = min(rows, key=lambda row: (row.unit != owner if owner else False, *_met(row)))
     known = {row.unit for row in rows}
@@ -65,12 +64,12 @@ def _one_arm(rows: Sequence[Assignment], ends: Iterable[str], owner: str | None)
 
 
 def _met(row: Assignment) -> tuple[bool, datetime, int]:
-    """Who has seen the arm goes before who was only assigned to it."""
+    """Sort key of precedence: exposed rows first, then the earliest exposure or assignment."""
     return row.exposed_at is None, row.exposed_at or row.assigned_at, row.pk
 
 
 def _copy(first: Assignment, unit: str) -> Assignment:
-    """With its exposure: the person has met the arm, and is counted once."""
+    """A copy of the row for another id, with its exposure: the person was exposed and is counted once."""
     made = Assignment(
         unit=unit,
         experiment_id=first.experiment_id,
@@ -89,9 +88,9 @@ def _take(first: Assignment, row: Assignment) -> None:
 
 
 def _draws_on(one: Joined, rows: Sequence[Assignment]) -> bool:
-    """A user who begins with this login goes on drawing by the visitor's id; True for the first of the site.
+    """Make a new user continue to draw by the visitor's id; True for the first such user of the site.
 
-    So a visitor who was held out, or outside of the coverage, and has no row that says so, stays out.
+    So a visitor who was held out, or outside the coverage, and therefore has no row, stays out.
     """
     if not one.is_new_user or any(row.unit == one.user for row in rows):
         return False

@@ -1,4 +1,4 @@
-"""Read the body of a machine door's request: a length, a limit, and JSON that every database can hold."""
+"""Read JSON bodies of machine APIs: require a length, limit the size, refuse JSON that databases can't store."""
 
 import json
 import math
@@ -13,7 +13,7 @@ BODY_BYTES = 64 * 1024
 
 
 class BadBodyError(Exception):
-    """A body that can't be read: status, and one sentence. `parse` is True when it is no JSON."""
+    """A body that can't be read: status and a sentence. `parse` is True for invalid JSON."""
 
     def __init__(self, status: int, message: str, *, parse: bool = False) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ def read_json(request: HttpRequest) -> Any:
     """The JSON of a body, whatever its content type says: browser libraries send text/plain to avoid a preflight.
 
     Raises:
-        BadBodyError: without a length (a chunked body would read as an empty one), over the limit, cut, or no JSON.
+        BadBodyError: no length (a chunked body would read as an empty one), too large, truncated, or invalid JSON.
     """
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isdigit() or request.META.get("HTTP_TRANSFER_ENCODING"):
@@ -41,14 +41,15 @@ def read_json(request: HttpRequest) -> Any:
 
 
 def parse(body: bytes) -> Any:
-    """The JSON of some bytes.
+    """The parsed JSON of some bytes.
 
     Raises:
-        BadBodyError: for what JSON in UTF-8, 64-bit integers, finite numbers or PostgreSQL's text can't hold.
+        BadBodyError: invalid JSON or UTF-8, integers over 64 bits, infinite numbers, or text that PostgreSQL can't
+            store.
     """
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))
-        if b"\\u" in body:  # NUL and lone surrogates can only come in escaped
+        if b"\\u" in body:  # NUL and lone surrogates can only come escaped
             bad = any(BAD_TEXT.search(text) for text in _texts(data))
             if bad:
                 raise ValueError

@@ -1,7 +1,7 @@
-"""How a draw becomes a row and its exposure, in one transaction (docs/assignment.md, "Exactly one row").
+"""Store a draw as a row with its exposure, in one transaction (docs/assignment.md, "Exactly one row").
 
-On PostgreSQL the usual first call is one statement, `keep_first`, which all threads that come meanwhile share;
-everything else is insert-or-ignore, read, expose.
+On PostgreSQL the usual first call is one statement, `keep_first`, shared by all threads that arrive meanwhile; other
+calls are insert-or-ignore, read, expose.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ from experiments.models import Assignment, DrawnAs
 from experiments.serve.remembered import Pair, Stored
 from experiments.serve.together import Together
 
-OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
+OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whichever key calls
 READ = "id, variant_id, segment_key, bucket, exposed_at, cluster, visit, named_at"
-# Of each unit the row that is there, else the row that is made and its event. A call that loses a race to another
-# process sees neither, and so does one of a unit that draws by another id. In the order of units: two statements that
-# overlap can't lock each other out.
+# For each unit the existing row, else a new row and its event. A call that loses a race to another process gets
+# neither, and so does a call for a unit that draws by another id. Ordered by unit, so that two overlapping
+# statements can't deadlock.
 FIRST_CALLS = f"""
     WITH given AS (SELECT * FROM unnest(
         %(unit)s::varchar[], %(flag)s::bigint[], %(arm)s::bigint[], %(segment)s::varchar[], %(bucket)s::smallint[],
@@ -68,7 +68,7 @@ FIRST_CALLS = f"""
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    """What a first call would keep."""
+    """Row and event that a first call would store."""
 
     unit: str
     flag: Flag
@@ -84,7 +84,7 @@ class _First:
 def stored_rows(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
     """The rows of these units in these experiments."""
     units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
-    # One value is asked for as one: Django builds that statement in much less time than a list of one.
+    # One value is queried with `=`: Django builds that statement much faster than `IN` with a list of one.
     whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
     where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
     rows = Assignment.objects.filter(**whom, **where).values_list(
@@ -108,11 +108,11 @@ def stored_rows(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, Stored]:
 def keep_first(
     unit: str, flag: Flag, draw: Draw, *, expose: bool, visitor: str | None = None
 ) -> tuple[Stored, bool] | None:
-    """The stored row of this unit, made with its exposure when there was none; one round trip to PostgreSQL.
+    """The stored row of this unit, created with its exposure if missing; one round trip to PostgreSQL.
 
     Returns:
-        The row, and whether this call made it. None where the long way must be gone: on another database, after a lost
-        race, and for a row that this call must still expose or name.
+        The row, and whether this call created it. None where the general path is needed: on another database, after a
+        lost race, and for a row that this call must still expose or mark as named.
     """
     if connection.vendor != "postgresql":
         return None
@@ -120,7 +120,7 @@ def keep_first(
     arm, bucket = flag.arms[draw.arm or 0].pk, round(draw.bucket * 10_000)
     row = Stored(0, arm, draw.segment, bucket, now if expose else None, draw.cluster, _visit_of(visitor, now))
     first = _First(unit, flag, row, now, _exposure(unit, flag, row, now))
-    # Another thread's connection knows nothing of a transaction that is open here.
+    # Another thread's connection doesn't see a transaction that is open here.
     kept = _keep([first])[0] if connection.in_atomic_block else _together(first)
     if kept is None or (expose and kept[0].exposed_at is None) or (visitor is None and kept[0].unnamed):
         return None
@@ -128,7 +128,7 @@ def keep_first(
 
 
 def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
-    """The row of each call and whether the call made it; None for a lost race."""
+    """The row of each call and whether the call created it; None for a lost race."""
     by_pair: dict[Pair, _First] = {}
     for call in calls:
         by_pair.setdefault(call.pair, call)
@@ -157,7 +157,7 @@ def _keep(calls: Sequence[_First]) -> list[tuple[Stored, bool] | None]:
     results = []
     for call in calls:
         result = kept.get(call.pair)
-        is_first = by_pair[call.pair] is call  # two calls of one unit side by side: one of them has made the row
+        is_first = by_pair[call.pair] is call  # with two simultaneous calls for one unit, only one has created the row
         results.append(result and (result[0], result[1] and is_first))
     return results
 
@@ -166,9 +166,9 @@ _together = Together(_keep)
 
 
 def _prepared(sql: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a statement that PostgreSQL plans once a connection: planning it takes as long as doing it.
+    """Rows of a prepared statement, planned once per connection: planning takes as long as executing.
 
-    Django's own cursors bind in the client and prepare nothing.
+    Django's own cursors bind in the client and don't prepare statements.
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
@@ -188,17 +188,17 @@ def keep_draws(
     """Insert or ignore, read again, stamp and expose: one transaction.
 
     Args:
-        fresh: units and flags without a row, which get what is `drawn`.
-        drawn: of these.
-        known: rows that are there, and that a server key asks for while only client keys had.
-        unseen: units and flags with a row that isn't exposed, to be exposed.
+        fresh: units and flags without a row, which get their draw.
+        drawn: draws of `fresh`.
+        known: existing rows that a server key requests for the first time, after client keys only.
+        unseen: units and flags with a row that isn't exposed yet, to be exposed.
         expose: whether the fresh ones are exposed, too.
-        visitor: the caller's address with a client key; None for all others.
+        visitor: the caller's address with a client key; None for all other callers.
     """
     now = timezone.now()
     mark = _visit_of(visitor, now)
     rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now, mark) for unit, flag in fresh]
-    # In one order everywhere, so that two calls that overlap can't lock each other out.
+    # Always in the same order, so that two overlapping calls can't deadlock.
     rows.sort(key=lambda row: (row.unit, row.experiment_id))
     with transaction.atomic():
         Assignment.objects.bulk_create(rows, ignore_conflicts=True)
@@ -217,14 +217,14 @@ def keep_draws(
 
 
 def _is_first(row: Stored, now: datetime) -> bool:
-    """True when this call is the one that exposes: it made the row, or stamps it now."""
+    """True when this call is the one that exposes: it created the row, or sets its exposure time now."""
     if row.exposed_at is None:
         return bool(Assignment.objects.filter(pk=row.pk, exposed_at=None).update(exposed_at=now))
-    return row.exposed_at == now  # a twin of the same microsecond has the same message id, and is ignored
+    return row.exposed_at == now  # a call in the same microsecond has the same message id and is ignored
 
 
 def _visit_of(visitor: str | None, at: datetime) -> str:
-    """The mark of a caller with a client key; "" for all others."""
+    """Hash that identifies a caller with a client key; "" for all other callers."""
     return "" if visitor is None else mark_of_visitor(visitor, at)
 
 
@@ -244,7 +244,7 @@ def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: da
 
 
 def _exposure(unit: str, flag: Flag, row: Stored, now: datetime) -> EventRecord:
-    """The event that analysis reads. Its id comes from experiment and unit, so a replay inserts nothing."""
+    """The exposure event. Its id is derived from experiment and unit, so a replay inserts nothing."""
     arm = next(arm for arm in flag.arms if arm.pk == row.variant_id)
     properties = {
         "experiment_id": flag.key,

@@ -1,7 +1,7 @@
-"""The OpenFeature door: OFREP 0.3.0, one flag or all. Contract: docs/openapi-ofrep.yaml, docs/assignment.md.
+"""The OpenFeature API: OFREP 0.3.0, one flag or all. Contract: docs/openapi-ofrep.yaml, docs/assignment.md.
 
-An answer always has its five fields and an error always has its two: published clients raise inside themselves when one
-is missing, and their callers silently get the default.
+An answer always has all five fields and an error both of its two: published clients raise internally when one is
+missing, and their callers silently get the default.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class RefusedContextError(Exception):
-    """A context that names no unit: an error code of OFREP and one sentence."""
+    """A context without a valid unit: an error code of OFREP and a sentence."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -36,12 +36,13 @@ class RefusedContextError(Exception):
 def evaluate(
     request: HttpRequest, key: str | None = None, *, event_streams: Callable[[HttpRequest], list[dict[str, Any]]]
 ) -> HttpResponse:
-    """Evaluate one flag, or all when there is no key. No exception leaves as HTML.
+    """Evaluate one flag, or all when there is no key. No exception reaches the caller as HTML.
 
     Args:
         request: of the caller.
         key: of the flag.
-        event_streams: where this caller may hear of changes; empty where no process holds streams.
+        event_streams: function that lists the streams of changes for this caller; empty where no process serves
+            streams.
     """
     try:
         unit, context = _unit(read_json(request))
@@ -104,9 +105,9 @@ def _entry(answer: Evaluation | Failed) -> dict[str, Any]:
 
 
 def _tag(flags: list[dict[str, Any]], streams: list[dict[str, Any]]) -> str:
-    """A tag of what the unit gets, and of where it hears of changes: a client that is told 304 keeps both.
+    """ETag of the unit's answers and of the stream addresses: a client that gets 304 keeps both.
 
-    Whether a row was there already (`sticky`) is no change that a client must see.
+    `sticky` (whether a row existed) isn't part of it, since clients needn't see that change.
     """
     settled = [
         {**flag, "metadata": {name: value for name, value in flag.get("metadata", {}).items() if name != "sticky"}}
@@ -117,7 +118,7 @@ def _tag(flags: list[dict[str, Any]], streams: list[dict[str, Any]]) -> str:
 
 
 def _matches(sent: str, tag: str) -> bool:
-    """Weak comparison, by hand: Django's own would answer a match on a POST with 412."""
+    """Weak ETag comparison; Django's own would answer a match on a POST with 412."""
     return any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(","))
 
 
@@ -136,13 +137,13 @@ def _unit(body: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _detailed(request: HttpRequest) -> bool:
-    """Segment names can be sensitive: they are not for keys that lie in browsers."""
+    """False for client keys: segment names can be sensitive, and these keys are in browsers."""
     caller = _caller(request)
     return caller is not None and caller.kind != "client"
 
 
 def _exposes(request: HttpRequest) -> bool:
-    """Neither the call nor its key says that the service logs exposures itself."""
+    """True unless the call or its key declares that the service logs exposures itself."""
     caller = _caller(request)
     asked = request.GET.get("exposure") if request.META.get("QUERY_STRING") else None
     return asked != "0" and (caller is None or caller.log_exposures)

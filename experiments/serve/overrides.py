@@ -1,4 +1,4 @@
-"""Overrides: give a tester an arm without a draw."""
+"""Overrides: give a tester an arm regardless of the draw."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from experiments.plan.writing import locked, save_fields
 from experiments.serve.assign import unit_problem
 from runs.refusals import Refused
 
-MAX_OVERRIDES = 1_000  # they are kept in every process
+MAX_OVERRIDES = 1_000  # every process caches them
 
 
 def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any = None) -> Override:
-    """Give an arm to one unit, or to callers whose context meets a rule. Nobody is exposed by it.
+    """Give an arm to one unit, or to callers whose context matches a rule. It exposes no unit.
 
     Raises:
         Refused: for an unknown variant, neither or both of unit and rule, or too many overrides.
@@ -39,7 +39,7 @@ def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any =
 
 
 def remove_override(*, override: Override) -> None:
-    """Let the draw decide again."""
+    """Remove an override, so that the draw decides again."""
     with transaction.atomic():
         experiment = Experiment.objects.select_for_update().get(pk=override.experiment_id)
         override.delete()

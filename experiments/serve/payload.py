@@ -1,7 +1,7 @@
-"""What GrowthBook's SDKs read: the configuration for local evaluation, and answers for remote evaluation. Pure.
+"""GrowthBook SDK payloads: configuration for local evaluation, answers for remote evaluation. Pure.
 
-A local SDK goes on to the next rule when a unit falls outside a rule's coverage; on our server the first matching row
-decides. So each row's condition also excludes the rows before it.
+A local SDK continues with the next rule when a unit is outside a rule's coverage; on our server the first matching row
+decides. So each row's condition also excludes the earlier rows.
 """
 
 from collections.abc import Iterable
@@ -17,26 +17,26 @@ Json = dict[str, Any]
 
 
 def features(flags: Iterable[Flag], now: datetime) -> Json:
-    """The features of a payload by flag key. Running experiments have rules, and rollouts have those of this moment.
+    """The features of a payload by flag key: rules of running experiments, and current rules of rollouts.
 
-    An experiment that is remote-only, or enrols new units alone, leaves only its default: a local SDK can't know who is
-    new, and must not guess.
+    An experiment that is remote-only, or enrols only new units, has only its default: a local SDK can't know which
+    units are new.
     """
     return {flag.flag: _feature(flag, now) for flag in sorted(flags, key=lambda flag: flag.flag)}
 
 
 def remote_features(evaluations: Iterable[Evaluation]) -> Json:
-    """Features that hold only the answers for one unit: no condition, list or weight leaves the server."""
+    """Features that contain only the answers for one unit: no condition, list or weight leaves the server."""
     return {answer.flag.flag: _answered(answer) for answer in sorted(evaluations, key=lambda one: one.flag.flag)}
 
 
 def preview(found: Json, flags: Iterable[Flag], *, variations: Any, values: Any) -> Json:
-    """The features with forced values in place of the answers. They carry no tracks: nobody is exposed by a preview.
+    """The features with forced values instead of the answers. They have no tracks, so a preview exposes no unit.
 
     Args:
         found: features by flag key.
-        flags: what is served.
-        variations: arm's index by experiment key, as SDKs send it; other shapes force nothing.
+        flags: the served flags.
+        variations: arm's index by experiment key, as SDKs send it; other shapes are ignored.
         values: value by flag key, as an object or as pairs.
     """
     if isinstance(values, list):
@@ -67,7 +67,7 @@ def _feature(flag: Flag, now: datetime) -> Json:
 
 
 def _of_saturation(flag: Flag, index: int, place: int) -> Json:
-    """The rule of the clusters that draw one saturation: a filter chooses them, and units are drawn inside."""
+    """The rule for clusters that draw one saturation: a filter selects them, and units are drawn within."""
     row, saturation = flag.rows[index], flag.saturations[place]
     low, high = saturation_ranges(flag.saturations, row.coverage)[place]
     rule = _rule(flag, index)
@@ -85,7 +85,7 @@ def _of_saturation(flag: Flag, index: int, place: int) -> Json:
 def _rule(flag: Flag, index: int) -> Json:
     row = flag.rows[index]
     condition = _condition(row, flag.rows[:index])
-    # Holdout and layer protect units, whatever an experiment draws.
+    # Holdout and layer always use units, also where the experiment draws clusters.
     slots = [_filter(slot) for slot in (flag.holdout, flag.layer) if slot is not None]
     return {
         "id": f"exp-{flag.pk}-{index}",
@@ -93,7 +93,7 @@ def _rule(flag: Flag, index: int) -> Json:
         "name": flag.name,
         **({"condition": condition} if condition else {}),
         "hashAttribute": flag.hash_attribute,
-        "hashVersion": flag.hash_version,  # without it the SDKs take 1
+        "hashVersion": flag.hash_version,  # the SDKs' default is 1
         "seed": flag.seed,
         "variations": [arm.value for arm in flag.arms],
         "weights": list(row.weights),
@@ -131,7 +131,7 @@ def _answered(answer: Evaluation) -> Json:
 
 
 def _track(answer: Evaluation, arm: int) -> Json:
-    """What both SDKs hand to the tracking callback."""
+    """The arguments that both SDKs pass to the tracking callback."""
     flag, chosen = answer.flag, answer.flag.arms[arm]
     variations = [one.value for one in flag.arms]
     result = {

@@ -1,4 +1,4 @@
-"""Callers that know both ids of a person: the context's `anonymousId` beside the unit (docs/identity.md)."""
+"""Join two ids of a person when the context has `anonymousId` beside the unit (docs/identity.md)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 
 def note_person(caller: Caller | None, unit: str, context: Mapping[str, Any]) -> None:
-    """Join the visitor that the context names with the user, before any event says so.
+    """Join the visitor in the context with the user, before an event does.
 
-    A client key is heard only where its source trusts what its client keys say of logins. While the database is away
+    A client key may do this only where its source trusts logins from client keys. While the database is unavailable
     nothing is joined, and the call is answered without it.
     """
     visitor = context.get(ANONYMOUS)
@@ -33,7 +33,7 @@ def note_person(caller: Caller | None, unit: str, context: Mapping[str, Any]) ->
 
 
 def drawing_ids(units: Iterable[str]) -> Mapping[str, str]:
-    """For those of these units who draw by another id, that id; a site without logins asks nothing for it."""
+    """The other id for those of these units that draw by one; no query on a site without logins."""
     if not config.current().some_drawn_as:
         return {}
     return dict(DrawnAs.objects.filter(unit__in=units).values_list("unit", "drawn_as"))

@@ -1,7 +1,8 @@
-"""Assignments that this process has read: they never change, so a known unit asks the database nothing.
+"""Cache of assignment rows per process, so that a known unit needs no query.
 
-What may go stale is that a row was taken away: an erased unit, a site laid anew. Whoever takes rows away raises the
-configuration's number in the same transaction (`experiments.serve.config`); every process then forgets all of them.
+An entry is stale only when its row was deleted (an erased unit, a site set up anew) or changed by joining ids. Code
+that does this increments the configuration's number in the same transaction (`experiments.serve.config`); every process
+then clears its cache.
 """
 
 import threading
@@ -14,12 +15,12 @@ from django.conf import settings
 from django.db import connection
 
 type Pair = tuple[str, int]  # unit, experiment
-type Stamp = tuple[int, datetime]  # number of a configuration, and when it changed: a site laid anew counts anew
+type Stamp = tuple[int, datetime]  # number of a configuration, and when it changed: a new site restarts the numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is read of an assignment's row; `exposed_at` may have been stamped by another process since."""
+    """The cached part of an assignment row; another process may have set `exposed_at` since."""
 
     pk: int
     variant_id: int
@@ -32,7 +33,7 @@ class Stored:
 
     @property
     def unnamed(self) -> bool:
-        """True while only client keys have asked for the unit: a server key that does has to say so."""
+        """True while only client keys have requested the unit; a server key that requests it must store that."""
         return bool(self.visit) and self.named_at is None
 
 
@@ -42,15 +43,15 @@ _stamp: Stamp | None = None
 
 
 def recall(pair: Pair, stamp: Stamp) -> Stored | None:
-    """The row that this process remembers under the configuration that it serves; None: ask the database."""
+    """The cached row under the current configuration; None: query the database."""
     return _rows.get(pair) if stamp == _stamp else None
 
 
 def keep(rows: Mapping[Pair, Stored], stamp: Stamp) -> None:
-    """Remember what was read after this configuration was: at most ASSIGNMENTS_REMEMBERED, the oldest go.
+    """Cache rows read under this configuration: at most ASSIGNMENTS_REMEMBERED, the oldest are evicted.
 
-    Rows of one configuration only: a row that was read under an earlier one may be gone. Nothing is kept inside a
-    transaction, which may be rolled back.
+    Only rows of one configuration are cached: those read under an earlier one may have been deleted. Nothing is cached
+    inside a transaction, which may be rolled back.
     """
     global _stamp  # noqa: PLW0603 - the memory of this process
     if connection.in_atomic_block:
@@ -65,7 +66,7 @@ def keep(rows: Mapping[Pair, Stored], stamp: Stamp) -> None:
 
 
 def forget() -> None:
-    """Forget all of it."""
+    """Clear the cache."""
     global _stamp  # noqa: PLW0603 - the memory of this process
     with _lock:
         _rows.clear()

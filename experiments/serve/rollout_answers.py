@@ -1,4 +1,4 @@
-"""The answers of a rollout to many units: what the hash alone can't say is read. It keeps no row and exposes nobody."""
+"""Answers of rollouts for many units; reads rows only where the hash can't decide. Stores nothing, exposes no unit."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -37,11 +37,11 @@ def rollout_answers(
     Args:
         pairs: unit, flag and its rollout.
         contexts: attributes by unit.
-        stamp: of the configuration that the flags are of.
-        patient: with the database away, answer what the hash can, and `Failed` for the rest.
+        stamp: of the flags' configuration.
+        patient: while the database is unavailable, answer by the hash where possible, else `Failed`.
 
     Raises:
-        django.db.Error: when the database is away, unless patient.
+        django.db.Error: the database is unavailable, unless patient.
     """
     now = timezone.now()
     answers: dict[Pair, Evaluation | Failed] = {}
@@ -69,7 +69,7 @@ def rollout_answers(
 
 
 def _drawing_ids(units: set[str], *, patient: bool) -> Mapping[str, str]:
-    """By whose id each unit draws, as in the experiment; while the database is away each by its own."""
+    """The id by which each unit draws, as in the experiment; while the database is unavailable its own."""
     try:
         return drawing_ids(units)
     except AWAY:
@@ -85,7 +85,7 @@ def _read(
     wanted = {unit for unit, _flag, _rollout in pairs}
     rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits")
     about: dict[str, dict[str, Any]] = dict(rows)
-    published = cache(slugs_of)  # once for each unit, whatever the flags
+    published = cache(slugs_of)  # once per unit, whatever the flags
     answers = {}
     for unit, flag, rollout in pairs:
         traits = traits_with(about.get(unit, {}), contexts[unit])
@@ -104,7 +104,7 @@ def _read(
 
 
 def _had(pairs: Sequence[Shipped], stamp: Stamp | None) -> dict[Pair, int]:
-    """The stored variant of those who have one. No stamp: nothing is remembered, a batch would push out others."""
+    """The stored variant of units that have one. Without a stamp nothing is cached: a batch would evict other units."""
     known: dict[Pair, Stored] = {}
     for unit, flag, _rollout in pairs:
         if stamp is not None and (row := remembered.recall((unit, flag.pk), stamp)) is not None:

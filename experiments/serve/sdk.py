@@ -1,6 +1,6 @@
-"""The GrowthBook door: the payload of local SDKs, and remote evaluation. Contract: docs/assignment.md.
+"""The GrowthBook API: the payload of local SDKs, and remote evaluation. Contract: docs/assignment.md.
 
-The key stands in the path, so only client keys are taken (`insight_site.access.permissions`).
+The key is part of the path, so only client keys are accepted (`insight_site.access.permissions`).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from experiments.serve.person import ANONYMOUS, note_person
 
 FRESH = "max-age=30, stale-while-revalidate=3600"
 CACHE = f"public, {FRESH}"
-PRIVATE = f"private, {FRESH}"  # some shared caches heed no Vary, and a key's list of origins would be void behind them
+PRIVATE = f"private, {FRESH}"  # some shared caches ignore Vary, which would bypass a key's list of origins
 log = structlog.get_logger()
 
 
@@ -49,7 +49,7 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
 
 
 def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
-    """The answers for one unit: sticky, by our own membership, and never an exposure."""
+    """The answers for one unit: sticky, by our stored membership, and never an exposure."""
     try:
         body = read_json(request)
         attributes = body.get("attributes") if isinstance(body, dict) else None
@@ -71,7 +71,7 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
 
 def _answered(attributes: dict[str, Any], forced: dict[str, Any], visitor: str | None) -> HttpResponse:
     served, unit = config.current(), attributes.get("id")
-    if unit is None or unit == "":  # nobody: every flag has its default
+    if unit is None or unit == "":  # no unit: every flag has its default
         found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
     elif problem := assign.unit_problem(unit):
         return _error(400, f"attributes.id: {problem.english}")
@@ -87,7 +87,7 @@ def _answered(attributes: dict[str, Any], forced: dict[str, Any], visitor: str |
 
 
 def _updated(served: config.Config, now: datetime) -> dict[str, str]:
-    """When the answer changed last."""
+    """When the served configuration last changed."""
     moment = served.changed(now).astimezone(UTC).isoformat(timespec="milliseconds")
     return {"dateUpdated": moment.replace("+00:00", "Z")}
 

@@ -1,7 +1,7 @@
-"""Calls of several threads as one piece of work, as databases commit in groups.
+"""Group commit: batch concurrent calls of several threads into one piece of work.
 
-Who calls while nothing is at work begins at once. Who calls meanwhile waits, and goes with all who wait in the next
-piece: nobody waits for company, and under load one statement and one commit carry many calls.
+A call starts at once while no work is running. Calls that arrive meanwhile wait and form the next batch: no call waits
+for others to arrive, and under load one statement and one commit serve many calls.
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 
 class _Ticket[T, R]:
-    """One call: its gate is closed until its result is there, or it must lead the next piece of work."""
+    """One call: its gate opens when its result is there, or when it must lead the next batch."""
 
     def __init__(self, asked: T) -> None:
         self.asked = asked
@@ -21,11 +21,11 @@ class _Ticket[T, R]:
 
 
 class Together[T, R]:
-    """Calls as one piece of work: `Together(work)(asked)` is the result of this call.
+    """Batches concurrent calls: `Together(work)(asked)` is the result of this call.
 
     Args:
-        work: gives the results of several calls in their order, in the thread of one of the callers. What it raises,
-            every caller of the piece gets.
+        work: returns the results of several calls in their order, in the thread of one of the callers. An exception is
+            raised in every caller of the batch.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:

@@ -1,1 +1,1 @@
-"""Ship the winner: what is rolled out after an experiment's end, and the kill switch (docs/assignment.md)."""
+"""Ship the winner: rollouts after an experiment's end, and the kill switch (docs/assignment.md)."""

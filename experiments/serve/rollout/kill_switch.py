@@ -1,7 +1,7 @@
-"""The kill switch: one action after which everybody gets the default, in every process within two seconds.
+"""The kill switch: one action that gives everybody the default, in every process within two seconds.
 
-A rollout keeps its steps and can be resumed. A running experiment is paused, which is the same to its users; its units
-keep their variant for when it is resumed.
+A rollout keeps its steps and can be resumed. A running experiment is paused, which looks the same to users; its units
+keep their variant until it is resumed.
 """
 
 from experiments.models import Experiment, Rollout
@@ -11,11 +11,11 @@ from experiments.serve.rollout.rollout_lifecycle import MOVES, Killed, Move
 from experiments.serve.rollout.shipping import Asked, move_rollout, state_of
 from runs.refusals import Refused
 
-KILL = "kill switch"  # begins the reason of the pause in the experiment's history
+KILL = "kill switch"  # prefix of the pause's reason in the experiment's history
 
 
 def what_it_stops(experiment: Experiment) -> Killed | None:
-    """What the kill switch would act on now; None when everybody has the default already."""
+    """What the kill switch would stop now; None when everybody gets the default already."""
     if experiment.status == Status.RUNNING:
         return Killed.EXPERIMENT
     state = state_of(Rollout.objects.filter(experiment=experiment).first())
@@ -23,10 +23,10 @@ def what_it_stops(experiment: Experiment) -> Killed | None:
 
 
 def kill(*, key: str, asked: Asked) -> Killed:
-    """Give everybody the default now; what was stopped.
+    """Give everybody the default now; returns what was stopped.
 
     Raises:
-        Refused: for an unknown experiment, and where nothing is served but the default.
+        Refused: unknown experiment, or only the default is served.
     """
     experiment = Experiment.objects.filter(key=key).first()
     if experiment is None:

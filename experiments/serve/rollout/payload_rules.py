@@ -1,7 +1,7 @@
-"""The rules of a rollout as GrowthBook's SDKs read them: forced values, which fire no tracking callback. Pure.
+"""Rules of a rollout for GrowthBook's SDKs: forced values, which fire no tracking callback. Pure.
 
-First who had the arm in the experiment, as far as its draw can say it; then the share of each row, written as
-``"range": [0, x]``: half-open in both SDKs, which read a `coverage` differently at its edge.
+First units that had the arm in the experiment, as far as the draw determines it; then the share of each row, written as
+``"range": [0, x]``: half-open in both SDKs, which treat the edge of a `coverage` differently.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ Condition = Callable[[Any, tuple[Any, ...]], Json]
 
 
 def rollout_rules(flag: Flag, rollout: RolloutRecord, now: datetime, condition: Condition) -> list[Json]:
-    """The rules at a moment; none under the kill switch, and none of what must not leave the server.
+    """The rules at a moment; none under the kill switch, and none for remote-only flags.
 
     Args:
         flag: of the ended experiment.
         rollout: of it.
-        now: the moment: shares are those of the steps that have come.
-        condition: of a row and the rows before it, as an experiment's rules have it.
+        now: the moment, which determines the current step of each row.
+        condition: function that gives a row's condition, which excludes earlier rows, as in an experiment's rules.
     """
     if rollout.state == KILLED or flag.remote_only:
         return []
@@ -43,7 +43,7 @@ def _kept(flag: Flag, rollout: RolloutRecord, condition: Condition) -> list[Json
 
 
 def _draws(flag: Flag, index: int, arm: int) -> list[list[Json]]:
-    """The filters that hold the units of an arm: one list, or one for each saturation."""
+    """Filters that select the units of an arm: one list, or one for each saturation."""
     row = flag.rows[index]
     if not flag.saturations:
         return [[_filter(flag, flag.hash_attribute, flag.seed, *row.ranges[arm])]]

@@ -1,4 +1,4 @@
-"""The life of a rollout as one table, and what is wrong with its rows. Pure but for the words."""
+"""State machine of rollouts as one table, and validation of their rows. Pure but for the sentences."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ MOST_ROWS, MOST_STEPS = 20, 20
 
 
 class RolloutState(StrEnum):
-    """Where a rollout stands; `none` before the first."""
+    """State of a rollout; `none` before the first."""
 
     NONE = "none"
     ROLLING = "rolling"
@@ -23,7 +23,7 @@ class RolloutState(StrEnum):
 
 
 class Move(StrEnum):
-    """What a person may ask for."""
+    """Move that a person may request."""
 
     SHIP = "ship"
     CHANGE = "change"
@@ -47,7 +47,7 @@ MOVES: dict[tuple[RolloutState, Move], RolloutState] = {
     (RolloutState.HELD, Move.CHANGE): RolloutState.HELD,
     (RolloutState.ROLLING, Move.HOLD): RolloutState.HELD,
     (RolloutState.HELD, Move.GO_ON): RolloutState.ROLLING,
-    (RolloutState.KILLED, Move.GO_ON): RolloutState.ROLLING,  # held when it was held before the kill switch
+    (RolloutState.KILLED, Move.GO_ON): RolloutState.ROLLING,  # stays held when it was held before the kill switch
     (RolloutState.ROLLING, Move.KILL): RolloutState.KILLED,
     (RolloutState.HELD, Move.KILL): RolloutState.KILLED,
     (RolloutState.ROLLING, Move.BACK): RolloutState.BACK,
@@ -57,12 +57,12 @@ MOVES: dict[tuple[RolloutState, Move], RolloutState] = {
 
 
 def allowed(state: RolloutState) -> list[Move]:
-    """The moves that the table knows from a state, in its order."""
+    """The moves allowed in a state, in the table's order."""
     return [move for (at, move) in MOVES if at is state]
 
 
 def refusal(state: RolloutState) -> Message:
-    """Why a move that the table doesn't know is refused."""
+    """Why a move is refused in this state."""
     return {
         RolloutState.NONE: say("Nothing is rolled out yet: ship a variant first."),
         RolloutState.ROLLING: say(
@@ -77,7 +77,7 @@ def refusal(state: RolloutState) -> Message:
 
 
 def troubles(rows: Sequence[RolloutRow]) -> Iterator[Message]:
-    """What is wrong with rows by themselves, in the order in which a person would mend it."""
+    """Problems of the rows themselves, in the order in which a person would fix them."""
     if not rows:
         yield say("A rollout needs at least one step: a share and whom it is for.")
     if len(rows) > MOST_ROWS or any(len(row.steps) > MOST_STEPS for row in rows):
@@ -99,10 +99,10 @@ def troubles(rows: Sequence[RolloutRow]) -> Iterator[Message]:
 
 
 def shrinks(before: RolloutRecord, rows: Sequence[RolloutRow], now: datetime) -> bool:
-    """Whether changed rows could put anybody out who is in now.
+    """Whether changed rows could remove a unit that has the arm now.
 
-    Who is in stays in when every row is still there, in its order, with at least its present share; a row may be new
-    only in front of the others with the share of everyone, or behind them.
+    No unit is removed when all rows remain in their order with at least their present share; a new row may come last,
+    or before others only with at least the largest present share.
     """
     present = [(row.segment, before.share(row, now)) for row in before.rows]
     after = {row.segment: row.share_at(now) for row in rows}

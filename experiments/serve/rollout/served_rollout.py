@@ -1,4 +1,4 @@
-"""A stored rollout as the doors serve it."""
+"""Convert stored rollouts to and from the records that are served."""
 
 from datetime import datetime
 from typing import Any
@@ -8,10 +8,10 @@ from experiments.models import Experiment, Rollout
 
 
 def rollout_of(experiment: Experiment) -> RolloutRecord | None:
-    """What is shipped of a stored experiment; None where nothing is.
+    """The rollout of a stored experiment; None without an active one.
 
     Args:
-        experiment: with its variants and its rollout at hand.
+        experiment: with prefetched variants and rollout.
     """
     stored: Rollout | None = getattr(experiment, "rollout", None)
     if stored is None or not stored.is_on:
@@ -20,7 +20,7 @@ def rollout_of(experiment: Experiment) -> RolloutRecord | None:
 
 
 def record_of(stored: Rollout, arm: int) -> RolloutRecord:
-    """The row as a record; `arm` is the place of its variant."""
+    """The row as a record; `arm` is the index of its variant."""
     return RolloutRecord(
         arm=arm,
         state=stored.state,
@@ -31,7 +31,7 @@ def record_of(stored: Rollout, arm: int) -> RolloutRecord:
 
 
 def rows_of(document: list[dict[str, Any]]) -> tuple[RolloutRow, ...]:
-    """Rows as records."""
+    """JSON rows as records."""
     return tuple(
         RolloutRow(
             row["segment"],
@@ -43,7 +43,7 @@ def rows_of(document: list[dict[str, Any]]) -> tuple[RolloutRow, ...]:
 
 
 def document_of(rows: tuple[RolloutRow, ...]) -> list[dict[str, Any]]:
-    """Records as rows of JSON."""
+    """Records as JSON rows."""
     return [
         {
             "segment": row.segment,

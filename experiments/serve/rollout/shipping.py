@@ -1,4 +1,4 @@
-"""Ship an arm, and move what is shipped: lock the experiment, ask the table, log the move, tell every process."""
+"""Ship an arm and change rollouts: lock the experiment, check the table, log the move, make every process reload."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ SHIPPABLE = (Status.STOPPED, Status.CONCLUDED)
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asks for a move, and why.
+    """The person or key that requests a move, and why.
 
     Attributes:
         by: the person; None for a key.
         why: a reason.
-        key_prefix: beginning of the key that asks; "" for a person.
+        key_prefix: beginning of the requesting key; "" for a person.
     """
 
     by: User | None = None
@@ -39,18 +39,19 @@ class Asked:
 
 
 def ship(*, key: str, arm: str, rows: Sequence[Mapping[str, Any]], proved: bool, asked: Asked) -> Rollout:
-    """Roll an arm of an ended experiment out, under its own flag.
+    """Roll out an arm of an ended experiment, under the same flag.
 
     Args:
         key: of the experiment.
         arm: key of the variant.
         rows: ``{"segment": key or None, "steps": [{"share": steps of 0.01 %, "at": moment or None for now}]}``.
-        proved: the registered decision table says to ship this arm; otherwise a reason is needed, and is logged.
-        asked: who and why.
+        proved: True when the registered decision table recommends this arm; otherwise a reason is required, and is
+            logged.
+        asked: requester and reason.
 
     Raises:
-        Refused: in a state that doesn't allow it, without a reason where one is needed, for rows that can't be served,
-            and while another experiment or rollout holds the flag.
+        Refused: in a state that doesn't allow it, without a required reason, for invalid rows, and while another
+            experiment or rollout uses the flag.
     """
     if not proved and not asked.why.strip():
         raise Refused(
@@ -83,10 +84,10 @@ def ship(*, key: str, arm: str, rows: Sequence[Mapping[str, Any]], proved: bool,
 
 
 def change(*, key: str, rows: Sequence[Mapping[str, Any]], asked: Asked) -> Rollout:
-    """Give a rollout other steps. Nobody who is in is put out.
+    """Change a rollout's steps. No unit that has the arm loses it.
 
     Raises:
-        Refused: as `ship`, and for rows that would put somebody out.
+        Refused: as `ship`, and for rows that would remove units.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -100,17 +101,17 @@ def change(*, key: str, rows: Sequence[Mapping[str, Any]], asked: Asked) -> Roll
             )
         row.rows = document_of(changed)
         row.noted_at = now
-        row.held_at = None if row.held_at is None else now  # it is held at the new steps' share of now
+        row.held_at = None if row.held_at is None else now  # it is held at the new steps' current share
         row.save(update_fields=["rows", "noted_at", "held_at"])
         _log(row, Move.CHANGE, before, asked, now)
     return row
 
 
 def move_rollout(*, key: str, move: Move, asked: Asked) -> Rollout:
-    """Hold a rollout, let it go on, take it back to the default, or stop it by the kill switch.
+    """Hold or resume a rollout, roll it back to the default, or stop it by the kill switch.
 
     Raises:
-        Refused: in a state that doesn't allow it, and without a reason for the way back.
+        Refused: in a state that doesn't allow it, and for a rollback without a reason.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -131,9 +132,9 @@ def move_rollout(*, key: str, move: Move, asked: Asked) -> Rollout:
 
 
 def note_steps(now: datetime | None = None) -> int:
-    """Log the steps that have taken effect since the last call, one move for each rollout; how many it logged.
+    """Log the steps that took effect since the last call, one move per rollout; returns how many it logged.
 
-    What is served doesn't wait for it: the doors compare each step's moment with the clock.
+    Serving doesn't depend on it: evaluation compares each step's moment with the clock.
     """
     moment, noted = now or timezone.now(), 0
     for key in Rollout.objects.filter(state=RolloutState.ROLLING.value).values_list("experiment__key", flat=True):
@@ -152,7 +153,7 @@ def note_steps(now: datetime | None = None) -> int:
 
 
 def said(row: Rollout, now: datetime) -> dict[str, Any]:
-    """A rollout's state at a moment, as the log keeps it and REST shows it; shares in steps of 0.01 %."""
+    """A rollout's state at a moment, as stored in the log and shown by REST; shares in steps of 0.01 %."""
     record = record_of(row, 0)
     shares = [
         0 if row.state in (RolloutState.KILLED, RolloutState.BACK) else record.share(one, now) for one in record.rows
@@ -172,7 +173,7 @@ def said(row: Rollout, now: datetime) -> dict[str, Any]:
 
 
 def state_of(row: Rollout | None) -> RolloutState:
-    """Where it stands."""
+    """State of a rollout row."""
     return RolloutState.NONE if row is None else RolloutState(row.state)
 
 
@@ -190,16 +191,16 @@ def _refuse_move(experiment: Experiment, stored: Rollout | None, move: Move) -> 
 
 
 def _movable(key: str, move: Move) -> Rollout:
-    """The rollout, locked with its experiment, of a move that the table allows."""
+    """The rollout, locked with its experiment, if the table allows the move."""
     experiment, stored = _locked(key)
     _refuse_move(experiment, stored, move)
-    if stored is None:  # the table knows but one move from there, and that one makes the row
+    if stored is None:  # the only move allowed without a row is the one that creates it
         raise Refused(refusal(RolloutState.NONE))
     return stored
 
 
 def _refuse_taken(experiment: Experiment) -> None:
-    """The flag answers for one experiment: what runs or pauses under it comes first."""
+    """Refuse while another running or paused experiment uses the flag."""
     live = Experiment.objects.filter(flag_key=experiment.flag_key, status__in=[one.value for one in LIVE])
     if other := live.values_list("key", flat=True).first():
         raise Refused(
@@ -214,12 +215,12 @@ def _flag(key: str) -> str:
 def _checked(
     rows: Sequence[Mapping[str, Any]], experiment: Experiment, now: datetime, kept: Rollout | None = None
 ) -> tuple[RolloutRow, ...]:
-    """Rows as records, each segment looked up, and its rule on traits copied as an audience's is at the start.
+    """Rows as records: each segment is looked up, and its rule on traits copied as for an audience at the start.
 
-    A segment of the experiment's audience, or of the rollout so far, keeps the rule that it has there.
+    A segment of the experiment's audience, or of the rollout so far, keeps its rule from there.
 
     Raises:
-        Refused: for rows that can't be served, a segment that isn't published or too unstable to be targeted.
+        Refused: for invalid rows, a segment that isn't published or is too unstable to be targeted.
     """
     known: dict[str | None, Any] = dict(experiment.audience.values_list("segment_key", "rule"))
     known |= {} if kept is None else {row.segment: row.rule for row in rows_of(kept.rows)}
@@ -255,7 +256,7 @@ def _rule(slug: str | None) -> Any:
 
 
 def _log(row: Rollout, kind: str, before: Any, asked: Asked, now: datetime) -> None:
-    """Keep the move, tell who listens, and make every process read the configuration again."""
+    """Store the move, send the webhook, and make every process reload the configuration."""
     after = said(row, now)
     RolloutMove.objects.create(
         experiment=row.experiment,
