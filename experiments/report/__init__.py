@@ -1,1 +1,1 @@
-"""What people read about an experiment, part by part: sentence, table, chart, document."""
+"""Reports on experiments, part by part: sentence, table, chart, JSON document."""

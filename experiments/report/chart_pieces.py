@@ -1,4 +1,4 @@
-"""What charts of several parts share: sizes, the unit of an axis, limits of an estimate. Pure."""
+"""Pieces shared by charts: sizes, the unit of an axis, limits of an estimate. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ PANEL = 220
 
 
 def label_axis(labels: Sequence[str]) -> Any:
-    """A row for each label, in their order."""
+    """Axis with a row for each label, in the given order."""
     return categories(labels, labelLimit=320)
 
 
 def difference_title(share: bool) -> str:
-    """Title of an axis of differences, with their unit."""
+    """Title of an axis of differences, with the unit."""
     return gettext("difference, points") if share else gettext("difference, in the outcome's unit")
 
 

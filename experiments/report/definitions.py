@@ -1,4 +1,4 @@
-"""What each number means and where its method comes from, for the foot of a report. Pure."""
+"""Meaning of each number and source of its method, for the foot of a report. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Definition:
-    """One term: what it means in plain words, and the source of its method."""
+    """One term: its meaning in plain words, and the source of its method."""
 
     term: str
     meaning: str

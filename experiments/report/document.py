@@ -62,7 +62,7 @@ def document(report: Report) -> Json:
 
 
 def health_document(finding: Finding, message: str) -> Json:
-    """What a check found, with the sentence about it."""
+    """A health finding, with its sentence."""
     return {"check": finding.check, "severity": str(finding.severity), "message": message}
 
 
@@ -92,12 +92,12 @@ def _comparison(row: Comparison) -> Json:
         "simultaneous": chosen(row.simultaneous, *INTERVAL),
         "lift": chosen(row.lift, *INTERVAL),
         "covariate_adjusted": chosen(row.covariate_adjusted, *ESTIMATE, "variance_reduction"),
-        # Beside the difference where the adjusted comparison is the primary one; null otherwise.
+        # Plain comparison where the adjusted one is the primary one; null otherwise.
         "unadjusted": chosen(row.unadjusted, *ESTIMATE),
         "stratified": None if row.stratified is None else _stratified(row.stratified),
         "by_segment": [_segment(segment) for segment in row.by_segment],
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement),
-        # Beside the difference of few clusters; null where units or many clusters were assigned.
+        # Randomisation test for few clusters; null where units or many clusters were assigned.
         "randomisation": chosen(row.randomisation, "p_value", "draws", "seed"),
         "verdict": verdict_document(row.verdict),
         "policy": policy_document(row.policy),
@@ -130,12 +130,12 @@ def _encouragement(value: Encouragement) -> Json:
     limits = value.direct_range
     return {
         "take_up": chosen(value.take_up, *TAKE_UP),
-        # Whose effect it is: one's own, or per user moved with what the moved friends did for all in the cluster.
+        # Whether the effect is of one's own behaviour, or per user moved including friends' acts in the cluster.
         "estimand": "whole_clusters" if "whole_clusters" in value.warnings else "own",
         "effect": chosen(value.effect, *ESTIMATE),
         "adjusted_effect": chosen(value.adjusted_effect, *ESTIMATE),
         "anderson_rubin": _set(value.effect_set),
-        # Of the set, the breakdown value and the sensitivity: above 1 - alpha where several nudges could lead.
+        # Level of the set, breakdown value and sensitivity: above 1 - alpha where several nudges could lead.
         "set_level": value.effect_set.level if computable(value.effect_set) else value.effect_set,
         "as_treated": value.as_treated,
         "comparator": value.comparator or None,

@@ -15,12 +15,12 @@ def level_heading(level: float) -> str:
 
 
 def number_cell(value: float | NotComputable, write: Callable[[float], str]) -> str:
-    """A number as `write` has it, or why there is none."""
+    """A formatted number, or why there is none."""
     return write(value) if computable(value) else reason_words(value)
 
 
 def effect_cells(value: Estimate | NotComputable, kind: Kind) -> tuple[str, str]:
-    """An effect and its interval, or why there is none and an empty cell."""
+    """An effect and its interval; without one, the reason and an empty cell."""
     if not computable(value):
         return reason_words(value), ""
     share = kind is Kind.PROPORTION
@@ -30,7 +30,7 @@ def effect_cells(value: Estimate | NotComputable, kind: Kind) -> tuple[str, str]
 
 
 def effect_with_limits(value: Estimate | NotComputable, share: bool) -> tuple[str, str]:
-    """The same with one unit behind both limits."""
+    """An effect with its limits, which share one unit."""
     if not computable(value):
         return reason_words(value), ""
     return effect_text(value.estimate, share=share), effect_limits(value.low, value.high, share)

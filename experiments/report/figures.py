@@ -1,4 +1,4 @@
-"""Figures of findings and verdicts as the text that their sentences hold. Pure, without SciPy."""
+"""Figures of findings and verdicts as text for their sentences. Pure, without SciPy."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ EFFECTS = {"estimate", "low", "high", "effect_low", "effect_high", "margin", "ac
 def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
     """Every figure as text: p-values, shares as percentages, effects in the outcome's unit.
 
-    A take-up is the share of units that were moved, and a difference of two shares: its sentence takes which it means.
+    A take-up has two texts, a share and a difference of shares in points; a sentence uses either.
     """
     text: dict[str, str] = {}
     share = details.get("kind") == "proportion"
@@ -43,5 +43,5 @@ def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
 
 
 def filled(template: str, details: Mapping[str, str | int | float]) -> str:
-    """A sentence with every figure of a finding or verdict in words."""
+    """A sentence filled with the formatted figures of a finding or verdict."""
     return template % figures_text(details)

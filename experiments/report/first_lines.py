@@ -1,4 +1,4 @@
-"""What the report of a stored experiment says first: state, verdict, estimand, health. Pure; sentences alone."""
+"""First lines of a stored experiment's report: state, verdict, estimand, health. Pure; sentences only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,15 +26,15 @@ class Opening:
     """The first lines of a report.
 
     Attributes:
-        alarms: what must be read before anything else: broken data, a peek.
+        alarms: to be read before anything else: broken data, a peek.
         code: of the verdict, or ``PENDING``.
-        sign: a mark with the code's meaning, so that colour is never the only one.
+        sign: symbol with the code's meaning, so that colour is never the only signal.
         heading: the verdict in a few words.
         light: good, warn, bad or "".
         sentence: the verdict in one sentence, or why there is none yet.
-        estimand: what is estimated, among whom.
-        known: what may be known while the outcome is locked.
-        older: what rules that have changed since would judge otherwise; empty for today's results.
+        estimand: what is estimated, in which units.
+        known: what may be shown while the outcome is locked.
+        older: what later rules would judge otherwise; empty for results by today's rules.
     """
 
     alarms: tuple[str, ...]
@@ -49,7 +49,7 @@ class Opening:
 
 
 def opening(readout: Readout) -> Opening:
-    """Verdict first; when the data are broken or were peeked at, that comes before it."""
+    """First lines with the verdict first, after alarms about broken data or a peek."""
     verdict = named_verdict(readout)
     alarms = []
     if verdict is not None and verdict.code is Code.INVALID:
@@ -76,7 +76,7 @@ def opening(readout: Readout) -> Opening:
 
 
 def named_verdict(readout: Readout) -> Verdict | None:
-    """The verdict with its outcome in words, and its behaviour by the name that this reader is shown."""
+    """The verdict with the outcome and the behaviour by the names that this reader is shown."""
     verdict, claim = readout.verdict, readout.plan.claim
     if verdict is None:
         return None
@@ -89,7 +89,7 @@ def named_verdict(readout: Readout) -> Verdict | None:
 
 
 def health_sentence(finding: Finding) -> str:
-    """What a check found, its outcome in words."""
+    """Sentence of a health finding, with its outcome in words."""
     if "outcome" not in finding.details:
         return finding_sentence(finding)
     name = metric_words(str(finding.details["outcome"]))
@@ -97,7 +97,7 @@ def health_sentence(finding: Finding) -> str:
 
 
 def health(readout: Readout) -> tuple[tuple[str, str, str], ...]:
-    """Light, word and sentence of every finding, the gravest first."""
+    """Light, word and sentence of every finding, most severe first."""
     lights = {"error": "bad", "warning": "warn", "info": ""}
     return tuple(
         (lights[str(found.severity)], severity_words(found.severity), health_sentence(found))
@@ -106,7 +106,7 @@ def health(readout: Readout) -> tuple[tuple[str, str, str], ...]:
 
 
 def peek_sentence(readout: Readout) -> str:
-    """That a fixed plan was read before its end, and what this costs."""
+    """Sentence on a peek at a fixed plan, and its cost."""
     text = gettext(
         "Peeked: a person asked to see the outcome when {share} of the planned units were mature. The plan promises "
         "its error rate for one look at the end, so nothing here may be decided on."
@@ -115,7 +115,7 @@ def peek_sentence(readout: Readout) -> str:
 
 
 def _known(readout: Readout) -> Iterator[str]:
-    """What may be said without the outcome."""
+    """What may be shown without the outcome."""
     standing, plan = readout.standing, readout.plan
     exposed, mature = sum(standing.exposed.values()), sum(standing.mature.values())
     text = gettext("{exposed} of {planned} planned users exposed; {mature} have a final outcome so far.")
@@ -135,7 +135,7 @@ def _known(readout: Readout) -> Iterator[str]:
 
 
 def estimand(readout: Readout) -> str:
-    """What is estimated, among whom, counted from when."""
+    """What is estimated, in which units, counted from when."""
     plan = readout.plan
     outcome = metric_words(plan.primary[0])
     from_when = clock_words(plan)
@@ -165,14 +165,14 @@ def estimand(readout: Readout) -> str:
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
     asked = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)
-    # An analysis of version 0.4 or before may have taken control all the same.
+    # An analysis of version 0.4 or before may have compared with control nonetheless.
     if plan.placebo is None or (readout.report is not None and not leading(readout.report).compared_with):
         return asked
     return f"{asked} {gettext('The nudge is compared with the placebo.')}"
 
 
 def state_sentence(why: str) -> str:
-    """Why the outcome may be read now, or may not; the codes of `experiments.analyse.result.Standing`."""
+    """Why the outcome is open or locked; codes of `experiments.analyse.result.Standing`."""
     sentences = {
         "enrolling": gettext(
             "Results unlock when enrolment ends and outcomes are final. Looking earlier would raise the "

@@ -17,7 +17,7 @@ from stats.results import computable
 
 
 def section(readout: Readout) -> Section:
-    """Counts of units, who reported them, and how they came in."""
+    """Counts of units, who reported them, and when they were enrolled."""
     total, mature = sum(readout.standing.exposed.values()), sum(readout.standing.mature.values())
     finding = gettext("{n} units in {groups} groups; the outcome of {mature} is known.").format(
         n=count(total), groups=len(readout.standing.exposed), mature=count(mature)
@@ -33,7 +33,7 @@ def section(readout: Readout) -> Section:
 
 
 def flow(readout: Readout) -> Table:
-    """From exposure to the units whose outcome is known."""
+    """Table from exposure to the units with a known outcome."""
     found = readout.flow
     left_out = found.no_first_arm is None  # by analyses up to 0.4
     rows: list[Row] = _several(found) if left_out else []
@@ -59,7 +59,7 @@ def flow(readout: Readout) -> Table:
 
 
 def _several(found: Flow) -> list[Row]:
-    """Units that met several variants: left out up to 0.4, since then counted in the first."""
+    """Units with several variants: left out up to 0.4, since then counted in the first."""
     if found.no_first_arm is None:
         units = gettext("left out: seen in several variants (units)")
         persons = gettext("left out: joined ids that had met different variants (persons)")
@@ -81,7 +81,7 @@ def _clusters(readout: Readout) -> list[Row]:
 
 
 def split(readout: Readout) -> str:
-    """The sample-ratio test in a sentence."""
+    """Sentence on the sample-ratio test."""
     found = readout.sample_ratio
     if not computable(found):
         return reason_words(found)
@@ -111,7 +111,7 @@ def by_day(readout: Readout) -> Table | None:
 
 
 def draw_inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -> Drawn:
-    """Units exposed so far, by variant."""
+    """Chart of cumulative exposed units, by variant."""
     totals = dict.fromkeys(names, 0)
     rows: list[Mark] = []
     for day in sorted({row[0] for row in by_day}):
@@ -138,7 +138,7 @@ def draw_inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -
 
 
 def flow_of_file(report: Report) -> Table:
-    """From the rows of the file to the units of each variant."""
+    """Table from the rows of the file to the units of each variant."""
     reasons = {
         "missing_variant": gettext("left out: no variant"),
         "missing_unit": gettext("left out: no unit id"),

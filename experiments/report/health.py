@@ -1,4 +1,4 @@
-"""What the health checks find, in whole sentences, for each code of `analyse.findings`. Pure, without SciPy."""
+"""Sentences for the findings of health checks, one for each code of `analyse.findings`. Pure, without SciPy."""
 
 from experiments.analyse.findings import Finding, FindingCode, Severity
 from experiments.report.figures import figures_text
@@ -6,23 +6,23 @@ from reporting.words import gettext
 
 
 def finding_sentence(finding: Finding) -> str:
-    """What a health check found, as one plain sentence."""
+    """A health finding as one plain sentence."""
     return templates()[finding.check] % figures_text(finding.details)
 
 
 def severity_words(severity: Severity) -> str:
-    """How much a finding matters, in a word."""
+    """Severity of a finding in a word."""
     names = {Severity.ERROR: gettext("Problem"), Severity.WARNING: gettext("Caution"), Severity.INFO: gettext("Note")}
     return names[severity]
 
 
 def templates() -> dict[FindingCode, str]:
-    """The sentence of each code, with places for its figures."""
+    """The sentence of each code, with placeholders for its figures."""
     return {**_of_split(), **_of_senders(), **_of_flow(), **_of_values(), **_of_nudge(), **_of_plan()}
 
 
 def _of_split() -> dict[FindingCode, str]:
-    """How units fell on the arms; the checks of `experiments.analyse.health.split`."""
+    """Split of units between arms; checks of `experiments.analyse.health.split`."""
     return {
         "sample_ratio": gettext(
             "The group sizes don't fit the planned split (p %(p_value)s, alarm below .001): %(counts)s, planned "
@@ -76,7 +76,7 @@ def _of_split() -> dict[FindingCode, str]:
 
 
 def _of_senders() -> dict[FindingCode, str]:
-    """Who reported the exposures."""
+    """Senders of exposures."""
     return {
         "not_admitted_source": gettext(
             "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, where this "
@@ -125,7 +125,7 @@ def _of_senders() -> dict[FindingCode, str]:
 
 
 def _of_flow() -> dict[FindingCode, str]:
-    """Which units and events are there."""
+    """Units and events present or missing."""
     return {
         "empty_variant": gettext("Variant %(variant)s has no units."),
         "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
@@ -272,7 +272,7 @@ def _of_nudge() -> dict[FindingCode, str]:
 
 
 def _of_plan() -> dict[FindingCode, str]:
-    """The plan, and what to know about this reading."""
+    """The plan, and notes on this reading."""
     return {
         "plan_changed": gettext("The plan differs from the one at the start, and no amendment says why."),
         "amended": gettext("The plan was amended after the start (amendments: %(n)s); they stand below."),

@@ -33,7 +33,7 @@ from stats.results import NotComputable, computable
 
 
 def alarms(report: HoldoutReport) -> list[str]:
-    """What must be read before any number."""
+    """Warnings to be read before any number."""
     found = []
     if report.broken:
         found.append(_broken(report))
@@ -71,7 +71,7 @@ def lead(report: HoldoutReport) -> str:
 
 
 def light(report: HoldoutReport) -> str:
-    """Colour of the answer: good or bad where the interval leaves 0 out."""
+    """Colour of the answer: good or bad where the interval excludes 0."""
     found = report.difference
     if report.broken:
         return "bad"
@@ -81,9 +81,9 @@ def light(report: HoldoutReport) -> str:
 
 
 def parts(report: HoldoutReport) -> tuple[Part, ...]:
-    """All parts, in their order."""
+    """All parts, in order."""
     rows = _sum_rows(report)
-    # While the outcome is locked there is nothing to hold the sums against.
+    # While the outcome is locked there is nothing to compare the sums with.
     known = report.difference is not None and any(found is not None for _, found in rows)
     draw = partial(draw_sums, rows, _share(report)) if known else None
     compared = Part(
@@ -106,12 +106,12 @@ def parts(report: HoldoutReport) -> tuple[Part, ...]:
 
 
 def draw(report: HoldoutReport, slug: str = "") -> tuple[Drawing, ...]:
-    """The pictures of a reading, or one of them."""
+    """All charts of a reading, or one of them."""
     return drawings(parts(report), slug)
 
 
 def draw_sums(rows: Sequence[tuple[str, Limited | None]], share: bool) -> Drawn:
-    """The difference and the sum with their intervals."""
+    """Chart of the difference and the sum with their intervals."""
     marks = [{"label": label, **limit_marks(found, 100 if share else 1)} for label, found in rows if found is not None]
     base = alt.Chart(data(marks)).encode(y=label_axis([str(row["label"]) for row in marks]))
     chart = alt.layer(*forest(base, difference_title(share))).properties(width=WIDTH - 180, height=ROW * len(marks))
@@ -119,14 +119,14 @@ def draw_sums(rows: Sequence[tuple[str, Limited | None]], share: bool) -> Drawn:
 
 
 def document(report: HoldoutReport) -> dict[str, Any]:
-    """The reading as JSON values: what is to be read first, then every number."""
+    """The reading as JSON values: alarms and sentences first, then every number."""
     whole: dict[str, Any] = outward(dump(report))
     return {"alarms": alarms(report), "sentence": lead(report), "planned": plan_sentences(report.asked), **whole}
 
 
 # ── Tables ────────────────────────────────────────────────────────────────────
 def sums_table(report: HoldoutReport) -> Table:
-    """The difference beside the sums of the single findings."""
+    """Table of the difference beside the sums of single findings."""
     share, sums = _share(report), report.sums
     rows = [(label, *_cells(found, share), basis) for label, found, basis in _sum_values(report)]
     if computable(sums) and computable(sums.shrunk):
@@ -138,7 +138,7 @@ def sums_table(report: HoldoutReport) -> Table:
 
 
 def _presumed(report: HoldoutReport) -> str:
-    """What the interval of the sum presumes; "" without one."""
+    """Assumptions of the sum's interval; "" without one."""
     sums = report.sums
     if not computable(sums):
         return ""
@@ -210,7 +210,7 @@ def readings_table(report: HoldoutReport) -> Table:
 
 
 def shipped_table(report: HoldoutReport) -> Table:
-    """Each change with what its own experiment found."""
+    """Each change with its own experiment's finding."""
     share = _share(report)
     rows = tuple(
         (
@@ -300,7 +300,7 @@ def _counted(row: Shipment) -> str:
 
 
 def _sum_values(report: HoldoutReport) -> list[tuple[str, Limited | NotComputable | None, str]]:
-    """What has an interval: the difference, and the sum of the true effects; each with what it comes from."""
+    """Rows with an interval: the difference, and the sum of true effects; each with its basis."""
     sums, users = report.sums, gettext("{n} users").format(n=count(sum(report.mature.values())))
     rows: list[tuple[str, Limited | NotComputable | None, str]] = [
         (gettext("Holdout report"), report.difference, users)

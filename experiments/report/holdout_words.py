@@ -1,4 +1,4 @@
-"""What a holdout report was planned to be, and why its outcome is open or locked, in words. Pure."""
+"""The plan of a holdout report, and why its outcome is open or locked, in words. Pure."""
 
 from experiments.analyse.holdout_report.holdout_question import HELD, HoldoutQuestion, Population
 from experiments.analyse.holdout_report.holdout_result import HoldoutReport
@@ -8,7 +8,7 @@ from reporting.words import gettext
 
 
 def plan_sentences(asked: HoldoutQuestion) -> list[str]:
-    """Who is compared, by what, and on which days: what can't be changed any more."""
+    """Compared groups, outcome and days of the plan, which can't be changed any more."""
     compared = gettext("The {share} of users whom the holdout “{holdout}” keeps out, against all others. {who}")
     return [
         compared.format(share=percent(asked.share / 10_000), holdout=asked.holdout, who=population_sentence(asked)),
@@ -18,7 +18,7 @@ def plan_sentences(asked: HoldoutQuestion) -> list[str]:
 
 
 def population_sentence(asked: HoldoutQuestion) -> str:
-    """Who counts, alike on both sides."""
+    """Which units count, by the same rule on both sides."""
     since = asked.since.isoformat()
     texts = {
         Population.SIGNUP: gettext("Everybody counts who did “{event}” for the first time since {since}."),
@@ -48,7 +48,7 @@ def readings_sentence(asked: HoldoutQuestion) -> str:
 
 
 def state_sentence(report: HoldoutReport) -> str:
-    """Why there is no answer now, and when there will be one."""
+    """Why there is no answer now, and when one is expected."""
     if report.why == "too_few":
         return gettext("Fewer than 100 users on one side have a known outcome so far.")
     if report.why == "done" or report.next_on is None:
@@ -63,5 +63,5 @@ def state_sentence(report: HoldoutReport) -> str:
 
 
 def side_words(side: str) -> str:
-    """The sides of the comparison."""
+    """Name of a side."""
     return gettext("holdout") if side == HELD else gettext("rest")

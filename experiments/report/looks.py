@@ -1,4 +1,4 @@
-"""Every look at the outcome, and what it cost. Pure."""
+"""Every look at the outcome, and its cost in alpha. Pure."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from reporting.words import gettext
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """The looks with their bounds, and what waits for the last."""
+    """The looks with their bounds, and the parts that wait for the last."""
     parts = (_path(readout, report),) if readout.path else ()
     return Section("path", gettext("Interim looks"), hidden_sentence(readout) if parts else "", parts)
 
@@ -36,7 +36,7 @@ def _path(readout: Readout, report: Report) -> Part:
 
 
 def path_finding(readout: Readout) -> str:
-    """How many looks there were, and whether each was paid for."""
+    """Number of looks, and whether the plan allows each."""
     days = {(look.on, look.peeked) for look in readout.path}
     n, peeks = len(days), sum(peeked for _on, peeked in days)
     if peeks:
@@ -51,7 +51,7 @@ def path_finding(readout: Readout) -> str:
 
 
 def rule_words(rule: str) -> str:
-    """What the last look of a plan with planned looks could spend, and why; "" for any other look."""
+    """How much alpha the last of several planned looks could spend, and why; "" for any other look."""
     rest = gettext("The last look spends all of the error rate that is left: {why}.")
     return {
         "complete": rest.format(why=gettext("the planned units are in")),
@@ -67,7 +67,7 @@ def rule_words(rule: str) -> str:
 def looks(
     path: tuple[LookTaken, ...], share: bool, *, placebo: str | None = None, whole_clusters: bool = False
 ) -> Table | None:
-    """Every look at the first outcome; that of a placebo is a diagnostic and has no verdict."""
+    """Every look at the first outcome; looks at a placebo are diagnostics without a verdict."""
     rows = tuple(
         (
             look.on.isoformat(),
@@ -101,7 +101,7 @@ def looks(
 
 
 def look_words(look: LookTaken) -> str:
-    """How a look came about, in a few words."""
+    """Kind of a look, in a few words."""
     if look.peeked:
         return gettext("peeked")
     return {
@@ -113,7 +113,7 @@ def look_words(look: LookTaken) -> str:
 
 
 def draw(looks: Sequence[LookTaken]) -> Drawn:
-    """Absolute z at every look under the bound that it had to reach; one panel per variant."""
+    """Chart of absolute z at every look below its critical value; one panel per variant."""
     names = list(dict.fromkeys(look.variant for look in looks))
     words = {True: gettext("peeked"), False: gettext("as planned")}
     rows = [

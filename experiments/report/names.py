@@ -1,4 +1,4 @@
-"""What metrics, outcomes and comparisons are called on a page. Pure."""
+"""Names of metrics, outcomes and comparisons on pages. Pure."""
 
 from dataclasses import replace
 
@@ -16,14 +16,14 @@ from runs.refusals import Refused
 
 
 def versus(variant: str, comparator: str) -> str:
-    """A comparison's name: the variant alone where it is compared with control."""
+    """A comparison's name: only the variant where the comparator is control."""
     if not comparator:
         return variant
     return gettext("{variant} against {placebo}").format(variant=variant, placebo=comparator)
 
 
 def metric_sentence(name: str) -> str:
-    """A metric as its definition reads; what can't be read keeps its text."""
+    """A metric's definition in words; text that can't be parsed stays unchanged."""
     try:
         return sentence(parse_metric(name))
     except Refused:
@@ -36,7 +36,7 @@ def clock_words(plan: Planned) -> str:
 
 
 def rule_words(name: str, rule: GuardrailRule | None) -> str:
-    """What a guardrail has to show."""
+    """Requirement on a guardrail in words."""
     if rule is None:
         return gettext("(no margin: it can raise an alarm, and never be cleared)")
     text = (
@@ -48,7 +48,7 @@ def rule_words(name: str, rule: GuardrailRule | None) -> str:
 
 
 def is_share(name: str) -> bool:
-    """True for an outcome whose effects are points of a share."""
+    """True for an outcome whose effects are in percentage points."""
     try:
         return kind_of(name) is Kind.PROPORTION
     except Refused:
@@ -56,7 +56,7 @@ def is_share(name: str) -> bool:
 
 
 def table_words(otherwise: str) -> str:
-    """The decision table of a plan."""
+    """The decision table of a plan in words."""
     text = gettext(
         "Ship it if a primary outcome is proved to gain and every guardrail is proved to lose less than its margin. "
         "Don't if a primary outcome or a guardrail is proved to lose, or the data are broken. Otherwise: {otherwise}."
@@ -65,17 +65,17 @@ def table_words(otherwise: str) -> str:
 
 
 def otherwise_words(otherwise: str) -> str:
-    """What a plan does where neither is proved."""
+    """What a plan does where neither success nor harm is proved."""
     words = {"ship": gettext("ship it all the same"), "dont": gettext("don't ship it"), "ask": gettext("people decide")}
     return words[otherwise]
 
 
 def worded(report: Report, claim: Claim | None) -> Report:
-    """The same report with its outcomes in words; where two would be called alike, both keep their text.
+    """The report with its outcomes in words; where two would have the same name, both keep their text.
 
     Args:
-        report: as it is stored.
-        claim: the plan's, whose name the behaviour bears.
+        report: as stored.
+        claim: of the plan; gives the behaviour its name.
     """
     names = [metric_words(outcome.name) for outcome in report.outcomes]
     behaviour = report.design.behaviour

@@ -1,4 +1,4 @@
-"""What today's rules would judge otherwise about a result of an older version, in one sentence each. Pure."""
+"""What today's rules would judge otherwise about a result of an older version, a sentence each. Pure."""
 
 from experiments.analyse.older_rules import Changed, changed_rules
 from experiments.analyse.result import Readout
@@ -6,7 +6,7 @@ from reporting.words import gettext
 
 
 def older_rules(readout: Readout) -> tuple[str, ...]:
-    """Empty where nothing that has changed since touches the result."""
+    """Sentences on the changed rules; empty where none affects the result."""
     changed = changed_rules(readout)
     if not changed:
         return ()

@@ -1,6 +1,6 @@
-"""The report of a stored experiment: which part stands where. Pure.
+"""The report of a stored experiment: the order of its parts. Pure.
 
-Each part is a module of its own, with its sentence, its table and its picture; here is their order.
+Each part has its own module, with sentence, table and chart.
 """
 
 from experiments.analyse.effects import Report
@@ -24,7 +24,7 @@ def _over_time(readout: Readout, _report: Report) -> Section:
     return Section("time", gettext("Retention over time"), "", tuple(one for one in found if one is not None))
 
 
-# The order of the page; what is empty is left out.
+# The order of the page; empty sections are left out.
 ALWAYS = (registered_decision.section, plan.section, flow.section)
 WHILE_LOCKED = (take_up.locked,)
 ONCE_OPEN = (
@@ -52,12 +52,12 @@ def sections(readout: Readout) -> tuple[Section, ...]:
     return tuple(section for section in found if section.parts or section.lead)
 
 
-# Where a section stands on the site, by its anchor; the others are results. A file holds all of them.
+# Tab of a section on the site, by its anchor; others belong to the results. A file has all of them.
 TABS = {"units": "health", "plan": "plan", "path": "history"}
 
 
 def of_tab(found: tuple[Section, ...], tab: str) -> tuple[Section, ...]:
-    """The sections of one tab of the site's page, in their order."""
+    """The sections of one tab of the site's page, in order."""
     return tuple(one for one in found if TABS.get(one.slug, "results") == tab)
 
 
@@ -69,5 +69,5 @@ def parts(readout: Readout) -> tuple[Part, ...]:
 
 
 def draw(readout: Readout, slug: str = "") -> tuple[Drawing, ...]:
-    """Every picture of the page, or one; the app's kind of run names this function."""
+    """All charts of the page, or one; the app's kind of run refers to this function by name."""
     return drawings(parts(readout), slug)

@@ -1,4 +1,4 @@
-"""The plan, and whether it was kept: what was registered, and each amendment with its reason. Pure."""
+"""The plan, and whether it was followed: registered values, and each amendment with its reason. Pure."""
 
 from aha.made_names import hypothesis
 from events.metrics import display_name
@@ -13,7 +13,7 @@ from reporting.words import days_words, gettext, times_words
 
 
 def section(readout: Readout) -> Section:
-    """Closed, since it is read once: what was registered, and what was changed."""
+    """Folded section: registered values and changes."""
     plan = readout.plan
     if not plan.intact:
         lead = gettext("The plan was not kept: it differs from the one at the start, and no amendment says why.")
@@ -30,7 +30,7 @@ def section(readout: Readout) -> Section:
 
 
 def registered(readout: Readout) -> Table:
-    """What was registered before."""
+    """Table of the registered values."""
     found = readout.plan
     methods = {
         "fixed": gettext("one look, on the day of the result"),
@@ -80,7 +80,7 @@ def _days_before(days: int) -> str:
 
 
 def _prediction(found: Predictor | None) -> str:
-    """What taught the model, and what it is worth, as it was before the start."""
+    """Training data and R2 of the prediction model, from before the start."""
     if found is None:
         return ""
     worth = found.explained

@@ -1,24 +1,24 @@
-"""The power curve of a plan as a picture. Pure: the curve in, a drawing out."""
+"""The power curve of a plan as a chart. Pure."""
 
 from reporting.charts import BLUE, GREY, ORANGE, Drawing, alt, data, drawing
 from reporting.numbers import count, effect_text, percent
 from reporting.words import gettext
 
-WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
+WIDTH, HEIGHT = 330, 190  # fits the narrow column beside the form
 
 
 def power_curve(
     points: tuple[tuple[int, float], ...], *, units: int, reached: float, wanted: float, effect: float, share: bool
 ) -> Drawing:
-    """Chance to find the planned effect by the number of units, with the plan's own size marked.
+    """Power for the planned effect by the number of units, with the plan's own size marked.
 
     Args:
         points: (units of all variants, power 0 to 1), by units.
         units: planned units of all variants.
         reached: power with them, 0 to 1.
-        wanted: power that the plan asks for, 0 to 1.
-        effect: that is planned for, absolute.
-        share: True when the effect is a difference of shares, and told in points.
+        wanted: the plan's power, 0 to 1.
+        effect: planned, absolute.
+        share: True when the effect is a difference of shares, shown in points.
     """
     title = gettext("With {units} units, an effect of {effect} is found with a chance of {power}").format(
         units=count(units), effect=effect_text(effect, share=share), power=percent(reached, 0)

@@ -1,4 +1,4 @@
-"""What the correlation promised beside what the experiment found. Pure."""
+"""The correlation's promise beside the experiment's finding. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ class Contrast:
     """One number of the comparison between promise and finding.
 
     Attributes:
-        label: what it is.
-        how: how it comes about, in a sentence.
+        label: name of the number.
+        how: how it is computed, in a sentence.
         trust: whether it may be read as an effect, in words.
-        struck: it is no effect, and is shown to be distrusted.
-        text: the number as people read it, or why there is none.
-        limits: its interval or set as people read it, or "".
+        struck: True when it is no effect, and is shown struck out.
+        text: the formatted number, or why there is none.
+        limits: its formatted interval or set, or "".
         estimate: in the outcome's unit; None when there is none.
         low, high: its limits, where it has both.
     """
@@ -48,7 +48,7 @@ class Contrast:
 
 
 def promise(readout: Readout) -> Part | None:
-    """The part that opens the page; None while the outcome is locked."""
+    """First part of the page; None while the outcome is locked."""
     rows = contrasts(readout)
     if readout.report is None or not rows:
         return None
@@ -68,7 +68,7 @@ def promise(readout: Readout) -> Part | None:
 
 
 def promise_finding(readout: Readout) -> str:
-    """The one sentence that the product exists for; empty while the outcome is locked."""
+    """The main sentence of the product: promise against finding; empty while the outcome is locked."""
     if readout.report is None:
         return ""
     rows, code = contrasts(readout), readout.report.verdict.code
@@ -103,7 +103,7 @@ def contrasts(readout: Readout) -> tuple[Contrast, ...]:
 
 
 def effects_first(rows: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
-    """As a page shows them: what is an effect before what is struck out."""
+    """In the page's order: effects before struck-out numbers."""
     return tuple(sorted(rows, key=lambda row: row.struck))
 
 
@@ -116,7 +116,7 @@ def _rows(readout: Readout, report: Report) -> Iterator[Contrast]:
 
 
 def _who_chose(readout: Readout, report: Report, row: Comparison) -> Iterator[Contrast]:
-    """Comparisons of people who chose: shown to be distrusted."""
+    """Comparisons of self-selected users: shown struck out."""
     claim, share = readout.plan.claim, report.outcomes[0].kind is Kind.PROPORTION
     chose = gettext("self-selected")
     if claim is not None and claim.promised is not None and share:
@@ -134,7 +134,7 @@ def _who_chose(readout: Readout, report: Report, row: Comparison) -> Iterator[Co
 
 
 def _of_nudge(readout: Readout, report: Report, row: Comparison) -> Iterator[Contrast]:
-    """The nudge's effect on everybody, and the same corrected for the looks."""
+    """The nudge's effect on everybody, and the same effect corrected for looks."""
     share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
     struck = report.verdict.code is Code.INVALID
     trust = gettext("no: see the verdict") if struck else gettext("randomised")
@@ -154,7 +154,7 @@ def _of_nudge(readout: Readout, report: Report, row: Comparison) -> Iterator[Con
 
 
 def _of_moved(readout: Readout, report: Report, row: Comparison, found: Encouragement) -> Iterator[Contrast]:
-    """The behaviour's effect on those whom the nudge moved, and the same corrected for the looks."""
+    """The behaviour's effect on compliers, and the same effect corrected for looks."""
     share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
     struck = report.verdict.code in NOT_THE_BEHAVIOUR
     sound = gettext("randomised") if row.compared_with else gettext("yes, if the nudge works only through it")
@@ -209,7 +209,7 @@ def _filled(blank: Contrast, estimate: float, low: float | None, high: float | N
 
 
 def table(found: tuple[Contrast, ...]) -> Table:
-    """Promise and finding as rows."""
+    """Table of promise and finding."""
     rows = tuple((row.label, row.text, row.limits, row.trust, row.how) for row in found)
     columns = (
         gettext("quantity"),
@@ -222,7 +222,7 @@ def table(found: tuple[Contrast, ...]) -> Table:
 
 
 def draw(rows: Sequence[Contrast], share: bool) -> Drawn:
-    """Struck-out comparisons as grey crosses, effects as blue dots with their intervals."""
+    """Chart: struck-out comparisons as grey crosses, effects as blue dots with their intervals."""
     factor = 100.0 if share else 1.0
     shown = [row for row in rows if row.estimate is not None]
     marks = [

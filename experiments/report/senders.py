@@ -1,4 +1,4 @@
-"""Who reported the exposures, for the report: what was not admitted, and the analysis without doubtful units. Pure."""
+"""Senders of exposures in the report: excluded exposures, and the result without doubtful units. Pure."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def parts(readout: Readout) -> Iterator[Part]:
 
 
 def not_admitted(readout: Readout) -> Table:
-    """By sender and reason."""
+    """Excluded exposures by sender and reason."""
     reasons = {
         OTHER_SOURCE: gettext("the experiment isn't shown there"),
         WRONG_ARM: gettext("another variant than the unit's own"),
@@ -51,7 +51,7 @@ def not_admitted(readout: Readout) -> Table:
 
 
 def _two(readout: Readout, found: Beside, title: str, columns: tuple[str, ...]) -> Table:
-    """Units, split, verdict and first outcome of the analysis, and of the other beside it."""
+    """Units, split, verdict and first outcome of the analysis, and of the second result beside it."""
     whole = readout.standing.exposed
     rows: list[Row] = [
         (gettext("exposed to {variant}").format(variant=name), count(whole.get(name, 0)), count(n))

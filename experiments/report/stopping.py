@@ -1,4 +1,4 @@
-"""What an estimate is worth after a plan that could have stopped early, in sentences. Pure."""
+"""How far to trust an estimate after a plan that could have stopped early, in sentences. Pure."""
 
 from experiments.analyse.corrected import of_variant
 from experiments.analyse.result import Readout

@@ -1,4 +1,4 @@
-"""A stored experiment's readout as JSON for `analyze`, REST and the take-away. Pure."""
+"""A stored experiment's readout as JSON for `analyze`, REST and downloads. Pure."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from reporting.document import dump, outward
 
 
 def document(readout: Readout) -> dict[str, Any]:
-    """The readout as JSON values: what is to be read first, then every number.
+    """The readout as JSON values: state, verdict and sentences first, then every number.
 
     Args:
         readout: the analysis.

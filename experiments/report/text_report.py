@@ -1,4 +1,4 @@
-"""One report as tables of text, in reading order: what the terminal shows of files and stored experiments. Pure."""
+"""One report as text tables, in reading order, for the terminal: files and stored experiments. Pure."""
 
 from experiments.analyse.effects import Report
 from experiments.report.behaviour import effect
@@ -9,7 +9,7 @@ from reporting.table import Table
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """Flow, levels, effects, the behaviour, and what is sharper or finer; what the report lacks is left out."""
+    """Flow, levels, effects, the behaviour, adjusted and segment tables; empty ones are left out."""
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     found = (
         flow_of_file(report),

@@ -15,9 +15,9 @@ from stats.results import NotComputable, Reason
 
 type Templates = dict[tuple[Code, str], str]
 
-# Without a comparison, or without data for one, there is nothing to add.
+# Without a comparison, or data for one, nothing is added.
 NOTHING_COMPARED = {"too_small", "few_clusters", "not_computable"}
-# Sentences of an effect that don't say whose it is where whole clusters were assigned.
+# Sentences on an effect that don't mention the population where whole clusters were assigned.
 OF_AN_EFFECT = {"crossed", "equivalent", "immaterial", "multiplicity", "underpowered"}
 
 
@@ -40,7 +40,7 @@ def verdict_sentence(verdict: Verdict) -> str:
 
 
 def reasons_in_words(code: Code) -> dict[str, str]:
-    """When this verdict is given: by the code of each reason, its sentence with the names of figures in braces."""
+    """Reasons for this verdict: by reason code, its sentence with the names of figures in braces."""
     return {
         reason: re.sub(r"%\((\w+)\)s", r"{\1}", template)
         for (given, reason), template in _sentences().items()
@@ -57,7 +57,7 @@ def _sentences() -> Templates:
 
 
 def _nothing_compared() -> Templates:
-    """No comparison may be read: broken data, or too few."""
+    """Sentences where no comparison may be read: broken or too few data."""
     return {
         (Code.INVALID, "srm"): gettext(
             "The groups don't have their planned sizes, so units were lost or logged unevenly; no effect can be read "
@@ -93,7 +93,7 @@ def _nothing_compared() -> Templates:
 
 
 def _on_the_nudge() -> Templates:
-    """What the nudge does to the outcome."""
+    """Sentences on the nudge's effect on the outcome."""
     return {
         (Code.CAUSES, "nudge"): gettext(
             "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
@@ -130,7 +130,7 @@ def _on_the_nudge() -> Templates:
 
 
 def _not_through_the_behaviour() -> Templates:
-    """Why nothing is known about the behaviour."""
+    """Sentences on why nothing is known about the behaviour."""
     return {
         (Code.NUDGE_FAILED, "wrong_direction"): gettext(
             "The nudge made fewer units reach %(behaviour)s (%(take_up_points)s), so this says nothing about "
@@ -162,7 +162,7 @@ def _not_through_the_behaviour() -> Templates:
 
 
 def _on_the_behaviour() -> Templates:
-    """What the behaviour does to the outcome."""
+    """Sentences on the behaviour's effect on the outcome."""
     return {
         (Code.INCONCLUSIVE, "early"): gettext(
             "It is too early to say what %(behaviour)s does to %(outcome)s: at this look, whose bounds allow for all "
@@ -194,7 +194,7 @@ def _on_the_behaviour() -> Templates:
 
 
 def _against_placebo(verdict: Verdict) -> str:
-    """CAUSES or HARMS of a behaviour, found against a placebo: what being nudged does by itself has cancelled.
+    """CAUSES or HARMS of a behaviour against a placebo, in which the direct effect of being nudged cancels.
 
     Source: docs/methods/encouragement.md: the sentence says so and drops the "unless".
     """
@@ -223,7 +223,7 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
         after.append(gettext("The nudge itself changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s)."))
     if "comparator" in details and verdict.reason != "behaviour" and verdict.reason not in NOTHING_COMPARED:
         named = gettext("The nudge was compared with the placebo %(comparator)s.")
-        # Most teams call their placebo "placebo": the word once is enough.
+        # Most teams call their placebo "placebo": avoid repeating the word.
         plain = gettext("The nudge was compared with the placebo.")
         after.append(plain if str(details["comparator"]).casefold() == "placebo" else named)
     if "placebo_moves" in details and verdict.reason not in NOTHING_COMPARED:
@@ -240,7 +240,7 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
                 "in the %(cluster)s, and says nothing about a member's own behaviour."
             )
         )
-    if "placebo_p" in details:  # of version 0.4, which then compared the nudge with control
+    if "placebo_p" in details:  # version 0.4 then compared the nudge with control
         after.append(
             gettext(
                 "The placebo, which can't be shown to leave the behaviour alone, changed %(outcome)s by "
@@ -251,7 +251,7 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
 
 
 def _by_act(verdict: Verdict) -> tuple[list[str], list[str]]:
-    """Where most acts that the nudge added don't cross the number, the effect of one act more leads.
+    """Where most added acts don't cross the threshold, the effect per act comes first.
 
     Source: docs/methods/verdict.md, "Per act"; Marshall 2016.
     """

@@ -1,1 +1,1 @@
-"""Pages about several experiments: the calibration of promises, and two side by side."""
+"""Pages about several experiments: calibration of promises, overlap, and two experiments side by side."""

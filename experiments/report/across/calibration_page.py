@@ -13,7 +13,7 @@ from stats.results import NotComputable, computable
 
 
 def finding(pooled: Deflation | NotComputable) -> str:
-    """How much of a promise is left, in one sentence."""
+    """One sentence on the share of a promise that experiments found."""
     if not computable(pooled):
         return reason_words(pooled)
     text = gettext(
@@ -24,7 +24,7 @@ def finding(pooled: Deflation | NotComputable) -> str:
 
 
 def trials(rows: Sequence[Trial]) -> Table:
-    """Promise and finding of each experiment."""
+    """Table of promise and finding by experiment."""
     cells = tuple(
         (
             f"{place}. {row.name}",
@@ -60,7 +60,7 @@ def _limits(row: Trial) -> str:
 
 
 def left_out(rows: Sequence[tuple[str, str, str]]) -> Table | None:
-    """Experiments that say nothing about their promise: name, verdict code, code of why."""
+    """Experiments that can't be compared with their promise: name, verdict code, reason code."""
     reasons = {
         "unreadable": gettext("what is stored of its analysis can't be read"),
         "locked": gettext("its outcome is still locked"),
@@ -84,7 +84,7 @@ def left_out(rows: Sequence[tuple[str, str, str]]) -> Table | None:
 
 
 def spread(pooled: Deflation | NotComputable) -> str:
-    """How differently the experiments deflate, and what this means for the next promise."""
+    """How much the deflation varies between experiments, and what this means for the next promise."""
     if not computable(pooled):
         return ""
     text = gettext(
@@ -96,7 +96,7 @@ def spread(pooled: Deflation | NotComputable) -> str:
 
 
 def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
-    """Promise across, finding up, with the line on which both agree; None without a trial."""
+    """Chart of promise (x) against finding (y), with the line on which both agree; None without a trial."""
     if not rows:
         return None
     marks = [
@@ -131,7 +131,7 @@ def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
 
 
 def share_left(pooled: Deflation | NotComputable) -> str:
-    """What promises have been worth so far, for the report of one experiment; empty where nobody knows."""
+    """Share of promises found so far, for the report of one experiment; empty while unknown."""
     if not computable(pooled):
         return ""
     text = (

@@ -1,4 +1,4 @@
-"""Who shares units with whom, in sentences and tables. Pure."""
+"""Sentences and tables on experiments that share units. Pure."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from stats.results import NotComputable, computable
 
 
 def headline(found: Overlap) -> str:
-    """How many pairs share users, and how many of them are trouble."""
+    """How many pairs share users, and how many of them have a problem."""
     if not found.pairs:
         text = gettext("No two of the {n} experiments that run or stopped within {days} days share users.")
         return text.format(n=len(found.members), days=found.days)
@@ -54,12 +54,12 @@ def overview(found: Overlap) -> Table:
 
 
 def parts(found: Overlap) -> tuple[Part, ...]:
-    """Each pair: what is wrong with it, its users by arms, and its tests where they may be seen."""
+    """Each pair: its problems, its users by arms, and its tests where they may be seen."""
     return tuple(_part(found, pair, place) for place, pair in enumerate(found.pairs, start=1))
 
 
 def lines_of(found: Overlap, key: str) -> list[str]:
-    """One line for each experiment with which this one shares users, and what is wrong with the pair."""
+    """One line for each experiment that shares users with this one, with the pair's problems."""
     lines = []
     for pair in found.pairs:
         if key not in (pair.first, pair.second):
@@ -117,7 +117,7 @@ def _part(found: Overlap, pair: SharingPair, place: int) -> Part:
 
 
 def by_arms(first: Member, second: Member, counts: Counts) -> Table:
-    """Users who met both, by arms."""
+    """Users exposed to both, by arms."""
     rows = tuple((arm, *map(count, row)) for arm, row in zip(first.arms, counts, strict=True))
     title = gettext("Users who met both, by arms")
     corner = gettext("{first} ↓ {second} →").format(first=_name(first), second=_name(second))
@@ -125,7 +125,7 @@ def by_arms(first: Member, second: Member, counts: Counts) -> Table:
 
 
 def trouble_sentence(code: str, pair: SharingPair) -> str:
-    """What is wrong with a pair."""
+    """Sentence for a problem of a pair."""
     sentences = {
         "one_layer": gettext(
             "Both lie in one layer and share users all the same: somebody was assigned past the slices."

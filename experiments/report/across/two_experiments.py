@@ -1,4 +1,4 @@
-"""By how much two experiments differ on one outcome, or why that can't be said. Pure."""
+"""Difference of two experiments on one outcome, or why it can't be computed. Pure."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ ALPHA = 0.05
 def difference_sentence(first: Readout | None, second: Readout | None, names: Sequence[str]) -> str:
     """The nudge's effect on everyone in the first minus that in the second.
 
-    Only of the same outcome, counted from the same day 0: points of other outcomes are other points. Never while either
-    outcome is locked or its data are broken.
+    Only for the same outcome with the same day 0, since points of different outcomes aren't comparable. Never while
+    either outcome is locked or its data are broken.
     """
     for readout, name in zip((first, second), names, strict=True):
         if readout is None or readout.report is None:

@@ -1,1 +1,1 @@
-"""What the behaviour does, part by part: who is moved, on which condition, by which acts."""
+"""Parts on the behaviour: who is moved, under which conditions, by which acts."""

@@ -1,4 +1,4 @@
-"""Does the threshold matter, or each act? Which acts the nudge added, and what one act more does. Pure."""
+"""Does the threshold matter, or each act? Acts that the nudge added, and the effect of one further act. Pure."""
 
 from functools import partial
 from statistics import NormalDist
@@ -18,7 +18,7 @@ from stats.results import NotComputable, computable
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """The acts that each variant added, the effect of one more, and the dose arms where the plan has them."""
+    """Acts that each variant added, the effect of one further act, and dose arms where the plan has them."""
     share = report.outcomes[0].kind is Kind.PROPORTION
     parts: list[Part] = []
     for place, row in enumerate(readout.by_times, start=1):
@@ -48,7 +48,7 @@ def _added(place: int, row: ByTimes, level: float) -> Part:
 
 
 def weights(found: DoseWeights) -> Table:
-    """Which acts the nudge added."""
+    """Table of the acts that the nudge added."""
     rows = tuple(
         (
             _times(n, found),
@@ -74,7 +74,7 @@ def _times(n: int, found: DoseWeights) -> str:
 
 
 def acts_finding(row: ByTimes) -> str:
-    """How many of the added acts cross the moment's number."""
+    """Share of the added acts that cross the moment's number."""
     found = row.weights
     if not computable(found):
         return reason_words(found)
@@ -92,7 +92,7 @@ def acts_finding(row: ByTimes) -> str:
 
 
 def draw(found: DoseWeights, level: float) -> Drawn:
-    """By how many points more units reach each number of times; the moment's own number stands out.
+    """Chart of the increase in the share of units that reach each number of times, in points.
 
     Args:
         found: differences of shares and their standard errors.
@@ -121,7 +121,7 @@ def draw(found: DoseWeights, level: float) -> Drawn:
 
 
 def response(row: ByTimes, share: bool) -> Table:
-    """The effect of one act more."""
+    """Table of the effect of one further act."""
     found = row.response
     columns = (gettext("quantity"), gettext("value"), gettext("interval or set"))
     title = gettext("Effect of one act more, nudged by {variant}").format(variant=row.variant)
@@ -139,7 +139,7 @@ def response(row: ByTimes, share: bool) -> Table:
 
 
 def dose(found: DoseTest) -> Table:
-    """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
+    """Which reading of the behaviour the dose arms support: a step at the number, or an effect of each act."""
     rows = tuple(
         (name, *_fit(fit), _set(whole))
         for name, fit, whole in (
@@ -172,7 +172,7 @@ def _fit(found: ArmsFit | NotComputable) -> tuple[str, str, str]:
 
 
 def _set(found: EffectSet | NotComputable) -> str:
-    """A joint set in words: its pieces, "none" where it is empty."""
+    """A joint set in words: its intervals, or "none" where it is empty."""
     if not computable(found):
         return reason_words(found)
     return "; ".join(_piece(*piece) for piece in found.pieces) or gettext("none: the arms contradict this reading")
@@ -189,7 +189,7 @@ def _piece(low: float | None, high: float | None) -> str:
 
 
 def dose_finding(found: DoseTest) -> str:
-    """The answer of the dose arms in one sentence."""
+    """One sentence on the result of the dose arms."""
     return {
         Dose.STEP: gettext("The dose arms fit a step at the moment's number, and not an effect of each act."),
         Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),

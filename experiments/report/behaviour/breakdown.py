@@ -1,4 +1,4 @@
-"""The "unless" of a verdict on a behaviour: how large a direct effect of being nudged would undo it. Pure.
+"""The "unless" of a verdict on a behaviour: which direct effect of being nudged would invalidate it. Pure.
 
 Source: docs/methods/encouragement.md and docs/methods/verdict.md, row 9.
 """
@@ -12,11 +12,11 @@ from reporting.words import gettext
 
 
 def toward_zero(value: float, *, share: bool) -> float:
-    """The size of a breakdown value, cut to the digits that are printed: rounded up it would claim too much."""
+    """The absolute breakdown value, rounded down to the printed digits: rounded up it would claim too much."""
     size = abs(value)
     digits = (4 if size < 0.1 else 3) if share else 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
     cut = floor(round(size * 10**digits, 6)) / 10**digits
-    # Too small to be printed with these digits: a zero would read as if nothing were needed.
+    # Too small for these digits: a printed 0 would mean that any direct effect invalidates the verdict.
     return cut if cut > 0 else size
 
 
@@ -26,13 +26,13 @@ def breakdown_text(value: float, *, share: bool) -> str:
 
 
 def undone(breakdown: float, outcome: str, *, share: bool) -> str:
-    """From which direct effect of being nudged on nothing is shown about the behaviour."""
+    """The direct effect of being nudged at which nothing is shown about the behaviour."""
     text = breakdown_text(breakdown, share=share)
     return _undone_template(breakdown, share=share) % {"breakdown": text, "outcome": outcome}
 
 
 def unless_template(verdict: Verdict) -> str:
-    """CAUSES or HARMS of a behaviour found against control, with its condition; "" for anything else."""
+    """Sentence for CAUSES or HARMS of a behaviour against control, with its condition; "" for anything else."""
     if verdict.reason != "behaviour" or "breakdown" not in verdict.details or "comparator" in verdict.details:
         return ""
     share = verdict.details.get("kind") == "proportion"
@@ -62,7 +62,7 @@ def unless_template(verdict: Verdict) -> str:
 
 
 def unless_added(verdict: Verdict) -> str:
-    """What is added where an earlier look decided about a plan with a behaviour, and of whole clusters; else ""."""
+    """Condition added where an earlier look decided a plan with a behaviour, and for whole clusters; else ""."""
     value = verdict.details.get("breakdown")
     said = verdict.reason in ("crossed", WHOLE_CLUSTERS) and "comparator" not in verdict.details
     if not said or not isinstance(value, float):
@@ -71,7 +71,7 @@ def unless_added(verdict: Verdict) -> str:
 
 
 def _undone_template(breakdown: float, *, share: bool) -> str:
-    """From which direct effect on nothing is shown about the behaviour."""
+    """Sentence on the direct effect at which nothing is shown about the behaviour."""
     sentences = {
         (True, True): gettext(
             "Nothing is shown about the behaviour if being nudged by itself keeps more than %(breakdown)s of users."

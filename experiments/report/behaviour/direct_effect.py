@@ -1,4 +1,4 @@
-"""What a direct effect of being nudged would leave of the behaviour's effect. Pure."""
+"""Sensitivity of the behaviour's effect to a direct effect of being nudged. Pure."""
 
 from functools import partial
 from math import copysign
@@ -19,17 +19,17 @@ from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import Estimate, NotComputable, Reason, computable
 
-# With these verdicts no set is read as the behaviour's effect, whatever the direct effect.
+# With these verdicts no set is shown as the behaviour's effect, whatever the direct effect.
 SILENT = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
 
 
 def section(_readout: Readout, report: Report) -> Section:
-    """The section of a stored experiment, which is the one of a file."""
+    """The section of a stored experiment, which is the same as for a file."""
     return of_report(report)
 
 
 def of_report(report: Report) -> Section:
-    """Always open: it is the condition of whatever is said about the behaviour."""
+    """The section is never folded: it is the condition of every statement about the behaviour."""
     found, measured = _parts(report), _measured(report)
     title = gettext("What if being nudged does something by itself?")
     lead = gettext(
@@ -40,7 +40,7 @@ def of_report(report: Report) -> Section:
 
 
 def _measured(report: Report) -> tuple[Part, ...]:
-    """With a placebo to compare with, what being nudged does by itself is measured, and cancels.
+    """With a placebo, the direct effect of being nudged is measured, and it cancels in the comparison.
 
     Source: docs/methods/encouragement.md, "Placebo arm".
     """
@@ -67,7 +67,7 @@ def _by_itself(outcome: OutcomeReport, found: Estimate | NotComputable) -> str:
 
 
 def _parts(report: Report) -> tuple[Part, ...]:
-    # Variants are counted from 1.
+    # Variants are numbered from 1.
     outcome = report.outcomes[0]
     return tuple(
         Part(
@@ -83,9 +83,9 @@ def _parts(report: Report) -> tuple[Part, ...]:
 
 
 def shown(report: Report) -> tuple[tuple[int, Comparison, Encouragement], ...]:
-    """Comparisons of the first outcome with control that say something of the behaviour, counted from 1.
+    """Comparisons of the first outcome with control that show an effect of the behaviour, numbered from 1.
 
-    Against a placebo both arms have the direct effect, so it cancels and there is nothing to assume.
+    Against a placebo both arms have the direct effect, so it cancels and no assumption is needed.
     """
     return tuple(
         (place, row, row.encouragement)
@@ -99,19 +99,19 @@ def shown(report: Report) -> tuple[tuple[int, Comparison, Encouragement], ...]:
 
 
 def drawable(found: Encouragement) -> bool:
-    """Every set is bounded: whether it is doesn't depend on the direct effect."""
+    """True when every set is bounded, which doesn't depend on the direct effect."""
     return bool(found.sensitivity) and all(row.shape is Shape.INTERVAL for row in found.sensitivity)
 
 
 def finding(outcome: OutcomeReport, found: Encouragement) -> str:
-    """From which direct effect on nothing is shown."""
+    """Sentence on the direct effect at which nothing is shown."""
     if not computable(found.breakdown):
         return reason_words(found.breakdown)
     return undone(found.breakdown, outcome.name, share=outcome.kind is Kind.PROPORTION)
 
 
 def note(outcome: OutcomeReport, found: Encouragement) -> str:
-    """What the inequalities can't see, and what a group without first stage shows."""
+    """What the inequalities can't detect, and the result of a group without first stage."""
     parts = []
     if drawable(found):
         parts.append(
@@ -139,7 +139,7 @@ def note(outcome: OutcomeReport, found: Encouragement) -> str:
 
 
 def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
-    """The direct effect that shows in a group whose behaviour the nudge can't move, beside the breakdown value."""
+    """The direct effect in a group whose behaviour the nudge can't move, beside the breakdown value."""
 
     def text(value: float) -> str:
         return effect_text(value, share=share)
@@ -162,7 +162,7 @@ def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
 
 
 def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table | None:
-    """The rows behind the picture: the set of effects for each assumed direct effect."""
+    """The chart's data: the set of effects for each assumed direct effect."""
     if not found.sensitivity:
         return None
     share = outcome.kind is Kind.PROPORTION
@@ -173,7 +173,7 @@ def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table |
     for row in found.sensitivity:
         whole = AndersonRubin(row.shape, row.low, row.high, level)
         at = computable(found.breakdown) and row.direct == found.breakdown
-        # As the sentence has it: rounded up it would claim too much.
+        # As in the sentence: rounded up it would claim too much.
         direct = copysign(toward_zero(row.direct, share=share), row.direct) if at else row.direct
         rows.append(
             (
@@ -192,7 +192,7 @@ def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table |
 
 
 def draw(found: Encouragement, share: bool) -> Drawn:
-    """The set of the behaviour's effects against the direct effect of being nudged, and where it takes in no effect."""
+    """Chart of the set of the behaviour's effects against the direct effect, marking where it includes no effect."""
     factor = 100.0 if share else 1.0
     rows = [
         {"direct": row.direct * factor, "low": row.low * factor, "high": row.high * factor}
@@ -236,10 +236,10 @@ def draw(found: Encouragement, share: bool) -> Drawn:
 
 
 def _unmoved_marks(group: ZeroFirstStage, left: float, right: float, factor: float) -> list[Any]:
-    """Along the lower edge: the direct effect that a group shows whose behaviour the nudge can't move.
+    """Marks at the lower edge: the direct effect in a group whose behaviour the nudge can't move.
 
-    Source: docs/methods/encouragement.md, "How much exclusion must fail": its interval is put beside the breakdown
-    value. What lies outside the picture is cut off.
+    Source: docs/methods/encouragement.md, "How much exclusion must fail": its interval is shown beside the breakdown
+    value. Parts outside the chart are cut off.
     """
     effect = group.direct
     low, high = max(effect.low * factor, left), min(effect.high * factor, right)

@@ -1,4 +1,4 @@
-"""The effect of the behaviour as a file's report has it: take-up, sets, and what is no effect. Pure."""
+"""Effect of the behaviour in a file's report: take-up, sets, and comparisons that are no effect. Pure."""
 
 from math import isclose
 
@@ -19,7 +19,7 @@ ROW = 34
 
 
 def table(report: Report, outcome: OutcomeReport, row: Comparison) -> Table | None:
-    """Take-up, the effect of the behaviour, and the as-treated comparison that isn't one."""
+    """Take-up, the effect of the behaviour, and the as-treated comparison, which is no effect."""
     found = row.encouragement
     if found is None:
         return None
@@ -51,7 +51,7 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
         return [(heading, reason_words(take_up), "", "")]
     arms, moved = _arms(take_up, placebo, placebo_itself), effect_text(take_up.difference, share=True)
     interval = between(*(effect_text(end, share=True) for end in (take_up.low, take_up.high)))
-    if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
+    if placebo_itself:  # a placebo isn't a nudge, so the strength of its first stage is irrelevant
         return [(heading, arms, "", ""), (gettext("Moved by the placebo"), moved, interval, "")]
     strength = number_cell(take_up.f_statistic, lambda value: decimal(value, 1))
     return [
@@ -82,7 +82,7 @@ def _effect_rows(found: Encouragement, kind: Kind, level: float) -> list[tuple[s
 
 
 def _direct_rows(found: Encouragement, share: bool) -> list[tuple[str, str, str, str]]:
-    """How large a direct effect of being nudged would undo the finding, and what shows of it."""
+    """How large a direct effect of being nudged would invalidate the finding, and the evidence of one."""
     value = found.breakdown
     if not computable(value) and value.reason is Reason.EARLIER_VERSION:
         return []
@@ -99,7 +99,7 @@ def _direct_rows(found: Encouragement, share: bool) -> list[tuple[str, str, str,
 
 
 def _arms(found: TakeUp, placebo: str, placebo_itself: bool) -> str:
-    """Both shares that reached the behaviour."""
+    """Both arms' shares that reached the behaviour."""
     both = gettext("%(control)s in control, %(variant)s with the nudge")
     if placebo_itself:
         both = gettext("%(control)s in control, %(variant)s with the placebo")
@@ -109,12 +109,12 @@ def _arms(found: TakeUp, placebo: str, placebo_itself: bool) -> str:
 
 
 def draw(outcome: OutcomeReport, comparison: Comparison) -> Drawn | None:
-    """What the correlation promised beside what the experiment found, with the Anderson-Rubin set."""
+    """Chart of the correlation's promise beside the experiment's finding, with the Anderson-Rubin set."""
     found = comparison.encouragement
     if found is None or not computable(found.as_treated) or not computable(found.effect):
         return None
     if computable(found.effect_set) and not found.effect_set.bounded:
-        # A bar without an interval would look certain just where nothing is.
+        # A bar without an interval would look certain where the effect is unbounded.
         return None
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     promised = gettext("As treated (not causal)")

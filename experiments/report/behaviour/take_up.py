@@ -11,7 +11,7 @@ from stats.results import NotComputable, computable
 
 
 def locked(readout: Readout) -> Section:
-    """All that may be said about the behaviour while the outcome is locked."""
+    """All that may be shown about the behaviour while the outcome is locked."""
     parts = (first_stage(readout),) if readout.first_stage else ()
     return Section("acts", gettext("Does the nudge move the behaviour?"), "", parts)
 
@@ -57,7 +57,7 @@ def first_stage_table(readout: Readout) -> Table | None:
 
 
 def take_up_sentences(readout: Readout) -> Iterator[str]:
-    """How many units each variant moves to the behaviour, against what it is compared with."""
+    """How many units each variant moves to the behaviour, against its comparator."""
     compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
     for stage in readout.first_stage:
         row, found = compared.get(stage.variant), stage.take_up

@@ -26,7 +26,7 @@ from stats.results import Interval, NotComputable, computable
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """Closed: who is moved, and what speaks against reading the behaviour's effect."""
+    """Folded section: who is moved, and evidence against the behaviour's effect."""
     share = report.outcomes[0].kind is Kind.PROPORTION
     parts = [first_stage(readout)] if readout.through else []
     for found in readout.through:
@@ -63,7 +63,7 @@ def kinds(found: Through) -> Table:
 
 
 def kinds_finding(found: Through, *, of_behaviour: bool = True) -> str:
-    """For how many the effect holds; or, where the verdict denies an effect of the behaviour, how many are moved."""
+    """Share of units that the effect holds for; where the verdict denies an effect, the share that is moved."""
     if not computable(found.shares):
         return reason_words(found.shares)
     text = (
@@ -94,7 +94,7 @@ def levels(found: Through, share: bool) -> Table:
 
 
 def traits(found: Through) -> Table | None:
-    """Who the compliers are, beside everybody."""
+    """Traits of compliers, beside those of everybody."""
     rows: list[Row] = []
     for name, trait in found.traits:
         if not computable(trait):
@@ -108,7 +108,7 @@ def traits(found: Through) -> Table | None:
 
 
 def checks(found: Through, share: bool) -> Table:
-    """Bounds for everybody, instrument inequalities, the tF error, placebo."""
+    """Bounds for everybody, instrument inequalities, the tF error, the placebo."""
     test = found.inequalities
     rows: list[Row] = [
         (gettext("effect on everybody, points (Balke-Pearl bounds)"), bounds_range(found.bounds), bounds_words(found)),
@@ -138,7 +138,7 @@ def checks(found: Through, share: bool) -> Table:
 
 
 def bounds_range(bounds: Bounds | NotComputable) -> str:
-    """The bounds with their confidence limits, which are wider: chance moves the shares."""
+    """The bounds with their confidence limits, which are wider because shares vary by chance."""
     if not computable(bounds):
         return reason_words(bounds)
     text = between(points(bounds.low), points(bounds.high))
@@ -151,7 +151,7 @@ def bounds_range(bounds: Bounds | NotComputable) -> str:
 
 
 def bounds_words(found: Through) -> str:
-    """What the bounds say about everybody."""
+    """What the bounds imply for everybody."""
     if not computable(found.bounds):
         return ""
     direction = found.bounds.direction

@@ -1,4 +1,4 @@
-"""From those whom the nudge moved to everybody: what is known of the others, reweighted and in bounds. Pure."""
+"""Extrapolate from compliers to everybody: reweighted effect, and bounds for the others. Pure."""
 
 from functools import partial
 
@@ -16,12 +16,12 @@ from stats.instrument.bounds import Bounds
 from stats.instrument.generalise import Everybody, Reweighted
 from stats.results import NotComputable, computable
 
-# Further combinations of traits are too small to be read one by one.
+# Further combinations of traits are too small to be read individually.
 MOST_ROWS = 12
 
 
 def parts_of(outcome: OutcomeReport, row: Comparison, place: int) -> tuple[Part, ...]:
-    """One sentence, picture and table; and the combinations of traits behind the reweighted effect."""
+    """Sentence, chart and table; and the combinations of traits behind the reweighted effect."""
     told = row.encouragement
     if told is None or told.everybody is None:
         return ()
@@ -44,7 +44,7 @@ def parts_of(outcome: OutcomeReport, row: Comparison, place: int) -> tuple[Part,
 
 
 def finding(told: Encouragement, found: Everybody, share: bool) -> str:
-    """For how many it is known, and between what it lies for the others."""
+    """Share of users for which the effect is known, and its bounds for the others."""
     moved = percent(abs(found.moved))
     effect = f"{effect_with_limits(told.effect, share)[0]} ({set_text(told.effect_set, share=share)})"
     if not computable(found.others):
@@ -56,7 +56,7 @@ def finding(told: Encouragement, found: Everybody, share: bool) -> str:
 
 
 def note(found: Everybody, share: bool) -> str:
-    """The reweighted effect with the condition under which it is one."""
+    """The reweighted effect with the condition under which it is valid."""
     if not computable(found.reweighted):
         return gettext("By their traits nothing can be said of others: {reason}").format(
             reason=reason_words(found.reweighted)
@@ -75,7 +75,7 @@ def note(found: Everybody, share: bool) -> str:
 
 
 def table(told: Encouragement, found: Everybody, share: bool) -> Table:
-    """Whose effect it is, how large, and what it rests on."""
+    """Table of effects by group of users: share, size, and assumptions."""
     moved = abs(found.moved)
     random = gettext("the random assignment, and that the nudge works only through the behaviour")
     rows: list[Row] = [
@@ -118,7 +118,7 @@ def _bounds_cells(bounds: Bounds | NotComputable, share: bool) -> tuple[str, str
 
 
 def cells(found: Reweighted, share: bool) -> Table:
-    """The largest combinations of traits: how many of them are moved, and the effect on these."""
+    """The largest combinations of traits: how many of their units are moved, and the effect on these."""
     rows = tuple(
         (
             combination_words(cell.combination),
@@ -142,13 +142,13 @@ def cells(found: Reweighted, share: bool) -> Table:
 
 
 def drawable(told: Encouragement, found: Everybody) -> bool:
-    """Every row has two ends: an unbounded set can't be drawn beside bounds."""
+    """True when every row has two limits: an unbounded set can't be drawn beside bounds."""
     around = told.effect_set
     return computable(around) and around.bounded and computable(told.effect) and computable(found.others)
 
 
 def draw(told: Encouragement, found: Everybody, share: bool) -> Drawn:
-    """Effects as points with their limits; what can only be bounded as bars, with thin limits."""
+    """Chart of effects as points with their limits, and of bounds as bars with thin confidence limits."""
     factor = 100.0 if share else 1.0
     moved, marks = abs(found.moved), list[Mark]()
 

@@ -1,4 +1,4 @@
-"""The section "for whom?": how far the effect reaches beyond those who were moved, and whom to nudge. Pure."""
+"""The section "for whom?": how far the effect extends beyond compliers, and whom to nudge. Pure."""
 
 from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code
 from experiments.analyse.effects import Report
@@ -9,12 +9,12 @@ from reporting.words import gettext
 
 
 def section(_readout: Readout, report: Report) -> Section:
-    """The section of a stored experiment, which is the one of a file."""
+    """The section of a stored experiment, which is the same as for a file."""
     return of_report(report)
 
 
 def of_report(report: Report) -> Section:
-    """Parts of the first outcome; variants are counted from 1. Broken data say nothing of anybody."""
+    """Parts of the first outcome; variants are numbered from 1. Without parts for broken data."""
     outcome, parts = report.outcomes[0], list[Part]()
     for place, row in enumerate(outcome.comparisons, start=1):
         if row.verdict.code not in NOT_THE_BEHAVIOUR:

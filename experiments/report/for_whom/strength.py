@@ -1,4 +1,4 @@
-"""Nudges of different strength: the behaviour's effect on those whom only the stronger one moves. Pure."""
+"""Nudges of different strength: the behaviour's effect on units that only the stronger one moves. Pure."""
 
 from functools import partial
 
@@ -42,7 +42,7 @@ def finding(found: NudgeMargins) -> str:
 
 
 def table(found: NudgeMargins, share: bool) -> Table:
-    """One row for each pair of neighbours."""
+    """One row for each pair of neighbouring nudges."""
     rows = tuple(
         (
             _between(found, row),
@@ -62,7 +62,7 @@ def table(found: NudgeMargins, share: bool) -> Table:
 
 
 def draw(found: NudgeMargins, share: bool) -> Drawn:
-    """An interval for each pair of neighbours, from those who are moved first to those who are moved last."""
+    """Chart with an interval for each pair of neighbours, from units moved first to units moved last."""
     factor = 100.0 if share else 1.0
     marks = [
         {

@@ -8,7 +8,7 @@ from stats.trait_cells import SEGMENT
 
 
 def rule_words(rule: NudgeRule) -> str:
-    """``platform is ios and country is not KR``."""
+    """A rule in words, for example ``platform is ios and country is not KR``."""
     named = [_condition(condition) for condition in rule.conditions]
     if len(named) == 1:
         return named[0]
@@ -17,7 +17,7 @@ def rule_words(rule: NudgeRule) -> str:
 
 
 def combination_words(combination: Iterable[tuple[str, str]]) -> str:
-    """``social · platform ios``: a segment stands by its own name."""
+    """A combination in words, for example ``social · platform ios``: a segment needs no trait name."""
     return " · ".join(
         level_words(trait, level) if trait == SEGMENT else f"{trait} {level_words(trait, level)}"
         for trait, level in combination
@@ -25,7 +25,7 @@ def combination_words(combination: Iterable[tuple[str, str]]) -> str:
 
 
 def level_words(trait: str, level: str) -> str:
-    """A level; one without a label is that of units of which nothing is known, or in no segment."""
+    """A level in words; an empty one means unknown, or no segment."""
     if level:
         return level
     return gettext("Everyone else") if trait == SEGMENT else gettext("unknown")

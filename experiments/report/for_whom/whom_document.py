@@ -17,7 +17,7 @@ BOUNDS = ("low", "high", "limit_low", "limit_high", "level")
 
 
 def everybody_document(value: Everybody | NotComputable | None) -> Any:
-    """What is known beyond those who were moved; null where it wasn't asked."""
+    """What is known beyond compliers; null where it wasn't computed."""
     if value is None or not computable(value):
         return value
     return {
@@ -48,7 +48,7 @@ def _cell(cell: CellEffect) -> Json:
 
 
 def policy_document(value: Policy | NotComputable | None) -> Any:
-    """The rule whom to nudge with its gains; null where it wasn't asked."""
+    """The rule for whom to nudge with its gains; null where it wasn't computed."""
     if value is None or not computable(value):
         return value
     rule = value.rule

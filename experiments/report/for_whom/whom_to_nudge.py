@@ -1,4 +1,4 @@
-"""Whom to nudge: a rule with its value on held-out units, or that no rule is better than everybody. Pure."""
+"""Whom to nudge: a rule with its value on held-out units, or that no rule beats nudging everybody. Pure."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ from stats.results import Interval, NotComputable, computable
 
 
 def part_of(outcome: OutcomeReport, row: Comparison, place: int) -> Part | None:
-    """Sentence, picture and table of one variant."""
+    """Sentence, chart and table of one variant."""
     found, share = row.policy, outcome.kind is Kind.PROPORTION
     if found is None:
         return None
@@ -29,7 +29,7 @@ def part_of(outcome: OutcomeReport, row: Comparison, place: int) -> Part | None:
 
 
 def finding(found: Policy, share: bool) -> str:
-    """The rule, or the refusal."""
+    """The rule in words, or why there is none."""
     if found.rule is None:
         if found.everybody:
             return gettext("No rule beats everybody: what was known before gives no reason to leave anybody out.")
@@ -56,7 +56,7 @@ def finding(found: Policy, share: bool) -> str:
 
 
 def note(found: Policy, share: bool) -> str:
-    """What a gain is, what doesn't count as one, and how much the choice depends on who is asked."""
+    """Meaning of a gain, and how much the choice depends on random splits."""
     free = gettext(
         "Gains are an average over all users, nudged or not. Nudging counts as free, so a rule that does as well as "
         "everybody with fewer nudges isn't better."
@@ -74,7 +74,7 @@ def table(variant: str, found: Policy, share: bool) -> Table:
     rows: list[Row] = [(label, *_cells(value, share)) for label, value in _rows(found)]
     columns = (gettext("compared"), gettext("gain"), level_heading(found.over_all.level))
     note = gettext("{splits} random splits in {folds} parts: {judging} judged what the others chose; seed {seed}.")
-    if found.judging == 1:  # up to 0.4
+    if found.judging == 1:  # in versions up to 0.4
         note = gettext(
             "{splits} random splits in {folds} parts, each of which judged what the others chose; seed {seed}."
         )
@@ -84,7 +84,7 @@ def table(variant: str, found: Policy, share: bool) -> Table:
 
 
 def draw(found: Policy, share: bool) -> Drawn:
-    """The same rows as intervals."""
+    """Chart of the table's rows as intervals."""
     factor = 100.0 if share else 1.0
     marks = [{"label": label, **limit_marks(value, factor)} for label, value in _rows(found) if computable(value)]
     base = alt.Chart(data(marks)).encode(y=label_axis([str(mark["label"]) for mark in marks]))

@@ -1,1 +1,1 @@
-"""What the nudge does to every outcome, over all units and by segment."""
+"""Effects of the nudge on every outcome, over all units and by segment."""

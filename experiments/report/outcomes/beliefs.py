@@ -1,4 +1,4 @@
-"""What a Bayesian would say of every comparison. Pure."""
+"""Bayesian figures of every comparison. Pure."""
 
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Belief, Readout
@@ -11,7 +11,7 @@ from stats.results import computable
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """Closed: it never enters the verdict."""
+    """Folded section, since it never enters the verdict."""
     title = gettext("Bayesian companion")
     if not readout.beliefs:
         return Section("bayes", title, "", (), closed=True)
@@ -26,7 +26,7 @@ def section(readout: Readout, report: Report) -> Section:
 
 
 def beliefs(found: tuple[Belief, ...], shares: dict[str, bool]) -> Table | None:
-    """Bayesian numbers of every comparison."""
+    """Table of Bayesian figures by comparison."""
     rows: list[Row] = []
     for row in found:
         name, belief, share = metric_words(row.outcome), row.posterior, shares[row.outcome]

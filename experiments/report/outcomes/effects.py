@@ -45,7 +45,7 @@ def section(readout: Readout, report: Report) -> Section:
 
 
 def outcomes_finding(readout: Readout) -> str:
-    """How many outcomes there are and which decide."""
+    """Number of outcomes of each role."""
     plan = readout.plan
     text = gettext("Outcomes that decide: {primary}. Also read: {secondary}. Guardrails: {guardrails}.")
     return text.format(primary=len(plan.primary), secondary=len(plan.secondary), guardrails=len(plan.guardrails))
@@ -88,17 +88,17 @@ def _level_interval(value: Interval | NotComputable, kind: Kind) -> str:
 
 
 def comparisons(report: Report) -> Table:
-    """Each variant against what it is compared with, on each outcome; then a placebo's nudge against control too."""
+    """Each variant against its comparator, on each outcome; with a placebo comparator also against control."""
     control, placebo = report.design.control, report.design.placebo
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     rows = []
     for outcome, row in pairs:
-        judged = ("", _lift(row.lift), "")  # a placebo against control is a diagnostic, in no family
+        judged = ("", _lift(row.lift), "")  # a placebo against control is a diagnostic outside the family
         if row.variant != placebo:
             judged = (number_cell(row.adjusted_p, p_value), _lift(row.lift), row.verdict.heading)
         rows.append(_compared(outcome, row, row.difference, row.compared_with, row.compared_with or control, judged))
     for outcome, row in pairs:
-        if row.against_control is not None:  # what giving it to everybody would do
+        if row.against_control is not None:  # the effect of giving it to everybody
             rows.append(_compared(outcome, row, row.against_control, control, control, ("", "", "")))
     columns = (
         gettext("outcome"),
@@ -166,12 +166,12 @@ def _lift(value: Interval | NotComputable) -> str:
 
 
 def _placebo_serves(report: Report) -> bool:
-    """Some comparison is with the placebo."""
+    """True when some comparison is with the placebo."""
     return any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
 
 
 def _comparison_note(report: Report) -> str:
-    """What is subtracted from what."""
+    """Note on the direction of subtraction."""
     note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
     note = note % {"control": report.design.control}
     if _placebo_serves(report):
@@ -185,7 +185,7 @@ def _comparison_note(report: Report) -> str:
 
 
 def _randomisation_sentence(report: Report) -> str:
-    """The randomisation tests beside the p-values of few clusters; empty without any."""
+    """Sentence on the randomisation tests for few clusters; empty without any."""
     found = [
         (outcome, row, row.randomisation)
         for outcome in report.outcomes
@@ -205,7 +205,7 @@ def _randomisation_sentence(report: Report) -> str:
 
 
 def adjusted(report: Report) -> Table | None:
-    """The comparison adjusted for covariates, when some were given; beside a registered one the plain one too."""
+    """The comparison adjusted for covariates, if any; where it is the registered one, the plain one too."""
     rows: list[Row] = []
     for outcome in report.outcomes:
         for row in outcome.comparisons:
@@ -238,14 +238,14 @@ def adjusted(report: Report) -> Table | None:
 
 
 def draw_shares(found: Sequence[OutcomeReport]) -> Drawn:
-    """Every share's difference in points: the primary outcome first."""
+    """Chart of every share's difference in points, the primary outcome first."""
     rows = _rows(outcome for outcome in found if outcome.kind is Kind.PROPORTION)
     return _panel(rows, difference_title(True)), 2 * len(rows)
 
 
 def draw_all(report: Report) -> Drawn | None:
-    """The same in a file's report, where every mean has a panel of its own, since units can't share an axis."""
-    # Against a placebo the rows say themselves what each is compared with.
+    """The chart in a file's report, where every mean has its own panel, since units can't share an axis."""
+    # Against a placebo, each row names its comparator.
     against = _placebo_serves(report)
     shares = gettext("Difference, points") if against else gettext("Difference to control, points")
     mean = gettext("Difference, %(outcome)s") if against else gettext("Difference to control, %(outcome)s")

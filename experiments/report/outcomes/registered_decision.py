@@ -1,4 +1,4 @@
-"""Ship it or not: the decision as the plan registered it, and what is known of each guardrail. Pure."""
+"""Ship it or not: the decision by the registered table, and the state of each guardrail. Pure."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def section(readout: Readout) -> Section:
 
 
 def decision_sentence(found: Decision) -> str:
-    """The decision about the variant that leads, and of the others what differs."""
+    """The decision about the leading variant, and about others where it differs."""
     if not found.variant:
         named = [arm_sentence(arm, found) for arm in found.arms if arm.ruling is not Ruling.WAIT]
         return " ".join(named) or gettext("No decision yet: the experiment isn't over, and no harm is proved.")
@@ -35,7 +35,7 @@ def decision_sentence(found: Decision) -> str:
 
 
 def arm_sentence(arm: ArmRuling, found: Decision) -> str:
-    """What to do with one variant, and why."""
+    """The decision about one variant, and why."""
     sentences = {
         Ground.INVALID: gettext("Don't ship {variant} on these data: they are broken."),
         Ground.GUARDRAIL_HARM: gettext("Don't ship {variant}: harm is proved for {harmed}."),
@@ -104,7 +104,7 @@ def guardrail_table(found: Decision, alpha: float) -> Table | None:
 
 
 def safety_words(safety: Safety) -> str:
-    """What is known, in words."""
+    """State of a guardrail in words."""
     words = {Safety.NO_HARM: gettext("no harm"), Safety.HARM: gettext("harm"), Safety.UNKNOWN: gettext("not known yet")}
     return words[safety]
 

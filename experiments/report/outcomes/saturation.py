@@ -1,4 +1,4 @@
-"""What a nudge does to those beside the nudged: direct and spillover effects of a plan with saturations. Pure."""
+"""Effects on nudged units and on other units of their clusters: direct and spillover, with saturations. Pure."""
 
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
@@ -13,7 +13,7 @@ from stats.saturation import SaturationEffects
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """Empty where clusters drew no saturations."""
+    """Section, empty where clusters drew no saturations."""
     title = gettext("Those who were nudged, and those beside them")
     if not readout.saturation:
         return Section("saturation", title, "", ())
@@ -72,7 +72,7 @@ def behaviour_table(found: tuple[SaturationEffects, ...], shares: dict[str, bool
 
 
 def finding(found: tuple[SaturationEffects, ...], shares: dict[str, bool]) -> str:
-    """The spillover of the largest share with one: does it reach those who weren't nudged?"""
+    """The spillover of the largest share that has one."""
     known = [row for row in found if computable(row.spillover)]
     if not known:
         return gettext("No share of nudged units leaves units beside them in two clusters or more.")

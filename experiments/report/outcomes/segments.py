@@ -18,7 +18,7 @@ ALARM = 0.05
 
 
 def section(readout: Readout, report: Report) -> Section:
-    """The interaction test first, then each comparison of the first outcome; variants are counted from 1."""
+    """The interaction test first, then each comparison of the first outcome; variants are numbered from 1."""
     outcome, title = report.outcomes[0], gettext("By segment")
     parts = [
         _part(f"segments-{place}", outcome, row, _shrunk(readout, row.variant), report.design.level)
@@ -63,7 +63,7 @@ def pooled_finding(row: Comparison, share: bool) -> str:
 
 
 def interaction(row: Comparison) -> str:
-    """The interaction test, which is read before any segment."""
+    """Sentence on the interaction test, which is read before any segment."""
     test = row.stratified.heterogeneity if row.stratified is not None else None
     if test is None:
         return gettext("Whether segments differ couldn't be tested.")
@@ -155,12 +155,12 @@ def shrunk_table(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None,
 
 
 def drawable(row: Comparison) -> bool:
-    """Some segment has an effect."""
+    """True when some segment has an effect."""
     return any(computable(one.difference) for one in row.by_segment)
 
 
 def draw(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None = None) -> Drawn:
-    """Raw effect of each segment in blue, shrunk beneath as a grey diamond where it is given, pooled last."""
+    """Chart of each segment's raw effect (blue), its shrunk effect (grey diamond) if given, and the pooled one."""
     share = outcome.kind is Kind.PROPORTION
     factor = 100.0 if share else 1.0
     raw, pulled = gettext("its own data"), gettext("shrunk towards the mean")

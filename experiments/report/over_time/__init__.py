@@ -1,1 +1,1 @@
-"""Retention over time, one file a chart."""
+"""Charts of retention over time, one per file."""

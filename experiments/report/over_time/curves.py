@@ -1,4 +1,4 @@
-"""What the charts over time share: colours of the arms, titles, denominators. Pure."""
+"""Pieces shared by charts over time: colours of the arms, titles, denominators. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ POINTS = 100.0
 
 
 def titled_above(finding: str, subtitle: Sequence[str], chart: Any) -> Any:
-    """The chart under its finding, a line per statement, with how to read it below."""
+    """The chart with its finding as the title, a line per statement, and reading instructions as subtitle."""
     under = [line for text in subtitle for line in lines(text, 96)]
     above = [line for sentence in finding.splitlines() for line in lines(sentence)]
     return chart.properties(title=alt.TitleParams(above, subtitle=under, offset=14, subtitlePadding=6))
@@ -37,7 +37,7 @@ def dash_of(names: Sequence[str]) -> Any:
 
 
 def _legend() -> Any:
-    # The bands are pale, and the legend would take their paleness over.
+    # The bands are pale, and the legend would otherwise be, too.
     return alt.Legend(orient="top", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2, labelLimit=260)
 
 
@@ -47,7 +47,7 @@ def panel_title(name: str) -> Any:
 
 
 def eligible(arms: Mapping[str, Sequence[DayShare]]) -> str:
-    """The denominators of the first and of the last day."""
+    """Denominators of the first and of the last day."""
     parts = [
         gettext("{name} {first} on day {from_day}, {last} on day {to_day}").format(
             name=name,

@@ -1,4 +1,4 @@
-"""Who is active on which day? D-n retention of every arm. Pure."""
+"""D-n retention of every arm: share active by day. Pure."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,8 +14,8 @@ from stats.survival.day_curve import DayShare
 
 
 def part_of(readout: Readout) -> Part | None:
-    """None without a day after day 0 that all arms have."""
-    # Day 0 is nearly everybody; with it the rest of the curve would lie flat on the axis.
+    """The part; None without a day after day 0 that all arms have."""
+    # On day 0 nearly everybody is active; including it would flatten the rest of the curve.
     shown = {arm.variant: [row for row in arm.days if row.day > 0] for arm in readout.arms_over_time}
     found = finding(shown)
     if not readout.over_time or not found:
@@ -49,7 +49,7 @@ def table(readout: Readout) -> Table:
 
 
 def draw(shown: Mapping[str, Sequence[DayShare]]) -> Drawn:
-    """D-n retention by variant with pointwise intervals, from the day after day 0 on."""
+    """Chart of D-n retention by variant with pointwise intervals, from day 1 on."""
     rows = [
         {"name": name, "day": row.day, "share": row.share.estimate, "low": row.share.low, "high": row.share.high}
         for name, days in shown.items()

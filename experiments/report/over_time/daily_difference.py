@@ -1,4 +1,4 @@
-"""On which days do the groups differ? D-n retention of each variant minus control. Pure."""
+"""Difference in D-n retention of each variant to control, by day. Pure."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from stats.survival.day_curve import CurveDifference
 
 
 def part_of(readout: Readout) -> Part | None:
-    """None where no variant has a difference."""
+    """The part; None where no variant has a difference."""
     found = {row.variant: row.days for row in readout.over_time if computable(row.days)}
     if not found:
         return None
@@ -31,7 +31,7 @@ def part_of(readout: Readout) -> Part | None:
 
 
 def finding(found: Mapping[str, CurveDifference]) -> str:
-    """On which days each variant differs from control, all days considered together: a line per statement."""
+    """Days on which each variant differs from control, adjusted over all days; a line per statement."""
     sentences = []
     for variant, curve in found.items():
         for days, text in (
@@ -47,7 +47,7 @@ def finding(found: Mapping[str, CurveDifference]) -> str:
 
 
 def day_ranges(days: Sequence[int]) -> str:
-    """Rising days as ranges: 1, 2, 3, 7 is ``1–3, 7``."""
+    """Ascending days as ranges: 1, 2, 3, 7 is ``1–3, 7``."""
     runs: list[list[int]] = []
     for day in days:
         if runs and day == runs[-1][-1] + 1:
@@ -58,7 +58,7 @@ def day_ranges(days: Sequence[int]) -> str:
 
 
 def table(found: Mapping[str, CurveDifference]) -> Table:
-    """Difference by day with the limits of that day alone and of all days together."""
+    """Difference by day with pointwise and simultaneous limits."""
     rows = tuple(
         (
             name,
@@ -83,7 +83,7 @@ def table(found: Mapping[str, CurveDifference]) -> Table:
 
 
 def draw(found: Mapping[str, CurveDifference]) -> Drawn:
-    """Difference of D-n retention to control, one panel per variant, with interval and band over all days."""
+    """Chart of the D-n difference to control, one panel per variant, with interval and band over all days."""
     panels, marks = [], 0
     for place, (name, curve) in enumerate(found.items()):
         rows = [

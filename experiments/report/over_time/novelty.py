@@ -18,7 +18,7 @@ from stats.results import Estimate, NotComputable, computable
 
 
 def part_of(readout: Readout) -> Part | None:
-    """Drawn where some week has an effect; a look before the last has none."""
+    """The part; with a chart where some week has an effect, which interim looks don't compute."""
     if readout.report is None or not readout.over_time:
         return None
     share = readout.report.outcomes[0].kind is Kind.PROPORTION
@@ -76,7 +76,7 @@ def table(found: Mapping[str, Novelty], share: bool) -> Table | None:
 
 
 def draw(found: Mapping[str, Novelty], *, share: bool) -> Drawn:
-    """Effect by enrolment week, one panel per variant, with the line through the weeks that are tested.
+    """Chart of the effect by enrolment week, one panel per variant, with the fitted line of the test.
 
     Args:
         found: by variant, without control.
@@ -102,7 +102,7 @@ def draw(found: Mapping[str, Novelty], *, share: bool) -> Drawn:
 
 def _panel(novelty: Novelty, scale: float, name: str, title: str, colour: str) -> Any:
     rows = _weeks(novelty, scale)
-    # A time axis, so that a week without units leaves its gap and the fitted line stays straight.
+    # A time axis, so that a week without units leaves a gap and the fitted line stays straight.
     axis = alt.Axis(format="%m-%d", values=_ticks([row["week"] for row in rows]), labelOverlap="greedy")
     x = alt.X("week:T", title=gettext("week of enrolment (Monday)"), axis=axis, scale=alt.Scale(type="utc", padding=16))
     base = alt.Chart(data(rows)).encode(x=x)

@@ -1,4 +1,4 @@
-"""How long do units stay? Time to churn, and the mean days before it. Pure."""
+"""How long units stay: time to churn, and mean days before it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ ROW = 18
 
 
 def part_of(readout: Readout) -> Part | None:
-    """Drawn where every arm has a curve of its time to churn."""
+    """The part; with a chart where every arm has a survival curve."""
     if not readout.over_time:
         return None
     curves = {arm.variant: arm.survival for arm in readout.arms_over_time if computable(arm.survival)}
@@ -33,7 +33,7 @@ def part_of(readout: Readout) -> Part | None:
 
 
 def differences(readout: Readout) -> dict[str, Estimate | NotComputable]:
-    """By how many days each variant stays longer than control."""
+    """Difference in mean days before churn of each variant to control."""
     return {row.variant: row.restricted for row in readout.over_time}
 
 
@@ -43,7 +43,7 @@ def _draw_readout(readout: Readout, curves: Mapping[str, SurvivalCurve]) -> Draw
 
 
 def finding(differences: Mapping[str, Estimate | NotComputable], tau: float) -> str:
-    """How much longer each variant stays than control (RMST), a line per variant.
+    """Difference in mean days before churn to control (RMST), a line per variant.
 
     Args:
         differences: variant to difference in days, positive when it stays longer.
@@ -105,7 +105,7 @@ def _crossing(crosses: bool, clearly: bool) -> str:
     return gettext("a little, as noise does") if crosses else gettext("no")
 
 
-# Units still observed and not gone, of each arm by day.
+# Units at risk (observed and not churned), of each arm by day.
 type AtRisk = Mapping[str, Sequence[tuple[float, int]]]
 
 
@@ -120,11 +120,11 @@ def draw(
     Args:
         curves: by variant, control first.
         at_risk: the table drawn below.
-        differences: RMST difference by variant; the title says them.
+        differences: RMST difference by variant, for the title.
         tau: their horizon in days, drawn as a line; the curves end there.
     """
     followed = max(1.0, *(curve.follow_up for curve in curves.values()))
-    end = min(followed, max(tau, 1.0))  # beyond the horizon few are observed, and nothing is compared there
+    end = min(followed, max(tau, 1.0))  # beyond the horizon few units are observed, and nothing is compared
     layers, marks = _layers(curves, end)
     if tau <= end:
         rule = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3])
@@ -139,12 +139,12 @@ def draw(
 
 
 def _until(end: float, title: str | None, axis: Any) -> Any:
-    """The days of the curves, the same for the table below them."""
+    """The x axis in days, shared by the curves and the table below them."""
     return alt.X("day:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
 
 
 def _layers(curves: Mapping[str, SurvivalCurve], end: float) -> tuple[list[Any], int]:
-    """Bands and step curves, and how many points they have."""
+    """Bands and step curves, and their number of points."""
     names = list(curves)
     curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve, end)]
     band_rows = [row for name, curve in curves.items() for row in _bands(name, curve, end)]
@@ -166,7 +166,7 @@ def _steps(name: str, curve: SurvivalCurve, end: float) -> list[Mark]:
 
 
 def _bands(name: str, curve: SurvivalCurve, end: float) -> list[Mark]:
-    """Limits as long as there are any; the last pair reaches to where it ends."""
+    """Limits while they can be computed; the last pair is extended to where they end."""
     rows: list[Mark] = []
     for step in curve.steps:
         if step.time > end:

@@ -1,1 +1,1 @@
-"""What people read while they plan: what arms could tell, which test decides soonest."""
+"""Words for planning pages: power of arms, and which test decides fastest."""

@@ -1,4 +1,4 @@
-"""What placebo and dose arms could tell, in lines: beside the size of a plan and on the terminal. Pure."""
+"""Power of placebo and dose arms as lines, beside the size of a plan and on the terminal. Pure."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ from stats.results import NotComputable
 
 
 def arms_rows(found: ArmsPower) -> list[tuple[str, str]]:
-    """One line each: what is said, and its number or the reason why there is none."""
+    """Lines of a label and its number, or the reason why there is none."""
     return [*_placebo(found.placebo), *_doses(found.doses)]
 
 

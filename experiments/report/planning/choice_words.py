@@ -1,4 +1,4 @@
-"""The choices of a plan in words: what each costs, how long it takes, and what makes a plan silly. Pure."""
+"""The choices of a plan in words: costs, durations, and warnings. Pure."""
 
 from experiments.plan.choices.costs import ChoiceCost
 from experiments.plan.choices.plan_calendar import weeks
@@ -9,7 +9,7 @@ from stats.results import NotComputable, computable
 
 
 def choice_name(choice: ChoiceCost) -> str:
-    """The choice as it stands in the first column."""
+    """Name of the choice in the first column."""
     if choice.code == "effect":
         return gettext("Plan for an effect {factor} times as large").format(factor=f"{choice.factor:g}")
     names = {
@@ -31,18 +31,18 @@ def choice_name(choice: ChoiceCost) -> str:
 
 
 def choice_state(choice: ChoiceCost) -> str:
-    """Whether the plan has it."""
+    """Whether the plan has made the choice."""
     return gettext("in the plan") if choice.chosen else gettext("not in the plan")
 
 
 def with_and_without(choice: ChoiceCost) -> tuple[str, str]:
-    """The length with the choice, and without it."""
+    """Duration with the choice, and without it."""
     now, turned = duration(choice.now), duration(choice.days)
     return (now, turned) if choice.chosen else (turned, now)
 
 
 def difference(choice: ChoiceCost) -> str:
-    """What having it costs, in days: a plus is longer."""
+    """Days that the choice costs; a plus means longer."""
     if not (computable(choice.now) and computable(choice.days)):
         return ""
     more = choice.now - choice.days if choice.chosen else choice.days - choice.now
@@ -53,7 +53,7 @@ def difference(choice: ChoiceCost) -> str:
 
 
 def duration(days: int | NotComputable) -> str:
-    """Days, with weeks or years where people think in them."""
+    """Days, with weeks or years where these are easier to read."""
     if not computable(days):
         return reason_words(days)
     if days > 730:
@@ -63,7 +63,7 @@ def duration(days: int | NotComputable) -> str:
 
 
 def caution_words(problem: Problem) -> str:
-    """What makes a plan silly, as one plain sentence in the reader's language."""
+    """A warning as one plain sentence in the reader's language."""
     sentences = {
         "no_nudge": gettext("The nudge is empty: nobody knows what to build."),
         "same_values": gettext("All variants have the same value: a service that reads it shows everybody the same."),

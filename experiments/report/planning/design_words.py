@@ -1,4 +1,4 @@
-"""Which test decides soonest: the table of designs with the reason for each place, and those that aren't ranked."""
+"""Table of test designs by how fast they decide, with the reason for each rank, and designs that aren't ranked."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +22,7 @@ from stats.results import NotComputable
 
 
 def lead(asked: SearchInputs, found: SearchResult) -> str:
-    """The proposal, and the soonest test of the feature beside it: they answer two questions."""
+    """The proposal, and the fastest test of the feature beside it: they answer different questions."""
     feature = next((one for one in found.ranked if one.design.assigned is not Assigned.NUDGE), None)
     sentences = [_proposed(asked, found)]
     if feature is not None:
@@ -50,7 +50,7 @@ def _proposed(asked: SearchInputs, found: SearchResult) -> str:
 
 
 def ranked_tables(found: SearchResult, *, most: int | None = None) -> tuple[Table, Table]:
-    """Tests of a nudge, and tests of the feature: the soonest first, each with its place among all of them."""
+    """Tests of a nudge, and tests of the feature: fastest first, each with its rank among all of them."""
     placed = list(enumerate(found.ranked, start=1))
     nudges = [(place, one) for place, one in placed if one.design.assigned is Assigned.NUDGE]
     features = [(place, one) for place, one in placed if one.design.assigned is not Assigned.NUDGE]
@@ -87,7 +87,7 @@ def ranked_tables(found: SearchResult, *, most: int | None = None) -> tuple[Tabl
 
 
 def refused_table(found: SearchResult) -> Table:
-    """Designs that aren't ranked, each once without its looks; of those that last too long the soonest stands."""
+    """Designs that aren't ranked, each once whatever its looks; of those that take too long, the fastest."""
     soonest = sorted(found.refused, key=lambda one: float(one.values.get("days", 0)))
     kept: dict[tuple[str, WhyRefused], RefusedDesign] = {}
     for one in (*(one for one in found.refused if "days" not in one.values), *soonest):
@@ -101,8 +101,8 @@ def named(design: DesignOption, *, whole: bool = True) -> str:
     """A design in words.
 
     Args:
-        design: the way to test.
-        whole: with its adjustment and its looks.
+        design: the test design.
+        whole: include its adjustment and its looks.
     """
     nudge = gettext("the nudge {name}").format(name=design.nudge) if design.nudge else gettext("a nudge")
     parts = [
@@ -129,7 +129,7 @@ def named(design: DesignOption, *, whole: bool = True) -> str:
 
 
 def reason_sentence(reason: PlaceReason) -> str:
-    """Why a design stands where it does."""
+    """Reason for a design's rank."""
     text = {
         "soonest": gettext("decides soonest"),
         "feature_itself": gettext("the whole effect arrives; says nothing of the behaviour by itself"),
@@ -168,7 +168,7 @@ def refusal_words(one: RefusedDesign) -> str:
 
 
 def _written(values: Mapping[str, str | float]) -> dict[str, str]:
-    """Values of a reason as they stand in its sentence: shares in per cent."""
+    """Values of a reason, formatted for its sentence: shares in per cent."""
     plain = {"days": 1, "per_day": 0}
     written = {
         name: decimal(float(value), plain[name]) if name in plain else percent(float(value))
@@ -178,7 +178,7 @@ def _written(values: Mapping[str, str | float]) -> dict[str, str]:
 
 
 def design_document(one: JudgedDesign | RefusedDesign) -> dict[str, Any]:
-    """A design as other programs read it: what was chosen, then what follows, or why it isn't ranked."""
+    """A design as JSON for other programs: its choices, then the results, or why it isn't ranked."""
     design = one.design
     chosen: dict[str, Any] = {
         "assigned": str(design.assigned),
