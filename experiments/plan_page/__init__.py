@@ -1,1 +1,1 @@
-"""The plan of an experiment as one page that people read, comment, print and export."""
+"""The plan of an experiment as one page to read, comment, print and export."""

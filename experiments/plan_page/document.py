@@ -1,4 +1,4 @@
-"""The plan of an experiment as one page: its sections in the order in which a reader asks. Text alone, no markup."""
+"""The plan of an experiment as one page: its sections in reading order. Text only, no markup."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,8 +29,8 @@ class PlanSection:
     """One section of the plan.
 
     Attributes:
-        slug: its name in addresses and comments; `title` as people read it.
-        step: where it is changed.
+        slug: its name in addresses and comments; `title` is shown.
+        step: where to change it.
         texts: paragraphs; `lines` label and value; `items` a list; `table` rows with a head.
     """
 
@@ -44,16 +44,16 @@ class PlanSection:
 
     @property
     def is_empty(self) -> bool:
-        """True when nothing was decided."""
+        """True when the section has no content."""
         return not (self.texts or self.lines or self.items or self.table)
 
 
 def sections(row: Experiment, known: Known) -> list[PlanSection]:
-    """All sections; one without anything says so on the page.
+    """All sections; empty ones are marked as such on the page.
 
     Args:
         row: the experiment, draft or started.
-        known: what the warehouse said of it.
+        known: warehouse data for it.
     """
     made: tuple[Callable[[Experiment, Known], PlanSection], ...]
     made = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)

@@ -1,4 +1,4 @@
-"""The plan as a file: Markdown, one HTML file that prints, and the text that is registered, with its hash."""
+"""The plan as a file: Markdown, printable HTML, or the registered text with its hash."""
 
 from collections.abc import Iterable
 
@@ -59,7 +59,7 @@ def _table(part: PlanSection) -> Iterable[str]:
 
 
 def _plain(text: str) -> str:
-    """One line of Markdown; what people typed begins no heading, link or markup of its own."""
+    """One line of Markdown with entered text escaped, so that it adds no markup."""
     flat = " ".join(text.split())
     for mark in "\\`*_[]<>#|":
         flat = flat.replace(mark, f"\\{mark}")

@@ -1,4 +1,4 @@
-"""What the warehouse says of a plan: the users to come, the size it needs, and what follows from both."""
+"""Warehouse data for a plan: future users, the size it needs, and consequences of both."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -23,7 +23,7 @@ from stats.results import computable
 
 @dataclass(frozen=True)
 class Suggested:
-    """What the arithmetic proposes; None where it can't."""
+    """Suggested values; None where not computable."""
 
     units: int | None = None
     end: date | None = None
@@ -33,7 +33,7 @@ class Suggested:
 
 @dataclass(frozen=True)
 class Known:
-    """What the warehouse says of a plan; None where nobody has asked it, or it has no answer."""
+    """Warehouse data for a plan; None where it wasn't queried or has no answer."""
 
     inflow: Inflow | None
     facts: Facts
@@ -42,23 +42,23 @@ class Known:
 
 
 def known_of(row: Experiment, *, ask: bool) -> Known:
-    """What is known of the users to come.
+    """Warehouse data on future users.
 
     Args:
         row: the draft.
-        ask: ask the warehouse, which may take seconds; else only what was asked in the last ten minutes counts.
+        ask: query the warehouse, which may take seconds; False uses only results of the last ten minutes.
     """
     today = timezone.localdate()
     plan = plan_of(row)
     try:
         share = enrolled_share(plan)
-    except Refused:  # a segment that isn't published is said by `audience.troubles`
+    except Refused:  # `audience.troubles` reports unpublished segments
         return Known(None, Facts(today), Suggested())
     try:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    nothing = Facts(today, share, no_length=ask, no_power=ask)  # it was asked, and has no answer
+    nothing = Facts(today, share, no_length=ask, no_power=ask)  # it was queried, and has no answer
     events, shared = known_events() or None, shared_with_running(row)
     if inflow is None:
         return Known(None, replace(nothing, events=events, shared=shared), Suggested())
@@ -93,7 +93,7 @@ def _with_inflow(
 
 
 def _power(plan: Plan, inflow: Inflow, found: Suggestion) -> float | None:
-    """That the planned units reach for the effect that the plan names."""
+    """Power of the planned units for the plan's effect."""
     effect = plan.planned_effect if plan.planned_effect is not None else plan.smallest_effect
     if plan.planned_units is None or effect is None or not computable(found.planned_units):
         return None
@@ -121,13 +121,13 @@ def _suggested(plan: Plan, inflow: Inflow, share: float, found: Suggestion | Non
 
 
 def _upwards(effect: float) -> float:
-    """Three digits, never below the effect itself: rounded down it would need a day more."""
+    """Rounded up to three digits: rounded down, the effect would need one more day."""
     shown = float(f"{effect:.3g}")
     return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
 
 
 def known_events() -> frozenset[str]:
-    """Names of the log's events, of the list that a worker keeps; none while there is no list, or not all are in it."""
+    """Event names in the log, from a worker's catalogue; empty while the catalogue is missing or incomplete."""
     try:
         found = ready_catalogue()
     except Refused:

@@ -1,4 +1,4 @@
-"""The plan as one page, for every page that shows it: sections with their comments, and where it is exported."""
+"""Context for all pages that show the plan: sections with their comments, and export links."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ def remarks(row: Experiment) -> list[tuple[PlanComment, str]]:
 
 
 def document_context(request: HttpRequest, row: Experiment) -> dict[str, Any]:
-    """What `experiments/plan_document/document.html` needs.
+    """Context of `experiments/plan_document/document.html`.
 
-    How many users come is shown where it is known already. Where it isn't, the page of a draft asks for it apart
-    (`experiments:plan_numbers`) and comes again.
+    The number of users is shown if cached. Otherwise a draft's page requests it separately (`experiments:plan_numbers`)
+    and reloads.
 
     Args:
         request: of the reader.

@@ -1,4 +1,4 @@
-"""The plan of an experiment for a person's last look: each part with its step, whole sentences for the outcomes."""
+"""Summary of a plan for a final check: each part with its step, whole sentences for the outcomes."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ STEPS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class StepLines:
-    """One step's part of the plan: what it is called, and its lines."""
+    """One step's part of the plan: title and lines."""
 
     step: str
     title: Any
@@ -53,7 +53,7 @@ def parts(row: Experiment) -> list[StepLines]:
 
 
 def dates(row: Experiment) -> StepLines:
-    """When it began and ended, for the page of one that has started."""
+    """Start and end, for the page of a started experiment."""
 
     def at(value: Any) -> str:
         return "" if value is None else date_format(timezone.localtime(value), "DATETIME_FORMAT")
@@ -69,7 +69,7 @@ def dates(row: Experiment) -> StepLines:
 
 
 def metric_words(text: str) -> str:
-    """An outcome in a sentence, with its short form; one that can't be read stays as it is."""
+    """An outcome in a sentence, with its short form; text that can't be parsed stays unchanged."""
     try:
         return f"{sentence(parse_metric(text))} ({display_name(text)})"
     except Refused:
@@ -77,7 +77,7 @@ def metric_words(text: str) -> str:
 
 
 def suggestions(row: Experiment) -> list[tuple[str, str]]:
-    """Outcomes that fit, each with its sentence: the moment's own first."""
+    """Suitable outcomes, each with its sentence; the moment's own first."""
     own = [row.moment.retention] if row.moment is not None else []
     usual = ["window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6"]
     return [(text, sentence(parse_metric(text))) for text in dict.fromkeys([*own, *usual])]
@@ -112,7 +112,7 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
 
 
 def audience_lines(row: Experiment) -> list[tuple[str, str]]:
-    """Who is in: segments, coverage, layer, holdout, clusters, sources."""
+    """Whom the plan enrols: segments, coverage, layer, holdout, clusters, sources."""
     names = {one.slug: str(one) for one in choices()}
     lines = [
         (
@@ -180,5 +180,5 @@ def result_words(row: Experiment) -> str:
 
 
 def value_words(value: Any) -> str:
-    """A value of the flag as JSON writes it."""
+    """A flag value as JSON."""
     return json.dumps(value, ensure_ascii=False)

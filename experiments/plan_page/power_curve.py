@@ -1,4 +1,4 @@
-"""The plan's page: what a plan would find, and how that changes with its size. The warehouse is asked once for all."""
+"""Power curve of a plan: what it detects, and how that changes with its size. One warehouse query for all of it."""
 
 import hashlib
 import json
@@ -18,21 +18,21 @@ from stats.power import sample_size
 from stats.power.family_and_looks import Plan as PowerPlan
 from stats.results import NotComputable, computable
 
-INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
+INFLOW_SECONDS = 600  # cache lifetime: typing must not repeat the query, and four weeks of users hardly change
 STEPS = 24
-WIDEST = 2.0  # the curve reaches twice the planned size
+WIDEST = 2.0  # the curve extends to twice the planned size
 
 
 @dataclass(frozen=True)
 class PowerCurve:
-    """Chance to find the planned effect by the number of units.
+    """Power for the planned effect by the number of units.
 
     Attributes:
         points: (units of all variants, power 0 to 1).
         units: planned units of all variants.
         reached: power with them, 0 to 1.
-        wanted: the power that the plan asks for.
-        effect: the effect that is planned for; of the behaviour when take-up is below 1.
+        wanted: the plan's power.
+        effect: the planned effect; of the behaviour when take-up is below 1.
         share: True when the outcome is a share, and the effect a difference of shares.
     """
 
@@ -45,7 +45,7 @@ class PowerCurve:
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
-    """`size.inflow_of`, what came at most ten minutes old.
+    """`size.inflow_of` with the measured part cached for ten minutes.
 
     Raises:
         Refused: as `size.inflow_of`.
@@ -64,15 +64,15 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 
 
 def remembered_inflow(experiment: Experiment) -> Inflow | None:
-    """`recent_inflow` where it is known already: the warehouse isn't asked."""
+    """`recent_inflow` from the cache only, without querying the warehouse."""
     measured: Inflow | None = cache.get(_inflow_key(experiment))
     return None if measured is None else as_expected(experiment, measured)
 
 
 def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None:
-    """What the covariates of a plan that isn't adjusted for them would explain, at most ten minutes old.
+    """R2 of covariates that a plan names but isn't adjusted for; cached for ten minutes.
 
-    None where it names none, or they can't be used.
+    None where it names none, or they are unusable.
     """
     plan = replace(plan_of(experiment), adjustment=LIN)
     if not (plan.primary and (plan.covariates or plan.active_days_before)):
@@ -96,7 +96,7 @@ def _inflow_key(experiment: Experiment) -> str:
 
 
 def curve_of(wanted: Plan, found: Suggestion) -> PowerCurve | NotComputable:
-    """The curve of a plan, and the reason where there is none.
+    """The power curve of a plan, or the reason why there is none.
 
     Raises:
         Refused: a plan that can't be sized.

@@ -1,4 +1,4 @@
-"""What the adjustment of a plan saves, as lines of the pages that size it."""
+"""Lines for pages that size a plan: what its adjustment saves."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from stats.results import NotComputable, computable
 
 
 def saved_rows(found: Suggestion) -> list[tuple[str, str]]:
-    """R2 with its interval and its users, units and days saved; nothing for a plan without an adjustment."""
+    """R2 with its interval and users, units and days saved; empty for a plan without an adjustment."""
     worth = found.inflow.explained
     if worth is None:
         return []

@@ -1,4 +1,4 @@
-"""Doors of the plan's page: its files, a new comment, a settled one."""
+"""Views of the plan's page: its files, new comments, resolved comments."""
 
 from django import forms
 from django.contrib import messages
@@ -26,7 +26,7 @@ ENDINGS = {"md": "md", "html": "html", "osf": "osf.txt"}
 
 
 class CommentForm(forms.Form):
-    """A remark: plain text on one section."""
+    """A comment: plain text on one section."""
 
     section = forms.ChoiceField(choices=[(slug, slug) for slug in SECTIONS])
     text = forms.CharField(
@@ -54,7 +54,7 @@ def plan_export(request: HttpRequest, key: str, form: str) -> HttpResponse:
 @login_required
 @require_safe
 def plan_numbers(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask the warehouse how many users come; then the page asks for itself anew, or says why there is no answer."""
+    """Query how many users come; then the page reloads, or shows why there is no answer."""
     row = _found(key)
     try:
         recent_inflow(row)
@@ -84,7 +84,7 @@ def plan_comment(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.change_plancomment")
 @require_POST
 def settle_comment(request: HttpRequest, key: str, pk: int) -> HttpResponse:
-    """Resolve a comment, or open it again."""
+    """Resolve a comment, or reopen it."""
     row = _found(key)
     one = get_object_or_404(PlanComment, pk=pk, experiment=row)
     settle(comment=one, by=person(request), is_open=not one.is_open)
@@ -97,7 +97,7 @@ def _found(key: str) -> Experiment:
 
 
 def _back(request: HttpRequest, row: Experiment, section: str) -> HttpResponse:
-    """To the page that the comment was written on, at its section."""
+    """Redirect to the page that the comment was written on, at its section."""
     there = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(
         there, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -1,1 +1,1 @@
-"""The review of a plan as people see it: the checklist that the plan fills, the panel of a draft, all reviews."""
+"""Review pages: the checklist that a plan fills in, the panel of a draft, and the list of all reviews."""

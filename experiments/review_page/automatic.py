@@ -1,4 +1,4 @@
-"""Checks that a plan fills by itself: each with a state and the numbers that it rests on. Words: `check_words`."""
+"""Checks that a plan fills in: each with a state and its numbers. Words are in `check_words`."""
 
 import re
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from runs.refusals import Refused
 from stats.results import computable
 
 LINK = re.compile(r"https?://\S+")
-EARLIER = 10  # experiments whose sample ratio is looked back at
+EARLIER = 10  # latest experiments whose sample ratio is checked
 
 
 class CheckState(StrEnum):
-    """What a check found."""
+    """Result of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -30,15 +30,15 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True)
 class ReviewCheck:
-    """One line of the list.
+    """One line of the checklist.
 
     Attributes:
-        code: which check; `state` what it found.
-        facts: numbers and keys that the sentence names, as JSON.
-        label: a team's own check in words; "" where the plan fills it.
-        required: it must be ticked before an approval.
-        tick: who looked, when, and the note; None while nobody has.
-        older: it was ticked for an earlier content of the plan.
+        code: of the check; `state` is its result.
+        facts: numbers and keys for the sentence, as JSON.
+        label: a team's own check in words; "" where the plan fills it in.
+        required: True when it must be ticked before an approval.
+        tick: who ticked it, when, and the note; None while it isn't ticked.
+        older: True when it was ticked for an earlier content of the plan.
     """
 
     code: str
@@ -51,11 +51,11 @@ class ReviewCheck:
 
 
 def filled(row: Experiment, known: Known) -> list[ReviewCheck]:
-    """All checks that the plan fills, in the order of the page.
+    """All checks that the plan fills in, in the order of the page.
 
     Args:
         row: the draft, with its arms and audience.
-        known: what the warehouse said of it, or that nobody has asked.
+        known: warehouse data for it, if queried already.
     """
     plan = plan_of(row)
     return [_power(plan, known), _placebo(plan), _guardrails(plan), _overlap(row, plan), *_rest(row, plan)]
@@ -68,7 +68,7 @@ def _rest(row: Experiment, plan: Plan) -> Iterator[ReviewCheck]:
 
 
 def _power(plan: Plan, known: Known) -> ReviewCheck:
-    """The chance of seeing the planned effect with the planned units, where the warehouse knows how many come."""
+    """Power of the planned units for the planned effect, where the warehouse knows how many units come."""
     found = known.size
     needed = None if found is None or not computable(found.planned_units) else found.planned_units
     facts = {"planned": plan.planned_units, "needed": needed, "power": known.facts.power, "wanted": plan.power}
@@ -80,7 +80,7 @@ def _power(plan: Plan, known: Known) -> ReviewCheck:
 
 
 def _placebo(plan: Plan) -> ReviewCheck:
-    """Whoever claims a cause needs a placebo, or a reason why there is none; a plain A/B test needs neither."""
+    """A causal claim needs a placebo, or a reason why there is none; a plain A/B test needs neither."""
     if plan.claim is None:
         return ReviewCheck("placebo", CheckState.OK, {"needed": False, "arm": None})
     arm = None if plan.placebo is None else plan.variants[plan.placebo].key
@@ -96,7 +96,7 @@ def _guardrails(plan: Plan) -> ReviewCheck:
 
 
 def _overlap(row: Experiment, plan: Plan) -> ReviewCheck:
-    """Live experiments that may take the same units: an audience in common, and no layer that keeps them apart."""
+    """Live experiments that may enrol the same units: overlapping audiences, and no layer that separates them."""
     others = Experiment.objects.filter(status__in=[one.value for one in LIVE]).exclude(pk=row.pk)
     if row.layer_id is not None:
         others = others.exclude(layer=row.layer_id)
@@ -110,7 +110,7 @@ def _overlap(row: Experiment, plan: Plan) -> ReviewCheck:
 
 
 def _segments(rows: tuple[PlannedRow, ...]) -> frozenset[str] | None:
-    """Segments of an audience that enrols anybody; None for everyone."""
+    """Segments with enrolment in an audience; None for everyone."""
     named = [row.segment for row in rows if row.coverage > 0]
     if not rows or None in named:
         return None
@@ -118,14 +118,14 @@ def _segments(rows: tuple[PlannedRow, ...]) -> frozenset[str] | None:
 
 
 def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
-    """Everyone meets everybody but nobody; two lists of segments meet where they name the same one."""
+    """True when two audiences may overlap: both not empty for everyone, a common segment for lists."""
     if one is None or other is None:
         return one != frozenset() and other != frozenset()
     return bool(one & other)
 
 
 def _window(plan: Plan) -> ReviewCheck:
-    """The behaviour's days end before the outcome's begin (docs/methods/discovery.md, "Window guard")."""
+    """Whether the behaviour's window ends before the outcome's begins (docs/methods/discovery.md, "Window guard")."""
     if plan.claim is None or not plan.primary:
         return ReviewCheck(
             "window", CheckState.OK if plan.claim is None else CheckState.MISSING, {"needed": plan.claim is not None}
@@ -143,7 +143,7 @@ def _first_day(metric: str) -> int | None:
 
 
 def _sample_ratio(row: Experiment) -> ReviewCheck:
-    """How often the latest experiments had a broken split: about the site's set-up, not about this plan."""
+    """How many of the latest experiments had a broken split: about the site's set-up, not about this plan."""
     seen, broken = 0, 0
     started = Experiment.objects.filter(started_at__isnull=False).exclude(pk=row.pk).order_by("-started_at")
     for other in started[:EARLIER]:
@@ -156,7 +156,7 @@ def _sample_ratio(row: Experiment) -> ReviewCheck:
 
 
 def _links(row: Experiment) -> ReviewCheck:
-    """Addresses in the plan's texts, comments and notes: where the design, the ticket or the text is."""
+    """URLs in the plan's texts, comments and notes, for example of the design or the ticket."""
     texts = [row.hypothesis, row.nudge]
     texts += PlanComment.objects.filter(experiment=row).values_list("text", flat=True)
     texts += ReviewTick.objects.filter(experiment=row).values_list("note", flat=True)

@@ -1,4 +1,4 @@
-"""Checks of a review in words: a title, and one sentence of what was found."""
+"""Words for review checks: a title, and one sentence about the result."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from reporting.numbers import count, percent
 
 
 def title(check: ReviewCheck) -> str:
-    """What is checked."""
+    """Title of a check."""
     titles = {
         "power": _("Size: enough units for the planned effect"),
         "placebo": _("Placebo variant, or a reason without one"),
@@ -34,7 +34,7 @@ def state_words(check: ReviewCheck) -> str:
 
 
 def value(check: ReviewCheck) -> str:
-    """What was found; "" for a team's own check, whose note says it."""
+    """The result as a sentence; "" for a team's own check, which has a note instead."""
     if check.label:
         return ""
     says = {

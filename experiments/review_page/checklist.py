@@ -1,4 +1,4 @@
-"""The whole list of a review: what the plan fills by itself, a team's own checks, and what people ticked."""
+"""The complete checklist of a review: checks filled in by the plan, a team's own checks, and ticks."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def checklist(row: Experiment, known: Known) -> list[ReviewCheck]:
 
 
 def _with_reason(check: ReviewCheck, tick: ReviewTick | None, now: str) -> ReviewCheck:
-    """A note stands beside what the plan found; instead of a placebo arm a reason will do."""
+    """A check with its tick's note; a noted reason replaces a missing placebo arm."""
     if tick is None:
         return check
     excused = check.code == "placebo" and check.state is CheckState.MISSING

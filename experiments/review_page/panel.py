@@ -1,4 +1,4 @@
-"""What the panel of a review shows on the pages of a draft, and the story of a review for the history."""
+"""Content of the review panel on a draft's pages, and of the review's history."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ TAGS = {"ok": "good", "warn": "warn", "missing": "bad"}
 
 
 def panel(request: HttpRequest, row: Experiment, known: Known) -> dict[str, Any]:
-    """The review of an experiment for one reader.
+    """The review panel of an experiment for one reader.
 
     Args:
         request: of a logged-in person.
         row: the experiment with its arms and audience, as stored.
-        known: what the warehouse says of the plan.
+        known: warehouse data for the plan.
     """
     standing, user = standing_of(row), person(request)
     is_draft = row.status == Experiment.Status.DRAFT
@@ -61,7 +61,7 @@ def _may_answer(row: Experiment, standing: PlanReview, user: Any, named: list[An
 
 
 def story(standing: PlanReview) -> list[dict[str, Any]]:
-    """What was asked and answered, the newest first: when, who, what, and their words."""
+    """Requests and answers, the newest first: time, person, action, and their text."""
     said = {
         ReviewRequest.State.WITHDRAWN: _("asked for a review, and withdrew it"),
         ReviewRequest.State.REPLACED: _("asked for a review, and asked again later"),
@@ -100,5 +100,5 @@ def story(standing: PlanReview) -> list[dict[str, Any]]:
 
 
 def skipped(row: Experiment) -> ReviewAnswer | None:
-    """By what answer it was started without its review; None where it wasn't: the report says so at its top."""
+    """The answer that skipped the review at the start; None where there is none. The report shows it at its top."""
     return ReviewAnswer.objects.filter(experiment=row, kind=ReviewAnswer.Kind.SKIPPED).select_related("by").first()

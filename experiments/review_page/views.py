@@ -1,4 +1,4 @@
-"""Doors of the review: what its panel sends, and the list of plans that wait, with the site's rule."""
+"""Views of the review: actions of its panel, and the list of plans that wait, with the site's rule."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ LISTED = 100  # requests on the page
 
 
 class AskForm(forms.Form):
-    """Whom to ask, and what they should know."""
+    """Reviewers, and a note for them."""
 
     reviewers = forms.ModelMultipleChoiceField(User.objects.none(), required=False)
     note = forms.CharField(required=False, max_length=MOST)
@@ -41,7 +41,7 @@ class AskForm(forms.Form):
 
 
 class AnswerForm(forms.Form):
-    """Yes, or what should be changed; with the fingerprint of what was read."""
+    """Approval, or requested changes; with the fingerprint of the plan that was read."""
 
     kind = forms.ChoiceField(choices=[(one, one) for one in ("approved", "changes")])
     text = forms.CharField(required=False, max_length=MOST)
@@ -58,7 +58,7 @@ class TickForm(forms.Form):
 @login_required
 @require_POST
 def do(request: HttpRequest, key: str, verb: str) -> HttpResponse:
-    """Ask, withdraw, answer, tick or untick; then back to the page that it came from."""
+    """Request, withdraw, answer, tick or untick; then return to the page that it came from."""
     verbs: dict[str, tuple[str, Callable[[HttpRequest, Experiment], str]]] = {
         "ask": ("experiments.add_reviewrequest", _ask),
         "withdraw": ("experiments.change_reviewrequest", _withdraw),
@@ -110,10 +110,10 @@ def _untick(request: HttpRequest, row: Experiment) -> str:
 
 
 def _given(form: forms.Form) -> dict[str, Any]:
-    """What was sent.
+    """The cleaned form data.
 
     Raises:
-        Refused: it can't be read; the page's own fields always can.
+        Refused: the form is invalid, which the page's own fields never are.
     """
     if not form.is_valid():
         sentences = " ".join(str(text) for texts in form.errors.values() for text in texts)
@@ -131,7 +131,7 @@ def _back(request: HttpRequest, row: Experiment) -> str:
 @login_required
 @require_safe
 def reviews(request: HttpRequest) -> HttpResponse:
-    """Plans that wait for an answer, those of this reader first; the site's rule and a team's own checks."""
+    """Plans that wait for an answer, this reader's first; the site's rule and a team's own checks."""
     user = person(request)
     waiting = list(
         ReviewRequest.objects.filter(state=ReviewRequest.State.OPEN, experiment__status=Experiment.Status.DRAFT)
@@ -153,7 +153,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
 
 
 def _is_mine(request: ReviewRequest, user: User | None) -> bool:
-    """Whether this reader could answer it."""
+    """Whether this reader may answer the request."""
     named = list(request.reviewers.all())
     return user is not None and (not named or user in named) and may_approve(request.experiment, user)
 
@@ -162,7 +162,7 @@ def _is_mine(request: ReviewRequest, user: User | None) -> bool:
 @may("experiments.change_reviewpolicy")
 @require_POST
 def rule(request: HttpRequest) -> HttpResponse:
-    """Choose whether plans are reviewed before they start."""
+    """Set whether plans are reviewed before they start."""
     try:
         choose_mode(request.POST.get("mode", ""))
     except Refused as refusal:

@@ -1,1 +1,1 @@
-"""How an experiment stands: progress, end, health, what an action will do, its plan in words."""
+"""State of experiments: progress, end, health, consequences of actions, the plan in words."""

@@ -1,4 +1,4 @@
-"""Is the service connected? From the first question for the flag to balanced groups, as a list that fills."""
+"""Checklist whether the service is connected, from the first request for the flag to balanced groups."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +21,13 @@ BALANCED_FROM = SAMPLE_RATIO_UNITS
 
 @dataclass(frozen=True)
 class Tick:
-    """One line of the list.
+    """One line of the checklist.
 
     Attributes:
         code: its name.
-        light: good once it is seen, bad where something is wrong, "" while it is waited for.
-        title: what is waited for.
-        said: what was seen, or what to do.
+        light: `good` once it arrived, `bad` where something is wrong, "" while waiting.
+        title: what is expected.
+        said: what arrived, or what to do.
     """
 
     code: str
@@ -37,12 +37,12 @@ class Tick:
 
 
 def checks(experiment: Experiment, at: Progress, *, ask: bool) -> list[Tick]:
-    """The list in the order in which it fills.
+    """The checklist, in the order in which its lines are fulfilled.
 
     Args:
         experiment: with its moment.
-        at: how it stands.
-        ask: ask the event store, which may take seconds: for the fragment that a page asks for, not for the page.
+        at: its progress.
+        ask: query the event store, which may take seconds: for the fragment that a page loads later, not for the page.
     """
     seen = first_events(experiment, ask=ask)
     found = [_asked(experiment, at), _assigned(experiment, at), _exposed(experiment, at, seen)]
@@ -91,7 +91,7 @@ def _exposed(experiment: Experiment, at: Progress, seen: FirstEvents | None) -> 
         said = ngettext("{n} user exposed.", "{n} users exposed.", at.exposed).format(n=f"{at.exposed:,}")
         return Tick("exposed", "good", _("First exposure received"), said)
     text = ngettext("{n} user exposed; first: {first}", "{n} users exposed; first: {first}", at.exposed)
-    if not at.exposed:  # events that no assignment and no analysis has counted yet
+    if not at.exposed:  # events not yet counted by assignments or an analysis
         text = _("The next analysis counts them; first: {first}")
     said = text.format(n=f"{at.exposed:,}", first=_when(min(times)))
     return Tick("exposed", "good", _("First exposure received"), said)

@@ -1,4 +1,4 @@
-"""What an action will do, in plain words, before a person confirms it."""
+"""Consequences of an action in plain words, shown before a person confirms it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,11 @@ ICONS = {
     Action.CONCLUDE: "flag",
     Action.ARCHIVE: "archive",
 }
-FINAL = (Action.STOP, Action.CONCLUDE, Action.ARCHIVE, Action.CLOSE_ENROLMENT)  # no way back: shown in red
+FINAL = (Action.STOP, Action.CONCLUDE, Action.ARCHIVE, Action.CLOSE_ENROLMENT)  # irreversible: shown in red
 
 
 def allowed(experiment: Experiment) -> list[dict[str, Any]]:
-    """The next actions that the table knows, as buttons; closed enrolment can't be closed again."""
+    """The allowed actions as buttons; closed enrolment can't be closed again."""
     closed = experiment.enrolment_closed_at is not None
     return [
         {"action": one.value, "label": ACTIONS[one], "icon": ICONS[one], "final": one in FINAL}
@@ -54,7 +54,7 @@ def allowed(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def question(action: Action, name: str) -> str:
-    """What the page asks."""
+    """Question on the confirmation page."""
     questions = {
         Action.START: _("Start {name}?"),
         Action.PAUSE: _("Pause {name}?"),
@@ -68,7 +68,7 @@ def question(action: Action, name: str) -> str:
 
 
 def sentences(action: Action, standing: "Progress", cost: "Cost | None" = None) -> list[str]:
-    """What will happen, who is affected, what the last look may still spend, and what can't be undone."""
+    """What will happen, which users are affected, how much alpha the last look may spend, and what can't be undone."""
     from experiments.plan_page.document import at_start
 
     row = standing.experiment
@@ -118,7 +118,7 @@ def sentences(action: Action, standing: "Progress", cost: "Cost | None" = None) 
 
 
 def _short_of(standing: "Progress") -> list[str]:
-    """Stopping before the plan is done weakens the verdict: said before, not after."""
+    """A warning when the experiment would be stopped before its planned units: that weakens the verdict."""
     if standing.planned is None or standing.exposed >= standing.planned:
         return []
     text = _("The plan asks for {planned} units: with fewer, an effect that is there may be missed.")
@@ -126,7 +126,7 @@ def _short_of(standing: "Progress") -> list[str]:
 
 
 def _last_look(cost: "Cost | None") -> list[str]:
-    """What the last look may spend when enrolment ends today, where that costs nothing (docs/methods/comparison.md)."""
+    """How much alpha the last look may spend when enrolment ends today, where ending costs nothing."""
     if cost is None:
         return []
     if cost.rule.value == "early":
@@ -144,7 +144,7 @@ def _last_look(cost: "Cost | None") -> list[str]:
 
 
 def early_cost(cost: "Cost | None") -> str:
-    """What ending enrolment after a look costs the result, which nobody may overlook; "" where it costs nothing."""
+    """What ending enrolment after a look costs, shown prominently; "" where it costs nothing."""
     if cost is None or cost.rule.value != "early":
         return ""
     return _early(cost).format(

@@ -1,7 +1,7 @@
-"""When the result of an experiment is there: the one date that lists, home, admin and pages show.
+"""When the result of an experiment is available: the date that lists, home, admin and pages show.
 
-A unit that comes in on the last day of enrolment has an outcome some days later: the result opens then, not on the
-day that enrolment ends. Both days are told together, so that nobody takes one for the other.
+A unit enrolled on the last day has its outcome some days later: the result opens then, not on the day that enrolment
+ends. Both days are shown together, so that they aren't confused.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ class Ending:
     """The end of an experiment.
 
     Attributes:
-        enrolment: the day on which enrolment ends as planned, or has ended; None while that is open.
-        result: the day from which every outcome is known; None while that is open.
-        days_left: whole days until the result, 0 from that day on; None while that is open.
-        overdue: the planned end of enrolment has gone by and enrolment goes on.
-        ended: enrolment has ended.
+        enrolment: the day on which enrolment ends as planned, or has ended; None without a planned end.
+        result: the day from which every outcome is known; None while unknown.
+        days_left: whole days until the result, 0 from that day on; None while unknown.
+        overdue: True when the planned end of enrolment has passed and enrolment continues.
+        ended: True when enrolment has ended.
     """
 
     enrolment: date | None
@@ -35,7 +35,7 @@ class Ending:
 
     @property
     def left(self) -> str:
-        """Days until the result in words; "" once it is there, or while nobody knows."""
+        """Days until the result in words; "" once it is available, or while the date is unknown."""
         if not self.days_left:
             return ""
         return ngettext("{n} day left", "{n} days left", self.days_left).format(n=self.days_left)
@@ -60,9 +60,9 @@ class Ending:
 
 
 def end_note(*, before_05: date | None, planned: date | None, ended: date | None) -> str:
-    """What to check of a planned end that stood before 0.5; "" for any other, and once enrolment has ended.
+    """A reminder to check a planned end set before 0.5; "" for any other, and once enrolment has ended.
 
-    The button of 0.4 filled in the day of the result. Nobody knows which ends came from it, so none is changed.
+    The button of 0.4 filled in the day of the result. Which ends came from it isn't recorded, so none is changed.
     """
     if before_05 is None or before_05 != planned or ended is not None:
         return ""
@@ -71,11 +71,11 @@ def end_note(*, before_05: date | None, planned: date | None, ended: date | None
 
 
 def ending(*, planned: date | None, ended: date | None, outcomes: Sequence[str], today: date) -> Ending:
-    """The end, as the lock of the outcome counts it (`experiments.analyse.outcome_lock`).
+    """The end, computed like the outcome lock (`experiments.analyse.outcome_lock`).
 
     Args:
         planned: end of enrolment in the plan.
-        ended: local day on which enrolment was closed or the experiment stopped; None while it goes on.
+        ended: local day on which enrolment was closed or the experiment stopped; None while it runs.
         outcomes: primary outcomes, as their text.
         today: local date.
     """

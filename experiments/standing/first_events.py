@@ -1,7 +1,7 @@
-"""Whether the events of a running experiment arrive: its exposures and the moment's behaviour, in the event store.
+"""Whether events of a running experiment arrive in the event store: exposures and the moment's behaviour.
 
-The store is asked at most once in `KEPT_SECONDS` an experiment: a page that polls must not scan it each time. What has
-not been flushed yet (a minute at most) isn't seen.
+The store is queried at most once in `KEPT_SECONDS` per experiment, since a page polls. Events not flushed yet (a minute
+at most) aren't counted.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Arrived:
-    """Events of one kind since the start: how many, and when the first and the last came; None before there is one."""
+    """Events of one kind since the start: number, and times of the first and the last one (None without any)."""
 
     events: int
     first: datetime | None
@@ -42,11 +42,11 @@ class FirstEvents:
 
 
 def first_events(experiment: Experiment, *, ask: bool) -> FirstEvents | None:
-    """What the store holds of it; None while it can't be asked, or the experiment hasn't started.
+    """Events in the store; None while it can't be queried, or the experiment hasn't started.
 
     Args:
         experiment: with its moment.
-        ask: ask the store, which may take seconds; else only what was asked a moment ago counts.
+        ask: query the store, which may take seconds; False uses only a cached result.
     """
     if experiment.started_at is None:
         return None
@@ -73,7 +73,7 @@ def _asked(experiment: Experiment, since: datetime) -> FirstEvents | None:
             return FirstEvents(seen, _arrived(warehouse.run(queries.first_and_last(acts, since))))
     except Refused:
         return None
-    except Exception:  # an engine that is away must not cost the page, which says that it couldn't be asked
+    except Exception:  # an unavailable engine must not break the page, which reports it
         log.exception("setup.events_not_asked", experiment=experiment.key)
         return None
 

@@ -1,6 +1,6 @@
-"""The numbers of an experiment that lists, home, admin and its page show alike: levels by arm and both effects.
+"""Main figures of an experiment for lists, home, admin and its page: levels by arm and both effects.
 
-One pair of shares with its label: the levels of the first outcome among all exposed users whose outcome is known.
+Shares are levels of the first outcome among all exposed users whose outcome is known.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reporting.words import gettext
 
 @dataclass(frozen=True)
 class Level:
-    """The outcome in one arm: its name, share or mean as people read it ("" without one), and users."""
+    """The outcome in one arm: its name, formatted share or mean ("" without one), and users."""
 
     arm: str
     text: str
@@ -23,7 +23,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Effect:
-    """An effect as people read it, with its limits ("" for a side that can't be bounded)."""
+    """A formatted effect with its limits ("" for an unbounded side)."""
 
     text: str
     limits: str
@@ -31,15 +31,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Headline:
-    """What the last analysis found on the first outcome.
+    """Results of the last analysis on the first outcome.
 
     Attributes:
-        label: which outcome, among whom: the label of the pair.
-        levels: by arm, control first, then the variant that leads.
-        pair: of these control and the variant that leads.
-        nudge: its effect on everyone, control subtracted.
-        behaviour: its effect on those whom the nudge moved; None in a plain A/B test, and where it isn't one.
-        moved: share of users whom the nudge moved; "" in a plain A/B test.
+        label: outcome and population of the pair.
+        levels: by arm, control first, then the leading variant.
+        pair: of these, control and the leading variant.
+        nudge: effect on everyone, minus control.
+        behaviour: effect on compliers; None in a plain A/B test, and where the ratio isn't the behaviour's effect.
+        moved: share of users that the nudge moved; "" in a plain A/B test.
         did: shares that did it in control and with the nudge; "" in a plain A/B test.
         did_more: their difference, in points.
     """
@@ -71,16 +71,17 @@ class Headline:
 
 
 def headline(figures: dict[str, Any] | None, verdict: str) -> Headline | None:
-    """The figures of an analysis in words; None while its outcome is locked.
+    """The figures of an analysis, formatted; None while its outcome is locked.
 
     Args:
         figures: the column of `experiments.models.Analysis`.
-        verdict: its code; where the data are broken, or the ratio isn't the behaviour's, no effect of it is told.
+        verdict: its code; where the data are broken, or the ratio isn't the behaviour's effect, no such effect is
+            shown.
     """
     if not figures or verdict == Code.INVALID:
         return None
     share = bool(figures["share"])
-    first = (figures["control"], figures["variant"])  # PostgreSQL doesn't keep the order of a document's keys
+    first = (figures["control"], figures["variant"])  # PostgreSQL doesn't preserve the order of a document's keys
     arms = [*first, *sorted(set(figures["levels"]) - set(first))]
     rows = [(arm, figures["levels"][arm]) for arm in arms if arm in figures["levels"]]
     levels = tuple(Level(arm, _level(row["mean"], share=share), int(row["n"])) for arm, row in rows)

@@ -1,4 +1,4 @@
-"""How an experiment does, in a sentence beside its light."""
+"""Health of an experiment: a light and a sentence."""
 
 from django.utils.translation import gettext as _
 
@@ -34,7 +34,7 @@ def _light(standing: Progress) -> dict[str, str]:
 
 
 def concern_words(concern: Concern) -> str:
-    """One sentence for each code of `overview`."""
+    """A sentence for each concern code of `overview`."""
     match concern.code:
         case "nobody_exposed":
             return _(

@@ -1,4 +1,4 @@
-"""The log of an experiment as a person reads it: who changed what, when and why; and two versions side by side."""
+"""History of an experiment in words: who changed what, when and why; and two versions side by side."""
 
 from datetime import date
 from typing import Any
@@ -17,19 +17,14 @@ from experiments.plan_page.plan_summary import STEPS
 from experiments.report.names import metric_words
 from reporting.numbers import percent
 
-MOST = 200  # versions on the page; an experiment with more has its older ones in the database
+MOST = 200  # versions on the page; older ones are in the database
 SILENT = ("id", "seed", "hash_version", "version", "created_at", "created_by")
-EMPTY = ("", "changed")  # reasons of a save that, without a change, tells nothing
+EMPTY = ("", "changed")  # reasons of a save that isn't shown unless something changed
 type Change = tuple[str, str, str]
 
 
 def changes(before: Any, after: Any) -> list[Change]:
-    """What differs between two versions: the field's name, its value before and after, all in words.
-
-    Args:
-        before: the older record of django-simple-history.
-        after: the newer one.
-    """
+    """Differences between two versions: the field's name, its value before and after, all in words."""
     found = []
     for field in after.tracked_fields:
         old, new = getattr(before, field.attname), getattr(after, field.attname)
@@ -39,16 +34,16 @@ def changes(before: Any, after: Any) -> list[Change]:
 
 
 def shown(record: Any, field: Any) -> str:
-    """A version's value as a person writes it."""
+    """A version's value, formatted."""
     return worded(getattr(record, field.attname), field)
 
 
 def worded(value: Any, field: Any) -> str:
-    """A value as a person writes it; nothing is a dash. Outcomes are named as on every page."""
+    """A value, formatted; an empty one is a dash. Outcomes are named as on every page."""
     if value is None or value in ("", []):
         return "–"
     if isinstance(value, str) and field is not None and field.get_internal_type() == "DateField":
-        value = date.fromisoformat(value)  # an amendment keeps it as text
+        value = date.fromisoformat(value)  # an amendment stores it as text
     if field is not None and field.is_relation:
         row: Model | None = field.related_model._default_manager.filter(pk=value).first()
         return str(row) if row is not None else _("deleted")
@@ -77,7 +72,7 @@ def _item(value: Any, field: Any) -> str:
 
 
 def _rule(rule: Any) -> str:
-    """A guardrail's rule, or whatever else an older version kept there."""
+    """A guardrail's rule in words; values of older versions as they are."""
     if not isinstance(rule, dict) or set(rule) != {"direction", "margin"}:
         return str(rule)
     text = _("lower is better, margin {margin}")
@@ -87,7 +82,7 @@ def _rule(rule: Any) -> str:
 
 
 def story(row: Any) -> list[dict[str, Any]]:
-    """Each version that changed something, with what it changed, the newest first; a save without a change is none."""
+    """Versions with changes, and what they changed, the newest first; saves without a change are left out."""
     records = list(row.history.select_related("history_user")[: MOST + 1])
     told = [
         {"record": one, "changes": changes(older, one) if older is not None else [], "why": reason(one)}
@@ -97,7 +92,7 @@ def story(row: Any) -> list[dict[str, Any]]:
 
 
 def compared(told: list[dict[str, Any]], first: str, second: str) -> dict[str, Any] | None:
-    """What differs between two versions of the story, whichever is older; None unless both are named."""
+    """Differences between two listed versions, from the older to the newer; None unless both exist."""
     by_id = {str(one["record"].pk): one["record"] for one in told}
     if first not in by_id or second not in by_id:
         return None
@@ -121,13 +116,13 @@ def _amended(field: Any, name: str, old: Any, new: Any) -> Change:
 
 
 def _why(record: Any) -> tuple[str, str]:
-    """The reason, and the key that acted; "" for none."""
+    """The reason, and the key that made the change; "" for none."""
     why, _mark, key = (record.history_change_reason or "").partition(BY_KEY)
     return why, key
 
 
 def reason(record: Any) -> str:
-    """Why a version was written; words of the services are translated, a person's own stay."""
+    """Why a version was written; texts of services are translated, a person's text isn't."""
     known = {
         "created": _("made"),
         "changed": _("plan changed"),

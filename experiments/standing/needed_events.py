@@ -1,4 +1,4 @@
-"""Which events the plans need that aren't judged yet: retention leaves them."""
+"""Events that retention must keep because undecided plans need them."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, timedelta
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 
 def needed_events() -> Iterator[Hold]:
-    """Each plan that runs, is stopped, or is concluded without a final analysis."""
+    """The events needed by each plan that runs, is stopped, or is concluded without a final analysis."""
     final = Analysis.objects.filter(final=True, status=Analysis.Status.DONE).values("experiment")
     open_ones = Experiment.objects.filter(status__in=[*LIVE, Status.STOPPED]) | Experiment.objects.filter(
         status=Status.CONCLUDED
@@ -25,11 +25,11 @@ def needed_events() -> Iterator[Hold]:
 
 
 def _since(row: Experiment) -> date | None:
-    """Signups lie before the start, nobody knows how long, unless only units that sign up after it are in."""
+    """First date needed; None for all history: signups may precede the start, unless only new units are enrolled."""
     needs_signup = row.clock == row.ClockZero.SIGNUP or row.covariates or row.primary != row.Primary.UNADJUSTED
     if row.started_at is None or (needs_signup and row.enrolment == row.Enrolment.ALL):
         return None
-    # A day more on each side: dates of the store are UTC, days of a plan may be local.
+    # One day more: dates of the store are UTC, days of a plan may be local.
     return row.started_at.astimezone(UTC).date() - timedelta(days=row.active_days_before) - DAY
 
 

@@ -1,4 +1,4 @@
-"""Which events the plans of holdout reports need that aren't read yet: retention leaves them."""
+"""Events that retention must keep because holdout reports with readings to come need them."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -10,9 +10,9 @@ from experiments.models import HoldoutPlan, HoldoutReading
 
 
 def needed_readings() -> Iterator[Hold]:
-    """Each plan without its last reading.
+    """The events needed by each plan without its last reading.
 
-    It needs the whole log: who is new, and who was seen before the date, is said by the oldest event of each.
+    Each needs the complete log: a unit's oldest event decides whether it is new, or was seen before the date.
     """
     final = HoldoutReading.objects.filter(final=True, status=HoldoutReading.Status.DONE).values("plan")
     for plan in HoldoutPlan.objects.exclude(pk__in=final).select_related("holdout"):

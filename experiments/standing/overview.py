@@ -1,4 +1,4 @@
-"""Where everything stands, for the first page of a PM: experiments under way, claims and their evidence, runs."""
+"""Overview for a PM's home page: experiments under way, moments and their evidence, runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from experiments.standing.ending import Ending, end_note, ending
 from experiments.standing.headline import Headline, headline
 from reporting.numbers import percent
 
-QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
+QUIET = timedelta(days=1)  # a nudge without exposures for a day isn't being shown
 
 
 class Light(StrEnum):
-    """How healthy an experiment looks from outside."""
+    """Health of an experiment."""
 
     GOOD = "good"
     WATCH = "watch"
@@ -33,13 +33,13 @@ class Light(StrEnum):
     NONE = "none"
 
 
-STATE_LIGHTS = {Status.RUNNING.value: "good", Status.PAUSED.value: "warn"}  # the others are at rest: no colour
+STATE_LIGHTS = {Status.RUNNING.value: "good", Status.PAUSED.value: "warn"}  # other states are inactive: no colour
 LIGHT_OF = {Severity.ERROR: Light.BAD, Severity.WARNING: Light.WATCH}
 
 
 @dataclass(frozen=True)
 class Concern:
-    """One thing that a person should look at: a code whose sentence the page knows, and its figures."""
+    """A problem to look at: a code with a sentence on the page, and its figures."""
 
     code: str
     light: Light
@@ -48,7 +48,7 @@ class Concern:
 
 @dataclass(frozen=True)
 class ArmCount:
-    """Units of one arm: assigned, and shown their variant."""
+    """Units of one arm: assigned and exposed."""
 
     key: str
     name: str
@@ -58,26 +58,26 @@ class ArmCount:
 
     @property
     def weight_text(self) -> str:
-        """Its planned share as people read it."""
+        """Its planned share, formatted."""
         return percent(self.weight, 0)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an experiment is, and how it does.
+    """Progress and health of an experiment.
 
     Attributes:
         experiment: the row.
-        assigned: units with a sticky decision.
-        exposed: units that were shown their variant: by the evaluations that logged it, or by the exposures that the
-            last analysis found among the events (local SDKs send them), whichever knows more.
-        planned: planned units, or None while that is open.
-        share: exposed units of the planned ones, 0 to 1 and never above; None without a planned size.
+        assigned: units with a stored assignment.
+        exposed: units exposed to their variant: by stored exposure times, or by exposure events in the last analysis
+            (local SDKs send these), whichever are more.
+        planned: planned units; None where not planned.
+        share: exposed units over planned ones, at most 1; None without a planned size.
         days: whole days since the start; None for a draft.
-        until: when enrolment ends and the result is there.
-        concerns: what speaks against it, the worst first.
+        until: when enrolment ends and the result is available.
+        concerns: problems, the worst first.
         verdict: code of the last analysis, "" before there is one and while the outcome is locked.
-        final: True when that analysis is the one that was planned.
+        final: True when that analysis is the final one.
         peeked: True when it was read before the plan allowed it.
         figures: the numbers of the last analysis (`experiments.standing.headline`); None while the outcome is locked.
         arms: units by arm, control first.
@@ -99,14 +99,14 @@ class Progress:
 
     @property
     def light(self) -> Light:
-        """The worst of its concerns; none while so few were exposed that nothing is tested."""
+        """Light of its worst concern; `none` while too few units are exposed for any test."""
         if self.concerns:
             return self.concerns[0].light
         return Light.NONE if self.too_early else Light.GOOD
 
     @property
     def too_early(self) -> bool:
-        """Whether fewer units were exposed than the check of the split needs."""
+        """True while fewer units are exposed than the check of the split needs."""
         return self.exposed < SAMPLE_RATIO_UNITS
 
     @property
@@ -134,16 +134,16 @@ class Progress:
 
 
 def standing(experiment: Experiment) -> Progress:
-    """How one experiment stands, by its assignments and its last finished analysis.
+    """Progress of one experiment, from its assignments and its last finished analysis.
 
-    Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
-    The verdict is that of the analysis, and "" while its outcome is locked.
+    Services that log exposures themselves set no exposure time on the assignment; the analysis counts these exposures
+    from the events. The verdict is that of the analysis, and "" while its outcome is locked.
     """
     return standings([experiment])[0]
 
 
 def standings(rows: Iterable[Experiment]) -> list[Progress]:
-    """`standing` of several, with as many questions to the database as for one."""
+    """`standing` of several experiments, with as many database queries as for one."""
     experiments = list(rows)
     lasts, counts = _lasts(experiments), _counts(experiments)
     return [_standing(row, counts.get(row.pk, {}), lasts.get(row.pk)) for row in experiments]
@@ -185,7 +185,7 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
 
 
 def until(experiment: Experiment) -> Ending:
-    """When its enrolment ends and its result is there."""
+    """When its enrolment ends and its result is available."""
     ended = experiment.enrolment_closed_at or experiment.stopped_at
     return ending(
         planned=experiment.planned_end,
@@ -196,7 +196,7 @@ def until(experiment: Experiment) -> Ending:
 
 
 def end_to_check(experiment: Experiment) -> str:
-    """What to check of a planned end that stood before 0.5; "" where there is nothing."""
+    """A reminder to check a planned end set before 0.5; "" where not needed."""
     ended = experiment.enrolment_closed_at or experiment.stopped_at
     return end_note(
         before_05=experiment.end_before_05,
@@ -206,14 +206,14 @@ def end_to_check(experiment: Experiment) -> str:
 
 
 def live() -> list[Progress]:
-    """Experiments that run or pause, the one that ends first on top."""
+    """Running and paused experiments, those that end first on top."""
     rows = Experiment.objects.filter(status__in=[one.value for one in LIVE]).select_related("moment")
     found = standings(rows.defer("moment__evidence").prefetch_related("variants", "audience"))
     return sorted(found, key=lambda one: one.experiment.planned_end or date.max)
 
 
 def reviews_of(user: User | AnonymousUser) -> list[Experiment]:
-    """Drafts of whose open review this person is a named reviewer, however many newer drafts there are."""
+    """Drafts with an open review that names this person as a reviewer."""
     if user.pk is None:
         return []
     asked = ReviewRequest.objects.filter(state=ReviewRequest.State.OPEN, reviewers=user.pk).values("experiment")
@@ -222,12 +222,12 @@ def reviews_of(user: User | AnonymousUser) -> list[Experiment]:
 
 
 def waiting(limit: int = 6, *, drafts: bool = True, but: Sequence[Experiment] = ()) -> list[Experiment]:
-    """What a person has to finish: drafts to start, stopped experiments to conclude, the newest first.
+    """Drafts to start and stopped experiments to conclude, the newest first.
 
     Args:
-        limit: so many at most.
-        drafts: with drafts; without for somebody who may not start one.
-        but: without these.
+        limit: at most so many.
+        drafts: include drafts; False for people who may not start one.
+        but: experiments to leave out.
     """
     states = [Status.STOPPED.value, *([Status.DRAFT.value] if drafts else [])]
     rows = Experiment.objects.filter(status__in=states).exclude(pk__in=[one.pk for one in but])
@@ -235,7 +235,7 @@ def waiting(limit: int = 6, *, drafts: bool = True, but: Sequence[Experiment] = 
 
 
 def moments(limit: int = 8) -> list[AhaMoment]:
-    """The claims that matter now: what is tested or open first, then what was decided."""
+    """Current AHA moments: those under test or open first, then decided ones."""
     order: list[str] = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
     rows = list(AhaMoment.objects.light("study", "kept_reach").filter(archived_at=None).order_by("-created_at")[:50])
     rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
@@ -243,7 +243,7 @@ def moments(limit: int = 8) -> list[AhaMoment]:
 
 
 def _lasts(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
-    """Of the last good analysis of each: verdict, finality, exposed units by arm, checks; its payload isn't read."""
+    """Last successful analysis of each: verdict, finality, exposed units by arm, checks; its payload isn't read."""
     done = Analysis.objects.filter(status=Analysis.Status.DONE)
     last = done.filter(experiment=OuterRef("experiment")).order_by("-pk").values("pk")[:1]
     rows: Iterable[Any] = done.filter(experiment__in=experiments, pk=Subquery(last)).values(
@@ -253,7 +253,7 @@ def _lasts(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
 
 
 def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
-    """By experiment and the arm's position: assigned units, and those whose exposure stamped their assignment."""
+    """By experiment and the arm's position: assigned units, and those with an exposure time on their assignment."""
     rows: Iterable[Any] = (
         Assignment.objects.filter(experiment__in=experiments)
         .values("experiment_id", "variant__position")
@@ -270,9 +270,9 @@ def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
 
 
 def _add_met(counts: dict[int, Any], experiment: Experiment, met: Mapping[str, int]) -> None:
-    """Take the exposed units that the last analysis met, by the arm's key, where it knows of more.
+    """Replace exposed units with those of the last analysis, by the arm's key, where these are more.
 
-    Since 0.5 its number stands against what server keys asked for: anybody can ask for made-up ids.
+    Since 0.5 they are compared with units that server keys requested, since anybody can request made-up ids.
     """
     if met and experiment.client_new_ids is not None:
         for row in counts.values():
@@ -284,7 +284,7 @@ def _add_met(counts: dict[int, Any], experiment: Experiment, met: Mapping[str, i
 
 
 def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:
-    """What the checks of the last analysis found, without the notes; the page says it in the reader's language."""
+    """Findings of the last analysis's checks, without notes; the page puts them in the reader's language."""
     for row in checks:
         if row["severity"] in LIGHT_OF:
             yield Concern("finding", LIGHT_OF[row["severity"]], {"check": row["check"], "figures": row["details"]})
@@ -296,7 +296,7 @@ def _concerns(
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
-    if last is None or last["checks"] is None:  # the checks of an analysis test it themselves, by segment too
+    if last is None or last["checks"] is None:  # otherwise the analysis's checks test it, also by segment
         yield from _ratio(experiment, counts)
     if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
@@ -305,7 +305,7 @@ def _concerns(
 
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
-    """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
+    """The sample ratio of exposed units; skipped where audience rows have their own weights."""
     of = "exposed" if experiment.client_new_ids is None else "named"
     observed = {str(position): row.get(of, 0) for position, row in counts.items()}
     if not any(observed.values()) or any(row.weights for row in experiment.audience.all()):

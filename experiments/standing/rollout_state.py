@@ -1,4 +1,4 @@
-"""A rollout as its page shows it: the present state, what comes next, and what was done by whom."""
+"""A rollout on its page: current state, next steps, and history."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from experiments.models import Experiment, Rollout, RolloutMove
 from experiments.serve.rollout.rollout_lifecycle import Killed, Move
 from experiments.serve.rollout.served_rollout import record_of
 
-MOST = 100  # moves on the page; REST has the others
+MOST = 100  # moves on the page; REST returns all
 LABELS = {
     Move.HOLD: gettext_lazy("Pause the rollout"),
     Move.GO_ON: gettext_lazy("Resume the rollout"),
@@ -38,7 +38,7 @@ LIGHTS = {"rolling": "state-running", "held": "state-paused", "killed": "state-f
 
 @dataclass(frozen=True)
 class ShownRow:
-    """One row in words: whom it is for, how many of them have it now, and what comes."""
+    """One row in words: its group, their current share, and coming steps."""
 
     who: str
     now: str
@@ -47,7 +47,7 @@ class ShownRow:
 
 @dataclass(frozen=True)
 class ShippedBadge:
-    """A shipped experiment in its head: short words, the sentence of its results, and the colour."""
+    """Badge of a shipped experiment: short text, sentence for its results page, and colour."""
 
     words: str
     sentence: str
@@ -55,7 +55,7 @@ class ShippedBadge:
 
 
 def shown_rows(stored: Rollout) -> list[ShownRow]:
-    """The rows of a rollout as they stand now."""
+    """The rows of a rollout with their current state."""
     record, now = record_of(stored, 0), timezone.now()
     killed = stored.state == Rollout.State.KILLED
     return [
@@ -65,12 +65,12 @@ def shown_rows(stored: Rollout) -> list[ShownRow]:
 
 
 def share_text(steps: int) -> str:
-    """A share as a person set it: no more decimals than it has."""
+    """A share in per cent with only the decimals that it needs."""
     return f"{steps / 100:g}%"
 
 
 def who(row: RolloutRow) -> str:
-    """Whom a row is for."""
+    """The group of a row in words."""
     return _whom(row.segment)
 
 
@@ -85,7 +85,7 @@ def step_text(steps: int, at: datetime) -> str:
 
 
 def badge(stored: Rollout) -> ShippedBadge:
-    """What the head of a shipped experiment says: the variant, who has it now, and the steps that come."""
+    """The badge of a shipped experiment: the variant, current shares, and coming steps."""
     light, variant = LIGHTS[stored.state], str(stored.variant)
     if stored.state == Rollout.State.KILLED:
         text, sentence = _("{variant}: kill switch"), _("The kill switch is on: nobody gets {variant}.")
@@ -98,7 +98,7 @@ def badge(stored: Rollout) -> ShippedBadge:
 
 
 def _shares(stored: Rollout, *, steps: bool) -> str:
-    """Each group's share of now, with the days of the steps that come."""
+    """Each group's current share, with the days of the coming steps."""
     record, now = record_of(stored, 0), timezone.now()
     text, found = _("{share} on {day}"), []
     for row in record.rows:
@@ -122,7 +122,7 @@ def history(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def change_words(move: RolloutMove) -> str:
-    """What a move changed: the state, or of each group its share and the steps that come."""
+    """What a move changed: the state, or each group's share and coming steps."""
     before, after = move.before, move.after
     if before is None or (before["state"], before["variant"]) != (after["state"], after["variant"]):
         return f"{state_words(before)} → {state_words(after, move.at)}"
@@ -151,7 +151,7 @@ def _whom(segment: str | None) -> str:
 
 
 def state_words(said: dict[str, Any] | None, at: datetime | None = None) -> str:
-    """A state of the log in words: the state, the variant, and each group's share; with a moment, what comes after."""
+    """A logged state in words: the state, the variant, and each group's share; with a moment, also later steps."""
     if said is None:
         return _("nothing rolled out")
     label = str(dict(Rollout.State.choices).get(said["state"], said["state"]))
@@ -165,7 +165,7 @@ def state_words(said: dict[str, Any] | None, at: datetime | None = None) -> str:
 
 
 def consequences(move: Move, stored: Rollout) -> list[str]:
-    """What a move will do, before a person confirms it."""
+    """Consequences of a move, shown before a person confirms it."""
     default = _("Everybody gets the value outside the experiment within two seconds, whoever had the variant, too.")
     match move:
         case Move.KILL:
@@ -186,13 +186,13 @@ def consequences(move: Move, stored: Rollout) -> list[str]:
 
 
 def _waits(row: RolloutRow, stored: Rollout) -> bool:
-    """A step of the row has come while the rollout stood still."""
+    """True when a step of the row became due while the rollout was held or killed."""
     since = stored.held_at or stored.noted_at
     return row.share_at(timezone.now()) > row.share_at(since)
 
 
 def kill_sentences(stops: Killed, stored: Rollout | None) -> list[str]:
-    """What the kill switch will do."""
+    """Consequences of the kill switch."""
     if stops is Killed.ROLLOUT and stored is not None:
         return consequences(Move.KILL, stored)
     return [

@@ -1,5 +1,6 @@
-"""What the registered decision table says before a variant is shipped, and the one way to ship it: with a reason, or by
-the table. Nothing of a locked outcome: while it is locked, only what the page of the experiment says itself."""
+"""The decision table's advice before a variant is shipped, and the service to ship it: with a reason, or by the table.
+While the outcome is locked it reveals only what the experiment's page shows itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ from experiments.standing import overview
 
 @dataclass(frozen=True)
 class Advice:
-    """What is known before a variant is shipped.
+    """Advice before a variant is shipped.
 
     Attributes:
-        sentence: the decision table's; "" where no analysis has said anything yet.
-        proved: keys of the variants that it says to ship.
-        counted_until: the day until which outcomes of the experiment are still counted; None when they are all known.
+        sentence: the decision table's; "" before the first analysis.
+        proved: keys of the variants that it recommends to ship.
+        counted_until: the day until which outcomes of the experiment are still counted; None when all are known.
     """
 
     sentence: str
@@ -34,26 +35,26 @@ class Advice:
 
 
 def advice(experiment: Experiment) -> Advice:
-    """What the last analysis says, and whether outcomes are still being counted."""
+    """The last analysis's advice, and whether outcomes are still being counted."""
     readout = read_analysis(latest_analysis(experiment))
     result = overview.until(experiment).result
     counting = result if result is not None and result > timezone.localdate() else None
     if not isinstance(readout, Readout) or readout.decision is None:
         return Advice("", frozenset(), counting)
     found = readout.decision
-    # A locked outcome has no ruling by variant but harm, which is told whatever is locked.
+    # A locked outcome has no ruling by variant except harm, which is always shown.
     proved = [arm.variant for arm in found.arms if arm.ruling is Ruling.SHIP] if readout.report is not None else []
     return Advice(decision_sentence(found), frozenset(proved), counting)
 
 
 def ship_winner(*, experiment: Experiment, arm: str, rows: Sequence[Mapping[str, Any]], asked: Asked) -> Rollout:
-    """Roll a variant out; what the decision table doesn't say to ship needs a reason, which is logged.
+    """Roll out a variant; one that the decision table doesn't recommend needs a reason, which is logged.
 
     Args:
         experiment: that has ended.
         arm: key of the variant.
         rows: as `experiments.serve.rollout.shipping.ship` takes them.
-        asked: who and why.
+        asked: requester and reason.
 
     Raises:
         Refused: as `ship`.

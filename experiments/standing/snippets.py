@@ -1,7 +1,7 @@
-"""How a service asks for the flag, in eight languages, with this experiment's flag and this site's address filled in.
+"""Code snippets that request the flag, in eight languages, with this experiment's flag and this site's address.
 
-Never a secret: the key comes from the environment, and a comment says which. Doors: docs/assignment.md. Calls for one
-flag expose; the web SDK asks for all flags at once, which exposes nobody, so that it reports the exposure itself.
+They contain no secret: the key comes from the environment, and a comment names it. APIs: docs/assignment.md. Calls for
+one flag expose; the web SDK requests all flags at once, which exposes no unit, so it reports the exposure itself.
 """
 
 import json
@@ -15,15 +15,15 @@ SERVER, CLIENT = "server", "client"
 
 @dataclass(frozen=True)
 class Snippet:
-    """One language.
+    """The snippet of one language.
 
     Attributes:
         slug: its anchor.
         name: of the language.
-        install: the command that brings the packages; "" where nothing is needed.
+        install: command that installs the packages; "" where none are needed.
         code: to copy.
-        kind: of the key that it holds, server or client.
-        tried: our tests drive this client; the others are written from their documentation.
+        kind: of the key that it uses, server or client.
+        tried: True when our tests run this client; the others are written from their documentation.
     """
 
     slug: str
@@ -176,7 +176,7 @@ book.load_features()
 value = book.get_feature_value("@FLAG@", @DEFAULT@)
 """
 
-# The typed call of each client, by the flag's type of value; JSON values come as objects.
+# The typed call of each client, by the flag's value type; JSON values are objects.
 CALLS: dict[str, dict[str, str]] = {
     "python": {
         "boolean": "get_boolean_value",
@@ -214,7 +214,7 @@ CALLS: dict[str, dict[str, str]] = {
         "json": "ObjectValue",
     },
 }
-# slug, name, install, code, kind of key, whether our tests drive it
+# slug, name, install, code, kind of key, whether our tests run it
 WEB_PACKAGES = "npm install @openfeature/web-sdk @openfeature/ofrep-web-provider"
 NODE_PACKAGES = "npm install @openfeature/server-sdk @openfeature/ofrep-provider @openfeature/core"
 LANGUAGES = (
@@ -230,12 +230,12 @@ LANGUAGES = (
 
 
 def snippets(experiment: Experiment, *, site: str, keys: dict[str, str]) -> list[Snippet]:
-    """Every language, and the GrowthBook SDK where it knows all that the experiment asks.
+    """Snippets of every language, and of the GrowthBook SDK where it supports the experiment.
 
     Args:
-        experiment: whose flag is asked for.
-        site: address of this site, without a slash at its end.
-        keys: by kind, what a comment says of the key: its name, never the key itself.
+        experiment: of the requested flag.
+        site: address of this site, without a trailing slash.
+        keys: comment about the key, by kind: its name, never the key itself.
     """
     rows = list(LANGUAGES)
     if fits_growthbook(experiment):
@@ -267,7 +267,7 @@ def _filled(code: str, slug: str, experiment: Experiment, site: str, key: str) -
 
 
 def literal(value: Any, language: str) -> str:
-    """A value as the language writes it; objects as an empty one where a language has no short form for them."""
+    """A value as a literal of the language; an empty object where the language has no short form for objects."""
     if language in ("python", "growthbook"):
         return repr(value)
     nothing = {"java": "null", "kotlin": "null", "swift": "nil", "go": "nil"}.get(language, "null")

@@ -1,4 +1,4 @@
-"""Which moments and segments running experiments are about."""
+"""Moments and segments that live experiments use."""
 
 from collections.abc import Iterator
 

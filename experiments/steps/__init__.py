@@ -1,1 +1,1 @@
-"""The steps of a plan, as pages of the site: forms, what is wrong beside its field, and what each choice costs."""
+"""Pages for the steps of a plan: forms, problems beside their fields, and costs of each choice."""

@@ -1,4 +1,4 @@
-"""The form of the arms: a row for each, the control first."""
+"""Form for the arms: one row each, control first."""
 
 from typing import Any
 
@@ -28,16 +28,16 @@ class ArmStepForm(forms.Form):
         plain(self)
 
     def clean_role(self) -> str:
-        """A row without a role is a plain nudge; the control's isn't asked."""
+        """A row without a role is a plain nudge; control has none."""
         return self.cleaned_data["role"] or Variant.Role.NUDGE
 
     @property
     def is_empty(self) -> bool:
-        """True for a row that was left free."""
+        """True for an unused row."""
         return not any(self.cleaned_data.get(name) for name in ("key", "name", "weight"))
 
     def mend(self, name: str) -> list[Mend]:
-        """What a button writes into a field that can't be read."""
+        """Buttons that correct a field with an invalid value."""
         field = f"{self.prefix}-{name}"
         at = int(str(self.prefix).rpartition("-")[2])
         values = {
@@ -57,11 +57,11 @@ class ArmStepForm(forms.Form):
 class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
     @property
     def control(self) -> forms.Form:
-        """The first arm, with which the others are compared."""
+        """The first arm, which the others are compared with."""
         return self.forms[0]  # type: ignore[no-any-return]
 
     def clean(self) -> None:
-        """A row needs a key of its own and a weight; an empty one is no arm."""
+        """Require a unique key and a weight in each row; unused rows are ignored."""
         seen: set[str] = set()
         for form in self.forms:
             if not hasattr(form, "cleaned_data") or form.is_empty:
@@ -75,7 +75,7 @@ class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
             seen.add(key or "")
 
     def values(self) -> list[dict[str, Any]]:
-        """Arms in order, the control first."""
+        """Arms in order, control first."""
         kept = [form.cleaned_data for form in self.forms if hasattr(form, "cleaned_data") and not form.is_empty]
         return [{name: row[name] for name in ARM_FIELDS} for row in kept]
 

@@ -1,4 +1,4 @@
-"""Placebo and dose arms in the steps: proposed on the page of the arms, and what they could tell beside the size."""
+"""Placebo and dose arms in the steps: proposals on the page of the arms, and their power beside the size."""
 
 from hashlib import sha256
 from typing import Any
@@ -15,11 +15,11 @@ from experiments.report.planning.arms_words import arms_rows
 from experiments.steps.arms_form import Arms
 from runs.refusals import Refused
 
-BEFORE_SECONDS = 600  # as the inflow beside it
+BEFORE_SECONDS = 600  # same as for the inflow
 
 
 def lines(row: Experiment, found: Suggestion) -> list[tuple[str, str]]:
-    """What the arms of the plan in the given row, or proposed ones, could tell; nothing without a moment."""
+    """Power of the arms in the given row, or of proposed ones; empty without a moment."""
     if row.moment is None:
         return []
     try:
@@ -30,9 +30,9 @@ def lines(row: Experiment, found: Suggestion) -> list[tuple[str, str]]:
 
 
 def proposed(row: Experiment, data: Any) -> Any:
-    """The form of the arms with a placebo, or with dose arms, added to what stands in it, and equal weights.
+    """The form of the arms with a placebo, or dose arms, added to its rows, and equal weights.
 
-    The plan asks for what makes its answer stronger; nothing is stored before the person goes on.
+    Nothing is stored before the person continues.
     """
     data, times = data.copy(), 1 if row.moment is None else row.moment.times
     kept = [at for at in range(_rows(data)) if data.get(f"arms-{at}-key", "").strip()]
@@ -61,7 +61,7 @@ def _rows(data: Any) -> int:
 
 
 def _equal(arms: int) -> list[str]:
-    """Equal weights in per cent with two places that add up to 100: the first ones take what rounding leaves."""
+    """Equal weights in per cent with two decimals that add up to 100: the first ones get the rounding remainder."""
     if not arms:
         return []
     each, rest = divmod(10_000, arms)

@@ -1,4 +1,4 @@
-"""What all steps share on the page: where a person is, what each step lacks, the way back, and notes at the fields."""
+"""Frame of all step pages: navigation, state of each step, and notes at the fields."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from experiments.steps.mends import Mend
 from experiments.steps.needs import Need, needs_of
 
 ORDER = tuple(STEPS)
-# An empty field that has a first draft offers it before anybody has saved the step; what is wrong is said afterwards.
+# An unsaved step offers a first draft for these empty fields; once saved, they are reported as problems.
 EMPTY = frozenset({"no_hypothesis", "no_nudge", "no_smallest_effect"})
 
 
@@ -29,7 +29,7 @@ def page(
     *,
     touched: frozenset[str] | None = None,
 ) -> HttpResponse:
-    """The page of one step. What is wrong with what was saved is said once the step was saved, beside its field."""
+    """The page of one step. Problems are shown beside their fields once the step was saved."""
     done = saved_steps(row) if touched is None else touched
     needs = [] if row is None or known is None else needs_of(row, known)
     here = [one for one in needs if one.step == step and step in done] if step != "review" else []
@@ -53,7 +53,7 @@ def page(
 
 
 def saved_steps(row: Experiment | None) -> frozenset[str]:
-    """Steps that a person has saved, as the history of the draft has them."""
+    """Steps that a person has saved, from the draft's history."""
     if row is None:
         return frozenset()
     reasons = row.history.filter(history_change_reason__startswith=STEP_SAVED)
@@ -62,7 +62,7 @@ def saved_steps(row: Experiment | None) -> frozenset[str]:
 
 
 def _mends(form: Any, bound: Any) -> list[Mend]:
-    """Those that the field's own errors know, and those of the form; the same change once."""
+    """Buttons of the field's own errors and of the form, without duplicates."""
     if not bound.errors:
         return []
     known = [one for error in bound.errors.data for one in getattr(error, "mends", ())]
@@ -72,7 +72,7 @@ def _mends(form: Any, bound: Any) -> list[Mend]:
 
 
 def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable[Need]) -> dict[str, Any]:
-    """Untouched, done, or what it needs; never green before somebody has saved it."""
+    """State of a step: untouched, done, or its number of problems; only a saved step can be done."""
     lacking = [one for one in needs if one.step == slug]
     state = "untouched" if slug not in done else "needs" if lacking else "done"
     words = {"untouched": _("not saved yet"), "done": _("done"), "needs": _("needs {n}").format(n=len(lacking))}
@@ -88,7 +88,7 @@ def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable
 
 
 def _offer(form: Any, needs: Iterable[Need]) -> None:
-    """Put the first drafts of empty fields beside them, as buttons without a reproach."""
+    """Put first drafts beside empty fields, as buttons without an error message."""
     for one in needs:
         if form is not None and one.field in form.fields:
             bound = form[one.field]
@@ -96,7 +96,7 @@ def _offer(form: Any, needs: Iterable[Need]) -> None:
 
 
 def _noted(all_forms: list[Any], needs: list[Need]) -> list[Need]:
-    """Put each need and each mend beside its field; those without one are left for the top of the page."""
+    """Attach each problem and each button to its field; return those without a field, for the top of the page."""
     left: dict[str, list[Need]] = {one.field: [] for one in needs}
     for one in needs:
         left[one.field].append(one)

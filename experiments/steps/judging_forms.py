@@ -1,4 +1,4 @@
-"""Forms of the steps that say what judges an experiment: its outcomes, size, looks and end."""
+"""Forms for how an experiment is judged: outcomes, size, looks and end."""
 
 from typing import Any
 
@@ -107,11 +107,11 @@ class OutcomesForm(StepForm):
         super().__init__(data, experiment=experiment, **options)
         for name in ("first_metric", "second_metric"):
             named = title_and_note(str(self[name].value() or ""))
-            if named is not None:  # the field holds a key: its name stands below
+            if named is not None:  # the field holds a key: show its name below
                 self.fields[name].help_text = ": ".join(named)
 
     def mend(self, name: str) -> list[Mend]:
-        """What may have been meant by an outcome that can't be read; lists without the lines that can't."""
+        """Suggestions for an unreadable outcome; lists without their unreadable lines."""
         if name in ("first", "second"):
             return self._outcome(name)
         if name in ("secondary_metrics", "guardrail_metrics"):
@@ -144,22 +144,22 @@ class OutcomesForm(StepForm):
         return [line.strip() for line in str(self[name].value() or "").splitlines() if line.strip()]
 
     def clean_active_days_before(self) -> int:
-        """Empty is none."""
+        """Empty means 0."""
         return self.cleaned_data["active_days_before"] or 0
 
     @property
     def fine(self) -> list[forms.BoundField]:
-        """What most plans leave as it is."""
+        """Fields that most plans leave unchanged."""
         return [self[name] for name in self.names[4:]]
 
     @property
     def main(self) -> list[forms.BoundField]:
-        """What every plan decides."""
+        """Fields that every plan needs."""
         names = ("first", "first_metric", "second", "second_metric", "secondary_metrics", "guardrail_metrics")
         return [self[name] for name in (*names, "guardrail_rules", "otherwise")]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """The stored outcomes, the first two apart; those of the catalogue by their metric."""
+        """The stored outcomes, with the first two in their own fields; catalogue outcomes as their metric."""
         found = super().begin(experiment)
         stored = [*(experiment.primary_metrics if experiment else []), "", ""]
         found |= {"first": stored[0], "second": stored[1]}
@@ -171,12 +171,12 @@ class OutcomesForm(StepForm):
         return found | {name: with_references(getattr(experiment, name), experiment) for name in lists}
 
     def values(self) -> dict[str, Any]:
-        """With the primary outcomes as a list."""
+        """Form values with the primary outcomes as a list."""
         primary = list(filter(None, (self._primary(name) for name in ("first", "second"))))
         return {**super().values(), "primary_metrics": primary}
 
     def _primary(self, name: str) -> str:
-        """The metric that was chosen; the definition where it was written anew, and the metric left as it stood."""
+        """The chosen metric; or the definition, where that was edited and the metric wasn't."""
         metric, definition = self.cleaned_data[f"{name}_metric"], self.cleaned_data[name]
         written = name in self.changed_data and f"{name}_metric" not in self.changed_data
         return str(definition if written or not metric else metric)
@@ -254,7 +254,7 @@ class PlanForm(StepForm):
     power = ShareField(label=_("Power"), help_text=_("Chance to find an effect of this size; usually 80%."))
 
     def clean_primary(self) -> str:
-        """Empty is the comparison without covariates."""
+        """Empty means the comparison without covariates."""
         return self.cleaned_data["primary"] or Experiment.Primary.UNADJUSTED
 
     looks = LooksField(
@@ -287,12 +287,12 @@ class PlanForm(StepForm):
 
     @property
     def is_share(self) -> bool:
-        """True when the outcome is a share, and effects are points."""
+        """True when the outcome is a share, so that effects are in percentage points."""
         primary = self.experiment.primary_metrics if self.experiment is not None else []
         return not primary or is_share(primary[0])
 
     def ask_first(self, missing: NotComputable) -> None:
-        """Say beside the field that has to be filled in first why nothing can be suggested, and lead there."""
+        """Show why nothing can be suggested beside the field to fill in first, and focus it."""
         asks = {
             Reason.NO_DAILY_UNITS: "expected_daily_units",
             Reason.NO_RECENT_USERS: "expected_base",
@@ -305,22 +305,22 @@ class PlanForm(StepForm):
 
     @property
     def expected(self) -> list[forms.BoundField]:
-        """What may be expected where the log can't say it; a mean has no base rate that could be typed."""
+        """Fields for expected values where the log has none; a mean has no base rate to enter."""
         return [self["expected_daily_units"], *([self["expected_base"]] if self.is_share else [])]
 
     @property
     def expects(self) -> bool:
-        """True when something of it is filled in or wrong."""
+        """True when one of these fields is filled in or wrong."""
         return any(one.value() or one.errors for one in self.expected)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """A date field of the browser wants the plain form of a date."""
+        """Dates in ISO form, which a browser's date field needs."""
         found = super().begin(experiment)
         end = found.get("planned_end")
         return {**found, "planned_end": None if end is None else end.isoformat()}
 
     def mend(self, name: str) -> list[Mend]:
-        """An effect of two points is a usual one."""
+        """A button for a usual effect of two points."""
         if name == "smallest_effect" and self.is_share:
             value = gettext("%(value)s points") % {"value": "2"}
             return [Mend(gettext("Use {value}").format(value=value), {name: value})]

@@ -1,4 +1,4 @@
-"""Mends: each thing that is wrong comes with buttons that put it right. A button fills fields; nothing else changes."""
+"""Mends: buttons that correct a problem. A button only fills in fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ type Changes = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Mend:
-    """One button: its words, and what it writes into the fields of its step; or a page that it leads to."""
+    """One button: its label, and the values for fields of its step; or a link to another page."""
 
     label: str
     changes: Changes = field(default_factory=dict)
@@ -36,12 +36,12 @@ class Mend:
 
     @property
     def value(self) -> str:
-        """The changes as the button sends them."""
+        """The changes URL-encoded, as the button submits them."""
         return urlencode(self.changes)
 
 
 def mends_of(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested) -> list[Mend]:
-    """The buttons beside one problem; empty where only a person knows."""
+    """The buttons for one problem; empty where only a person can decide."""
     step = {
         **dict.fromkeys(("no_hypothesis", "no_nudge"), _words),
         **dict.fromkeys(("bad_key", "flag_taken"), _flag),
@@ -137,7 +137,7 @@ def _keys(keys: list[str]) -> dict[str, str]:
 
 
 def _sound(arms: list[Any]) -> list[str]:
-    """Keys that can be keys, each once, as near as possible to those that are there."""
+    """Valid and unique arm keys, as similar as possible to the given ones."""
     found: list[str] = []
     for at, arm in enumerate(arms):
         key = arm.key if KEY.fullmatch(arm.key) and arm.key != "default" else key_from(arm.key, f"variant-{at}")
@@ -194,14 +194,14 @@ def _outcomes(problem: Problem, row: Experiment, _facts: Facts, _suggested: Sugg
 
 
 def usual_outcome(row: Experiment) -> str:
-    """The moment's own retention, else one week that begins after the behaviour's days."""
+    """The moment's own retention, else one week that begins after the behaviour's window."""
     if row.moment is None:
         return "window:14-20"
     return nearest_outcome(row.moment.retention, after=row.moment.days)
 
 
 def _in_place(row: Experiment, wrong: str, better: str) -> dict[str, str]:
-    """The fields of the outcomes with one replaced, or left out."""
+    """The outcome fields with one outcome replaced or removed."""
     primary = [better if one == wrong else one for one in row.primary_metrics]
     lists = {
         name: "\n".join(filter(None, (better if one == wrong else one for one in getattr(row, name))))
@@ -267,7 +267,7 @@ def _size(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested)
 
 
 def _shorter(row: Experiment, facts: Facts, suggested: Suggested, *, share: bool) -> list[Mend]:
-    """What makes a plan end within a year."""
+    """Buttons that make a plan end within a year."""
     mends = []
     if suggested.within_a_year is not None:
         text = _("Plan for an effect of {effect}, which a year can show")
@@ -291,7 +291,7 @@ def _effect(name: str, effect: float | None, *, share: bool) -> list[Mend]:
 
 
 def _suggestion(suggested: Suggested) -> list[Mend]:
-    """Size and end that the effect needs."""
+    """Button for the size and end that the effect needs."""
     if suggested.units is None or suggested.end is None:
         return []
     text = _("Take {units} users, until {end}")

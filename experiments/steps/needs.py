@@ -1,4 +1,4 @@
-"""What a step still needs: each thing with its field, its sentence and its mends. First what forbids the start."""
+"""Problems and warnings of each step, with field, sentence and mends. Those that prevent the start come first."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from experiments.plan_page.known_numbers import Known
 from experiments.report.planning.choice_words import caution_words
 from experiments.steps.mends import Mend, mends_of
 
-# The field beside which a problem is said, where it isn't the form as a whole.
+# The field to show a problem at, where it isn't the form as a whole.
 FIELD_OF = {
     "no_hypothesis": "hypothesis",
     "no_nudge": "nudge",
@@ -76,14 +76,14 @@ STEP_OF = {
 
 @dataclass(frozen=True)
 class Need:
-    """One thing that a plan needs.
+    """One problem or warning of a plan.
 
     Attributes:
-        step: where it is mended; `field` beside which it is said, "" for the step as a whole.
+        step: where to fix it; `field` to show it at, "" for the step as a whole.
         sentence: what is wrong.
-        blocks: it forbids the start; else a person may start all the same.
-        mends: buttons that put it right.
-        link: address of the page where it is put right; "" for the step.
+        blocks: True when it prevents the start; else it is a warning.
+        mends: buttons that fix it.
+        link: address of the page where it is fixed; "" for the step.
     """
 
     step: str
@@ -96,7 +96,7 @@ class Need:
 
 
 def needs_of(row: Experiment, known: Known) -> list[Need]:
-    """Everything, in the order of the steps' checks."""
+    """All problems and warnings, in the order of the steps' checks."""
     found = [
         _need(one.step, one.problem, one.sentence, row, known, blocks=True)
         if one.problem is not None
@@ -121,7 +121,7 @@ def _need(step: str, problem: Problem, sentence: str, row: Experiment, known: Kn
 
 
 def _field(problem: Problem, row: Experiment) -> str:
-    """Of outcomes the list in which the text stands."""
+    """The field of a problem; for an outcome, the list that contains it."""
     metric = problem.details.get("metric")
     if problem.code in ("unknown_event", "display_only", "no_window", "uncertified_sql") and metric is not None:
         for name, texts in (

@@ -1,4 +1,4 @@
-"""The first step before there is a draft: `?moment=KEY`, `?segment=SLUG`, `?outcome=SPEC` are taken over."""
+"""The first step before a draft exists; `?moment=KEY`, `?segment=SLUG`, `?outcome=SPEC` prefill it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ from runs.web import may, person
 @may("experiments.add_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_plan(request: HttpRequest) -> HttpResponse:
-    """The page, and the draft that it makes."""
+    """Show the form, and create the draft from it."""
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     offered = list(PlanTemplate.objects.filter(archived_at=None))
     template = next((one for one in offered if one.key == request.GET.get("template", "")), None)
@@ -62,7 +62,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
 
 
 def _of_template(template: PlanTemplate, moment: AhaMoment | None) -> dict[str, Any]:
-    """What the first step begins with: the template's words, and its moment unless another one was come from."""
+    """Initial values of the first step: the template's texts, and its moment unless the link named another."""
     fields = template.content["fields"]
     found = moment or AhaMoment.objects.filter(key=fields.get("moment") or "").first()
     return {"hypothesis": fields.get("hypothesis", ""), "moment": found}
@@ -71,9 +71,9 @@ def _of_template(template: PlanTemplate, moment: AhaMoment | None) -> dict[str, 
 def _create(
     given: dict[str, Any], by: User | None, asked: Mapping[str, str], template: PlanTemplate | None
 ) -> Experiment:
-    """A draft from the first step: with a moment, what its evidence says of size and effect is filled in.
+    """Create a draft from the first step; with a moment, its evidence fills in size and effect.
 
-    A template says all that itself.
+    A template has its own values.
     """
     moment, key = given["moment"], given["key"]
     if template is not None:

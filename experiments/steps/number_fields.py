@@ -1,4 +1,4 @@
-"""Effects, shares and counts as people type them: 5, 5 points, 0.05 and 5 % are the same effect on a share."""
+"""Parse and format effects, shares and counts: 5, 5 points, 0.05 and 5 % are the same effect on a share."""
 
 import re
 from typing import Any
@@ -11,14 +11,14 @@ from reporting.words import gettext
 
 NUMBER = re.compile(r"(?P<number>[+]?\d*[.,]?\d+)\s*(?P<unit>.*)")
 POINTS = ("%p", "%", "pp", "p", "points", "point", "pts", "pt", "포인트", "퍼센트포인트", "퍼센트")
-MOST_UNITS = 2_147_483_647  # what the column holds
+MOST_UNITS = 2_147_483_647  # maximum of the database column
 
 
 def read_effect(text: str, *, share: bool) -> float:
-    """An absolute effect: of a share what is 1 or more, or has a unit, is points.
+    """An absolute effect; for a share, values of 1 or more or with a unit are percentage points.
 
     Raises:
-        ValueError: no number, or a unit where the outcome is no share.
+        ValueError: not a number, or a unit where the outcome isn't a share.
     """
     value, unit = _read(text)
     if unit and (not share or unit not in POINTS):
@@ -27,17 +27,17 @@ def read_effect(text: str, *, share: bool) -> float:
 
 
 def effect_as_typed(value: float | None, *, share: bool) -> str | None:
-    """The effect as the field shows it, with its unit, so that it can't be read in two ways."""
+    """The effect formatted for its field, with its unit, so that it is unambiguous."""
     if value is None:
         return None
     return gettext("%(value)s points") % {"value": f"{100 * value:.5g}"} if share else f"{value:.6g}"
 
 
 def read_share(text: str) -> float:
-    """A share, 0 to 1: what is above 1, or has a per cent sign, is per cent.
+    """A share, 0 to 1; values above 1 or with a per cent sign are per cent.
 
     Raises:
-        ValueError: no number.
+        ValueError: not a number.
     """
     value, unit = _read(text)
     if unit not in ("", "%", "퍼센트"):
@@ -51,12 +51,12 @@ def share_as_typed(value: float | None) -> str | None:
 
 
 class EffectField(forms.CharField):
-    """An effect above 0; the form says whether the outcome is a share."""
+    """An effect above 0; the form sets whether the outcome is a share."""
 
     share = True
 
     def prepare_value(self, value: Any) -> Any:
-        """With its unit."""
+        """Formatted with its unit."""
         return effect_as_typed(value, share=self.share) if isinstance(value, float | int) else value
 
     def clean(self, value: Any) -> Any:
@@ -85,7 +85,7 @@ class ShareField(forms.CharField):
     """A share as per cent; 0.1 and 10 are the same."""
 
     def prepare_value(self, value: Any) -> Any:
-        """In per cent."""
+        """Formatted in per cent."""
         return share_as_typed(value) if isinstance(value, float | int) else value
 
     def clean(self, value: Any) -> Any:
@@ -105,10 +105,10 @@ class ShareField(forms.CharField):
 
 
 class CountField(forms.CharField):
-    """A number of users; commas and blanks between thousands are fine."""
+    """A number of users; commas and blanks between thousands are allowed."""
 
     def prepare_value(self, value: Any) -> Any:
-        """With its thousands apart."""
+        """Formatted with thousands separators."""
         return f"{value:,}" if isinstance(value, int) else value
 
     def clean(self, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a person may have meant by an outcome that can't be read: D7, day 14, a name with a slip of the keyboard."""
+"""Guess which outcome a person meant by unreadable text: D7, day 14, a misspelt name."""
 
 import re
 from collections.abc import Collection
@@ -24,11 +24,11 @@ WEEK = 6
 
 
 def meant(text: str, events: Collection[str] = ()) -> str:
-    """The outcome that a person may have meant, which can be read; "" when nothing is near.
+    """The most similar valid outcome; "" when none is similar.
 
     Args:
-        text: that can't be read.
-        events: names of the log.
+        text: that can't be parsed.
+        events: event names in the log.
     """
     plain = re.sub(r"\s+", " ", text.strip().lower())
     for pattern, made in (
@@ -51,7 +51,7 @@ def meant(text: str, events: Collection[str] = ()) -> str:
 
 
 def can_be_read(text: str) -> bool:
-    """True for an outcome."""
+    """True for a text that can be parsed as an outcome."""
     try:
         parse_metric(text)
     except Refused:
@@ -60,13 +60,13 @@ def can_be_read(text: str) -> bool:
 
 
 def with_event(metric: str, wrong: str, better: str) -> str:
-    """The outcome with another event; "" when that can't be read."""
+    """The outcome with another event; "" when the result can't be parsed."""
     made = metric.replace(wrong, better)
     return made if can_be_read(made) else ""
 
 
 def nearest_outcome(retention: str, *, after: int) -> str:
-    """The retention itself where it begins after so many days, else the week that does."""
+    """The retention itself where it begins after so many days, else the first week that does."""
     from_day = re.search(r":(\d+)", retention)
     if can_be_read(retention) and from_day is not None and int(from_day[1]) >= after:
         return retention

@@ -13,7 +13,7 @@ MOST_ARMS = 20
 
 
 def arms(row: Experiment, data: Any, *, more: bool) -> Any:
-    """The form of the arms: at least two rows, and one more when a person asks for it."""
+    """The form of the arms: at least two rows, and one more when a person adds one."""
     if data is not None:
         data = data.copy()
         if more:
@@ -46,23 +46,23 @@ def segments(row: Experiment, data: Any) -> Any:
 
 
 def with_segments(formset: Any) -> list[tuple[Any, Any]]:
-    """Each row of the form beside the segment that it is about; None for one that is no longer published."""
+    """Each row of the form with its segment; None for one that is no longer published."""
     known = {one.slug: one for one in counting.choices()}
     return [(form, known.get(form["slug"].value())) for form in formset.forms]
 
 
 def audience(row: Experiment, form: step_forms.AudienceStepForm, formset: Any) -> list[dict[str, Any]]:
-    """Rows of the audience from the form; what the page doesn't ask, weights and a copied rule, stays.
+    """Audience rows from the form; what the form doesn't contain (weights, copied rules) stays.
 
     Raises:
-        Refused: by segment, but none was chosen.
+        Refused: "by segment" without a chosen segment.
     """
     given = form.cleaned_data
     kept = {one.segment_key: {"weights": one.weights, "rule": one.rule} for one in row.audience.all()}
     if given["who"] == "everyone":
         part = WHOLE if given["everyone_coverage"] is None else given["everyone_coverage"]
         if part == WHOLE and None not in kept:
-            return []  # no rows take everyone
+            return []  # without rows everyone is enrolled
         return [{**kept.get(None, {}), "segment_key": None, "coverage": part}]
     rows = [{**kept.get(slug, {}), "segment_key": slug, "coverage": part} for slug, part in _taken(formset)]
     if not rows:
@@ -73,12 +73,12 @@ def audience(row: Experiment, form: step_forms.AudienceStepForm, formset: Any) -
 
 
 def _taken(formset: Any) -> list[tuple[str, int]]:
-    """Chosen segments with their coverage, in the order that was written; those without a number come last."""
+    """Chosen segments with their coverage, in the entered order; those without a number come last."""
     rows = [form.cleaned_data for form in formset.forms if form.cleaned_data.get("taken")]
     rows.sort(key=lambda one: one["order"] if one["order"] is not None else 1_000)
     return [(one["slug"], WHOLE if one["coverage"] is None else one["coverage"]) for one in rows]
 
 
 def _whole(text: Any) -> int:
-    """A number of rows as a browser sends it; anything else is none."""
+    """A number of rows from a browser; 0 for anything else."""
     return int(text) if str(text).isdecimal() else 0

@@ -1,4 +1,4 @@
-"""What the study behind a moment promises, and what a plan makes of it, in words."""
+"""Words for the promise of a moment's study, and the effects that a plan derives from it."""
 
 from django.utils.translation import gettext as _
 
@@ -9,7 +9,7 @@ from reporting.numbers import effect_text
 
 
 def promise(moment: AhaMoment | None) -> str:
-    """The last difference of the ladder that could be computed, its tenth and its half; empty without evidence."""
+    """The evidence ladder's last computable difference, a tenth and a half of it; empty without evidence."""
     adjusted = None if moment is None else promised(moment.evidence).adjusted
     if adjusted is None or adjusted.estimate <= 0:
         return ""

@@ -1,4 +1,4 @@
-"""The last step: the whole plan as one page, what still speaks against it, and the start."""
+"""The last step: the complete plan on one page, its remaining problems, and the start."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +17,7 @@ from runs.web import person
 
 
 def review(request: HttpRequest, row: Experiment) -> HttpResponse:
-    """The page; POST starts the experiment. What is only silly needs a word that it is meant."""
+    """Show the page; POST starts the experiment. Warnings need an explicit confirmation."""
     context = document_context(request, row)
     needs = needs_of(row, context["known"])
     blocking, silly = [one for one in needs if one.blocks], [one for one in needs if not one.blocks]

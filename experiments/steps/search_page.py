@@ -1,4 +1,4 @@
-"""Which test decides soonest? A page of the plan: what is known is filled in, what isn't can be given."""
+"""Page that searches the fastest test of a plan: known values are filled in, others can be entered."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from experiments.report.planning import design_words
 from runs.refusals import Refused
 from runs.web import may
 
-MOST_ROWS = 24  # of each kind; the command has all
+MOST_ROWS = 24  # of each kind; the command lists all
 
 
 class SearchForm(forms.Form):
-    """What a person may give in place of what is known."""
+    """Values that a person may enter instead of known ones."""
 
     effect = forms.FloatField(
         label=_("Effect of the behaviour"),
@@ -56,7 +56,7 @@ class SearchForm(forms.Form):
     )
 
     def given(self) -> Given:
-        """The values as the search takes them."""
+        """The values as input of the search."""
         values = self.cleaned_data
         take_up = values["take_up"]
         return Given(
@@ -72,7 +72,7 @@ class SearchForm(forms.Form):
 @may("experiments.view_experiment")
 @require_safe
 def design_search(request: HttpRequest, key: str) -> HttpResponse:
-    """The page; `?show` asks for the tables, which take a question to the warehouse for each model of segments."""
+    """The page; `?show` computes the tables, with a warehouse query per segment model."""
     row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), key=key)
     form = SearchForm(request.GET if "show" in request.GET else None)
     context: dict[str, Any] = {"experiment": row, "form": form, "may_plan": row.status == Experiment.Status.DRAFT}

@@ -1,4 +1,4 @@
-"""One form for each step. `values` is what a draft keeps of it; nothing here writes."""
+"""One form per step. `values` are what the draft stores; nothing here writes."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ from runs.key_from_name import key_from
 
 
 def plain(form: forms.Form) -> None:
-    """The site's inputs where a field that the admin uses, too, brings the admin's."""
+    """Replace the admin's widgets by the site's, in fields that both use."""
     plainly({name: one for name, one in form.fields.items() if type(one.widget).__module__.startswith("unfold")})
 
 
 class StepForm(forms.Form):
-    """Begins with what the draft holds."""
+    """A form that starts with the draft's values."""
 
-    names: tuple[str, ...] = ()  # fields that the draft has under the same name
-    usual: dict[str, str] = {}  # what a button writes into a field whose value can't be read
+    names: tuple[str, ...] = ()  # fields with the same name in the draft
+    usual: dict[str, str] = {}  # replacement values, by field, for a button beside an invalid value
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         self.experiment = experiment
@@ -37,15 +37,15 @@ class StepForm(forms.Form):
         plain(self)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """What stands in the form before a person types."""
+        """Initial values of the form."""
         return {} if experiment is None else {name: getattr(experiment, name) for name in self.names}
 
     def values(self) -> dict[str, Any]:
-        """Arguments of `plan.update_draft`."""
+        """Arguments of `drafts.update_draft`."""
         return {name: self.cleaned_data[name] for name in self.names}
 
     def mend(self, name: str) -> list[Mend]:
-        """Buttons beside a field that can't be read."""
+        """Buttons beside a field with an invalid value."""
         if name not in self.usual:
             return []
         value = self.usual[name]
@@ -87,16 +87,16 @@ class HypothesisForm(StepForm):
             del self.fields["key"]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """Made texts in the reader's language."""
+        """Generated texts in the reader's language."""
         texts = {} if experiment is None else {"name": experiment.title, "hypothesis": experiment.hypothesis_shown}
         return {**super().begin(experiment), **texts}
 
     def values(self) -> dict[str, Any]:
-        """Made texts as they are kept: they go on being shown in each reader's language."""
+        """Generated texts in their stored form, so that each reader still sees them in their own language."""
         return {name: self.kept()[name] for name in self.names}
 
     def kept(self) -> dict[str, Any]:
-        """All that was typed, with made texts as rows keep them."""
+        """All entered values, with generated texts in their stored form."""
         given, moment = self.cleaned_data, self.cleaned_data["moment"]
         if moment is None:
             return given
@@ -104,7 +104,7 @@ class HypothesisForm(StepForm):
         return {**given, "name": name, "hypothesis": made_names.hypothesis_to_keep(given["hypothesis"], moment)}
 
     def clean_key(self) -> str:
-        """Empty, or a key that can be one."""
+        """Empty, or a valid and free key."""
         key: str = self.cleaned_data["key"]
         if key and not KEY.fullmatch(key):
             raise forms.ValidationError(
@@ -115,7 +115,7 @@ class HypothesisForm(StepForm):
         return key
 
     def mend(self, name: str) -> list[Mend]:
-        """A key from what was typed; the moment's name."""
+        """Buttons for a key made from the entered text, and for the moment's name."""
         if name == "key":
             key = drafts.free_key(key_from(str(self["key"].value() or ""), "experiment"))
             return [Mend(gettext("Use {value}").format(value=key), {"key": key})]
@@ -149,7 +149,7 @@ class VariantsForm(StepForm):
     )
 
     def mend(self, name: str) -> list[Mend]:
-        """The experiment's own key is a flag key, too."""
+        """A button that uses the experiment's own key as the flag key."""
         if name == "flag_key" and self.experiment is not None:
             key = self.experiment.key
             return [Mend(gettext("Use {value}").format(value=key), {"flag_key": key})]
@@ -220,7 +220,7 @@ class AudienceStepForm(StepForm):
         layer.queryset, holdout.queryset = Layer.objects.all(), Holdout.objects.all()
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """A row for everybody alone is the choice of everybody."""
+        """Initial values; a single row for everyone selects "everyone"."""
         if experiment is None:
             return {}
         rows = list(experiment.audience.all())
@@ -234,17 +234,17 @@ class AudienceStepForm(StepForm):
         }
 
     def clean_layer_low(self) -> int:
-        """Empty is the beginning."""
+        """Empty means the beginning of the layer."""
         return self.cleaned_data["layer_low"] or 0
 
     def clean_layer_high(self) -> int:
-        """Empty is the end."""
+        """Empty means the end of the layer."""
         high = self.cleaned_data["layer_high"]
         return WHOLE if high is None else int(high)
 
 
 class SegmentRow(forms.Form):
-    """One published segment: in or out, at which place, how much of it."""
+    """One published segment: whether it is chosen, its order and its coverage."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

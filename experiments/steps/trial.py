@@ -1,4 +1,4 @@
-"""The plan as it would be with what stands in a form: nothing is stored."""
+"""The plan with the unsaved values of a form; nothing is stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,17 +14,17 @@ from experiments.steps.judging_forms import OutcomesForm, PlanForm
 from experiments.steps.step_forms import AudienceStepForm, VariantsForm
 from runs.refusals import Refused
 
-FOLLOWED = ("variants", "audience", "outcomes", "plan")  # steps whose form changes numbers
+FOLLOWED = ("variants", "audience", "outcomes", "plan")  # steps with forms that change numbers
 
 
 @dataclass(frozen=True)
 class TriedPlan:
-    """A plan that is tried.
+    """A plan with unsaved values.
 
     Attributes:
         row: the draft with the form's columns, unsaved.
         plan: with the form's arms and audience, too.
-        share: of the users to come that it enrols, 0 to 1.
+        share: of new users that it enrols, 0 to 1.
     """
 
     row: Experiment
@@ -33,10 +33,10 @@ class TriedPlan:
 
 
 def tried(row: Experiment, step: str, data: Mapping[str, Any] | None) -> TriedPlan:
-    """The plan with a form on top; without data it is the stored one.
+    """The plan with a form's values; the stored plan without data.
 
     Raises:
-        Refused: a form that can't be read, or a segment that isn't published.
+        Refused: an invalid form, or a segment that isn't published.
     """
     plan = plan_of(row)
     if data is not None and step in FOLLOWED:

@@ -1,4 +1,4 @@
-"""The pages of the steps. Each stores its part of the draft through a service and goes on to the next."""
+"""Views of the steps. Each stores its part of the draft through a service and leads to the next step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ from runs.refusals import Refused
 from runs.web import may, person
 from stats.results import computable
 
-MOST_CHANGES = 200  # of one mend: every field of the largest form
+MOST_CHANGES = 200  # of one button: every field of the largest form
 
 
 @login_required
@@ -63,11 +63,11 @@ def step(request: HttpRequest, key: str, step: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
-    """What the plan in the form leads to: a fragment that follows the form, and stores nothing."""
+    """Consequences of the plan in the form: a fragment that reloads as the form changes; stores nothing."""
     row = draft_or_404(key)
     if step not in FOLLOWED:
         raise Http404
-    sent = request.POST if request.method == "POST" else request.GET  # posted: an SQL metric is longer than an address
+    sent = request.POST if request.method == "POST" else request.GET  # POST: an SQL metric may exceed a URL's length
     data = sent if "step" in sent else None
     if "arms" in request.GET:
         return render(request, "experiments/steps/arms_outlook.html", arms_outlook(row, data))
@@ -75,13 +75,13 @@ def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
 
 
 def draft_or_404(key: str) -> Experiment:
-    """The row, with what every step reads of it."""
+    """The experiment with the related rows that every step reads."""
     rows = Experiment.objects.select_related("moment", "layer", "holdout").prefetch_related("variants", "audience")
     return get_object_or_404(rows, key=key)
 
 
 def mended(request: HttpRequest) -> QueryDict | None:
-    """What was sent, with the changes of a mend's button on top; None for a page that is only asked for."""
+    """The submitted data with a mend button's changes; None for a GET request."""
     if request.method != "POST":
         return None
     data = request.POST.copy()
@@ -154,7 +154,7 @@ def _plan(request: HttpRequest, row: Experiment) -> HttpResponse:
 
 
 def _result(row: Experiment, form: judging_forms.PlanForm) -> dict[str, Any]:
-    """The day of the result beside the planned end that stands in the form."""
+    """The day of the result for the planned end in the form."""
     end = row.planned_end
     if form.is_bound:
         end = form.cleaned_data.get("planned_end") if form.is_valid() else None
@@ -162,15 +162,15 @@ def _result(row: Experiment, form: judging_forms.PlanForm) -> dict[str, Any]:
 
 
 def _suggested(row: Experiment, data: QueryDict) -> judging_forms.PlanForm:
-    """The form with the suggested size, end and effect filled in; nothing is stored.
+    """The form with suggested size, end and effect filled in; nothing is stored.
 
-    What can't be suggested is an error beside the field that has to be filled in first.
+    If there is no suggestion, the field to fill in first shows an error.
     """
     form = judging_forms.PlanForm(data, experiment=row)
     if not form.is_valid():
         return form
     for name, value in form.values().items():
-        setattr(row, name, value)  # in memory alone
+        setattr(row, name, value)  # in memory only
     if row.planned_effect is not None or row.smallest_effect is not None:
         row.planned_units = None
     try:
@@ -194,7 +194,7 @@ def _suggested(row: Experiment, data: QueryDict) -> judging_forms.PlanForm:
 
 
 def _worth(row: Experiment) -> str:
-    """What promises like the moment's have been worth in earlier experiments; empty while nobody knows."""
+    """Share of their promises that moments kept in earlier experiments; empty while unknown."""
     if row.moment is None:
         return ""
 
@@ -209,10 +209,10 @@ def _stored(
     values: Callable[[], dict[str, Any]],
     **context: Any,
 ) -> HttpResponse:
-    """Store a valid form and go on; else show it again with what is wrong.
+    """Store a valid form and continue; else show it again with its errors.
 
-    What was stored may still lack something: then the step stays, and says it beside the field. Whoever has seen that
-    goes on all the same. Nobody waits for the warehouse here: the right column has asked it while the form was filled.
+    If the stored step has new problems, the page stays and shows them beside the fields; submitting again continues.
+    This doesn't wait for the warehouse: the right column has queried it while the form was filled in.
     """
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
@@ -226,7 +226,7 @@ def _stored(
 
 
 def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
-    """To the next step, to the review when that was asked for; or back to this one, where it lacks something new."""
+    """Redirect to the next step, to the review if requested, or back to this step where it has new problems."""
     order = frame.ORDER
     wanted = "review" if "review" in request.POST else order[order.index(step) + 1]
     if "mend" in request.POST:

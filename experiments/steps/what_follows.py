@@ -1,4 +1,4 @@
-"""The right column of a step: calendar, what each choice costs, and on the page of the size the curve and the weeks."""
+"""Right column of a step: calendar and costs of each choice; on the size's page also power curve and weeks."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -33,11 +33,11 @@ from reporting.words import days_words, reason_words
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason, computable
 
-type Line = tuple[str, str, str]  # label, value, and what the number is
+type Line = tuple[str, str, str]  # label, value, and meaning of the number
 
 
 def outlook(row: Experiment, step: str, data: Any) -> dict[str, Any]:
-    """What the plan in the form leads to; a sentence where nothing can be said."""
+    """Consequences of the plan in the form; a sentence where they can't be computed."""
     try:
         trial = tried(row, step, data)
         context = _eligible(trial) if step == "audience" else {}
@@ -60,7 +60,7 @@ def outlook(row: Experiment, step: str, data: Any) -> dict[str, Any]:
 
 
 def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
-    """What placebo and dose arms could tell: a question to the warehouse of its own, so that it is asked for apart."""
+    """Power of placebo and dose arms. Loaded separately because it queries the warehouse."""
     try:
         trial = tried(row, "plan", data)
         inflow = power_curve.recent_inflow(row)
@@ -70,14 +70,14 @@ def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
 
 
 def result_said(end: date | None, outcomes: Sequence[str]) -> str:
-    """The day of the result for a planned end that stands in the form; "" without one."""
+    """The day of the result for a planned end in the form; "" without one."""
     if end is None or end <= timezone.localdate():
         return ""
     return ending(planned=end, ended=None, outcomes=outcomes, today=timezone.localdate()).said
 
 
 def _missing(row: Experiment, inflow: Inflow) -> list[tuple[str, str]]:
-    """What a person has to enter before anything can be computed: each sentence with the address of its field."""
+    """What a person has to enter before anything can be computed: sentences with addresses of the fields."""
     page = reverse("experiments:step", args=[row.key, "plan"])
     found = []
     if (reason := unplannable(inflow)) is not None:
@@ -122,7 +122,7 @@ def _calendar_context(
     if not computable(calendar):
         nobody = trial.share <= 0
         why = _("With this coverage nobody is enrolled.") if nobody else reason_words(calendar)
-        known = (NotComputable(Reason.NO_DAILY_UNITS), unplannable(inflow))  # `missing` says these
+        known = (NotComputable(Reason.NO_DAILY_UNITS), unplannable(inflow))  # `missing` reports these
         return {"lines": lines, "no_calendar": why if nobody or calendar not in known else ""}
     planned = trial.plan.planned_units is not None
     lines += [
@@ -208,14 +208,14 @@ def _size_context(trial: TriedPlan, inflow: Inflow, found: Suggestion) -> dict[s
         lines.append((_("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         lines.append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
-    unknown = reason_words(NotComputable(Reason.NO_DAILY_UNITS))  # once is enough, and `missing` says it
+    unknown = reason_words(NotComputable(Reason.NO_DAILY_UNITS))  # `missing` reports it already
     lines = [line for line in lines if line[1] != unknown]
     try:
         curve = power_curve.curve_of(trial.plan, found)
         rows = trade_off(trial.plan, inflow, trial.share)
     except Refused as refusal:
         return {"offered": offered, "more": lines, "no_curve": refusal.sentence}
-    except ValueError:  # a plan whose effect can't be: its field says so
+    except ValueError:  # an invalid effect, which its field reports
         return {"offered": offered, "more": lines}
     return {
         "offered": offered,

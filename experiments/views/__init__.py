@@ -1,1 +1,1 @@
-"""Pages of experiments on the site: list, one page with five tabs, its moves, comparison, calibration."""
+"""Pages of experiments: list, one page with tabs, actions, comparison, calibration."""

@@ -1,4 +1,4 @@
-"""Promise and finding over all experiments."""
+"""Page of promise and finding over all experiments."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from experiments.views.results import report
 @login_required
 @require_safe
 def calibration(request: HttpRequest) -> HttpResponse:
-    """Naive promise against causal finding, over all experiments."""
+    """Promised (correlational) against causal effects, over all experiments."""
     found = calibrating.calibrate()
     sentence = calibration_page.finding(found.pooled)
     left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
@@ -31,7 +31,7 @@ def calibration(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def calibration_until_0_3(request: HttpRequest) -> HttpResponse:
-    """Old links to the calibration page still lead there, unless an experiment has this key."""
+    """Redirect old links to the calibration page, unless an experiment has this key."""
     if Experiment.objects.filter(key="calibration").exists():
         return report(request, "calibration")
     return redirect("experiments:calibration")

@@ -1,4 +1,4 @@
-"""Change what runs: amend the plan, raise the coverage. Each is logged with its reason and stands on the report."""
+"""Change a running experiment: amend the plan, raise the coverage. Changes are logged with their reason."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ from runs.web import may, person
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def amend(request: HttpRequest, key: str) -> HttpResponse:
-    """Change what may still change, with a reason."""
+    """Amend the plan, with a reason."""
     experiment = frame.find(key)
     form = AmendForm(request.POST or None, instance=experiment)
 
@@ -38,7 +38,7 @@ def amend(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def coverage(request: HttpRequest, key: str) -> HttpResponse:
-    """More units of one row of the audience."""
+    """Raise the coverage of one row of the audience."""
     experiment = frame.find(key)
     form = CoverageForm(request.POST or None, rows=list(experiment.audience.order_by("position")))
 
@@ -57,7 +57,7 @@ def _page(
     title: str,
     about: str,
 ) -> HttpResponse:
-    """A form before something is done; a link alone must never change anything."""
+    """A form that confirms the change: a GET request must never change anything."""
     if request.method == "POST" and form.is_valid():
         try:
             do(form.cleaned_data)

@@ -1,4 +1,4 @@
-"""Two experiments side by side. A locked outcome stays locked here, and so does its difference to another."""
+"""Compare two experiments side by side. A locked outcome stays locked, and so does its difference to another."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from experiments.standing.health_light import health
 from experiments.views.listing import verdict
 from experiments.views.results import report
 
-CHOICES = 500  # experiments to choose from, the newest
+CHOICES = 500  # the newest experiments to choose from
 
 
 @login_required
@@ -44,7 +44,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def compare_by_short_address(request: HttpRequest) -> HttpResponse:
-    """The address without a dash leads to the comparison, unless an experiment has this key."""
+    """Redirect the short address to the comparison, unless an experiment has this key."""
     if not request.GET and Experiment.objects.filter(key="compare").exists():
         return report(request, "compare")
     return redirect(f"{reverse('experiments:compare')}?{request.GET.urlencode()}")
@@ -72,7 +72,7 @@ def _side(row: Experiment, at: overview.Progress) -> dict[str, Any]:
 
 
 def _difference(sides: list[dict[str, Any]]) -> str:
-    """In words: with its interval, or why there is none."""
+    """The difference in words, with its interval or why there is none."""
     first, second = (side["readout"] for side in sides)
     names = [side["experiment"].title for side in sides]
     return two_experiments.difference_sentence(first, second, names)

@@ -1,4 +1,4 @@
-"""What every tab of an experiment's page shows: its head, its tabs, what a person may do from here."""
+"""Frame of every tab of an experiment's page: head, tabs, available actions."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from experiments.standing import consequences, overview, rollout_state
 from experiments.standing.health_light import health
 from experiments.standing.shipping_advice import advice
 
-AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
+AMENDED = (*LIVE, Status.STOPPED)  # states that the service amends
 
 
 def find(key: str) -> Experiment:
-    """The experiment of an address, with what its head names; 404 for one that isn't there."""
+    """The experiment with this key, with the rows that its head needs; 404 without one."""
     rows = Experiment.objects.select_related("moment", *OWNERS).defer("moment__evidence")
     return get_object_or_404(rows.prefetch_related("variants", "audience"), key=key)
 
@@ -32,14 +32,14 @@ def find(key: str) -> Experiment:
 def page(
     request: HttpRequest, experiment: Experiment, tab: str, context: dict[str, Any], *, open_run: bool = False
 ) -> HttpResponse:
-    """One tab.
+    """Render one tab.
 
     Args:
         request: of a logged-in person.
         experiment: of `find`.
         tab: results, health, plan, setup, history or rollout.
-        context: what the tab itself shows; the page's own names win.
-        open_run: an analysis waits or runs, so that no other can be asked for.
+        context: of the tab; names of the page take precedence.
+        open_run: True while an analysis waits or runs, so that no other can be requested.
     """
     at = overview.standing(experiment)
     rolled = _rolled(experiment)
@@ -77,9 +77,9 @@ def _tabs(experiment: Experiment, here: str) -> list[dict[str, Any]]:
 def actions(
     request: HttpRequest, experiment: Experiment, rolled: Rollout | None, *, open_run: bool = False
 ) -> dict[str, Any]:
-    """What a person may ask for now: moves, amendments, analyses; a final analysis stays as it is.
+    """Available actions: moves, amendments, analyses; none may change a final analysis.
 
-    To ship is the first of them only where the plan's rule says so.
+    Shipping comes first only where the plan's decision rule recommends it.
     """
     may_change = request.user.has_perm("experiments.change_experiment")
     started = experiment.status in AMENDED
@@ -102,14 +102,14 @@ def actions(
 
 
 def _rolled(experiment: Experiment) -> Rollout | None:
-    """Its rollout; one that hasn't ended has none."""
+    """Its rollout; None before the experiment has ended."""
     if experiment.status not in SHIPPABLE:
         return None
     return Rollout.objects.select_related("variant", "experiment").filter(experiment=experiment).first()
 
 
 def _main_move(experiment: Experiment, *, final: bool) -> str:
-    """The one action that is due; "" where nothing waits for a person."""
+    """The action that is due; "" without one."""
     due = experiment.planned_end is not None and overview.until(experiment).overdue
     if experiment.status in LIVE and due:
         return Action.STOP.value

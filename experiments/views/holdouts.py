@@ -26,7 +26,7 @@ MOST = 200  # plans of the list, the newest
 @login_required
 @require_safe
 def holdout_list(request: HttpRequest) -> HttpResponse:
-    """All plans, the newest first, with how far each is."""
+    """All plans, the newest first, with their progress."""
     plans = HoldoutPlan.objects.select_related("holdout", "created_by")[:MOST]
     rows = []
     for plan in plans:
@@ -40,7 +40,7 @@ def holdout_list(request: HttpRequest) -> HttpResponse:
 @may("experiments.add_holdoutplan")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_holdout_plan(request: HttpRequest) -> HttpResponse:
-    """Plan a report."""
+    """Form for a new plan."""
     form = HoldoutPlanForm(initial=_usual())
     if request.method == "POST" and "mend" in request.POST:
         form = HoldoutPlanForm(mended(request.POST))
@@ -60,7 +60,7 @@ def new_holdout_plan(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def holdout_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """A plan with its last good reading, and above it what became of a newer one."""
+    """A plan with its last successful reading, and above it the state of a newer one."""
     plan = _find(pk)
     return _page(request, plan, holdout_readings.latest_reading(plan))
 
@@ -77,7 +77,7 @@ def holdout_reading(request: HttpRequest, plan_id: int, pk: int) -> HttpResponse
 @may("experiments.add_holdoutreading")
 @require_POST
 def read_holdout_now(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask for a reading now; what it may read is the plan's to say."""
+    """Request a reading now; the plan decides what it may show."""
     try:
         holdout_readings.request_reading(plan=_find(pk), by=person(request))
     except Refused as refusal:
@@ -86,7 +86,7 @@ def read_holdout_now(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def reading_body(run: HoldoutReading) -> dict[str, Any]:
-    """What `experiments/holdout_body.html` shows of a done reading: on its page, and where it is taken away."""
+    """Context of `experiments/holdout_body.html` for a done reading: on its page, and in its download."""
     report = holdout_readings.read_report(run)
     if report is None:
         return {}
@@ -104,10 +104,10 @@ def reading_body(run: HoldoutReading) -> dict[str, Any]:
 
 
 def _usual() -> dict[str, str]:
-    """What the form begins with: the log's signup, and a retention that most users have behind them."""
+    """Initial values of the form: the log's signup event, and a retention that is known for most users."""
     try:
         return {"signup_event": usual_start().replace("*", ""), "outcome": usual_retention()}
-    except Refused:  # the store is away: the form works without
+    except Refused:  # the store is unavailable: the form works without
         return {}
 
 
@@ -118,7 +118,7 @@ def _find(pk: int) -> HoldoutPlan:
 def _page(request: HttpRequest, plan: HoldoutPlan, run: HoldoutReading | None) -> HttpResponse:
     done = run if run is not None and run.status == HoldoutReading.Status.DONE else None
     newest = HoldoutReading.objects.filter(plan=plan).order_by("-pk").first()
-    # A newer reading that waits, runs or failed stands above the last good one and never takes its place.
+    # A newer reading that waits, runs or failed is shown above the last successful one and never replaces it.
     above = newest if newest is not None and newest.status != HoldoutReading.Status.DONE else None
     if run is not None and done is None:
         above = run
@@ -138,7 +138,7 @@ def _page(request: HttpRequest, plan: HoldoutPlan, run: HoldoutReading | None) -
 
 
 def _locked_since(newest: HoldoutReading | None, shown: HoldoutReading | None) -> str:
-    """Where a newer reading found the outcome locked: when it opens again."""
+    """When the outcome opens again, where a newer reading found it locked; else ""."""
     if newest is None or shown is None or newest.pk == shown.pk or newest.status != HoldoutReading.Status.DONE:
         return ""
     report = holdout_readings.read_report(newest)

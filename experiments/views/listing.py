@@ -1,4 +1,4 @@
-"""The list of experiments, and the same as a board by state."""
+"""List of experiments, and the same as a board by state."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ from runs.web import is_htmx, listing
 LOCKED = "PENDING"
 NONE_YET = "NONE"
 BOARD = [status for status in Experiment.Status if status != Experiment.Status.ARCHIVED]
-BOARD_MOST = 200  # cards of the board, the newest
+BOARD_MOST = 200  # the newest experiments on the board
 
 
 @login_required
 @require_safe
 def experiment_list(request: HttpRequest) -> HttpResponse:
-    """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
+    """Experiments by state, verdict and text, the newest first; htmx gets only the rows."""
     verdicts = [(str(code), code_words(code)) for code in Code]
     choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
     rows, chosen = _by_verdict(request.GET.get("verdict", ""), dict(verdicts))
@@ -55,8 +55,8 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 
 
 def _by_verdict(chosen: str, verdicts: dict[str, Any]) -> tuple[Any, str]:
-    """The experiments whose last analysis says so; nonsense asks for all."""
-    rows: Any = with_findings()  # with annotations that no type knows
+    """Experiments by the verdict of their last analysis; all for an invalid choice."""
+    rows: Any = with_findings()  # annotated columns have no type
     rows = rows.prefetch_related("variants", "audience")
     if chosen in verdicts:
         return rows.filter(found_verdict=chosen), chosen
@@ -75,7 +75,7 @@ def _lines(rows: list[Any]) -> list[dict[str, Any]]:
 
 
 def verdict(at: Progress) -> dict[str, str] | None:
-    """The last verdict as a tag; None while there is none."""
+    """The last verdict as a tag; None without one."""
     if not at.verdict:
         return None
     code = Code(at.verdict)

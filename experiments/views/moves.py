@@ -1,4 +1,4 @@
-"""Start, pause, stop and the rest, after a question that says what will happen; analyses are asked for here, too."""
+"""Actions (start, pause, stop …) after a confirmation page; analyses are requested here, too."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ from experiments.views import frame
 from runs.refusals import Refused
 from runs.web import may, person
 
-MOST = 50  # experiments that one page moves together
+MOST = 50  # experiments moved by one page
 
 
 @login_required
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def do(request: HttpRequest, key: str, action: str) -> HttpResponse:
-    """Ask, then move one experiment."""
+    """Confirm, then apply an action to one experiment."""
     return _do(request, action, [frame.find(key)])
 
 
@@ -33,7 +33,7 @@ def do(request: HttpRequest, key: str, action: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def do_several(request: HttpRequest, action: str) -> HttpResponse:
-    """The same for several, as the list of the admin asks: `?key=A&key=B`."""
+    """The same for several experiments, as in the admin's list: `?key=A&key=B`."""
     keys = request.GET.getlist("key")[:MOST]
     rows = Experiment.objects.filter(key__in=[key for key in keys if "\x00" not in key]).order_by("name")
     found = list(rows.select_related("moment").defer("moment__evidence").prefetch_related("variants", "audience"))
@@ -65,7 +65,7 @@ def _do(request: HttpRequest, action: str, rows: list[Experiment]) -> HttpRespon
 
 
 def _move(request: HttpRequest, what: Action, rows: list[Experiment], why: str) -> dict[str, str]:
-    """Each for itself; what is refused keeps its sentence."""
+    """Move each experiment separately; returns the sentences of those refused."""
     refusals = {}
     for row in rows:
         try:
@@ -98,7 +98,7 @@ def _asked(what: Action, row: Experiment, refusal: str) -> dict[str, Any]:
 @may("experiments.add_analysis")
 @require_POST
 def analyse(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask for an analysis now."""
+    """Request an analysis now."""
     return _ask(request, get_object_or_404(Experiment, key=key), peek=False)
 
 
@@ -106,7 +106,7 @@ def analyse(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.add_analysis")
 @require_http_methods(["GET", "HEAD", "POST"])
 def peek(request: HttpRequest, key: str) -> HttpResponse:
-    """Say what a look before the planned end costs; after a yes, ask for it."""
+    """Explain what a look before the planned end costs; request it after confirmation."""
     experiment = frame.find(key)
     if request.method == "POST":
         return _ask(request, experiment, peek=True)

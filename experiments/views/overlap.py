@@ -1,4 +1,4 @@
-"""Who shares users with whom: the last count, an older one, and a new one."""
+"""Pages of shared users between experiments: the last count, an older one, and a new one."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from runs.web import may, person, progress_of
 @login_required
 @require_safe
 def overlap(request: HttpRequest) -> HttpResponse:
-    """The last good count, and above it what became of a newer one."""
+    """The last successful count, and above it the state of a newer one."""
     return _page(request, overlaps.latest_overlap())
 
 
@@ -34,7 +34,7 @@ def overlap_report(request: HttpRequest, pk: int) -> HttpResponse:
 @may("experiments.add_overlapreport")
 @require_POST
 def count_overlap(request: HttpRequest) -> HttpResponse:
-    """Count anew."""
+    """Request a new count."""
     try:
         overlaps.request_overlap(by=person(request))
     except Refused as refusal:
@@ -43,7 +43,7 @@ def count_overlap(request: HttpRequest) -> HttpResponse:
 
 
 def overlap_body(run: OverlapReport) -> dict[str, Any]:
-    """What `experiments/overlap_body.html` shows of a done count: on its page, and where it is taken away."""
+    """Context of `experiments/overlap_body.html` for a done count: on its page, and in its download."""
     found = overlaps.read_overlap(run)
     if found is None:
         return {}

@@ -1,4 +1,4 @@
-"""The first tab: the verdict and its picture, or how far the experiment is and when the result opens."""
+"""Results tab: the verdict and its chart, or the progress and when the result opens."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -42,7 +42,7 @@ from runs.web import may, progress_of
 @login_required
 @require_safe
 def report(request: HttpRequest, key: str) -> HttpResponse:
-    """The last good report of an experiment, and above it what became of a newer analysis."""
+    """The last successful report of an experiment, and above it the state of a newer analysis."""
     experiment = frame.find(key)
     return _page(request, experiment, latest_analysis(experiment))
 
@@ -57,7 +57,7 @@ def analysis(request: HttpRequest, key: str, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) -> HttpResponse:
     newest = history_of(experiment).first()
-    # A newer analysis that waits, runs or failed stands above the last good report and never takes its place.
+    # A newer analysis that waits, runs or failed is shown above the last successful report and never replaces it.
     above = newest if newest is not None and (run is None or newest.pk > run.pk) and newest.status != "done" else None
     if run is not None and run.status != Analysis.Status.DONE:
         above = run
@@ -76,14 +76,14 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
 
 
 def _as_it_stands(experiment: Experiment, readout: Readout, opening: Opening) -> Opening:
-    """What an analysis from before the stop says of enrolment is over: the page says why the outcome is locked now."""
+    """Correct the reason of the lock where an analysis from before the stop still says "enrolling"."""
     if readout.standing.why != "enrolling" or not overview.until(experiment).ended:
         return opening
     return replace(opening, sentence=first_lines.state_sentence("maturing"))
 
 
 def _draft(experiment: Experiment) -> dict[str, Any]:
-    """What a draft shows: its plan so far, and what is missing."""
+    """Content for a draft: its plan so far, and what is missing."""
     review = standing_of(experiment)
     return {
         "parts": plan_summary.parts(experiment),
@@ -93,7 +93,7 @@ def _draft(experiment: Experiment) -> dict[str, Any]:
 
 
 def report_body(run: Analysis) -> dict[str, Any]:
-    """What `experiments/report_body.html` shows of a done analysis: on its page, and where it is taken away."""
+    """Context of `experiments/report_body.html` for a done analysis: on its page, and in its download."""
     readout = read_analysis(run)
     if readout is None:
         return {}
@@ -116,7 +116,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "split": flow.split(readout),
         "sections": page.of_tab(whole, "results"),
         "elsewhere": tuple(one for one in whole if one not in page.of_tab(whole, "results")),
-        # While nothing is decided the rule stands in the plan; a proved harm is said whatever is locked.
+        # Before a decision the rule is shown with the plan; a proved harm is always shown.
         "decision_waits": readout.report is None
         and readout.decision is not None
         and readout.decision.ruling is Ruling.WAIT,
@@ -130,7 +130,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
 @may("segments.add_segmentversion")
 @require_POST
 def draft_rule_segment(request: HttpRequest, key: str, pk: int) -> HttpResponse:
-    """Fill the form of a new segment with the rule whom to nudge; it is published there, by whoever looked at it."""
+    """Open the form of a new segment filled in with the rule for whom to nudge; a person publishes it there."""
     run = get_object_or_404(Analysis.objects.select_related("experiment"), experiment__key=key, pk=pk)
     try:
         draft = draft_segment(analysis=run, variant=request.POST.get("variant", ""))

@@ -1,4 +1,4 @@
-"""Ship the winner: its tab with form, present state and history; each move and the kill switch after a question."""
+"""Rollout tab: form, current state and history; each move and the kill switch after a confirmation."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ ASKED = (Move.HOLD, Move.GO_ON, Move.BACK)
 @login_required
 @require_safe
 def rollout(request: HttpRequest, key: str) -> HttpResponse:
-    """The tab."""
+    """Show the tab."""
     return _page(request, frame.find(key))
 
 
@@ -35,7 +35,7 @@ def rollout(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_POST
 def ship(request: HttpRequest, key: str) -> HttpResponse:
-    """Roll a variant out, or give a rollout other steps."""
+    """Roll out a variant, or change a rollout's steps."""
     experiment = frame.find(key)
     stored = _stored(experiment)
     changes = Move.CHANGE in allowed(state_of(stored))
@@ -63,7 +63,7 @@ def ship(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def move(request: HttpRequest, key: str, action: str) -> HttpResponse:
-    """Ask, then pause, resume or take back a rollout."""
+    """Confirm, then pause, resume or roll back a rollout."""
     experiment = frame.find(key)
     stored = _stored(experiment)
     if action not in list(ASKED) or stored is None:
@@ -84,7 +84,7 @@ def move(request: HttpRequest, key: str, action: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def kill(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask, then give everybody the default: a running experiment is paused, a rollout stops."""
+    """Confirm, then give everybody the default: a running experiment is paused, a rollout stops."""
     experiment = frame.find(key)
     stops = kill_switch.what_it_stops(experiment)
 
@@ -98,7 +98,7 @@ def kill(request: HttpRequest, key: str) -> HttpResponse:
 def _ask(
     request: HttpRequest, experiment: Experiment, title: str, sentences: list[str], do: Any, *, final: bool
 ) -> HttpResponse:
-    """A question before something is done; a link alone must never change anything."""
+    """A confirmation page: a GET request must never change anything."""
     refusal, why = "", request.POST.get("why", "")
     if request.method == "POST":
         try:
@@ -153,7 +153,7 @@ def _ship_form(experiment: Experiment, data: Any) -> ShipForm:
 def _lines(experiment: Experiment, data: Any, stored: Rollout | None = None) -> Any:
     names = {row.slug: str(row) for row in audience.choices()}
     lines = lines_of(stored)
-    # Those of the experiment and of the rollout stay in the list when they are no longer published.
+    # Segments of the experiment and of the rollout stay in the list when they are no longer published.
     own = [row.segment_key for row in experiment.audience.all() if row.segment_key]
     kept = _stored(experiment)
     own += [row["segment"] for row in ([] if kept is None else kept.rows) if row["segment"]]

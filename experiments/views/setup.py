@@ -1,4 +1,4 @@
-"""Connect a service: how to ask for the flag, whether the answers arrive, and an arm for a tester."""
+"""Setup tab: code to request the flag, whether events arrive, and overrides for testers."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ from runs.web import may
 @login_required
 @require_safe
 def setup(request: HttpRequest, key: str) -> HttpResponse:
-    """The tab."""
+    """Show the tab."""
     experiment = frame.find(key)
     return _page(request, experiment, None)
 
@@ -32,7 +32,7 @@ def setup(request: HttpRequest, key: str) -> HttpResponse:
 @login_required
 @require_safe
 def live(request: HttpRequest, key: str) -> HttpResponse:
-    """The list of what has arrived: a fragment that the page asks for again and again."""
+    """The checklist of what has arrived: a fragment that the page polls."""
     experiment = frame.find(key)
     at = overview.standing(experiment)
     context = {"experiment": experiment, "checks": connection.checks(experiment, at, ask=True)}
@@ -43,7 +43,7 @@ def live(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.add_override")
 @require_POST
 def testers(request: HttpRequest, key: str) -> HttpResponse:
-    """Give a tester an arm, or let the draw decide again."""
+    """Give a tester an arm, or remove the override."""
     experiment = frame.find(key)
     if "remove" in request.POST:
         given = request.POST["remove"]
@@ -75,7 +75,7 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
         "arms": [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()],
         "may_make_key": user.has_perm("insight_site.add_apikey") and bool(getattr(user, "is_staff", False)),
     }
-    if user.has_perm("experiments.view_override"):  # they hold ids of units
+    if user.has_perm("experiments.view_override"):  # overrides contain unit ids
         context["overrides"] = experiment.overrides.select_related("variant")
     if user.has_perm("experiments.add_override"):
         context["form"] = form or OneTesterForm(arms=list(experiment.variants.order_by("position")))
@@ -83,7 +83,7 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
 
 
 def _keys(request: HttpRequest) -> dict[str, str]:
-    """What a comment in the code says of the key: the newest one's name for who may see keys, never the key."""
+    """Comment about the key in code snippets: the newest key's name for people who may see keys, never the key."""
     said = {
         SERVER: _("INSIGHT_KEY holds a server key with the scope assign:read"),
         CLIENT: _("a client key with the scopes assign:read, config:read and events:write"),

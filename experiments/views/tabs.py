@@ -1,4 +1,4 @@
-"""Health, plan and history of one experiment: each a tab with an address of its own."""
+"""Tabs of one experiment with their own addresses: health, plan and history."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ ANALYSES_SHOWN = 50
 @login_required
 @require_safe
 def health(request: HttpRequest, key: str) -> HttpResponse:
-    """Can the data be trusted: checks, split, who came in and how."""
+    """Health tab: checks, split, enrolled units."""
     experiment = frame.find(key)
     run = latest_analysis(experiment)
     context: dict[str, Any] = {"run": run, "shared": _shared(experiment)}
@@ -49,7 +49,7 @@ def health(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _shared(experiment: Experiment) -> list[str]:
-    """With which experiments it shares users, by the last count."""
+    """Experiments that share users with this one, by the last count."""
     found = read_overlap(latest_overlap())
     return overlap_page.lines_of(found, experiment.key) if isinstance(found, Overlap) else []
 
@@ -57,7 +57,7 @@ def _shared(experiment: Experiment) -> list[str]:
 @login_required
 @require_safe
 def plan(request: HttpRequest, key: str) -> HttpResponse:
-    """The plan as it stands, what was registered, and whether it was kept."""
+    """Plan tab: the current plan, what was registered, and whether it was followed."""
     experiment = frame.find(key)
     run = latest_analysis(experiment)
     readout = read_analysis(run)
@@ -79,7 +79,7 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
 @login_required
 @require_safe
 def history(request: HttpRequest, key: str) -> HttpResponse:
-    """What was done, by whom and when; looks and peeks; two versions of the plan side by side."""
+    """History tab: actions with person and time, looks and peeks, two versions of the plan side by side."""
     experiment = frame.find(key)
     run = latest_analysis(experiment)
     readout = read_analysis(run)
@@ -101,7 +101,7 @@ def history(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _analyses(experiment: Experiment) -> list[dict[str, Any]]:
-    """The newest, each with its verdict in words."""
+    """The newest analyses, each with its verdict in words."""
     rows: list[Analysis] = list(history_of(experiment)[:ANALYSES_SHOWN])
     whole = experiment.moves_whole_clusters
     return [

@@ -1,4 +1,4 @@
-"""A template's content in words, and what of a plan differs from the template that it was made from."""
+"""A template's content in words, and how a plan differs from its template."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,11 @@ UNUSUAL: tuple[Any, ...] = ("", None, [], {})
 
 @dataclass(frozen=True)
 class FromTemplate:
-    """Where a draft came from.
+    """The template of a draft.
 
     Attributes:
         use: the template, and its version then.
-        lines: field, as the template has it, as the plan has it.
+        lines: field, value in the template, value in the plan.
         fixed: fields that the draft may not change, in words.
     """
 
@@ -30,7 +30,7 @@ class FromTemplate:
 
 
 def template_of(row: Experiment) -> FromTemplate | None:
-    """The template that a plan was made from, and what differs; None for a plan without one."""
+    """The template that a plan was made from, and the differences; None for a plan without one."""
     use = TemplateUse.objects.filter(experiment=row).select_related("template").first()
     if use is None:
         return None
@@ -38,13 +38,13 @@ def template_of(row: Experiment) -> FromTemplate | None:
 
 
 def compared(before: Content, after: Content) -> list[tuple[str, str, str]]:
-    """Each field in which two contents differ, in words."""
+    """Fields that differ between two contents, in words."""
     return [(label_of(name), words(name, old), words(name, new)) for name, old, new in differences(before, after)]
 
 
 def lines(content: Content) -> list[tuple[str, str, str]]:
-    """What a template says: name, label and words of each field that it fills."""
-    slices = () if value_of(content, "layer") else ("layer_low", "layer_high")  # of no layer: they say nothing
+    """Name, label and words of each field that a template fills."""
+    slices = () if value_of(content, "layer") else ("layer_low", "layer_high")  # meaningless without a layer
     return [
         (name, label_of(name), words(name, value))
         for name in FIXABLE
@@ -53,7 +53,7 @@ def lines(content: Content) -> list[tuple[str, str, str]]:
 
 
 def words(name: str, value: Any) -> str:
-    """One value as people read it; moment and layer are their keys."""
+    """One value in words; moment and layer are their keys."""
     if name == "variants":
         return ", ".join(f"{one['name'] or one['key']} {percent(one['weight'] / WHOLE, 0)}" for one in value or [])
     if name == "audience":

@@ -1,4 +1,4 @@
-"""Doors of templates: list, one with its versions, save a plan as one, archive, and release a draft."""
+"""Views of templates: list, one with its versions, save a plan as one, archive, and release a draft."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ MOST_VERSIONS = 50
 
 
 class TemplateForm(forms.Form):
-    """What a template is called, when it is the right one, and what it fixes."""
+    """Names of a template, when to use it, and its fixed fields."""
 
     name = forms.CharField(label=gettext_lazy("Name in English"), max_length=100)
     name_ko = forms.CharField(label=gettext_lazy("Name in Korean"), max_length=100, required=False)
@@ -53,7 +53,7 @@ class TemplateForm(forms.Form):
 @login_required
 @require_safe
 def plan_templates(request: HttpRequest) -> HttpResponse:
-    """All templates, those in use first."""
+    """All templates, active ones first."""
     rows = PlanTemplate.objects.annotate(used=Count("uses")).order_by("archived_at", "name")
     return render(request, "experiments/plan_templates/list.html", {"rows": rows})
 
@@ -61,7 +61,7 @@ def plan_templates(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan_template(request: HttpRequest, template: str) -> HttpResponse:
-    """One template: what it says, its versions, and its form."""
+    """One template: its content, its versions, and its form."""
     row = get_object_or_404(PlanTemplate.objects.select_related("created_by"), key=template)
     names = ("name", "name_ko", "description", "fixed")
     form = TemplateForm(request.POST or None, initial={name: getattr(row, name) for name in names})
@@ -95,7 +95,7 @@ def plan_template(request: HttpRequest, template: str) -> HttpResponse:
 @may("experiments.change_plantemplate")
 @require_POST
 def archive(request: HttpRequest, template: str) -> HttpResponse:
-    """Put a template away, or bring it back."""
+    """Archive a template, or restore it."""
     row = get_object_or_404(PlanTemplate, key=template)
     archive_template(template=row, archived="back" not in request.POST, by=person(request))
     return redirect("experiments:templates")
@@ -125,7 +125,7 @@ def save_as(request: HttpRequest, key: str) -> HttpResponse:
 @may("experiments.change_experiment")
 @require_POST
 def release_draft(request: HttpRequest, key: str) -> HttpResponse:
-    """Let a draft change what its template fixes."""
+    """Let a draft change its template's fixed fields."""
     try:
         release(key=get_object_or_404(Experiment, key=key).key, by=person(request))
     except Refused as refusal:
@@ -136,7 +136,7 @@ def release_draft(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _free(name: str) -> str:
-    """A key of the name that no template has."""
+    """A free template key made from the name."""
     base = key_from(name, "template").replace(".", "-")[:55]
     taken = set(PlanTemplate.objects.filter(key__startswith=base).values_list("key", flat=True))
     return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
