@@ -1,4 +1,4 @@
-"""Experiments in the admin. Django finds its pages by this module."""
+"""Experiments in the admin. Django finds admin pages through this module."""
 
 from experiments.admin import experiment, layers, reviews, rollouts, webhooks
 

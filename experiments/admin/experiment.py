@@ -1,4 +1,4 @@
-"""Experiments for PMs: planned in steps, moved by buttons that ask, amended with a reason. Services do the work."""
+"""Admin of experiments: planned in steps, moved after a confirmation, amended with a reason. Services write."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,20 +31,20 @@ from experiments.standing import consequences
 from runs.refusals import Refused
 from runs.web import person
 
-# Pages that were the admin's until 0.3, and what has their place on the site.
+# Pages that were in the admin until 0.3, and their replacement on the site.
 MOVED = {"amend": "experiments:amend", "raise-coverage": "experiments:coverage", "testers": "experiments:setup"}
 View = Callable[[Any, HttpRequest, str], HttpResponse]
-# The colours of `overview.STATE_LIGHTS` as Unfold calls them; what is at rest has none.
+# Unfold's names for the colours of `overview.STATE_LIGHTS`; inactive states have none.
 STATE_COLOURS = {"running": "info", "paused": "warning"}
 
 
 def detail(title: Any, permission: str, icon: str) -> Callable[[View], View]:
-    """A page of one row, linked at its top. It only ever does something on POST."""
+    """A page about one row, linked at its top. Only POST may change anything."""
     return cast("Callable[[View], View]", unfold_action(description=title, permissions=[permission], icon=icon))
 
 
 def mover(what: Action) -> Callable[..., HttpResponse]:
-    """An action of the list: it asks on a page of its own before anything is done."""
+    """A list action that leads to a confirmation page before anything is changed."""
 
     def move(self: "ExperimentAdmin", request: HttpRequest, queryset: QuerySet[Experiment]) -> HttpResponse:
         return HttpResponseRedirect(_question(what, [row.key for row in queryset]))
@@ -57,19 +57,19 @@ def mover(what: Action) -> Callable[..., HttpResponse]:
 
 
 def moved_to_new_plan(request: HttpRequest) -> HttpResponse:
-    """Steps of version 0.3 were pages of the admin: old links lead to the site's."""
+    """Redirect the old admin page of version 0.3 for new plans to the site's."""
     query = request.META["QUERY_STRING"]
     return HttpResponseRedirect(reverse("experiments:new_plan") + (f"?{query}" if query else ""))
 
 
 def moved_to_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
-    """Likewise for the steps of a draft."""
+    """Redirect old admin pages of a draft's steps to the site's."""
     row = get_object_or_404(Experiment.objects.only("key"), pk=pk)
     return HttpResponseRedirect(reverse("experiments:step", args=[row.key, step]))
 
 
 def _question(what: Action, keys: list[str]) -> str:
-    """Where the site asks before it moves one experiment, or several."""
+    """Address of the site's confirmation page for moving one experiment, or several."""
     if len(keys) == 1:
         return reverse("experiments:do", args=[keys[0], what.value])
     address = reverse("experiments:do_several", args=[what.value])
@@ -78,7 +78,7 @@ def _question(what: Action, keys: list[str]) -> str:
 
 @admin.register(Experiment)
 class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
-    """Plan, life and log of an experiment."""
+    """Plan, state and history of an experiment."""
 
     form = DraftForm
     list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "ends"]
@@ -114,7 +114,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
 
     @display(description=_("end"), ordering="planned_end")  # type: ignore[untyped-decorator]
     def ends(self, row: Experiment) -> str:
-        """As every page says it."""
+        """End of the experiment, worded as on every page."""
         from experiments.standing import overview
 
         return overview.until(row).said
@@ -159,7 +159,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
                 "parts": [] if draft else [*plan_summary.parts(row), plan_summary.dates(row)],
                 "health": health_light.health(standing),
                 "show_save_and_add_another": False,
-                # A started plan is read here: a bar for saving over it would promise what can't be done.
+                # A started plan is read-only here, so the save buttons are hidden.
                 **({} if draft else {"show_save": False, "show_save_and_continue": False, "show_close": True}),
             }
         return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
@@ -173,21 +173,21 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
         ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
-        """A draft has nothing to say of where it stands; a started plan is told in words above the form."""
+        """A draft has no section on its state; a started plan is shown as text above the form."""
         return self.fieldsets[:-1] if obj is None or obj.status == Experiment.Status.DRAFT else []
 
     def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
-        """Variants and audience of a started plan, likewise."""
+        """Inlines for variants and audience; a started plan shows them as text."""
         return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else []
 
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(self.has_add_permission(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # a draft is archived; what has started is kept with its assignments
+        return False  # drafts are archived; started experiments are kept with their assignments
 
     def save_model(self, request: HttpRequest, obj: Experiment, form: Any, change: bool) -> None:
-        """Nothing yet: `save_related` hands the plan and its rows to the service together."""
+        """Do nothing: `save_related` passes the plan and its rows to the service together."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         from experiments.plan import drafts
@@ -211,20 +211,20 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
                 save_overrides(obj.key, formset)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The log is a tab of the experiment's page."""
+        """Redirect to the history tab of the experiment's page."""
         return self._to_page(object_id, "experiments:history")
 
     def _to_page(self, object_id: str, route: str) -> HttpResponse:
-        """Where an old address of the admin leads now; any text may stand in an address."""
+        """Redirect an old admin address; its id may be any text."""
         row = get_object_or_404(Experiment, pk=object_id if object_id.isdecimal() else 0)
         return HttpResponseRedirect(reverse(route, args=[row.key]))
 
     def moved(self, request: HttpRequest, object_id: str, route: str) -> HttpResponse:
-        """A page that is a tab or a form of the site now."""
+        """Redirect to the tab or form of the site that replaces this page."""
         return self._to_page(object_id, route)
 
     def do_until_0_4(self, request: HttpRequest, action: str) -> HttpResponse:
-        """The question before a move is asked on the site."""
+        """Redirect to the site's confirmation page for the move."""
         ids = [one for one in request.GET.getlist("id") if one.isdecimal()]
         keys = list(Experiment.objects.filter(pk__in=ids).order_by("name").values_list("key", flat=True))
         if not keys or action not in list(Action):
@@ -249,7 +249,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
 
     @detail(_("Size"), "view", "straighten")
     def size(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """How many units it needs; asking changes nothing."""
+        """Show how many units it needs; changes nothing."""
         from experiments.admin.size_rows import size_rows
         from experiments.plan import size
 
@@ -270,7 +270,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
         do: Callable[[dict[str, Any]], Any],
         about: str,
     ) -> HttpResponse:
-        """A small form before something is done; a link alone must never change anything."""
+        """A small form before an action; a GET request must never change anything."""
         if not self.has_change_permission(request, row) and not self.has_add_permission(request):
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():

@@ -48,7 +48,7 @@ class AudienceForm(RowForm):
         field.choices = [("", _("everyone")), *segment_choices(self.instance.segment_key)]
 
     def clean_segment_key(self) -> str | None:
-        """No segment is everyone."""
+        """No segment means everyone."""
         return self.cleaned_data["segment_key"] or None
 
 
@@ -61,7 +61,7 @@ class OverrideForm(OneOverrideForm):
 
 
 class HoldoutForm(OneHoldoutForm):
-    """The share in per cent."""
+    """Form with the share in per cent."""
 
     share = PercentField(label=_("share (%)"))
 
@@ -71,7 +71,7 @@ class HoldoutForm(OneHoldoutForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:  # it is only shown then, and no browser sends it
+        if self.instance.pk:  # read-only then, and not sent by the browser
             del self.fields["share"]
 
 
@@ -82,7 +82,7 @@ class CloneForm(forms.Form):
 
 
 def segment_choices(kept: str | None) -> list[tuple[str, str]]:
-    """Published segments that may be targeted, by the name that services use, and the one that is chosen already."""
+    """Published, targetable segments by the key that services use, and the chosen one if it is no longer among them."""
     rows = Segment.objects.published().filter(targetable=True, version__model__archived_at=None)
     rows = rows.order_by("version", "number")
     found = {row.slug: f"{row.slug} · {row}" for row in rows}

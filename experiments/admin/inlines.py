@@ -1,4 +1,4 @@
-"""Rows that stand on an experiment's page, and what the services get of them."""
+"""Inlines on an experiment's page, and how their rows are passed to services."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ROWS = {Variant: "variants", AudienceRow: "audience"}
 
 
 class PlanInline(TabularInline):
-    """Rows that belong to the plan: frozen with it."""
+    """Rows that belong to the plan and are frozen with it."""
 
     extra = 0
     show_change_link = False
@@ -52,7 +52,7 @@ class OverrideInline(TabularInline):
     verbose_name_plural = _("Tester overrides (not counted in results)")
 
     def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
-        return obj is not None and super().has_add_permission(request, obj)  # the arms must be there first
+        return obj is not None and super().has_add_permission(request, obj)  # the arms must exist first
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         match = request.resolver_match
@@ -62,7 +62,7 @@ class OverrideInline(TabularInline):
 
 
 def kept(formset: Any) -> list[dict[str, Any]]:
-    """The rows of a form in their order, without those that are taken away or were left empty."""
+    """The form's rows in order, without deleted or empty ones."""
     rows = []
     for form in formset.forms:
         given = getattr(form, "cleaned_data", None)
@@ -74,7 +74,7 @@ def kept(formset: Any) -> list[dict[str, Any]]:
 
 
 def save_overrides(key: str, formset: Any) -> None:
-    """A changed override is another one: the service logs both halves."""
+    """Replace changed overrides, so that the service logs removal and addition."""
     for form in formset.forms:
         given = getattr(form, "cleaned_data", None)
         if not given or not form.has_changed():

@@ -1,4 +1,4 @@
-"""Layers and holdouts: their keys are the seeds of their draws, so they are made once."""
+"""Layers and holdouts: their keys are seeds of draws, so they never change."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from runs.refusals import Refused
 
 
 class Saying:
-    """Of an admin whose rows are written by services: what they refuse is said, and nothing is written."""
+    """Mixin for admins whose rows are written by services: shows refusals as error messages and stores nothing."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Rule and own checks of reviews, and templates for plans; services write them, and nobody deletes a template."""
+"""Admin of the review rule, own checks and plan templates. Services write; templates can't be deleted."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class ReviewPolicyAdmin(Saying, ModelAdmin):
 
 @admin.register(ReviewItem)
 class ReviewItemAdmin(ModelAdmin):
-    """A team's own checks: put aside, never deleted, since plans were ticked by them."""
+    """A team's own checks: deactivated, never deleted, since ticks refer to them."""
 
     list_display = ["text", "text_ko", "required", "active", "position"]
     list_filter = ["active", "required"]
@@ -50,7 +50,7 @@ class ReviewItemAdmin(ModelAdmin):
 
 @admin.register(PlanTemplate)
 class PlanTemplateAdmin(Saying, ModelAdmin):
-    """Names and archive. A template is made of a plan, on the plan's page."""
+    """Names and archive of templates. New templates are made from a plan, on the plan's page."""
 
     list_display = ["name", "name_ko", "key", "version", "archived_at"]
     search_fields = ["key", "name", "name_ko", "description"]

@@ -1,4 +1,4 @@
-"""What was rolled out, and every move of it: to be read. Rollouts are moved on the page of their experiment."""
+"""Rollouts and their moves, read-only. Rollouts are moved on their experiment's page."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ from experiments.standing.rollout_state import state_words
 
 
 class ReadOnly(ModelAdmin):
-    """Of rows that a service writes: nobody adds, changes or deletes one here."""
+    """Mixin for rows that services write: they can't be added, changed or deleted here."""
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -26,7 +26,7 @@ class ReadOnly(ModelAdmin):
 
 @admin.register(Rollout)
 class RolloutAdmin(ReadOnly):
-    """The present state of each."""
+    """The current state of each rollout."""
 
     list_display = ["experiment", "flag_key", "variant", "state", "first_at"]
     list_filter = ["state"]
@@ -45,7 +45,7 @@ class RolloutAdmin(ReadOnly):
 
 @admin.register(RolloutMove)
 class RolloutMoveAdmin(ReadOnly):
-    """The log, the newest first. It is only ever added to."""
+    """The log, the newest first. Entries are only added."""
 
     list_display = ["at", "experiment", "kind", "by", "was", "became", "why"]
     list_filter = ["kind", "at"]

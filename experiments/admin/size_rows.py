@@ -1,4 +1,4 @@
-"""The size that a plan needs, as lines of the admin's page."""
+"""The suggested size of a plan, as lines of the admin's page."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ from stats.results import NotComputable
 
 
 def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
-    """What the page says, one line each; a missing number is its reason."""
+    """Lines of the page; a number that can't be computed is replaced by its reason."""
     inflow = found.inflow
 
     def say(value: Any, write: Callable[[Any], str] = str) -> str:
@@ -53,7 +53,7 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
 
 
 def _law(law: ClusterLaw) -> str:
-    """Number, sizes, likeness and price of clusters."""
+    """Number, sizes, intraclass correlation and design effect of clusters."""
     text = gettext(
         "{clusters} of {size} units on average (coefficient of variation {variation}); intraclass correlation "
         "{correlation} ({low} to {high}), which makes units cost {effect} times as many"

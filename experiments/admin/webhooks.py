@@ -17,7 +17,7 @@ from runs.refusals import Refused
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ModelAdmin):
-    """Register and rotate. The secret is shown once, in the answer itself: a message would lie in a cookie."""
+    """Register endpoints and rotate secrets. The secret is shown once, in the response: messages use cookies."""
 
     list_display = ["name", "url", "enabled", "disabled_reason", "created_at"]
     search_fields = ["name", "url"]
@@ -58,7 +58,7 @@ class WebhookEndpointAdmin(ModelAdmin):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ModelAdmin):
-    """What was sent and what waits: to be read, and sent again once it was given up."""
+    """Sent and queued deliveries, read-only; those given up can be sent again."""
 
     list_display = ["created_at", "endpoint", "type", "tries", "status", "trouble", "next_try_at", "delivered_at"]
     list_filter = ["type", "endpoint", "delivered_at"]

@@ -1,4 +1,4 @@
-"""Analyses and calibration in the management API: list, latest, one, ask for one. OpenAPI: docs/openapi.yaml."""
+"""Management API for analyses and calibration: list, latest, one, request one. OpenAPI: docs/openapi.yaml."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ from runs.web import person
 
 
 def experiment_of(key: str) -> Experiment:
-    """The experiment of the path; a key that can't be one is unknown, whatever bytes it has."""
+    """The experiment in the path; an invalid key is a 404, whatever bytes it has."""
     if not KEY.fullmatch(key):
         raise Http404
     return get_object_or_404(Experiment, key=key)
 
 
 def row_of(run: Analysis, *, peeks: bool) -> Any:
-    """One analysis without its document; what came of a peek is told to those alone who may peek."""
+    """One analysis without its document; the verdict of a peek is only shown to callers who may peek."""
     from experiments.analyse.analyses import is_peek
 
     row = shapes.AnalysisSerializer(run).data
@@ -40,7 +40,7 @@ def whole(run: Analysis, *, peeks: bool) -> Response:
     """One analysis with its document, in English.
 
     Raises:
-        PermissionDenied: it is a peek, and the caller may read none (`peeks`).
+        PermissionDenied: it is a peek, and the caller may not read peeks (`peeks`).
     """
     from experiments.analyse.analyses import is_peek, read_analysis
     from experiments.report.stored_document import document
@@ -52,7 +52,7 @@ def whole(run: Analysis, *, peeks: bool) -> Response:
         found: Any = {"unreadable": readout.sentence()}
     else:
         found = None if readout is None else document(readout)
-        if found is not None and not run.final and not peeks:  # a later analysis keeps the look of a peek
+        if found is not None and not run.final and not peeks:  # a later analysis includes the look of a peek
             found["path"] = [look for look in found["path"] if not look["peeked"]]
     return Response({**shapes.AnalysisSerializer(run).data, "document": found})
 
@@ -60,7 +60,7 @@ def whole(run: Analysis, *, peeks: bool) -> Response:
 class AnalysesView(APIView):
     """Analyses of an experiment."""
 
-    queryset = Analysis.objects.none()  # whose permissions a person needs
+    queryset = Analysis.objects.none()  # the model whose permissions a person needs
     pagination_class = Newest
 
     @extend_schema(operation_id="experiments_analyses_list", responses=shapes.AnalysisSerializer(many=True))
@@ -90,7 +90,7 @@ class AnalysesView(APIView):
 
 
 class LatestAnalysisView(APIView):
-    """The last good analysis of an experiment."""
+    """The last successful analysis of an experiment."""
 
     queryset = Analysis.objects.none()
 

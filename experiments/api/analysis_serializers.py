@@ -1,4 +1,4 @@
-"""Shapes of analyses in the management API."""
+"""Serializers of analyses in the management API."""
 
 from typing import Any
 

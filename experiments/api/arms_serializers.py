@@ -1,4 +1,4 @@
-"""Shapes of what placebo and dose arms could tell."""
+"""Serializers for the power of placebo and dose arms."""
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers

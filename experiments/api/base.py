@@ -1,4 +1,4 @@
-"""What the endpoints of experiments share: the body in a shape, lists that grow."""
+"""Helpers shared by the endpoints of experiments: validated bodies, pagination, the caller."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from runs.web import person
 
 
 class Newest(CursorPagination):
-    """Rows that keep coming: by cursor, the newest first."""
+    """Pagination by cursor, the newest first, for lists that grow."""
 
     ordering = "-id"
     page_size = 100
@@ -20,7 +20,7 @@ class Newest(CursorPagination):
 
 
 def asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -> dict[str, Any]:
-    """The values of a body in this shape."""
+    """The validated values of a body."""
     shape = kind(data=request.data)
     shape.is_valid(raise_exception=True)
     return dict(shape.validated_data)
@@ -29,7 +29,7 @@ def asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -
 def account(request: Request) -> User | None:
     """Who writes a plan or answers its review: the person, or the account that made the key.
 
-    Else somebody could write a plan with a key of theirs, and approve it in person.
+    Otherwise a person could write a plan with their own key, and approve it themselves.
     """
     if (found := person(request)) is not None:
         return found
@@ -38,13 +38,11 @@ def account(request: Request) -> User | None:
 
 
 def may_peek(request: Request) -> bool:
-    """Whether this caller may read what a peek has shown: people as their permissions say, of keys those alone that may
-    peek.
-    """
+    """Whether this caller may read peeks: people by their permissions, keys by the scope `outcomes:peek`."""
     caller = getattr(request._request, "caller", None)
     return caller is None or caller.may("outcomes:peek")
 
 
 def agent(request: Request) -> str:
-    """Name of the agent that asks through the door for agents; "" for people and programs."""
+    """Name of the agent that calls the agents' API; "" for people and programs."""
     return str(getattr(request._request, "agent", ""))

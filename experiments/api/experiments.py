@@ -34,13 +34,13 @@ Answer = Callable[..., Response]
 
 
 class NewestHistory(Newest):
-    """States of an experiment."""
+    """History rows of an experiment, the newest first."""
 
     ordering = "-history_id"
 
 
 class ExperimentFilter(OwnedFilter):
-    """By state, flag, moment or layer, tag and owner."""
+    """Filters: state, flag, moment or layer, tag and owner."""
 
     status = filters.ChoiceFilter(choices=Experiment.Status.choices)
     flag = filters.CharFilter(field_name="flag_key")
@@ -83,16 +83,16 @@ class ExperimentViewSet(
     lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> QuerySet[Experiment]:
-        """With the parts that a whole experiment shows."""
+        """The rows with the related rows that a detail response needs."""
         rows = super().get_queryset()
         return rows if self.action == "list" else rows.prefetch_related("variants", "audience")
 
     def get_serializer_class(self) -> Any:
-        """Lists show a line, details everything."""
+        """Serializer: short in lists, complete in details."""
         return shapes.ListedExperimentSerializer if self.action == "list" else shapes.ExperimentSerializer
 
     def get_object(self) -> Experiment:
-        """The experiment of the path; a key that can't be one is unknown, whatever bytes it has."""
+        """The experiment in the path; an invalid key is a 404, whatever bytes it has."""
         if not KEY.fullmatch(self.kwargs["key"]):
             raise Http404
         return super().get_object()
@@ -227,7 +227,7 @@ class ExperimentViewSet(
     @action(detail=True, methods=["get"], pagination_class=Newest, filterset_class=None)
     def assignments(self, request: Request, key: str) -> Response:
         """Who is in, the newest first."""
-        # Assignments name units: not for every account. Of keys the door asked the scope.
+        # Assignments contain unit ids, so accounts need a permission. For keys the scope was checked before.
         if isinstance(request.user, User) and not request.user.has_perm("experiments.view_assignment"):
             raise PermissionDenied
         rows = Assignment.objects.filter(experiment=self.get_object()).select_related("variant")
@@ -275,7 +275,7 @@ class ExperimentViewSet(
 class MomentExperimentsView(APIView):
     """Experiments of an AHA moment."""
 
-    queryset = Experiment.objects.none()  # whose permissions a person needs
+    queryset = Experiment.objects.none()  # the model whose permissions a person needs
 
     @extend_schema(
         operation_id="moments_experiments_create",

@@ -21,7 +21,7 @@ from runs.web import person
 class HoldoutPlansView(APIView):
     """Plans of holdout reports."""
 
-    queryset = HoldoutPlan.objects.none()  # whose permissions a person needs
+    queryset = HoldoutPlan.objects.none()  # the model whose permissions a person needs
     pagination_class = Newest
 
     @extend_schema(operation_id="holdout_plans_list", responses=shapes.HoldoutPlanSerializer(many=True))
@@ -85,7 +85,7 @@ class HoldoutReadingsView(APIView):
 
 
 class LatestHoldoutReadingView(APIView):
-    """The last good reading of one plan."""
+    """The last successful reading of one plan."""
 
     queryset = HoldoutReading.objects.none()
 
@@ -131,7 +131,7 @@ class OverlapsView(APIView):
 
 
 class LatestOverlapView(APIView):
-    """The last good count of shared users."""
+    """The last successful count of shared users."""
 
     queryset = OverlapReport.objects.none()
 

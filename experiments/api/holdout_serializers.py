@@ -1,4 +1,4 @@
-"""Shapes of holdout reports and overlaps."""
+"""Serializers of holdout reports and overlaps."""
 
 from rest_framework import serializers
 

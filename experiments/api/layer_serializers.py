@@ -1,4 +1,4 @@
-"""Shapes of layers, holdouts and webhooks."""
+"""Serializers of layers, holdouts and webhooks."""
 
 from rest_framework import serializers
 

@@ -60,7 +60,7 @@ class WebhookEndpointViewSet(
     queryset = WebhookEndpoint.objects.order_by("id")
     serializer_class = shapes.WebhookEndpointSerializer
     lookup_value_regex = r"\d{1,18}"
-    private = True  # addresses of other systems: a person needs the permission to view them
+    private = True  # addresses of other systems: a person needs the view permission
 
     @extend_schema(request=shapes.NewWebhookEndpointSerializer, responses={201: shapes.WebhookSecretSerializer})
     def create(self, request: Request) -> Response:

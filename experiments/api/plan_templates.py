@@ -1,4 +1,4 @@
-"""Templates for plans in the management API."""
+"""Management API for plan templates."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
 class TemplateDraftsView(APIView):
     """Drafts made from a template."""
 
-    queryset = Experiment.objects.none()  # whose permissions a person needs
+    queryset = Experiment.objects.none()  # the model whose permissions a person needs
 
     @extend_schema(
         operation_id="plan_templates_drafts_create",

@@ -1,4 +1,4 @@
-"""Shapes of reviews, comments and templates in the management API."""
+"""Serializers of reviews, comments and templates in the management API."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MOST = 2_000
 
 
 def by() -> serializers.CharField:
-    """Who; null for an account that is gone, and for a key that no account made."""
+    """User name; null for a deleted account, and for a key that no account made."""
     return serializers.CharField(source="by.username", default=None, read_only=True, allow_null=True)
 
 

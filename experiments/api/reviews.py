@@ -1,4 +1,4 @@
-"""Reviews, comments and the rule of reviews in the management API; a key acts for the account that made it."""
+"""Management API for reviews, comments and the review rule; a key acts for the account that created it."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from runs.web import person
 
 
 def whole(row: Experiment, code: int = status.HTTP_200_OK) -> Response:
-    """Where the review of a plan is, as every verb answers."""
+    """The state of a plan's review, as all review endpoints return it."""
     from django.contrib.auth.models import User
 
     from experiments.plan.review.review_state import standing_of
@@ -54,7 +54,7 @@ def whole(row: Experiment, code: int = status.HTTP_200_OK) -> Response:
 class ReviewView(APIView):
     """The review of a plan."""
 
-    queryset = ReviewRequest.objects.none()  # whose permissions a person needs
+    queryset = ReviewRequest.objects.none()  # the model whose permissions a person needs
 
     @extend_schema(operation_id="experiments_review", responses=shapes.ReviewSerializer)
     def get(self, request: Request, key: str) -> Response:
@@ -193,7 +193,7 @@ class PolicyView(APIView):
         from experiments.plan.review.review_rule import choose_mode
 
         user = account(request)
-        # The scope of a key is a PM's: without this a PM's key could switch off what keeps the PM from starting alone.
+        # PMs may create keys with this scope: without this check a PM could switch off the review of their own plans.
         if user is None or not user.is_active or not user.has_perm("experiments.change_reviewpolicy"):
             raise PermissionDenied
         choose_mode(asked(shapes.PolicySerializer, request)["mode"])

@@ -1,4 +1,4 @@
-"""Shapes of rollouts: rows with steps in, the present state and the log out."""
+"""Serializers of rollouts: rows with steps as input, current state and log as output."""
 
 from typing import Any
 

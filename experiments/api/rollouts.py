@@ -26,7 +26,7 @@ from runs.web import person
 class RolloutView(APIView):
     """What is rolled out of an experiment after its end."""
 
-    queryset = Experiment.objects.none()  # whose permissions a person needs
+    queryset = Experiment.objects.none()  # the model whose permissions a person needs
 
     @extend_schema(operation_id="experiments_rollout_retrieve", responses=shapes.RolloutSerializer)
     def get(self, request: Request, key: str) -> Response:
@@ -50,7 +50,7 @@ class RolloutView(APIView):
 
 
 class ChangeRolloutView(APIView):
-    """Other steps for a rollout."""
+    """Changed steps of a rollout."""
 
     queryset = Experiment.objects.none()
 
@@ -67,7 +67,7 @@ class ChangeRolloutView(APIView):
 
 
 class RolloutVerbView(APIView):
-    """One verb of a rollout."""
+    """One move of a rollout."""
 
     queryset = Experiment.objects.none()
     verb: Move
@@ -89,7 +89,7 @@ class HoldRolloutView(RolloutVerbView):
 
 
 class ResumeRolloutView(RolloutVerbView):
-    """Let a rollout go on."""
+    """Resume a rollout."""
 
     verb = Move.GO_ON
 
@@ -100,7 +100,7 @@ class ResumeRolloutView(RolloutVerbView):
 
 
 class BackRolloutView(RolloutVerbView):
-    """Take a rollout back."""
+    """Roll a rollout back."""
 
     verb = Move.BACK
 
@@ -138,13 +138,13 @@ class RolloutMovesView(generics.ListAPIView[RolloutMove]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[RolloutMove]:
-        """Those of the experiment of the path."""
+        """Moves of the experiment in the path."""
         rows = RolloutMove.objects.select_related("by")
         return rows.filter(experiment=_experiment(self.kwargs["key"])) if "key" in self.kwargs else rows.none()
 
 
 def _experiment(key: str) -> Experiment:
-    """The experiment of the path; a key that can't be one is unknown, whatever bytes it has."""
+    """The experiment in the path; an invalid key is a 404, whatever bytes it has."""
     if not KEY.fullmatch(key):
         raise Http404
     return get_object_or_404(Experiment, key=key)

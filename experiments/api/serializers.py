@@ -1,4 +1,4 @@
-"""Shapes of the management API: what goes in and out. Rules live in the plan and the services."""
+"""Serializers of the management API. Rules are in the plan and the services."""
 
 from datetime import date
 from typing import Any
@@ -20,7 +20,7 @@ REASON = {"type": "object", "required": ["not_computable"], "properties": {"not_
 
 
 def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
-    """A share in steps of 0.01 %. Stated here, since a model's own limits depend on the database."""
+    """A share in steps of 0.01 %. Limits are stated here, since a model's own depend on the database."""
     return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01%", **options)
 
 
@@ -79,7 +79,7 @@ class ChosenMetricSerializer(serializers.Serializer[Any]):
 
 
 class ResultOnField(serializers.Serializer[Any]):
-    """The day of the result, beside the planned end."""
+    """Adds the day of the result, beside the planned end."""
 
     result_on = serializers.SerializerMethodField(
         help_text="when every outcome is known: end of enrolment (today, if it is overdue), outcome window, lateness"
@@ -87,13 +87,13 @@ class ResultOnField(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "string", "format": "date", "nullable": True})
     def get_result_on(self, row: Experiment) -> date | None:
-        """As every page says it."""
-        from experiments.standing import overview  # it needs scipy, and a web worker's start doesn't
+        """The same date as on every page."""
+        from experiments.standing import overview  # needs scipy, which a web worker must not load at its start
 
         return overview.until(row).result
 
 
-# What fields of the plan mean, where the model has a title alone.
+# Meaning of plan fields whose model has only a title.
 PLAN_WORDS = {
     "key": "letters, digits, dots, dashes, underscores",
     "hypothesis": "what is expected, and why",
@@ -201,7 +201,7 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
     layer_low, layer_high = steps(required=False), steps(required=False)
     metrics = serializers.SerializerMethodField(help_text="outcomes that come from the catalogue, with their version")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
-    # A plain text: moments and runs have a status, too, and their lists would fight for one name.
+    # Plain text: an enum would clash with those of moments' and runs' status in the schema.
     status = serializers.CharField(read_only=True, help_text="draft, running, paused, stopped, concluded or archived")
 
     class Meta:
@@ -280,7 +280,7 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
 
     @extend_schema_field(ChosenMetricSerializer(many=True))
     def get_metrics(self, row: Experiment) -> list[Row]:
-        """Definition as the plan keeps it, and where it comes from."""
+        """Definition in the plan, and its source in the catalogue."""
         return [
             {
                 "definition": definition,
@@ -342,7 +342,7 @@ class AmendableSerializer(ExperimentSerializer):
         fields = list(AMENDABLE)
         read_only_fields: list[str] = []
 
-    # What is declared above must stand in `fields`, so the rest is taken back.
+    # Fields declared above must be listed in `fields`, so the others are removed.
     flag_key = variants = audience = moment = layer = holdout = layer_low = layer_high = None  # type: ignore[assignment]
     created_by = status = saturations = None  # type: ignore[assignment]
 
@@ -415,5 +415,5 @@ class HistorySerializer(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "object", "additionalProperties": {}})
     def get_plan(self, row: Any) -> Row:
-        """Every field that is fixed by the plan; rows of other tables by their number."""
+        """Every field of the plan; related rows by their id."""
         return {name: getattr(row, name) for name in (*FROZEN, *AMENDABLE)}

@@ -1,4 +1,4 @@
-"""Shapes of the planner's questions and answers."""
+"""Serializers for planning: sizes and suggestions."""
 
 from typing import Any
 

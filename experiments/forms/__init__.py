@@ -1,1 +1,1 @@
-"""Forms of experiments that the admin and the site share, and their fields."""
+"""Forms and fields of experiments shared by the admin and the site."""

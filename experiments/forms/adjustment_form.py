@@ -1,4 +1,4 @@
-"""What of a plan says for what its comparison is adjusted; of a form that leaves it out, the row's own stays."""
+"""Form fields for the adjustment of a plan; a form without these fields keeps the stored values."""
 
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,10 @@ class AdjustmentForm(ExperimentForm):
     )
 
     def clean_primary(self) -> str:
-        """Left out, it stays."""
+        """An empty value keeps the stored one."""
         return self.cleaned_data["primary"] or self.instance.primary
 
     def clean_active_days_before(self) -> int:
-        """Left out, it stays."""
+        """An empty value keeps the stored one."""
         days = self.cleaned_data["active_days_before"]
         return self.instance.active_days_before if days is None else int(days)

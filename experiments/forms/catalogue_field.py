@@ -1,4 +1,4 @@
-"""A metric of the catalogue by search as you type, in the place of a definition."""
+"""Field that searches a metric of the catalogue as you type, instead of a definition."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from events.pickers.mends import Mend, Mendable
 
 
 class CatalogueField(forms.CharField):
-    """``metric:KEY``, ``metric:KEY@2`` or the key alone; empty for a definition of one's own.
+    """``metric:KEY``, ``metric:KEY@2`` or only the key; empty for an own definition.
 
     Args:
         of: name of the field whose definition it replaces.
@@ -25,7 +25,7 @@ class CatalogueField(forms.CharField):
         super().__init__(**{**usual, "max_length": 90, "widget": Combobox("metric"), **options})
 
     def clean(self, value: Any) -> str:
-        """A reference to a version that there is; whether it may be picked anew is for the plan to say."""
+        """A reference to an existing version; whether it may be picked is checked with the plan."""
         text: str = super().clean(value)
         if not text:
             return ""

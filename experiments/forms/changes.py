@@ -1,4 +1,4 @@
-"""What of a started plan may change, and why: an amendment, and more coverage."""
+"""Forms to change a started plan, with a reason: an amendment, and a larger coverage."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ WHY_CHARS = 2_000
 
 
 class AmendForm(DraftForm):
-    """What of a started plan may change, and why."""
+    """Amendable fields of a started plan, and a reason."""
 
     why = forms.CharField(label=_("Why"), widget=forms.Textarea(attrs={"rows": 2}), max_length=WHY_CHARS)
     layer_low = layer_high = default_value = None  # type: ignore[assignment]
@@ -32,16 +32,16 @@ class AmendForm(DraftForm):
         self.order_fields(["why", *AMENDABLE])
 
     def changes(self) -> dict[str, Any]:
-        """Only what is different now."""
+        """Only the changed values."""
         given = {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}
         return {name: value for name, value in given.items() if value != self.initial.get(name)}
 
     def _post_clean(self) -> None:
-        """Leave the row as it is: the service writes, and says what stands against it."""
+        """Don't change the instance: the service writes it and validates."""
 
 
 class CoverageForm(forms.Form):
-    """More units of one row."""
+    """A larger coverage for one audience row."""
 
     position = forms.TypedChoiceField(label=_("Row of the audience"), coerce=int)
     coverage = PercentField(label=_("coverage (%)"))

@@ -1,4 +1,4 @@
-"""The rules of guardrails as lines of a form, and which columns say how a plan is judged."""
+"""Guardrail rules as lines of a form, and the columns on how a plan is judged."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ RULE = re.compile(r"(?P<metric>.+?)\s*\|\s*(?P<direction>higher|lower)\s*\|\s*(?
 
 
 class RulesField(forms.CharField):
-    """Direction and margin of guardrails, one a line: ``on_day:7 | higher | 0.01``."""
+    """Direction and margin of guardrails, one per line: ``on_day:7 | higher | 0.01``."""
 
     widget = forms.Textarea(attrs={"rows": 2})
 
@@ -22,13 +22,13 @@ class RulesField(forms.CharField):
         super().__init__(**{"label": _("Rules of guardrails"), "required": False, "help_text": text, **options})
 
     def prepare_value(self, value: Any) -> Any:
-        """One a line."""
+        """One per line."""
         if not isinstance(value, dict):
             return value
         return "\n".join(f"{name} | {rule['direction']} | {rule['margin']:g}" for name, rule in value.items())
 
     def clean(self, value: Any) -> Any:
-        """Rules by guardrail, as the row keeps them."""
+        """Rules by guardrail, as stored in the row."""
         rules = {}
         for line in filter(None, map(str.strip, super().clean(value).splitlines())):
             found = RULE.fullmatch(line)
@@ -40,5 +40,5 @@ class RulesField(forms.CharField):
         return rules
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())

@@ -1,4 +1,4 @@
-"""The form of a holdout report's plan: who, what and when, asked once and never changed."""
+"""Form for the plan of a holdout report, which can't be changed after saving."""
 
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ DATE = forms.DateInput({"type": "date"})
 
 
 class HoldoutPlanForm(forms.Form):
-    """What is frozen when it is saved."""
+    """Fields of the plan, frozen when saved."""
 
     holdout = forms.ModelChoiceField(Holdout.objects.all(), label=_("Holdout"), empty_label=None, to_field_name="key")
     since = forms.DateField(
@@ -29,7 +29,7 @@ class HoldoutPlanForm(forms.Form):
     signup_event = EventField(
         label=_("Signup event"), required=False, help_text=_("Only where those count who signed up since then.")
     )
-    outcome = MetricField(label=_("Outcome"), max_length=400)  # part of a unique index, which PostgreSQL keeps short
+    outcome = MetricField(label=_("Outcome"), max_length=400)  # part of a unique index, whose size PostgreSQL limits
     day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices)
     method = forms.ChoiceField(
         label=_("When it is read"),
@@ -52,7 +52,7 @@ class HoldoutPlanForm(forms.Form):
     )
 
     def clean_earlier(self) -> list[date]:
-        """Dates, each once, in their order."""
+        """Dates, sorted and without duplicates."""
         texts = [one.strip() for one in self.cleaned_data["earlier"].replace(";", ",").split(",") if one.strip()]
         try:
             return sorted({date.fromisoformat(one) for one in texts})
@@ -60,7 +60,7 @@ class HoldoutPlanForm(forms.Form):
             raise forms.ValidationError(gettext("Write dates such as 2027-01-15, with commas between them.")) from None
 
     def clean(self) -> dict[str, Any]:
-        """Where nobody's signup counts, what stands in that field is of no interest, and no mistake."""
+        """Ignore the signup event where the population isn't defined by signup."""
         data: dict[str, Any] = super().clean() or {}
         if data.get("population") not in (None, HoldoutPlan.Population.SIGNUP):
             self.errors.pop("signup_event", None)
@@ -74,6 +74,6 @@ class HoldoutPlanForm(forms.Form):
         return {**given, "readings": [*earlier, end]}
 
     def refuse(self, refusal: Refused) -> None:
-        """Say it beside the field that it is about."""
+        """Show the refusal at its field."""
         field = {"readings": "earlier" if self.cleaned_data.get("earlier") else "end"}.get(refusal.at, refusal.at)
         self.add_error(field if field in self.fields else None, refusal.sentence)

@@ -1,4 +1,4 @@
-"""Fields of a plan that say how it is judged, in the order of the admin's page."""
+"""Fields on how a plan is judged, in the order of the admin's page."""
 
 JUDGED_FIELDS = [
     "primary_metrics",

@@ -1,4 +1,4 @@
-"""The site's own inputs in the place of the admin's: its style sheet knows plain elements alone."""
+"""Replace the admin's widgets by the site's own, since its style sheet only covers plain elements."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django import forms
 
 
 def plainly(fields: dict[str, forms.Field]) -> None:
-    """Give every field the plain input of its kind."""
+    """Give every field the plain widget of its kind."""
     for field in fields.values():
         field.widget = _plain(field)
         field.widget.is_required = field.required

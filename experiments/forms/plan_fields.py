@@ -1,4 +1,4 @@
-"""Fields of plans: per cent and lines on the page, steps and lists in the row."""
+"""Fields of plans: per cent and lines in the form, steps and lists in the row."""
 
 import json
 from decimal import Decimal
@@ -16,7 +16,7 @@ from runs.refusals import Refused
 
 
 class PercentField(forms.DecimalField):
-    """Per cent on the page, whole steps of 0.01 % in the row."""
+    """Per cent in the form, integer steps of 0.01 % in the row."""
 
     widget = UnfoldAdminDecimalFieldWidget
 
@@ -24,16 +24,16 @@ class PercentField(forms.DecimalField):
         super().__init__(min_value=0, max_value=100, decimal_places=2, **options)
 
     def prepare_value(self, value: Any) -> Any:
-        """Steps as per cent; what a person typed stays as it is."""
+        """Steps as per cent; entered text stays unchanged."""
         return f"{value / 100:g}" if isinstance(value, int) else value
 
     def clean(self, value: Any) -> Any:
-        """Steps."""
+        """Per cent as steps."""
         given: Decimal | None = super().clean(value)
         return None if given is None else int(given * 100)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return super().has_changed(self.prepare_value(initial), data)
 
 
@@ -43,7 +43,7 @@ class PercentsField(forms.CharField):
     widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
-        """Steps as per cents."""
+        """Steps as per cent, separated by commas."""
         return ", ".join(f"{one / 100:g}" for one in value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
@@ -56,16 +56,16 @@ class PercentsField(forms.CharField):
 
 
 class MetricsField(forms.CharField):
-    """Outcomes, one a line; an SQL metric may go over several."""
+    """Outcomes, one per line; an SQL metric may span several lines."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "font-mono", "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
-        """One a line."""
+        """One per line."""
         return "\n".join(value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
-        """A list of SPECs that can be read, or that name a metric of the catalogue."""
+        """A list of outcome texts that can be parsed or that name a metric of the catalogue."""
         lines = metric_lines(super().clean(value))
         for line in lines:
             try:
@@ -76,17 +76,17 @@ class MetricsField(forms.CharField):
         return lines
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
 class LinesField(forms.CharField):
-    """Names, one a line."""
+    """Names, one per line."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
-        """One a line."""
+        """One per line."""
         return "\n".join(value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
@@ -94,15 +94,15 @@ class LinesField(forms.CharField):
         return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
 class SourcesField(LinesField):
-    """Numbers of sources in the row, their names on the page, one a line."""
+    """Source numbers in the row, source names in the form, one per line."""
 
     def prepare_value(self, value: Any) -> Any:
-        """The names; a source that is gone keeps its number."""
+        """The names; a deleted source is shown by its number."""
         if not isinstance(value, list):
             return value
         names = dict(Source.objects.filter(pk__in=value).values_list("pk", "name"))
@@ -122,12 +122,12 @@ class SourcesField(LinesField):
 
 
 class LooksField(forms.CharField):
-    """Shares of the planned units, in per cent with commas between."""
+    """Shares of the planned units, in per cent separated by commas."""
 
     widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
-        """As per cents."""
+        """Shares as per cent."""
         return ", ".join(f"{100 * one:g}" for one in value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
@@ -139,36 +139,36 @@ class LooksField(forms.CharField):
             raise forms.ValidationError(_("Write per cents with commas between, for example 50, 100.")) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
 class ValueField(forms.CharField):
-    """A value of a flag: JSON, or a text without quotes."""
+    """A flag value: JSON, or text without quotes."""
 
     widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
-        """A text that would be read as JSON keeps its quotes."""
+        """Text that would parse as JSON keeps its quotes."""
         if value is None or (isinstance(value, str) and not _is_json(value)):
             return value
         return json.dumps(value, ensure_ascii=False)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What a person typed; `prepare_value` would quote it again."""
+        """The entered value; `prepare_value` would quote it again."""
         return self.clean_value(data)
 
     def clean(self, value: Any) -> Any:
-        """The value."""
+        """The parsed value."""
         return self.clean_value(super().clean(value))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare values, not their writing."""
+        """Compare values, not their notation."""
         return bool(self.clean_value(data) != initial)
 
     @staticmethod
     def clean_value(text: Any) -> Any:
-        """None when it is empty."""
+        """The parsed value; None for empty text."""
         if text in (None, ""):
             return None
         return json.loads(text) if _is_json(text) else text

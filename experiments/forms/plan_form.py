@@ -39,14 +39,14 @@ class DraftForm(AdjustmentForm):
 
     class Meta:
         model = Experiment
-        fields: Sequence[str] = ()  # those of the admin
+        fields: Sequence[str] = ()  # set by the admin
         widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("hypothesis", "nudge")}
 
     def clean_layer_low(self) -> int:
-        """Empty is the beginning."""
+        """Empty means the beginning of the layer."""
         return self.cleaned_data["layer_low"] or 0
 
     def clean_layer_high(self) -> int:
-        """Empty is the end."""
+        """Empty means the end of the layer."""
         high = self.cleaned_data["layer_high"]
         return WHOLE if high is None else int(high)

@@ -1,4 +1,4 @@
-"""Ship a variant: which one, to whom, how much of it from when on. One line is one step of one row."""
+"""Forms to ship a variant: which one, to whom, and which share from when. One line is one step of one row."""
 
 from collections.abc import Collection, Sequence
 from decimal import Decimal
@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from experiments.models import Rollout, Variant
 from experiments.serve.rollout.served_rollout import rows_of
 
-LINES = 3  # empty ones that wait for more
+LINES = 3  # additional empty lines
 MOST_LINES = 40
 PER_CENT = 100
 
 
 class ShipForm(forms.Form):
-    """Which variant, and why."""
+    """The variant to ship, and a reason."""
 
     arm = forms.ChoiceField(label=_("variant"))
     why = forms.CharField(
@@ -40,7 +40,7 @@ class ShipForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why the steps are changed."""
+    """Reason for changing the steps."""
 
     why = forms.CharField(
         label=_("reason"),
@@ -52,7 +52,7 @@ class ReasonForm(forms.Form):
 
 
 class RolloutStepForm(forms.Form):
-    """One step: so many of these from then on."""
+    """One step: a share of a segment, or of everyone, from a moment on."""
 
     segment = forms.ChoiceField(label=_("for whom"), required=False)
     share = forms.DecimalField(
@@ -76,7 +76,7 @@ class RolloutStepForm(forms.Form):
         field.choices = [("", _("everyone")), *segments]
 
     def clean(self) -> dict[str, Any]:
-        """A line with a moment or a segment needs its share."""
+        """Require a share in a line with a moment or a segment."""
         values = super().clean() or {}
         if values.get("share") is None and "share" not in self.errors and (values.get("at") or values.get("segment")):
             self.add_error("share", _("Give the share of this step."))
@@ -87,7 +87,7 @@ StepFormSet = formset_factory(RolloutStepForm, extra=LINES, max_num=MOST_LINES, 
 
 
 def lines_of(stored: Rollout | None) -> list[dict[str, Any]]:
-    """The steps of a rollout as lines; 10% of everyone from now on where there is none."""
+    """The steps of a rollout as form lines; without a rollout 10% of everyone from now on."""
     if stored is None:
         return [{"segment": "", "share": Decimal(10)}]
     return [
@@ -98,7 +98,7 @@ def lines_of(stored: Rollout | None) -> list[dict[str, Any]]:
 
 
 def rows_from(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lines as rows: each segment once, in the order of its first line, everyone last. Empty lines say nothing."""
+    """Form lines as rows: each segment once, in the order of its first line, everyone last. Ignores empty lines."""
     rows: dict[str | None, list[dict[str, Any]]] = {}
     for line in lines:
         if line.get("share") is not None:

@@ -1,4 +1,4 @@
-"""The form field of saturations: pairs of per cents, such as "0: 34, 40: 33, 80: 33"."""
+"""Form field for saturations: pairs of percentages, such as "0: 34, 40: 33, 80: 33"."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class SaturationsField(forms.CharField):
     widget = forms.TextInput
 
     def prepare_value(self, value: Any) -> Any:
-        """As per cents."""
+        """Pairs as percentages."""
         if not isinstance(value, list):
             return value
         return ", ".join(f"{share / 100:g}: {weight / 100:g}" for share, weight in value)
@@ -29,12 +29,12 @@ class SaturationsField(forms.CharField):
             ) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
+        """Compare displayed values."""
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
 def _steps(text: str) -> int:
-    """Per cents as steps of 0.01 %."""
+    """A percentage as steps of 0.01 %."""
     per_cent = float(text)
     if not 0 <= per_cent <= 100:
         raise ValueError(text)
@@ -42,7 +42,7 @@ def _steps(text: str) -> int:
 
 
 def saturations_field(widget: type[forms.Widget] = forms.TextInput) -> SaturationsField:
-    """The field with its words."""
+    """The field with its label and help text."""
     return SaturationsField(
         label=_("Saturations (%)"),
         required=False,
@@ -55,7 +55,7 @@ def saturations_field(widget: type[forms.Widget] = forms.TextInput) -> Saturatio
 
 
 def cluster_field(widget: type[forms.Widget] = forms.TextInput) -> forms.CharField:
-    """The field of the attribute with its words."""
+    """The field for the cluster attribute with its label and help text."""
     return forms.CharField(
         label=_("Cluster"),
         required=False,

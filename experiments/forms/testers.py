@@ -1,4 +1,4 @@
-"""An arm for a tester, without a draw."""
+"""Form for an override: an arm for a tester, without a draw."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from experiments.models import Variant
 
 
 class RuleField(forms.JSONField):
-    """JSON that may be left out: an empty field and not the word null."""
+    """Optional JSON: empty instead of the word null."""
 
     def prepare_value(self, value: Any) -> Any:
-        """As JSON, or nothing."""
+        """The value as JSON, or empty."""
         return "" if value is None else super().prepare_value(value)
 
 
 class OneTesterForm(forms.Form):
-    """An arm for one tester, or by a rule on the context: one of the two."""
+    """An arm for one tester, or by a rule on the context: exactly one of the two."""
 
     unit = forms.CharField(
         label=_("unit"),

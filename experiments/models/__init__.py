@@ -1,4 +1,4 @@
-"""Rows of experiments: plans, assignments, analyses, webhooks. Django finds models by this module."""
+"""Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
 from experiments.models.amendments import Amendment
 from experiments.models.analysis import Analysis

@@ -1,4 +1,4 @@
-"""Changes of a plan after its start."""
+"""Amendments: changes of a plan after its start."""
 
 from django.conf import settings
 from django.db import models

@@ -1,4 +1,4 @@
-"""Rows of analyses: append-only, with their inputs, and what came of them or why nothing did."""
+"""Analyses: rows with inputs and result, or the reason of a failure. Rows are append-only."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,17 +18,17 @@ class Analysis(Run):
     peek = models.BooleanField(_("asked to see the outcome before its time"), default=False)
     verdict = models.CharField(_("verdict"), max_length=24, blank=True)  # empty while the outcome is locked
     final = models.BooleanField(_("final"), default=False)
-    # What lists and overviews say of the result; None before it is done.
-    fraction = models.FloatField(null=True, editable=False)  # mature units of the planned ones, 0 or more
-    exposed = models.JSONField(null=True, editable=False)  # units that met each arm, by its key
+    # Figures for lists and overviews; None until the analysis is done.
+    fraction = models.FloatField(null=True, editable=False)  # mature units over planned ones, 0 or more
+    exposed = models.JSONField(null=True, editable=False)  # exposed units by arm key
     checks = models.JSONField(
         null=True, editable=False
-    )  # `experiments.analyse.findings.Finding` of each check that found something
+    )  # `experiments.analyse.findings.Finding` of each check with a finding
 
     # `experiments.analyse.handed_on.list_figures`; None while the outcome is locked.
     figures = models.JSONField(null=True, editable=False)
-    # What a final one was made of, `experiments.analyse.proof`, and the site's signature over it; None for
-    # any other, and for those of versions before 0.4.
+    # Inputs of a final analysis, `experiments.analyse.proof`, with the site's signature; None for
+    # other analyses, and for those before version 0.4.
     proof = models.JSONField(null=True, blank=True, editable=False)
 
     class Meta(Run.Meta):

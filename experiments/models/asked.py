@@ -1,11 +1,11 @@
-"""Who has asked for a flag: by the key's first characters, never by unit."""
+"""Counts of flag requests by key prefix, never by unit."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class FlagAsk(models.Model):
-    """How often one key has asked for one flag at one door. Counted in steps, so that no call costs a write."""
+    """How often one key has requested one flag by one API. Written in batches, so that not every call costs a write."""
 
     class Door(models.TextChoices):
         FLAG = "flag", _("one flag")
@@ -18,7 +18,7 @@ class FlagAsk(models.Model):
     times = models.PositiveBigIntegerField(default=0)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
-    # Of the last UTC day with calls, and of the one before it: how often a flag is asked for in a day.
+    # The last UTC day with calls, and the one before it, to show requests per day.
     day = models.DateField(null=True)
     day_times = models.PositiveBigIntegerField(default=0, db_default=0)
     day_before = models.DateField(null=True)

@@ -1,4 +1,4 @@
-"""Which outcomes of a plan come from the catalogue of metrics, and in which version."""
+"""Outcomes of a plan picked from the metric catalogue, with their version."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,16 +10,16 @@ from experiments.models.experiment import Experiment
 class ChosenMetric(models.Model):
     """One outcome of a plan that was picked from the catalogue.
 
-    The plan itself holds the definition, and its locks guard it: a newer version of the metric changes neither. This
-    row says where the definition came from. It goes as soon as the plan has another outcome in its place.
+    The plan itself contains the definition, protected by its locks: a newer version of the metric changes neither. This
+    row stores the source of the definition; it is deleted when the plan replaces the outcome.
     """
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="chosen_metrics")
-    # A version that a plan names is kept for as long as the plan is.
+    # PROTECT: a version is kept as long as a plan refers to it.
     version = models.ForeignKey(MetricVersion, on_delete=models.PROTECT, related_name="chosen")
-    definition = models.TextField(_("definition"))  # as the plan has it: with its cap as a number from the start on
+    definition = models.TextField(_("definition"))  # as in the plan, with its cap as a number after the start
     chosen_at = models.DateTimeField(_("chosen"), auto_now_add=True)
-    frozen_at = models.DateTimeField(_("frozen"), null=True)  # the start of the experiment
+    frozen_at = models.DateTimeField(_("frozen"), null=True)  # at the start of the experiment
 
     class Meta:
         verbose_name = _("metric of a plan")

@@ -1,4 +1,4 @@
-"""What people say of a plan before it starts, section by section."""
+"""Comments on a plan before it starts, by section."""
 
 from django.conf import settings
 from django.db import models
@@ -22,7 +22,7 @@ SECTIONS = (
 
 
 class PlanComment(models.Model):
-    """One remark on one section of a plan: plain text. It is resolved, never deleted."""
+    """One comment on one section of a plan: plain text. It is resolved, never deleted."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="comments")
     section = models.CharField(_("section"), max_length=20)
@@ -46,5 +46,5 @@ class PlanComment(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """True while nobody has resolved it."""
+        """Whether the comment is unresolved."""
         return self.resolved_at is None

@@ -1,13 +1,13 @@
-"""The number of the configuration that every process compares."""
+"""Version number of the served configuration, which every process compares."""
 
 from django.db import connection, models
 from django.utils import timezone
 
 
 class ConfigVersion(models.Model):
-    """One row: a number that grows with every change that the doors must see. Processes compare it each second."""
+    """One row with a number that grows with every change of served data. Processes compare it each second."""
 
-    CHANNEL = "insight_configuration"  # of NOTIFY
+    CHANNEL = "insight_configuration"  # channel of PostgreSQL's NOTIFY
 
     version = models.PositiveBigIntegerField(default=1)
     changed_at = models.DateTimeField()
@@ -17,10 +17,10 @@ class ConfigVersion(models.Model):
 
     @classmethod
     def touch(cls) -> None:
-        """Tell every process to read the configuration again. Call it in the transaction of the change."""
+        """Make every process reload the configuration. Call it in the transaction of the change."""
         moment = timezone.now()
         if not cls.objects.filter(pk=1).update(version=models.F("version") + 1, changed_at=moment):
             cls.objects.create(pk=1, changed_at=moment)
-        if connection.vendor == "postgresql":  # heard at the commit, by processes that hold event streams
+        if connection.vendor == "postgresql":  # delivered at the commit, to processes that serve event streams
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_notify(%s, '')", [cls.CHANNEL])

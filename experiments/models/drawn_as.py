@@ -1,10 +1,10 @@
-"""Whose draws go by another id (docs/identity.md)."""
+"""Users who draw by another id (docs/identity.md)."""
 
 from django.db import models
 
 
 class DrawnAs(models.Model):
-    """A user who goes on drawing by the id of the visitor that they were, also where the visitor got no arm."""
+    """A user who continues to draw by their former visitor id, also where the visitor got no arm."""
 
     unit = models.CharField(max_length=256, unique=True)
     drawn_as = models.CharField(max_length=256)

@@ -1,6 +1,6 @@
-"""Rows of experiments: the plan, its audience, and the sticky decision for each unit.
+"""Models of experiments: the plan, its audience, and the sticky assignment of each unit.
 
-Whoever writes these rows goes through services, which log the change and tell every process of a new configuration.
+Write these rows through services, which log the change and make every process reload the configuration.
 """
 
 import secrets
@@ -21,12 +21,12 @@ from experiments.plan.record import FROZEN, WHOLE
 
 
 def new_seed() -> str:
-    """Another seed, another draw. ASCII, so that SDKs of every language hash the same bytes."""
+    """A random seed for a draw. ASCII, so that SDKs of every language hash the same bytes."""
     return secrets.token_hex(6)
 
 
 class Layer(models.Model):
-    """Mutual exclusion: experiments of one layer own disjoint slices of its draws."""
+    """Mutual exclusion: experiments of one layer have disjoint slices of its draws."""
 
     key = models.CharField(_("key"), max_length=64, unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
@@ -41,12 +41,12 @@ class Layer(models.Model):
 
     @property
     def seed(self) -> str:
-        """Of the layer's draws: fixed by its key, which must not change while experiments use it."""
+        """Seed of the layer's draws, derived from its key, which must not change while experiments use it."""
         return f"layer:{self.key}"
 
 
 class Holdout(models.Model):
-    """Units that no experiment touches, to see what all of them together have changed."""
+    """Units excluded from all experiments, to measure the joint effect of all of them."""
 
     key = models.CharField(_("key"), max_length=64, unique=True)
     share = models.PositiveIntegerField(_("share in steps of 0.01 %"))
@@ -62,12 +62,12 @@ class Holdout(models.Model):
 
     @property
     def seed(self) -> str:
-        """Of the holdout's draws."""
+        """Seed of the holdout's draws."""
         return f"holdout:{self.key}"
 
 
 class Experiment(models.Model):
-    """One experiment: what is claimed, how it is judged, who is in, and where it stands."""
+    """One experiment: question, how it is judged, audience, and state."""
 
     class Status(models.TextChoices):
         DRAFT = State.DRAFT.value, _("draft")
@@ -145,17 +145,17 @@ class Experiment(models.Model):
     expected_take_up = models.FloatField(_("expected take-up"), null=True, blank=True)
     planned_units = models.PositiveIntegerField(_("planned units"), null=True, blank=True)
     planned_end = models.DateField(_("planned end"), null=True, blank=True)
-    # What somebody expects where the log can't say it: the size is computed by it, the verdict isn't.
+    # Expected values where the log has none: used for the size, never for the verdict.
     expected_daily_units = models.PositiveIntegerField(_("new users a day, expected"), null=True, blank=True)
     expected_base = models.FloatField(_("outcome without the nudge, expected"), null=True, blank=True)
-    # The planned end as it stood when 0.5 came, whose button would have filled in another day; see `standing.ending`.
+    # The planned end set before 0.5, whose button may have filled in the day of the result; see `standing.ending`.
     end_before_05 = models.DateField(null=True, editable=False)
     looks = models.JSONField(_("planned looks, shares of the planned units"), default=list, blank=True)
     spending = models.CharField(
         _("how looks spend alpha"), max_length=20, choices=Spending, default=Spending.OBRIEN_FLEMING
     )
     covariates = models.JSONField(_("covariates: properties of the signup event"), default=list, blank=True)
-    # Which comparison decides; the outcomes that decide are `primary_metrics`.
+    # The comparison that decides; the deciding outcomes are `primary_metrics`.
     primary = models.CharField(_("comparison that decides"), max_length=16, choices=Primary, default=Primary.UNADJUSTED)
     active_days_before = models.PositiveSmallIntegerField(
         _("active days before the exposure as a covariate: within so many days"), default=0
@@ -188,7 +188,7 @@ class Experiment(models.Model):
     remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
     sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
 
-    # Of `settings.CLIENT_NEW_IDS` at the start. Null: a draft, or it started before 0.5 and admits as 0.4 did.
+    # `settings.CLIENT_NEW_IDS` at the start. Null: a draft, or started before 0.5 and admitted as in 0.4.
     client_new_ids = models.PositiveIntegerField(null=True, editable=False)
 
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
@@ -201,7 +201,7 @@ class Experiment(models.Model):
         related_name="+",
         verbose_name=_("created by"),
     )
-    # Set at the creation and never again: whatever people change, they know who wrote it first.
+    # Set at creation and never changed: later edits by people don't change who drafted it.
     drafted_by_agent = models.CharField(
         _("drafted by the agent"), max_length=200, blank=True, default="", db_default="", editable=False
     )
@@ -218,7 +218,7 @@ class Experiment(models.Model):
         editable=False,
         related_name="+",
         verbose_name=_("owner"),
-    )  # None: who made it
+    )  # None: the creator
     tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
     history = HistoricalRecords()
 
@@ -236,33 +236,33 @@ class Experiment(models.Model):
         return self.key
 
     def clean(self) -> None:
-        """Refuse, in every form, to change what the draw depends on once the experiment has started."""
+        """Refuse, in every form, changes to fields that the draw depends on once the experiment has started."""
         refuse_frozen(self, FROZEN)
 
     @property
     def title(self) -> str:
-        """Its name as this reader is shown it: one that Insight made of the moment comes in the reader's language."""
+        """Its name for this reader: generated names are shown in the reader's language."""
         return self.name if self.moment is None else made_names.name_of_test(self.name, self.moment)
 
     @property
     def hypothesis_shown(self) -> str:
-        """Its hypothesis as this reader is shown it, as `title`."""
+        """Its hypothesis for this reader, like `title`."""
         return self.hypothesis if self.moment is None else made_names.hypothesis(self.hypothesis, self.moment)
 
     @property
     def moves_whole_clusters(self) -> bool:
-        """A behaviour is tested on clusters that have one arm each: no verdict of it is about a member's own act."""
+        """True when a behaviour is tested on clusters with one arm each: no verdict is about a member's own acts."""
         partly = any(0 < share < WHOLE for share, _weight in self.saturations)
         return bool(self.cluster and self.moment_id) and not partly
 
     @property
     def is_frozen(self) -> bool:
-        """True from the start on."""
+        """True once started."""
         return self.started_at is not None
 
 
 def refuse_frozen(row: models.Model, names: tuple[str, ...]) -> None:
-    """ValidationError when a stored row of a started experiment would change in one of `names`, or a new one appear."""
+    """Refuse that a stored row of a started experiment changes in `names`, or that one is added (ValidationError)."""
     experiment: Any = row if isinstance(row, Experiment) else getattr(row, "experiment", None)
     if experiment is None or experiment.started_at is None:
         return
@@ -277,7 +277,7 @@ def refuse_frozen(row: models.Model, names: tuple[str, ...]) -> None:
 
 
 class Variant(models.Model):
-    """One arm. The one at position 0 is the control, whatever its role says."""
+    """One arm. The one at position 0 is control, whatever its role."""
 
     class Role(models.TextChoices):
         NUDGE = "nudge", _("nudge to the behaviour")
@@ -306,17 +306,17 @@ class Variant(models.Model):
         return self.key
 
     def clean(self) -> None:
-        """Arms are frozen from the start on."""
+        """Refuse changes to arms after the start."""
         refuse_frozen(self, ("position", "key", "value", "weight", "role", "dose"))
 
     @property
     def is_control(self) -> bool:
-        """The control is the first."""
+        """True for the first arm."""
         return self.position == 0
 
 
 class AudienceRow(models.Model):
-    """Who is in: a segment with its own coverage and weights, or everyone. The first row that matches decides."""
+    """One audience row: a segment with its own coverage and weights, or everyone. The first matching row decides."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="audience")
     position = models.PositiveSmallIntegerField(_("position"))
@@ -335,7 +335,7 @@ class AudienceRow(models.Model):
         return self.segment_key or "*"
 
     def clean(self) -> None:
-        """Only the coverage may change after the start, and only upwards: lowering it would put units out."""
+        """After the start only allow a larger coverage: a smaller one would remove units."""
         refuse_frozen(self, ("position", "segment_key", "rule", "weights"))
         stored = AudienceRow.objects.filter(pk=self.pk).values_list("coverage", flat=True).first()
         if self.experiment.is_frozen and stored is not None and self.coverage < stored:
@@ -343,7 +343,7 @@ class AudienceRow(models.Model):
 
 
 class Override(models.Model):
-    """An arm without a draw, for testing: for one unit, or for callers whose context meets a rule."""
+    """An arm without a draw, for testing: for one unit, or for callers whose context matches a rule."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="overrides")
     unit = models.CharField(_("unit"), max_length=256, null=True, blank=True)  # noqa: DJ001 - null: by rule
@@ -368,7 +368,7 @@ class Override(models.Model):
 
 
 class Assignment(models.Model):
-    """The sticky decision for one unit in one experiment, with its segment at that moment. Only ever stamped."""
+    """The sticky assignment of one unit in one experiment, with its segment then. Only joining ids changes its arm."""
 
     unit = models.CharField(_("unit"), max_length=256)
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="assignments")
@@ -379,15 +379,15 @@ class Assignment(models.Model):
     exposed_at = models.DateTimeField(_("exposed"), null=True)
     cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
     drawn_by = models.CharField(_("drawn by"), max_length=256, null=True)  # noqa: DJ001 - null: by the unit itself
-    former_variant = models.PositiveBigIntegerField(null=True)  # before another id of the person decided
-    # The mark (`events.visits`) of whose call with a client key made the row; "" for all others, and before 0.5.
+    former_variant = models.PositiveBigIntegerField(null=True)  # the arm before another id of the person decided
+    # Mark (`events.visits`) of the client-key caller that created the row; "" for all others, and before 0.5.
     visit = models.CharField(max_length=8, default="", db_default="")
-    named_at = models.DateTimeField(null=True)  # when a server key asked for it, where a client key had made it
+    named_at = models.DateTimeField(null=True)  # when a server key requested it, where a client key had created it
 
     class Meta:
         verbose_name = _("assignment")
         verbose_name_plural = _("assignments")
-        # The unit first: one look-up serves one flag and all flags of a unit.
+        # Unit first: one index serves look-ups of one flag and of all flags of a unit.
         constraints = [models.UniqueConstraint(fields=["unit", "experiment"], name="one_per_unit")]
 
     def __str__(self) -> str:

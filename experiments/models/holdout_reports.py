@@ -1,4 +1,4 @@
-"""Rows of holdout reports: a plan that never changes, and its readings, which are only ever added."""
+"""Models of holdout reports: an immutable plan and its readings. Rows are append-only."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from runs.models import Run
 
 
 class HoldoutPlan(models.Model):
-    """What a holdout is to tell, and on which days it may be read. Frozen when it is made: no service changes it."""
+    """Question of a holdout report, and the days on which it may be read. Immutable: no service changes it."""
 
     class Population(models.TextChoices):
         SIGNUP = "signup", _("who signed up since then")
@@ -37,7 +37,7 @@ class HoldoutPlan(models.Model):
         choices=Experiment.Spending,
         default=Experiment.Spending.OBRIEN_FLEMING,
     )
-    readings = models.JSONField(_("dates of the readings"))  # ISO, rising; the last is the end
+    readings = models.JSONField(_("dates of the readings"))  # ISO, ascending; the last is the end
     planned_units = models.PositiveIntegerField(_("users expected at the end"), null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -54,7 +54,7 @@ class HoldoutPlan(models.Model):
         verbose_name_plural = _("plans of holdout reports")
         ordering = ["-created_at", "-id"]
         constraints = [
-            # A second plan of the same question would be a second try at it.
+            # A second plan for the same question would be a second attempt at it.
             models.UniqueConstraint(
                 fields=["holdout", "since", "population", "signup_event", "outcome", "day_mode"],
                 name="one_plan_a_question",
@@ -86,7 +86,7 @@ class HoldoutReading(Run):
 
 
 class OverlapReport(Run):
-    """Who shares units with whom, over all experiments that run or ran lately. Its payload is
+    """Shared units of all experiments that run or stopped recently. Its payload is
     `experiments.analyse.overlap.pairs.Overlap` as JSON.
     """
 

@@ -1,4 +1,4 @@
-"""Templates for plans: a plan's content under a name, to begin drafts with."""
+"""Templates for plans: a plan's content under a name, for new drafts."""
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ from experiments.models.experiment import Experiment
 
 
 class PlanTemplate(models.Model):
-    """One template. Each change is a version of its own, kept in its history; it is archived, never deleted."""
+    """One template. Each change is a version in its history; it is archived, never deleted."""
 
     key = models.SlugField(_("key"), max_length=64, unique=True)
     name = models.CharField(_("name in English"), max_length=100)
@@ -41,18 +41,18 @@ class PlanTemplate(models.Model):
 
     @property
     def title(self) -> str:
-        """Its name in the reader's language, English where there is no other."""
+        """Its name in the reader's language, else in English."""
         return (self.name_ko if get_language() == "ko" else "") or self.name
 
 
 class TemplateUse(models.Model):
-    """The template that a draft was made from, as it was then."""
+    """The template that a draft was made from, with its content at that time."""
 
     experiment = models.OneToOneField(Experiment, on_delete=models.CASCADE, related_name="template_use")
     template = models.ForeignKey(PlanTemplate, on_delete=models.PROTECT, related_name="uses")
     version = models.PositiveIntegerField(_("version of the template"))
     content = models.JSONField(_("content"), default=dict)
-    fixed = models.JSONField(_("fixed fields"), default=list)  # emptied when somebody lets the draft go
+    fixed = models.JSONField(_("fixed fields"), default=list)  # emptied when the draft is released
     at = models.DateTimeField(_("when"), auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What predicts the outcome of new users: fitted on earlier ones before the start, and never changed."""
+"""Models that predict the outcome of new users: fitted on earlier users before the start, and immutable."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,9 +7,9 @@ from experiments.models.experiment import Experiment
 
 
 class Prediction(models.Model):
-    """The model of one experiment: `experiments.plan.earlier.prediction.Predictor` as JSON.
+    """The prediction model of one experiment: `experiments.plan.earlier.prediction.Predictor` as JSON.
 
-    It has a row of its own, since every process that serves flags reads the rows of plans.
+    It is a separate model to keep plan rows small, since every process that serves flags reads them.
     """
 
     experiment = models.OneToOneField(Experiment, on_delete=models.CASCADE, related_name="prediction")

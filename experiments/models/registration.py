@@ -1,4 +1,4 @@
-"""The plan as it was registered: a text that is taken at the start, and never changed."""
+"""The registered plan: a text stored at the start, and immutable."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,9 +7,9 @@ from experiments.models.experiment import Experiment
 
 
 class Registration(models.Model):
-    """The preregistration of one experiment: what `experiments.plan.register` wrote at its start.
+    """The preregistration of one experiment, written by `experiments.plan.register` at its start.
 
-    It has a row of its own, since every process that serves flags reads the rows of plans. Experiments that were
+    It is a separate model to keep plan rows small, since every process that serves flags reads them. Experiments
     started before version 0.4 have none.
     """
 

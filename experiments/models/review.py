@@ -1,4 +1,4 @@
-"""Review before start: the site's rule, a team's own checks, what was asked and answered, and what was ticked off."""
+"""Models of reviews before the start: the site's rule, a team's own checks, requests, answers, and ticks."""
 
 from typing import Self
 
@@ -11,7 +11,7 @@ from experiments.models.experiment import Experiment
 
 
 class ReviewPolicy(models.Model):
-    """One row: whether a plan needs somebody else's approval before it starts."""
+    """One row: whether a plan needs approval by a second person before it starts."""
 
     class Mode(models.TextChoices):
         AUTOMATIC = "automatic", _("automatic: when two or more people could approve")
@@ -29,12 +29,12 @@ class ReviewPolicy(models.Model):
 
     @classmethod
     def current(cls) -> Self:
-        """The rule; a site that never chose has the automatic one, unsaved."""
+        """The rule; "automatic" (unsaved) on a site that never chose."""
         return cls.objects.filter(pk=1).first() or cls(pk=1)
 
 
 class ReviewItem(models.Model):
-    """A check that a team adds to the list which each plan fills by itself."""
+    """A team's own check, added to the checklist that each plan fills in."""
 
     text = models.CharField(_("text in English"), max_length=200)
     text_ko = models.CharField(_("text in Korean"), max_length=200, blank=True)
@@ -52,12 +52,12 @@ class ReviewItem(models.Model):
 
     @property
     def shown(self) -> str:
-        """Its text in the reader's language, English where there is no other."""
+        """Its text in the reader's language, else in English."""
         return (self.text_ko if get_language() == "ko" else "") or self.text
 
 
 class ReviewRequest(models.Model):
-    """Somebody asks for a review of a draft, as its content was then."""
+    """A request for a review of a draft's content at that time."""
 
     class State(models.TextChoices):
         OPEN = "open", _("waits for an answer")
@@ -96,7 +96,7 @@ class ReviewRequest(models.Model):
 
 
 class ReviewAnswer(models.Model):
-    """What a person answered about a plan's content: yes, change it; or that it starts without a review, and why."""
+    """An answer about a plan's content: approved, changes requested; or started without a review, with the reason."""
 
     class Kind(models.TextChoices):
         APPROVED = "approved", _("approved")
@@ -124,12 +124,12 @@ class ReviewAnswer(models.Model):
 
 
 class ReviewTick(models.Model):
-    """A check that a person looked at, with a note: one of a team's own, or one that the plan couldn't fill."""
+    """A ticked check, with a note: a team's own, or one that the plan doesn't fill in."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="review_ticks")
     item = models.ForeignKey(ReviewItem, null=True, on_delete=models.SET_NULL, related_name="+")
-    code = models.CharField(_("check"), max_length=40)  # of the plan's own checks, or item:NUMBER
-    label = models.CharField(_("check in words"), max_length=200, blank=True)  # as it was when it was ticked
+    code = models.CharField(_("check"), max_length=40)  # code of a plan's check, or item:NUMBER
+    label = models.CharField(_("check in words"), max_length=200, blank=True)  # at the time of the tick
     note = models.TextField(_("note"), max_length=2_000, blank=True)
     fingerprint = models.CharField(max_length=64)
     by = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Rows of rollouts: what is shipped after an experiment's end, and every move of it. The log is only ever added to."""
+"""Models of rollouts: what is shipped after an experiment's end, and an append-only log of moves."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from experiments.models.experiment import Experiment, Variant
 
 
 class Rollout(models.Model):
-    """The present state. `rows` is a list of ``{"segment", "rule", "steps": [{"at", "share"}]}``, shares in 0.01 %."""
+    """The current state. `rows` is a list of ``{"segment", "rule", "steps": [{"at", "share"}]}``, shares in 0.01 %."""
 
     class State(models.TextChoices):
         ROLLING = rollout_record.ROLLING, _("rolling out")
@@ -21,7 +21,7 @@ class Rollout(models.Model):
         Experiment, on_delete=models.PROTECT, related_name="rollout", verbose_name=_("experiment")
     )
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+", verbose_name=_("variant"))
-    flag_key = models.CharField(_("flag key"), max_length=128)  # the experiment's: unique among those that are served
+    flag_key = models.CharField(_("flag key"), max_length=128)  # of the experiment; unique among served rollouts
     state = models.CharField(_("state"), max_length=10, choices=State)
     rows = models.JSONField(_("who gets it, and when"))
     held_at = models.DateTimeField(_("paused since"), null=True)
@@ -41,12 +41,12 @@ class Rollout(models.Model):
 
     @property
     def is_on(self) -> bool:
-        """True while it decides what the flag answers, also under the kill switch."""
+        """True while it decides the flag's value, also under the kill switch."""
         return self.state != self.State.BACK
 
 
 class RolloutMove(models.Model):
-    """One change of a rollout: who, when, from what to what, and why."""
+    """One change of a rollout: who, when, old and new state, and why."""
 
     class Kind(models.TextChoices):
         SHIP = "ship", _("shipped")
@@ -64,7 +64,7 @@ class RolloutMove(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("who")
     )
-    key_prefix = models.CharField(_("key"), max_length=16, blank=True)  # which key moved it, where no person did
+    key_prefix = models.CharField(_("key"), max_length=16, blank=True)  # the key that moved it, where no person did
     kind = models.CharField(_("what"), max_length=10, choices=Kind)
     before = models.JSONField(_("from"), null=True)
     after = models.JSONField(_("to"))

@@ -1,4 +1,4 @@
-"""Who wants to hear of experiments, and what is on its way to them."""
+"""Webhook endpoints and queued deliveries."""
 
 from django.db import models
 from django.utils import timezone
@@ -17,7 +17,7 @@ TYPES = (
 
 
 class WebhookEndpoint(models.Model):
-    """An address that messages go to. Signing needs the secret itself, so the row holds it; pages don't show it."""
+    """An address for messages. Signing needs the secret itself, so the row stores it; pages don't show it."""
 
     name = models.CharField(_("name"), max_length=100)
     url = models.URLField(_("address"), max_length=500, help_text=_("https, port 443, a public host."))
@@ -27,7 +27,7 @@ class WebhookEndpoint(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     disabled_reason = models.CharField(_("why it is off"), max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    certificate_until = models.DateTimeField(_("certificate ends"), null=True, blank=True, editable=False)  # last seen
+    certificate_until = models.DateTimeField(_("certificate ends"), null=True, blank=True, editable=False)  # when read
 
     class Meta:
         verbose_name = _("webhook endpoint")
@@ -45,7 +45,7 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """One message to one endpoint, written in the transaction of what it tells."""
+    """One message to one endpoint, written in the transaction of the change that it reports."""
 
     endpoint = models.ForeignKey(
         WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("endpoint")
@@ -55,7 +55,7 @@ class WebhookDelivery(models.Model):
     body = models.TextField(_("body"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)  # none: delivered or given up
+    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)  # None: delivered or given up
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     status = models.PositiveSmallIntegerField(_("last answer"), null=True, blank=True)
     trouble = models.CharField(_("last trouble"), max_length=200, blank=True)
