@@ -181,14 +181,14 @@ class ExperimentsConfig(AppConfig):
 
 
 def _hand_on_missing(*, apps: Any = installed, plan: Any = (), **_signal: Any) -> None:
-    """Findings of analyses from before findings were kept; a site on its way back to older code has no use for them."""
+    """After migrate: store findings of analyses by versions that didn't store them; not when migrating backwards."""
     if any(backwards for _migration, backwards in plan):
         return
     try:
         apps.get_model("aha", "Finding")._meta.get_field("plain_itt")
         analyses = apps.get_model("experiments", "Analysis")._base_manager
-    except (LookupError, FieldDoesNotExist):  # migrated to a state without them
+    except (LookupError, FieldDoesNotExist):  # migrated to a state without these models
         return
-    if not analyses.filter(final=True).exists():  # of a new site, which needn't load the statistics for this
+    if not analyses.filter(final=True).exists():  # a new site, which needn't load the statistics
         return
     import_string("experiments.analyse.handed_on.hand_on.hand_on_missing")()

@@ -1,4 +1,4 @@
-"""Background work, called by name; each may run twice without harm."""
+"""Background tasks, called by name; each is safe to run twice."""
 
 from experiments.analyse import analyses
 from experiments.analyse.holdout_report import holdout_readings
@@ -8,12 +8,12 @@ from experiments.webhooks import deliver
 
 
 def deliver_webhooks() -> dict[str, int]:
-    """Each minute: messages whose time has come."""
+    """Each minute: deliver webhook messages that are due."""
     return deliver.deliver_due()
 
 
 def look_at_certificates() -> int:
-    """Each night: when the certificates of webhooks end."""
+    """Nightly: store when the certificates of webhook endpoints expire."""
     return deliver.look_at_certificates()
 
 
@@ -23,7 +23,7 @@ def run_analysis(pk: int) -> None:
 
 
 def request_analyses() -> int:
-    """Each night: every started experiment without a final analysis."""
+    """Nightly: request an analysis of every started experiment without a final one."""
     return analyses.request_due()
 
 
@@ -38,10 +38,10 @@ def run_overlap(pk: int) -> None:
 
 
 def request_together() -> int:
-    """Each night, after the analyses: readings of holdouts that are due, and the overlap of experiments."""
+    """Nightly, after the analyses: request due holdout readings and the overlap of experiments."""
     return holdout_readings.request_due_readings() + overlaps.request_due_overlap()
 
 
 def note_rollout_steps() -> int:
-    """Each minute: log and tell the steps of rollouts that have come."""
+    """Each minute: log rollout steps that took effect, and send their webhooks."""
     return shipping.note_steps()

@@ -28,7 +28,7 @@ tabs = views_of("experiments.views.tabs")
 app_name = "experiments"
 urlpatterns = [
     path("", listing.experiment_list, name="list"),
-    # No experiment's key begins with a dash.
+    # "-" can't be an experiment's key, which begins with a letter or digit.
     path("-/calibration/", calibration.calibration, name="calibration"),
     path("-/new/", new_plan.new_plan, name="new_plan"),
     path("-/compare/", compare.compare, name="compare"),

@@ -1,1 +1,1 @@
-"""The file of an experiment that was run elsewhere: read, cleaned, analysed."""
+"""Analyse experiments that ran elsewhere, from a file: read, clean, analyse."""

@@ -16,7 +16,7 @@ def analyze_file(path: Path, design: Design) -> Report:
 
     Args:
         path: CSV, TSV or Parquet, also compressed with gzip.
-        design: the choices fixed before the outcome was read; column names as the person typed them.
+        design: the choices fixed before the outcome was read; column names as typed.
 
     Returns:
         The report.

@@ -1,4 +1,4 @@
-"""From a file's table to clean units. Every refusal names the file, the column and, where there is one, the row."""
+"""Clean a file's table into units. Every refusal names the file, the column and, where possible, the row."""
 
 from collections import Counter
 
@@ -27,10 +27,10 @@ HINT_GROUPS_PER_ARM = 5
 
 
 def resolve(source: Source, design: Design) -> Design:
-    """Match the design's columns to the file's, exactly or else by a unique name in another case.
+    """Match the design's columns to the file's, exactly or else case-insensitively if that is unique.
 
     Raises:
-        Refused: a column is missing, or one column has two parts to play.
+        Refused: a column is missing, or one column has two roles.
     """
     names: list[str] = source.table.column_names
     doubled = sorted({name for name in names if names.count(name) > 1})
@@ -73,7 +73,7 @@ def resolve(source: Source, design: Design) -> Design:
 
 
 def _listed(names: list[str]) -> str | Message:
-    """The first columns by name, the rest as a number."""
+    """The first 20 column names, and the number of further ones."""
     shown = ", ".join(names[:20])
     return shown if len(names) <= 20 else say("{names} and {count:,} more", names=shown, count=len(names) - 20)
 
@@ -100,7 +100,7 @@ def _refuse_double_roles(source: Source, design: Design) -> None:
             )
         seen[column] = role
     for column, role in ((design.segment, "--segment"), (design.cluster, "--cluster")):
-        # A segment may also be a covariate and a cluster may be the unit; neither may be what the nudge moves.
+        # A segment may also be a covariate and a cluster may be the unit; neither may be something the nudge moves.
         if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour"}:
             raise Refused(
                 "{file}: column {column!r} is given twice, as {first} and {second}",
@@ -162,7 +162,7 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
         )
     close = [label for label in variant.names if label.casefold() == control.casefold()]
     if control not in variant.names and len(close) == 1:
-        # Parquet writes booleans as true and false, CSV as people do.
+        # Parquet writes booleans as true and false; CSV files contain other spellings.
         control = close[0]
     if control not in variant.names:
         raise Refused(
@@ -225,7 +225,7 @@ def _keep_units(
     kept: NDArray[np.bool_],
     excluded: dict[str, int],
 ) -> tuple[NDArray[np.bool_], int]:
-    """Leave out rows without an id and units in several variants; refuse a unit that stands twice in one variant."""
+    """Exclude rows without an id and units in several variants; refuse a unit that occurs twice in one variant."""
     unit = label_column(source, design.unit or "")
     _exclude(excluded, "missing_unit", kept & (unit.codes < 0))
     kept = kept & (unit.codes >= 0)
@@ -258,7 +258,7 @@ def _keep_units(
 
 
 def _rows_in_words(rows: list[int]) -> str | Message:
-    """The first three rows by number."""
+    """The first three row numbers in words."""
     found: str | Message = str(rows[0])
     for row in rows[1:3]:
         found = say("{rows} and {row}", rows=found, row=row)
@@ -298,7 +298,7 @@ def _build(
     names: tuple[str, ...] = ()
     if design.covariates:
         matrix, names, holes = covariate_matrix(source, design.covariates, kept)
-        # A category with one level says nothing, and leaves no column.
+        # A category with one level carries no information and makes no column.
         matrix = matrix if matrix.shape[1] else None
         for column, absent in holes.items():
             note(column, absent)

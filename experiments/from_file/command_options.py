@@ -1,4 +1,4 @@
-"""The options of a command that reads the file of a finished experiment, and the design that they make."""
+"""Options of commands that read the file of a finished experiment, and the design they define."""
 
 from argparse import ArgumentParser
 from math import inf
@@ -10,7 +10,7 @@ from runs.refusals import Refused
 
 
 def add_columns(parser: ArgumentParser) -> None:
-    """The file, its columns, and what was fixed before the outcome was read."""
+    """Add the file, its columns, and the choices fixed before the outcome was read."""
     add = parser.add_argument
     add("file", type=Path, help="CSV, TSV or Parquet; .gz is unpacked")
     add("--variant", required=True, metavar="COL", help="column of the assigned variant")
@@ -66,7 +66,7 @@ def design_of(options: dict[str, Any]) -> Design:
     """The design of a command line.
 
     Raises:
-        Refused: an option can't be what it is.
+        Refused: an option has an invalid value.
     """
     return Design(
         variant=options["variant"],

@@ -1,4 +1,4 @@
-"""The columns of a file as numbers, codes and dummies. A refusal names the file, the column and the row."""
+"""Read columns of a file as numbers, codes and dummies. A refusal names the file, the column and the row."""
 
 import math
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from runs.refusals import Refused
 
 MISSING_LABEL = "(missing)"
 MAX_LEVELS = 1000
-# Written by programs for "no value". "NA", "None" and "null" stay labels: they are countries and variants somewhere.
+# Programs write these for "no value". "NA", "None" and "null" stay labels: they may be countries or variants.
 NO_LABEL = ["", "NaN", "nan", "<NA>", "\\N", "#N/A"]
 LARGEST_WHOLE = 2.0**53
-# Beyond these, squares leave the range of floating point numbers.
+# The square of a larger value exceeds the range of floating point numbers.
 LARGEST_VALUE = 1e100
 SMALLEST_VALUE = 1e-100
 MAX_CATEGORIES = 100
@@ -32,7 +32,7 @@ class Labels:
 
 
 def raw_column(source: Source, name: str) -> pa.Array:
-    """The column in one piece, its text as plain strings."""
+    """The column as one array, with text as plain strings."""
     column = source.table.column(name).combine_chunks()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -42,9 +42,9 @@ def raw_column(source: Source, name: str) -> pa.Array:
 
 
 def _text(column: pa.Array) -> pa.Array:
-    """Labels as text; whole numbers without ".0", blanks around a label dropped."""
+    """Labels as text; whole numbers without ".0", labels stripped of blanks."""
     if pa.types.is_floating(column.type):
-        # pandas writes a hole in a column of numbers as NaN, which is no label.
+        # pandas writes missing values in a column of numbers as NaN, which is no label.
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
         whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), LARGEST_WHOLE))
         if pc.all(whole).as_py():
@@ -150,7 +150,7 @@ def behaviour_column(source: Source, name: str) -> Floats:
 def segment_column(
     source: Source, name: str, kept: NDArray[np.bool_]
 ) -> tuple[Codes, tuple[str, ...], NDArray[np.bool_]]:
-    """Segments in natural order; units without one form a segment of their own, since leaving them out would bias."""
+    """Segments in natural order; units without one form their own segment: excluding them would bias the result."""
     column = label_column(source, name)
     codes = column.codes[kept]
     used = sorted({int(code) for code in np.unique(codes)} - {-1}, key=lambda code: _natural(column.names[code]))
@@ -172,7 +172,7 @@ def segment_column(
 
 
 def _natural(label: str) -> tuple[int, float, str]:
-    """Numbers by size, then text by alphabet."""
+    """Sort key: numbers by value, then text alphabetically."""
     try:
         value = float(label)
     except ValueError:
@@ -183,8 +183,9 @@ def _natural(label: str) -> tuple[int, float, str]:
 def covariate_matrix(
     source: Source, covariates: tuple[Covariate, ...], kept: NDArray[np.bool_]
 ) -> tuple[Floats, tuple[str, ...], dict[str, NDArray[np.bool_]]]:
-    """Matrix of covariates. A hole gets the mean and a column of its own that marks it, which a random assignment
-    allows (Zhao and Ding 2024); leaving the units out would change the population."""
+    """Matrix of covariates. A missing value becomes the mean, with a dummy column that marks it; under random
+    assignment this is valid (Zhao and Ding 2024), while excluding the units would change the population.
+    """
     columns: list[Floats] = []
     names: list[str] = []
     holes: dict[str, NDArray[np.bool_]] = {}

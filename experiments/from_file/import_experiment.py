@@ -1,4 +1,4 @@
-"""Keep what a finished experiment that ran elsewhere says of a behaviour: its moments, never its rows."""
+"""Store a finished experiment that ran elsewhere as evidence on a behaviour: its moments, never its rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,13 +24,13 @@ from stats.results import computable
 
 @dataclass(frozen=True)
 class Told:
-    """What the file doesn't say of its experiment.
+    """Facts about the experiment that its file doesn't contain.
 
     Attributes:
-        name: as people call it; no two imported experiments share one.
-        definition: of what its behaviour and outcome columns hold.
+        name: display name, unique among imported experiments.
+        definition: of its behaviour and outcome columns.
         first, last: first and last day of the experiment.
-        promised: difference in the outcome that a correlation had promised, and its standard error; empty without.
+        promised: difference in the outcome that a correlation promised, and its standard error; empty without one.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was kept, and the analysis that it comes from."""
+    """The stored findings, and the analysis that they come from."""
 
     findings: tuple[PastFinding, ...]
     report: Report
@@ -59,18 +59,18 @@ def told_of(
     last: date,
     promise: float | None = None,
 ) -> Told:
-    """Read and complete what a person says of a finished experiment.
+    """Validate and complete the facts that a person enters about a finished experiment.
 
     Args:
-        name: as people call it.
+        name: display name.
         behaviour: key of an AHA moment, or a behaviour text.
         times, days: Z and Y; None for those of the moment.
         outcome: metric text; None for the retention of the moment.
         first, last: days of the experiment, inclusive.
-        promise: what a correlation had promised; None for the ladder's headline of the moment, if its outcome is this.
+        promise: that a correlation made; None for the evidence ladder's headline of the moment, if it has this outcome.
 
     Raises:
-        Refused: something is missing, contradicts the moment or can't be read.
+        Refused: something is missing, contradicts the moment or can't be parsed.
     """
     if not name.strip():
         raise Refused("a name that people know the experiment by", at="name")
@@ -101,16 +101,16 @@ def told_of(
 
 
 def import_experiment(path: Path, design: Design, told: Told, *, by: User | None = None) -> Imported:
-    """Analyse the file of a finished experiment and keep its moments as evidence about the behaviour.
+    """Analyse the file of a finished experiment and store its moments as evidence on the behaviour.
 
     Args:
         path: as for `analyze_file`.
         design: with one outcome and a behaviour column.
-        told: what the file doesn't say.
-        by: who imports.
+        told: facts that the file doesn't contain.
+        by: the account that imports it.
 
     Raises:
-        Refused: as `analyze_file`; the file says nothing about the behaviour; or it is kept already.
+        Refused: as `analyze_file`; the file gives no finding on the behaviour; or it is stored already.
     """
     report = analyze_file(path, design)
     found = findings_of(report, design, told, path)
@@ -121,10 +121,10 @@ def import_experiment(path: Path, design: Design, told: Told, *, by: User | None
 
 
 def findings_of(report: Report, design: Design, told: Told, path: Path) -> list[PastFinding]:
-    """What each arm that nudges says.
+    """A finding for each arm that nudges.
 
     Raises:
-        Refused: no arm says anything, or the outcome isn't of the kind that its definition names.
+        Refused: no arm gives a finding, or the outcome isn't of its definition's kind.
     """
     outcome = report.outcomes[0]
     kind = kind_of(told.definition.outcome)

@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 
 from runs.refusals import Refused
 
-# What spreadsheets and data frames write for "no value". Text columns keep such words: "NA" may be North America.
+# Spreadsheets and data frames write these for "no value". Text columns keep them: "NA" may be North America.
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "\\N"]
 HEADER_BYTES = 1 << 20
 SEPARATORS = [",", "\t", ";", "|"]
@@ -21,7 +21,7 @@ SEPARATORS = [",", "\t", ";", "|"]
 
 @dataclass(frozen=True)
 class Source:
-    """A file's table and how its rows are numbered for people.
+    """A file's table, and the number of its first row in an editor.
 
     Attributes:
         name: the file's name as the person gave it.
@@ -42,10 +42,10 @@ def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
         text_columns: case-folded names of labels and ids, which must not be read as numbers ("007" stays "007").
 
     Returns:
-        The table. Numbers, booleans and text are told apart by their values in the other columns.
+        The table. In the other columns, types (number, boolean, text) are inferred from the values.
 
     Raises:
-        Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with its mark).
+        Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with a byte order mark).
     """
     if path.exists() and not path.is_file():
         raise Refused("{file}: this is not a file", file=path)
@@ -82,9 +82,9 @@ def _read_parquet(path: Path) -> pa.Table:
         with _open(path) as stream:
             # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
             table = pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
-        table.validate(full=True)  # text that isn't UTF-8 is read without a word, and fails whoever looks at it
+        table.validate(full=True)  # text that isn't UTF-8 is read without an error, which would occur later
         return table
-    except (pa.ArrowException, UnicodeDecodeError) as error:  # the second of a column's name
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # UnicodeDecodeError: from a column's name
         raise Refused("{file}: the Parquet file can't be read ({why})", file=path, why=_first_line(error)) from None
 
 
@@ -115,11 +115,11 @@ def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Tab
 
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
-    """Column names and the separator among comma, tab, semicolon and bar."""
+    """Column names and the separator: comma, tab, semicolon or bar."""
     with _open(path) as stream:
         start = stream.read(HEADER_BYTES)
     try:
-        # A cut in the middle of a letter isn't the file's fault.
+        # A letter cut at the end of the buffer isn't an error.
         errors = "strict" if len(start) < HEADER_BYTES else "ignore"
         text = start.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors=errors)
     except UnicodeDecodeError:
@@ -132,7 +132,7 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
         return next(csv.reader([line], delimiter=separator), [])
 
     def fit(separator: str) -> tuple[bool, int]:
-        """Splits header and first row alike, into as many columns as possible."""
+        """Score of a separator: whether header and first row have equally many columns, and how many."""
         sizes = [len(split(separator, line)) for line in lines] or [0]
         return len(set(sizes)) == 1, sizes[0]
 
@@ -141,7 +141,7 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
 
 
 def _bad_encoding(path: Path, encoding: str) -> Refused:
-    """It names the first line that isn't text in the expected encoding."""
+    """The refusal, naming the first line that isn't in the expected encoding."""
     if encoding == "utf-8":
         with _open(path) as stream:
             for number, line in enumerate(stream, start=1):

@@ -1,4 +1,4 @@
-"""What a file says of its units before their assignment: categories as they are, numbers by their quartiles."""
+"""Pre-assignment traits of a file's units: categories as levels, numbers by quartile."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -47,7 +47,7 @@ def _number(source: Source, name: str, kept: NDArray[np.bool_]) -> tuple[tuple[s
     values = numbers(source, name, "--covariate")[kept]
     absent = np.isnan(values)
     present = values[~absent]
-    # At most four values, such as 0 and 1, are levels of their own.
+    # Up to four distinct values, such as 0 and 1, are levels themselves.
     different = np.unique(present[:10_000])
     different = np.unique(present) if len(different) <= len(QUARTILES) + 1 else different
     if len(different) <= len(QUARTILES) + 1:
@@ -60,6 +60,6 @@ def _number(source: Source, name: str, kept: NDArray[np.bool_]) -> tuple[tuple[s
 
 
 def _intervals(cuts: Sequence[float]) -> list[str]:
-    """``<= 3``, ``3 to 8``, ``> 8``: each holds its upper end."""
+    """Labels ``<= 3``, ``3 to 8``, ``> 8``: each includes its upper end."""
     inner = [f"{significant(low)} < … ≤ {significant(high)}" for low, high in pairwise(cuts)]
     return [f"≤ {significant(cuts[0])}", *inner, f"> {significant(cuts[-1])}"]

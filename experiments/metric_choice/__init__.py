@@ -1,1 +1,1 @@
-"""Outcomes of a plan that come from the catalogue of metrics."""
+"""Outcomes of a plan from the catalogue of metrics."""

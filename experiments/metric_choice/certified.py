@@ -1,4 +1,4 @@
-"""Which SQL metrics of a draft nobody has certified: a plan with one can't start. What has started goes on."""
+"""Uncertified SQL metrics of a draft, which prevent its start. Started experiments aren't affected."""
 
 from django.urls import reverse
 from django.utils.text import Truncator
@@ -9,14 +9,14 @@ from experiments.metric_choice.taking_over import LISTS, chosen_of
 from experiments.models import Experiment
 from runs.refusals import Refused
 
-SHOWN = 60  # characters of a SELECT that has no name yet
+SHOWN = 60  # characters shown of a SELECT without a name
 
 
 def uncertified_sql(experiment: Experiment) -> tuple[tuple[str, str, str], ...]:
-    """The SQL metrics of a plan that are certified in no version of a metric which may still be picked.
+    """The SQL metrics of a plan without a certified version that may still be picked.
 
     Returns:
-        Of each the text as the plan has it, its name, and the address of the page where it is certified.
+        For each the text in the plan, its name, and the address of the page to certify it.
     """
     texts = dict.fromkeys(text for name in LISTS for text in getattr(experiment, name))
     wanted = {text: line for text in texts if (line := _sql_line(text))}
@@ -34,10 +34,10 @@ def uncertified_sql(experiment: Experiment) -> tuple[tuple[str, str, str], ...]:
 
 
 def _sql_line(text: str) -> str:
-    """An SQL metric as the catalogue writes it; "" for every other metric."""
+    """An SQL metric in the catalogue's notation; "" for every other metric."""
     try:
         metric = parse_metric(text)
-    except Refused:  # the plan's mistakes say so
+    except Refused:  # reported by the plan's mistakes
         return ""
     parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
     return str(metric) if any(isinstance(getattr(part, "of", part), Expression) for part in parts) else ""

@@ -1,4 +1,4 @@
-"""From the catalogue into a plan: the definition of a version, its rule as a guardrail, and a row that says whence."""
+"""Copy metrics from the catalogue into a plan: definition, guardrail rule, and a row with the source."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ LISTS = ("primary_metrics", "secondary_metrics", GUARDRAILS)
 
 @dataclass(frozen=True)
 class TakenOver:
-    """Fields of a plan with definitions in the place of references.
+    """Fields of a plan with definitions instead of references.
 
     Attributes:
-        fields: as the row keeps them.
-        versions: that were picked, by the definition that the plan has of each.
+        fields: as stored in the row.
+        versions: picked ones, by their definition in the plan.
     """
 
     fields: dict[str, Any]
@@ -35,7 +35,7 @@ def take_over(fields: Mapping[str, Any], experiment: Experiment | None = None) -
 
     Args:
         fields: of `Experiment`, some of them.
-        experiment: the stored one that is changed; versions that it has may stay.
+        experiment: the stored one; its versions may stay.
 
     Raises:
         Refused: a metric that doesn't exist or can't be picked, or two versions of one metric.
@@ -71,13 +71,13 @@ def take_over(fields: Mapping[str, Any], experiment: Experiment | None = None) -
 
 
 def is_news(experiment: Experiment, versions: Mapping[str, MetricVersion]) -> bool:
-    """Whether the plan gets a choice that it hasn't: the same definition may have been written by hand before."""
+    """Whether the plan gets a new choice: the same definition may have been entered by hand before."""
     stored = {(one.definition, one.version_id) for one in _stored(experiment)}
     return any((text, version.pk) not in stored for text, version in versions.items())
 
 
 def keep_choices(experiment: Experiment, versions: Mapping[str, MetricVersion]) -> None:
-    """Store whence the outcomes of a saved plan come; rows of outcomes that are gone go, too."""
+    """Store the catalogue versions of a saved plan's outcomes; delete rows of outcomes that were removed."""
     texts = {text for name in LISTS for text in getattr(experiment, name)}
     kept = set(versions) & texts
     rows = ChosenMetric.objects.filter(experiment=experiment)
@@ -91,12 +91,12 @@ def keep_choices(experiment: Experiment, versions: Mapping[str, MetricVersion]) 
 
 
 def copy_choices(before: Experiment, after: Experiment) -> None:
-    """A copy of a plan says the same of its outcomes."""
+    """Copy the catalogue versions of a plan's outcomes to its clone."""
     keep_choices(after, {one.definition: one.version for one in _stored(before)})
 
 
 def freeze_choices(experiment: Experiment, caps: Mapping[str, str]) -> None:
-    """At the start: definitions have their caps as numbers now, and none of it changes any more.
+    """At the start: replace caps by measured numbers; definitions are immutable from then on.
 
     Raises:
         Refused: a metric was deprecated since it was picked.
@@ -111,13 +111,13 @@ def freeze_choices(experiment: Experiment, caps: Mapping[str, str]) -> None:
 
 
 def with_references(texts: Iterable[str], experiment: Experiment) -> list[str]:
-    """The outcomes of a plan as a form shows them: those of the catalogue by their metric."""
+    """The outcomes of a plan for a form: those from the catalogue as `metric:KEY`."""
     named = {one.definition: reference_to(one.version) for one in _stored(experiment)}
     return [named.get(text, text) for text in texts]
 
 
 def chosen_of(experiment: Experiment) -> dict[str, MetricVersion]:
-    """The versions that a plan has, by the definition that it has of each."""
+    """The catalogue versions in a plan, by definition."""
     return {one.definition: one.version for one in _stored(experiment)}
 
 

@@ -1,4 +1,4 @@
-"""What pages say of outcomes that come from the catalogue: which version, and what has become of the metric since."""
+"""Words for outcomes from the catalogue: their version, and whether the metric has changed since."""
 
 from events.metric_catalogue.words import since_words, version_words
 from experiments.metric_choice.taking_over import chosen_of
@@ -6,7 +6,7 @@ from experiments.models import Experiment
 
 
 def chosen_sentences(experiment: Experiment) -> list[str]:
-    """One text for each: "Revenue, version 2 (certified)", and whether a newer one exists."""
+    """One text per outcome: "Revenue, version 2 (certified)", and whether a newer version exists."""
     found = []
     for version in chosen_of(experiment).values():
         since = since_words(version)

@@ -1,1 +1,1 @@
-"""Tell other systems what happened to an experiment."""
+"""Send webhooks about experiments to other systems."""

@@ -1,6 +1,6 @@
-"""Tell other systems what happened to an experiment: rows first, network later (docs/webhooks.md).
+"""Send webhooks about experiments: rows first, network later (docs/webhooks.md).
 
-`announce` writes rows in the caller's transaction: nothing is told that didn't happen, and nothing is forgotten.
+`announce` writes rows in the caller's transaction, so messages are queued exactly when the change is committed.
 `deliver_due` runs each minute. A try is counted before it is made, so that a killed worker doesn't repeat it at once.
 """
 
@@ -22,24 +22,24 @@ from runs.queue import status as queue_status
 from runs.refusals import Refused
 
 log = structlog.get_logger()
-AT_ONCE = 100  # deliveries of one call; the rest waits a minute
+AT_ONCE = 100  # deliveries per call; the rest wait a minute
 GONE = 410
 
 type Post = Callable[[str, bytes, Mapping[str, str]], int]
 
 
 def create_endpoint(*, name: str, url: str) -> WebhookEndpoint:
-    """Register an address; its ``secret`` must be shown once, to be given to the receiver.
+    """Register an address; show its ``secret`` once, for the receiver.
 
     Raises:
-        Refused: when the address isn't https on port 443. Where its name leads is checked at each delivery.
+        Refused: the address isn't https on port 443. The host's IP addresses are checked at each delivery.
     """
     check_url(url)
     return WebhookEndpoint.objects.create(name=name, url=url, secret=new_secret())
 
 
 def update_endpoint(*, endpoint: WebhookEndpoint, **values: Any) -> WebhookEndpoint:
-    """Change `name`, `url` or `enabled`; switching on forgets why it was off.
+    """Change `name`, `url` or `enabled`; enabling clears the reason why it was disabled.
 
     Raises:
         Refused: as `create_endpoint`.
@@ -50,7 +50,7 @@ def update_endpoint(*, endpoint: WebhookEndpoint, **values: Any) -> WebhookEndpo
         row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
         for name, value in values.items():
             if name == "url" and value != row.url:
-                row.certificate_until = None  # of the address before
+                row.certificate_until = None  # of the previous address
             setattr(row, name, value)
         row.disabled_reason = "" if row.enabled else row.disabled_reason
         row.save(update_fields=[*values, "disabled_reason", "certificate_until"])
@@ -58,7 +58,7 @@ def update_endpoint(*, endpoint: WebhookEndpoint, **values: Any) -> WebhookEndpo
 
 
 def rotate_secret(*, endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    """Give it a new secret; for KEY_ROTATION_DAYS messages carry a signature of the old one as well."""
+    """Replace its secret; for KEY_ROTATION_DAYS messages are also signed with the old one."""
     with transaction.atomic():
         row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
         row.previous_secret, row.secret = row.secret, new_secret()
@@ -68,14 +68,14 @@ def rotate_secret(*, endpoint: WebhookEndpoint) -> WebhookEndpoint:
 
 
 def announce(type_: str, data: dict[str, Any]) -> str | None:
-    """Put a message on its way to every enabled endpoint, in the caller's transaction.
+    """Queue a message to every enabled endpoint, in the caller's transaction.
 
     Args:
         type_: one of `experiments.models.webhooks.TYPES`.
         data: a JSON object.
 
     Returns:
-        The message's id, or None when nobody listens.
+        The message's id, or None when no endpoint is enabled.
 
     Raises:
         ValueError: for an unknown type, or data that isn't JSON.
@@ -93,9 +93,9 @@ def announce(type_: str, data: dict[str, Any]) -> str | None:
 
 
 def deliver_due(*, send: Post = post) -> dict[str, int]:
-    """Try every delivery whose time has come; how many were delivered, failed, or given up.
+    """Try every delivery that is due; returns how many were delivered, failed, or given up.
 
-    Two workers at once do no harm: each try is claimed before it is made.
+    Safe to run in two workers at once: each try is claimed before it is made.
     """
     done = {"delivered": 0, "failed": 0, "given_up": 0}
     due = WebhookDelivery.objects.filter(next_try_at__lte=timezone.now(), endpoint__enabled=True)
@@ -108,9 +108,9 @@ def deliver_due(*, send: Post = post) -> dict[str, int]:
 
 
 def look_at_certificates(*, look: Callable[[str], datetime] = certificate_end) -> int:
-    """Each night: keep when the certificate of each enabled endpoint ends; how many were seen.
+    """Nightly: store when the certificate of each enabled endpoint expires; returns how many were read.
 
-    One that couldn't be seen keeps what was seen last, which goes on running out.
+    Where reading fails, the last known date stays.
     """
     seen = 0
     for row in WebhookEndpoint.objects.filter(enabled=True):
@@ -124,10 +124,10 @@ def look_at_certificates(*, look: Callable[[str], datetime] = certificate_end) -
 
 
 def send_again(*, delivery: WebhookDelivery) -> None:
-    """Put a delivery that was given up on its way again, with all its tries.
+    """Queue a delivery that was given up again, with all its tries.
 
     Raises:
-        Refused: when it is on its way still, was delivered, or its endpoint is off.
+        Refused: it is still queued, was delivered, or its endpoint is disabled.
     """
     waiting = WebhookDelivery.objects.filter(
         pk=delivery.pk, next_try_at=None, delivered_at=None, endpoint__enabled=True
@@ -137,7 +137,7 @@ def send_again(*, delivery: WebhookDelivery) -> None:
 
 
 def _claim(row: WebhookDelivery) -> bool:
-    """Count the try and set the time of the next one; False when another worker did, or the endpoint went off."""
+    """Count the try and set the time of the next one; False when another worker did, or the endpoint was disabled."""
     wait = wait_after(row.tries + 1)
     row.next_try_at, before = (None if wait is None else timezone.now() + wait), row.next_try_at
     row.tries += 1
@@ -169,7 +169,7 @@ def _note(row: WebhookDelivery, *, status: int | None, **values: str | datetime 
 
 
 def _switch_off(endpoint: WebhookEndpoint, now: datetime) -> None:
-    """The receiver said 410: it is gone, and nothing more is sent there."""
+    """Disable an endpoint that answered 410 (gone), and drop its queued deliveries."""
     reason = gettext("It answered 410 (gone) on {day}.").format(day=now.date().isoformat())
     with transaction.atomic():
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(enabled=False, disabled_reason=reason)

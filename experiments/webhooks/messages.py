@@ -1,4 +1,4 @@
-"""Webhooks without network or rows: messages, signatures (Standard Webhooks 1.0), when to try again, where to."""
+"""Webhook messages without network or rows: bodies, signatures (Standard Webhooks 1.0), retry times, address checks."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from runs.refusals import Refused
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the marker that secret scanners look for, not a secret
-# 8 tries within a day: the first at once, then after these.
+# 8 tries within a day: the first at once, the others after these waits.
 WAITS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -34,7 +34,7 @@ def new_secret() -> str:
 
 
 def new_message_id() -> str:
-    """An id for one message. It stays the same over all tries, so that receivers can tell a repetition."""
+    """An id for one message. It stays the same over all tries, so that receivers can recognise repetitions."""
     return "msg_" + secrets.token_urlsafe(18)
 
 
@@ -42,12 +42,12 @@ def message_body(type_: str, data: dict[str, Any], at: datetime) -> bytes:
     """The bytes that are signed and sent, ``{"type", "timestamp", "data"}``.
 
     Args:
-        type_: what kind of message it is.
+        type_: of the message.
         data: a JSON object.
         at: when it happened.
 
     Raises:
-        ValueError: for data that strict JSON doesn't know (NaN).
+        ValueError: for data that strict JSON can't represent (NaN).
     """
     stamp = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     document = {"type": type_, "timestamp": stamp, "data": data}
@@ -58,7 +58,7 @@ def headers(secrets_: Iterable[str], *, message_id: str, at: datetime, body: byt
     """The three headers of Standard Webhooks 1.0.
 
     Args:
-        secrets_: the current secret, and the one before while it is being rotated: one signature for each.
+        secrets_: the current secret, and the previous one during rotation: one signature for each.
         message_id: the same on each try.
         at: the moment of this try; receivers refuse old ones.
         body: exactly what is sent.
@@ -72,14 +72,14 @@ def headers(secrets_: Iterable[str], *, message_id: str, at: datetime, body: byt
 
 
 def wait_after(tries: int) -> timedelta | None:
-    """How long to wait after so many failed tries (1 or more); None when it is given up."""
+    """Wait after so many failed tries (1 or more); None to give up."""
     return WAITS[tries - 1] if tries <= len(WAITS) else None
 
 
 def is_public(address: str) -> bool:
     """True for a global unicast address, also inside an IPv6 address that carries an IPv4 one.
 
-    `ipaddress` alone calls 224.0.0.1 global, and loopback too when it is written as NAT64 or IPv4-compatible.
+    `ipaddress` alone considers 224.0.0.1 global, and loopback too when written as NAT64 or IPv4-compatible.
     """
     try:
         found = ipaddress.ip_address(address)
@@ -96,7 +96,7 @@ def is_public(address: str) -> bool:
 
 
 def check_url(url: str, *, port: int = 443) -> tuple[str, str]:
-    """Host and path of an address that a webhook may go to.
+    """Host and path of an allowed webhook address.
 
     Args:
         url: what a person entered.
@@ -110,7 +110,7 @@ def check_url(url: str, *, port: int = 443) -> tuple[str, str]:
         host, given = parts.hostname, parts.port
     except ValueError:
         raise Refused("{url}: this is no web address.", url=url) from None
-    # Spaces and control characters would end the request line and begin a header.
+    # Spaces and control characters would end the request line and inject a header.
     if not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url):
         raise Refused("{url!r}: an address has only ASCII characters and no spaces.", url=url)
     if parts.scheme != "https" or not host:

@@ -1,7 +1,7 @@
-"""One POST to an address that a person entered, without becoming a way into the private network.
+"""One POST to an address that a person entered, guarded against requests to the private network (SSRF).
 
-https on port 443 only, no redirects, 10 seconds and 64 KiB in all. The name is resolved once, every address it has
-must be public, and the connection goes to a checked address: a second look-up could answer something else.
+https on port 443 only, no redirects, 10 seconds and 64 KiB in all. The name is resolved once, all its addresses must be
+public, and the connection goes to a checked address: a second look-up could return another one.
 """
 
 import http.client
@@ -27,7 +27,7 @@ type Resolve = Callable[[str, int], list[str]]
 
 
 class Undelivered(Exception):  # noqa: N818 - the other side's trouble, told in one sentence
-    """No answer was had: the address, the connection or the answer was not usable."""
+    """No usable answer: the address, the connection or the answer failed."""
 
 
 def post(
@@ -41,23 +41,23 @@ def post(
     context: ssl.SSLContext | None = None,
     seconds: float = SECONDS,
 ) -> int:
-    """POST the body and return the status of the answer; a redirect is an answer like any other.
+    """POST the body and return the status of the answer; a redirect counts as an answer.
 
-    Only tests pass what follows the headers; the defaults are the guard.
+    Only tests pass the arguments after `headers`; the defaults are the guard.
 
     Args:
-        url: where to; checked again, whatever was checked when it was stored.
-        body: what to send.
-        headers: what to send along.
+        url: of the endpoint; checked again, although it was checked when stored.
+        body: to send.
+        headers: to send.
         resolve: addresses of a host and port.
         allows: whether an address may be connected to.
         port: the only port allowed.
         context: TLS settings; the system's authorities by default.
-        seconds: for everything together.
+        seconds: in total.
 
     Raises:
-        Refused: when the guard forbids the address; nothing was connected to then.
-        Undelivered: when no answer was had within the limits.
+        Refused: the guard forbids the address; no connection was made.
+        Undelivered: no answer within the limits.
     """
     host, path = check_url(url, port=port)
     deadline = time.monotonic() + seconds
@@ -79,13 +79,13 @@ def certificate_end(
     port: int = 443,
     seconds: float = SECONDS,
 ) -> datetime:
-    """When the certificate of an address ends, or ended; behind the same guard as `post`, whose arguments these are.
+    """When the certificate of an address expires or expired; same guard and arguments as `post`.
 
-    Nothing is sent, so it is read from whoever shows it: one that has ended is what this is asked for.
+    The certificate isn't verified, since expired ones must be read too; nothing is sent.
 
     Raises:
-        Refused: when the guard forbids the address.
-        Undelivered: when none was shown within the limits.
+        Refused: the guard forbids the address.
+        Undelivered: no certificate within the limits.
     """
     host, _path = check_url(url, port=port)
     deadline = time.monotonic() + seconds
@@ -113,7 +113,7 @@ def _resolve(host: str, port: int) -> list[str]:
 
 
 def _within(deadline: float, look_up: Callable[[], list[str]]) -> list[str]:
-    """A look-up has no time limit of its own; a thread that hangs is left behind."""
+    """Run a DNS look-up with a time limit, which it doesn't have itself; a thread that hangs is abandoned."""
     answer: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def work() -> None:
@@ -133,7 +133,7 @@ def _within(deadline: float, look_up: Callable[[], list[str]]) -> list[str]:
 
 
 def _connected(addresses: list[str], port: int, deadline: float) -> socket.socket:
-    """Connected to the first of the checked addresses that answers."""
+    """A socket connected to the first of the checked addresses that answers."""
     trouble: OSError = OSError("no address")
     for address in addresses:
         try:
@@ -147,19 +147,19 @@ def _exchange(
     wire: ssl.SSLSocket, host: str, port: int, path: str, body: bytes, headers: Mapping[str, str], deadline: float
 ) -> int:
     connection = http.client.HTTPConnection(host, port)
-    # http.client asks no more of a socket than this, and never connects by itself when it has one.
+    # http.client needs only these methods of a socket, and doesn't connect when it has one.
     connection.sock = cast("socket.socket", _Wire(wire, deadline))
     connection.auto_open = 0
     name = f"[{host}]" if ":" in host else host
     fixed = {"Host": name, "Content-Type": "application/json", "User-Agent": "Insight", "Connection": "close"}
     connection.request("POST", path, body=body, headers={**fixed, **headers})
-    # The status is all that is needed, so the body is never read.
+    # Only the status is needed, so the body is never read.
     with connection.getresponse() as response:
         return response.status
 
 
 class _Wire:
-    """What http.client needs of a socket, within the budget of time and bytes."""
+    """The methods of a socket that http.client needs, within the budget of time and bytes."""
 
     def __init__(self, wire: ssl.SSLSocket, deadline: float) -> None:
         self._wire, self._deadline = wire, deadline
@@ -172,11 +172,11 @@ class _Wire:
         return io.BufferedReader(_Answer(self._wire, self._deadline))
 
     def close(self) -> None:
-        """Leave it to the caller: http.client closes before the answer is read."""
+        """Do nothing: http.client closes before the answer is read; the caller closes the socket."""
 
 
 class _Answer(io.RawIOBase):
-    """The answer as it comes in: a server that drips can't hold the worker, nor one that never ends its headers."""
+    """Reads the answer with limits: neither a slow server nor endless headers can block the worker."""
 
     def __init__(self, wire: ssl.SSLSocket, deadline: float) -> None:
         self._wire, self._deadline, self._budget = wire, deadline, MOST_BYTES

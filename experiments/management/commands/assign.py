@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 raise CommandError(f"--file: line {bare} has no tab with an id on both sides.", returncode=2)
             units, clusters = [pair[0] for pair in pairs], {pair[0]: pair[2] for pair in pairs}
         try:
-            # Every id is read before the first is assigned: a bad one must leave nothing behind.
+            # All ids are checked before the first is assigned: an invalid one must not leave a partial result.
             assign.check_units(units)
             answers = assign.assign_units(experiment_key=options["experiment_key"], units=units, clusters=clusters)
             lines = ({"unit": unit, **answer.document()} for unit, answer in answers)

@@ -1,4 +1,4 @@
-"""`design`: which test of a behaviour decides soonest. Options and JSON: docs/methods/power.md."""
+"""`design`: which test of a behaviour decides fastest. Options and JSON: docs/methods/power.md."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 
 def document(found: Searched) -> Any:
-    """The search as other programs read it."""
+    """The search result as JSON for other programs."""
     best = proposal(found.result)
     return outward(
         {

@@ -1,4 +1,4 @@
-"""`import_experiment`: keep the moments of a finished test that ran elsewhere as evidence about a behaviour."""
+"""`import_experiment`: store the moments of a finished test that ran elsewhere as evidence on a behaviour."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date

@@ -47,9 +47,9 @@ MORE = {
 class Answer:
     """What the command prints. ``per_variant`` is a list when the split is unequal.
 
-    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early,
-    ``design_effect`` that of whole clusters, and ``clusters`` how many each variant needs; null where units are drawn.
-    ``more`` holds what only guardrails or survival have: the chance to ship, or the events.
+    ``smallest_effect`` is the smallest that these units detect, not a margin; ``inflation`` is the factor of units for
+    interim looks, ``design_effect`` that for whole clusters, and ``clusters`` the number that each variant needs; null
+    where units are drawn. ``more`` has values for guardrails (power to ship) or survival (events) only.
     """
 
     per_variant: int | list[int] | NotComputable
@@ -67,7 +67,7 @@ class Answer:
 
 class Command(BaseCommand):
     help = "How many units an experiment needs, how small an effect it can find, and how long it runs."
-    # It only computes: a database that isn't there yet must not stop it.
+    # It only computes, so it must run without a database.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -137,7 +137,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {value}")
 
     def _write_curve(self, plan: Plan, effect: float, options: dict[str, Any]) -> None:
-        """The size at other take-ups, since the take-up is the guess that matters most."""
+        """Print the size at other take-ups, since the take-up is the guess that matters most."""
         self.stdout.write("")
         self.stdout.write(f"{_('take-up'):>8} {_('total'):>14} {_('days'):>8}")
         for take_up, size in dilution_curve(plan, effect):
@@ -190,7 +190,7 @@ def _plan(options: dict[str, Any]) -> Plan:
 
 
 def _of_ratio(given: list[float]) -> dict[str, float]:
-    """A ratio as a mean with the spread of one unit's part in it."""
+    """A ratio as a mean with the standard deviation of one unit's linearised value."""
     above, sd_above, below, sd_below, correlation = given
     spread = unit_sd((above, below), (sd_above**2, sd_below**2), correlation * sd_above * sd_below)
     require(computable(spread) and -1 <= correlation <= 1, "ratio needs a denominator, and a correlation from -1 to 1")
@@ -198,7 +198,7 @@ def _of_ratio(given: list[float]) -> dict[str, float]:
 
 
 def _looks(given: list[float]) -> int | tuple[float, ...]:
-    """One whole number is how many; anything else is a list of shares."""
+    """A single integer is the number of looks; anything else is a list of shares."""
     if len(given) == 1 and given[0] == int(given[0]):
         return int(given[0])
     return tuple(given)
@@ -209,7 +209,7 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     if effect is not None:
         check_effect(plan, effect)
     require(options["margin"] is None or options["margin"] > 0, "margin must be a number above 0")
-    _days(1, options)  # a wrong duration option is refused whatever the size
+    _days(1, options)  # refuses a wrong duration option whatever the size
     if per_variant is None:
         if effect is None:
             raise ValueError("effect or --per-variant is needed")
@@ -224,7 +224,7 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
             return replace(found, power=power_at(plan, effect, size.size.units), more=more)
         return _described(plan, size, effect, options)
     whole = sum(plan.shares)
-    # No size is raised to the least one here: too few units are refused, not mended.
+    # Sizes aren't raised to a minimum here: too few units are refused.
     units = tuple(round(per_variant * len(plan.shares) * share / whole) for share in plan.shares)
     smallest = smallest_effect(plan, units, downwards=effect is not None and effect < 0)
     power: Number = plan.power if isinstance(smallest, float) else smallest
@@ -248,7 +248,7 @@ def _missing(plan: Plan, why: NotComputable) -> Answer:
 
 
 def _survival(plan: Plan, options: dict[str, Any]) -> Answer:
-    """Units and events of a log-rank test."""
+    """Units and events for a log-rank test."""
     require(not _watched(options), "guardrail goes with a share, a mean or a ratio, not with --survival")
     require(options["effect"] is not None, "effect is needed: the change of the share that stays")
     size = survival_size(plan, options["effect"])
@@ -264,7 +264,7 @@ def _survival(plan: Plan, options: dict[str, Any]) -> Answer:
 
 
 def _arms(plan: Plan, answer: Answer, options: dict[str, Any]) -> ArmsPower | None:
-    """What a placebo and dose arms as large as control could tell; None where no acts are given."""
+    """Power of a placebo and dose arms as large as control; None without given acts."""
     acts, times, doses = options["acts"], options["threshold"], options["doses"]
     if acts is None:
         require(times is None and doses is None, "acts is needed for --threshold and --doses")
@@ -312,7 +312,7 @@ def _json(value: object) -> object:
 
 
 def _flat(answer: Answer) -> dict[str, Any]:
-    """The JSON document: what only some questions have stands beside the rest."""
+    """The JSON document, with the fields of `more` at top level."""
     return {**{name: value for name, value in vars(answer).items() if name != "more"}, **answer.more}
 
 
@@ -321,7 +321,7 @@ def _short(value: Number) -> str:
 
 
 def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
-    """The answer for people, with the formula by name: other calculators use other ones."""
+    """The answer in words, with the formula's name: other calculators use other formulas."""
     rows: list[tuple[str, object]] = [
         (_("per variant"), answer.per_variant),
         (_("total"), answer.total),
