@@ -1,4 +1,4 @@
-""""""
+"""AHA moments, studies and findings in the management API. OpenAPI: docs/openapi.yaml."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from runs.web import person
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
-    """Moments of one arm of a finished experiment: what it adds to the evidence about a behaviour."""
+    """Effects and (co)variances of one arm of a finished experiment: its evidence about a behaviour."""
 
     origin = serializers.CharField(read_only=True, help_text="experiment (of this site) or file")
 
@@ -32,7 +32,7 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
 
 
 class PoolSerializer(serializers.Serializer[Any]):
-    """Of which behaviour, and on which definition; without one on that which most experiments share."""
+    """The behaviour to pool, and its definition; by default the definition that most experiments share."""
 
     behaviour = serializers.CharField(max_length=400, help_text="EVENT, EVENT[prop=value] or EVENT#prop")
     times = serializers.IntegerField(min_value=1, required=False, help_text="at least so often")
@@ -43,7 +43,7 @@ class PoolSerializer(serializers.Serializer[Any]):
 
 
 class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Finding]):
-    """Findings of finished experiments, and what they say together."""
+    """Findings: what each arm of a finished experiment measured about a behaviour. `pool` combines them."""
 
     queryset = Finding.objects.order_by("-id")
     serializer_class = FindingSerializer
@@ -56,7 +56,7 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @extend_schema(parameters=[PoolSerializer], responses={200: OpenApiTypes.OBJECT}, filters=False)
     @action(detail=False, pagination_class=None)
     def pool(self, request: Request) -> Response:
-        """What all finished experiments say of a behaviour: `python manage.py pool --json`."""
+        """Effect of a behaviour pooled over all finished experiments, as `python manage.py pool --json` prints it."""
         from aha.evidence.store_findings import pool_behaviour
         from aha.report.past import document
 
@@ -66,7 +66,7 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
 
 class InputsSerializer(serializers.Serializer[Inputs]):
-    """The question of a study, as `discover` takes it."""
+    """The inputs of a study, as `manage.py discover` takes them."""
 
     signup_event = serializers.CharField(max_length=256, help_text="starts a user's clock; * for the first of any kind")
     days = serializers.ListField(
@@ -149,7 +149,7 @@ class StudyDetailSerializer(StudySerializer):
 
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
-        """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
+        """The stored report; each missing number is ``{"not_computable": reason}``. An unreadable one says so."""
         from aha.study.payload_versions import STUDY
 
         return None if study.payload is None else STUDY.outward(study.payload)
@@ -252,7 +252,7 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     @extend_schema(request=NewStudySerializer, responses={202: StudySerializer})
     def create(self, request: Request) -> Response:
-        """Start a study; it is computed by the workers."""
+        """Start a study; workers compute it."""
         from aha.study import studies
 
         asked = NewStudySerializer(data=request.data)
@@ -268,7 +268,7 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @extend_schema(request=None, responses={202: StudySerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Ask a study to stop."""
+        """Cancel a study that hasn't ended: a queued one at once, a running one at its next step."""
         study = self.get_object()
         request_cancel(study)
         study.refresh_from_db()
@@ -277,7 +277,7 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @extend_schema(request=PromoteSerializer, responses={201: AhaMomentSerializer})
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, pk: str) -> Response:
-        """Make an AHA moment of a candidate, with its evidence frozen."""
+        """Promote a candidate of a study to an AHA moment, with its evidence frozen."""
         from aha.moments import promote as moments
 
         asked = PromoteSerializer(data=request.data)
@@ -296,7 +296,7 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
     ),
 )
 class AhaMomentViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[AhaMoment]):
-    """AHA moments: claims with their frozen evidence, and what experiments said."""
+    """AHA moments: claims with their frozen evidence, and what experiments found."""
 
     queryset = AhaMoment.objects.select_related(*OWNERS).prefetch_related("tags").order_by("key")
     serializer_class = AhaMomentSerializer

@@ -54,7 +54,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
         read_only_fields = fields
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
-        """The report; a number that is missing has its reason in words, a report that can't be read says so."""
+        """The report. A missing number is replaced by its reason in words; an unreadable report says so instead."""
         from segments.search.payload_versions import SEGMENTATION
 
         found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
@@ -62,7 +62,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
 
 class SegmentationInputsSerializer(serializers.Serializer[Any]):
-    """The question of a segmentation; the defaults are those of the page."""
+    """The inputs of a segmentation, with the same defaults as on its page."""
 
     title = serializers.CharField(max_length=100, required=False, default="")
     signup_event = serializers.CharField(max_length=256)
@@ -90,7 +90,7 @@ class SegmentationInputsSerializer(serializers.Serializer[Any]):
 
 
 class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
-    """Searches for groups, and what each found."""
+    """Segmentations: searches for groups of users, and their results."""
 
     queryset = SegmentationRun.objects.light().order_by("-id")
     serializer_class = SegmentationSerializer
@@ -103,7 +103,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
 
     @extend_schema(request=SegmentationInputsSerializer, responses={202: SegmentationSerializer})
     def create(self, request: Request) -> Response:
-        """Start a search; it waits for the worker."""
+        """Start a segmentation; a worker computes it."""
         from segments.search import segmentations
 
         question = SegmentationInputsSerializer(data=request.data)
@@ -114,7 +114,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
     @extend_schema(request=None, responses={202: SegmentationSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str | None = None) -> Response:
-        """Ask an open search to stop; one that has ended answers 409."""
+        """Cancel a segmentation: a queued one at once, a running one at its next step; 409 if it has ended."""
         run = self.get_object()
         request_cancel(run)
         run.refresh_from_db()
@@ -148,7 +148,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         read_only_fields = ["key", "number", "size", "stability", "targetable"]
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
-        """What stands out; empty for a rule."""
+        """What sets the segment apart from other users; empty for a rule."""
         from segments.search.payload_versions import PROFILE
 
         found: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
@@ -180,7 +180,7 @@ class SegmentModelFilter(ThingFilter):
 
 
 class SegmentModelViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[SegmentModel]):
-    """Segment models: named ways to tell users apart, the newest version first."""
+    """Segment models: rules or clusterings that divide users into segments, each with its versions, newest first."""
 
     queryset = (
         SegmentModel.objects.order_by("key")
@@ -254,7 +254,7 @@ class MemberList(generics.ListAPIView[Membership]):
 
 
 class UnitSegments(generics.ListAPIView[Segment]):
-    """The segments that a unit belongs to now, one per model; none for a unit that no one has heard of."""
+    """The segments that a unit belongs to now, one per model; an empty list for an unknown unit."""
 
     queryset = Segment.objects.none()
     serializer_class = SegmentSerializer

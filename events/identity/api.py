@@ -1,4 +1,4 @@
-"""Which ids are one person, over REST."""
+"""Identity in the management API: which ids belong to one person."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,7 @@ from runs.web import person
 
 
 class CountsSerializer(serializers.Serializer[Any]):
-    """How many ids were joined, and what of it wasn't (docs/identity.md)."""
+    """How many ids were joined into persons, and how many links were rejected (docs/identity.md)."""
 
     joined_ids = serializers.IntegerField()
     persons = serializers.IntegerField()
@@ -29,7 +29,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 
 class IdsSerializer(serializers.Serializer[Any]):
-    """All ids of a person: the one as which they count, and all of them."""
+    """All ids of one person; `counts_as` is the id under which the person is counted."""
 
     counts_as = serializers.CharField()
     ids = serializers.ListField(child=serializers.CharField())
@@ -42,7 +42,7 @@ class CountsView(APIView):
 
     @extend_schema(operation_id="identity_retrieve", responses=CountsSerializer)
     def get(self, request: Request) -> Response:
-        """Counts of all times."""
+        """Counts of joined ids and rejected links since the beginning."""
         return Response(asdict(counted()))
 
 
@@ -53,7 +53,7 @@ class IdsView(APIView):
 
     @extend_schema(operation_id="unit_ids_retrieve", responses=IdsSerializer)
     def get(self, request: Request, unit: str) -> Response:
-        """By any of them; an id that nobody has heard of is by itself."""
+        """All ids of the person with this id; an unknown id is returned alone."""
         if person(request) is not None and not request.user.has_perm("events.view_idlink"):
             raise PermissionDenied
         return Response({"counts_as": roots_of([unit])[unit], "ids": sorted(ids_with([unit]))})

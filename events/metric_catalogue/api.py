@@ -23,7 +23,7 @@ FACTS = ("definition", "cap", "direction", "margin")
 
 
 class MetricVersionSerializer(serializers.ModelSerializer[MetricVersion]):
-    """One definition; nothing of it changes."""
+    """One version of a metric; its definition never changes."""
 
     # A plain text: rules of guardrails have a direction, too, and their lists would fight for one name.
     direction = serializers.CharField(read_only=True, help_text="higher or lower, whichever is better")
@@ -51,7 +51,7 @@ class MetricSerializer(serializers.ModelSerializer[Metric]):
 
 
 class MetricChangeSerializer(serializers.Serializer[Any]):
-    """What is left out stays as it is; another definition, cap, direction or margin is a new version."""
+    """Omitted fields keep their values. A different definition, cap, direction or margin makes a new version."""
 
     name_en = serializers.CharField(max_length=LONGEST["name_en"], required=False)
     name_ko = serializers.CharField(max_length=LONGEST["name_ko"], required=False, allow_blank=True)
@@ -71,7 +71,7 @@ class MetricChangeSerializer(serializers.Serializer[Any]):
 
 
 class NewMetricSerializer(MetricChangeSerializer):
-    """A metric that isn't there yet."""
+    """A new metric."""
 
     key = serializers.RegexField(
         f"^{KEY.pattern}$", max_length=64, help_text="small letters, digits, dots, dashes, underscores"
@@ -89,7 +89,7 @@ class MetricWhySerializer(serializers.Serializer[Any]):
 
 
 class MetricCheckSerializer(serializers.ModelSerializer[MetricCheck]):
-    """A check on the past; `result` once it is done."""
+    """A check of a metric on past data; `result` is null until it is done."""
 
     version = serializers.IntegerField(source="version.number", read_only=True)
     status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
@@ -102,7 +102,7 @@ class MetricCheckSerializer(serializers.ModelSerializer[MetricCheck]):
         read_only_fields = fields
 
     def get_result(self, run: MetricCheck) -> dict[str, Any] | None:
-        """Value by week and false alarms; a number that is missing has its reason in words."""
+        """Value by week and false alarms; a missing number is replaced by its reason in words."""
         from events.metric_catalogue.check_report import CHECK
 
         found: dict[str, Any] | None = None if run.payload is None else CHECK.outward(run.payload)
@@ -126,7 +126,7 @@ class MetricFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no type
 
 
 class ByKey(pagination.CursorPagination):
-    """Metrics in the order of their keys; a page stays one while others are added."""
+    """Cursor pagination by key: metrics added meanwhile don't shift the pages."""
 
     ordering = "key"
     page_size = 100
@@ -135,7 +135,7 @@ class ByKey(pagination.CursorPagination):
 
 
 class NewestVersions(ByKey):
-    """Versions, or checks, the newest first."""
+    """Versions, or checks, newest first."""
 
     ordering = "-id"
 
@@ -157,7 +157,7 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     lookup_value_regex = "[^/]+"
 
     def get_object(self) -> Metric:
-        """The metric of the path; a key that can't be one is unknown, whatever bytes it has."""
+        """The metric in the path; an invalid key is a 404, whatever bytes it has."""
         if not KEY.fullmatch(self.kwargs["key"]):
             raise Http404
         return super().get_object()
@@ -174,7 +174,7 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     @extend_schema(request=MetricChangeSerializer, responses=MetricSerializer)
     def partial_update(self, request: Request, key: str) -> Response:
-        """Change words, or add a version."""
+        """Change a metric's descriptive fields, or add a version of its definition."""
         row = self.get_object()
         values = _asked(MetricChangeSerializer, request)
         before = About(row.name_en, row.name_ko, row.description, row.owner, tuple(row.tag_list), row.unit)
@@ -186,7 +186,7 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=CertifySerializer, responses=MetricSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def certify(self, request: Request, key: str) -> Response:
-        """Say that the newest version may be trusted; its author can't, as soon as somebody else could."""
+        """Certify the newest version. Its author may do so only if no other account can."""
         self.get_object()
         save.certify(key=key, version=_asked(CertifySerializer, request)["version"], by=person(request))
         return self._whole(key)
@@ -194,7 +194,7 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=MetricWhySerializer, responses=MetricSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def deprecate(self, request: Request, key: str) -> Response:
-        """Let nobody pick it anew; what runs goes on."""
+        """Deprecate a metric: it can't be chosen any more; running plans continue and show it."""
         self.get_object()
         save.deprecate(key=key, by=person(request), why=_asked(MetricWhySerializer, request)["why"])
         return self._whole(key)
@@ -202,7 +202,7 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=MetricWhySerializer, responses=MetricSerializer)
     @action(detail=True, methods=["post"], url_path="take-up", filterset_class=None)
     def take_up(self, request: Request, key: str) -> Response:
-        """A deprecated or certified metric as a draft again."""
+        """Make a deprecated or certified metric a draft again; it must be certified again."""
         self.get_object()
         save.take_up_again(key=key, by=person(request), why=_asked(MetricWhySerializer, request)["why"])
         return self._whole(key)
@@ -210,21 +210,21 @@ class MetricViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(responses=MetricVersionSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=NewestVersions, filterset_class=None)
     def versions(self, request: Request, key: str) -> Response:
-        """Every definition it had, the newest first."""
+        """All versions of the metric's definition, newest first."""
         rows = self.get_object().versions.select_related("created_by", "certified_by")
         return self._paged(rows, MetricVersionSerializer)
 
     @extend_schema(responses=MetricCheckSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=NewestVersions, filterset_class=None)
     def checks(self, request: Request, key: str) -> Response:
-        """Its value by week and its false alarms, the newest check first."""
+        """Checks of the metric on past data (value by week, false alarms), newest first."""
         rows = MetricCheck.objects.filter(version__metric=self.get_object()).select_related("version")
         return self._paged(rows, MetricCheckSerializer)
 
     @extend_schema(request=None, responses={202: MetricCheckSerializer})
     @checks.mapping.post
     def add_check(self, request: Request, key: str) -> Response:
-        """Check the newest version on its past; it waits for the worker."""
+        """Check the newest version on past data; a worker computes it."""
         from events.metric_catalogue import check
 
         run = check.start_check(key=self.get_object().key, by=person(request))

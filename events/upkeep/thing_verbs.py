@@ -1,4 +1,4 @@
-"""What the REST endpoints of every kind of things share: tags, owner and archive, in lists and as verbs."""
+"""Tags, owner and archive in the REST endpoints of every kind of thing: fields, filters and actions."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from runs.web import person
 
 
 class UpkeepFields(serializers.Serializer[Any]):
-    """Tags and owner of a thing, for the serializer of its kind."""
+    """A thing (experiment, AHA moment, study or segment model) with its tags and owner."""
 
     tags = serializers.SerializerMethodField()
     owner = serializers.SerializerMethodField(
@@ -27,34 +27,34 @@ class UpkeepFields(serializers.Serializer[Any]):
     )
 
     def get_tags(self, thing: Any) -> list[str]:
-        """Their names."""
+        """Names of the tags."""
         return [tag.name for tag in thing.tags.all()]
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_owner(self, thing: Any) -> str | None:
-        """Null where nobody is known."""
+        """Null if there is no known owner."""
         owner = owners.owner_of(thing)
         return None if owner is None else owner.get_username()
 
 
 class UpkeepSerializer(UpkeepFields):
-    """How a thing is kept, after a change of it."""
+    """Tags, owner and archive state of a thing after a change."""
 
     kind = serializers.SerializerMethodField()
     key = serializers.SerializerMethodField(help_text="its key, or its number where it has none")
     archived_at = serializers.SerializerMethodField()
 
     def get_kind(self, thing: Any) -> str:
-        """As search names it."""
+        """The kind's name, as in search."""
         return kind_of(thing).slug
 
     def get_key(self, thing: Any) -> str:
-        """By which addresses name it."""
+        """The key, or else the number, that stands in its address."""
         return str(getattr(thing, "key", thing.pk))
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_archived_at(self, thing: Any) -> str | None:
-        """Null while it is in lists; always null for an experiment, whose status says so."""
+        """Null while it isn't archived; always null for an experiment, whose status says whether it is."""
         at = getattr(thing, "archived_at", None)
         return None if at is None else at.isoformat()
 
@@ -74,14 +74,14 @@ class OwnedFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no types
     owner = filters.CharFilter(method="by_owner", label="of this account; me for one's own")
 
     def by_tag(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
-        """A tag that nothing bears finds nothing."""
+        """Rows with the tag; none for an invalid or unknown one."""
         try:
             return with_tag(rows, tags.tag_name(value))
         except Refused:
             return rows.none()
 
     def by_owner(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
-        """Of nobody that we know: nothing."""
+        """Rows owned by this account; none for an unknown one."""
         user = person(self.request) if value == "me" else User.objects.filter(username=value).first()
         return rows.none() if user is None else rows.filter(owners.owned_by(user))
 
@@ -95,12 +95,12 @@ class ThingFilter(OwnedFilter):
 
 
 class OwnedActions:
-    """Verbs of a view set of things: tags and owner."""
+    """Actions on a thing: set its tags and its owner."""
 
     @extend_schema(request=TagsSerializer, responses=UpkeepSerializer)
     @action(detail=True, methods=["put"], url_path="tags", filterset_class=None)
     def put_tags(self, request: Request, **_lookup: str) -> Response:
-        """Give it these tags and no others; new ones are made."""
+        """Replace all tags by these; new tags are created."""
         asked = TagsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         thing = self.get_object()  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ class OwnedActions:
     @extend_schema(request=OwnerSerializer, responses=UpkeepSerializer)
     @action(detail=True, methods=["put"], url_path="owner", filterset_class=None)
     def put_owner(self, request: Request, **_lookup: str) -> Response:
-        """Hand it over to another account."""
+        """Make another account the owner."""
         asked = OwnerSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         thing = self.get_object()  # type: ignore[attr-defined]
@@ -119,10 +119,10 @@ class OwnedActions:
 
 
 class ThingActions(OwnedActions):
-    """Verbs of a view set of things that can be archived. Lists leave archived ones out unless they are asked for."""
+    """Actions on things that can be archived. Lists leave out archived ones unless the query has `archived`."""
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only of lists: an archived thing keeps its address."""
+        """Leave archived things out of lists only: they keep their address."""
         rows: QuerySet[Any] = super().filter_queryset(queryset)  # type: ignore[misc]
         named = "archived" in self.request.query_params  # type: ignore[attr-defined]
         return rows.filter(archived_at=None) if self.action == "list" and not named else rows  # type: ignore[attr-defined]
@@ -130,13 +130,13 @@ class ThingActions(OwnedActions):
     @extend_schema(request=None, responses=UpkeepSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def archive(self, request: Request, **_lookup: str) -> Response:
-        """Put it away: out of lists and pickers. Refused while something that runs depends on it."""
+        """Archive it: lists and pickers don't show it. Refused while something that runs depends on it."""
         return _kept(put_away.archive(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
 
     @extend_schema(request=None, responses=UpkeepSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def restore(self, request: Request, **_lookup: str) -> Response:
-        """Take it back."""
+        """Restore it to lists and pickers."""
         return _kept(put_away.restore(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
 
 

@@ -65,7 +65,7 @@ class AnalysesView(APIView):
 
     @extend_schema(operation_id="experiments_analyses_list", responses=shapes.AnalysisSerializer(many=True))
     def get(self, request: Request, key: str) -> Response:
-        """All analyses, the newest first, without their documents."""
+        """All analyses, newest first, without their documents."""
         pages = self.pagination_class()
         page = pages.paginate_queryset(history_of(experiment_of(key)), request, view=self)
         peeks = may_peek(request)
@@ -77,8 +77,8 @@ class AnalysesView(APIView):
         responses={202: shapes.AnalysisSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Ask for an analysis; a worker computes it. `peek` shows the outcome of a fixed plan before its time; a key
-        needs `outcomes:peek` for it.
+        """Request an analysis; a worker computes it. `peek` reads the outcome of a fixed plan before its date; a key
+        needs the scope `outcomes:peek` for it.
         """
         from experiments.analyse.analyses import request_analysis
 
@@ -90,13 +90,13 @@ class AnalysesView(APIView):
 
 
 class LatestAnalysisView(APIView):
-    """The last successful analysis of an experiment."""
+    """The latest successful analysis of an experiment."""
 
     queryset = Analysis.objects.none()
 
     @extend_schema(operation_id="experiments_analyses_latest", responses=shapes.WholeAnalysisSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """The last good analysis that the caller may read, with its document; a failed one never takes its place."""
+        """The latest successful analysis that the caller may read, with its document. Failed ones are ignored."""
         from experiments.analyse.analyses import latest_analysis
 
         experiment, peeks = experiment_of(key), may_peek(request)
@@ -119,13 +119,13 @@ class AnalysisView(APIView):
 
 
 class CalibrationView(APIView):
-    """Naive promise against causal finding."""
+    """Effects that correlations promised, compared with those that experiments found."""
 
     queryset = Analysis.objects.none()
 
     @extend_schema(operation_id="calibration", responses=shapes.CalibrationSerializer)
     def get(self, request: Request) -> Response:
-        """Every experiment that tested a measured promise, and the pooled ratio of finding to promise."""
+        """Promised and found effect of each experiment where both are known, and the pooled ratio found to promised."""
         from experiments.analyse import calibration as calibrating
 
         found = calibrating.calibrate()

@@ -17,7 +17,7 @@ DEFLATION = {
 
 
 class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
-    """One analysis: its state, and what came of it in a word."""
+    """One analysis: its status, and the code of its verdict."""
 
     experiment = serializers.CharField(source="experiment.key", read_only=True)
     reason = serializers.CharField(source="reason_in_words", read_only=True)
@@ -58,7 +58,7 @@ class WholeAnalysisSerializer(AnalysisSerializer):
 
 
 class AskSerializer(serializers.Serializer[Any]):
-    """What is asked."""
+    """Options of a requested analysis."""
 
     peek = serializers.BooleanField(
         default=False, help_text="read the outcome of a fixed plan before its time; the report says so for good"
@@ -67,7 +67,7 @@ class AskSerializer(serializers.Serializer[Any]):
 
 
 class TrialSerializer(serializers.Serializer[Any]):
-    """Promise and finding of one experiment, as differences of shares."""
+    """Promised effect (from correlations) and found effect of one experiment, as differences of shares."""
 
     key = serializers.CharField()
     name = serializers.CharField()
@@ -82,7 +82,7 @@ class TrialSerializer(serializers.Serializer[Any]):
 
 
 class LeftOutSerializer(serializers.Serializer[Any]):
-    """An experiment that says nothing about its promise, and why."""
+    """An experiment of an AHA moment whose promised and found effects can't be compared, and why."""
 
     key = serializers.CharField()
     name = serializers.CharField()
@@ -94,11 +94,11 @@ class LeftOutSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"oneOf": [DEFLATION, REASON]})
 class PooledField(serializers.JSONField):
-    """Ratio, limits, level, tau_squared and experiments, or why there is none."""
+    """Pooled ratio with its limits, level, tau_squared and number of experiments, or why there is none."""
 
 
 class CalibrationSerializer(serializers.Serializer[Any]):
-    """Promises beside findings over all experiments."""
+    """Promised and found effects of all experiments."""
 
     trials = TrialSerializer(many=True)
     left_out = LeftOutSerializer(many=True)

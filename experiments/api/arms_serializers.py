@@ -28,13 +28,13 @@ class DoseArmsSerializer(serializers.Serializer[Row]):
 
 
 class ArmsPowerSerializer(serializers.Serializer[Row]):
-    """What placebo and dose arms, planned or proposed, could tell."""
+    """Power of placebo and dose arms, planned or proposed."""
 
     placebo, doses = PlaceboArmSerializer(), DoseArmsSerializer()
 
 
 @extend_schema_serializer(component_name="Suggestion")
 class SuggestionWithArmsSerializer(SuggestionSerializer):
-    """A size for the plan, and what its arms could tell; nothing is changed by asking."""
+    """A suggested size for the plan, and the power of its arms. Requesting it changes nothing."""
 
     arms = ArmsPowerSerializer(allow_null=True, help_text="null for a plan without an AHA moment")

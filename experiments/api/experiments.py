@@ -69,7 +69,7 @@ def verb(method: Answer) -> Answer:
 class ExperimentViewSet(
     OwnedActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]
 ):
-    """Experiments: the plan, its life, and who is in."""
+    """Experiments: plan, lifecycle, assignments and overrides."""
 
     queryset = (
         Experiment.objects.select_related("moment", "layer", "holdout", *OWNERS)
@@ -99,7 +99,7 @@ class ExperimentViewSet(
 
     @extend_schema(request=shapes.ExperimentSerializer, responses={201: shapes.ExperimentSerializer})
     def create(self, request: Request) -> Response:
-        """Make a draft."""
+        """Create a draft."""
         from experiments.plan import drafts
 
         values = asked(shapes.ExperimentSerializer, request)
@@ -108,7 +108,7 @@ class ExperimentViewSet(
 
     @extend_schema(request=shapes.DraftSerializer, responses=shapes.ExperimentSerializer)
     def partial_update(self, request: Request, key: str) -> Response:
-        """Change a draft; what has started is amended instead."""
+        """Change a draft. A started experiment is changed with `amend` instead."""
         from experiments.plan import drafts
 
         change = shapes.DraftSerializer(self.get_object(), data=request.data, partial=True)
@@ -119,7 +119,7 @@ class ExperimentViewSet(
     @extend_schema(request=shapes.StartSerializer, responses=shapes.ExperimentSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def start(self, request: Request, key: str) -> Response:
-        """Start; the plan is frozen from here on. Where the site reviews plans, it needs an approval."""
+        """Start the experiment and freeze its plan. Where the site requires reviews, the plan must be approved."""
         from experiments.plan import moves
 
         key = self.get_object().key
@@ -128,17 +128,17 @@ class ExperimentViewSet(
 
     @verb
     def pause(self, request: Request, key: str) -> Response:
-        """Pause: every unit gets the default until it goes on."""
+        """Pause: every unit gets the default until the experiment is resumed."""
         return self._move(request, Action.PAUSE)
 
     @verb
     def resume(self, request: Request, key: str) -> Response:
-        """Go on after a pause; every unit has its old arm."""
+        """Resume after a pause; every unit gets the arm it had before."""
         return self._move(request, Action.RESUME)
 
     @verb
     def close_enrolment(self, request: Request, key: str) -> Response:
-        """Take no new units; those that are in are observed to the end."""
+        """Close enrolment: no new units enter, and the enrolled ones are observed to the end."""
         return self._move(request, Action.CLOSE_ENROLMENT)
 
     @verb
@@ -148,18 +148,18 @@ class ExperimentViewSet(
 
     @verb
     def conclude(self, request: Request, key: str) -> Response:
-        """Close the books of a stopped experiment."""
+        """Mark a stopped experiment as concluded; the only state after that is archived."""
         return self._move(request, Action.CONCLUDE)
 
     @verb
     def archive(self, request: Request, key: str) -> Response:
-        """Put away a draft or a concluded experiment."""
+        """Archive a draft or a concluded experiment for good. Refused while one of its variants is rolled out."""
         return self._move(request, Action.ARCHIVE)
 
     @extend_schema(request=shapes.AmendSerializer, responses={201: shapes.AmendmentSerializer})
     @action(detail=True, methods=["post"])
     def amend(self, request: Request, key: str) -> Response:
-        """Change a started plan, with a reason; it is logged and stands on the report."""
+        """Change a started plan, with a reason. The change is logged and shown on the report."""
         from experiments.plan import amend
 
         self.get_object()
@@ -170,7 +170,7 @@ class ExperimentViewSet(
     @extend_schema(request=shapes.RaiseCoverageSerializer, responses={201: shapes.AmendmentSerializer})
     @action(detail=True, methods=["post"], url_path="raise-coverage")
     def raise_coverage(self, request: Request, key: str) -> Response:
-        """Let more units of one row of the audience in; nobody is moved."""
+        """Raise the coverage of one row of the audience, so that more units enter. No unit changes its arm."""
         from experiments.plan import amend
 
         self.get_object()
@@ -180,7 +180,7 @@ class ExperimentViewSet(
     @extend_schema(request=shapes.CloneSerializer, responses={201: shapes.ExperimentSerializer})
     @action(detail=True, methods=["post"])
     def clone(self, request: Request, key: str) -> Response:
-        """A new draft with the same plan and a new draw."""
+        """Create a draft with the same plan and a new random draw (seed)."""
         from experiments.plan import drafts
 
         values = asked(shapes.CloneSerializer, request)
@@ -197,7 +197,9 @@ class ExperimentViewSet(
     )
     @action(detail=True, methods=["get"])
     def power(self, request: Request, key: str) -> Response:
-        """Planned size and end, by the units of four weeks and the outcome they had; other values may be tried."""
+        """Required sample size and end date, estimated from the units and outcomes of four past weeks. Parameters
+        replace values of the plan.
+        """
         from experiments.plan import size
         from experiments.plan.nudge_arms.arms_of_plan import arms_of
         from experiments.plan.planned_power import WhatIf
@@ -213,20 +215,20 @@ class ExperimentViewSet(
     @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], filterset_class=None)
     def amendments(self, request: Request, key: str) -> Response:
-        """Changes of the plan after the start."""
+        """Amendments: changes made to the plan after its start, oldest first."""
         rows = Amendment.objects.filter(experiment=self.get_object()).select_related("by").order_by("id")
         return self._paged(rows, shapes.AmendmentSerializer)
 
     @extend_schema(responses=shapes.HistorySerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=NewestHistory, filterset_class=None)
     def history(self, request: Request, key: str) -> Response:
-        """Every state, the newest first: who, when, why, and the plan as it was."""
+        """Every version of the experiment, newest first: who changed it, when and why, and the plan at that time."""
         return self._paged(self.get_object().history.select_related("history_user"), shapes.HistorySerializer)
 
     @extend_schema(responses=shapes.AssignmentSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=Newest, filterset_class=None)
     def assignments(self, request: Request, key: str) -> Response:
-        """Who is in, the newest first."""
+        """Assigned units with their arms, newest first."""
         # Assignments contain unit ids, so accounts need a permission. For keys the scope was checked before.
         if isinstance(request.user, User) and not request.user.has_perm("experiments.view_assignment"):
             raise PermissionDenied
@@ -236,14 +238,14 @@ class ExperimentViewSet(
     @extend_schema(responses=shapes.OverrideSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], filterset_class=None)
     def overrides(self, request: Request, key: str) -> Response:
-        """Arms without a draw, for testing."""
+        """Overrides: arms set by hand instead of by the random draw, for testing."""
         rows = Override.objects.filter(experiment=self.get_object()).select_related("variant").order_by("id")
         return self._paged(rows, shapes.OverrideSerializer)
 
     @extend_schema(request=shapes.OverrideSerializer, responses={201: shapes.OverrideSerializer})
     @overrides.mapping.post
     def add_override(self, request: Request, key: str) -> Response:
-        """Give an arm to one unit, or to callers whose context meets a rule."""
+        """Force an arm for one unit, or for callers whose context matches a rule."""
         self.get_object()
         values = asked(shapes.OverrideSerializer, request)
         arm = values.pop("variant")["key"]
@@ -253,7 +255,7 @@ class ExperimentViewSet(
     @extend_schema(responses={204: None})
     @action(detail=True, methods=["delete"], url_path=r"overrides/(?P<override_id>\d{1,18})")
     def delete_override(self, request: Request, key: str, override_id: str) -> Response:
-        """Let the draw decide again."""
+        """Delete an override, so that the random draw decides again."""
         overrides.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -283,7 +285,9 @@ class MomentExperimentsView(APIView):
         responses={201: shapes.ExperimentSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Draft the experiment that tests this moment, sized by head-room and expected take-up."""
+        """Create a draft that tests this moment, sized by head-room (share of units that don't reach the moment without
+        a nudge) and expected take-up.
+        """
         from experiments.plan import drafts
 
         moment = get_object_or_404(AhaMoment, key=key)

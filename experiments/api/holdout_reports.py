@@ -26,7 +26,7 @@ class HoldoutPlansView(APIView):
 
     @extend_schema(operation_id="holdout_plans_list", responses=shapes.HoldoutPlanSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """All plans, the newest first."""
+        """All plans of holdout reports, newest first."""
         pages = self.pagination_class()
         page = pages.paginate_queryset(HoldoutPlan.objects.select_related("holdout"), request, view=self)
         return pages.get_paginated_response(shapes.HoldoutPlanSerializer(page, many=True).data)
@@ -37,7 +37,7 @@ class HoldoutPlansView(APIView):
         responses={201: shapes.HoldoutPlanSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Plan a report. It never changes afterwards, and the outcome is read on the planned days alone."""
+        """Plan a holdout report. It can't be changed afterwards, and the outcome is read only on the planned days."""
         from experiments.analyse.holdout_report import holdout_readings
 
         given = asked(shapes.NewHoldoutPlanSerializer, request)
@@ -56,7 +56,7 @@ class HoldoutPlanView(APIView):
 
     @extend_schema(operation_id="holdout_plans_retrieve", responses=shapes.HoldoutPlanSerializer)
     def get(self, request: Request, pk: int) -> Response:
-        """One plan."""
+        """The plan of one holdout report."""
         return Response(shapes.HoldoutPlanSerializer(_plan(pk)).data)
 
 
@@ -68,7 +68,7 @@ class HoldoutReadingsView(APIView):
 
     @extend_schema(operation_id="holdout_readings_list", responses=shapes.HoldoutReadingSerializer(many=True))
     def get(self, request: Request, pk: int) -> Response:
-        """All readings, the newest first, without their documents."""
+        """All readings of a plan, newest first, without their documents."""
         pages = self.pagination_class()
         page = pages.paginate_queryset(HoldoutReading.objects.light().filter(plan=_plan(pk)), request, view=self)
         return pages.get_paginated_response(shapes.HoldoutReadingSerializer(page, many=True).data)
@@ -77,7 +77,7 @@ class HoldoutReadingsView(APIView):
         operation_id="holdout_readings_create", request=None, responses={202: shapes.HoldoutReadingSerializer}
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Ask for a reading; a worker computes it. It holds the outcome only where the plan allows it."""
+        """Request a reading; a worker computes it. It contains the outcome only if the plan allows it on that day."""
         from experiments.analyse.holdout_report import holdout_readings
 
         made = holdout_readings.request_reading(plan=_plan(pk), by=person(request))
@@ -85,13 +85,13 @@ class HoldoutReadingsView(APIView):
 
 
 class LatestHoldoutReadingView(APIView):
-    """The last successful reading of one plan."""
+    """The latest successful reading of one plan."""
 
     queryset = HoldoutReading.objects.none()
 
     @extend_schema(operation_id="holdout_readings_latest", responses=shapes.WholeHoldoutReadingSerializer)
     def get(self, request: Request, pk: int) -> Response:
-        """The last reading of the outcome with its document, else the last good count."""
+        """The latest reading of the outcome, else the latest successful one with counts only; with its document."""
         from experiments.analyse.holdout_report import holdout_readings
 
         return _whole_reading(holdout_readings.latest_reading(_plan(pk)))
@@ -109,21 +109,21 @@ class HoldoutReadingView(APIView):
 
 
 class OverlapsView(APIView):
-    """Counts of shared users."""
+    """Overlap reports: counts of users that experiments share."""
 
     queryset = OverlapReport.objects.none()
     pagination_class = Newest
 
     @extend_schema(operation_id="overlaps_list", responses=shapes.OverlapSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """All counts, the newest first, without their documents."""
+        """All overlap reports (counts of users that experiments share), newest first, without their documents."""
         pages = self.pagination_class()
         page = pages.paginate_queryset(OverlapReport.objects.light(), request, view=self)
         return pages.get_paginated_response(shapes.OverlapSerializer(page, many=True).data)
 
     @extend_schema(operation_id="overlaps_create", request=None, responses={202: shapes.OverlapSerializer})
     def post(self, request: Request) -> Response:
-        """Count anew; a worker does it."""
+        """Request a new overlap report: how many users experiments share. A worker computes it."""
         from experiments.analyse.overlap import overlaps
 
         made = overlaps.request_overlap(by=person(request))
@@ -131,13 +131,13 @@ class OverlapsView(APIView):
 
 
 class LatestOverlapView(APIView):
-    """The last successful count of shared users."""
+    """The latest successful overlap report."""
 
     queryset = OverlapReport.objects.none()
 
     @extend_schema(operation_id="overlaps_latest", responses=shapes.WholeOverlapSerializer)
     def get(self, request: Request) -> Response:
-        """Pairs that share users, with their tests where both plans have opened their outcomes."""
+        """Pairs of experiments that share users, with tests of the outcomes where both plans have opened theirs."""
         from experiments.analyse.overlap import overlaps
         from experiments.report.across import overlap_page
 

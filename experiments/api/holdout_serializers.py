@@ -26,8 +26,8 @@ class HoldoutPlanSerializer(serializers.ModelSerializer[HoldoutPlan]):
 
 
 class NewHoldoutPlanSerializer(serializers.ModelSerializer[HoldoutPlan]):
-    """`readings`: dates on which the outcome may be read, rising; the last is the end. `method`: `fixed`,
-    `group_sequential` or `always_valid`. `day_mode`: `rolling` or `calendar`.
+    """`readings`: dates on which the outcome may be read, in ascending order; the last one is the end. `method`:
+    `fixed`, `group_sequential` or `always_valid`. `day_mode`: `rolling` or `calendar`.
     """
 
     holdout = serializers.CharField(max_length=64)
@@ -54,7 +54,7 @@ class HoldoutReadingSerializer(serializers.ModelSerializer[HoldoutReading]):
 
 
 class WholeHoldoutReadingSerializer(HoldoutReadingSerializer):
-    """One reading with its document: alarms and answer first, then every number."""
+    """One reading with its document: alarms and result first, then every number."""
 
     document = DocumentField(read_only=True)
 
@@ -73,7 +73,7 @@ class OverlapSerializer(serializers.ModelSerializer[OverlapReport]):
 
 
 class WholeOverlapSerializer(OverlapSerializer):
-    """One count with its document: pairs, users by arms, and what is wrong with them."""
+    """One overlap report with its document: pairs of experiments, their users by arm, and problems found."""
 
     document = DocumentField(read_only=True)
 

@@ -38,7 +38,7 @@ class NewWebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint])
 
 
 class WebhookSecretSerializer(WebhookEndpointSerializer):
-    """With the secret: it is shown in this answer and never again."""
+    """An endpoint with its secret, which is shown only in this response."""
 
     class Meta(WebhookEndpointSerializer.Meta):
         fields = [*WebhookEndpointSerializer.Meta.fields, "secret"]

@@ -16,7 +16,7 @@ from experiments.webhooks import deliver
 
 
 class LayerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Layer]):
-    """Layers: experiments of one layer own disjoint slices of its draws."""
+    """Layers: experiments that run in one layer take disjoint slices of its units."""
 
     queryset = Layer.objects.order_by("key")
     serializer_class = shapes.LayerSerializer
@@ -25,13 +25,13 @@ class LayerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     @extend_schema(responses={201: shapes.LayerSerializer})
     def create(self, request: Request) -> Response:
-        """Make a layer."""
+        """Create a layer."""
         made = layers.create_layer(**asked(shapes.LayerSerializer, request))
         return Response(shapes.LayerSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class HoldoutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Holdout]):
-    """Holdouts: units that no experiment takes."""
+    """Holdouts: shares of units that experiments leave out."""
 
     queryset = Holdout.objects.order_by("key")
     serializer_class = shapes.HoldoutSerializer
@@ -40,14 +40,14 @@ class HoldoutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     @extend_schema(responses={201: shapes.HoldoutSerializer})
     def create(self, request: Request) -> Response:
-        """Make a holdout; new drafts keep it while it is active."""
+        """Create a holdout. While it is active, new drafts leave its units out."""
         made = layers.create_holdout(**asked(shapes.HoldoutSerializer, request))
         return Response(shapes.HoldoutSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.ActiveSerializer, responses=shapes.HoldoutSerializer)
     @action(detail=True, methods=["post"], url_path="set-active")
     def set_active(self, request: Request, key: str) -> Response:
-        """Let new drafts keep it or not. Its share never changes: that would move units."""
+        """Set whether new drafts use it; only one holdout is active. Its share can't change: that would move units."""
         row = layers.set_active(holdout=self.get_object(), **asked(shapes.ActiveSerializer, request))
         return Response(shapes.HoldoutSerializer(row).data)
 
@@ -55,7 +55,7 @@ class HoldoutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 class WebhookEndpointViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookEndpoint]
 ):
-    """Addresses that hear of experiments. A secret is shown once: when it is made."""
+    """Webhook endpoints: addresses that receive events of experiments. A secret is shown once, when it is created."""
 
     queryset = WebhookEndpoint.objects.order_by("id")
     serializer_class = shapes.WebhookEndpointSerializer
@@ -64,12 +64,12 @@ class WebhookEndpointViewSet(
 
     @extend_schema(request=shapes.NewWebhookEndpointSerializer, responses={201: shapes.WebhookSecretSerializer})
     def create(self, request: Request) -> Response:
-        """Register an address; the answer holds its secret."""
+        """Create an endpoint; the response contains its secret."""
         made = deliver.create_endpoint(**asked(shapes.NewWebhookEndpointSerializer, request))
         return _secret(made, status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change name or address, switch on or off."""
+        """Change name or address, enable or disable the endpoint."""
         endpoint = self.get_object()
         change = self.get_serializer(endpoint, data=request.data, partial=True)
         change.is_valid(raise_exception=True)
@@ -79,13 +79,13 @@ class WebhookEndpointViewSet(
     @extend_schema(request=None, responses=shapes.WebhookSecretSerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, pk: str) -> Response:
-        """Give it a new secret; the old one signs along for a week."""
+        """Issue a new secret. For KEY_ROTATION_DAYS (7), messages are also signed with the old one."""
         return _secret(deliver.rotate_secret(endpoint=self.get_object()))
 
     @extend_schema(responses=shapes.WebhookDeliverySerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=Newest)
     def deliveries(self, request: Request, pk: str) -> Response:
-        """What was sent and what waits, the newest first."""
+        """Deliveries of the endpoint, sent and waiting, newest first."""
         rows: Any = WebhookDelivery.objects.filter(endpoint=self.get_object())
         page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(shapes.WebhookDeliverySerializer(page, many=True).data)

@@ -19,7 +19,7 @@ from experiments.models import Experiment, PlanTemplate
 
 
 class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[PlanTemplate]):
-    """Templates: the content of a plan under a name; each change is a version."""
+    """Plan templates: the content of a plan, saved under a name. Each change makes a new version."""
 
     queryset = PlanTemplate.objects.select_related("created_by").order_by("key")
     serializer_class = shapes.TemplateSerializer
@@ -38,7 +38,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
 
     @extend_schema(request=shapes.ChangeTemplateSerializer, responses=shapes.TemplateSerializer)
     def partial_update(self, request: Request, key: str) -> Response:
-        """Change names, description or fixed fields, or take over the plan of another experiment."""
+        """Change names, description or fixed fields, or replace the content by the plan of another experiment."""
         from experiments.plan.templates import change_template
 
         values = asked(shapes.ChangeTemplateSerializer, request)
@@ -54,7 +54,7 @@ class PlanTemplateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     @extend_schema(request=shapes.ArchiveSerializer, responses=shapes.TemplateSerializer)
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, key: str) -> Response:
-        """Put a template away, or bring it back."""
+        """Archive a template, or restore it."""
         from experiments.plan.templates import archive_template
 
         archived = asked(shapes.ArchiveSerializer, request)["archived"]
@@ -73,7 +73,7 @@ class TemplateDraftsView(APIView):
         responses={201: serializers.ExperimentSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Make a draft from a template, with a key, a flag and a draw of its own, and without dates."""
+        """Create a draft from a template, with its own key, flag and random draw, and without dates."""
         from experiments.plan.template_drafts import draft_from_template
 
         template = get_object_or_404(PlanTemplate, key=key)
@@ -90,12 +90,12 @@ class TemplateUseView(APIView):
 
     @extend_schema(operation_id="experiments_template", responses=shapes.TemplateUseSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """The template that a plan was made from, what it fixes, and what differs."""
+        """The template that a plan was made from, the fields that it fixes, and those that differ from it."""
         return _used(experiment_of(key))
 
     @extend_schema(operation_id="experiments_template_release", request=None, responses=shapes.TemplateUseSerializer)
     def patch(self, request: Request, key: str) -> Response:
-        """Release a draft: what its template fixes may be changed."""
+        """Release a draft from its template: fields that the template fixed may be changed."""
         from experiments.plan.template_drafts import release
 
         return _used(release(key=experiment_of(key).key, by=account(request)))

@@ -19,7 +19,7 @@ def by() -> serializers.CharField:
 
 
 class ReviewRequestSerializer(serializers.ModelSerializer[ReviewRequest]):
-    """Somebody asked for a review."""
+    """A request for a review."""
 
     by = by()
     state = serializers.CharField(read_only=True, help_text="open, approved, changes, withdrawn or replaced")
@@ -32,7 +32,7 @@ class ReviewRequestSerializer(serializers.ModelSerializer[ReviewRequest]):
 
 
 class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
-    """What was answered."""
+    """An answer to a review."""
 
     by = by()
     kind = serializers.CharField(read_only=True, help_text="approved, changes or skipped")
@@ -44,7 +44,7 @@ class ReviewAnswerSerializer(serializers.ModelSerializer[ReviewAnswer]):
 
 
 class CheckSerializer(serializers.Serializer[Any]):
-    """One line of the checklist: a code, a state and what it rests on."""
+    """One item of the checklist: its code, its state, and the facts behind it."""
 
     code = serializers.CharField()
     state = serializers.ChoiceField(choices=["ok", "warn", "missing"])
@@ -58,7 +58,7 @@ class CheckSerializer(serializers.Serializer[Any]):
 
 
 class ReviewSerializer(serializers.Serializer[Any]):
-    """Where the review of a plan is."""
+    """State of a plan's review."""
 
     needed = serializers.BooleanField(help_text="the plan can't start without an approval")
     code = serializers.CharField(help_text="none, asked, approved, changes, void, revised or own")
@@ -96,7 +96,7 @@ class TickSerializer(serializers.Serializer[Row]):
 
 
 class CommentSerializer(serializers.ModelSerializer[PlanComment]):
-    """A remark on one section of a plan."""
+    """A comment on one section of a plan."""
 
     section = serializers.ChoiceField(choices=list(SECTIONS))
     text = serializers.CharField(max_length=MOST)
@@ -121,7 +121,7 @@ class PolicySerializer(serializers.Serializer[Any]):
 
 
 class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
-    """A check that a team adds to the list."""
+    """A check that a team adds to the checklist."""
 
     position = serializers.IntegerField(min_value=0, max_value=10_000, required=False)
 
@@ -136,7 +136,7 @@ def fixed() -> serializers.ListField:
 
 
 class TemplateSerializer(serializers.ModelSerializer[PlanTemplate]):
-    """A template for plans."""
+    """A plan template."""
 
     fixed = fixed()
     content = serializers.DictField(read_only=True, help_text="fields, variants and audience of the plan")
@@ -192,7 +192,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
 
 
 class TemplateUseSerializer(serializers.Serializer[Any]):
-    """The template that a plan was made from, and what differs."""
+    """The template that a plan was made from, and the fields that differ from it."""
 
     template = serializers.CharField(source="use.template.key")
     version = serializers.IntegerField(source="use.version")

@@ -58,7 +58,7 @@ class ReviewView(APIView):
 
     @extend_schema(operation_id="experiments_review", responses=shapes.ReviewSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """Where it is, who was asked, what was answered, and the checklist."""
+        """State of the review, its requests and answers, and the checklist."""
         return whole(experiment_of(key))
 
 
@@ -73,7 +73,7 @@ class ReviewRequestsView(APIView):
         responses={201: shapes.ReviewSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Ask for a review of a draft; an open request is replaced."""
+        """Request a review of a draft; an open request is replaced."""
         from experiments.plan.review.review_requests import ask_for_review
 
         row = experiment_of(key)
@@ -82,7 +82,7 @@ class ReviewRequestsView(APIView):
 
     @extend_schema(operation_id="experiments_review_withdraw", request=None, responses=shapes.ReviewSerializer)
     def patch(self, request: Request, key: str) -> Response:
-        """Withdraw the open request."""
+        """Withdraw the open request for a review."""
         from experiments.plan.review.review_requests import withdraw_request
 
         row = experiment_of(key)
@@ -101,7 +101,7 @@ class ReviewAnswersView(APIView):
         responses={201: shapes.ReviewSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Approve the plan as it stands, or request changes; never an author of the plan, with a key neither."""
+        """Approve the plan as it stands, or request changes. Refused for authors of the plan, even with an API key."""
         from experiments.plan.review.review_answers import answer_review
 
         row, values = experiment_of(key), asked(shapes.AnswerSerializer, request)
@@ -122,7 +122,7 @@ class ReviewTicksView(APIView):
         operation_id="experiments_review_tick", request=shapes.TickSerializer, responses=shapes.ReviewSerializer
     )
     def post(self, request: Request, key: str) -> Response:
-        """Tick a check with a note, or take the tick back."""
+        """Tick a check of the checklist, with a note, or remove the tick."""
         from experiments.plan.review.ticking import tick
 
         row = experiment_of(key)
@@ -138,7 +138,7 @@ class CommentsView(APIView):
 
     @extend_schema(operation_id="experiments_comments_list", responses=shapes.CommentSerializer(many=True))
     def get(self, request: Request, key: str) -> Response:
-        """All comments, the newest first."""
+        """All comments, newest first."""
         rows = PlanComment.objects.filter(experiment=experiment_of(key)).select_related("by", "resolved_by")
         pages = self.pagination_class()
         page = pages.paginate_queryset(rows, request, view=self)
@@ -150,7 +150,7 @@ class CommentsView(APIView):
         responses={201: shapes.CommentSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Comment a section of a plan."""
+        """Comment on a section of a plan."""
         from experiments.plan.review.remarks import add_comment
 
         row, given = experiment_of(key), asked(shapes.CommentSerializer, request)
@@ -167,7 +167,7 @@ class CommentView(APIView):
         operation_id="experiments_comments_settle", request=shapes.SettleSerializer, responses=shapes.CommentSerializer
     )
     def patch(self, request: Request, key: str, pk: int) -> Response:
-        """Settle a comment, or open it again."""
+        """Resolve a comment, or reopen it."""
         from experiments.plan.review.remarks import settle
 
         row = get_object_or_404(PlanComment, experiment=experiment_of(key), pk=pk)
@@ -176,20 +176,20 @@ class CommentView(APIView):
 
 
 class PolicyView(APIView):
-    """The site's rule of reviews."""
+    """The site's review rule."""
 
     queryset = ReviewPolicy.objects.none()
 
     @extend_schema(operation_id="review_policy", responses=shapes.PolicySerializer)
     def get(self, request: Request) -> Response:
-        """The rule, and what follows from it now."""
+        """The review rule, and whether it requires an approval now."""
         return self._answer()
 
     @extend_schema(
         operation_id="review_policy_change", request=shapes.PolicySerializer, responses=shapes.PolicySerializer
     )
     def patch(self, request: Request) -> Response:
-        """Choose the rule. A key needs the scope and an account behind it that may."""
+        """Set the review rule. A key needs the scope, and the account that created it needs the permission."""
         from experiments.plan.review.review_rule import choose_mode
 
         user = account(request)
@@ -213,7 +213,7 @@ class ReviewItemViewSet(
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[ReviewItem],
 ):
-    """A team's own checks; put aside by `active`, never deleted."""
+    """Checks that a team adds to the checklist. They are switched off with `active`, never deleted."""
 
     queryset = ReviewItem.objects.order_by("position", "id")
     serializer_class = shapes.ReviewItemSerializer

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 class StepSerializer(serializers.Serializer[Row]):
-    """From `at` on this share of those who don't have the arm from the experiment."""
+    """From `at` on, this share of the units that don't have the arm from the experiment gets it."""
 
     share = steps(1)
     at = serializers.DateTimeField(allow_null=True, default=None, help_text="left out: now")
@@ -53,7 +53,9 @@ class ShownRowSerializer(serializers.Serializer[Row]):
 
 
 class RolloutStateSerializer(serializers.Serializer[Row]):
-    """A rollout at a moment; `share` is that of the moment, of those who don't have the arm from the experiment."""
+    """State of a rollout at one time. `share` is the share at that time, of the units that don't have the arm from the
+    experiment.
+    """
 
     state = serializers.ChoiceField(choices=Rollout.State.choices)
     variant = serializers.CharField()
@@ -61,7 +63,7 @@ class RolloutStateSerializer(serializers.Serializer[Row]):
 
 
 class RolloutSerializer(serializers.ModelSerializer[Rollout]):
-    """The present state."""
+    """A rollout and its current state."""
 
     experiment = serializers.CharField(source="experiment.key")
     flag = serializers.CharField(source="flag_key")
@@ -73,12 +75,12 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
 
     @extend_schema_field(RolloutStateSerializer)
     def get_now(self, row: Rollout) -> dict[str, Any]:
-        """What is served at this moment."""
+        """What is served now."""
         return said(row, self.context["now"])
 
 
 class RolloutMoveSerializer(serializers.ModelSerializer[RolloutMove]):
-    """One change: who, when, from what to what, and why."""
+    """One logged change of a rollout: who made it and why, with the state before and after."""
 
     by = serializers.CharField(source="by.username", default=None, allow_null=True)
     before = RolloutStateSerializer(allow_null=True)

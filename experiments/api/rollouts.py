@@ -24,13 +24,13 @@ from runs.web import person
 
 
 class RolloutView(APIView):
-    """What is rolled out of an experiment after its end."""
+    """The rollout of an experiment's arm after its end."""
 
     queryset = Experiment.objects.none()  # the model whose permissions a person needs
 
     @extend_schema(operation_id="experiments_rollout_retrieve", responses=shapes.RolloutSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """The present state; 404 while nothing was rolled out."""
+        """The rollout and its current state; 404 if nothing was rolled out."""
         rows = Rollout.objects.select_related("experiment", "variant")
         return _shown(get_object_or_404(rows, experiment=_experiment(key)))
 
@@ -40,7 +40,7 @@ class RolloutView(APIView):
         responses={201: shapes.RolloutSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Ship an arm: who had it keeps it, and of the others the steps' shares get it."""
+        """Roll out an arm of an ended experiment: units that had it keep it, of the others the steps' shares get it."""
         from experiments.standing.shipping_advice import ship_winner
 
         experiment, values = _experiment(key), asked(shapes.ShipSerializer, request)
@@ -60,7 +60,7 @@ class ChangeRolloutView(APIView):
         responses=shapes.RolloutSerializer,
     )
     def post(self, request: Request, key: str) -> Response:
-        """Change the steps; nobody who has the arm loses it."""
+        """Change the steps of a rollout. No unit that has the arm loses it."""
         experiment, values = _experiment(key), asked(shapes.ChangeRolloutSerializer, request)
         who = _asked(request, values["why"])
         return _shown(shipping.change(key=experiment.key, rows=values["rows"], asked=who))
@@ -84,7 +84,7 @@ class HoldRolloutView(RolloutVerbView):
 
     @extend_schema(operation_id="experiments_rollout_hold", request=WhySerializer, responses=shapes.RolloutSerializer)
     def post(self, request: Request, key: str) -> Response:
-        """Hold the share as it is; the steps that come are not taken."""
+        """Pause a rollout: the share stays as it is, and later steps don't take effect."""
         return self._do(request, key)
 
 
@@ -95,7 +95,7 @@ class ResumeRolloutView(RolloutVerbView):
 
     @extend_schema(operation_id="experiments_rollout_resume", request=WhySerializer, responses=shapes.RolloutSerializer)
     def post(self, request: Request, key: str) -> Response:
-        """Go on after a pause or the kill switch; steps whose date has gone by are taken at once."""
+        """Resume after a pause or the kill switch. Steps whose time has passed take effect at once."""
         return self._do(request, key)
 
 
@@ -106,7 +106,7 @@ class BackRolloutView(RolloutVerbView):
 
     @extend_schema(operation_id="experiments_rollout_back", request=WhySerializer, responses=shapes.RolloutSerializer)
     def post(self, request: Request, key: str) -> Response:
-        """Back to the default for everybody; to go on, ship again."""
+        """Roll back: everybody gets the default. To continue, ship the arm again."""
         return self._do(request, key)
 
 
@@ -117,7 +117,9 @@ class KillView(APIView):
 
     @extend_schema(operation_id="experiments_kill", request=WhySerializer, responses=shapes.KilledSerializer)
     def post(self, request: Request, key: str) -> Response:
-        """Everybody gets the default within two seconds: a running experiment is paused, a rollout waits."""
+        """Kill switch: everybody gets the default within two seconds. A running experiment is paused; a rollout can be
+        resumed.
+        """
         from experiments.serve.rollout import kill_switch
 
         experiment, why = _experiment(key), asked(WhySerializer, request)["why"]
@@ -134,7 +136,7 @@ class RolloutMovesView(generics.ListAPIView[RolloutMove]):
 
     @extend_schema(operation_id="experiments_rollout_moves", filters=False)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Every move: who, when, from what to what, and why."""
+        """Log of the rollout, newest first: who changed it, when and why, with the state before and after."""
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[RolloutMove]:

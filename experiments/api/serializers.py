@@ -49,7 +49,7 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
 
 
 class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
-    """Who is in, by segment; no segment takes everyone. The first row that matches decides."""
+    """Which users can enter, by segment. A row without a segment matches everyone; the first matching row decides."""
 
     coverage = steps(default=WHOLE)
     weights = serializers.ListField(child=steps(1), allow_null=True, default=None, max_length=100)
@@ -62,14 +62,14 @@ class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
 
 
 class GuardrailRuleSerializer(serializers.Serializer[Row]):
-    """What a guardrail has to show before something is shipped."""
+    """The condition that a guardrail has to meet before a variant is shipped."""
 
     direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="which way is better")
     margin = serializers.FloatField(help_text="a loss of this size or more is harm; above 0, 0.01 = one point")
 
 
 class ChosenMetricSerializer(serializers.Serializer[Any]):
-    """An outcome that comes from the catalogue of metrics."""
+    """An outcome taken from the metric catalogue."""
 
     definition = serializers.CharField(help_text="as the plan keeps it")
     key = serializers.CharField()
@@ -79,7 +79,7 @@ class ChosenMetricSerializer(serializers.Serializer[Any]):
 
 
 class ResultOnField(serializers.Serializer[Any]):
-    """Adds the day of the result, beside the planned end."""
+    """Adds the date of the result to the planned end."""
 
     result_on = serializers.SerializerMethodField(
         help_text="when every outcome is known: end of enrolment (today, if it is overdue), outcome window, lateness"
@@ -294,13 +294,13 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
 
 
 class DraftSerializer(ExperimentSerializer):
-    """Changes of a draft: what is left out stays; a list replaces the list."""
+    """Changes of a draft: omitted fields keep their values; a list replaces the whole list."""
 
     key = serializers.CharField(read_only=True)
 
 
 class ListedExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSerializer[Experiment]):
-    """A line of the list."""
+    """An experiment in a list: without the details of its plan."""
 
     moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True, allow_null=True)
     status = serializers.CharField(read_only=True)
@@ -336,7 +336,7 @@ class StartSerializer(WhySerializer):
 
 
 class AmendableSerializer(ExperimentSerializer):
-    """What of a started plan may change."""
+    """The fields of a started plan that may be changed."""
 
     class Meta(ExperimentSerializer.Meta):
         fields = list(AMENDABLE)
@@ -378,7 +378,7 @@ class AmendmentSerializer(serializers.ModelSerializer[Amendment]):
 
 
 class OverrideSerializer(serializers.ModelSerializer[Override]):
-    """An arm for one unit, or for callers whose context meets a rule."""
+    """An arm set by hand for one unit, or for callers whose context matches a rule."""
 
     variant = serializers.CharField(source="variant.key", max_length=128)
 
@@ -398,12 +398,12 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
         read_only_fields = fields
 
     def get_bucket(self, row: Assignment) -> float:
-        """The draw, 0 to below 1."""
+        """The unit's random draw: at least 0, below 1."""
         return row.bucket / WHOLE
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    """One state of an experiment: when, by whom, why, and the plan as it was."""
+    """One version of an experiment: who made it, when and why, and the plan at that time."""
 
     id = serializers.IntegerField(source="history_id", read_only=True)
     at = serializers.DateTimeField(source="history_date", read_only=True)

@@ -44,12 +44,12 @@ LAW = {
 
 @extend_schema_field({"oneOf": [EXPLAINED, REASON]})
 class Worth(serializers.JSONField):
-    """R2 of the plan's adjustment among earlier users with its interval, and how many taught and judged it."""
+    """R2 of the plan's adjustment with its interval, and the number of earlier users it was fitted and tested on."""
 
 
 @extend_schema_field({"oneOf": [LAW, REASON]})
 class Law(serializers.JSONField):
-    """Sizes of clusters and their intraclass correlation with limits, or the reason."""
+    """Sizes of clusters and their intraclass correlation with its limits, or the reason why there are none."""
 
 
 class InflowSerializer(serializers.Serializer[Row]):
@@ -104,7 +104,7 @@ class WhatIfSerializer(serializers.Serializer[Row]):
 
 
 class SuggestionSerializer(serializers.Serializer[Row]):
-    """A size for the plan; nothing is changed by asking."""
+    """A suggested size for the plan. Requesting it changes nothing."""
 
     inflow = InflowSerializer()
     coverage = serializers.FloatField(help_text="share of the inflow that is enrolled")

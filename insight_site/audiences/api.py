@@ -19,7 +19,9 @@ MOST = 5_000
 
 
 class AudienceSerializer(serializers.ModelSerializer[Audience]):
-    """`segment_model` and `segment_key` name a segment, `moment` an AHA moment; a new version is followed by itself."""
+    """`segment_model` and `segment_key` name a segment, `moment` an AHA moment. A new version of a segment applies
+    automatically.
+    """
 
     segment_model: Any = serializers.SlugRelatedField(
         slug_field="key", queryset=SegmentModel.objects, required=False, allow_null=True
@@ -41,12 +43,12 @@ class AudienceSerializer(serializers.ModelSerializer[Audience]):
         ]
 
     def get_refusal(self, audience: Audience) -> str | None:
-        """Why it could not be counted the last time; it stands as it was before."""
+        """Why the last count failed; the members are those of the count before."""
         return Refused.from_record(audience.refusal).sentence if audience.refusal else None
 
 
 class AudienceSecretSerializer(serializers.ModelSerializer[Audience]):
-    """The secret of a webhook, told once."""
+    """The secret of a webhook, shown only in this response."""
 
     class Meta:
         model = Audience
@@ -55,7 +57,7 @@ class AudienceSecretSerializer(serializers.ModelSerializer[Audience]):
 
 
 class ChangeSerializer(serializers.ModelSerializer[AudienceMember]):
-    """One user who came or went; `change` grows with each."""
+    """One user who joined or left; `change` is the number of the change, which increases."""
 
     class Meta:
         model = AudienceMember
@@ -75,7 +77,7 @@ class ByUnit(pagination.CursorPagination):
 class AudienceViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Audience]
 ):
-    """Lists of users that other systems follow."""
+    """Audiences: lists of users that other systems follow."""
 
     queryset = Audience.objects.select_related("segment_model", "moment").order_by("key")
     serializer_class = AudienceSerializer
@@ -85,14 +87,14 @@ class AudienceViewSet(
 
     @extend_schema(responses={201: AudienceSerializer})
     def create(self, request: Request) -> Response:
-        """Make one; a worker counts it. The secret of a webhook is told by `rotate`."""
+        """Create an audience; a worker counts it. Get the secret of a webhook from `rotate`."""
         given = self.get_serializer(data=request.data)
         given.is_valid(raise_exception=True)
         made = audience_services.create_audience(by=person(request), **given.validated_data)
         return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, key: str) -> Response:
-        """Change what is meant, where it goes, how often; switch it on or off."""
+        """Change which users are meant, the destination or the schedule; enable or disable the audience."""
         audience = self.get_object()
         given = self.get_serializer(audience, data=request.data, partial=True)
         given.is_valid(raise_exception=True)
@@ -102,7 +104,7 @@ class AudienceViewSet(
     @extend_schema(request=None, responses={202: AudienceSerializer})
     @action(detail=True, methods=["post"])
     def count(self, request: Request, key: str) -> Response:
-        """Let a worker count it now."""
+        """Have a worker count the audience now."""
         audience = self.get_object()
         audience_services.ask_for_count(audience=audience)
         return Response(self.get_serializer(audience).data, status=status.HTTP_202_ACCEPTED)
@@ -110,14 +112,14 @@ class AudienceViewSet(
     @extend_schema(request=None, responses=AudienceSecretSerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, key: str) -> Response:
-        """A new secret for its webhook; the old one signs along for a week."""
+        """Issue a new webhook secret. For KEY_ROTATION_DAYS (7), messages are also signed with the old one."""
         row = audience_services.rotate_secret(audience=self.get_object())
         return Response(AudienceSecretSerializer(row).data, headers={"Cache-Control": "no-store"})
 
     @extend_schema(responses=ChangeSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=ByUnit)
     def members(self, request: Request, key: str) -> Response:
-        """Who is in it, by name."""
+        """Current members of the audience, ordered by unit id."""
         rows: Any = AudienceMember.objects.filter(audience=self.get_object(), is_in=True)
         page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(ChangeSerializer(page, many=True).data)
@@ -131,7 +133,9 @@ class AudienceViewSet(
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def changes(self, request: Request, key: str) -> Response:
-        """Who came and who went after a change, in order. Who left is told for 30 days: come more often than that."""
+        """Users who joined or left after change number `after`, in order of the changes. Users who left are listed for
+        30 days: poll more often than that.
+        """
         after, most = _number(request, "after", 0, 2**62), _number(request, "most", 1_000, MOST)
         rows = AudienceMember.objects.filter(audience=self.get_object(), change__gt=after).order_by("change")[:most]
         return Response(ChangeSerializer(rows, many=True).data)

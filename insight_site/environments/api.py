@@ -27,7 +27,7 @@ class MayPlan(BasePermission):
 
 
 class DefinitionSerializer(serializers.Serializer[Any]):
-    """A plan as one site hands it to another; docs/environments.md."""
+    """A plan as exported from one site and imported into another (docs/environments.md)."""
 
     format = serializers.IntegerField()
     environment = serializers.CharField()
@@ -42,7 +42,7 @@ class DefinitionSerializer(serializers.Serializer[Any]):
 
 
 class BroughtSerializer(serializers.Serializer[Any]):
-    """The draft that was made or changed."""
+    """The draft that was created or changed."""
 
     key = serializers.CharField()
     status = serializers.CharField()
@@ -56,7 +56,7 @@ class DefinitionView(APIView):
 
     @extend_schema(responses=DefinitionSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """With its draw and its history; no units, no results."""
+        """Export a plan with its draw (seed and hash version) and history, without units and results."""
         found = Experiment.objects.filter(key=key).first() if KEY.fullmatch(key) else None
         if found is None:
             raise Http404
@@ -64,13 +64,13 @@ class DefinitionView(APIView):
 
 
 class PromotionsView(APIView):
-    """Definitions that come from other environments."""
+    """Definitions imported from other environments."""
 
     permission_classes = [MayPlan]
 
     @extend_schema(request=DefinitionSerializer, responses={201: BroughtSerializer})
     def post(self, request: Request) -> Response:
-        """Make or change the draft of this definition."""
+        """Import a definition: create its draft, or change the one imported before."""
         from insight_site.environments.promoting import bring
 
         made = bring(request.data, by=person(request))

@@ -14,7 +14,7 @@ from insight_site.rest.endpoints import ByNumber
 
 
 class NoticeChannelSerializer(serializers.ModelSerializer[NoticeChannel]):
-    """A team's channel: everything but its address."""
+    """A team's notification channel, without its address."""
 
     kinds = serializers.ListField(child=serializers.ChoiceField(choices=[kind.key for kind in KINDS]))
 
@@ -25,7 +25,7 @@ class NoticeChannelSerializer(serializers.ModelSerializer[NoticeChannel]):
 
 
 class ChannelChangeSerializer(NoticeChannelSerializer):
-    """With the address, which is written alone."""
+    """A channel with its address, which can be written but not read."""
 
     url = serializers.CharField(max_length=1_000, write_only=True, help_text="An address of Apprise: a secret.")
 
@@ -44,7 +44,7 @@ class DigestRecipientSerializer(serializers.ModelSerializer[DigestRecipient]):
 class NoticeChannelViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[NoticeChannel]
 ):
-    """Channels of teams that hear of chosen kinds of notices. What accounts added for themselves isn't here."""
+    """Team channels, which receive the chosen kinds of notices. Personal channels of accounts aren't listed."""
 
     queryset = NoticeChannel.objects.filter(owner=None).order_by("id")
     serializer_class = NoticeChannelSerializer
@@ -54,7 +54,7 @@ class NoticeChannelViewSet(
 
     @extend_schema(request=ChannelChangeSerializer, responses={201: NoticeChannelSerializer})
     def create(self, request: Request) -> Response:
-        """Add a channel; 409 for an address that notices may not go to."""
+        """Add a channel; 409 for an address that notices may not be sent to."""
         asked = ChannelChangeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = cast(dict[str, Any], asked.validated_data)
@@ -67,7 +67,7 @@ class NoticeChannelViewSet(
 
     @extend_schema(request=ChannelChangeSerializer, responses={200: NoticeChannelSerializer})
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change what is named; the rest stays, the address too."""
+        """Change the given fields; the others stay, including the address."""
         row: NoticeChannel = self.get_object()
         asked = ChannelChangeSerializer(row, data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
@@ -87,7 +87,7 @@ class DigestRecipientViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[DigestRecipient],
 ):
-    """Who gets the weekly digest by e-mail, with or without an account."""
+    """Recipients of the weekly digest by e-mail, with or without an account."""
 
     queryset = DigestRecipient.objects.order_by("id")
     serializer_class = DigestRecipientSerializer

@@ -20,7 +20,7 @@ from runs.web import person
 
 
 class AskErasureSerializer(serializers.Serializer[Any]):
-    """Who is to be erased, by any of each person's ids."""
+    """Persons to erase, by any of each person's ids."""
 
     ids = serializers.ListField(
         child=serializers.CharField(max_length=erasure_requests.LONGEST), max_length=erasure_requests.MOST
@@ -29,7 +29,7 @@ class AskErasureSerializer(serializers.Serializer[Any]):
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
-    """What was erased, without an id; while the erasure is under way, how far it is."""
+    """What was erased, without any id; until the erasure is done, its progress."""
 
     id = serializers.IntegerField()
     reference = serializers.CharField()
@@ -56,7 +56,7 @@ class ErasuresView(APIView):
 
     @extend_schema(operation_id="erasures_create", request=AskErasureSerializer, responses={202: ReceiptSerializer})
     def post(self, request: Request) -> Response:
-        """Ask for it; a worker does it. From now on late events of these ids are dropped."""
+        """Request an erasure; a worker carries it out. From now on, late events of these ids are dropped."""
         asked = AskErasureSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         caller = getattr(request.user, "caller", None)
@@ -74,12 +74,12 @@ class ErasureView(APIView):
 
     @extend_schema(operation_id="erasures_retrieve", responses=ReceiptSerializer)
     def get(self, request: Request, pk: int) -> Response:
-        """Its receipt, or how far it is."""
+        """Receipt of an erasure; until it is done, its progress."""
         return Response(receipt(get_object_or_404(Erasure.objects.select_related("asked_by"), pk=pk)))
 
 
 class PersonView(APIView):
-    """All that is kept of one person."""
+    """All stored data about one person."""
 
     queryset = Erasure.objects.none()
     private = True
@@ -90,7 +90,7 @@ class PersonView(APIView):
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> HttpResponse:
-        """Rows by place."""
+        """All stored data about one person: rows grouped by the place that stores them."""
         from insight_site.privacy import export  # noqa: PLC0415 - Arrow, which web processes start without
 
         if person(request) is not None and not request.user.has_perm("insight_site.export_erasure"):

@@ -15,7 +15,7 @@ from experiments.models import Analysis, Experiment
 
 
 class PreregistrationSerializer(serializers.Serializer[Any]):
-    """A plan as a text for a registry, and its hash."""
+    """The preregistration text of a plan, and its hash."""
 
     experiment = serializers.CharField()
     sha256 = serializers.CharField(help_text="Of the text as UTF-8, in hex.")
@@ -30,7 +30,7 @@ class SignedDocumentView(APIView):
 
     @extend_schema(operation_id="experiments_signed_document", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, key: str) -> Response:
-        """The signed document that `manage.py verify` reads; 404 while there is none (docs/verify.md)."""
+        """The signed document of a final analysis, for `manage.py verify`; 404 if there is none (docs/verify.md)."""
         from insight_site.signatures.signed_document import final_of, signed_document
 
         row = final_of(experiment_of(key).key)
@@ -47,7 +47,7 @@ class PreregistrationView(APIView):
 
     @extend_schema(operation_id="experiments_preregistration", responses=PreregistrationSerializer)
     def get(self, request: Request, key: str) -> Response:
-        """The text as it was taken at the start; of a draft, as the plan is now."""
+        """The plan's text as registered at the start; for a draft, the text of the plan as it is now."""
         from experiments.plan.register import preregistration, registration_of
 
         experiment = experiment_of(key)

@@ -25,19 +25,19 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
     def get_roles(self, user: User) -> list[str]:
-        """Those of the four roles that this person has."""
+        """Which of the four roles the user has."""
         return sorted(group.name for group in user.groups.all() if group.name in ROLES)
 
 
 class UserChangeSerializer(serializers.Serializer[Any]):
-    """What may be changed; what is left out stays."""
+    """Fields to change; omitted ones keep their values."""
 
     active = serializers.BooleanField(required=False)
     roles = serializers.ListField(child=serializers.ChoiceField(choices=list(ROLES)), required=False)
 
 
 class UserViewSet(viewsets.ReadOnlyModelViewSet[User]):
-    """Accounts of people. Nothing is deleted here: what they did stays theirs."""
+    """User accounts. They can't be deleted, so that records of what people did keep their names."""
 
     queryset = User.objects.prefetch_related("groups").order_by("id")
     serializer_class = UserSerializer
@@ -47,7 +47,7 @@ class UserViewSet(viewsets.ReadOnlyModelViewSet[User]):
 
     @extend_schema(request=UserChangeSerializer, responses={200: UserSerializer})
     def partial_update(self, request: Request, pk: str | None = None) -> Response:
-        """Deactivate (sessions and share links end at once), activate, give roles.
+        """Deactivate (ends sessions and share links at once), activate, or replace the roles.
 
         The last active superuser can't be deactivated: 409.
         """

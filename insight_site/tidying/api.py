@@ -26,7 +26,7 @@ RULES_OF_0_4 = (
 
 
 class QuestionSerializer(serializers.Serializer[Any]):
-    """What is looked for."""
+    """A search query."""
 
     q = serializers.CharField(max_length=LONGEST, help_text="words; a thing is found when it holds a part of each")
     kind = serializers.CharField(max_length=30, required=False, help_text="experiment, moment, study or segment")
@@ -62,7 +62,7 @@ class SearchView(APIView):
 
     @extend_schema(operation_id="search", parameters=[QuestionSerializer], responses=AnswerSerializer)
     def get(self, request: Request) -> Response:
-        """Experiments, moments, studies, segments and metrics; the newest first in each. Outcomes are not searched."""
+        """Search experiments, moments, studies, segments and metrics, not outcomes; newest first in each."""
         asked = QuestionSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         values: dict[str, Any] = dict(asked.validated_data)
@@ -91,14 +91,16 @@ class HygieneSerializer(serializers.Serializer[Any]):
 
 
 class HygieneView(APIView):
-    """What should be tidied up."""
+    """Findings of the hygiene rules: what should be tidied up."""
 
     queryset = Tag.objects.none()
     MOST = 1_000
 
     @extend_schema(operation_id="hygiene", responses=HygieneSerializer)
     def get(self, request: Request) -> Response:
-        """Each row with its rule, since when it is so, and who owns it; at most a thousand rows, all are counted."""
+        """What should be tidied up: each finding with its rule, the date since when it applies, and its owner. At most
+        1,000 are listed; the counts include all.
+        """
         rows = untidy.untidy()
         if isinstance(request.user, User):
             rows = untidy.seen_by(request.user, rows)
@@ -124,28 +126,28 @@ class MergeSerializer(serializers.Serializer[Any]):
 
 
 class TagViewSet(viewsets.ReadOnlyModelViewSet[Tag]):
-    """Tags of experiments, moments, studies and segments. They are made by putting them on something."""
+    """Tags of experiments, moments, studies and segments. A tag is created by adding it to something."""
 
     queryset = Tag.objects.order_by("name")
     serializer_class = TagSerializer
 
     @extend_schema(request=TagNameSerializer, responses=TagSerializer)
     def partial_update(self, request: Request, pk: str | None = None) -> Response:
-        """Another name, on everything; a tag that has this name takes it in."""
+        """Rename a tag everywhere; if a tag with the new name exists, the two are merged."""
         asked = TagNameSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return Response(TagSerializer(tags.rename_tag(tag=self.get_object(), name=asked.validated_data["name"])).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str | None = None) -> Response:
-        """Take it off everything."""
+        """Remove a tag from everything and delete it."""
         tags.delete_tag(tag=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=MergeSerializer, responses=TagSerializer)
     @action(detail=True, methods=["post"])
     def merge(self, request: Request, pk: str | None = None) -> Response:
-        """Put another tag on all that bears this one, and delete this one."""
+        """Replace this tag by another one everywhere, and delete it."""
         asked = MergeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return Response(TagSerializer(tags.merge_tags(tag=self.get_object(), into=asked.validated_data["into"])).data)
