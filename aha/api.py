@@ -113,6 +113,8 @@ class NewStudySerializer(serializers.Serializer[Study]):
 
 
 class StudySerializer(UpkeepFields, serializers.ModelSerializer[Study]):
+    """A study: its inputs, status and progress, without its report."""
+
     # A plain text: every kind of run has a status, and their enumerations would clash in one schema name.
     status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
     reason = serializers.CharField(source="reason_in_words", read_only=True)
@@ -141,6 +143,8 @@ class StudySerializer(UpkeepFields, serializers.ModelSerializer[Study]):
 
 
 class StudyDetailSerializer(StudySerializer):
+    """A study with its report."""
+
     report = serializers.SerializerMethodField(help_text="null until the study is done")
 
     class Meta(StudySerializer.Meta):
@@ -163,6 +167,8 @@ class PromoteSerializer(serializers.Serializer[AhaMoment]):
 
 
 class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
+    """An AHA moment: its definition, status and frozen evidence, and what an experiment found."""
+
     status = serializers.CharField(read_only=True, help_text="candidate, testing, confirmed, refuted or inconclusive")
     intact = serializers.SerializerMethodField(help_text="the evidence is what was frozen at promotion")
 

@@ -163,6 +163,8 @@ class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
 
 
 class SegmentModelSerializer(UpkeepFields, serializers.ModelSerializer[SegmentModel]):
+    """A segment model with all its versions."""
+
     versions = SegmentVersionSerializer(many=True, read_only=True)
 
     class Meta:
