@@ -140,9 +140,8 @@ class SegmentationForm(forms.Form):
 
     @property
     def opens_advanced(self) -> bool:
-        """True when an advanced field other than the seed has an error or a value."""
-        fields = [field for field in self.advanced_fields if field.name != "seed"]
-        return any(field.errors or field.value() for field in fields)
+        """True when an advanced field has an error, or one other than the seed, which always has a value, has one."""
+        return any(field.errors or (field.name != "seed" and field.value()) for field in self.advanced_fields)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from reporting.document import dump
+from segments.forms import SegmentationForm
 from segments.management.commands.segment_units import Command
 from segments.models import SegmentationRun
 from segments.report.document import document
@@ -105,3 +106,12 @@ def test_document__shape__is_there_and_null_for_untested_runs(shape: Shape | Non
     assert found["gaps"][0]["between"] == ["g1", "g2"]
     assert found["gaps"][0]["gap"] is True
     assert document(nothing_found())["shape"] == "none"
+
+
+@pytest.mark.parametrize(("seed", "opens"), [("", True), ("one", True), ("1", False)])
+def test_form__error_under_advanced__opens_it(seed: str, opens: bool) -> None:
+    form = SegmentationForm({"seed": seed})
+
+    assert not form.is_valid()
+    assert ("seed" in form.errors) is opens
+    assert form.opens_advanced is opens
