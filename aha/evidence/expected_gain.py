@@ -78,8 +78,7 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
     behaviour, and nudges too weak for a ratio. Ratios, not their logs: an effect of 0 or below has no log. Each error
     is computed at the pooled ratio, not at the own one.
 
-    Source: docs/methods/pooling.md, "Price of a promise"; `stats.synthesis`;
-    `stats.synthesis` (REML, t with k - 1 degrees of freedom).
+    Source: docs/methods/pooling.md, "Price of a promise"; `stats.synthesis` (REML, t with k - 1 degrees of freedom).
     """
     pairs: dict[str, tuple[float, float, float, float]] = {}
     for row in sorted(findings, key=lambda one: one.place):

@@ -83,7 +83,7 @@ def drift(
     """A version's stored drift, or None before the first refresh.
 
     Args:
-        document: as `segments.payload_versions.DRIFT` stores it.
+        document: as `segments.published.drift.DRIFT` stores it.
         names: of the version's segments by their number.
         names_of: returns the current names of an earlier version's segments; without it the stored names are used.
     """
